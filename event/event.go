@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package event holds the vocabulary of the module and its pure policy: what
+// names an object, when two Shows differ, which events a difference makes. It
+// does no I/O and knows no clock.
+package event
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Kind is what a rule's request means to do to an object. What really
+// happened is decided by the snapshot and the Show.
+type Kind string
+
+// The kinds of rules that change objects.
+const (
+	KindCreate Kind = "create"
+	KindUpdate Kind = "update"
+	KindDelete Kind = "delete"
+)
+
+// Outcome is what the end of an exchange tells about the change it may have
+// made.
+type Outcome string
+
+const (
+	// OutcomeChanged: the API said that it did what was asked.
+	OutcomeChanged Outcome = "changed"
+	// OutcomeUnchanged: the API refused, or was never reached.
+	OutcomeUnchanged Outcome = "unchanged"
+	// OutcomeUnknown: the API may have done it, or may still do it: 5xx, 499,
+	// an aborted or cut exchange, a time-out, a crash.
+	OutcomeUnknown Outcome = "unknown"
+)
+
+// Op is what happened to an object between two published states of it.
+type Op string
+
+// The operations that an event can tell of.
+const (
+	OpCreate Op = "create"
+	OpChange Op = "change"
+	OpDelete Op = "delete"
+)
+
+// Freshness says how an event's Show was proven not to be older than the
+// change that caused it.
+type Freshness string
+
+const (
+	// FreshnessVersion: the Show carries a version that is not older than any
+	// version seen before, in Shows or in the responses to writes.
+	FreshnessVersion Freshness = "version"
+	// FreshnessUnproven: nothing in the Show tells its age; a lagging replica
+	// or cache may have answered.
+	FreshnessUnproven Freshness = "unproven"
+)
+
+// Cause tells which exchange led to an event.
+type Cause struct {
+	// Rule is the rule that matched, as "PATCH /items/:id".
+	Rule string `json:"rule,omitempty"`
+	// Outcome is how the exchange ended.
+	Outcome Outcome `json:"outcome,omitempty"`
+	// At is when the exchange was noted.
+	At time.Time `json:"at,omitzero"`
+}
+
+// Event is an immutable fact about one object.
+type Event struct {
+	// ID is the same whenever the same change is found again, so a receiver
+	// can recognise a repeat. It never contains a ".".
+	ID string `json:"id"`
+	// Type is the configured event type, such as "items.updated".
+	Type string `json:"type"`
+	// Key names the object.
+	Key Key `json:"-"`
+	// Sequence counts the object's events from 1 without holes.
+	Sequence uint64 `json:"sequence"`
+	// Op is what happened.
+	Op Op `json:"op"`
+	// Time is when the event was found.
+	Time time.Time `json:"time"`
+	// Version is the object's version as the Show has it, if the resource
+	// declares one.
+	Version string `json:"version,omitempty"`
+	// Freshness says how the Show was proven fresh.
+	Freshness Freshness `json:"freshness"`
+	// Cause tells which exchange led here.
+	Cause Cause `json:"cause,omitzero"`
+	// Previous holds the watched fields as they were, by path. It is nil when
+	// the previous state is unknown.
+	Previous map[string]json.RawMessage `json:"previous,omitempty"`
+	// ContentType is the Show's own.
+	ContentType string `json:"content_type,omitempty"`
+	// Payload is what a delivery sends: the Show's own bytes.
+	Payload []byte `json:"-"`
+}
+
+// Snapshot is what was last known of an object.
+type Snapshot struct {
+	// Key names the object.
+	Key Key
+	// Sequence is that of the object's last event, 0 if it has had none.
+	Sequence uint64
+	// Gone is true when the object was last known not to exist.
+	Gone bool
+	// Hash is the keyed hash of the Show (see [Hasher]); empty when Gone.
+	Hash []byte
+	// Version is the newest version seen in a Show.
+	Version string
+	// Watched holds the fields that triggers compare, as raw JSON by path. A
+	// path that the Show does not have has an empty value; a path that was not
+	// watched then is missing.
+	Watched map[string]json.RawMessage
+	// Time is when the snapshot was taken.
+	Time time.Time
+}
