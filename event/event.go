@@ -6,7 +6,6 @@
 package event
 
 import (
-	"encoding/json"
 	"time"
 )
 
@@ -92,7 +91,7 @@ type Event struct {
 	Cause Cause `json:"cause,omitzero"`
 	// Previous holds the watched fields as they were, by path. It is nil when
 	// the previous state is unknown.
-	Previous map[string]json.RawMessage `json:"previous,omitempty"`
+	Previous Fields `json:"previous,omitempty"`
 	// ContentType is the Show's own.
 	ContentType string `json:"content_type,omitempty"`
 	// Payload is what a delivery sends: the Show's own bytes.
@@ -114,7 +113,7 @@ type Snapshot struct {
 	// Watched holds the fields that triggers compare, as raw JSON by path. A
 	// path that the Show does not have has an empty value; a path that was not
 	// watched then is missing.
-	Watched map[string]json.RawMessage
+	Watched Fields
 	// Time is when the snapshot was taken.
 	Time time.Time
 }
