@@ -116,3 +116,9 @@ func checkPart(part string) error {
 	}
 	return nil
 }
+
+// Plain returns the object's id as the API writes it. Where the key has
+// several parts they are joined by "/".
+func (k Key) Plain() string {
+	return strings.Join(k.Parts(), "/")
+}

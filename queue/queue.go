@@ -62,7 +62,7 @@ type Intents interface {
 
 	// StaleIntents returns open intents, oldest first, that nobody will
 	// resolve any more: those of an earlier process, and those whose Deadline
-	// has passed. They stay open until resolved.
+	// is not zero and has passed. They stay open until resolved.
 	StaleIntents(ctx context.Context, limit int) ([]Intent, error)
 }
 
@@ -84,7 +84,9 @@ type Intent struct {
 	Key event.Key
 	// Noted is when the exchange began.
 	Noted time.Time
-	// Deadline is when the API can no longer commit what it was asked.
+	// Deadline is when the API can no longer commit what it was asked. Zero
+	// where only the response can tell the object: then there is nothing to do
+	// before the exchange ends, or the process does.
 	Deadline time.Time
 }
 
@@ -127,6 +129,11 @@ const (
 	// HintMayBeDeleted: a delete of the object was asked for, and its outcome
 	// is unknown.
 	HintMayBeDeleted
+	// HintMayBeCreated: a create of the object was asked for, and its outcome
+	// is unknown.
+	HintMayBeCreated
+	// HintUpdated: the API confirmed an update of the object.
+	HintUpdated
 )
 
 // Has tells whether all of the given hints are set.
@@ -145,13 +152,14 @@ type Marks interface {
 	// one step, durably. It clears the mark if its generation has not moved
 	// since the lease and its SettleAt has passed by reconciled.AskedAt;
 	// otherwise the mark stays: due at once if the generation moved, else at
-	// SettleAt. It fails with [ErrLeaseLost] and changes nothing when the
+	// SettleAt. Of a mark that stays because its generation moved, only the
+	// hints that came after the lease stay: the others have been acted upon. It fails with [ErrLeaseLost] and changes nothing when the
 	// lease is no longer held.
 	CommitReconciled(ctx context.Context, lease MarkLease, reconciled Reconciled) error
 
 	// RetryMark gives a lease back: the mark stays and is due again at the
 	// given time (or at once, if its generation moved), with one more try and
-	// the reason recorded.
+	// the reason recorded. Without a reason nothing failed, and no try counts.
 	RetryMark(ctx context.Context, lease MarkLease, at time.Time, reason string) error
 }
 

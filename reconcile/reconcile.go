@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package reconcile turns marks into events: it leases a mark, reads the
+// object's Show, compares it with the snapshot, and commits what follows. It
+// is level-triggered: a mark says that an object may differ, never how.
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// leaseTime bounds how long a mark is held by one reading of its Show. It is
+// longer than any reading and its commit take, so a lease only runs out when
+// its worker is lost.
+const leaseTime = 2 * time.Minute
+
+// maxRetryAfter bounds how long an API can ask to be left alone.
+const maxRetryAfter = time.Hour
+
+// Store is what reconcile needs of the queue.
+type Store interface {
+	queue.Intents
+	queue.Marks
+	Instance() queue.Instance
+}
+
+// Result is how one reconciliation ended; a label in metrics.
+type Result string
+
+// The results of a reconciliation.
+const (
+	ResultEvent        Result = "event"         // the object differs: a new snapshot, and the events it makes
+	ResultNoDifference Result = "no_difference" // the object is as it was last known
+	ResultStale        Result = "stale"         // the Show is older than what is known; asked again
+	ResultMissing      Result = "missing"       // no Show and no proof of a delete; asked again
+	ResultFailed       Result = "failed"        // no usable Show; asked again
+	ResultGivenUp      Result = "given_up"      // missing for a day; not asked again
+	ResultLost         Result = "lease_lost"    // somebody else holds the object
+)
+
+// Metrics is told what happens. Its methods must not block.
+type Metrics interface {
+	// Reconciled counts a reconciliation and how long reading Show took.
+	Reconciled(resource string, result Result, took time.Duration)
+	// Event counts an event.
+	Event(eventType string)
+	// Unresolved counts a change whose object is not known.
+	Unresolved(resource string)
+}
+
+// Options are what a Reconciler is made with.
+type Options struct {
+	// Logger receives what operators should know. Default: none.
+	Logger *zap.Logger
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+	// Jitter returns a number from 0 to 1. Default: math/rand.
+	Jitter func() float64
+	// Metrics is told what happens. Default: nobody.
+	Metrics Metrics
+}
+
+// Reconciler reconciles the resources it is given by Apply.
+type Reconciler struct {
+	store    Store
+	hasher   event.Hasher
+	instance [16]byte
+	log      *zap.Logger
+	now      func() time.Time
+	jitter   func() float64
+	metrics  Metrics
+
+	mu      sync.Mutex
+	stopped bool
+	cancel  context.CancelFunc // ends the dispatchers of the last Apply
+	work    sync.WaitGroup
+	ctx     context.Context // ends reconciliations under way
+	abort   context.CancelFunc
+}
+
+// New returns a Reconciler that does nothing until Apply.
+func New(store Store, opts Options) *Reconciler {
+	if opts.Logger == nil {
+		opts.Logger = zap.NewNop()
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Jitter == nil {
+		opts.Jitter = rand.Float64
+	}
+	if opts.Metrics == nil {
+		opts.Metrics = noMetrics{}
+	}
+	instance := store.Instance()
+	ctx, abort := context.WithCancel(context.Background())
+	return &Reconciler{
+		store: store, hasher: event.NewHasher(instance.HashKey), instance: instance.ID,
+		log: opts.Logger, now: opts.Now, jitter: opts.Jitter, metrics: opts.Metrics,
+		ctx: ctx, abort: abort,
+	}
+}
+
+// Apply replaces the resources that are reconciled. What is under way ends as
+// it began; marks of a resource that is gone wait until it returns.
+func (r *Reconciler) Apply(resources []Resource) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return
+	}
+	if r.cancel != nil {
+		r.cancel()
+	}
+	var ctx context.Context
+	ctx, r.cancel = context.WithCancel(r.ctx)
+	for i := range resources {
+		resource := resources[i]
+		resource.paths = event.Paths(resource.Triggers)
+		r.work.Go(func() { r.dispatch(ctx, &resource) })
+	}
+	r.work.Go(func() { r.sweep(ctx) })
+}
+
+// Stop ends all work and waits for it, at most until ctx ends. What was under
+// way is found again by the next start. It is idempotent.
+func (r *Reconciler) Stop(ctx context.Context) error {
+	r.mu.Lock()
+	r.stopped = true
+	if r.cancel != nil {
+		r.cancel()
+	}
+	r.mu.Unlock()
+	r.abort()
+
+	done := make(chan struct{})
+	go func() {
+		r.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// dispatch leases one mark after the other and has each reconciled, as many at
+// once as the upstream's limit allows.
+func (r *Reconciler) dispatch(ctx context.Context, resource *Resource) {
+	for ctx.Err() == nil {
+		lease, err := r.store.LeaseMark(ctx, resource.Name, leaseTime)
+		if errors.Is(err, queue.ErrClosed) {
+			return
+		}
+		if err != nil {
+			if ctx.Err() == nil {
+				r.log.Error("leasing a mark", zap.String("resource", resource.Name), zap.Error(err))
+				wait(ctx, time.Second)
+			}
+			continue
+		}
+		if resource.Limit.Acquire(ctx) != nil {
+			r.release(lease)
+			return
+		}
+		r.work.Go(func() {
+			answered := false
+			defer func() { resource.Limit.Release(answered) }()
+			answered = r.reconcile(r.ctx, resource, lease)
+		})
+	}
+}
+
+// reconcile reads one object's Show and commits what follows. It returns
+// whether the API answered.
+func (r *Reconciler) reconcile(ctx context.Context, resource *Resource, lease queue.MarkLease) (answered bool) {
+	asked := r.now()
+	answer, err := resource.Read(ctx, lease.Key)
+	took := r.now().Sub(asked)
+	if err != nil {
+		if ctx.Err() != nil {
+			r.release(lease)
+			return true
+		}
+		r.retry(ctx, lease, ResultFailed, err.Error(), 0)
+		r.metrics.Reconciled(resource.Name, ResultFailed, took)
+		return false
+	}
+
+	d := resource.decide(r.hasher, lease, answer, r.now())
+	result := ResultNoDifference
+	reconciled := queue.Reconciled{AskedAt: asked}
+	switch d.finding {
+	case moved:
+		result = ResultEvent
+		reconciled = resource.transition(r.instance, lease, d, answer, r.now())
+		reconciled.AskedAt = asked
+	case stale:
+		r.retry(ctx, lease, ResultStale, d.reason, 0)
+		result = ResultStale
+	case unusable:
+		r.retry(ctx, lease, ResultFailed, d.reason, retryAfter(answer.Header, r.now()))
+		result = ResultFailed
+	case missing:
+		result = r.missing(ctx, lease, d)
+	case nothing:
+	}
+	if result == ResultEvent || result == ResultNoDifference || result == ResultGivenUp {
+		result = r.commit(ctx, lease, reconciled, result)
+	}
+	r.metrics.Reconciled(resource.Name, result, took)
+	overloaded := answer.Status == http.StatusTooManyRequests || answer.Status >= 500
+	return !overloaded
+}
+
+// missing asks again for an object that the API does not know, for a day.
+func (r *Reconciler) missing(ctx context.Context, lease queue.MarkLease, d decision) Result {
+	if r.now().Sub(lease.MarkedAt) < missingFor {
+		r.retry(ctx, lease, ResultMissing, d.reason, 0)
+		return ResultMissing
+	}
+	r.log.Error("giving up on an object that the API does not know and nobody is known to have deleted",
+		zap.String("object", lease.Key.String()), zap.Time("marked_at", lease.MarkedAt))
+	return ResultGivenUp
+}
+
+func (r *Reconciler) commit(ctx context.Context, lease queue.MarkLease, reconciled queue.Reconciled, result Result) Result {
+	switch err := r.store.CommitReconciled(ctx, lease, reconciled); {
+	case err == nil:
+	case errors.Is(err, queue.ErrLeaseLost):
+		return ResultLost
+	case errors.Is(err, queue.ErrClosed):
+		return ResultFailed
+	default:
+		r.log.Error("committing what reconciling found", zap.String("object", lease.Key.String()), zap.Error(err))
+		r.retry(ctx, lease, ResultFailed, "the queue could not commit", 0)
+		return ResultFailed
+	}
+	for i := range reconciled.Events {
+		e := &reconciled.Events[i]
+		r.metrics.Event(e.Type)
+		if c := r.log.Check(zap.DebugLevel, "event"); c != nil {
+			c.Write(zap.String("event", e.ID), zap.String("type", e.Type), zap.String("object", e.Key.String()),
+				zap.Uint64("sequence", e.Sequence), zap.Strings("endpoints", e.Endpoints))
+		}
+	}
+	return result
+}
+
+func (r *Reconciler) retry(ctx context.Context, lease queue.MarkLease, result Result, reason string, atLeast time.Duration) {
+	delay := max(backoff(lease.Tries, r.jitter()), atLeast)
+	level := zap.WarnLevel
+	if result != ResultFailed && lease.Tries < 3 {
+		level = zap.DebugLevel // replicas lag; that is no trouble yet
+	}
+	if c := r.log.Check(level, "asking for a Show again"); c != nil {
+		c.Write(zap.String("object", lease.Key.String()), zap.String("result", string(result)),
+			zap.String("reason", reason), zap.Int("tries", lease.Tries+1), zap.Duration("in", delay))
+	}
+	err := r.store.RetryMark(ctx, lease, r.now().Add(delay), reason)
+	if err != nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrLeaseLost) {
+		r.log.Error("recording a retry", zap.String("object", lease.Key.String()), zap.Error(err))
+	}
+}
+
+// release gives a lease back that was not used.
+func (r *Reconciler) release(lease queue.MarkLease) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	// A lease that cannot be given back runs out by itself.
+	_ = r.store.RetryMark(ctx, lease, r.now(), "")
+}
+
+// retryAfter reads the time an API asks to be left alone, in either form of
+// RFC 9110, section 10.2.3.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := header.Get("Retry-After")
+	if value == "" {
+		return 0
+	}
+	if seconds, err := strconv.Atoi(value); err == nil {
+		return min(max(time.Duration(seconds)*time.Second, 0), maxRetryAfter)
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return min(max(at.Sub(now), 0), maxRetryAfter)
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+type noMetrics struct{}
+
+func (noMetrics) Reconciled(string, Result, time.Duration) {}
+func (noMetrics) Event(string)                             {}
+func (noMetrics) Unresolved(string)                        {}

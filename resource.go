@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/jinzhu/inflection"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// Resource declares one kind of object of the API: how its Show is read, which
+// requests change it, and which events its changes make.
+//
+// A resource of which only the name is given follows the conventions of REST:
+// Show is `GET /NAME/:id`; `POST /NAME` creates; `PUT` and `PATCH` of
+// `/NAME/:id`, and any unsafe method on `/NAME/:id/*`, update; `DELETE
+// /NAME/:id` deletes.
+type Resource struct {
+	// Name names the resource in objects' keys, events and logs, such as
+	// `items`: letters, digits, `_` and `-`. Required.
+	Name string `json:"name"`
+
+	// Show is the request that reads an object. Every `:name` in its path is
+	// part of the object's key. Default: `GET /NAME/:id`.
+	Show *Request `json:"show,omitempty"`
+
+	// Rules say which requests change an object. Default, when there is none:
+	// the conventions of REST, with Show's path in place of `/NAME/:id`.
+	Rules []*Rule `json:"rules,omitempty"`
+
+	// ID lists gjson paths at which the object's id may stand in Show and in
+	// the responses to writes; the first that exists is taken. Default: `id`,
+	// `NAME.id`, `SINGULAR.id`, `data.id`.
+	ID []string `json:"id,omitempty"`
+
+	// Version is the gjson path of a field that grows with every change: a
+	// number, or an RFC 3339 time. With it, a Show that is older than what is
+	// already known is not taken but asked for again. Default: none, and the
+	// events say that their freshness is unproven.
+	Version string `json:"version,omitempty"`
+
+	// Events say which changes make an event, and of which type. Default:
+	// `NAME.created` on create, `NAME.updated` on change and `NAME.deleted` on
+	// delete.
+	Events []*EventRule `json:"events,omitempty"`
+}
+
+// Request is a request's method and path.
+type Request struct {
+	// Method is the HTTP method. Default: `GET`.
+	Method string `json:"method,omitempty"`
+
+	// Path is the path, in which `:name` stands for one segment.
+	Path string `json:"path"`
+}
+
+// Rule says that a request changes an object of the resource.
+type Rule struct {
+	// Kind is what the request means to do: `create`, `update` or `delete`.
+	// What happened is decided by what the object was and what its Show is.
+	Kind event.Kind `json:"kind"`
+
+	// Methods are the HTTP methods that match. Default: any but GET, HEAD,
+	// OPTIONS and TRACE.
+	Methods []string `json:"methods,omitempty"`
+
+	// Path is the path to match, in the syntax of Caddy's `url_pattern`
+	// matcher. A trailing slash makes no difference. A rule that updates or
+	// deletes must have every `:name` of Show's path; where one that creates
+	// lacks them, the response tells the object, by its id or `Location`.
+	Path string `json:"path"`
+}
+
+// EventRule says which change of an object makes an event.
+type EventRule struct {
+	// Type is the type of the event, such as `items.updated`. Braces take a
+	// value from the Show by its gjson path, as `items.state.{items.state}`.
+	Type string `json:"type"`
+
+	// On is what must have happened: `create`, `change` or `delete`.
+	On event.Op `json:"on"`
+
+	// Paths are gjson paths in Show, one of which must have changed. Only for
+	// `change`. Default: any change counts.
+	Paths []string `json:"paths,omitempty"`
+
+	// From lists the values one of which the field must have had. It needs
+	// paths. Default: any.
+	From []string `json:"from,omitempty"`
+
+	// To lists the values one of which the field must have now. It needs
+	// paths. Default: any.
+	To []string `json:"to,omitempty"`
+}
+
+// String returns the rule's method and path, as "PUT|PATCH /items/:id".
+func (r Rule) String() string {
+	if len(r.Methods) == 0 {
+		return "* " + r.Path
+	}
+	return strings.Join(r.Methods, "|") + " " + r.Path
+}
+
+// String returns the method and the path, as "GET /items/:id".
+func (r Request) String() string {
+	return r.Method + " " + r.Path
+}
+
+// withDefaults returns the resource with everything filled in that was left
+// out. It does not change its receiver, which is the user's configuration.
+func (r Resource) withDefaults() Resource {
+	show := Request{Path: "/" + r.Name + "/:id"}
+	if r.Show != nil {
+		show = *r.Show
+	}
+	if show.Method == "" {
+		show.Method = http.MethodGet
+	}
+	r.Show = &show
+
+	if len(r.Rules) == 0 {
+		collection := show.Path
+		if i := strings.LastIndexByte(collection, '/'); i > 0 {
+			collection = collection[:i]
+		}
+		r.Rules = []*Rule{
+			{Kind: event.KindCreate, Methods: []string{http.MethodPost}, Path: collection},
+			{Kind: event.KindUpdate, Methods: []string{http.MethodPut, http.MethodPatch}, Path: show.Path},
+			{Kind: event.KindUpdate, Path: strings.TrimSuffix(show.Path, "/") + "/*"},
+			{Kind: event.KindDelete, Methods: []string{http.MethodDelete}, Path: show.Path},
+		}
+	}
+	if len(r.ID) == 0 {
+		r.ID = []string{"id", r.Name + ".id", inflection.Singular(r.Name) + ".id", "data.id"}
+		r.ID = slices.Compact(r.ID)
+	}
+	if len(r.Events) == 0 {
+		r.Events = []*EventRule{
+			{Type: r.Name + ".created", On: event.OpCreate},
+			{Type: r.Name + ".updated", On: event.OpChange},
+			{Type: r.Name + ".deleted", On: event.OpDelete},
+		}
+	}
+	return r
+}
+
+// validate reports the first thing that is wrong with a resource whose
+// defaults are filled in.
+func (r Resource) validate() error {
+	if r.Name == "" || strings.IndexFunc(r.Name, notNameRune) >= 0 {
+		return fmt.Errorf("resource %q: a name is made of letters, digits, '_' and '-'", r.Name)
+	}
+	show, err := parsePattern(r.Show.Path)
+	if err != nil {
+		return fmt.Errorf("resource %s: show %s: %w", r.Name, r.Show, err)
+	}
+	if len(show.names) == 0 {
+		return fmt.Errorf("resource %s: show %s: the path does not say which object; put :id where its id stands, as /%s/:id",
+			r.Name, r.Show, r.Name)
+	}
+	if show.tail || show.expression != "" {
+		return fmt.Errorf("resource %s: show %s: a path is built from this pattern, so it may hold only text and :name segments",
+			r.Name, r.Show)
+	}
+	for _, rule := range r.Rules {
+		if err := r.validateRule(rule, show); err != nil {
+			return fmt.Errorf("resource %s: %s %s: %w", r.Name, rule.Kind, rule, err)
+		}
+	}
+	for _, path := range append(slices.Clone(r.ID), r.Version) {
+		if err := checkFieldPath(path); err != nil {
+			return fmt.Errorf("resource %s: %w", r.Name, err)
+		}
+	}
+	_, err = r.triggers()
+	return err
+}
+
+func (r Resource) validateRule(rule *Rule, show pattern) error {
+	switch rule.Kind {
+	case event.KindCreate, event.KindUpdate, event.KindDelete:
+	default:
+		return fmt.Errorf("a rule's kind is create, update or delete, not %q", rule.Kind)
+	}
+	path, err := parsePattern(rule.Path)
+	if err != nil {
+		return err
+	}
+	for i, name := range show.names {
+		if slices.Contains(path.names, name) {
+			continue
+		}
+		// The response to a create tells the last part of the key; the parts
+		// before it name where the object lives, and the request must tell.
+		if rule.Kind == event.KindCreate && i == len(show.names)-1 {
+			continue
+		}
+		return fmt.Errorf("the path lacks :%s, which is part of the object's key in show %s; put :%s where it stands", name, r.Show, name)
+	}
+	return nil
+}
+
+// triggers compiles the event rules.
+func (r Resource) triggers() ([]event.Trigger, error) {
+	triggers := make([]event.Trigger, 0, len(r.Events))
+	for _, rule := range r.Events {
+		name, err := event.ParseTemplate(rule.Type)
+		if err != nil {
+			return nil, fmt.Errorf("resource %s: %w", r.Name, err)
+		}
+		switch {
+		case rule.On != event.OpCreate && rule.On != event.OpChange && rule.On != event.OpDelete:
+			return nil, fmt.Errorf("resource %s: event %s: on takes create, change or delete, not %q", r.Name, rule.Type, rule.On)
+		case rule.On != event.OpChange && len(rule.Paths) > 0:
+			return nil, fmt.Errorf("resource %s: event %s: only `on change` takes paths", r.Name, rule.Type)
+		case len(rule.Paths) == 0 && len(rule.From)+len(rule.To) > 0:
+			return nil, fmt.Errorf("resource %s: event %s: from and to need the path of the field, as `on change %s.state to completed`",
+				r.Name, rule.Type, r.Name)
+		}
+		for _, path := range append(slices.Clone(rule.Paths), name.Paths()...) {
+			if err := checkFieldPath(path); err != nil {
+				return nil, fmt.Errorf("resource %s: event %s: %w", r.Name, rule.Type, err)
+			}
+		}
+		triggers = append(triggers, event.Trigger{Type: name, On: rule.On, Paths: rule.Paths, From: rule.From, To: rule.To})
+	}
+	return triggers, nil
+}
+
+// checkFieldPath refuses gjson's modifiers. They transform a document rather
+// than name a field, and a mistyped one matches nothing without a word.
+func checkFieldPath(path string) error {
+	if strings.ContainsAny(path, "@!") {
+		return fmt.Errorf("path %q: '@' and '!' are not allowed in the path of a field", path)
+	}
+	return nil
+}
+
+func notNameRune(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
+}

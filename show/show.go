@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package show reads objects' Shows from the API, through compiled Caddy
+// routes: so the operator says where the API is with the words of
+// reverse_proxy, and a Show can be read in the background and after a restart,
+// when the exchange that caused it is long over.
+package show
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// MaxBody is the largest Show that is taken, in bytes. A Show becomes the
+// payload of deliveries and is stored once for each event.
+const MaxBody = 4 << 20
+
+// DefaultTimeout bounds one reading of a Show.
+const DefaultTimeout = 15 * time.Second
+
+var (
+	// ErrTooLarge is returned for a Show of more than [MaxBody] bytes.
+	ErrTooLarge = errors.New("the Show is larger than 4 MiB")
+	// ErrCut is returned when the API's answer broke off.
+	ErrCut = errors.New("the API cut its answer short")
+)
+
+// Show is what the API answered.
+type Show struct {
+	// Status is the HTTP status.
+	Status int
+	// Header is the answer's header.
+	Header http.Header
+	// Body is the answer's body.
+	Body []byte
+}
+
+// Upstream is where Shows are read.
+type Upstream struct {
+	// Handler answers requests as the API does; usually a reverse_proxy.
+	Handler caddyhttp.Handler
+	// Timeout bounds one reading. Default: [DefaultTimeout].
+	Timeout time.Duration
+}
+
+// backgroundServer stands in for the server of a request that no client sent.
+// PrepareRequest and reverse_proxy look into it; nil would make them panic.
+var backgroundServer = new(caddyhttp.Server)
+
+// Read sends a request for a Show and returns the API's answer, whatever its
+// status. It returns an error when there was no complete answer.
+func (u *Upstream) Read(ctx context.Context, method, path string) (_ Show, err error) {
+	timeout := u.Timeout
+	if timeout <= 0 {
+		timeout = DefaultTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	r, err := newRequest(ctx, method, path)
+	if err != nil {
+		return Show{}, err
+	}
+	w := &recorder{header: make(http.Header)}
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, backgroundServer)
+
+	// reverse_proxy panics with ErrAbortHandler when an answer breaks off, and
+	// here is no server above it to recover. A panic of any other module in the
+	// route must not take the process, and the API with it, down either.
+	defer func() {
+		switch cause := recover(); {
+		case cause == nil:
+		case w.tooLarge:
+			err = ErrTooLarge
+		case cause == http.ErrAbortHandler:
+			err = ErrCut
+		default:
+			err = fmt.Errorf("panic while reading Show: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	err = u.Handler.ServeHTTP(w, r)
+	switch {
+	case w.tooLarge:
+		return Show{}, ErrTooLarge
+	case ctx.Err() != nil:
+		return Show{}, fmt.Errorf("reading Show: %w", context.Cause(ctx))
+	case err != nil:
+		return Show{}, fmt.Errorf("reading Show: %w", err)
+	}
+	return Show{Status: w.status, Header: w.header, Body: w.body}, nil
+}
+
+// newRequest makes a request as a server would hand it to a handler.
+func newRequest(ctx context.Context, method, path string) (*http.Request, error) {
+	u, err := url.ParseRequestURI(path)
+	if err != nil {
+		return nil, fmt.Errorf("path of Show: %w", err)
+	}
+	r := &http.Request{
+		Method: method,
+		URL:    u,
+		// Host stays empty, so that the transport sends the upstream's own
+		// name unless the operator sets another with header_up.
+		Header: http.Header{
+			// A cache on the way would answer with the state before the change.
+			"Cache-Control": {"no-cache"},
+			"User-Agent":    {"caddy-webhooks"},
+		},
+		Proto:      "HTTP/1.1",
+		ProtoMajor: 1,
+		ProtoMinor: 1,
+		Body:       http.NoBody,
+		RequestURI: path,
+		RemoteAddr: "127.0.0.1:0",
+	}
+	return r.WithContext(ctx), nil
+}
