@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// delivery is one as it came.
+type delivery struct {
+	header  http.Header
+	at      time.Time
+	payload []byte
+}
+
+// id is the event's; a delivery that is sent again has the same.
+func (d delivery) id() string {
+	return d.header.Get("webhook-id")
+}
+
+// line describes the delivery in one line. Of the headers in it, the signature
+// covers the id alone.
+func (d delivery) line(verdict string) string {
+	sequence := d.header.Get("webhook-sequence")
+	if sequence != "" {
+		sequence = "#" + sequence
+	}
+	fields := []string{
+		d.at.Format("15:04:05.000"),
+		d.header.Get("webhook-event"),
+		d.header.Get("webhook-object"),
+		sequence,
+		d.id(),
+		verdict,
+	}
+	for i, field := range fields {
+		if field == "" {
+			field = "-"
+		}
+		fields[i] = printable(field)
+	}
+	return strings.Join(fields, "  ") + "\n"
+}
+
+// pretty returns the payload, indented if it is JSON.
+func (d delivery) pretty() string {
+	if len(d.payload) == 0 {
+		return ""
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, bytes.TrimSpace(d.payload), "", "  "); err != nil {
+		return printable(string(d.payload)) + "\n"
+	}
+	lines := strings.Split(indented.String(), "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// printable writes as escapes what could do something to a terminal: whoever
+// can set a field of an object chooses parts of what is printed.
+func printable(text string) string {
+	if strings.IndexFunc(text, hidden) < 0 {
+		return text
+	}
+	var safe strings.Builder
+	for _, char := range text {
+		if hidden(char) {
+			fmt.Fprintf(&safe, `\u%04x`, char)
+			continue
+		}
+		safe.WriteRune(char)
+	}
+	return safe.String()
+}
+
+func hidden(char rune) bool {
+	return !unicode.IsGraphic(char)
+}
