@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package mark holds what every engine must do alike with marks: how they
+// merge, and when reconciling clears them.
+package mark
+
+import (
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// Record is a mark as an engine keeps it.
+type Record struct {
+	queue.Mark
+	// Generation counts the marks merged into this, from 1.
+	Generation uint64
+	// Tries counts the failed reconciliations.
+	Tries int
+	// MarkedAt is when the oldest of the marks was made.
+	MarkedAt time.Time
+	// DueAt is when the mark is to be reconciled.
+	DueAt time.Time
+	// LastError is the reason of the last retry.
+	LastError string
+}
+
+// New returns the record of an object that was not marked.
+func New(m queue.Mark, now time.Time) Record {
+	return Record{Mark: m, Generation: 1, MarkedAt: now, DueAt: now}
+}
+
+// Merge adds one more mark of the same object. What earlier marks told is
+// kept, the newer word wins, and the object is due at once: what was waited
+// for may have happened.
+func (r *Record) Merge(m queue.Mark, now time.Time) {
+	r.Generation++
+	r.Hints |= m.Hints
+	if m.Version != "" {
+		r.Version = m.Version
+	}
+	r.Cause = m.Cause
+	if m.SettleAt.After(r.SettleAt) {
+		r.SettleAt = m.SettleAt
+	}
+	r.DueAt = now
+}
+
+// Reconciled applies a reconciliation that began at the given generation and
+// asked for Show at askedAt. It tells whether the mark is cleared by it; if
+// not, the record says when it is due next.
+func (r *Record) Reconciled(generation uint64, askedAt, now time.Time) (cleared bool) {
+	switch {
+	case r.Generation != generation:
+		r.DueAt = now
+	case r.SettleAt.After(askedAt):
+		r.DueAt = r.SettleAt
+	default:
+		return true
+	}
+	return false
+}
+
+// Retry applies a reconciliation that failed.
+func (r *Record) Retry(generation uint64, at time.Time, reason string, now time.Time) {
+	r.Tries++
+	r.LastError = reason
+	r.DueAt = at
+	if r.Generation != generation {
+		r.DueAt = now
+	}
+}

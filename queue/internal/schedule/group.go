@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schedule
+
+import (
+	"math"
+	"time"
+)
+
+// group is a set of items with its own order, and those who wait for them.
+type group struct {
+	name string
+	// salt tells keys of different groups apart in the shared index.
+	salt uint64
+	// heap orders the items by when they are next of interest: free ones when
+	// they are due, leased ones when the lease passes. Pinned ones are not in
+	// it.
+	heap []uint32
+	// size counts the items, those not in the heap too.
+	size    int
+	waiters []*waiter
+	// timer fires when the first item is of interest. It is armed only while
+	// somebody waits.
+	timer *time.Timer
+	armed int64
+}
+
+// arm makes the timer call fire at the given time.
+func (g *group) arm(at, now int64, fire func()) {
+	if g.armed == at {
+		return
+	}
+	g.armed = at
+	if g.timer == nil {
+		g.timer = time.AfterFunc(time.Duration(at-now), fire)
+		return
+	}
+	g.timer.Reset(time.Duration(at - now))
+}
+
+func (g *group) disarm() {
+	if g.timer != nil && g.armed != 0 {
+		g.timer.Stop()
+	}
+	g.armed = 0
+}
+
+// Nanos returns a time as nanoseconds since 1970. Times too far away for that
+// become the nearest that is not, and the zero time the earliest.
+func Nanos(t time.Time) int64 {
+	switch year := t.Year(); {
+	case year < 1678:
+		return math.MinInt64
+	case year > 2261:
+		return math.MaxInt64
+	default:
+		return t.UnixNano()
+	}
+}

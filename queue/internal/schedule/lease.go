@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schedule
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// Lease is the right to work on one item.
+type Lease[V any] struct {
+	// Group and Key name the item.
+	Group, Key string
+	// Fence tells this lease from any other.
+	Fence uint64
+	// Due is when the item was due.
+	Due int64
+	// Value is the item's value when it was leased.
+	Value V
+}
+
+// hold is what is known of a lease while it lasts.
+type hold struct {
+	ref     uint32
+	fence   uint64
+	due     int64
+	expires int64
+	// pinned is set while what the worker found is being committed: the lease
+	// cannot pass then, so that no other worker begins on a state that is
+	// about to be replaced.
+	pinned bool
+}
+
+// waiter is somebody who waits for an item of a group.
+type waiter struct {
+	lease  time.Duration
+	served chan served
+}
+
+// served is what a waiter gets: a lease by its fence, or an error.
+type served struct {
+	fence uint64
+	err   error
+}
+
+// Lease waits until an item of the group is due and leases it, the one that is
+// due longest first. Of those who wait, the first gets it.
+func (s *Schedule[V]) Lease(ctx context.Context, name string, lease time.Duration) (Lease[V], error) {
+	if err := ctx.Err(); err != nil {
+		return Lease[V]{}, err
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return Lease[V]{}, queue.ErrClosed
+	}
+	g := s.group(name)
+	w := &waiter{lease: lease, served: make(chan served, 1)}
+	g.waiters = append(g.waiters, w)
+	s.serve(g)
+	s.mu.Unlock()
+
+	select {
+	case got := <-w.served:
+		return s.take(got)
+	case <-ctx.Done():
+		s.abandon(g, w)
+		return Lease[V]{}, ctx.Err()
+	}
+}
+
+func (s *Schedule[V]) take(got served) (Lease[V], error) {
+	if got.err != nil {
+		return Lease[V]{}, got.err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.fences[got.fence]
+	if h == nil {
+		return Lease[V]{}, queue.ErrLeaseLost
+	}
+	return s.describe(h), nil
+}
+
+// abandon ends the wait of somebody who no longer wants an item, and gives
+// back the one that was leased to them meanwhile.
+func (s *Schedule[V]) abandon(g *group, w *waiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(g.waiters, w); i >= 0 {
+		g.waiters = slices.Delete(g.waiters, i, i+1)
+		s.serve(g)
+		s.forget(g)
+		return
+	}
+	select {
+	case got := <-w.served:
+		if h := s.fences[got.fence]; h != nil {
+			s.free(h, h.due)
+		}
+	default:
+	}
+}
+
+// Pin says that what the holder of a lease found is being committed. Until
+// [Schedule.Unpin], [Schedule.Finish] or [Schedule.Remove], the lease does not
+// pass. It fails with [queue.ErrLeaseLost] if the lease is no longer held, or
+// pinned already.
+func (s *Schedule[V]) Pin(fence uint64) (Lease[V], error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.fences[fence]
+	if h == nil || h.pinned || h.expires <= Nanos(s.now()) {
+		return Lease[V]{}, queue.ErrLeaseLost
+	}
+	h.pinned = true
+	it := s.items.at(h.ref)
+	s.pull(it.group, int(it.place))
+	return s.describe(h), nil
+}
+
+// Unpin takes a pin back; the lease goes on.
+func (s *Schedule[V]) Unpin(fence uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.fences[fence]; h != nil && h.pinned {
+		h.pinned = false
+		it := s.items.at(h.ref)
+		it.at = h.expires
+		s.push(it.group, h.ref)
+		s.serve(it.group)
+	}
+}
+
+// Finish ends a pinned lease: the item stays, due at the given time, with its
+// value changed.
+func (s *Schedule[V]) Finish(fence uint64, due int64, change func(value *V)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.fences[fence]; h != nil && h.pinned {
+		change(&s.items.at(h.ref).value)
+		s.free(h, due)
+	}
+}
+
+// Remove ends a pinned lease and takes its item out.
+func (s *Schedule[V]) Remove(fence uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.fences[fence]; h != nil && h.pinned {
+		delete(s.fences, fence)
+		delete(s.held, h.ref)
+		s.remove(h.ref)
+	}
+}
+
+// Release ends a lease that is not pinned; the item is due at once. It fails
+// with [queue.ErrLeaseLost] if the lease is no longer held.
+func (s *Schedule[V]) Release(fence uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := Nanos(s.now())
+	h := s.fences[fence]
+	if h == nil || h.pinned || h.expires <= now {
+		return queue.ErrLeaseLost
+	}
+	s.free(h, now)
+	return nil
+}
+
+// serve leases what is due to those who wait, and sees to it that it is called
+// again when the next item is due.
+func (s *Schedule[V]) serve(g *group) {
+	if len(g.waiters) == 0 || len(g.heap) == 0 {
+		g.disarm()
+		return
+	}
+	now := Nanos(s.now())
+	for len(g.waiters) > 0 && len(g.heap) > 0 {
+		ref := g.heap[0]
+		if at := s.items.at(ref).at; at > now {
+			g.arm(at, now, func() { s.tick(g) })
+			return
+		}
+		w := g.waiters[0]
+		g.waiters = slices.Delete(g.waiters, 0, 1)
+		w.served <- served{fence: s.hold(ref, now, w.lease).fence}
+	}
+	g.disarm()
+}
+
+func (s *Schedule[V]) tick(g *group) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g.armed = 0
+	if !s.closed {
+		s.serve(g)
+	}
+}
+
+// hold leases an item that is due; a lease of it that has passed ends here.
+func (s *Schedule[V]) hold(ref uint32, now int64, lease time.Duration) *hold {
+	if old := s.held[ref]; old != nil {
+		delete(s.fences, old.fence)
+	}
+	s.fence++
+	it := s.items.at(ref)
+	h := &hold{ref: ref, fence: s.fence, due: it.at, expires: now + int64(lease)}
+	s.held[ref] = h
+	s.fences[h.fence] = h
+	it.at = h.expires
+	s.fix(it.group, int(it.place))
+	return h
+}
+
+// free ends a lease; its item is due at the given time.
+func (s *Schedule[V]) free(h *hold, due int64) {
+	delete(s.fences, h.fence)
+	delete(s.held, h.ref)
+	it := s.items.at(h.ref)
+	it.at = due
+	if it.place == outside {
+		s.push(it.group, h.ref)
+	} else {
+		s.fix(it.group, int(it.place))
+	}
+	s.serve(it.group)
+}
+
+func (s *Schedule[V]) describe(h *hold) Lease[V] {
+	it := s.items.at(h.ref)
+	return Lease[V]{Group: it.group.name, Key: it.key, Fence: h.fence, Due: h.due, Value: it.value}
+}

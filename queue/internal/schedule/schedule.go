@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package schedule keeps, in memory, what is due when. Items live in groups
+// that wait on their own: a group with nothing due costs another nothing. An
+// item is leased to one worker at a time, and comes back when the lease
+// passes.
+//
+// It is built to hold a million items: they stand in chunks that are never
+// copied, refer to each other by number, and share one index by hash.
+package schedule
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// Schedule holds items of one kind, each with a value of type V. All methods
+// may be called at the same time.
+//
+// Times are in nanoseconds since 1970, as [Nanos] makes them.
+type Schedule[V any] struct {
+	now func() time.Time
+
+	mu     sync.Mutex
+	closed bool
+	groups map[string]*group
+	items  slab[V]
+	// index finds the first item of a hash; items with the same hash are
+	// chained.
+	index map[uint64]uint32
+	seed  maphash.Seed
+
+	// Leases are few, as few as there are workers, so what only leased items
+	// need is kept beside them.
+	held   map[uint32]*hold
+	fences map[uint64]*hold
+	fence  uint64
+}
+
+// New returns an empty schedule that takes the time from now. Its timers run
+// on the clock of package time.
+func New[V any](now func() time.Time) *Schedule[V] {
+	return &Schedule[V]{
+		now:    now,
+		groups: make(map[string]*group),
+		index:  make(map[uint64]uint32),
+		seed:   maphash.MakeSeed(),
+		held:   make(map[uint32]*hold),
+		fences: make(map[uint64]*hold),
+	}
+}
+
+// Info tells where an item stands.
+type Info struct {
+	// Due is when the item is due, or was when it was leased.
+	Due int64
+	// Leased tells whether a worker holds the item.
+	Leased bool
+}
+
+// Put adds an item. If it is there already, its value is replaced and, unless
+// it is leased, its time too.
+func (s *Schedule[V]) Put(name, key string, due int64, value V) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	g := s.group(name)
+	if ref := s.find(g, key); ref == 0 {
+		s.insert(g, key, due, value)
+	} else {
+		s.items.at(ref).value = value
+		s.retime(ref, due)
+	}
+	s.serve(g)
+}
+
+// Update changes the value of an item and tells whether the item is there.
+func (s *Schedule[V]) Update(name, key string, change func(value *V)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	ref := s.lookup(name, key)
+	if ref == 0 {
+		return false
+	}
+	change(&s.items.at(ref).value)
+	return true
+}
+
+// Retime sets when an item is due, unless it is leased: then whoever holds it
+// decides.
+func (s *Schedule[V]) Retime(name, key string, due int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if ref := s.lookup(name, key); ref != 0 {
+		s.retime(ref, due)
+		s.serve(s.items.at(ref).group)
+	}
+}
+
+// Get returns an item's value and where it stands.
+func (s *Schedule[V]) Get(name, key string) (V, Info, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	ref := s.lookup(name, key)
+	if ref == 0 {
+		var none V
+		return none, Info{}, false
+	}
+	return s.items.at(ref).value, s.info(ref), true
+}
+
+// Groups calls visit with each group that has items, and their number.
+func (s *Schedule[V]) Groups(visit func(group string, items int)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	for name, g := range s.groups {
+		if g.size > 0 {
+			visit(name, g.size)
+		}
+	}
+}
+
+// Walk calls visit with each item, in no particular order, until it returns
+// false. It must not call the schedule.
+func (s *Schedule[V]) Walk(visit func(group, key string, value V, info Info) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	for ref := uint32(1); ref <= s.items.used; ref++ {
+		it := s.items.at(ref)
+		if it.group == nil {
+			continue
+		}
+		if !visit(it.group.name, it.key, it.value, s.info(ref)) {
+			return
+		}
+	}
+}
+
+// Close ends all waiting leases with [queue.ErrClosed]. It is idempotent.
+func (s *Schedule[V]) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.closed = true
+	for _, g := range s.groups {
+		for _, w := range g.waiters {
+			w.served <- served{err: queue.ErrClosed}
+		}
+		g.waiters = nil
+		g.disarm()
+	}
+}
+
+func (s *Schedule[V]) info(ref uint32) Info {
+	if h := s.held[ref]; h != nil && (h.pinned || h.expires > Nanos(s.now())) {
+		return Info{Due: h.due, Leased: true}
+	}
+	return Info{Due: s.items.at(ref).at}
+}
+
+// group returns the group of a name, made if need be.
+func (s *Schedule[V]) group(name string) *group {
+	g := s.groups[name]
+	if g == nil {
+		g = &group{name: name, salt: maphash.String(s.seed, name)}
+		s.groups[name] = g
+	}
+	return g
+}
+
+func (s *Schedule[V]) lookup(name, key string) uint32 {
+	g := s.groups[name]
+	if g == nil {
+		return 0
+	}
+	return s.find(g, key)
+}
+
+func (s *Schedule[V]) retime(ref uint32, due int64) {
+	if s.held[ref] != nil {
+		return
+	}
+	it := s.items.at(ref)
+	it.at = due
+	s.fix(it.group, int(it.place))
+}
+
+// insert adds an item that is not there yet.
+func (s *Schedule[V]) insert(g *group, key string, due int64, value V) {
+	hash := s.hash(g, key)
+	ref := s.items.take()
+	it := s.items.at(ref)
+	*it = item[V]{key: key, value: value, at: due, group: g, next: s.index[hash]}
+	s.index[hash] = ref
+	g.size++
+	s.push(g, ref)
+}
+
+// remove takes out an item that is in no heap and in no lease.
+func (s *Schedule[V]) remove(ref uint32) {
+	it := s.items.at(ref)
+	g, hash := it.group, s.hash(it.group, it.key)
+
+	if first := s.index[hash]; first != ref {
+		before := s.items.at(first)
+		for before.next != ref {
+			before = s.items.at(before.next)
+		}
+		before.next = it.next
+	} else if it.next != 0 {
+		s.index[hash] = it.next
+	} else {
+		delete(s.index, hash)
+	}
+	s.items.give(ref)
+	g.size--
+	s.forget(g)
+}
+
+func (s *Schedule[V]) find(g *group, key string) uint32 {
+	ref := s.index[s.hash(g, key)]
+	for ref != 0 {
+		it := s.items.at(ref)
+		if it.group == g && it.key == key {
+			return ref
+		}
+		ref = it.next
+	}
+	return 0
+}
+
+func (s *Schedule[V]) hash(g *group, key string) uint64 {
+	return maphash.String(s.seed, key) ^ g.salt
+}
+
+// forget drops a group that holds nothing and that nobody waits for, so that
+// endpoints that come and go leave nothing behind.
+func (s *Schedule[V]) forget(g *group) {
+	if g.size == 0 && len(g.waiters) == 0 && s.groups[g.name] == g {
+		g.disarm()
+		delete(s.groups, g.name)
+	}
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package memory
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
+)
+
+// NoteIntent implements [queue.Intents].
+func (s *Store) NoteIntent(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	s.lastIntent++
+	intent.ID = s.lastIntent
+	s.intents[intent.ID] = intent
+	return intent.ID, nil
+}
+
+// ResolveIntent implements [queue.Intents].
+func (s *Store) ResolveIntent(ctx context.Context, id queue.IntentID, resolution queue.Resolution, _ bool) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	now := s.now()
+	if intent, open := s.intents[id]; open {
+		delete(s.intents, id)
+		if resolution.Unresolved != "" {
+			s.unresolved = append(s.unresolved, queue.Unresolved{Intent: intent, Reason: resolution.Unresolved, At: now})
+		}
+	}
+	for _, m := range resolution.Marks {
+		s.mark(m, now)
+	}
+	return nil
+}
+
+func (s *Store) mark(m queue.Mark, now time.Time) {
+	merged := s.marks.Update(m.Key.Resource, m.Key.ID, func(r *mark.Record) { r.Merge(m, now) })
+	if merged {
+		s.marks.Retime(m.Key.Resource, m.Key.ID, schedule.Nanos(now))
+		return
+	}
+	s.marks.Put(m.Key.Resource, m.Key.ID, schedule.Nanos(now), mark.New(m, now))
+}
+
+// StaleIntents implements [queue.Intents]. There is no earlier process.
+func (s *Store) StaleIntents(ctx context.Context, limit int) ([]queue.Intent, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	now := s.now()
+	var stale []queue.Intent
+	for _, id := range slices.Sorted(maps.Keys(s.intents)) {
+		if len(stale) >= limit {
+			break
+		}
+		if intent := s.intents[id]; !now.Before(intent.Deadline) {
+			stale = append(stale, intent)
+		}
+	}
+	return stale, nil
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package memory
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
+)
+
+// LeaseMark implements [queue.Marks].
+func (s *Store) LeaseMark(ctx context.Context, resource string, lease time.Duration) (queue.MarkLease, error) {
+	held, err := s.marks.Lease(ctx, resource, lease)
+	if err != nil {
+		return queue.MarkLease{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	record := held.Value
+	leased := queue.MarkLease{
+		Mark:       record.Mark,
+		Generation: record.Generation,
+		Tries:      record.Tries,
+		MarkedAt:   record.MarkedAt,
+		Fence:      held.Fence,
+	}
+	if snapshot, known := s.snapshots[record.Key]; known {
+		leased.Snapshot = &snapshot
+	}
+	return leased, nil
+}
+
+// CommitReconciled implements [queue.Marks].
+func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, reconciled queue.Reconciled) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	held, err := s.marks.Pin(lease.Fence)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	record := held.Value
+	if record.Reconciled(lease.Generation, reconciled.AskedAt, now) {
+		s.marks.Remove(lease.Fence)
+	} else {
+		s.marks.Finish(lease.Fence, schedule.Nanos(record.DueAt), func(r *mark.Record) { *r = record })
+	}
+	if reconciled.Snapshot != nil {
+		s.snapshots[record.Key] = *reconciled.Snapshot
+	}
+	for _, routed := range reconciled.Events {
+		s.log(routed, now)
+	}
+	return nil
+}
+
+func (s *Store) log(routed queue.Routed, now time.Time) {
+	position := len(s.events)
+	entry := logged{Event: routed.Event}
+	entry.Payload = slices.Clone(routed.Payload)
+	for i, endpoint := range routed.Endpoints {
+		if slices.Contains(routed.Endpoints[:i], endpoint) {
+			continue
+		}
+		entry.deliveries = append(entry.deliveries, &delivery{Delivery: queue.Delivery{
+			EventID:   routed.ID,
+			EventType: routed.Type,
+			Key:       routed.Key,
+			Sequence:  routed.Sequence,
+			Endpoint:  endpoint,
+			Status:    queue.StatusPending,
+			CreatedAt: now,
+			DueAt:     now,
+		}})
+	}
+	s.events = append(s.events, entry)
+	s.byID[routed.ID] = position
+	for _, d := range entry.deliveries {
+		object := laneKey(routed.Key)
+		joined := s.lanes.Update(d.Endpoint, object, func(l *lane) { l.pending = append(l.pending, position) })
+		if !joined {
+			s.lanes.Put(d.Endpoint, object, schedule.Nanos(now), lane{pending: []int{position}})
+		}
+	}
+}
+
+// laneKey names an object among those of one endpoint.
+func laneKey(key event.Key) string {
+	return key.Resource + "\x00" + key.ID
+}
+
+// RetryMark implements [queue.Marks].
+func (s *Store) RetryMark(ctx context.Context, lease queue.MarkLease, at time.Time, reason string) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	held, err := s.marks.Pin(lease.Fence)
+	if err != nil {
+		return err
+	}
+	record := held.Value
+	record.Retry(lease.Generation, at, reason, s.now())
+	s.marks.Finish(lease.Fence, schedule.Nanos(record.DueAt), func(r *mark.Record) { *r = record })
+	return nil
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package memory is a queue that lives in memory only: the reference engine,
+// and the one that other packages test against. It keeps every promise of
+// [queue.Store] but durability, and forgets nothing while it lives.
+package memory
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
+)
+
+// Store is a [queue.Store] in memory. It has no goroutines of its own, and
+// waits with timers and channels only, so it runs inside a bubble of
+// testing/synctest.
+type Store struct {
+	now      func() time.Time
+	instance queue.Instance
+
+	marks *schedule.Schedule[mark.Record]
+	lanes *schedule.Schedule[lane]
+
+	mu         sync.Mutex
+	closed     bool
+	lastIntent queue.IntentID
+	intents    map[queue.IntentID]queue.Intent
+	unresolved []queue.Unresolved
+	snapshots  map[event.Key]event.Snapshot
+	// events is the log; the position of an event is its index.
+	events []logged
+	byID   map[string]int
+}
+
+var _ queue.Store = (*Store)(nil)
+
+// logged is an event with its deliveries, in the order in which it was routed.
+type logged struct {
+	event.Event
+	deliveries []*delivery
+}
+
+type delivery struct {
+	queue.Delivery
+	attempts []queue.Attempt
+}
+
+// lane holds the positions of the pending events of one endpoint and object.
+type lane struct {
+	pending []int
+}
+
+// New returns an empty queue that takes the time from now.
+func New(now func() time.Time) *Store {
+	s := &Store{
+		now:       now,
+		marks:     schedule.New[mark.Record](now),
+		lanes:     schedule.New[lane](now),
+		intents:   make(map[queue.IntentID]queue.Intent),
+		snapshots: make(map[event.Key]event.Snapshot),
+		byID:      make(map[string]int),
+	}
+	// crypto/rand.Read never fails.
+	_, _ = rand.Read(s.instance.ID[:])
+	_, _ = rand.Read(s.instance.HashKey[:])
+	return s
+}
+
+// Instance implements [queue.Store].
+func (s *Store) Instance() queue.Instance {
+	return s.instance
+}
+
+// Close implements [queue.Store].
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.marks.Close()
+	s.lanes.Close()
+	return nil
+}
+
+// enter locks the store for one verb, unless it is closed or the caller has
+// left.
+func (s *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return queue.ErrClosed
+	}
+	return nil
+}
