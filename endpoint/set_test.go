@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package endpoint
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
+)
+
+func newEndpoint(t testing.TB, secret sign.Secret, name string, patterns ...string) Endpoint {
+	t.Helper()
+	filter, err := ParseFilter(patterns...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Endpoint{Name: name, URL: "https://" + name + ".example", Secrets: []sign.Secret{secret}, Events: filter}
+}
+
+// TestSetMatchesLikeItsFilters holds the set's index against asking every
+// filter in turn.
+func TestSetMatchesLikeItsFilters(t *testing.T) {
+	secret := someSecret(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		filters := map[string][]string{}
+		var endpoints []Endpoint
+		for i := range rapid.IntRange(0, 8).Draw(rt, "endpoints") {
+			name := fmt.Sprintf("e%d", i)
+			filters[name] = drawPatterns(rt)
+			endpoints = append(endpoints, newEndpoint(t, secret, name, filters[name]...))
+		}
+		set, err := NewSet(endpoints...)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		for range 3 {
+			eventType := drawType(rt)
+			var want []string
+			for name, patterns := range filters {
+				if plainMatch(patterns, eventType) {
+					want = append(want, name)
+				}
+			}
+			slices.Sort(want)
+			got := set.Match(eventType)
+			if !slices.Equal(got, set.Match(eventType)) {
+				rt.Fatal("two answers differ")
+			}
+			got = slices.Sorted(slices.Values(got))
+			if !slices.Equal(got, want) {
+				rt.Fatalf("%q: got %q, want %q of %v", eventType, got, want, filters)
+			}
+		}
+	})
+}
+
+func TestSetLookUp(t *testing.T) {
+	secret := someSecret(t)
+	set, err := NewSet(newEndpoint(t, secret, "b"), newEndpoint(t, secret, "a", "items.*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if endpoint, ok := set.Get("a"); !ok || endpoint.Name != "a" || endpoint.Timeout != DefaultTimeout {
+		t.Errorf("Get: %v, %t", endpoint, ok)
+	}
+	if _, ok := set.Get("c"); ok {
+		t.Error("Get found what is not there")
+	}
+	var names []string
+	for endpoint := range set.All() {
+		names = append(names, endpoint.Name)
+	}
+	if strings.Join(names, " ") != "b a" || set.Len() != 2 {
+		t.Errorf("All: %q, Len: %d", names, set.Len())
+	}
+}
+
+func TestSetOfNone(t *testing.T) {
+	var set *Set
+	if set.Match("items.created") != nil || set.Len() != 0 {
+		t.Error("the nil set matches")
+	}
+	if _, ok := set.Get("a"); ok {
+		t.Error("the nil set has an endpoint")
+	}
+	for range set.All() {
+		t.Error("the nil set lists an endpoint")
+	}
+}
+
+func TestNewSetRefuses(t *testing.T) {
+	secret := someSecret(t)
+	_, err := NewSet(newEndpoint(t, secret, "erp"), newEndpoint(t, secret, "erp"))
+	if !errors.Is(err, ErrBadEndpoint) || !strings.Contains(err.Error(), "two are named erp") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := NewSet(Endpoint{Name: "erp"}); !errors.Is(err, ErrBadEndpoint) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestSetIsNotChangedByItsAnswers appends to an answer, as a careless caller
+// might, and asks again.
+func TestSetIsNotChangedByItsAnswers(t *testing.T) {
+	secret := someSecret(t)
+	set, err := NewSet(newEndpoint(t, secret, "a"), newEndpoint(t, secret, "b"), newEndpoint(t, secret, "c"),
+		newEndpoint(t, secret, "d", "items.*"), newEndpoint(t, secret, "e", "items.created"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = append(set.Match("users.created"), "x")
+	_ = append(set.Match("items.created"), "y")
+	if got := strings.Join(set.Match("items.created"), ""); got != "abcde" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestSetMatchAllocates shows that asking allocates nothing but a joined
+// answer.
+func TestSetMatchAllocates(t *testing.T) {
+	secret := someSecret(t)
+	var endpoints []Endpoint
+	for i := range 1000 {
+		endpoints = append(endpoints, newEndpoint(t, secret, fmt.Sprintf("r%d", i), fmt.Sprintf("resource%d.*", i)))
+	}
+	endpoints = append(endpoints, newEndpoint(t, secret, "exact", "resource7.state.paid"))
+	set, err := NewSet(endpoints...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		eventType string
+		matches   int
+		allocs    float64
+	}{
+		{"nobody.wants.this", 0, 0},
+		{"resource7.created", 1, 0},
+		{"resource7.state.paid", 2, 1},
+	} {
+		if n := len(set.Match(test.eventType)); n != test.matches {
+			t.Errorf("%s: %d matches", test.eventType, n)
+		}
+		if n := testing.AllocsPerRun(100, func() { set.Match(test.eventType) }); n > test.allocs {
+			t.Errorf("%s: %g allocations, want %g", test.eventType, n, test.allocs)
+		}
+	}
+}
+
+func BenchmarkSetMatch(b *testing.B) {
+	secret := someSecret(b)
+	var endpoints []Endpoint
+	for i := range 10_000 {
+		endpoints = append(endpoints, newEndpoint(b, secret, fmt.Sprintf("r%d", i), fmt.Sprintf("resource%d.*", i)))
+	}
+	set, err := NewSet(endpoints...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		set.Match("resource4711.state.paid")
+	}
+}
