@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// pollInterval is how often a program is asked whether it is ready.
+const pollInterval = 50 * time.Millisecond
+
+// group runs programs that live and die together.
+type group struct {
+	// stages start one after the other, each when the last is ready.
+	stages [][]program
+	// out takes what the programs print.
+	out *prefixer
+	// probe asks a URL; no error means that it answers.
+	probe func(ctx context.Context, url string) error
+	// startTimeout bounds how long a program takes to be ready, stopTimeout
+	// how long to end.
+	startTimeout, stopTimeout time.Duration
+
+	running []*process
+	// died gets the first process that ends.
+	died chan *process
+}
+
+// run starts everything, calls ready when it all answers, and returns when the
+// context has ended (nil) or a program has failed (an error that names it).
+// Nothing runs any more when it returns.
+func (g *group) run(ctx context.Context, ready func()) error {
+	g.died = make(chan *process, 1)
+	defer g.stop()
+	for _, stage := range g.stages {
+		for _, p := range stage {
+			if err := p.checkPorts(ctx); err != nil {
+				return quiet(ctx, err)
+			}
+		}
+	}
+	for _, stage := range g.stages {
+		if err := g.start(ctx, stage); err != nil {
+			return quiet(ctx, err)
+		}
+	}
+	ready()
+	select {
+	case dead := <-g.died:
+		return dead.death()
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// quiet drops an error that is only the consequence of being told to end.
+func quiet(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// start starts the programs of a stage and waits until all are ready.
+func (g *group) start(ctx context.Context, stage []program) error {
+	for _, p := range stage {
+		started, err := p.start(g.out.named(p.name))
+		if err != nil {
+			return err
+		}
+		g.running = append(g.running, started)
+		go func() {
+			<-started.done
+			select {
+			case g.died <- started:
+			default: // another was first
+			}
+		}()
+	}
+	for _, p := range stage {
+		for _, url := range p.ready {
+			if err := g.waitReady(ctx, p, url); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (g *group) waitReady(ctx context.Context, p program, url string) error {
+	deadline := time.NewTimer(g.startTimeout)
+	defer deadline.Stop()
+	poll := time.NewTicker(pollInterval)
+	defer poll.Stop()
+	for {
+		err := g.probe(ctx, url)
+		if err == nil {
+			return nil
+		}
+		select {
+		case dead := <-g.died:
+			return dead.death()
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-deadline.C:
+			return fmt.Errorf("%s is not ready after %s: %w", p.name, g.startTimeout, err)
+		case <-poll.C:
+		}
+	}
+}
+
+// stop ends what runs, last started first. It may be called again.
+func (g *group) stop() {
+	for i := len(g.running) - 1; i >= 0; i-- {
+		g.running[i].stop(g.stopTimeout)
+	}
+	g.running = nil
+	g.out.flush()
+}
