@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package egress decides where the module may send requests to that strangers
+// choose the URL of: a receiver's URL must not make us knock at our own doors.
+// One [Transport] carries everything that goes to receivers, so no path can
+// forget the rules.
+package egress
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Policy says what may be sent where. The zero Policy permits https to public
+// addresses and nothing else.
+type Policy struct {
+	// AllowHTTP permits receivers without TLS.
+	AllowHTTP bool
+	// AllowNetworks permits addresses that are not public. The addresses at
+	// which clouds hand out credentials stay closed, unless a network is named
+	// that lies within theirs.
+	AllowNetworks []netip.Prefix
+	// OnlyHosts, where not empty, permits these hosts and no others: names or
+	// addresses as they stand in the URL, or "*.partner.example" for every name
+	// below partner.example, but not itself.
+	OnlyHosts []string
+	// From is the source address of connections; the zero Addr leaves it to
+	// the system.
+	From netip.Addr
+}
+
+// Equal tells whether two policies permit the same.
+func (p Policy) Equal(other Policy) bool {
+	return p.AllowHTTP == other.AllowHTTP && p.From == other.From &&
+		slices.Equal(p.AllowNetworks, other.AllowNetworks) && slices.Equal(p.OnlyHosts, other.OnlyHosts)
+}
+
+// compiled is a policy made ready to be asked.
+type compiled struct {
+	allowHTTP bool
+	addresses addressRule
+	hosts     hostRule
+	from      netip.Addr
+}
+
+func (p Policy) compile() (compiled, error) {
+	networks := make([]netip.Prefix, 0, len(p.AllowNetworks))
+	for _, network := range p.AllowNetworks {
+		plain, err := plainPrefix(network)
+		if err != nil {
+			return compiled{}, err
+		}
+		networks = append(networks, plain)
+	}
+	hosts, err := newHostRule(p.OnlyHosts)
+	if err != nil {
+		return compiled{}, err
+	}
+	from := p.From.Unmap()
+	if from.IsValid() && (from.IsUnspecified() || from.IsMulticast()) {
+		return compiled{}, fmt.Errorf("%w: from %s is no address that a connection can come from; name one of this machine's own", ErrBadPolicy, from)
+	}
+	return compiled{allowHTTP: p.AllowHTTP, addresses: newAddressRule(networks), hosts: hosts, from: from}, nil
+}
+
+// hostRule is the compiled form of OnlyHosts.
+type hostRule struct {
+	names    map[string]bool
+	suffixes []string
+}
+
+func newHostRule(hosts []string) (hostRule, error) {
+	rule := hostRule{names: map[string]bool{}}
+	for _, host := range hosts {
+		name, isSuffix := strings.CutPrefix(strings.ToLower(host), "*.")
+		if addr, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil && !isSuffix {
+			rule.names[addr.Unmap().String()] = true
+			continue
+		}
+		if err := checkName(name); err != nil {
+			return hostRule{}, fmt.Errorf("%w: only host %q: %w; write a name, an address, or *.partner.example for all names below one", ErrBadPolicy, host, err)
+		}
+		if isSuffix {
+			rule.suffixes = append(rule.suffixes, "."+name)
+		} else {
+			rule.names[name] = true
+		}
+	}
+	return rule, nil
+}
+
+// isEmpty tells whether every host is permitted.
+func (r hostRule) isEmpty() bool {
+	return len(r.names) == 0 && len(r.suffixes) == 0
+}
+
+// permits tells whether a host, in lower case, is among the only ones.
+func (r hostRule) permits(host string) bool {
+	return r.names[host] || slices.ContainsFunc(r.suffixes, func(suffix string) bool {
+		return len(host) > len(suffix) && strings.HasSuffix(host, suffix)
+	})
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package egress
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"syscall"
+	"time"
+)
+
+// Bounds of connections to receivers.
+const (
+	// dialTimeout ends a dial that nobody waits for any more: the standard
+	// transport goes on dialing after a request has given up.
+	dialTimeout         = 10 * time.Second
+	tlsTimeout          = 10 * time.Second
+	maxHeaderBytes      = 64 << 10
+	maxIdle             = 1024
+	idleTimeout         = 90 * time.Second
+	pingIdleAfter       = 15 * time.Second
+	pingTimeout         = 5 * time.Second
+	keepAliveIdle       = 30 * time.Second
+	keepAliveInterval   = 10 * time.Second
+	keepAliveProbeCount = 3
+)
+
+// Options holds what a Transport gets from outside. The zero value is the
+// system's.
+type Options struct {
+	// Resolver looks up names.
+	Resolver *net.Resolver
+	// RootCAs are whom receivers' certificates must be signed by.
+	RootCAs *x509.CertPool
+}
+
+// Transport carries requests to receivers. Whether an address may be reached
+// is decided when it is dialed, on the address itself: a name that resolved to
+// a public address a moment ago does not help a private one.
+//
+// It follows no redirects and uses no proxy, whatever the environment says.
+// Where it is wrapped in an [http.Client], that must not follow them either.
+type Transport struct {
+	rules compiled
+	base  *http.Transport
+}
+
+// New returns a transport that keeps to a policy, or [ErrBadPolicy].
+func New(policy Policy, options Options) (*Transport, error) {
+	rules, err := policy.compile()
+	if err != nil {
+		return nil, err
+	}
+	t := &Transport{rules: rules}
+	dialer := &net.Dialer{
+		Timeout:  dialTimeout,
+		Resolver: options.Resolver,
+		Control:  t.control,
+		KeepAliveConfig: net.KeepAliveConfig{
+			Enable: true, Idle: keepAliveIdle, Interval: keepAliveInterval, Count: keepAliveProbeCount,
+		},
+	}
+	if rules.from.IsValid() {
+		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(rules.from, 0))
+	}
+	t.base = &http.Transport{
+		DialContext:         dialer.DialContext,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: options.RootCAs},
+		TLSHandshakeTimeout: tlsTimeout,
+		// A dialer of our own would turn HTTP/2 off.
+		ForceAttemptHTTP2: true,
+		// A small answer must not unfold into a large one.
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		// Many endpoints may be on one host, so one host may keep them all.
+		MaxIdleConns:        maxIdle,
+		MaxIdleConnsPerHost: maxIdle,
+		IdleConnTimeout:     idleTimeout,
+		// All requests to a receiver share one HTTP/2 connection: when it is
+		// dead they must not all wait for the kernel to notice.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: pingIdleAfter, PingTimeout: pingTimeout},
+	}
+	return t, nil
+}
+
+// CheckURL returns why nothing may be sent to a URL, as far as that is known
+// without the network: [ErrBadURL] or [ErrBlocked]. A URL that passes may
+// still be refused at the dial.
+func (t *Transport) CheckURL(raw string) error {
+	return t.rules.checkURL(raw)
+}
+
+// RoundTrip sends one request. It fails with [ErrBlocked] where the policy does
+// not permit it.
+func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	if err := t.rules.checkRequest(request.URL); err != nil {
+		if request.Body != nil {
+			_ = request.Body.Close()
+		}
+		return nil, err
+	}
+	return t.base.RoundTrip(request)
+}
+
+// Close closes the connections that are idle. Requests under way are not
+// disturbed. It may be called more than once.
+func (t *Transport) Close() {
+	t.base.CloseIdleConnections()
+}
+
+// CloseIdleConnections is Close under the name by which [http.Client] knows it.
+func (t *Transport) CloseIdleConnections() {
+	t.Close()
+}
+
+// control sees every address that is about to be connected to, after all
+// resolving.
+func (t *Transport) control(network, address string, _ syscall.RawConn) error {
+	if network != "tcp4" && network != "tcp6" {
+		return fmt.Errorf("%w: a connection by %s", ErrBlocked, network)
+	}
+	target, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("%w: the address to dial is not known", ErrBlocked)
+	}
+	return t.rules.addresses.check(target.Addr())
+}
