@@ -33,34 +33,37 @@ type group struct {
 // Nothing runs any more when it returns.
 func (g *group) run(ctx context.Context, ready func()) error {
 	g.died = make(chan *process, 1)
-	defer g.stop()
+	err := g.startAll(ctx)
+	if err == nil {
+		ready()
+		select {
+		case dead := <-g.died:
+			err = dead.death()
+		case <-ctx.Done():
+		}
+	}
+	g.stop()
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // whatever failed, failed because it was told to end
+	}
+	return err
+}
+
+// startAll starts the stages, once all ports are known to be free.
+func (g *group) startAll(ctx context.Context) error {
 	for _, stage := range g.stages {
 		for _, p := range stage {
 			if err := p.checkPorts(ctx); err != nil {
-				return quiet(ctx, err)
+				return err
 			}
 		}
 	}
 	for _, stage := range g.stages {
 		if err := g.start(ctx, stage); err != nil {
-			return quiet(ctx, err)
+			return err
 		}
 	}
-	ready()
-	select {
-	case dead := <-g.died:
-		return dead.death()
-	case <-ctx.Done():
-		return nil
-	}
-}
-
-// quiet drops an error that is only the consequence of being told to end.
-func quiet(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
+	return nil
 }
 
 // start starts the programs of a stage and waits until all are ready.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
@@ -32,6 +34,9 @@ func TestStagesFitTheCaddyfile(t *testing.T) {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the Caddyfile has no %q", want)
 		}
+	}
+	if formatted := caddyfile.Format(text); string(formatted) != string(text) {
+		t.Error("the Caddyfile is not formatted: run `bin/caddy fmt --overwrite Caddyfile.example`")
 	}
 	var ports []string
 	for _, stage := range stages("bin", "Caddyfile.example", "whsec_c2VjcmV0") {
@@ -103,7 +108,9 @@ func TestProbe(t *testing.T) {
 		t.Errorf("a 404 is an answer, but probe says %v", err)
 	}
 	server.Close()
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		t.Error(err)
+	}
 	if err := probe(t.Context(), http.DefaultClient, url); err == nil {
 		t.Error("probe finds a server that is closed")
 	}

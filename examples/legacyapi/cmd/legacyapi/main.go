@@ -61,7 +61,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err = server.Shutdown(grace)
-	<-served
+	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+		return end
+	}
 	return err
 }
 

@@ -69,6 +69,8 @@ func run(ctx context.Context, args []string, secretFromEnv string, out io.Writer
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err = server.Shutdown(grace)
-	<-served
+	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+		return end
+	}
 	return err
 }

@@ -1,0 +1,71 @@
+# Targets with a "##" comment are shown by "make help".
+
+GO            ?= go
+FUZZTIME      ?= 30s
+BENCHFLAGS    ?=
+
+# As xcaddy builds, so that a binary of "make build" is what users get.
+BUILD_TAGS    := nobadger,nomysql,nopgx
+BUILD_FLAGS   := -trimpath -ldflags "-w -s" -tags $(BUILD_TAGS)
+
+# Tests with whole processes are Go modules of their own.
+NESTED        := $(patsubst %/go.mod,%,$(shell find e2e -name go.mod 2>/dev/null))
+
+# The linter is pinned: another version finds other things. One that is
+# installed already is used if it is this version, else it goes into bin/.
+LINT_VERSION  := 2.15.0
+LINT_FOUND     = $(firstword $(foreach dir,$(CURDIR)/bin $(shell $(GO) env GOPATH)/bin,\
+                 $(if $(findstring version $(LINT_VERSION) ,$(shell $(dir)/golangci-lint version 2>/dev/null)),$(dir)/golangci-lint)))
+LINT          := $(CURDIR)/bin/golangci-lint
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## start the demonstration: legacy API, Caddy and a receiver
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./examples/...
+	bin/demo
+
+.PHONY: build
+build: ## build bin/caddy, as xcaddy would
+	CGO_ENABLED=0 $(GO) build $(BUILD_FLAGS) -o bin/caddy ./cmd/caddy
+
+.PHONY: test
+test: ## run all tests with the race detector
+	$(GO) test -race ./...
+	@set -e; for dir in $(NESTED); do echo "in $$dir:"; (cd $$dir && $(GO) test -race ./...); done
+
+.PHONY: lint
+lint: ## check format, go vet and golangci-lint
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	@set -e; for dir in $(NESTED); do echo "in $$dir:"; (cd $$dir && $(GO) vet ./...); done
+	@set -e; linter="$(LINT_FOUND)"; \
+	if [ -z "$$linter" ]; then \
+		echo "installing golangci-lint $(LINT_VERSION) into bin/"; \
+		GOBIN=$(CURDIR)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(LINT_VERSION); \
+		linter=$(LINT); \
+	fi; \
+	for dir in . $(NESTED); do echo "golangci-lint run in $$dir"; (cd $$dir && $$linter run --config $(CURDIR)/.golangci.yml); done
+
+.PHONY: fuzz
+fuzz: ## run each fuzz test for FUZZTIME (30s)
+	@set -e; find . -name '*_test.go' | sort | while read -r file; do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+			dir=$$(dirname "$$file"); echo "$$name in $$dir"; \
+			(cd "$$dir" && $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) .) </dev/null; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## measure the performance budgets
+	$(GO) run ./bench $(BENCHFLAGS)
+
+.PHONY: clean
+clean: ## remove what was built; the demonstration's queue in data/ stays
+	rm -rf bin
+	$(GO) clean -testcache
