@@ -4,10 +4,7 @@ package event
 
 import (
 	"bytes"
-	"encoding/json"
 	"slices"
-
-	"github.com/tidwall/gjson"
 )
 
 // Trigger says which transition of an object makes an event, and of which type.
@@ -22,22 +19,6 @@ type Trigger struct {
 	// From and To, where not empty, list the values that the field must have
 	// had and must have now. They need Paths.
 	From, To []string
-}
-
-// Fields are the values of watched paths as raw JSON. A path that the Show
-// does not have has an empty value; a path that was not watched is missing.
-type Fields map[string]json.RawMessage
-
-// Watch reads the fields at the given paths from a Show.
-func Watch(show []byte, paths []string) Fields {
-	if len(paths) == 0 || !json.Valid(show) {
-		return Fields{}
-	}
-	fields := make(Fields, len(paths))
-	for _, path := range paths {
-		fields[path] = json.RawMessage(gjson.GetBytes(show, path).Raw)
-	}
-	return fields
 }
 
 // Paths returns all paths that the triggers and the types' templates look at,
@@ -91,13 +72,4 @@ func (t Trigger) changed(previous, now Fields) bool {
 		}
 		return len(t.To) == 0 || slices.Contains(t.To, Text(after))
 	})
-}
-
-// Text returns a raw JSON value as people write it in a configuration: a
-// string without its quotes, "" for a missing value, anything else as it is.
-func Text(raw json.RawMessage) string {
-	if len(raw) > 0 && raw[0] == '"' {
-		return gjson.ParseBytes(raw).String()
-	}
-	return string(raw)
 }
