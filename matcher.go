@@ -40,9 +40,21 @@ type rule struct {
 	methods  []string
 	// text names the rule in causes, logs and metrics.
 	text string
-	// key tells for each part of the object's key which value of the pattern
-	// it is; nil where the response must tell the last part.
-	key []int
+	// places tells for each part of the object's key which value of the
+	// pattern it is; -1 for the last part where the response must tell it.
+	places []int
+}
+
+// place fills in places.
+func (r *rule) place() {
+	for _, name := range r.resource.show.names {
+		r.places = append(r.places, slices.Index(r.pattern.names, name))
+	}
+}
+
+// named tells whether the request alone names the object.
+func (r *rule) named() bool {
+	return r.places[len(r.places)-1] >= 0
 }
 
 // match is what a request matched.
@@ -168,31 +180,17 @@ func accepts(methods []string, method string) bool {
 	return true
 }
 
-// key returns the key of the object that the request names, or ok = false
-// where only the response tells.
-func (m *match) key() (key event.Key, ok bool, err error) {
-	if m.rule.key == nil {
-		return event.Key{}, false, nil
-	}
-	key, err = m.keyWith("")
-	return key, err == nil, err
-}
-
-// keyWith returns the key whose last part is the given id, if the request does
-// not name it.
-func (m *match) keyWith(id string) (event.Key, error) {
-	show := &m.rule.resource.show
-	var parts [maxSegments]string
-	for i, name := range show.names {
-		at := slices.Index(m.rule.pattern.names, name)
-		switch {
-		case at >= 0 && at < m.count:
+// key returns the key of the object. Where the request does not name it, id is
+// what the response told.
+func (m *match) key(id string) (event.Key, error) {
+	parts := make([]string, len(m.rule.places))
+	for i, at := range m.rule.places {
+		parts[i] = id
+		if at >= 0 && at < m.count {
 			parts[i] = m.values[at]
-		case i == len(show.names)-1:
-			parts[i] = id
 		}
 	}
-	return event.NewKey(m.rule.resource.name, parts[:len(show.names)]...)
+	return event.NewKey(m.rule.resource.name, parts...)
 }
 
 // nextSegment splits "/a/b" into "a" and "/b".
@@ -223,10 +221,13 @@ func cleanPath(p string) string {
 	if !strings.Contains(p, "//") && !strings.Contains(p, "/.") && !strings.Contains(p, "/%2") {
 		return p
 	}
-	// An encoded dot is a dot (RFC 3986, section 6.2.2.2).
-	p = strings.NewReplacer("%2e", ".", "%2E", ".").Replace(p)
+	p = encodedDots.Replace(p)
 	if p == "" || p[0] != '/' {
 		return p
 	}
 	return path.Clean(p)
 }
+
+// encodedDots decodes dots: "%2e" is "." wherever it stands (RFC 3986, section
+// 6.2.2.2).
+var encodedDots = strings.NewReplacer("%2e", ".", "%2E", ".")

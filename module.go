@@ -1,3 +1,277 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package webhooks gives an existing HTTP API webhooks without a change to
+// that API. Caddy proxies the API; the handler in this package watches the
+// exchanges that pass, works out which objects they changed, and the app reads
+// each changed object's Show and delivers it, signed, durably and in order, to
+// everyone who subscribed.
+//
+// This package is the part that knows Caddy: configuration, lifecycle, wiring.
+// The packages below it do the work.
 package webhooks
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
+	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+)
+
+func init() {
+	caddy.RegisterModule(App{})
+}
+
+// What an acknowledged write survives.
+const (
+	durabilityPower   = "power"
+	durabilityProcess = "process"
+)
+
+const (
+	defaultRetention = 30 * 24 * time.Hour
+	minRetention     = time.Hour
+)
+
+// App holds the durable queue, the endpoints that receive events, and the work
+// between the two. The exchanges themselves are watched by the `webhooks` HTTP
+// handler.
+type App struct {
+	// Queue is where everything is kept that must survive. Default: a Badger
+	// queue in the folder `webhooks` of Caddy's data directory.
+	Queue *Queue `json:"queue,omitempty"`
+
+	// Durability says what a change survives that the client was told of:
+	// `power`, a power cut; or `process`, a crash of the process but not of
+	// the machine, which is faster. Default: `power`.
+	Durability string `json:"durability,omitempty"`
+
+	// Retention is how long events, deliveries and attempts can be looked up.
+	// Deliveries that are pending are kept until they are decided. At least
+	// 1h. Default: 720h (30 days).
+	Retention caddy.Duration `json:"retention,omitempty"`
+
+	// Endpoints are the subscribers that the operator has fixed.
+	Endpoints []*Endpoint `json:"endpoints,omitempty"`
+
+	// Egress says where deliveries may go. Default: to public addresses, over
+	// HTTPS with a valid certificate.
+	Egress *Egress `json:"egress,omitempty"`
+
+	log       *zap.Logger
+	dir       string
+	engine    *engine
+	acquired  bool
+	endpoints *endpoint.Set
+	policy    egress.Policy
+	transport *egress.Transport
+
+	mu       sync.Mutex
+	handlers []*Handler
+	owners   map[string]*Handler // by resource
+}
+
+// Queue says where the durable queue is.
+type Queue struct {
+	// Engine is the storage engine. Default and only choice: `badger`, which
+	// is built in and belongs to one Caddy process.
+	Engine string `json:"engine,omitempty"`
+
+	// Dir is the queue's directory. It is made if it does not exist, for this
+	// user alone. Placeholders such as `{env.NAME}` are replaced. Default:
+	// the folder `webhooks` in Caddy's data directory.
+	Dir string `json:"dir,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "webhooks",
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Provision prepares the app. It does not touch the disk, so that a
+// configuration can be validated while another process holds the queue.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.log = ctx.Logger()
+	if a.Queue == nil {
+		a.Queue = new(Queue)
+	}
+	if a.Durability == "" {
+		a.Durability = durabilityPower
+	}
+	if a.Retention == 0 {
+		a.Retention = caddy.Duration(defaultRetention)
+	}
+	if err := a.provisionDir(); err != nil {
+		return err
+	}
+	if err := a.provisionEndpoints(); err != nil {
+		return err
+	}
+	value, _, err := engines.LoadOrNew(a.dir, func() (caddy.Destructor, error) {
+		return newEngine(a.dir), nil
+	})
+	if err != nil {
+		return err
+	}
+	a.engine = value.(*engine)
+	a.acquired = true
+	return metrics.register(ctx.GetMetricsRegistry(), a.engine)
+}
+
+func (a *App) provisionDir() error {
+	if a.Queue.Engine != "" && a.Queue.Engine != "badger" {
+		return fmt.Errorf("queue: there is no engine %q; use `queue badger DIR`", a.Queue.Engine)
+	}
+	dir := a.Queue.Dir
+	if dir == "" {
+		dir = filepath.Join(caddy.AppDataDir(), "webhooks")
+	}
+	dir, err := caddy.NewReplacer().ReplaceOrErr(dir, true, true)
+	if err != nil {
+		return fmt.Errorf("queue badger %s: %w; set what the placeholder stands for", a.Queue.Dir, err)
+	}
+	a.dir, err = filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("queue badger %s: %w", a.Queue.Dir, err)
+	}
+	return nil
+}
+
+// Validate checks what Provision has not.
+func (a *App) Validate() error {
+	if a.Durability != durabilityPower && a.Durability != durabilityProcess {
+		return fmt.Errorf("durability is power or process, not %q", a.Durability)
+	}
+	if time.Duration(a.Retention) < minRetention {
+		return fmt.Errorf("retention %s is too short to look into what went wrong; it must be at least %s", time.Duration(a.Retention), minRetention)
+	}
+	return nil
+}
+
+// Start opens the queue and begins to work.
+func (a *App) Start() error {
+	if err := a.engine.start(a); err != nil {
+		return fmt.Errorf("starting webhooks: %w", err)
+	}
+	return nil
+}
+
+// Stop ends the work of this configuration. The queue stays open: requests of
+// this configuration may still be under way, and on exit the HTTP app may stop
+// after this one.
+func (a *App) Stop() error {
+	a.engine.stop(a)
+	return nil
+}
+
+// Cleanup lets go of the queue. Caddy calls it also after a Provision that
+// failed, so it releases no more than this app has acquired.
+func (a *App) Cleanup() error {
+	if !a.acquired {
+		return nil
+	}
+	a.acquired = false
+	// A Start that fails is not followed by a Stop.
+	a.engine.stop(a)
+	_, err := engines.Delete(a.dir)
+	return err
+}
+
+func (a *App) durability() badger.Durability {
+	if a.Durability == durabilityProcess {
+		return badger.Process
+	}
+	return badger.Power
+}
+
+// register takes the resources of a handler. Handlers are provisioned before
+// any app starts.
+func (a *App) register(h *Handler) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.owners == nil {
+		a.owners = make(map[string]*Handler)
+	}
+	for _, r := range h.resources {
+		other := a.owners[r.name]
+		// A snippet that two sites import makes two handlers that are one.
+		if other != nil && !bytes.Equal(other.declared, h.declared) {
+			return fmt.Errorf("resource %s is declared by two handlers with different rules; "+
+				"objects of both would share their names, so give one of them another name", r.name)
+		}
+		a.owners[r.name] = h
+	}
+	a.handlers = append(a.handlers, h)
+	return nil
+}
+
+// reconciled returns the resources as reconcile wants them.
+func (a *App) reconciled() []reconcile.Resource {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var resources []reconcile.Resource
+	seen := make(map[string]bool)
+	for _, h := range a.handlers {
+		limit := reconcile.NewLimit(h.MaxShows)
+		for _, r := range h.resources {
+			if seen[r.name] {
+				continue
+			}
+			seen[r.name] = true
+			resources = append(resources, reconcile.Resource{
+				Name:     r.name,
+				Read:     r.reader(h.upstream),
+				Version:  r.version,
+				Triggers: r.triggers,
+				Route:    a.endpoints.Match,
+				Limit:    limit,
+			})
+		}
+	}
+	return resources
+}
+
+// reader returns how the Show of a resource's object is read.
+func (r *resource) reader(upstream *show.Upstream) func(context.Context, event.Key) (show.Show, error) {
+	return func(ctx context.Context, key event.Key) (show.Show, error) {
+		path, err := r.show.build(key.Parts())
+		if err != nil {
+			return show.Show{}, err
+		}
+		return upstream.Read(ctx, r.method, path)
+	}
+}
+
+// intents returns where intents are noted.
+func (a *App) intents() (queue.Intents, error) {
+	return a.engine.open(a)
+}
+
+// resolve resolves an intent that this app's queue has noted.
+func (a *App) resolve(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool) {
+	a.engine.resolve(ctx, resource, id, resolution, durable)
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.Validator    = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -3,6 +3,7 @@
 package webhooks
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -149,36 +150,54 @@ func (r Resource) withDefaults() Resource {
 	return r
 }
 
+// partError is an error in one part of a resource: a *Rule, an *EventRule, or
+// the word of an option. It lets the Caddyfile name the part's line.
+type partError struct {
+	part any
+	err  error
+}
+
+func (e partError) Error() string { return e.err.Error() }
+func (e partError) Unwrap() error { return e.err }
+
 // validate reports the first thing that is wrong with a resource whose
-// defaults are filled in.
+// defaults are filled in, as a partError where it is wrong in one part.
 func (r Resource) validate() error {
 	if r.Name == "" || strings.IndexFunc(r.Name, notNameRune) >= 0 {
 		return fmt.Errorf("resource %q: a name is made of letters, digits, '_' and '-'", r.Name)
 	}
-	show, err := parsePattern(r.Show.Path)
+	show, err := r.validateShow()
 	if err != nil {
-		return fmt.Errorf("resource %s: show %s: %w", r.Name, r.Show, err)
-	}
-	if len(show.names) == 0 {
-		return fmt.Errorf("resource %s: show %s: the path does not say which object; put :id where its id stands, as /%s/:id",
-			r.Name, r.Show, r.Name)
-	}
-	if show.tail || show.expression != "" {
-		return fmt.Errorf("resource %s: show %s: a path is built from this pattern, so it may hold only text and :name segments",
-			r.Name, r.Show)
+		return partError{"show", fmt.Errorf("resource %s: show %s: %w", r.Name, r.Show, err)}
 	}
 	for _, rule := range r.Rules {
 		if err := r.validateRule(rule, show); err != nil {
-			return fmt.Errorf("resource %s: %s %s: %w", r.Name, rule.Kind, rule, err)
+			return partError{rule, fmt.Errorf("resource %s: %s %s: %w", r.Name, rule.Kind, rule, err)}
 		}
 	}
-	for _, path := range append(slices.Clone(r.ID), r.Version) {
+	for _, path := range r.ID {
 		if err := checkFieldPath(path); err != nil {
-			return fmt.Errorf("resource %s: %w", r.Name, err)
+			return partError{"id", fmt.Errorf("resource %s: id: %w", r.Name, err)}
 		}
+	}
+	if err := checkFieldPath(r.Version); err != nil {
+		return partError{"version", fmt.Errorf("resource %s: version: %w", r.Name, err)}
 	}
 	_, err = r.triggers()
 	return err
+}
+
+func (r Resource) validateShow() (pattern, error) {
+	show, err := parsePattern(r.Show.Path)
+	switch {
+	case err != nil:
+		return show, err
+	case len(show.names) == 0:
+		return show, fmt.Errorf("the path does not say which object; put :id where its id stands, as /%s/:id", r.Name)
+	case show.tail || show.expression != "":
+		return show, errors.New("a path is built from this pattern, so it may hold only text and :name segments")
+	}
+	return show, nil
 }
 
 func (r Resource) validateRule(rule *Rule, show pattern) error {
@@ -209,27 +228,33 @@ func (r Resource) validateRule(rule *Rule, show pattern) error {
 func (r Resource) triggers() ([]event.Trigger, error) {
 	triggers := make([]event.Trigger, 0, len(r.Events))
 	for _, rule := range r.Events {
-		name, err := event.ParseTemplate(rule.Type)
+		trigger, err := rule.trigger()
 		if err != nil {
-			return nil, fmt.Errorf("resource %s: %w", r.Name, err)
+			return nil, partError{rule, fmt.Errorf("resource %s: event %s: %w", r.Name, rule.Type, err)}
 		}
-		switch {
-		case rule.On != event.OpCreate && rule.On != event.OpChange && rule.On != event.OpDelete:
-			return nil, fmt.Errorf("resource %s: event %s: on takes create, change or delete, not %q", r.Name, rule.Type, rule.On)
-		case rule.On != event.OpChange && len(rule.Paths) > 0:
-			return nil, fmt.Errorf("resource %s: event %s: only `on change` takes paths", r.Name, rule.Type)
-		case len(rule.Paths) == 0 && len(rule.From)+len(rule.To) > 0:
-			return nil, fmt.Errorf("resource %s: event %s: from and to need the path of the field, as `on change %s.state to completed`",
-				r.Name, rule.Type, r.Name)
-		}
-		for _, path := range append(slices.Clone(rule.Paths), name.Paths()...) {
-			if err := checkFieldPath(path); err != nil {
-				return nil, fmt.Errorf("resource %s: event %s: %w", r.Name, rule.Type, err)
-			}
-		}
-		triggers = append(triggers, event.Trigger{Type: name, On: rule.On, Paths: rule.Paths, From: rule.From, To: rule.To})
+		triggers = append(triggers, trigger)
 	}
 	return triggers, nil
+}
+
+func (e EventRule) trigger() (event.Trigger, error) {
+	name, err := event.ParseTemplate(e.Type)
+	switch {
+	case err != nil:
+		return event.Trigger{}, err
+	case e.On != event.OpCreate && e.On != event.OpChange && e.On != event.OpDelete:
+		return event.Trigger{}, fmt.Errorf("on takes create, change or delete, not %q", e.On)
+	case e.On != event.OpChange && len(e.Paths)+len(e.From)+len(e.To) > 0:
+		return event.Trigger{}, fmt.Errorf("on %s takes nothing after it; only on change takes fields and values", e.On)
+	case len(e.Paths) == 0 && len(e.From)+len(e.To) > 0:
+		return event.Trigger{}, errors.New("from and to need the path of the field before them, as `on change state to completed`")
+	}
+	for _, path := range append(slices.Clone(e.Paths), name.Paths()...) {
+		if err := checkFieldPath(path); err != nil {
+			return event.Trigger{}, err
+		}
+	}
+	return event.Trigger{Type: name, On: e.On, Paths: e.Paths, From: e.From, To: e.To}, nil
 }
 
 // checkFieldPath refuses gjson's modifiers. They transform a document rather

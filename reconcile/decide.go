@@ -162,18 +162,12 @@ func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decisi
 // tombstone is the payload of a delete: there is no Show any more, so it tells
 // which object is gone and the watched fields as they were.
 func tombstone(key event.Key, previous event.Fields) []byte {
-	known := make(event.Fields, len(previous))
-	for path, value := range previous {
-		if len(value) > 0 {
-			known[path] = value
-		}
-	}
 	payload, err := json.Marshal(struct {
 		Resource string       `json:"resource"`
 		ID       string       `json:"id"`
 		Deleted  bool         `json:"deleted"`
 		Previous event.Fields `json:"previous,omitempty"`
-	}{key.Resource, key.Plain(), true, known})
+	}{key.Resource, key.Plain(), true, previous})
 	if err != nil {
 		// Watched fields are cut out of valid JSON, so this does not happen;
 		// the key alone is still a true payload.

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
+)
+
+// UnmarshalCaddyfile sets up the app from the global option. Syntax:
+//
+//	webhooks {
+//	    queue      badger [<dir>]
+//	    durability power|process
+//	    retention  <duration>
+//	    endpoint <name> <url> {
+//	        events  <types...>
+//	        secret  <current> [<previous...>]
+//	        timeout <duration>
+//	        retry   <durations...>|none
+//	    }
+//	    egress {
+//	        allow http
+//	        allow network <networks...>
+//	        only  host    <hosts...>
+//	        from  <address>
+//	    }
+//	}
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the option's name
+	if d.NextArg() {
+		return d.Errf("unexpected %q after webhooks; its options stand in a block", d.Val())
+	}
+	lines := make(map[string]caddyfile.Token) // of endpoints, by name
+	seen := make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word := d.Val()
+		if word != "endpoint" && seen[word] {
+			return d.Errf("%s stands twice; keep one of them", word)
+		}
+		seen[word] = true
+		if err := a.unmarshalOption(d, word, lines); err != nil {
+			return err
+		}
+	}
+	return a.checkURLs(lines)
+}
+
+func (a *App) unmarshalOption(d *caddyfile.Dispenser, word string, lines map[string]caddyfile.Token) error {
+	switch word {
+	case "queue":
+		args := d.RemainingArgs()
+		if len(args) == 0 || len(args) > 2 || args[0] != "badger" {
+			return d.Err("queue takes an engine and its directory, as `queue badger /var/lib/caddy/webhooks`; badger is the only engine")
+		}
+		a.Queue = &Queue{Engine: args[0]}
+		if len(args) == 2 {
+			a.Queue.Dir = args[1]
+		}
+		return nil
+	case "durability":
+		value, err := argument(d)
+		if err != nil {
+			return err
+		}
+		if value != durabilityPower && value != durabilityProcess {
+			return d.Errf("durability is power or process, not %q", value)
+		}
+		a.Durability = value
+		return nil
+	case "retention":
+		return duration(d, &a.Retention)
+	case "endpoint":
+		return a.unmarshalEndpoint(d, lines)
+	case "egress":
+		return a.unmarshalEgress(d)
+	}
+	return d.Errf("unknown option %q of webhooks; it takes queue, durability, retention, endpoint and egress", word)
+}
+
+func (a *App) unmarshalEndpoint(d *caddyfile.Dispenser, lines map[string]caddyfile.Token) error {
+	line := d.Token()
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Err("endpoint takes a name and a URL, as `endpoint erp https://erp.example.com/hooks`")
+	}
+	e := &Endpoint{Name: args[0], URL: args[1]}
+	if _, twice := lines[e.Name]; twice {
+		return d.Errf("endpoint %s is declared twice; its name is its identity, so give one of them another", e.Name)
+	}
+	lines[e.Name] = line
+	seen := make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word := d.Val()
+		if seen[word] {
+			return d.Errf("%s stands twice in endpoint %s; keep one of them", word, e.Name)
+		}
+		seen[word] = true
+		if err := e.unmarshalOption(d, word); err != nil {
+			return err
+		}
+	}
+	if len(e.Secrets) == 0 {
+		return fmt.Errorf("endpoint %s has no secret, so its receiver could not tell our deliveries from forged ones; "+
+			"add `secret {env.NAME}`, at %s:%d", e.Name, line.File, line.Line)
+	}
+	a.Endpoints = append(a.Endpoints, e)
+	return nil
+}
+
+func (e *Endpoint) unmarshalOption(d *caddyfile.Dispenser, word string) error {
+	args := func() ([]string, error) {
+		values := d.RemainingArgs()
+		if len(values) == 0 {
+			return nil, d.Errf("%s of endpoint %s takes a value", word, e.Name)
+		}
+		return values, nil
+	}
+	var err error
+	switch word {
+	case "events":
+		if e.Events, err = args(); err != nil {
+			return err
+		}
+		if _, err := endpoint.ParseFilter(e.Events...); err != nil {
+			return d.WrapErr(err)
+		}
+		return nil
+	case "secret":
+		e.Secrets, err = args()
+		return err
+	case "timeout":
+		return duration(d, &e.Timeout)
+	case "retry":
+		values, err := args()
+		if err != nil {
+			return err
+		}
+		if len(values) == 1 && values[0] == "none" {
+			e.NoRetry = true
+			return nil
+		}
+		for _, value := range values {
+			delay, err := caddy.ParseDuration(value)
+			if err != nil || delay <= 0 {
+				return d.Errf("retry takes durations, as 5s 5m 30m, or none; not %q", value)
+			}
+			e.Retry = append(e.Retry, caddy.Duration(delay))
+		}
+		return nil
+	}
+	return d.Errf("unknown option %q of endpoint %s; it takes events, secret, timeout and retry", word, e.Name)
+}
+
+func (a *App) unmarshalEgress(d *caddyfile.Dispenser) error {
+	if d.NextArg() {
+		return d.Errf("unexpected %q after egress; its options stand in a block", d.Val())
+	}
+	a.Egress = new(Egress)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word := d.Val()
+		args := d.RemainingArgs()
+		switch {
+		case word == "allow" && len(args) == 1 && args[0] == "http":
+			a.Egress.AllowHTTP = true
+		case word == "allow" && len(args) > 1 && args[0] == "network":
+			a.Egress.AllowNetworks = append(a.Egress.AllowNetworks, args[1:]...)
+		case word == "only" && len(args) > 1 && args[0] == "host":
+			a.Egress.OnlyHosts = append(a.Egress.OnlyHosts, args[1:]...)
+		case word == "from" && len(args) == 1:
+			a.Egress.From = args[0]
+		default:
+			return d.Errf("egress takes `allow http`, `allow network NETWORK...`, `only host HOST...` and `from ADDRESS`, not `%s`", word)
+		}
+		if _, err := a.Egress.transport(); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	return nil
+}
+
+// checkURLs checks the endpoints' URLs against the egress policy, once both
+// are known, so that an error can name the line. A URL with placeholders is
+// checked when they are replaced.
+func (a *App) checkURLs(lines map[string]caddyfile.Token) error {
+	transport, err := a.Egress.transport()
+	if err != nil {
+		return err
+	}
+	for _, e := range a.Endpoints {
+		if strings.Contains(e.URL, "{") {
+			continue
+		}
+		if err := transport.CheckURL(e.URL); err != nil {
+			line := lines[e.Name]
+			return fmt.Errorf("endpoint %s: %w, at %s:%d", e.Name, err, line.File, line.Line)
+		}
+	}
+	return nil
+}

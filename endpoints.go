@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
+	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
+)
+
+// Endpoint is a subscriber that the operator has fixed.
+type Endpoint struct {
+	// Name is the endpoint's identity: whatever else about it changes, its
+	// deliveries stay with it. Required.
+	Name string `json:"name"`
+
+	// URL is where events are posted to. Placeholders such as `{env.NAME}`
+	// are replaced. Required.
+	URL string `json:"url"`
+
+	// Events are the types of the events it gets; `items.*` stands for all
+	// types that begin with `items.`, and `*` for all. Default: all.
+	Events []string `json:"events,omitempty"`
+
+	// Secrets sign its deliveries, each with a signature of its own, so that
+	// one can be replaced by another without a gap: `whsec_` and the base64 of
+	// 24 to 64 random bytes. Write placeholders such as
+	// `{env.ERP_WEBHOOK_SECRET}` rather than the secrets, which would show in
+	// the configuration. At least one is required.
+	Secrets []string `json:"secrets,omitempty"`
+
+	// Timeout is how long an attempt may take. Default: 10s.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// Retry holds how long to wait after a failed attempt before the next, in
+	// order. Each is varied a little, so that what failed together does not
+	// return together. Default: 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h.
+	Retry []caddy.Duration `json:"retry,omitempty"`
+
+	// NoRetry makes the first attempt the only one.
+	NoRetry bool `json:"no_retry,omitempty"`
+}
+
+// Egress says where deliveries may go.
+type Egress struct {
+	// AllowHTTP lets receivers be without TLS. For trying things out.
+	AllowHTTP bool `json:"allow_http,omitempty"`
+
+	// AllowNetworks are networks that receivers may be in besides public ones,
+	// such as `127.0.0.0/8`.
+	AllowNetworks []string `json:"allow_networks,omitempty"`
+
+	// OnlyHosts are the only hosts that receivers may be on, where given;
+	// `*.example.com` stands for all hosts below example.com.
+	OnlyHosts []string `json:"only_hosts,omitempty"`
+
+	// From is the source address of deliveries. Default: the system's choice.
+	From string `json:"from,omitempty"`
+}
+
+// provisionEndpoints checks the endpoints and the way to them.
+func (a *App) provisionEndpoints() error {
+	var err error
+	if a.policy, err = a.Egress.policy(); err != nil {
+		return err
+	}
+	if a.transport, err = a.Egress.transport(); err != nil {
+		return err
+	}
+	endpoints := make([]endpoint.Endpoint, 0, len(a.Endpoints))
+	for _, declared := range a.Endpoints {
+		made, err := declared.endpoint(a.transport)
+		if err != nil {
+			return fmt.Errorf("endpoint %s: %w", declared.Name, err)
+		}
+		endpoints = append(endpoints, made)
+	}
+	a.endpoints, err = endpoint.NewSet(endpoints...)
+	return err
+}
+
+// transport makes a transport that keeps to the policy.
+func (e *Egress) transport() (*egress.Transport, error) {
+	policy, err := e.policy()
+	if err != nil {
+		return nil, err
+	}
+	transport, err := egress.New(policy, egress.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("egress: %w", err)
+	}
+	return transport, nil
+}
+
+func (e *Egress) policy() (egress.Policy, error) {
+	var policy egress.Policy
+	if e == nil {
+		return policy, nil
+	}
+	policy.AllowHTTP = e.AllowHTTP
+	policy.OnlyHosts = e.OnlyHosts
+	for _, text := range e.AllowNetworks {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return policy, fmt.Errorf("egress: allow network %s: write the network with its length, as 10.0.0.0/8", text)
+		}
+		policy.AllowNetworks = append(policy.AllowNetworks, network.Masked())
+	}
+	if e.From != "" {
+		address, err := netip.ParseAddr(e.From)
+		if err != nil {
+			return policy, fmt.Errorf("egress: from %s: write an IP address", e.From)
+		}
+		policy.From = address
+	}
+	return policy, nil
+}
+
+func (e *Endpoint) endpoint(transport *egress.Transport) (endpoint.Endpoint, error) {
+	made := endpoint.Endpoint{Name: e.Name, Timeout: time.Duration(e.Timeout)}
+	repl := caddy.NewReplacer()
+	var err error
+	if made.URL, err = repl.ReplaceOrErr(e.URL, true, true); err != nil {
+		return made, fmt.Errorf("url: %w; set what the placeholder stands for", err)
+	}
+	if err := transport.CheckURL(made.URL); err != nil {
+		return made, err
+	}
+	for _, text := range e.Secrets {
+		plain, err := repl.ReplaceOrErr(text, true, true)
+		if err != nil {
+			return made, fmt.Errorf("secret: %w; set what the placeholder stands for, "+
+				"for example to what `echo whsec_$(openssl rand -base64 32)` prints", err)
+		}
+		secret, err := sign.ParseSecret(plain)
+		if err != nil {
+			return made, fmt.Errorf("secret: %w", err)
+		}
+		made.Secrets = append(made.Secrets, secret)
+	}
+	if made.Events, err = endpoint.ParseFilter(e.Events...); err != nil {
+		return made, err
+	}
+	for _, delay := range e.Retry {
+		made.Schedule = append(made.Schedule, time.Duration(delay))
+	}
+	if e.NoRetry {
+		if len(e.Retry) > 0 {
+			return made, fmt.Errorf("retry: it has both delays and `none`; keep one")
+		}
+		made.Schedule = []time.Duration{}
+	}
+	return made, nil
+}
+
+// targets returns the endpoints as the emitter wants them.
+func (a *App) targets(transport *egress.Transport) []emitter.Target {
+	var targets []emitter.Target
+	for e := range a.endpoints.All() {
+		targets = append(targets, emitter.Target{Endpoint: e, Transport: transport})
+	}
+	return targets
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+}
+
+// Defaults of a Handler.
+const (
+	defaultUpstreamTimeout = 30 * time.Second
+	defaultCapture         = 1 << 20
+	defaultMaxShows        = 16
+)
+
+// What a Handler does when the queue fails.
+const (
+	onQueueErrorPass = "pass"
+	onQueueErrorFail = "fail"
+)
+
+// Handler watches the exchanges that pass through it to an HTTP API, and notes
+// which objects they changed. It changes nothing about them: put it in front
+// of the `reverse_proxy` that leads to the API.
+//
+// It needs the `webhooks` app, which holds the queue and the endpoints.
+type Handler struct {
+	// UpstreamRaw is the handler that answers when an object's Show is read in
+	// the background, usually a `reverse_proxy` to the API with the operator's
+	// credential. Required.
+	UpstreamRaw json.RawMessage `json:"upstream,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
+
+	// UpstreamTimeout is how long after a request has ended without an answer
+	// the API may still do what it was asked. An object whose change is
+	// uncertain is reconciled once more after this time. Default: 30s.
+	UpstreamTimeout caddy.Duration `json:"upstream_timeout,omitempty"`
+
+	// Capture is how much of a response body is copied to find out which
+	// object it is about, in bytes. Default: 1048576 (1 MiB).
+	Capture int64 `json:"capture,omitempty"`
+
+	// OnQueueError says what to do with a request that may change something
+	// when the queue cannot note it: `pass` it on and count the gap, or
+	// `fail` it with status 503 before the API sees it. Default: `pass`.
+	OnQueueError string `json:"on_queue_error,omitempty"`
+
+	// MaxShows is how many Shows are read from the API at once. An API that
+	// fails is asked for one at a time until it answers again. Default: 16.
+	MaxShows int `json:"max_shows,omitempty"`
+
+	// Resources are the kinds of objects that are watched.
+	Resources []*Resource `json:"resources,omitempty"`
+
+	app       *App
+	log       *zap.Logger
+	resources []*resource
+	matcher   *matcher
+	upstream  *show.Upstream
+	// declared is the configuration as it was given; Caddy forgets the raw
+	// upstream once it is loaded.
+	declared []byte
+	// helper is there while a Caddyfile is parsed: reverse_proxy needs it.
+	helper *httpcaddyfile.Helper
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.webhooks",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision compiles the rules and the route to the API. It touches neither
+// disk nor network.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.log = ctx.Logger()
+	var err error
+	if h.declared, err = json.Marshal(h); err != nil {
+		return err
+	}
+	if h.UpstreamTimeout == 0 {
+		h.UpstreamTimeout = caddy.Duration(defaultUpstreamTimeout)
+	}
+	if h.Capture == 0 {
+		h.Capture = defaultCapture
+	}
+	if h.OnQueueError == "" {
+		h.OnQueueError = onQueueErrorPass
+	}
+	if h.MaxShows == 0 {
+		h.MaxShows = defaultMaxShows
+	}
+	if err := h.provisionUpstream(ctx); err != nil {
+		return err
+	}
+	if h.resources, h.matcher, err = compileResources(h.Resources); err != nil {
+		return err
+	}
+	app, err := ctx.App("webhooks")
+	if err != nil {
+		return fmt.Errorf("getting the webhooks app: %w", err)
+	}
+	h.app = app.(*App)
+	return h.app.register(h)
+}
+
+func (h *Handler) provisionUpstream(ctx caddy.Context) error {
+	if h.UpstreamRaw == nil {
+		return fmt.Errorf("upstream is missing: say where Shows are read, as `upstream 127.0.0.1:9000`")
+	}
+	module, err := ctx.LoadModule(h, "UpstreamRaw")
+	if err != nil {
+		return fmt.Errorf("loading upstream: %w", err)
+	}
+	middleware := module.(caddyhttp.MiddlewareHandler)
+	h.upstream = &show.Upstream{
+		Handler: caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			return middleware.ServeHTTP(w, r, nowhere)
+		}),
+	}
+	return nil
+}
+
+// nowhere ends a route that answered nothing: an upstream that is no proxy and
+// passes the request on.
+var nowhere = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+	return caddyhttp.Error(http.StatusBadGateway, fmt.Errorf("the upstream handler did not answer"))
+})
+
+// Validate checks what Provision has not.
+func (h *Handler) Validate() error {
+	switch {
+	case h.OnQueueError != onQueueErrorPass && h.OnQueueError != onQueueErrorFail:
+		return fmt.Errorf("on_queue_error is pass or fail, not %q", h.OnQueueError)
+	case h.UpstreamTimeout < 0:
+		return fmt.Errorf("upstream_timeout must not be negative")
+	case h.Capture < 0:
+		return fmt.Errorf("capture must not be negative")
+	case h.MaxShows < 0:
+		return fmt.Errorf("max_shows must not be negative")
+	case len(h.Resources) == 0:
+		return fmt.Errorf("no resource is declared: add one, as `resource items`")
+	}
+	return nil
+}
+
+// ServeHTTP watches the exchanges that a rule matches and leaves all others
+// alone.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	var found match
+	if !h.matcher.find(r.Method, r.URL, &found) || isUpgrade(r) {
+		return next.ServeHTTP(w, r)
+	}
+	return h.watch(w, r, next, found)
+}
+
+// watch passes an exchange on, with an intent noted before and resolved after.
+func (h *Handler) watch(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, found match) error {
+	x := newExchange(h, w, r, found)
+	if err := x.begin(r.Context()); err != nil && h.OnQueueError == onQueueErrorFail {
+		return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("noting the intent: %w", err))
+	}
+	whole := false
+	var err error
+	// The proxy panics through us when either side breaks off within the body.
+	// The panic is not recovered: the server above must see it.
+	defer func() { x.end(r, err, whole) }()
+	err = next.ServeHTTP(&x.tee, r)
+	whole = true
+	return err
+}
+
+// isUpgrade tells whether the client asks for another protocol on its
+// connection. What flows then is no exchange.
+func isUpgrade(r *http.Request) bool {
+	if r.Method == http.MethodConnect {
+		return true
+	}
+	for _, value := range r.Header["Connection"] {
+		for token := range strings.SplitSeq(value, ",") {
+			if strings.EqualFold(strings.TrimSpace(token), "upgrade") {
+				return len(r.Header["Upgrade"]) > 0
+			}
+		}
+	}
+	return false
+}
+
+// background returns a context for work on behalf of a request that must not
+// end with it.
+func background(ctx context.Context) context.Context {
+	return context.WithoutCancel(ctx)
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

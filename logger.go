@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// liveLogger returns a logger for what outlives a configuration. The writers
+// of a configuration's own loggers are closed when it is replaced, so this one
+// looks up the default logger of the day for every entry.
+func liveLogger(name string) *zap.Logger {
+	return zap.New(liveCore{}).Named("webhooks").Named(name)
+}
+
+type liveCore struct {
+	fields []zapcore.Field
+}
+
+// Enabled implements zapcore.LevelEnabler.
+func (liveCore) Enabled(level zapcore.Level) bool {
+	return caddy.Log().Core().Enabled(level)
+}
+
+// With implements zapcore.Core.
+func (c liveCore) With(fields []zapcore.Field) zapcore.Core {
+	return liveCore{fields: append(c.fields[:len(c.fields):len(c.fields)], fields...)}
+}
+
+// Check implements zapcore.Core.
+func (c liveCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.Enabled(entry.Level) {
+		return checked.AddCore(entry, c)
+	}
+	return checked
+}
+
+// Write implements zapcore.Core.
+func (c liveCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
+	core := caddy.Log().Core()
+	if len(c.fields) > 0 {
+		core = core.With(c.fields)
+	}
+	if checked := core.Check(entry, nil); checked != nil {
+		checked.Write(fields...)
+	}
+	return nil
+}
+
+// Sync implements zapcore.Core.
+func (liveCore) Sync() error {
+	return caddy.Log().Core().Sync()
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+)
+
+// metrics lives as long as the process. Caddy has a new registry for every
+// configuration: collectors made anew for each would begin at zero with every
+// reload, and collectors of the first would vanish with it.
+var metrics = newCollectors()
+
+type collectors struct {
+	exchanges  *prometheus.CounterVec
+	gaps       *prometheus.CounterVec
+	repaired   *prometheus.CounterVec
+	unresolved *prometheus.CounterVec
+	reconciled *prometheus.CounterVec
+	shows      *prometheus.HistogramVec
+	events     *prometheus.CounterVec
+	attempts   *prometheus.CounterVec
+	durations  prometheus.Histogram
+	ages       prometheus.Histogram
+	troubles   *prometheus.CounterVec
+}
+
+func newCollectors() *collectors {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "caddy", Subsystem: "webhooks", Name: name, Help: help,
+		}, labels)
+	}
+	// From a local answer to the longest timeout of a slow receiver.
+	seconds := []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+	return &collectors{
+		exchanges: counter("exchanges_total",
+			"Exchanges that a rule matched, by what their end told.", "resource", "kind", "outcome"),
+		gaps: counter("gaps_total",
+			"Exchanges whose intent or mark the queue could not take.", "resource", "what"),
+		repaired: counter("gaps_repaired_total",
+			"Gaps that were repaired when the queue took writes again.", "resource"),
+		unresolved: counter("unresolved_total",
+			"Exchanges that may have changed something without telling which object.", "resource"),
+		reconciled: counter("reconciled_total",
+			"Reconciliations of objects, by result.", "resource", "result"),
+		shows: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "caddy", Subsystem: "webhooks", Name: "show_duration_seconds",
+			Help: "How long reading a Show from the API took.", Buckets: seconds,
+		}, []string{"resource"}),
+		events: counter("events_total", "Events committed.", "type"),
+		attempts: counter("attempts_total",
+			"Attempts of deliveries, by what they made of the delivery: delivered, pending (there will be another) or dead.", "status"),
+		durations: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "caddy", Subsystem: "webhooks", Name: "attempt_duration_seconds",
+			Help: "How long attempts took.", Buckets: seconds,
+		}),
+		ages: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "caddy", Subsystem: "webhooks", Name: "delivery_age_seconds",
+			Help: "How long after its event was committed a delivery was delivered.", Buckets: append(seconds, 60, 600, 3600, 86400),
+		}),
+		troubles: counter("emitter_troubles_total",
+			"Attempts that could not be recorded, and calls that the queue failed.", "what"),
+	}
+}
+
+// register registers the counters, and gauges of an engine's queue, with the
+// registry of a configuration.
+func (c *collectors) register(registry *prometheus.Registry, e *engine) error {
+	for _, collector := range []prometheus.Collector{
+		c.exchanges, c.gaps, c.repaired, c.unresolved, c.reconciled, c.shows, c.events, c.attempts, c.durations, c.ages, c.troubles,
+		queueCollector{e},
+	} {
+		var already prometheus.AlreadyRegisteredError
+		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Reconciled implements reconcile.Metrics.
+func (c *collectors) Reconciled(resource string, result reconcile.Result, took time.Duration) {
+	c.reconciled.WithLabelValues(resource, string(result)).Inc()
+	c.shows.WithLabelValues(resource).Observe(took.Seconds())
+}
+
+// Event implements reconcile.Metrics.
+func (c *collectors) Event(eventType string) {
+	c.events.WithLabelValues(eventType).Inc()
+}
+
+// Unresolved implements reconcile.Metrics.
+func (c *collectors) Unresolved(resource string) {
+	c.unresolved.WithLabelValues(resource).Inc()
+}
+
+// Attempted implements emitter.Metrics.
+func (c *collectors) Attempted(_ string, status queue.Status, took, age time.Duration) {
+	c.attempts.WithLabelValues(string(status)).Inc()
+	c.durations.Observe(took.Seconds())
+	if status == queue.StatusDelivered {
+		c.ages.Observe(age.Seconds())
+	}
+}
+
+// LeaseLost implements emitter.Metrics.
+func (c *collectors) LeaseLost(string) {
+	c.troubles.WithLabelValues("lease_lost").Inc()
+}
+
+// QueueFailed implements emitter.Metrics.
+func (c *collectors) QueueFailed(string) {
+	c.troubles.WithLabelValues("queue_failed").Inc()
+}
+
+// queueCollector reads the gauges of a queue when they are asked for.
+type queueCollector struct {
+	engine *engine
+}
+
+var (
+	queueUp          = gauge("queue_up", "1 when the queue is open, else 0.")
+	queueIntents     = gauge("open_intents", "Exchanges under way, or not resolved yet.")
+	queueUnresolved  = gauge("unresolved", "Kept records of exchanges whose object is not known.")
+	queueMarks       = gauge("marks", "Objects that wait for reconciling.")
+	queueFailing     = gauge("marks_failing", "Objects that wait for reconciling and were tried in vain.")
+	queueMarkAge     = gauge("oldest_mark_seconds", "Age of the oldest mark.")
+	queueDeliveries  = gauge("deliveries_pending", "Deliveries that are not decided yet.")
+	queueActiveLanes = gauge("lanes", "Lanes with pending deliveries.")
+)
+
+func gauge(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc("caddy_webhooks_"+name, help, nil, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (queueCollector) Describe(descriptions chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		queueUp, queueIntents, queueUnresolved, queueMarks, queueFailing, queueMarkAge, queueDeliveries, queueActiveLanes,
+	} {
+		descriptions <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c queueCollector) Collect(values chan<- prometheus.Metric) {
+	put := func(d *prometheus.Desc, v float64) {
+		values <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
+	}
+	store := c.engine.store.Load()
+	if store == nil {
+		put(queueUp, 0)
+		return
+	}
+	stats, err := store.Stats(context.Background())
+	if err != nil {
+		put(queueUp, 0)
+		return
+	}
+	put(queueUp, 1)
+	put(queueIntents, float64(stats.OpenIntents))
+	put(queueUnresolved, float64(stats.Unresolved))
+	put(queueMarks, float64(stats.Marks))
+	put(queueFailing, float64(stats.FailingMarks))
+	age := 0.0
+	if !stats.OldestMark.IsZero() {
+		age = time.Since(stats.OldestMark).Seconds()
+	}
+	put(queueMarkAge, age)
+	put(queueDeliveries, float64(sum(stats.PendingDeliveries)))
+	put(queueActiveLanes, float64(sum(stats.Lanes)))
+}
+
+func sum(counts map[string]int) (total int) {
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"errors"
+	"net"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// statusClientClosedRequest is what reverse_proxy writes when the client hung
+// up before the API answered.
+const statusClientClosedRequest = 499
+
+// outcomeOf tells what the end of an exchange says about the change.
+//
+// Whole is false when the exchange was cut: the handler panicked, as
+// reverse_proxy does when either side breaks off within the body. Status is 0
+// when no response was begun, and then err usually holds one.
+func outcomeOf(r *http.Request, status int, err error, whole bool) event.Outcome {
+	if status == 0 && err != nil {
+		if neverSent(r, err) {
+			return event.OutcomeUnchanged
+		}
+		var failure caddyhttp.HandlerError
+		if errors.As(err, &failure) {
+			status = failure.StatusCode
+		}
+	}
+	switch {
+	case status == statusClientClosedRequest, status == http.StatusRequestTimeout:
+		// The API may be at work on the request still.
+		return event.OutcomeUnknown
+	case status >= 400 && status <= 499:
+		return event.OutcomeUnchanged
+	case status >= 200 && status <= 399 && whole:
+		return event.OutcomeChanged
+	case status == 0 && err == nil && whole:
+		// A handler that writes nothing answers 200 with an empty body.
+		return event.OutcomeChanged
+	}
+	return event.OutcomeUnknown
+}
+
+// neverSent tells whether the request cannot have reached the API: its only
+// try failed before there was a connection.
+func neverSent(r *http.Request, err error) bool {
+	var dial *net.OpError
+	if !errors.As(err, &dial) || dial.Op != "dial" {
+		return false
+	}
+	// With retries, the error is the last try's; an earlier one may have got
+	// through.
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return false
+	}
+	retries, found := repl.Get("http.reverse_proxy.retries")
+	return found && retries == 0
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconcile
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+)
+
+var (
+	testKey  = event.Key{Resource: "items", ID: "42"}
+	testTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+)
+
+func testResource(t *testing.T) *Resource {
+	t.Helper()
+	name := func(s string) event.Template {
+		template, err := event.ParseTemplate(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return template
+	}
+	r := &Resource{
+		Name:    "items",
+		Version: "v",
+		Triggers: []event.Trigger{
+			{Type: name("items.created"), On: event.OpCreate},
+			{Type: name("items.updated"), On: event.OpChange},
+			{Type: name("items.paid"), On: event.OpChange, Paths: []string{"state"}, To: []string{"paid"}},
+			{Type: name("items.deleted"), On: event.OpDelete},
+		},
+		Route: func(string) []string { return []string{"erp"} },
+		Limit: NewLimit(4),
+	}
+	r.paths = event.Paths(r.Triggers)
+	return r
+}
+
+func answer(status int, body string) show.Show {
+	return show.Show{Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body)}
+}
+
+func TestDecide(t *testing.T) {
+	r := testResource(t)
+	hasher := event.NewHasher([32]byte{1})
+	known := func(body string) *event.Snapshot {
+		d := r.decide(hasher, queue.MarkLease{Mark: queue.Mark{Key: testKey}}, answer(200, body), testTime)
+		d.next.Sequence = 7
+		return &d.next
+	}
+	gone := &event.Snapshot{Key: testKey, Gone: true, Sequence: 8, Version: "9"}
+	pending := `{"v":5,"state":"pending"}`
+
+	for name, tc := range map[string]struct {
+		snapshot  *event.Snapshot
+		hints     queue.Hints
+		version   string
+		answer    show.Show
+		finding   finding
+		op        event.Op
+		freshness event.Freshness
+	}{
+		"first seen by a create":                   {nil, queue.HintCreated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
+		"first seen by a create of unknown end":    {nil, queue.HintMayBeCreated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
+		"first seen by an update":                  {nil, queue.HintUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessUnproven},
+		"updated, and a create of unknown end":     {nil, queue.HintMayBeCreated | queue.HintUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessUnproven},
+		"changed":                                  {known(pending), queue.HintUpdated, "", answer(200, `{"v":6,"state":"paid"}`), moved, event.OpChange, event.FreshnessVersion},
+		"changed, without a version":               {known(`{"state":"a"}`), queue.HintUpdated, "", answer(200, `{"state":"b"}`), moved, event.OpChange, event.FreshnessUnproven},
+		"not changed":                              {known(pending), queue.HintUpdated, "", answer(200, ` {"state":"pending", "v":5}`), nothing, "", ""},
+		"older than the snapshot":                  {known(pending), queue.HintUpdated, "", answer(200, `{"v":4,"state":"paid"}`), stale, "", ""},
+		"older than the write's response":          {nil, queue.HintUpdated, "6", answer(200, pending), stale, "", ""},
+		"as new as the write's response":           {nil, queue.HintCreated, "5", answer(200, pending), moved, event.OpCreate, event.FreshnessVersion},
+		"no difference, but older than the write":  {known(pending), queue.HintUpdated, "6", answer(200, pending), stale, "", ""},
+		"created again":                            {gone, queue.HintCreated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
+		"there again after an update":              {gone, queue.HintUpdated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
+		"deleted":                                  {known(pending), queue.HintDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
+		"deleted, answered 410":                    {known(pending), queue.HintDeleted, "", answer(410, ""), moved, event.OpDelete, event.FreshnessUnproven},
+		"deleted, never seen":                      {nil, queue.HintDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
+		"created and deleted, never seen":          {nil, queue.HintCreated | queue.HintDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
+		"created, delete of unknown end":           {nil, queue.HintCreated | queue.HintMayBeDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
+		"delete of unknown end":                    {known(pending), queue.HintMayBeDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
+		"delete of unknown end, never seen":        {nil, queue.HintMayBeDeleted, "", answer(404, ""), nothing, "", ""},
+		"deleted, announced already":               {gone, queue.HintDeleted, "", answer(404, ""), nothing, "", ""},
+		"delete confirmed, but still there":        {known(pending), queue.HintDeleted, "", answer(200, pending), nothing, "", ""},
+		"404 without a delete":                     {known(pending), queue.HintUpdated, "", answer(404, ""), missing, "", ""},
+		"404 just after a create":                  {nil, queue.HintCreated, "", answer(404, ""), missing, "", ""},
+		"404 just after a create of a deleted one": {gone, queue.HintCreated, "", answer(404, ""), missing, "", ""},
+		"create of unknown end, and nothing there": {nil, queue.HintMayBeCreated, "", answer(404, ""), nothing, "", ""},
+		"update of unknown end, and nothing there": {nil, 0, "", answer(404, ""), nothing, "", ""},
+		"500":                         {known(pending), queue.HintDeleted, "", answer(500, "{}"), unusable, "", ""},
+		"403":                         {known(pending), queue.HintDeleted, "", answer(403, "{}"), unusable, "", ""},
+		"redirect":                    {known(pending), queue.HintUpdated, "", answer(302, ""), unusable, "", ""},
+		"200 without a body":          {known(pending), queue.HintUpdated, "", answer(200, ""), unusable, "", ""},
+		"a Show that is not JSON":     {nil, queue.HintCreated, "", answer(200, "<a/>"), moved, event.OpCreate, event.FreshnessUnproven},
+		"versions not comparable":     {known(pending), queue.HintUpdated, "x", answer(200, `{"v":6}`), moved, event.OpChange, event.FreshnessVersion},
+		"versions never comparable":   {known(`{"v":"x"}`), queue.HintUpdated, "", answer(200, `{"v":"y"}`), moved, event.OpChange, event.FreshnessUnproven},
+		"a version of a deleted life": {gone, queue.HintCreated, "", answer(200, `{"v":1}`), moved, event.OpCreate, event.FreshnessUnproven},
+	} {
+		lease := queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: tc.hints, Version: tc.version}, Snapshot: tc.snapshot}
+		d := r.decide(hasher, lease, tc.answer, testTime)
+		if d.finding != tc.finding {
+			t.Errorf("%s: finding %d, want %d (%s)", name, d.finding, tc.finding, d.reason)
+			continue
+		}
+		if d.finding == moved && (d.op != tc.op || d.freshness != tc.freshness) {
+			t.Errorf("%s: op %s, freshness %s; want %s, %s", name, d.op, d.freshness, tc.op, tc.freshness)
+		}
+		if d.finding != moved && d.finding != nothing && d.reason == "" {
+			t.Errorf("%s: no reason is given", name)
+		}
+	}
+}
+
+func TestTransition(t *testing.T) {
+	r := testResource(t)
+	hasher := event.NewHasher([32]byte{1})
+	snapshot := &event.Snapshot{Key: testKey, Sequence: 3, Hash: []byte("x"), Version: "1",
+		Watched: event.Fields{"state": json.RawMessage(`"pending"`)}}
+	lease := queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: queue.HintUpdated}, Snapshot: snapshot}
+	body := `{ "v": 2, "state": "paid" }`
+	d := r.decide(hasher, lease, answer(200, body), testTime)
+	got := r.transition([16]byte{1}, lease, d, answer(200, body), testTime)
+	if len(got.Events) != 2 || got.Snapshot.Sequence != 5 || got.Snapshot.Version != "2" {
+		t.Fatalf("events %+v, snapshot %+v", got.Events, got.Snapshot)
+	}
+	for i, want := range []string{"items.updated", "items.paid"} {
+		e := got.Events[i]
+		if e.Type != want || e.Sequence != uint64(4+i) || string(e.Payload) != body || e.ContentType != "application/json" ||
+			string(e.Previous["state"]) != `"pending"` || len(e.Endpoints) != 1 {
+			t.Errorf("event %d: %+v", i, e)
+		}
+	}
+	if got.Events[0].ID == got.Events[1].ID {
+		t.Error("two events have one id")
+	}
+
+	lease.Hints = queue.HintDeleted
+	d = r.decide(hasher, lease, answer(404, "not found"), testTime)
+	got = r.transition([16]byte{1}, lease, d, answer(404, "not found"), testTime)
+	want := `{"resource":"items","id":"42","deleted":true,"previous":{"state":"pending"}}`
+	if len(got.Events) != 1 || string(got.Events[0].Payload) != want || !got.Snapshot.Gone || got.Snapshot.Sequence != 4 {
+		t.Errorf("delete: %s, %+v", got.Events[0].Payload, got.Snapshot)
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	last := time.Duration(0)
+	for tries := range 40 {
+		low, high := backoff(tries, 0), backoff(tries, 1)
+		if low < 0 || high > lastRetry*12/10 || low > high {
+			t.Errorf("backoff(%d) is between %s and %s", tries, low, high)
+		}
+		if low < last {
+			t.Errorf("backoff(%d) = %s is shorter than before (%s)", tries, low, last)
+		}
+		last = low
+	}
+	if backoff(0, .5) != firstRetry || backoff(1000000, .5) != lastRetry || backoff(-1, .5) != firstRetry {
+		t.Error("the bounds are not kept")
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	for value, want := range map[string]time.Duration{
+		"": 0, "7": 7 * time.Second, "-1": 0, "x": 0, "999999999": maxRetryAfter,
+		testTime.Add(time.Minute).Format(http.TimeFormat):  time.Minute,
+		testTime.Add(-time.Minute).Format(http.TimeFormat): 0,
+	} {
+		if got := retryAfter(http.Header{"Retry-After": {value}}, testTime); got != want {
+			t.Errorf("retryAfter(%q) = %s, want %s", value, got, want)
+		}
+	}
+}

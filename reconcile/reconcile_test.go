@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+)
+
+// fakeAPI answers Shows from a script, and then from its state.
+type fakeAPI struct {
+	mu     sync.Mutex
+	state  map[event.Key]show.Show
+	script []func() (show.Show, error)
+	reads  []time.Time
+	during func() // called while a Show is read, after its state was taken
+	busy   int
+	most   int
+	delay  time.Duration
+}
+
+func (a *fakeAPI) set(body string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.state == nil {
+		a.state = make(map[event.Key]show.Show)
+	}
+	if body == "" {
+		delete(a.state, testKey)
+		return
+	}
+	a.state[testKey] = answer(200, body)
+}
+
+func (a *fakeAPI) read(ctx context.Context, key event.Key) (show.Show, error) {
+	a.mu.Lock()
+	a.reads = append(a.reads, time.Now())
+	a.busy++
+	a.most = max(a.most, a.busy)
+	got, ok := a.state[key]
+	var err error
+	if len(a.script) > 0 {
+		got, err = a.script[0]()
+		a.script = a.script[1:]
+	} else if !ok {
+		got = answer(404, "")
+	}
+	during := a.during
+	a.during = nil
+	a.mu.Unlock()
+	if during != nil {
+		during()
+	}
+	if a.delay > 0 {
+		wait(ctx, a.delay)
+	}
+	a.mu.Lock()
+	a.busy--
+	a.mu.Unlock()
+	return got, err
+}
+
+// bench is a reconciler at work on a queue in memory.
+type bench struct {
+	t     *testing.T
+	store *memory.Store
+	api   *fakeAPI
+	r     *Reconciler
+}
+
+func start(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{t: t, store: memory.New(time.Now), api: new(fakeAPI)}
+	b.r = New(b.store, Options{Jitter: func() float64 { return .5 }})
+	resource := testResource(t)
+	resource.Read = b.api.read
+	b.r.Apply([]Resource{*resource})
+	t.Cleanup(func() {
+		if err := b.r.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+		b.store.Close()
+	})
+	return b
+}
+
+func (b *bench) mark(mark queue.Mark) {
+	b.t.Helper()
+	mark.Key = testKey
+	if err := b.store.ResolveIntent(b.t.Context(), 0, queue.Resolution{Marks: []queue.Mark{mark}}, true); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// types returns the types of all events, oldest first.
+func (b *bench) types() (types []string) {
+	b.t.Helper()
+	events, _, err := b.store.Events(context.Background(), queue.Filter{}, queue.Page{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for i := len(events) - 1; i >= 0; i-- {
+		types = append(types, events[i].Type)
+	}
+	return types
+}
+
+func (b *bench) expect(want ...string) {
+	b.t.Helper()
+	synctest.Wait()
+	if got := b.types(); fmt.Sprint(got) != fmt.Sprint(want) {
+		b.t.Errorf("events are %v, want %v", got, want)
+	}
+}
+
+func (b *bench) marks() int {
+	b.t.Helper()
+	stats, err := b.store.Stats(context.Background())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return stats.Marks
+}
+
+func TestLifeOfAnObject(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.api.set(`{"v":1,"state":"pending"}`)
+		b.mark(queue.Mark{Hints: queue.HintCreated})
+		b.expect("items.created")
+		b.api.set(`{"v":2,"state":"paid"}`)
+		b.mark(queue.Mark{Hints: queue.HintUpdated})
+		b.expect("items.created", "items.updated", "items.paid")
+		// G4: a repeated request changes nothing, and emits nothing.
+		b.mark(queue.Mark{Hints: queue.HintUpdated})
+		b.expect("items.created", "items.updated", "items.paid")
+		b.api.set("")
+		b.mark(queue.Mark{Hints: queue.HintDeleted})
+		b.expect("items.created", "items.updated", "items.paid", "items.deleted")
+		if n := b.marks(); n != 0 {
+			t.Errorf("%d marks are left", n)
+		}
+	})
+}
+
+// Mechanism 3: a change that comes while Show is being read is not lost with
+// the mark that the older one clears.
+func TestChangeDuringShow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.api.set(`{"v":1}`)
+		b.api.during = func() {
+			b.api.set(`{"v":2}`)
+			b.mark(queue.Mark{Hints: queue.HintUpdated})
+		}
+		b.mark(queue.Mark{Hints: queue.HintCreated})
+		b.expect("items.created", "items.updated")
+		if n := b.marks(); n != 0 {
+			t.Errorf("%d marks are left", n)
+		}
+	})
+}
+
+// Mechanism 5: after an unknown outcome the API may still commit, so the object
+// is read once more when it no longer can.
+func TestLateCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.api.set(`{"v":1}`)
+		b.mark(queue.Mark{Hints: queue.HintCreated})
+		b.expect("items.created")
+		b.mark(queue.Mark{SettleAt: time.Now().Add(30 * time.Second)})
+		b.expect("items.created")
+		pass(20 * time.Second)
+		b.api.set(`{"v":2}`) // the late commit
+		b.expect("items.created")
+		pass(10 * time.Second)
+		b.expect("items.created", "items.updated")
+		if n := b.marks(); n != 0 {
+			t.Errorf("%d marks are left", n)
+		}
+	})
+}
+
+// A Show that lags behind the write's response is asked for again, and nothing
+// older than what is known is ever published.
+func TestLaggingShow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.api.set(`{"v":1}`)
+		b.mark(queue.Mark{Hints: queue.HintCreated, Version: "1"})
+		b.expect("items.created")
+		b.mark(queue.Mark{Hints: queue.HintUpdated, Version: "2"})
+		b.expect("items.created")
+		if n := b.marks(); n != 1 {
+			t.Fatalf("the mark is gone before the Show was fresh")
+		}
+		b.api.set(`{"v":2,"state":"paid"}`)
+		pass(time.Minute)
+		b.expect("items.created", "items.updated", "items.paid")
+		if reads := len(b.api.reads); reads > 12 {
+			t.Errorf("a lagging Show was read %d times", reads)
+		}
+	})
+}
+
+// G8: 404 is no delete unless somebody asked for one.
+func TestMissingIsNotDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.mark(queue.Mark{Hints: queue.HintCreated})
+		pass(time.Second)
+		b.api.set(`{"v":1}`) // the replica has it now
+		pass(time.Minute)
+		b.expect("items.created")
+		b.api.set("")
+		b.mark(queue.Mark{Hints: queue.HintUpdated})
+		pass(23 * time.Hour)
+		b.expect("items.created")
+		if n := b.marks(); n != 1 {
+			t.Error("the object was given up within a day")
+		}
+		pass(2 * time.Hour)
+		b.expect("items.created")
+		if n := b.marks(); n != 0 {
+			t.Error("the object is asked for for ever")
+		}
+	})
+}
+
+// An API that fails is asked again, less and less often, and the change is not
+// lost however long it takes.
+func TestFailingAPI(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.api.set(`{"v":1}`)
+		failures := 0
+		for range 40 {
+			b.api.script = append(b.api.script, func() (show.Show, error) {
+				failures++
+				if failures%2 == 0 {
+					return show.Show{}, errors.New("connection refused")
+				}
+				return answer(503, ""), nil
+			})
+		}
+		b.mark(queue.Mark{Hints: queue.HintCreated})
+		pass(time.Hour)
+		b.expect()
+		if reads := len(b.api.reads); reads > 30 {
+			t.Errorf("a failing API was asked %d times within an hour", reads)
+		}
+		marks, err := b.store.Pending(t.Context(), 10)
+		if err != nil || len(marks) != 1 || marks[0].LastError == "" || marks[0].Tries == 0 {
+			t.Errorf("the failing mark is %+v, %v", marks, err)
+		}
+		pass(5 * time.Hour)
+		b.expect("items.created")
+	})
+}
+
+// What a crash interrupted is found again: the intent names the object.
+func TestStaleIntent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.api.set(`{"v":1}`)
+		note := func(key event.Key, deadline time.Time) {
+			if _, err := b.store.NoteIntent(t.Context(), queue.Intent{
+				Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: time.Now(), Deadline: deadline,
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		note(testKey, time.Now().Add(30*time.Second))
+		pass(20 * time.Second)
+		b.expect()
+		pass(12 * time.Second)
+		b.expect("items.updated")
+		// The exchange may still be under way, so the object is read again.
+		b.api.set(`{"v":2}`)
+		pass(31 * time.Second)
+		b.expect("items.updated", "items.updated")
+		stats, err := b.store.Stats(t.Context())
+		if err != nil || stats.OpenIntents != 0 || stats.Marks != 0 {
+			t.Errorf("left over: %+v, %v", stats, err)
+		}
+	})
+}
+
+func TestLimitOfShows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.api.delay = time.Second
+		b.api.state = make(map[event.Key]show.Show)
+		for i := range 40 {
+			key := event.Key{Resource: "items", ID: fmt.Sprint(i)}
+			b.api.state[key] = answer(200, `{"v":1}`)
+			if err := b.store.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: key, Hints: queue.HintCreated}}}, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pass(20 * time.Second)
+		synctest.Wait()
+		if b.api.most != 4 {
+			t.Errorf("%d Shows were read at once, and 4 are allowed", b.api.most)
+		}
+		if n := len(b.types()); n != 40 {
+			t.Errorf("%d events, want 40", n)
+		}
+	})
+}
+
+// After a failure an API is asked one Show at a time, until it answers.
+func TestLimitAfterFailure(t *testing.T) {
+	l := NewLimit(3)
+	take := func() bool {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		return l.Acquire(ctx) == nil
+	}
+	for i := range 4 {
+		if got := take(); got != (i < 3) {
+			t.Errorf("place %d: %v", i, got)
+		}
+	}
+	l.Release(false)
+	l.Release(false)
+	if take() {
+		t.Error("a second Show is read from an API that fails")
+	}
+	l.Release(true)
+	if !take() || !take() || take() {
+		t.Error("after a success two are allowed")
+	}
+}
+
+func TestApplyAndStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.r.Apply(nil)
+		b.api.set(`{"v":1}`)
+		b.mark(queue.Mark{Hints: queue.HintCreated})
+		pass(time.Minute)
+		b.expect() // nobody is responsible, and the mark waits
+		resource := testResource(t)
+		resource.Read = b.api.read
+		b.r.Apply([]Resource{*resource})
+		b.expect("items.created")
+		if err := b.r.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		b.r.Apply([]Resource{*resource})
+		b.mark(queue.Mark{Hints: queue.HintUpdated})
+		b.api.set(`{"v":2}`)
+		b.expect("items.created")
+	})
+}
+
+// pass lets time pass on the clock of the test's bubble.
+func pass(d time.Duration) {
+	<-time.After(d)
+}

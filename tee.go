@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// tee passes a response on as it comes, and keeps what the rules need of it: the
+// status, and where asked for a copy of the body up to a limit. It buffers
+// nothing and delays nothing but the last byte of a response whose object must
+// be marked first.
+//
+// It has no Flush and no Hijack: http.ResponseController finds those of the
+// writer below through Unwrap.
+type tee struct {
+	*caddyhttp.ResponseWriterWrapper
+
+	// limit is how much of the body is copied, in bytes; 0 for nothing.
+	limit int
+	// beforeLast, where set, is called once, before the last byte of the
+	// response is passed on, if the response tells its length. Otherwise its
+	// end is only known when the handler returns.
+	beforeLast func()
+
+	status  int
+	answer  captured
+	length  int64 // the Content-Length, or -1
+	written int64
+}
+
+// captured is what is kept of a response.
+type captured struct {
+	body      []byte
+	truncated bool
+	encoding  string
+	location  string
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (t *tee) WriteHeader(status int) {
+	if t.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		t.begin(status)
+	}
+	t.ResponseWriterWrapper.WriteHeader(status)
+}
+
+// begin takes what is needed of the header before it is passed on: a handler
+// around this one, such as encode, changes the same map when it sees it.
+func (t *tee) begin(status int) {
+	t.status = status
+	header := t.Header()
+	t.answer.encoding = header.Get("Content-Encoding")
+	t.answer.location = header.Get("Location")
+	t.length = -1
+	if n, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64); err == nil {
+		t.length = n
+	}
+	if t.length == 0 || status == http.StatusNoContent || status == http.StatusNotModified {
+		t.end()
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (t *tee) Write(p []byte) (int, error) {
+	if t.status == 0 {
+		t.begin(http.StatusOK)
+	}
+	if t.limit > 0 && !t.answer.truncated {
+		if len(t.answer.body)+len(p) > t.limit {
+			t.answer.truncated = true
+			t.answer.body = nil
+		} else {
+			t.answer.body = append(t.answer.body, p...)
+		}
+	}
+	t.written += int64(len(p))
+	if t.length >= 0 && t.written >= t.length {
+		t.end()
+	}
+	return t.ResponseWriterWrapper.Write(p)
+}
+
+// ReadFrom implements io.ReaderFrom. Where nothing of the body is needed it
+// keeps the fast path of the writer below (sendfile).
+func (t *tee) ReadFrom(r io.Reader) (int64, error) {
+	if t.limit > 0 || t.beforeLast != nil {
+		return io.Copy(struct{ io.Writer }{t}, r)
+	}
+	if t.status == 0 {
+		t.begin(http.StatusOK)
+	}
+	n, err := t.ResponseWriterWrapper.ReadFrom(r)
+	t.written += n
+	return n, err
+}
+
+func (t *tee) end() {
+	if t.beforeLast != nil {
+		call := t.beforeLast
+		t.beforeLast = nil
+		call()
+	}
+}
+
+// Interface guards
+var (
+	_ http.ResponseWriter = (*tee)(nil)
+	_ io.ReaderFrom       = (*tee)(nil)
+)

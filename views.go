@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"encoding/json"
+	"net/url"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// listView is a page of a list. Next is the cursor of the following page, ""
+// after the last.
+type listView struct {
+	Items []any        `json:"items"`
+	Next  queue.Cursor `json:"next,omitempty"`
+}
+
+func list[T any](rows []T, next queue.Cursor, view func(T) any) listView {
+	page := listView{Items: make([]any, 0, len(rows)), Next: next}
+	for _, row := range rows {
+		page.Items = append(page.Items, view(row))
+	}
+	return page
+}
+
+type eventView struct {
+	event.Event
+	Object string `json:"object"`
+	Size   int    `json:"size"`
+	// Payload is there only where one event is asked for: as JSON if it is
+	// JSON, otherwise as text.
+	Payload any `json:"payload,omitempty"`
+}
+
+func newEventView(e event.Event, payload bool) eventView {
+	view := eventView{Event: e, Object: e.Key.String(), Size: len(e.Payload)}
+	switch {
+	case !payload:
+	case json.Valid(e.Payload):
+		view.Payload = json.RawMessage(e.Payload)
+	default:
+		view.Payload = string(e.Payload)
+	}
+	return view
+}
+
+type deliveryView struct {
+	queue.Delivery
+	Object string `json:"object"`
+}
+
+type attemptView struct {
+	queue.Attempt
+	// Response hides the attempt's bytes, which JSON would show in base64.
+	Response string `json:"response,omitempty"`
+}
+
+type unresolvedView struct {
+	Resource string     `json:"resource"`
+	Kind     event.Kind `json:"kind"`
+	Rule     string     `json:"rule"`
+	Noted    time.Time  `json:"noted"`
+	At       time.Time  `json:"at"`
+	Reason   string     `json:"reason"`
+}
+
+func newUnresolvedView(u queue.Unresolved) unresolvedView {
+	return unresolvedView{Resource: u.Resource, Kind: u.Kind, Rule: u.Rule, Noted: u.Noted, At: u.At, Reason: u.Reason}
+}
+
+type markView struct {
+	Object    string    `json:"object"`
+	MarkedAt  time.Time `json:"marked_at"`
+	DueAt     time.Time `json:"due_at"`
+	Leased    bool      `json:"leased"`
+	Tries     int       `json:"tries"`
+	LastError string    `json:"last_error,omitempty"`
+}
+
+func newMarkView(m queue.PendingMark) markView {
+	return markView{Object: m.Key.String(), MarkedAt: m.MarkedAt, DueAt: m.DueAt, Leased: m.Leased, Tries: m.Tries, LastError: m.LastError}
+}
+
+// origin returns what of a receiver's URL may be seen: its scheme and host.
+func origin(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
