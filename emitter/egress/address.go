@@ -47,24 +47,24 @@ func newAddressRule(allowed []netip.Prefix) addressRule {
 // check returns why an address may not be dialed, as [ErrBlocked].
 func (r addressRule) check(addr netip.Addr) error {
 	if addr.Zone() != "" {
-		return fmt.Errorf("%w: %s names an interface of this machine", ErrBlocked, addr)
+		return blocked("%s names an interface of this machine", addr)
 	}
 	addr = addr.Unmap()
 	for _, network := range metadata {
 		if network.Contains(addr) && !r.names(network, addr) {
-			return fmt.Errorf("%w: %s is where clouds hand out credentials (%s)", ErrBlocked, addr, network)
+			return blocked("%s is where clouds hand out credentials (%s)", addr, network)
 		}
 	}
 	if nat64.Contains(addr) {
 		// The gateway opens what lies behind it, so both must be permitted.
 		bytes := addr.As16()
-		if err := r.check(netip.AddrFrom4([4]byte(bytes[12:]))); err != nil {
-			return fmt.Errorf("%s stands for an IPv4 address: %w", addr, err)
+		behind := netip.AddrFrom4([4]byte(bytes[12:]))
+		if r.check(behind) != nil {
+			return blocked("%s stands for %s, which is not a permitted address", addr, behind)
 		}
 	}
 	if err := r.guardian.SafeAddr(addr); err != nil {
-		return fmt.Errorf("%w: %s is not a public address; to permit it: allow network %s",
-			ErrBlocked, addr, netip.PrefixFrom(addr, addr.BitLen()))
+		return blocked("%s is not a public address; to permit it: allow network %s", addr, netip.PrefixFrom(addr, addr.BitLen()))
 	}
 	return nil
 }

@@ -2,7 +2,10 @@
 
 package egress
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
 	// ErrBadPolicy is returned for a policy that contradicts itself or says
@@ -16,3 +19,24 @@ var (
 	// with, and never shows the URL's path or query.
 	ErrBlocked = errors.New("blocked by the egress policy")
 )
+
+// BlockedError is an [ErrBlocked] with its reason. Errors of requests wrap it,
+// so that its text can be told from theirs, which the standard library makes.
+type BlockedError struct {
+	// Reason says what is blocked and how the operator may permit it.
+	Reason string
+}
+
+func blocked(format string, args ...any) error {
+	return &BlockedError{Reason: fmt.Sprintf(format, args...)}
+}
+
+// Error returns the reason, and that it is the policy's.
+func (e *BlockedError) Error() string {
+	return ErrBlocked.Error() + ": " + e.Reason
+}
+
+// Unwrap returns [ErrBlocked].
+func (e *BlockedError) Unwrap() error {
+	return ErrBlocked
+}

@@ -5,7 +5,6 @@ package egress
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -121,11 +120,11 @@ func (t *Transport) CloseIdleConnections() {
 // resolving.
 func (t *Transport) control(network, address string, _ syscall.RawConn) error {
 	if network != "tcp4" && network != "tcp6" {
-		return fmt.Errorf("%w: a connection by %s", ErrBlocked, network)
+		return blocked("a connection by %s", network)
 	}
 	target, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return fmt.Errorf("%w: the address to dial is not known", ErrBlocked)
+		return blocked("the address to dial is not known")
 	}
 	return t.rules.addresses.check(target.Addr())
 }

@@ -61,7 +61,7 @@ func (c compiled) checkRequest(u *url.URL) error {
 	case u.Scheme == "https":
 	case u.Scheme == "http" && c.allowHTTP:
 	case u.Scheme == "http":
-		return fmt.Errorf("%w: a receiver without TLS; use https, or permit it: allow http", ErrBlocked)
+		return blocked("a receiver without TLS; use https, or permit it: allow http")
 	default:
 		return fmt.Errorf("%w: its scheme is %q; use https", ErrBadURL, u.Scheme)
 	}
@@ -73,7 +73,7 @@ func (c compiled) checkRequest(u *url.URL) error {
 		host = addr.Unmap().String()
 	}
 	if !c.hosts.permits(host) {
-		return fmt.Errorf("%w: %s is not among the only hosts; to permit it: only host %s", ErrBlocked, host, host)
+		return blocked("%s is not among the only hosts; to permit it: only host %s", host, host)
 	}
 	return nil
 }
@@ -85,7 +85,7 @@ func (c compiled) checkInnerName(host string) error {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		v4, v6 := netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()
 		if c.addresses.check(v4) != nil && c.addresses.check(v6) != nil {
-			return fmt.Errorf("%w: %s is this machine; to permit it: allow network 127.0.0.0/8", ErrBlocked, host)
+			return blocked("%s is this machine; to permit it: allow network 127.0.0.0/8", host)
 		}
 		return nil
 	}
@@ -95,7 +95,7 @@ func (c compiled) checkInnerName(host string) error {
 	inner := !strings.Contains(host, ".") ||
 		slices.ContainsFunc(innerNames, func(suffix string) bool { return strings.HasSuffix(host, suffix) })
 	if inner {
-		return fmt.Errorf("%w: %s is a name of an inner network; use a public one, or permit the receiver's addresses: allow network …", ErrBlocked, host)
+		return blocked("%s is a name of an inner network; use a public one, or permit the receiver's addresses: allow network …", host)
 	}
 	return nil
 }
