@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
+)
+
+// batch is one transaction in the making. Its memory is used again for the
+// next one: Badger is done with what it was given when the commit returns.
+type batch struct {
+	s   *Store
+	txn *badgerdb.Txn
+	// failed is the first write that did not work. As the transaction then
+	// holds half of an operation, all of it is given up.
+	failed error
+
+	operations []operation
+	entries    []badgerdb.Entry
+	writes     int
+	bytes      int
+	arena      []byte
+	durable    bool
+
+	// closed and marked are what the transaction has changed and memory does
+	// not know yet.
+	closed map[queue.IntentID]struct{}
+	marked map[event.Key]pendingMark
+	// born are deliveries that become leasable when the batch is durable.
+	born []birth
+}
+
+// pendingMark is the state of a mark within the transaction.
+type pendingMark struct {
+	record mark.Record
+	exists bool
+}
+
+func newBatch(s *Store) *batch {
+	return &batch{
+		s:       s,
+		entries: make([]badgerdb.Entry, 0, 1024),
+		closed:  make(map[queue.IntentID]struct{}),
+		marked:  make(map[event.Key]pendingMark),
+	}
+}
+
+func (b *batch) begin() {
+	b.txn = b.s.db.NewTransaction(true)
+	b.failed = nil
+	clear(b.operations)
+	b.operations = b.operations[:0]
+	clear(b.entries)
+	b.entries = b.entries[:0]
+	b.writes, b.bytes = 0, 0
+	b.arena = b.arena[:0]
+	b.durable = false
+	clear(b.closed)
+	clear(b.marked)
+	b.born = b.born[:0]
+	if cap(b.arena) > maxBytes {
+		b.arena = nil
+	}
+}
+
+// fits tells whether an operation can join those that are in the batch. Half
+// of what Badger takes is left free, as a merged mark may need more than the
+// mark itself; an operation that needs more goes alone.
+func (b *batch) fits(w *waiter) bool {
+	return len(b.operations) == 0 ||
+		b.bytes+w.bytes <= maxBytes/2 && b.writes+w.entries <= maxEntries/2
+}
+
+// add stages an operation, or ends it if it fails.
+func (b *batch) add(op operation) {
+	w := op.wait()
+	if !w.take() {
+		return
+	}
+	if err := op.stage(b); err != nil {
+		w.end(err)
+		return
+	}
+	b.bytes += w.bytes
+	b.durable = b.durable || w.durable
+	b.operations = append(b.operations, op)
+}
+
+// set writes a record. The key and the value must not change before the batch
+// is committed.
+func (b *batch) set(key, value []byte) {
+	b.write(badgerdb.Entry{Key: key, Value: value})
+}
+
+// setUntil writes a record that expires.
+func (b *batch) setUntil(key, value []byte, expires uint64) {
+	b.write(badgerdb.Entry{Key: key, Value: value, ExpiresAt: expires})
+}
+
+func (b *batch) delete(key []byte) {
+	b.writes++
+	if err := b.txn.Delete(key); err != nil && b.failed == nil {
+		b.failed = err
+	}
+}
+
+func (b *batch) write(entry badgerdb.Entry) {
+	b.writes++
+	b.entries = append(b.entries, entry)
+	if err := b.txn.SetEntry(&b.entries[len(b.entries)-1]); err != nil && b.failed == nil {
+		b.failed = err
+	}
+}
+
+// key keeps a key, or a value, in the batch's memory. The build function
+// appends to what it is given.
+func (b *batch) key(build func(b []byte) []byte) []byte {
+	begin := len(b.arena)
+	b.arena = build(b.arena)
+	return b.arena[begin:len(b.arena):len(b.arena)]
+}
+
+// mark returns the state of an object's mark: as the transaction has it, else
+// as it is stored.
+func (b *batch) mark(key event.Key) pendingMark {
+	if pending, ok := b.marked[key]; ok {
+		return pending
+	}
+	if !b.s.marks.has(key) {
+		return pendingMark{}
+	}
+	var pending pendingMark
+	item, err := b.txn.Get(b.key(func(b []byte) []byte { return objectKey(b, kindMark, key) }))
+	if err == nil {
+		err = item.Value(func(record []byte) error {
+			var err error
+			pending.record, err = parseMark(key, record)
+			return err
+		})
+	}
+	if err != nil {
+		// A new mark heals a damaged one.
+		b.s.damaged("mark", err)
+		return pendingMark{}
+	}
+	pending.exists = true
+	return pending
+}
+
+func (b *batch) setMark(record *mark.Record) {
+	b.marked[record.Key] = pendingMark{record: *record, exists: true}
+	key := b.key(func(b []byte) []byte { return objectKey(b, kindMark, record.Key) })
+	b.set(key, b.key(func(b []byte) []byte { return appendMark(b, record) }))
+}
+
+func (b *batch) clearMark(key event.Key) {
+	b.marked[key] = pendingMark{}
+	b.delete(b.key(func(b []byte) []byte { return objectKey(b, kindMark, key) }))
+}

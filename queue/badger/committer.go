@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+)
+
+const (
+	// maxQueue is how many callers may wait for the committer before others
+	// have to wait for them.
+	maxQueue = 4096
+	// maxOperations is how many operations share a transaction at most, so
+	// that the first of them need not wait for too many others.
+	maxOperations = 1024
+)
+
+// committer is the one goroutine that writes. While a batch is being synced,
+// the next gathers in its queue.
+type committer struct {
+	s      *Store
+	queue  chan operation
+	stopCh chan struct{}
+	done   chan struct{}
+
+	batch *batch
+	// held are deliveries that are committed and were not synced, because the
+	// sync failed. They wait for the next that does not.
+	held []birth
+
+	// commits and syncs count what was done, for tests and operators.
+	commits atomic.Uint64
+	syncs   atomic.Uint64
+
+	// commitTxn and sync are the database's; tests make them fail.
+	commitTxn func(b *batch) error
+	sync      func() error
+}
+
+func newCommitter(s *Store) *committer {
+	return &committer{
+		s:         s,
+		queue:     make(chan operation, maxQueue),
+		stopCh:    make(chan struct{}),
+		done:      make(chan struct{}),
+		batch:     newBatch(s),
+		commitTxn: func(b *batch) error { return b.txn.Commit() },
+		sync:      s.db.Sync,
+	}
+}
+
+// stop ends the goroutine after all that is in the queue is done. Nobody may
+// submit any more.
+func (c *committer) stop() {
+	close(c.stopCh)
+	<-c.done
+}
+
+func (c *committer) run() {
+	defer close(c.done)
+	for {
+		select {
+		case op := <-c.queue:
+			c.gather(op)
+		case <-c.stopCh:
+			for {
+				select {
+				case op := <-c.queue:
+					c.gather(op)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// gather commits an operation together with those that wait behind it.
+func (c *committer) gather(op operation) {
+	b := c.batch
+	b.begin()
+	for {
+		if !b.fits(op.wait()) {
+			c.finish()
+			b.begin()
+		}
+		b.add(op)
+		if b.failed != nil || len(b.operations) >= maxOperations {
+			break
+		}
+		select {
+		case op = <-c.queue:
+			continue
+		default:
+		}
+		break
+	}
+	c.finish()
+}
+
+// finish commits the batch and ends its operations. In memory, things change
+// after the commit and in the order of the operations; deliveries of new
+// events appear after the sync, as a loss of power could otherwise let another
+// event have the place of one that was delivered already.
+func (c *committer) finish() {
+	b := c.batch
+	if len(b.operations) == 0 {
+		b.txn.Discard()
+		return
+	}
+	if err := c.commit(b); err != nil {
+		err = fmt.Errorf("committing to the queue: %w", err)
+		for _, op := range b.operations {
+			op.aborted(c.s)
+			op.wait().end(err)
+		}
+		// Badger may still refer to what it failed to write.
+		c.batch = newBatch(c.s)
+		return
+	}
+	for _, op := range b.operations {
+		op.committed(c.s)
+	}
+	if !b.durable || b.writes == 0 {
+		c.end(b, nil)
+		return
+	}
+	if Durability(c.s.durability.Load()) == Power {
+		for _, op := range b.operations {
+			if w := op.wait(); !w.durable {
+				w.end(nil)
+			}
+		}
+		c.syncs.Add(1)
+		if err := c.sync(); err != nil {
+			c.held = append(c.held, b.born...)
+			err = fmt.Errorf("syncing the queue: %w", err)
+			c.s.log.Error("the queue's disk failed", zap.Error(err))
+			c.endDurable(b, err)
+			return
+		}
+		c.publish(b)
+		c.endDurable(b, nil)
+		return
+	}
+	c.publish(b)
+	c.end(b, nil)
+}
+
+func (c *committer) commit(b *batch) error {
+	if b.failed != nil {
+		b.txn.Discard()
+		return b.failed
+	}
+	if b.writes == 0 {
+		b.txn.Discard()
+		return nil
+	}
+	c.commits.Add(1)
+	return c.commitTxn(b)
+}
+
+func (c *committer) publish(b *batch) {
+	c.s.lanes.publish(c.held)
+	c.held = nil
+	c.s.lanes.publish(b.born)
+}
+
+func (c *committer) end(b *batch, err error) {
+	for _, op := range b.operations {
+		op.wait().end(err)
+	}
+}
+
+func (c *committer) endDurable(b *batch, err error) {
+	for _, op := range b.operations {
+		if w := op.wait(); w.durable {
+			w.end(err)
+		}
+	}
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import "errors"
+
+var (
+	// ErrTooLarge is returned for an operation whose records do not fit into
+	// one transaction, such as an event with a payload of more than 4 MiB.
+	ErrTooLarge = errors.New("too large for one transaction of the queue")
+
+	// errDamaged is returned for bytes that no version of this package has
+	// written.
+	errDamaged = errors.New("damaged record")
+	// errSnapshot is returned for a snapshot that cannot be read. Its object's
+	// mark must stay: reconciled as if it was never seen, the object would
+	// count its events from 1 again.
+	errSnapshot = errors.New("unreadable snapshot")
+)

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/cursor"
+)
+
+// readEvent returns the event at a position, or [queue.ErrNotFound].
+func (s *Store) readEvent(txn *badgerdb.Txn, position uint64, withPayload bool) (eventRecord, error) {
+	item, err := txn.Get(numberKey(nil, kindEvent, position))
+	if errors.Is(err, badgerdb.ErrKeyNotFound) {
+		return eventRecord{}, queue.ErrNotFound
+	}
+	if err != nil {
+		return eventRecord{}, err
+	}
+	return s.eventOf(txn, item, position, withPayload)
+}
+
+// eventOf decodes an event and checks whether it is still to be kept: Badger
+// forgets to the second, and knows nothing of a retention that was shortened.
+func (s *Store) eventOf(txn *badgerdb.Txn, item *badgerdb.Item, position uint64, withPayload bool) (eventRecord, error) {
+	value, err := item.ValueCopy(nil)
+	if err != nil {
+		return eventRecord{}, err
+	}
+	record, err := parseEvent(value)
+	if err != nil {
+		return eventRecord{}, err
+	}
+	if !s.kept(record.CreatedAt) {
+		return eventRecord{}, queue.ErrNotFound
+	}
+	if !withPayload {
+		record.Payload = nil
+		return record, nil
+	}
+	for part := range record.Parts {
+		item, err := txn.Get(partKey(nil, position-record.Back, part))
+		if errors.Is(err, badgerdb.ErrKeyNotFound) {
+			return eventRecord{}, errDamaged
+		}
+		if err != nil {
+			return eventRecord{}, err
+		}
+		err = item.Value(func(value []byte) error {
+			record.Payload = append(record.Payload, value...)
+			return nil
+		})
+		if err != nil {
+			return eventRecord{}, err
+		}
+	}
+	return record, nil
+}
+
+// positionOf returns where the event of an id stands, or [queue.ErrNotFound].
+func (s *Store) positionOf(txn *badgerdb.Txn, id string) (uint64, error) {
+	if len(id) > maxKey {
+		return 0, queue.ErrNotFound
+	}
+	item, err := txn.Get(eventIDKey(nil, id))
+	if errors.Is(err, badgerdb.ErrKeyNotFound) {
+		return 0, queue.ErrNotFound
+	}
+	if err != nil {
+		return 0, err
+	}
+	var position uint64
+	err = item.Value(func(value []byte) error {
+		var err error
+		position, err = lastNumber(value)
+		return err
+	})
+	return position, err
+}
+
+// Event implements [queue.History].
+func (s *Store) Event(ctx context.Context, id string) (event.Event, error) {
+	var found event.Event
+	err := s.view(ctx, func(txn *badgerdb.Txn) error {
+		position, err := s.positionOf(txn, id)
+		if err != nil {
+			return err
+		}
+		record, err := s.readEvent(txn, position, true)
+		found = record.Event
+		return err
+	})
+	return found, err
+}
+
+// Events implements [queue.History].
+func (s *Store) Events(ctx context.Context, filter queue.Filter, page queue.Page) ([]event.Event, queue.Cursor, error) {
+	rows, after, err := newRows[event.Event](cursor.Events, page)
+	if err != nil {
+		return nil, "", err
+	}
+	from := uint64(math.MaxUint64)
+	if after != nil {
+		from = after.Position - 1
+	}
+	err = s.view(ctx, func(txn *badgerdb.Txn) error {
+		return s.eachEvent(ctx, txn, filter, from, func(position uint64, record eventRecord) (bool, error) {
+			if rows.full() {
+				return rows.add(cursor.Place{}, event.Event{}), nil
+			}
+			full, err := s.readEvent(txn, position, true)
+			if err != nil {
+				return true, s.skip("event", err)
+			}
+			return rows.add(cursor.Place{Position: position}, full.Event), nil
+		})
+	})
+	return rows.page, rows.next, err
+}
+
+// eachEvent visits the events that match, newest first, from a position on and
+// without their payloads, until visit returns false.
+func (s *Store) eachEvent(
+	ctx context.Context, txn *badgerdb.Txn, filter queue.Filter, from uint64,
+	visit func(position uint64, record eventRecord) (bool, error),
+) error {
+	if filter.EventID != "" {
+		return s.oneEvent(txn, filter, from, visit)
+	}
+	return s.eachKey(ctx, txn, []byte{kindEvent}, numberKey(nil, kindEvent, from), func(item *badgerdb.Item) (bool, error) {
+		position, err := lastNumber(item.Key())
+		if err != nil {
+			return true, s.skip("event", err)
+		}
+		record, err := s.eventOf(txn, item, position, false)
+		if err != nil {
+			return true, s.skip("event", err)
+		}
+		if !matches(filter, &record) {
+			return true, nil
+		}
+		return visit(position, record)
+	})
+}
+
+func (s *Store) oneEvent(
+	txn *badgerdb.Txn, filter queue.Filter, from uint64,
+	visit func(position uint64, record eventRecord) (bool, error),
+) error {
+	position, err := s.positionOf(txn, filter.EventID)
+	if errors.Is(err, queue.ErrNotFound) || err == nil && position > from {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	record, err := s.readEvent(txn, position, false)
+	if err != nil {
+		return s.skip("event", err)
+	}
+	if matches(filter, &record) {
+		_, err = visit(position, record)
+	}
+	return err
+}
+
+func matches(filter queue.Filter, record *eventRecord) bool {
+	return (filter.Type == "" || filter.Type == record.Type) &&
+		(filter.Key.IsZero() || filter.Key == record.Key)
+}

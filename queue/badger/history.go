@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/cursor"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
+)
+
+// Deliveries implements [queue.History]. The deliveries of one endpoint stand
+// together; those of all are found through their events.
+func (s *Store) Deliveries(ctx context.Context, filter queue.Filter, page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
+	rows, after, err := newRows[queue.Delivery](cursor.Deliveries, page)
+	if err != nil {
+		return nil, "", err
+	}
+	add := func(txn *badgerdb.Txn, position uint64, d queue.Delivery) (bool, error) {
+		if filter.EventID != "" && filter.EventID != d.EventID ||
+			filter.Type != "" && filter.Type != d.EventType ||
+			!filter.Key.IsZero() && filter.Key != d.Key ||
+			filter.Status != "" && filter.Status != d.Status {
+			return true, nil
+		}
+		if err := s.joinLane(txn, position, &d); err != nil {
+			return false, err
+		}
+		return rows.add(cursor.Place{Position: position, Endpoint: d.Endpoint}, d), nil
+	}
+	err = s.view(ctx, func(txn *badgerdb.Txn) error {
+		if filter.Endpoint != "" && filter.EventID == "" {
+			return s.endpointDeliveries(ctx, txn, filter.Endpoint, after, add)
+		}
+		return s.eachDelivery(ctx, txn, filter, after, func(position uint64, endpoint string) (bool, error) {
+			if after != nil && after.Position == position && after.Endpoint == endpoint {
+				return true, nil
+			}
+			d, err := readDelivery(txn, endpoint, position)
+			if err != nil {
+				return true, s.skip("delivery", err)
+			}
+			return add(txn, position, d)
+		})
+	})
+	return rows.page, rows.next, err
+}
+
+// endpointDeliveries visits the deliveries of one endpoint, newest first.
+func (s *Store) endpointDeliveries(
+	ctx context.Context, txn *badgerdb.Txn, endpoint string, after *cursor.Place,
+	visit func(txn *badgerdb.Txn, position uint64, d queue.Delivery) (bool, error),
+) error {
+	from := uint64(math.MaxUint64)
+	if after != nil {
+		from = after.Position - 1
+	}
+	prefix := endpointPrefix(nil, kindDelivery, endpoint)
+	return s.eachKey(ctx, txn, prefix, deliveryKey(nil, endpoint, from), func(item *badgerdb.Item) (bool, error) {
+		position, err := lastNumber(item.Key())
+		if err != nil {
+			return true, s.skip("delivery", err)
+		}
+		var d queue.Delivery
+		err = item.Value(func(record []byte) error {
+			var err error
+			d, err = parseDelivery(endpoint, record)
+			return err
+		})
+		if err != nil {
+			return true, s.skip("delivery", err)
+		}
+		return visit(txn, position, d)
+	})
+}
+
+// eachDelivery visits the places of deliveries by their events, newest first,
+// beginning at the place where the last page ended.
+func (s *Store) eachDelivery(
+	ctx context.Context, txn *badgerdb.Txn, filter queue.Filter, after *cursor.Place,
+	visit func(position uint64, endpoint string) (bool, error),
+) error {
+	from := uint64(math.MaxUint64)
+	if after != nil {
+		from = after.Position
+	}
+	return s.eachEvent(ctx, txn, filter, from, func(position uint64, record eventRecord) (bool, error) {
+		endpoints := record.Endpoints
+		if after != nil && after.Position == position {
+			if i := slices.Index(endpoints, after.Endpoint); i >= 0 {
+				endpoints = endpoints[i:]
+			}
+		}
+		for _, endpoint := range endpoints {
+			if filter.Endpoint != "" && filter.Endpoint != endpoint {
+				continue
+			}
+			more, err := visit(position, endpoint)
+			if err != nil || !more {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+}
+
+// joinLane completes a pending delivery with what its lane knows.
+func (s *Store) joinLane(txn *badgerdb.Txn, position uint64, d *queue.Delivery) error {
+	if d.Status != queue.StatusPending {
+		return nil
+	}
+	lane, err := readLane(txn, laneKey(nil, d.Endpoint, objectName(d.Key), position))
+	if err != nil {
+		return s.skip("lane", err)
+	}
+	d.Attempts, d.DueAt = int(lane.Attempts), lane.DueAt
+	return nil
+}
+
+// Attempts implements [queue.History]. Like deliveries, those of one endpoint
+// stand together.
+func (s *Store) Attempts(ctx context.Context, filter queue.Filter, page queue.Page) ([]queue.Attempt, queue.Cursor, error) {
+	rows, after, err := newRows[queue.Attempt](cursor.Attempts, page)
+	if err != nil {
+		return nil, "", err
+	}
+	add := func(position uint64, a queue.Attempt) bool {
+		return rows.add(cursor.Place{Position: position, Endpoint: a.Endpoint, Number: uint64(a.Number)}, a)
+	}
+	err = s.view(ctx, func(txn *badgerdb.Txn) error {
+		if filter.Endpoint != "" && filter.EventID == "" {
+			_, err := s.eachAttempt(ctx, txn, filter.Endpoint, nil, after, add)
+			return err
+		}
+		events := queue.Filter{EventID: filter.EventID, Endpoint: filter.Endpoint}
+		return s.eachDelivery(ctx, txn, events, after, func(position uint64, endpoint string) (bool, error) {
+			begin := after
+			if after != nil && (after.Position != position || after.Endpoint != endpoint) {
+				begin = nil
+			}
+			return s.eachAttempt(ctx, txn, endpoint, &position, begin, add)
+		})
+	})
+	return rows.page, rows.next, err
+}
+
+// eachAttempt visits the attempts of an endpoint, or of one of its deliveries,
+// newest first, beginning after a place. It tells whether visit wants more.
+func (s *Store) eachAttempt(
+	ctx context.Context, txn *badgerdb.Txn, endpoint string, only *uint64, after *cursor.Place,
+	visit func(position uint64, a queue.Attempt) bool,
+) (more bool, err error) {
+	prefix := endpointPrefix(nil, kindAttempt, endpoint)
+	from := attemptKey(nil, endpoint, math.MaxUint64, math.MaxUint32)
+	if only != nil {
+		prefix = attemptPrefix(nil, endpoint, *only)
+		from = attemptKey(nil, endpoint, *only, math.MaxUint32)
+	}
+	if after != nil {
+		// Numbers begin at 1, so there is always one before.
+		from = attemptKey(nil, endpoint, after.Position, uint32(max(after.Number, 1)-1))
+	}
+	more = true
+	err = s.eachKey(ctx, txn, prefix, from, func(item *badgerdb.Item) (bool, error) {
+		position, number, err := parseAttempt(item.Key())
+		if err != nil {
+			return true, s.skip("attempt", err)
+		}
+		record, err := item.ValueCopy(nil)
+		if err != nil {
+			return false, err
+		}
+		a, err := parseAttemptRecord(endpoint, number, record)
+		if err != nil {
+			return true, s.skip("attempt", err)
+		}
+		more = visit(position, a)
+		return more, nil
+	})
+	return more, err
+}
+
+// Unresolved implements [queue.History].
+func (s *Store) Unresolved(ctx context.Context, page queue.Page) ([]queue.Unresolved, queue.Cursor, error) {
+	rows, after, err := newRows[queue.Unresolved](cursor.Unresolved, page)
+	if err != nil {
+		return nil, "", err
+	}
+	from := uint64(math.MaxUint64)
+	if after != nil {
+		from = after.Position - 1
+	}
+	err = s.view(ctx, func(txn *badgerdb.Txn) error {
+		return s.eachKey(ctx, txn, []byte{kindUnresolved}, numberKey(nil, kindUnresolved, from), func(item *badgerdb.Item) (bool, error) {
+			id, err := lastNumber(item.Key())
+			if err != nil {
+				return true, s.skip("unresolved intent", err)
+			}
+			var u queue.Unresolved
+			err = item.Value(func(record []byte) error {
+				var err error
+				u, err = parseUnresolved(queue.IntentID(id), record)
+				return err
+			})
+			if err != nil {
+				return true, s.skip("unresolved intent", err)
+			}
+			return rows.add(cursor.Place{Position: id}, u), nil
+		})
+	})
+	return rows.page, rows.next, err
+}
+
+// Pending implements [queue.History].
+func (s *Store) Pending(ctx context.Context, limit int) ([]queue.PendingMark, error) {
+	type marked struct {
+		key    event.Key
+		leased bool
+	}
+	var some []marked
+	s.marks.due.Walk(func(resource, id string, _ markState, info schedule.Info) bool {
+		if len(some) >= limit {
+			return false
+		}
+		some = append(some, marked{key: event.Key{Resource: resource, ID: id}, leased: info.Leased})
+		return true
+	})
+	var pending []queue.PendingMark
+	err := s.view(ctx, func(txn *badgerdb.Txn) error {
+		for _, m := range some {
+			record, err := readMark(txn, m.key)
+			if err != nil {
+				if err := s.skip("mark", err); err != nil {
+					return err
+				}
+				continue
+			}
+			pending = append(pending, queue.PendingMark{
+				Key:        m.key,
+				Generation: record.Generation,
+				Tries:      record.Tries,
+				MarkedAt:   record.MarkedAt,
+				DueAt:      record.DueAt,
+				Leased:     m.leased,
+				LastError:  record.LastError,
+			})
+		}
+		return nil
+	})
+	return pending, err
+}
+
+// Stats implements [queue.History]. It counts nothing itself.
+func (s *Store) Stats(ctx context.Context) (queue.Stats, error) {
+	if err := s.enter(ctx); err != nil {
+		return queue.Stats{}, err
+	}
+	defer s.leave()
+	var stats queue.Stats
+	expired := s.now().Add(-time.Duration(s.retention.Load()))
+	stats.OpenIntents, stats.Unresolved = s.intents.count(schedule.Nanos(expired))
+	s.marks.count(&stats)
+	s.lanes.stats(&stats)
+	return stats, nil
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"encoding/binary"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// Keys begin with a letter for what they hold. Names follow their length, so
+// that no two can be mixed up whatever they contain; numbers are big-endian,
+// so that keys stand in their order.
+//
+//	M name                         meta
+//	i intent                       an open intent
+//	u intent                       an intent closed without its object     ttl
+//	m object                       a mark
+//	s object                       a snapshot
+//	e position                     an event                                ttl
+//	p position part                a part of a large payload               ttl
+//	x event id                     the event's position                    ttl
+//	l endpoint object position     a pending delivery, in its lane
+//	d endpoint position            a delivery                              ttl once decided
+//	a endpoint position number     an attempt                              ttl
+//
+// A position counts events over all objects. It orders the log, and with it
+// every lane.
+const (
+	kindMeta       = 'M'
+	kindIntent     = 'i'
+	kindUnresolved = 'u'
+	kindMark       = 'm'
+	kindSnapshot   = 's'
+	kindEvent      = 'e'
+	kindPart       = 'p'
+	kindEventID    = 'x'
+	kindLane       = 'l'
+	kindDelivery   = 'd'
+	kindAttempt    = 'a'
+)
+
+// maxKey is the longest key that is accepted, with room for what Badger adds
+// to its own limit of 65,000 bytes.
+const maxKey = 60_000
+
+func numberKey(b []byte, kind byte, number uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(b, kind), number)
+}
+
+func partKey(b []byte, position uint64, part int) []byte {
+	b = numberKey(b, kindPart, position)
+	return binary.BigEndian.AppendUint32(b, uint32(part))
+}
+
+func eventIDKey(b []byte, id string) []byte {
+	return append(append(b, kindEventID), id...)
+}
+
+func objectKey(b []byte, kind byte, key event.Key) []byte {
+	return appendObject(append(b, kind), key)
+}
+
+func appendObject(b []byte, key event.Key) []byte {
+	b = appendText(b, key.Resource)
+	return append(b, key.ID...)
+}
+
+// objectName is the name of an object within an endpoint's lanes.
+func objectName(key event.Key) string {
+	return string(appendObject(nil, key))
+}
+
+// parseObject is the inverse of appendObject.
+func parseObject(name []byte) (event.Key, error) {
+	r := reader{rest: name}
+	resource := r.text()
+	if r.err != nil {
+		return event.Key{}, r.err
+	}
+	return event.Key{Resource: resource, ID: string(r.rest)}, nil
+}
+
+// lanePrefix is what all keys of one lane begin with.
+func lanePrefix(b []byte, endpoint, object string) []byte {
+	b = appendText(append(b, kindLane), endpoint)
+	return appendText(b, object)
+}
+
+func laneKey(b []byte, endpoint, object string, position uint64) []byte {
+	return binary.BigEndian.AppendUint64(lanePrefix(b, endpoint, object), position)
+}
+
+// parseLaneKey is the inverse of laneKey. The names are parts of the key
+// itself.
+func parseLaneKey(key []byte) (endpoint, object []byte, position uint64, err error) {
+	if len(key) == 0 || key[0] != kindLane {
+		return nil, nil, 0, errDamaged
+	}
+	r := reader{rest: key[1:]}
+	endpoint, object = r.bytes(), r.bytes()
+	if r.err != nil || len(r.rest) != 8 {
+		return nil, nil, 0, errDamaged
+	}
+	return endpoint, object, binary.BigEndian.Uint64(r.rest), nil
+}
+
+// endpointPrefix is what all keys of a kind for one endpoint begin with.
+func endpointPrefix(b []byte, kind byte, endpoint string) []byte {
+	return appendText(append(b, kind), endpoint)
+}
+
+func deliveryKey(b []byte, endpoint string, position uint64) []byte {
+	return binary.BigEndian.AppendUint64(endpointPrefix(b, kindDelivery, endpoint), position)
+}
+
+func attemptPrefix(b []byte, endpoint string, position uint64) []byte {
+	return binary.BigEndian.AppendUint64(endpointPrefix(b, kindAttempt, endpoint), position)
+}
+
+func attemptKey(b []byte, endpoint string, position uint64, number uint32) []byte {
+	return binary.BigEndian.AppendUint32(attemptPrefix(b, endpoint, position), number)
+}
+
+// lastNumber returns the number that a key ends with.
+func lastNumber(key []byte) (uint64, error) {
+	if len(key) < 8 {
+		return 0, errDamaged
+	}
+	return binary.BigEndian.Uint64(key[len(key)-8:]), nil
+}
+
+// parseAttempt returns the position and the number that an attempt's key ends
+// with.
+func parseAttempt(key []byte) (position uint64, number uint32, err error) {
+	if len(key) < 12 {
+		return 0, 0, errDamaged
+	}
+	tail := key[len(key)-12:]
+	return binary.BigEndian.Uint64(tail), binary.BigEndian.Uint32(tail[8:]), nil
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// Open opens the queue of a directory, and makes it if there is none. It fails
+// with [queue.ErrInUse] if another process has it open, and with
+// [queue.ErrNewerFormat] if a newer version of this module has written it.
+func Open(options Options) (*Store, error) {
+	options = options.withDefaults()
+	if options.Dir == "" {
+		return nil, errors.New("opening the queue: no directory is given")
+	}
+	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the directory of the queue: %w", err)
+	}
+	if options.Durability == Power {
+		if err := syncLogs(options.Dir); err != nil {
+			return nil, fmt.Errorf("opening the queue in %s: %w", options.Dir, err)
+		}
+	}
+	db, err := badgerdb.Open(engineOptions(options))
+	if err != nil {
+		return nil, openError(options.Dir, err)
+	}
+	s, err := newStore(db, options)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the queue in %s: %w", options.Dir, err), db.Close())
+	}
+	return s, nil
+}
+
+func newStore(db *badgerdb.DB, options Options) (*Store, error) {
+	s := &Store{
+		db:      db,
+		now:     options.Now,
+		log:     options.Logger,
+		intents: newOpenIntents(),
+		marks:   newMarks(options.Now),
+		lanes:   newLanes(options.Now),
+		closing: make(chan struct{}),
+	}
+	s.SetDurability(options.Durability)
+	s.SetRetention(options.Retention)
+	if err := s.identify(); err != nil {
+		return nil, err
+	}
+	if err := s.rebuild(); err != nil {
+		return nil, err
+	}
+	s.committer = newCommitter(s)
+	go s.committer.run()
+	return s, nil
+}
+
+// openError says what can be done about an error of Badger's.
+func openError(dir string, err error) error {
+	if strings.Contains(err.Error(), "Cannot acquire directory lock") {
+		return fmt.Errorf("%w: another process has %s open; stop it, or give this one its own `queue badger DIR`; use `caddy reload` to change a running server", queue.ErrInUse, dir)
+	}
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("the directory of the queue must be readable and writable for this process: %w", err)
+	}
+	return fmt.Errorf("opening the queue in %s: %w", dir, err)
+}
+
+// syncLogs makes durable what an earlier process has written and not synced.
+// A process that was killed between a commit and its sync leaves deliveries
+// that are about to be leased, and those must not be lost any more.
+func syncLogs(dir string) error {
+	logs, err := filepath.Glob(filepath.Join(escapeGlob(dir), "*.mem"))
+	if err != nil {
+		return err
+	}
+	for _, name := range logs {
+		f, err := os.OpenFile(name, os.O_RDWR, 0)
+		if errors.Is(err, os.ErrNotExist) {
+			// Another process has the queue open, as Badger will find out.
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// escapeGlob keeps a directory's name from being taken for a pattern.
+func escapeGlob(dir string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
+}
+
+// identify reads what the store is, and makes it up if it is new.
+func (s *Store) identify() error {
+	key := append([]byte{kindMeta}, metaName...)
+	return s.db.Update(func(txn *badgerdb.Txn) error {
+		item, err := txn.Get(key)
+		if errors.Is(err, badgerdb.ErrKeyNotFound) {
+			meta := metaRecord{Format: storeFormat}
+			// crypto/rand.Read never fails.
+			_, _ = rand.Read(meta.Instance.ID[:])
+			_, _ = rand.Read(meta.Instance.HashKey[:])
+			s.instance = meta.Instance
+			return txn.Set(key, appendMeta(nil, &meta))
+		}
+		if err != nil {
+			return err
+		}
+		return item.Value(func(record []byte) error {
+			meta, err := parseMeta(record)
+			if errors.Is(err, queue.ErrNewerFormat) {
+				return fmt.Errorf("%w; use that version, or give this one a `queue badger DIR` of its own", err)
+			}
+			s.instance = meta.Instance
+			return err
+		})
+	})
+}
+
+// damaged records a row that cannot be used.
+func (s *Store) damaged(kind string, err error) {
+	s.log.Error("a record of the queue cannot be used", zap.String("kind", kind), zap.Error(err))
+	s.damage.Add(1)
+}
+
+// Damaged returns how many records could not be used since the queue was
+// opened.
+func (s *Store) Damaged() uint64 {
+	return s.damage.Load()
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// operation is something that a caller asks the committer to do. The
+// committer calls stage, and then, when the transaction has been committed or
+// given up, one of the others.
+type operation interface {
+	wait() *waiter
+	// stage checks the operation and adds its writes to the batch. If it
+	// fails it has written nothing.
+	stage(b *batch) error
+	// committed changes what is known in memory.
+	committed(s *Store)
+	// aborted takes back what stage did outside of the batch.
+	aborted(s *Store)
+}
+
+// waiter is a caller's side of an operation.
+type waiter struct {
+	// bytes and entries are about what the operation writes.
+	bytes   int
+	entries int
+	// durable is set if the caller waits for the sync.
+	durable bool
+
+	state atomic.Int32
+	done  chan error
+	log   *zap.Logger
+}
+
+// The states of a waiter.
+const (
+	waiting int32 = iota
+	taken
+	left
+)
+
+func (w *waiter) wait() *waiter { return w }
+
+// need counts one more record.
+func (w *waiter) need(sizes ...int) {
+	w.entries++
+	// Badger counts some bytes of its own for each entry.
+	w.bytes += 32
+	for _, size := range sizes {
+		w.bytes += size
+	}
+}
+
+// take tells whether the caller still waits. From here on the operation is
+// done whether or not it does.
+func (w *waiter) take() bool {
+	return w.state.CompareAndSwap(waiting, taken)
+}
+
+func (w *waiter) end(err error) {
+	switch {
+	case w.done != nil:
+		w.done <- err
+	case err != nil:
+		w.log.Error("closing an intent failed; it stays open and is found again", zap.Error(err))
+	}
+}
+
+// doneChannels holds channels for waiters: most live for less than a
+// millisecond.
+var doneChannels = sync.Pool{New: func() any { return make(chan error, 1) }}
+
+// submit hands an operation to the committer and waits until it is done.
+func (s *Store) submit(ctx context.Context, op operation) error {
+	w := op.wait()
+	done := doneChannels.Get().(chan error)
+	w.done = done
+	if err := s.enqueue(ctx, op); err != nil {
+		doneChannels.Put(done)
+		return err
+	}
+	select {
+	case err := <-done:
+		doneChannels.Put(done)
+		return err
+	case <-ctx.Done():
+		if w.state.CompareAndSwap(waiting, left) {
+			doneChannels.Put(done)
+		}
+		return ctx.Err()
+	}
+}
+
+// enqueue hands an operation to the committer. It waits only while the
+// committer is far behind.
+func (s *Store) enqueue(ctx context.Context, op operation) error {
+	if w := op.wait(); w.bytes > maxBytes || w.entries > maxEntries {
+		return ErrTooLarge
+	}
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	select {
+	case s.committer.queue <- op:
+		return nil
+	default:
+	}
+	select {
+	case s.committer.queue <- op:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.closing:
+		return queue.ErrClosed
+	}
+}

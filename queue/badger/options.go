@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"fmt"
+	"time"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+	"go.uber.org/zap"
+)
+
+// Durability says what acknowledged work survives.
+type Durability int32
+
+const (
+	// Power: a loss of power. Acknowledging waits for the disk.
+	Power Durability = iota
+	// Process: a crash of the process. Acknowledging waits for the operating
+	// system only, which writes to the disk by itself within seconds.
+	Process
+)
+
+// ParseDurability returns the durability of a word of the configuration.
+func ParseDurability(word string) (Durability, error) {
+	switch word {
+	case "power":
+		return Power, nil
+	case "process":
+		return Process, nil
+	default:
+		return 0, fmt.Errorf("%q is not a durability; there are power and process", word)
+	}
+}
+
+// String returns the word of the configuration.
+func (d Durability) String() string {
+	if d == Process {
+		return "process"
+	}
+	return "power"
+}
+
+// DefaultRetention is how long history is kept if nothing else is said.
+const DefaultRetention = 30 * 24 * time.Hour
+
+// Options say where a queue is and how it is kept.
+type Options struct {
+	// Dir is the directory of the queue. It is made if need be, and belongs to
+	// one process at a time.
+	Dir string
+	// Durability says what acknowledged work survives. The default is Power.
+	Durability Durability
+	// Retention is how long events, attempts, finished deliveries and
+	// unresolved intents are kept. The default is 30 days. Whatever is still
+	// to be done is kept until it is done.
+	Retention time.Duration
+	// Now tells the time. The default is time.Now.
+	Now func() time.Time
+	// Logger gets what the engine has to say. The default is to say nothing.
+	Logger *zap.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Retention <= 0 {
+		o.Retention = DefaultRetention
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	return o
+}
+
+// Badger takes transactions of up to 15 % of the memtable's size and of about
+// one entry for each 96 bytes of that. The memtable is as small as an event
+// with a payload of 4 MiB allows.
+const (
+	memTableSize = 32 << 20
+	// maxBytes and maxEntries are what one transaction may hold.
+	maxBytes   = memTableSize*15/100 - 64<<10
+	maxEntries = maxBytes / 128
+)
+
+// engineOptions returns Badger's options: a small footprint, one writer, and
+// no sync but the committer's own.
+func engineOptions(o Options) badgerdb.Options {
+	engine := badgerdb.DefaultOptions(o.Dir).
+		WithLogger(engineLogger{o.Logger.Sugar()}).
+		WithMetricsEnabled(false).
+		// The committer syncs after a commit, if there is something in it that
+		// somebody waits for.
+		WithSyncWrites(false).
+		// There is one writer, so there are no conflicts.
+		WithDetectConflicts(false).
+		WithNumVersionsToKeep(1).
+		WithMemTableSize(memTableSize).
+		WithNumMemtables(2).
+		WithBlockCacheSize(32 << 20).
+		WithIndexCacheSize(16 << 20).
+		// Values are never above 512 KiB (see splitPayload), so the value log
+		// stays empty and needs no collecting.
+		WithValueThreshold(1 << 20).
+		WithValueLogFileSize(4 << 20).
+		WithNumCompactors(3).
+		// Compacting on closing would hold up a reload for seconds.
+		WithCompactL0OnClose(false).
+		WithChecksumVerificationMode(options.OnBlockRead)
+	// What has expired in the last level would stay there if the third
+	// compactor did not rewrite it.
+	engine.LmaxCompaction = true
+	return engine
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"time"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
+)
+
+// rebuild learns what is open, marked and pending from what is stored. It
+// reads no history, but for the number of the last event.
+func (s *Store) rebuild() error {
+	// Numbers follow the time, so that one whose records have expired is not
+	// given out again.
+	first := uint64(max(0, schedule.Nanos(s.now())))
+	s.lastIntent, s.lastPosition = queue.IntentID(first), first
+	return s.db.View(func(txn *badgerdb.Txn) error {
+		return errors.Join(
+			s.rebuildIntents(txn),
+			s.rebuildUnresolved(txn),
+			s.rebuildMarks(txn),
+			s.rebuildPosition(txn),
+			s.rebuildLanes(txn),
+		)
+	})
+}
+
+// each visits all records of a kind in their order.
+func each(txn *badgerdb.Txn, kind byte, visit func(item *badgerdb.Item) error) error {
+	it := txn.NewIterator(badgerdb.IteratorOptions{Prefix: []byte{kind}})
+	defer it.Close()
+	for it.Rewind(); it.Valid(); it.Next() {
+		if err := visit(it.Item()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heed says of a row that cannot be used whether the queue can be opened
+// without it: what a newer version has written must not be passed over.
+func (s *Store) heed(kind string, err error) error {
+	if errors.Is(err, errDamaged) {
+		s.damaged(kind, err)
+		return nil
+	}
+	return err
+}
+
+func (s *Store) rebuildIntents(txn *badgerdb.Txn) error {
+	return each(txn, kindIntent, func(item *badgerdb.Item) error {
+		number, err := lastNumber(item.Key())
+		if err != nil {
+			return s.heed("intent", err)
+		}
+		id := queue.IntentID(number)
+		s.lastIntent = max(s.lastIntent, id)
+		return s.heed("intent", item.Value(func(record []byte) error {
+			intent, err := parseIntent(id, record)
+			if err == nil {
+				s.intents.adopt(id, schedule.Nanos(intent.Deadline))
+			}
+			return err
+		}))
+	})
+}
+
+func (s *Store) rebuildUnresolved(txn *badgerdb.Txn) error {
+	var closed []int64
+	err := each(txn, kindUnresolved, func(item *badgerdb.Item) error {
+		number, err := lastNumber(item.Key())
+		if err != nil {
+			return s.heed("unresolved intent", err)
+		}
+		s.lastIntent = max(s.lastIntent, queue.IntentID(number))
+		return s.heed("unresolved intent", item.Value(func(record []byte) error {
+			u, err := parseUnresolved(queue.IntentID(number), record)
+			if err == nil {
+				closed = append(closed, schedule.Nanos(u.At))
+			}
+			return err
+		}))
+	})
+	slices.Sort(closed)
+	for _, at := range closed {
+		s.intents.keep(at)
+	}
+	return err
+}
+
+func (s *Store) rebuildMarks(txn *badgerdb.Txn) error {
+	type found struct {
+		key             event.Key
+		markedAt, dueAt time.Time
+		failing         bool
+	}
+	var marks []found
+	err := each(txn, kindMark, func(item *badgerdb.Item) error {
+		key, err := parseObject(item.Key()[1:])
+		if err != nil {
+			return s.heed("mark", err)
+		}
+		return s.heed("mark", item.Value(func(value []byte) error {
+			record, err := parseMark(key, value)
+			if err == nil {
+				marks = append(marks, found{key: key, markedAt: record.MarkedAt, dueAt: record.DueAt, failing: record.Tries > 0})
+			}
+			return err
+		}))
+	})
+	slices.SortStableFunc(marks, func(a, b found) int { return a.markedAt.Compare(b.markedAt) })
+	for _, m := range marks {
+		s.marks.add(m.key, m.markedAt, m.dueAt, m.failing)
+	}
+	return err
+}
+
+// rebuildPosition finds the last event's position.
+func (s *Store) rebuildPosition(txn *badgerdb.Txn) error {
+	it := txn.NewIterator(badgerdb.IteratorOptions{Prefix: []byte{kindEvent}, Reverse: true})
+	defer it.Close()
+	it.Seek(bytes.Repeat([]byte{0xff}, 10))
+	if !it.Valid() {
+		return nil
+	}
+	position, err := lastNumber(it.Item().Key())
+	if err != nil {
+		return s.heed("event", err)
+	}
+	s.lastPosition = max(s.lastPosition, position)
+	return nil
+}
+
+// rebuildLanes finds the head of each lane, and counts what is behind it.
+// There may be a million lanes, so names are compared before they are copied.
+func (s *Store) rebuildLanes(txn *badgerdb.Txn) error {
+	var (
+		name  []byte
+		head  birth
+		state lane
+	)
+	flush := func() {
+		if state.pending > 0 {
+			s.lanes.due.Put(head.endpoint, head.object, head.due, state)
+			s.lanes.count(head.endpoint, int(state.pending))
+		}
+		state = lane{}
+	}
+	err := each(txn, kindLane, func(item *badgerdb.Item) error {
+		endpoint, object, position, err := parseLaneKey(item.Key())
+		if err != nil {
+			return s.heed("lane", err)
+		}
+		s.lastPosition = max(s.lastPosition, position)
+		prefix := item.Key()[:len(item.Key())-8]
+		if state.pending > 0 && bytes.Equal(prefix, name) {
+			state.pending++
+			return nil
+		}
+		flush()
+		name = append(name[:0], prefix...)
+		return s.heed("lane", item.Value(func(value []byte) error {
+			record, err := parseLane(value)
+			if err != nil {
+				return err
+			}
+			if head.endpoint != string(endpoint) {
+				head.endpoint = string(endpoint)
+			}
+			head.object = string(object)
+			head.due = schedule.Nanos(record.DueAt)
+			state = lane{head: position, pending: 1, attempts: record.Attempts}
+			return nil
+		}))
+	})
+	flush()
+	return err
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
+)
+
+// maxReason is how much of a retry's reason is kept, in bytes.
+const maxReason = 1 << 10
+
+// postponed is how long a mark waits whose records cannot be read.
+const postponed = time.Minute
+
+// LeaseMark implements [queue.Marks].
+func (s *Store) LeaseMark(ctx context.Context, resource string, lease time.Duration) (queue.MarkLease, error) {
+	for {
+		held, err := s.marks.due.Lease(ctx, resource, lease)
+		if err != nil {
+			return queue.MarkLease{}, err
+		}
+		leased, err := s.readMark(held)
+		if err == nil {
+			return leased, nil
+		}
+		if errors.Is(err, queue.ErrClosed) {
+			return queue.MarkLease{}, err
+		}
+		s.damaged("mark", err)
+		held, pinErr := s.marks.due.Pin(held.Fence)
+		switch {
+		case pinErr != nil:
+			// The lease has passed meanwhile; the mark is another's.
+		case errors.Is(err, errDamaged) || errors.Is(err, badgerdb.ErrKeyNotFound):
+			// Nothing can be done with it.
+			s.marks.clear(held)
+		default:
+			// The others need not wait for it.
+			s.marks.fail(held, s.now().Add(postponed))
+		}
+	}
+}
+
+// readMark reads what is stored of a leased mark and its object. A mark that
+// was merged since the lease belongs to it: nobody has asked for Show yet.
+func (s *Store) readMark(held schedule.Lease[markState]) (queue.MarkLease, error) {
+	key := event.Key{Resource: held.Group, ID: held.Key}
+	leased := queue.MarkLease{Fence: held.Fence}
+	// The caller has the lease now, so it is not the context that ends this.
+	err := s.view(context.Background(), func(txn *badgerdb.Txn) error {
+		record, err := readMark(txn, key)
+		if err != nil {
+			return err
+		}
+		leased.Mark = record.Mark
+		leased.Generation = record.Generation
+		leased.Tries = record.Tries
+		leased.MarkedAt = record.MarkedAt
+		leased.Snapshot, err = s.readSnapshot(txn, key)
+		return err
+	})
+	return leased, err
+}
+
+func readMark(txn *badgerdb.Txn, key event.Key) (mark.Record, error) {
+	item, err := txn.Get(objectKey(nil, kindMark, key))
+	if err != nil {
+		return mark.Record{}, err
+	}
+	var record mark.Record
+	err = item.Value(func(value []byte) error {
+		var err error
+		record, err = parseMark(key, value)
+		return err
+	})
+	return record, err
+}
+
+// readSnapshot returns what was last known of an object, nil if nothing is.
+func (s *Store) readSnapshot(txn *badgerdb.Txn, key event.Key) (*event.Snapshot, error) {
+	item, err := txn.Get(objectKey(nil, kindSnapshot, key))
+	if errors.Is(err, badgerdb.ErrKeyNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	record, err := item.ValueCopy(nil)
+	if err != nil {
+		return nil, err
+	}
+	snapshot, err := parseSnapshot(key, record)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", errSnapshot, err)
+	}
+	return &snapshot, nil
+}
+
+// commitReconciled is the operation of CommitReconciled.
+type commitReconciled struct {
+	waiter
+	lease    queue.MarkLease
+	askedAt  time.Time
+	snapshot []byte
+	events   []routedEvent
+	now      time.Time
+
+	held    schedule.Lease[markState]
+	cleared bool
+	dueAt   time.Time
+}
+
+// routedEvent is an event in the form in which it is written, but for its
+// position, which only the committer knows.
+type routedEvent struct {
+	id        string
+	object    string
+	endpoints []string
+	record    []byte
+	parts     [][]byte
+	delivery  []byte
+	lane      []byte
+}
+
+// CommitReconciled implements [queue.Marks].
+func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, reconciled queue.Reconciled) error {
+	op := &commitReconciled{lease: lease, askedAt: reconciled.AskedAt, now: s.now()}
+	op.durable = true
+	op.need(len(lease.Key.Resource)+len(lease.Key.ID), maxReason, len(lease.Version), len(lease.Cause.Rule), 128)
+	if reconciled.Snapshot != nil {
+		op.snapshot = appendSnapshot(nil, reconciled.Snapshot)
+		op.need(len(lease.Key.Resource)+len(lease.Key.ID), len(op.snapshot))
+	}
+	if err := op.encode(reconciled.Events); err != nil {
+		return err
+	}
+	return s.submit(ctx, op)
+}
+
+// encode does what can be done outside of the committer: it has the most to
+// do of all.
+func (op *commitReconciled) encode(events []queue.Routed) error {
+	records := make([]eventRecord, 0, len(events))
+	for i := range events {
+		routed := &events[i]
+		records = append(records, eventRecord{Event: routed.Event, CreatedAt: op.now, Endpoints: unique(routed.Endpoints)})
+		parts := splitPayload(records)
+		record := &records[i]
+		e := routedEvent{
+			id:        routed.ID,
+			object:    objectName(routed.Key),
+			endpoints: record.Endpoints,
+			parts:     parts,
+			record:    appendEvent(make([]byte, 0, 256+inline(record)), record),
+			delivery: appendDelivery(nil, &queue.Delivery{
+				EventID:   routed.ID,
+				EventType: routed.Type,
+				Key:       routed.Key,
+				Sequence:  routed.Sequence,
+				Status:    queue.StatusPending,
+				CreatedAt: op.now,
+			}),
+			lane: appendLane(nil, &laneRecord{EventID: routed.ID, DueAt: op.now}),
+		}
+		if len(e.id) > maxKey {
+			return ErrTooLarge
+		}
+		op.need(9, len(e.record))
+		op.need(1+len(e.id), 9)
+		for _, part := range parts {
+			op.need(13, len(part))
+		}
+		for _, endpoint := range e.endpoints {
+			if len(endpoint)+len(e.object) > maxKey {
+				return ErrTooLarge
+			}
+			op.need(len(endpoint)+13, len(e.delivery))
+			op.need(len(endpoint)+len(e.object)+13, len(e.lane))
+		}
+		op.events = append(op.events, e)
+	}
+	return nil
+}
+
+func inline(e *eventRecord) int {
+	if e.Parts > 0 {
+		return 0
+	}
+	return len(e.Payload)
+}
+
+// unique returns endpoints without repeats, in their order.
+func unique(endpoints []string) []string {
+	var once []string
+	for _, endpoint := range endpoints {
+		if !slices.Contains(once, endpoint) {
+			once = append(once, endpoint)
+		}
+	}
+	return once
+}
+
+func (op *commitReconciled) stage(b *batch) error {
+	held, err := b.s.marks.due.Pin(op.lease.Fence)
+	if err != nil {
+		return err
+	}
+	op.held = held
+	key := event.Key{Resource: held.Group, ID: held.Key}
+	pending := b.mark(key)
+	op.cleared = !pending.exists || pending.record.Reconciled(op.lease.Generation, op.askedAt, op.now)
+	if op.cleared {
+		b.clearMark(key)
+	} else {
+		op.dueAt = pending.record.DueAt
+		b.setMark(&pending.record)
+	}
+	if op.snapshot != nil {
+		b.set(b.key(func(k []byte) []byte { return objectKey(k, kindSnapshot, key) }), op.snapshot)
+	}
+	for i := range op.events {
+		b.append(&op.events[i], op.now)
+	}
+	return nil
+}
+
+// append adds an event to the log, and its deliveries to their lanes.
+func (b *batch) append(e *routedEvent, now time.Time) {
+	b.s.lastPosition++
+	position, expires := b.s.lastPosition, b.s.expiry()
+	at := b.key(func(k []byte) []byte { return numberKey(k, kindEvent, position) })
+	b.setUntil(at, e.record, expires)
+	b.setUntil(b.key(func(k []byte) []byte { return eventIDKey(k, e.id) }), at[1:], expires)
+	for i, part := range e.parts {
+		b.setUntil(b.key(func(k []byte) []byte { return partKey(k, position, i) }), part, expires)
+	}
+	for _, endpoint := range e.endpoints {
+		b.set(b.key(func(k []byte) []byte { return deliveryKey(k, endpoint, position) }), e.delivery)
+		b.set(b.key(func(k []byte) []byte { return laneKey(k, endpoint, e.object, position) }), e.lane)
+		b.born = append(b.born, birth{endpoint: endpoint, object: e.object, position: position, due: schedule.Nanos(now)})
+	}
+}
+
+func (op *commitReconciled) committed(s *Store) {
+	if op.cleared {
+		s.marks.clear(op.held)
+	} else {
+		s.marks.due.Finish(op.held.Fence, schedule.Nanos(op.dueAt), func(*markState) {})
+	}
+}
+
+func (op *commitReconciled) aborted(s *Store) {
+	s.marks.due.Unpin(op.held.Fence)
+}
+
+// retryMark is the operation of RetryMark.
+type retryMark struct {
+	waiter
+	lease  queue.MarkLease
+	at     time.Time
+	reason string
+	now    time.Time
+
+	held  schedule.Lease[markState]
+	gone  bool
+	dueAt time.Time
+}
+
+// RetryMark implements [queue.Marks].
+func (s *Store) RetryMark(ctx context.Context, lease queue.MarkLease, at time.Time, reason string) error {
+	op := &retryMark{lease: lease, at: at, reason: clip(reason, maxReason), now: s.now()}
+	op.need(len(lease.Key.Resource)+len(lease.Key.ID), maxReason, len(lease.Version), len(lease.Cause.Rule), 128)
+	return s.submit(ctx, op)
+}
+
+func (op *retryMark) stage(b *batch) error {
+	held, err := b.s.marks.due.Pin(op.lease.Fence)
+	if err != nil {
+		return err
+	}
+	op.held = held
+	pending := b.mark(event.Key{Resource: held.Group, ID: held.Key})
+	if op.gone = !pending.exists; op.gone {
+		return nil
+	}
+	pending.record.Retry(op.lease.Generation, op.at, op.reason, op.now)
+	op.dueAt = pending.record.DueAt
+	b.setMark(&pending.record)
+	return nil
+}
+
+func (op *retryMark) committed(s *Store) {
+	if op.gone {
+		s.marks.clear(op.held)
+		return
+	}
+	s.marks.fail(op.held, op.dueAt)
+}
+
+func (op *retryMark) aborted(s *Store) {
+	s.marks.due.Unpin(op.held.Fence)
+}
+
+// clip shortens a text to a number of bytes, at the boundary of a character.
+func clip(text string, size int) string {
+	if len(text) <= size {
+		return text
+	}
+	for size > 0 && text[size]&0xC0 == 0x80 {
+		size--
+	}
+	return text[:size]
+}

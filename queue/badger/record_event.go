@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+const eventVersion = 1
+
+// eventRecord is an event as it stands in the log.
+type eventRecord struct {
+	event.Event
+	// CreatedAt is when the event was committed; its retention counts from
+	// here.
+	CreatedAt time.Time
+	// Endpoints names those it goes to.
+	Endpoints []string
+	// Parts is 0 if the payload stands in the record. Otherwise the payload
+	// is in as many records of its own, at the position that lies Back before
+	// the event's: events of one commit that send the same Show share it.
+	Parts int
+	Back  uint64
+}
+
+// appendEvent encodes: id, type, key's resource, key's id, sequence, op, time,
+// version, freshness, cause, previous fields, content type, created at, the
+// number of endpoints and each, parts, and then either back or, to the end,
+// the payload.
+func appendEvent(b []byte, e *eventRecord) []byte {
+	b = append(b, eventVersion)
+	b = appendText(b, e.ID)
+	b = appendText(b, e.Type)
+	b = appendText(b, e.Key.Resource)
+	b = appendText(b, e.Key.ID)
+	b = binary.AppendUvarint(b, e.Sequence)
+	b = appendText(b, e.Op)
+	b = appendTime(b, e.Time)
+	b = appendText(b, e.Version)
+	b = appendText(b, e.Freshness)
+	b = appendCause(b, e.Cause)
+	b = appendFields(b, e.Previous)
+	b = appendText(b, e.ContentType)
+	b = appendTime(b, e.CreatedAt)
+	b = binary.AppendUvarint(b, uint64(len(e.Endpoints)))
+	for _, endpoint := range e.Endpoints {
+		b = appendText(b, endpoint)
+	}
+	b = binary.AppendUvarint(b, uint64(e.Parts))
+	if e.Parts > 0 {
+		return binary.AppendUvarint(b, e.Back)
+	}
+	return append(b, e.Payload...)
+}
+
+// parseEvent decodes an event. Its payload is a part of the record itself.
+func parseEvent(record []byte) (eventRecord, error) {
+	r := newReader(record, eventVersion)
+	e := eventRecord{Event: event.Event{
+		ID:          r.text(),
+		Type:        r.text(),
+		Key:         event.Key{Resource: r.text(), ID: r.text()},
+		Sequence:    r.uint(),
+		Op:          event.Op(r.text()),
+		Time:        r.time(),
+		Version:     r.text(),
+		Freshness:   event.Freshness(r.text()),
+		Cause:       r.cause(),
+		Previous:    r.fields(),
+		ContentType: r.text(),
+	}}
+	e.CreatedAt = r.time()
+	if n := r.count(); n > 0 {
+		e.Endpoints = make([]string, n)
+		for i := range e.Endpoints {
+			e.Endpoints[i] = r.text()
+		}
+	}
+	parts := r.uint()
+	switch {
+	case parts > maxParts:
+		r.err = errDamaged
+	case parts > 0:
+		e.Parts, e.Back = int(parts), r.uint()
+	case len(r.rest) > 0:
+		e.Payload, r.rest = r.rest, nil
+	}
+	return e, r.end()
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+const intentVersion = 1
+
+// appendIntent encodes: resource, kind, rule, key's resource, key's id, noted,
+// deadline. The intent's number stands in the key.
+func appendIntent(b []byte, intent *queue.Intent) []byte {
+	b = append(b, intentVersion)
+	return appendIntentFields(b, intent)
+}
+
+func appendIntentFields(b []byte, intent *queue.Intent) []byte {
+	b = appendText(b, intent.Resource)
+	b = appendText(b, intent.Kind)
+	b = appendText(b, intent.Rule)
+	b = appendText(b, intent.Key.Resource)
+	b = appendText(b, intent.Key.ID)
+	b = appendTime(b, intent.Noted)
+	return appendTime(b, intent.Deadline)
+}
+
+func (r *reader) intentFields(id queue.IntentID) queue.Intent {
+	return queue.Intent{
+		ID:       id,
+		Resource: r.text(),
+		Kind:     event.Kind(r.text()),
+		Rule:     r.text(),
+		Key:      event.Key{Resource: r.text(), ID: r.text()},
+		Noted:    r.time(),
+		Deadline: r.time(),
+	}
+}
+
+func parseIntent(id queue.IntentID, record []byte) (queue.Intent, error) {
+	r := newReader(record, intentVersion)
+	intent := r.intentFields(id)
+	return intent, r.end()
+}
+
+const unresolvedVersion = 1
+
+// appendUnresolved encodes: the intent's fields, reason, at.
+func appendUnresolved(b []byte, u *queue.Unresolved) []byte {
+	b = append(b, unresolvedVersion)
+	b = appendIntentFields(b, &u.Intent)
+	b = appendText(b, u.Reason)
+	return appendTime(b, u.At)
+}
+
+func parseUnresolved(id queue.IntentID, record []byte) (queue.Unresolved, error) {
+	r := newReader(record, unresolvedVersion)
+	u := queue.Unresolved{Intent: r.intentFields(id), Reason: r.text(), At: r.time()}
+	return u, r.end()
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"encoding/binary"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
+)
+
+const markVersion = 1
+
+// appendMark encodes: hints, version, cause, settle at, generation, tries,
+// marked at, due at, last error. The object stands in the key.
+func appendMark(b []byte, m *mark.Record) []byte {
+	b = append(b, markVersion)
+	b = binary.AppendUvarint(b, uint64(m.Hints))
+	b = appendText(b, m.Version)
+	b = appendCause(b, m.Cause)
+	b = appendTime(b, m.SettleAt)
+	b = binary.AppendUvarint(b, m.Generation)
+	b = binary.AppendUvarint(b, uint64(m.Tries))
+	b = appendTime(b, m.MarkedAt)
+	b = appendTime(b, m.DueAt)
+	return appendText(b, m.LastError)
+}
+
+func parseMark(key event.Key, record []byte) (mark.Record, error) {
+	r := newReader(record, markVersion)
+	m := mark.Record{
+		Mark: queue.Mark{
+			Key:      key,
+			Hints:    queue.Hints(r.uint()),
+			Version:  r.text(),
+			Cause:    r.cause(),
+			SettleAt: r.time(),
+		},
+		Generation: r.uint(),
+		Tries:      int(r.uint()),
+		MarkedAt:   r.time(),
+		DueAt:      r.time(),
+		LastError:  r.text(),
+	}
+	return m, r.end()
+}
+
+// appendCause encodes: rule, outcome, at.
+func appendCause(b []byte, cause event.Cause) []byte {
+	b = appendText(b, cause.Rule)
+	b = appendText(b, cause.Outcome)
+	return appendTime(b, cause.At)
+}
+
+func (r *reader) cause() event.Cause {
+	return event.Cause{Rule: r.text(), Outcome: event.Outcome(r.text()), At: r.time()}
+}

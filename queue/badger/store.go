@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package badger is the queue's default engine: a Badger database in a
+// directory of its own.
+//
+// One goroutine, the committer, writes. It gathers what callers ask for at
+// the same time into one transaction and one sync. What is open, marked,
+// pending and leased is known in memory too, changes only after its
+// transaction has been committed, and is built again from what is stored when
+// the queue is opened.
+package badger
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// Store is a [queue.Store] in a directory.
+type Store struct {
+	db       *badgerdb.DB
+	now      func() time.Time
+	log      *zap.Logger
+	instance queue.Instance
+
+	durability atomic.Int32
+	retention  atomic.Int64
+	// damage counts records that could not be used.
+	damage atomic.Uint64
+
+	intents *openIntents
+	marks   *marks
+	lanes   *lanes
+
+	committer *committer
+	// lastIntent and lastPosition are the highest numbers given out. They
+	// belong to the committer.
+	lastIntent   queue.IntentID
+	lastPosition uint64
+
+	// gate is held shared by everything that uses the database, and
+	// exclusively by Close.
+	gate    sync.RWMutex
+	closing chan struct{}
+	once    sync.Once
+	closed  error
+}
+
+var _ queue.Store = (*Store)(nil)
+
+// Instance implements [queue.Store].
+func (s *Store) Instance() queue.Instance {
+	return s.instance
+}
+
+// SetDurability changes what work acknowledged from now on survives.
+func (s *Store) SetDurability(d Durability) {
+	s.durability.Store(int32(d))
+}
+
+// SetRetention changes how long history is kept. Events older than a shorter
+// retention are gone at once; the disk is freed when the retention they were
+// stored with has passed.
+func (s *Store) SetRetention(retention time.Duration) {
+	if retention <= 0 {
+		retention = DefaultRetention
+	}
+	s.retention.Store(int64(retention))
+}
+
+// Close implements [queue.Store].
+func (s *Store) Close() error {
+	s.once.Do(func() {
+		close(s.closing)
+		s.marks.due.Close()
+		s.lanes.due.Close()
+		// From here on nobody submits or reads any more.
+		s.gate.Lock()
+		defer s.gate.Unlock()
+		s.committer.stop()
+		s.closed = s.db.Sync()
+		if err := s.db.Close(); err != nil {
+			s.closed = err
+		}
+		if s.closed != nil {
+			s.closed = fmt.Errorf("closing the queue: %w", s.closed)
+		}
+	})
+	return s.closed
+}
+
+// enter begins a use of the database; leave ends it.
+func (s *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.gate.RLock()
+	if s.isClosing() {
+		s.gate.RUnlock()
+		return queue.ErrClosed
+	}
+	return nil
+}
+
+func (s *Store) leave() {
+	s.gate.RUnlock()
+}
+
+func (s *Store) isClosing() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// view reads the database.
+func (s *Store) view(ctx context.Context, read func(txn *badgerdb.Txn) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	return s.db.View(read)
+}
+
+// expiry returns when history written now expires, as Badger wants it.
+func (s *Store) expiry() uint64 {
+	return uint64(max(0, s.now().Add(time.Duration(s.retention.Load())).Unix()))
+}
+
+// kept tells whether something made at a time is still within its retention.
+func (s *Store) kept(made time.Time) bool {
+	return s.now().Before(made.Add(time.Duration(s.retention.Load())))
+}
