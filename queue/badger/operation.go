@@ -4,7 +4,6 @@ package badger
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 
 	"go.uber.org/zap"
@@ -73,26 +72,31 @@ func (w *waiter) end(err error) {
 	}
 }
 
-// doneChannels holds channels for waiters: most live for less than a
-// millisecond.
-var doneChannels = sync.Pool{New: func() any { return make(chan error, 1) }}
+// done returns a channel for a waiter: most wait for less than a millisecond,
+// so they are used again.
+func (s *Store) done() chan error {
+	if done, ok := s.idle.Get().(chan error); ok {
+		return done
+	}
+	return make(chan error, 1)
+}
 
 // submit hands an operation to the committer and waits until it is done.
 func (s *Store) submit(ctx context.Context, op operation) error {
 	w := op.wait()
-	done := doneChannels.Get().(chan error)
+	done := s.done()
 	w.done = done
 	if err := s.enqueue(ctx, op); err != nil {
-		doneChannels.Put(done)
+		s.idle.Put(done)
 		return err
 	}
 	select {
 	case err := <-done:
-		doneChannels.Put(done)
+		s.idle.Put(done)
 		return err
 	case <-ctx.Done():
 		if w.state.CompareAndSwap(waiting, left) {
-			doneChannels.Put(done)
+			s.idle.Put(done)
 		}
 		return ctx.Err()
 	}

@@ -45,6 +45,9 @@ type Store struct {
 	lastIntent   queue.IntentID
 	lastPosition uint64
 
+	// idle holds channels for waiters, see done.
+	idle sync.Pool
+
 	// gate is held shared by everything that uses the database, and
 	// exclusively by Close.
 	gate    sync.RWMutex

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/queuetest"
+)
+
+func TestConformance(t *testing.T) {
+	for _, durability := range []Durability{Power, Process} {
+		t.Run(durability.String(), func(t *testing.T) {
+			queuetest.Run(t, func(t *testing.T, now func() time.Time) queue.Store {
+				s, err := Open(Options{Dir: t.TempDir(), Now: now, Durability: durability})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return s
+			})
+		})
+	}
+}

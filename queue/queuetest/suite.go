@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package queuetest holds an engine to the words of package queue. An engine's
+// tests call [Run].
+package queuetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// Open opens a new and empty queue. The suite closes it.
+type Open func(t *testing.T, now func() time.Time) queue.Store
+
+// Run runs the suite. Each test runs in a bubble of testing/synctest, and
+// opens its queue there, so an engine must wait with timers and channels.
+func Run(t *testing.T, open Open) {
+	tests := []struct {
+		name string
+		test func(t *testing.T, s queue.Store)
+	}{
+		{"intent ids rise", intentIDsRise},
+		{"intents go stale at their deadline", intentsGoStale},
+		{"an intent without an object is kept", intentIsKept},
+		{"resolving twice only marks", resolvingTwice},
+		{"resolving without waiting", resolvingWithoutWaiting},
+		{"marks of one object merge", marksMerge},
+		{"a mark is leased once", markIsLeasedOnce},
+		{"marks that are due longest come first", marksInOrder},
+		{"a mark's lease passes", markLeasePasses},
+		{"a lease waits for a mark", leaseWaitsForMark},
+		{"resources do not wait for each other", resourcesAreApart},
+		{"a reconciliation clears its mark", reconciliationClears},
+		{"a mark that moved stays", movedMarkStays},
+		{"an unsettled mark stays until it settles", unsettledMarkStays},
+		{"a retried mark waits", retriedMarkWaits},
+		{"a retried mark that moved does not wait", retriedMarkMoved},
+		{"a mark that waits is due when marked again", waitingMarkIsHastened},
+		{"a lost lease changes nothing", lostLease},
+		{"a snapshot comes back", snapshotComesBack},
+		{"an event comes back", eventComesBack},
+		{"large payloads come back", largePayloads},
+		{"a lane is in order", laneIsInOrder},
+		{"lanes do not wait for each other", lanesAreApart},
+		{"a delivery's lease passes", deliveryLeasePasses},
+		{"a retried delivery waits", retriedDeliveryWaits},
+		{"a released delivery is due", releasedDelivery},
+		{"a decided delivery is history", decidedDelivery},
+		{"a lane goes on while it is leased", laneGrows},
+		{"a verdict must be one", badVerdict},
+		{"lists have pages", listsHavePages},
+		{"lists have filters", listsHaveFilters},
+		{"a bad cursor is refused", badCursor},
+		{"strange names are names", strangeNames},
+		{"a caller who leaves", callerLeaves},
+		{"closing", closing},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := open(t, time.Now)
+				defer func() {
+					if err := s.Close(); err != nil {
+						t.Errorf("Close: %v", err)
+					}
+				}()
+				test.test(t, s)
+			})
+		})
+	}
+	t.Run("model", func(t *testing.T) { runModel(t, open) })
+}
+
+// lease is how long the suite's leases are.
+const lease = time.Minute
+
+// idle is how long the suite waits for what must not come. Clocks in a bubble
+// move only when all wait, so it is as good as any time.
+const idle = time.Nanosecond
+
+func item(id string) event.Key {
+	return event.Key{Resource: "items", ID: id}
+}
+
+// must fails the test on an error that was not expected.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func note(t *testing.T, s queue.Store, intent queue.Intent) queue.IntentID {
+	t.Helper()
+	id, err := s.NoteIntent(t.Context(), intent)
+	must(t, err)
+	return id
+}
+
+func mark(t *testing.T, s queue.Store, marks ...queue.Mark) {
+	t.Helper()
+	must(t, s.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: marks}, true))
+}
+
+func markKey(t *testing.T, s queue.Store, keys ...event.Key) {
+	t.Helper()
+	for _, key := range keys {
+		mark(t, s, queue.Mark{Key: key})
+	}
+}
+
+func leaseMark(t *testing.T, s queue.Store, resource string) queue.MarkLease {
+	t.Helper()
+	got, err := tryMark(t.Context(), s, resource)
+	if err != nil {
+		t.Fatalf("leasing a mark of %s: %v", resource, err)
+	}
+	return got
+}
+
+// noMark checks that no mark of the resource is due.
+func noMark(t *testing.T, s queue.Store, resource string) {
+	t.Helper()
+	if got, err := tryMark(t.Context(), s, resource); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("leasing a mark of %s: got %v and %v, want none to be due", resource, got, err)
+	}
+}
+
+func tryMark(ctx context.Context, s queue.Store, resource string) (queue.MarkLease, error) {
+	ctx, cancel := context.WithTimeout(ctx, idle)
+	defer cancel()
+	return s.LeaseMark(ctx, resource, lease)
+}
+
+func leaseDelivery(t *testing.T, s queue.Store, endpoint string) queue.DeliveryLease {
+	t.Helper()
+	got, err := tryDelivery(t.Context(), s, endpoint)
+	if err != nil {
+		t.Fatalf("leasing a delivery to %s: %v", endpoint, err)
+	}
+	return got
+}
+
+// noDelivery checks that no delivery to the endpoint is due.
+func noDelivery(t *testing.T, s queue.Store, endpoint string) {
+	t.Helper()
+	if got, err := tryDelivery(t.Context(), s, endpoint); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("leasing a delivery to %s: got %v and %v, want none to be due", endpoint, got.EventID, err)
+	}
+}
+
+func tryDelivery(ctx context.Context, s queue.Store, endpoint string) (queue.DeliveryLease, error) {
+	ctx, cancel := context.WithTimeout(ctx, idle)
+	defer cancel()
+	return s.LeaseDelivery(ctx, endpoint, lease)
+}
+
+// publish marks an object and reconciles it into an event, and returns the
+// event's id.
+func publish(t *testing.T, s queue.Store, key event.Key, endpoints ...string) string {
+	t.Helper()
+	markKey(t, s, key)
+	held := leaseMark(t, s, key.Resource)
+	sequence := uint64(1)
+	if held.Snapshot != nil {
+		sequence = held.Snapshot.Sequence + 1
+	}
+	e := event.Event{
+		ID:       fmt.Sprintf("%s-%d", key, sequence),
+		Type:     key.Resource + ".updated",
+		Key:      key,
+		Sequence: sequence,
+		Op:       event.OpChange,
+		Time:     time.Now(),
+		Payload:  []byte(fmt.Sprintf(`{"sequence":%d}`, sequence)),
+	}
+	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{
+		AskedAt:  time.Now(),
+		Snapshot: &event.Snapshot{Key: key, Sequence: sequence, Time: time.Now()},
+		Events:   []queue.Routed{{Event: e, Endpoints: endpoints}},
+	}))
+	return e.ID
+}
+
+func delivered() queue.Verdict {
+	return queue.Verdict{Status: queue.StatusDelivered}
+}
+
+func stats(t *testing.T, s queue.Store) queue.Stats {
+	t.Helper()
+	got, err := s.Stats(t.Context())
+	must(t, err)
+	return got
+}
