@@ -105,16 +105,18 @@ func describeCertificate(err error) string {
 func describeTLS(err error) string {
 	var (
 		record tls.RecordHeaderError
-		alert  tls.AlertError
+		remote *net.OpError
 	)
+	text := innermost(err).Error()
 	switch {
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record):
 		return "TLS: the receiver does not speak it on this port"
-	case errors.As(err, &alert):
-		return "TLS: the receiver refused the handshake: " + strings.TrimPrefix(alert.Error(), "tls: ")
-	case strings.Contains(innermost(err).Error(), "TLS handshake timeout"):
+	case errors.As(err, &remote) && remote.Op == "remote error":
+		// What a receiver can say here is one of a list of words.
+		return "TLS: the receiver refused the handshake: " + strings.TrimPrefix(text, "tls: ")
+	case strings.Contains(text, "TLS handshake timeout"):
 		return "TLS: the handshake timed out"
-	case strings.HasPrefix(innermost(err).Error(), "tls: "), strings.HasPrefix(innermost(err).Error(), "remote error: tls: "):
+	case strings.HasPrefix(text, "tls: "):
 		return "TLS: the handshake failed"
 	default:
 		return ""

@@ -116,13 +116,17 @@ func TestOneDelivery(t *testing.T) {
 // against the clock; so it is called when a request has just come.
 func verifySignature(t *testing.T, g got) {
 	t.Helper()
-	receiver, err := standardwebhooks.NewWebhookRaw(signingKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := receiver.Verify(g.body, g.header); err != nil {
+	if err := verifyNow(g.body, g.header); err != nil {
 		t.Errorf("%s: %v", g.event(), err)
 	}
+}
+
+func verifyNow(body []byte, header http.Header) error {
+	receiver, err := standardwebhooks.NewWebhookRaw(signingKey)
+	if err != nil {
+		return err
+	}
+	return receiver.Verify(body, header)
 }
 
 func TestDeleteWithoutPayload(t *testing.T) {
@@ -250,6 +254,7 @@ func TestLanes(t *testing.T) {
 		w.apply(t, w.target(t, "erp"))
 		for range 3 {
 			w.publish(t, "a", []string{"erp"}, nil)
+			synctest.Wait()
 		}
 		for range 3 {
 			w.publish(t, "b", []string{"erp"}, nil)
