@@ -4,6 +4,7 @@ package badger
 
 import (
 	"fmt"
+	"runtime"
 	"sync/atomic"
 
 	"go.uber.org/zap"
@@ -82,6 +83,7 @@ func (c *committer) run() {
 func (c *committer) gather(op operation) {
 	b := c.batch
 	b.begin()
+	yielded := false
 	for {
 		if !b.fits(op.wait()) {
 			c.finish()
@@ -95,6 +97,17 @@ func (c *committer) gather(op operation) {
 		case op = <-c.queue:
 			continue
 		default:
+		}
+		// Those whose operations were just ended are about to come again: let
+		// them, as a sync costs more than a turn of the scheduler.
+		if !yielded && Durability(c.s.durability.Load()) == Power {
+			yielded = true
+			runtime.Gosched()
+			select {
+			case op = <-c.queue:
+				continue
+			default:
+			}
 		}
 		break
 	}

@@ -3,7 +3,320 @@
 package queuetest
 
 import (
-	"testing"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-func runModel(t *testing.T, open Open) {}
+// model is the queue as the words of package queue describe it, as plainly as
+// can be: lists, scanned from end to end.
+type model struct {
+	intents    map[queue.IntentID]queue.Intent
+	resolved   []queue.IntentID
+	unresolved []queue.Unresolved
+	marks      map[event.Key]*modelMark
+	snapshots  map[event.Key]event.Snapshot
+	events     []modelEvent
+	lastEvent  int
+}
+
+type modelMark struct {
+	queue.MarkLease
+	dueAt     time.Time
+	lastError string
+	// passes is when the lease passes; zero if there is none.
+	passes time.Time
+}
+
+type modelEvent struct {
+	event.Event
+	deliveries []*modelDelivery
+}
+
+type modelDelivery struct {
+	queue.Delivery
+	attempts []queue.Attempt
+	fence    uint64
+	passes   time.Time
+}
+
+func newModel() *model {
+	return &model{
+		intents:   make(map[queue.IntentID]queue.Intent),
+		marks:     make(map[event.Key]*modelMark),
+		snapshots: make(map[event.Key]event.Snapshot),
+	}
+}
+
+func (m *model) resolve(id queue.IntentID, resolution queue.Resolution, now time.Time) {
+	if intent, open := m.intents[id]; open {
+		delete(m.intents, id)
+		m.resolved = append(m.resolved, id)
+		if resolution.Unresolved != "" {
+			m.unresolved = append(m.unresolved, queue.Unresolved{Intent: intent, Reason: resolution.Unresolved, At: now})
+		}
+	}
+	for _, mark := range resolution.Marks {
+		known := m.marks[mark.Key]
+		if known == nil {
+			m.marks[mark.Key] = &modelMark{
+				MarkLease: queue.MarkLease{Mark: mark, Generation: 1, MarkedAt: now},
+				dueAt:     now,
+			}
+			continue
+		}
+		known.Generation++
+		known.Hints |= mark.Hints
+		known.Cause = mark.Cause
+		known.dueAt = now
+		if mark.Version != "" {
+			known.Version = mark.Version
+		}
+		if known.SettleAt.Before(mark.SettleAt) {
+			known.SettleAt = mark.SettleAt
+		}
+	}
+}
+
+func (m *model) stale(now time.Time) []queue.IntentID {
+	var stale []queue.IntentID
+	for id, intent := range m.intents {
+		if !intent.Deadline.After(now) {
+			stale = append(stale, id)
+		}
+	}
+	slices.Sort(stale)
+	return stale
+}
+
+// dueMarks returns what may be leased of a resource.
+func (m *model) dueMarks(resource string, now time.Time) []*modelMark {
+	var due []*modelMark
+	for key, mark := range m.marks {
+		if key.Resource == resource && !mark.passes.After(now) && !mark.dueAt.After(now) {
+			due = append(due, mark)
+		}
+	}
+	return due
+}
+
+// holds returns the mark of a lease that is held.
+func (m *model) holds(lease queue.MarkLease, now time.Time) *modelMark {
+	mark := m.marks[lease.Key]
+	if mark == nil || mark.Fence != lease.Fence || !mark.passes.After(now) {
+		return nil
+	}
+	return mark
+}
+
+func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now time.Time) bool {
+	mark := m.holds(lease, now)
+	if mark == nil {
+		return false
+	}
+	mark.passes = time.Time{}
+	switch {
+	case mark.Generation != lease.Generation:
+		mark.dueAt = now
+	case mark.SettleAt.After(reconciled.AskedAt):
+		mark.dueAt = mark.SettleAt
+	default:
+		delete(m.marks, lease.Key)
+	}
+	if reconciled.Snapshot != nil {
+		m.snapshots[lease.Key] = *reconciled.Snapshot
+	}
+	for _, routed := range reconciled.Events {
+		e := modelEvent{Event: routed.Event}
+		for _, endpoint := range routed.Endpoints {
+			e.deliveries = append(e.deliveries, &modelDelivery{Delivery: queue.Delivery{
+				EventID: routed.ID, EventType: routed.Type, Key: routed.Key, Sequence: routed.Sequence,
+				Endpoint: endpoint, Status: queue.StatusPending, CreatedAt: now, DueAt: now,
+			}})
+		}
+		m.events = append(m.events, e)
+	}
+	return true
+}
+
+func (m *model) retry(lease queue.MarkLease, at time.Time, reason string, now time.Time) bool {
+	mark := m.holds(lease, now)
+	if mark == nil {
+		return false
+	}
+	mark.passes = time.Time{}
+	mark.Tries++
+	mark.lastError = reason
+	mark.dueAt = at
+	if mark.Generation != lease.Generation {
+		mark.dueAt = now
+	}
+	return true
+}
+
+// heads returns the first pending delivery of each lane of an endpoint.
+func (m *model) heads(endpoint string) map[event.Key]*modelDelivery {
+	heads := make(map[event.Key]*modelDelivery)
+	for _, e := range m.events {
+		for _, d := range e.deliveries {
+			if d.Endpoint == endpoint && d.Status == queue.StatusPending && heads[d.Key] == nil {
+				heads[d.Key] = d
+			}
+		}
+	}
+	return heads
+}
+
+func (m *model) dueDeliveries(endpoint string, now time.Time) []*modelDelivery {
+	due := slices.Collect(maps.Values(m.heads(endpoint)))
+	return slices.DeleteFunc(due, func(d *modelDelivery) bool { return d.passes.After(now) || d.DueAt.After(now) })
+}
+
+// delivery returns the delivery of a lease that is held.
+func (m *model) delivery(lease queue.DeliveryLease, now time.Time) *modelDelivery {
+	d := m.heads(lease.Endpoint)[lease.Key]
+	if d == nil || d.fence != lease.Fence || !d.passes.After(now) {
+		return nil
+	}
+	return d
+}
+
+func (m *model) finish(lease queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict, now time.Time) bool {
+	d := m.delivery(lease, now)
+	if d == nil {
+		return false
+	}
+	d.passes = time.Time{}
+	d.Attempts++
+	attempt.EventID, attempt.Endpoint, attempt.Number = d.EventID, d.Endpoint, d.Attempts
+	d.attempts = append(d.attempts, attempt)
+	d.Status, d.DueAt = verdict.Status, verdict.RetryAt
+	if verdict.Status != queue.StatusPending {
+		d.DueAt, d.FinishedAt = time.Time{}, now
+	}
+	return true
+}
+
+func (m *model) release(lease queue.DeliveryLease, now time.Time) bool {
+	d := m.delivery(lease, now)
+	if d == nil {
+		return false
+	}
+	d.passes = time.Time{}
+	return true
+}
+
+// What the lists must say, one line a row.
+
+func (m *model) eventLines() []string {
+	var lines []string
+	for _, e := range slices.Backward(m.events) {
+		lines = append(lines, eventLine(e.Event))
+	}
+	return lines
+}
+
+func (m *model) deliveryLines(endpoint string) []string {
+	var lines []string
+	for _, e := range slices.Backward(m.events) {
+		for _, d := range e.deliveries {
+			if endpoint == "" || endpoint == d.Endpoint {
+				lines = append(lines, deliveryLine(d.Delivery))
+			}
+		}
+	}
+	return lines
+}
+
+func (m *model) attemptLines(endpoint string) []string {
+	var lines []string
+	for _, e := range slices.Backward(m.events) {
+		for _, d := range e.deliveries {
+			for _, a := range slices.Backward(d.attempts) {
+				if endpoint == "" || endpoint == d.Endpoint {
+					lines = append(lines, attemptLine(a))
+				}
+			}
+		}
+	}
+	return lines
+}
+
+func (m *model) pendingLines(now time.Time) []string {
+	var lines []string
+	for key, mark := range m.marks {
+		lines = append(lines, pendingLine(queue.PendingMark{
+			Key: key, Generation: mark.Generation, Tries: mark.Tries, MarkedAt: mark.MarkedAt,
+			DueAt: mark.dueAt, Leased: mark.passes.After(now), LastError: mark.lastError,
+		}))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func (m *model) stats() queue.Stats {
+	stats := queue.Stats{
+		OpenIntents:       len(m.intents),
+		Unresolved:        len(m.unresolved),
+		Marks:             len(m.marks),
+		PendingDeliveries: make(map[string]int),
+		Lanes:             make(map[string]int),
+	}
+	for _, mark := range m.marks {
+		if mark.Tries > 0 {
+			stats.FailingMarks++
+		}
+		if stats.OldestMark.IsZero() || mark.MarkedAt.Before(stats.OldestMark) {
+			stats.OldestMark = mark.MarkedAt
+		}
+	}
+	for _, e := range m.events {
+		for _, d := range e.deliveries {
+			if d.Status == queue.StatusPending {
+				stats.PendingDeliveries[d.Endpoint]++
+			}
+		}
+	}
+	for endpoint := range stats.PendingDeliveries {
+		stats.Lanes[endpoint] = len(m.heads(endpoint))
+	}
+	return stats
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+func eventLine(e event.Event) string {
+	return fmt.Sprintf("%s %s %s %d %s", e.ID, e.Type, e.Key, e.Sequence, e.Payload)
+}
+
+func deliveryLine(d queue.Delivery) string {
+	return fmt.Sprintf("%s %s %s %d %s %s attempts=%d created=%s due=%s finished=%s", d.EventID, d.EventType, d.Key,
+		d.Sequence, d.Endpoint, d.Status, d.Attempts, moment(d.CreatedAt), moment(d.DueAt), moment(d.FinishedAt))
+}
+
+func attemptLine(a queue.Attempt) string {
+	return fmt.Sprintf("%s %s %d at=%s %v %d %s", a.EventID, a.Endpoint, a.Number, moment(a.At), a.Duration, a.Code, a.Error)
+}
+
+func pendingLine(p queue.PendingMark) string {
+	return fmt.Sprintf("%s gen=%d tries=%d marked=%s due=%s leased=%v %s", p.Key, p.Generation, p.Tries,
+		moment(p.MarkedAt), moment(p.DueAt), p.Leased, p.LastError)
+}
+
+func markLine(l queue.MarkLease) string {
+	sequence := -1
+	if l.Snapshot != nil {
+		sequence = int(l.Snapshot.Sequence)
+	}
+	return fmt.Sprintf("%s hints=%d version=%s cause=%s settle=%s gen=%d tries=%d marked=%s snapshot=%d", l.Key, l.Hints,
+		l.Version, l.Cause.Rule, moment(l.SettleAt), l.Generation, l.Tries, moment(l.MarkedAt), sequence)
+}

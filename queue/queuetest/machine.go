@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queuetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// bubble hides that a test is one: rapid asks a test for its deadline, which
+// those in a bubble do not have.
+type bubble struct{ *testing.T }
+
+// runModel does what comes to rapid's mind, to the store and to the model, and
+// compares what they say.
+func runModel(t *testing.T, open Open) {
+	synctest.Test(t, func(t *testing.T) {
+		rapid.Check(bubble{t}, func(rt *rapid.T) {
+			m := &machine{store: open(t, time.Now), model: newModel(), ctx: t.Context()}
+			defer m.store.Close()
+			rt.Repeat(map[string]func(*rapid.T){
+				"":        m.check,
+				"note":    m.note,
+				"resolve": m.resolve,
+				"lease":   m.leaseMark,
+				"commit":  m.commit,
+				"retry":   m.retry,
+				"deliver": m.leaseDelivery,
+				"finish":  m.finish,
+				"release": m.release,
+				"wait":    m.wait,
+			})
+		})
+	})
+}
+
+// machine drives a store and the model of one.
+type machine struct {
+	store      queue.Store
+	model      *model
+	ctx        context.Context
+	marks      []queue.MarkLease
+	deliveries []queue.DeliveryLease
+}
+
+var (
+	someKeys      = rapid.SampledFrom([]event.Key{item("1"), item("2"), {Resource: "users", ID: "1"}})
+	someResources = rapid.SampledFrom([]string{"items", "users"})
+	someEndpoints = rapid.SampledFrom([]string{"erp", "crm"})
+	someWaits     = rapid.SampledFrom([]time.Duration{0, 10 * time.Second, lease, 90 * time.Second})
+)
+
+// one draws one of those that there are; the newest are the likeliest, as they
+// are to be held.
+func one[T any](t *rapid.T, all []T, label string) T {
+	if len(all) == 0 {
+		t.Skip("there is none yet")
+	}
+	back := rapid.IntRange(0, len(all)-1).Draw(t, label)
+	return all[len(all)-1-back]
+}
+
+func (m *machine) note(t *rapid.T) {
+	intent := queue.Intent{
+		Resource: someResources.Draw(t, "resource"),
+		Rule:     "PATCH /items/:id",
+		Noted:    time.Now(),
+		Deadline: time.Now().Add(someWaits.Draw(t, "deadline")),
+	}
+	id, err := m.store.NoteIntent(m.ctx, intent)
+	if err != nil {
+		t.Fatalf("NoteIntent: %v", err)
+	}
+	intent.ID = id
+	m.model.intents[id] = intent
+}
+
+func (m *machine) resolve(t *rapid.T) {
+	ids := append([]queue.IntentID{0}, m.model.resolved...)
+	for id := range m.model.intents {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	id := rapid.SampledFrom(ids).Draw(t, "id")
+	var resolution queue.Resolution
+	for range rapid.IntRange(0, 2).Draw(t, "marks") {
+		mark := queue.Mark{
+			Key:     someKeys.Draw(t, "key"),
+			Hints:   queue.Hints(rapid.IntRange(0, 7).Draw(t, "hints")),
+			Version: rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "version"),
+			Cause:   event.Cause{Rule: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "rule")},
+		}
+		if settles := someWaits.Draw(t, "settles"); settles > 0 {
+			mark.SettleAt = time.Now().Add(settles)
+		}
+		resolution.Marks = append(resolution.Marks, mark)
+	}
+	if rapid.Bool().Draw(t, "unresolved") {
+		resolution.Unresolved = "why"
+	}
+	durable := rapid.Bool().Draw(t, "durable")
+	if err := m.store.ResolveIntent(m.ctx, id, resolution, durable); err != nil {
+		t.Fatalf("ResolveIntent: %v", err)
+	}
+	synctest.Wait()
+	m.model.resolve(id, resolution, time.Now())
+}
+
+func (m *machine) leaseMark(t *rapid.T) {
+	resource := someResources.Draw(t, "resource")
+	due := m.model.dueMarks(resource, time.Now())
+	got, err := tryMark(m.ctx, m.store, resource)
+	if len(due) == 0 {
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("LeaseMark: got %s and %v, and none is due", markLine(got), err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatalf("LeaseMark: %v, and %d are due", err, len(due))
+	}
+	i := slices.IndexFunc(due, func(mark *modelMark) bool { return mark.Key == got.Key })
+	if i < 0 {
+		t.Fatalf("LeaseMark: got %s, which is not due", markLine(got))
+	}
+	want := due[i]
+	want.Snapshot = nil
+	if snapshot, known := m.model.snapshots[got.Key]; known {
+		want.Snapshot = &snapshot
+	}
+	if markLine(got) != markLine(want.MarkLease) {
+		t.Fatalf("LeaseMark: got\n%s, want\n%s", markLine(got), markLine(want.MarkLease))
+	}
+	want.Fence, want.passes = got.Fence, time.Now().Add(lease)
+	m.marks = append(m.marks, got)
+}
+
+// wantLease checks that a verb found out whether a lease is held.
+func wantLease(t *rapid.T, verb string, err error, held bool) {
+	if held && err != nil || !held && !errors.Is(err, queue.ErrLeaseLost) {
+		t.Fatalf("%s: %v, and the lease is held: %v", verb, err, held)
+	}
+}
+
+func (m *machine) commit(t *rapid.T) {
+	held := one(t, m.marks, "lease")
+	reconciled := queue.Reconciled{AskedAt: time.Now()}
+	sequence := m.model.snapshots[held.Key].Sequence
+	for range rapid.IntRange(0, 2).Draw(t, "events") {
+		sequence++
+		m.model.lastEvent++
+		reconciled.Events = append(reconciled.Events, queue.Routed{
+			Event: event.Event{
+				ID:       fmt.Sprintf("e%d", m.model.lastEvent),
+				Type:     held.Key.Resource + ".updated",
+				Key:      held.Key,
+				Sequence: sequence,
+				Payload:  []byte(fmt.Sprintf("payload %d", m.model.lastEvent)),
+			},
+			Endpoints: rapid.SliceOfNDistinct(someEndpoints, 0, 2, rapid.ID).Draw(t, "endpoints"),
+		})
+	}
+	if rapid.Bool().Draw(t, "snapshot") || len(reconciled.Events) > 0 {
+		reconciled.Snapshot = &event.Snapshot{Key: held.Key, Sequence: sequence}
+	}
+	err := m.store.CommitReconciled(m.ctx, held, reconciled)
+	wantLease(t, "CommitReconciled", err, m.model.commit(held, reconciled, time.Now()))
+}
+
+func (m *machine) retry(t *rapid.T) {
+	held := one(t, m.marks, "lease")
+	at := time.Now().Add(someWaits.Draw(t, "wait"))
+	err := m.store.RetryMark(m.ctx, held, at, "busy")
+	wantLease(t, "RetryMark", err, m.model.retry(held, at, "busy", time.Now()))
+}
+
+func (m *machine) leaseDelivery(t *rapid.T) {
+	endpoint := someEndpoints.Draw(t, "endpoint")
+	due := m.model.dueDeliveries(endpoint, time.Now())
+	got, err := tryDelivery(m.ctx, m.store, endpoint)
+	if len(due) == 0 {
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("LeaseDelivery: got %s and %v, and none is due", got.EventID, err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatalf("LeaseDelivery: %v, and %d are due", err, len(due))
+	}
+	i := slices.IndexFunc(due, func(d *modelDelivery) bool { return d.EventID == got.EventID })
+	if i < 0 {
+		t.Fatalf("LeaseDelivery: got %s, which is not the due head of a lane", got.EventID)
+	}
+	want := due[i]
+	if got.Attempts != want.Attempts || got.Endpoint != endpoint || got.Event.ID != want.EventID || got.Event.Sequence != want.Sequence {
+		t.Fatalf("LeaseDelivery: got %+v, want %+v", got.Delivery, want.Delivery)
+	}
+	want.fence, want.passes = got.Fence, time.Now().Add(lease)
+	m.deliveries = append(m.deliveries, got)
+}
+
+func (m *machine) finish(t *rapid.T) {
+	held := one(t, m.deliveries, "lease")
+	attempt := queue.Attempt{At: time.Now(), Duration: time.Second, Code: rapid.IntRange(0, 599).Draw(t, "code")}
+	verdict := queue.Verdict{Status: rapid.SampledFrom([]queue.Status{
+		queue.StatusDelivered, queue.StatusPending, queue.StatusDead,
+	}).Draw(t, "status")}
+	if verdict.Status == queue.StatusPending {
+		verdict.RetryAt = time.Now().Add(someWaits.Draw(t, "wait"))
+	}
+	err := m.store.FinishAttempt(m.ctx, held, attempt, verdict)
+	wantLease(t, "FinishAttempt", err, m.model.finish(held, attempt, verdict, time.Now()))
+}
+
+func (m *machine) release(t *rapid.T) {
+	held := one(t, m.deliveries, "lease")
+	err := m.store.ReleaseDelivery(m.ctx, held)
+	wantLease(t, "ReleaseDelivery", err, m.model.release(held, time.Now()))
+}
+
+func (m *machine) wait(t *rapid.T) {
+	time.Sleep(someWaits.Draw(t, "time"))
+}
+
+// check compares all that can be seen.
+func (m *machine) check(t *rapid.T) {
+	stats, err := m.store.Stats(m.ctx)
+	if err != nil {
+		t.Fatalf("Stats: %v", err)
+	}
+	want := m.model.stats()
+	if !stats.OldestMark.Equal(want.OldestMark) {
+		t.Fatalf("the oldest mark is of %v, want %v", stats.OldestMark, want.OldestMark)
+	}
+	stats.OldestMark = want.OldestMark
+	if !reflect.DeepEqual(stats, want) {
+		t.Fatalf("Stats: got %+v, want %+v", stats, want)
+	}
+	stale, err := m.store.StaleIntents(m.ctx, 1000)
+	if err != nil {
+		t.Fatalf("StaleIntents: %v", err)
+	}
+	ids := make([]queue.IntentID, 0, len(stale))
+	for _, intent := range stale {
+		ids = append(ids, intent.ID)
+	}
+	if want := m.model.stale(time.Now()); len(ids)+len(want) > 0 && !slices.Equal(ids, want) {
+		t.Fatalf("StaleIntents: got %v, want %v", ids, want)
+	}
+	pending, err := m.store.Pending(m.ctx, 1000)
+	if err != nil {
+		t.Fatalf("Pending: %v", err)
+	}
+	lines := names(pending, pendingLine)
+	slices.Sort(lines)
+	wantLines(t, "Pending", lines, m.model.pendingLines(time.Now()))
+	m.checkLists(t, "")
+	m.checkLists(t, someEndpoints.Draw(t, "endpoint"))
+}
+
+func (m *machine) checkLists(t *rapid.T, endpoint string) {
+	size := rapid.IntRange(1, 4).Draw(t, "page")
+	filter := queue.Filter{Endpoint: endpoint}
+	events := pages(t, size, func(page queue.Page) ([]event.Event, queue.Cursor, error) {
+		return m.store.Events(m.ctx, filter, page)
+	})
+	wantLines(t, "Events", names(events, eventLine), m.model.eventLines())
+	deliveries := pages(t, size, func(page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
+		return m.store.Deliveries(m.ctx, filter, page)
+	})
+	wantLines(t, "Deliveries", names(deliveries, deliveryLine), m.model.deliveryLines(endpoint))
+	attempts := pages(t, size, func(page queue.Page) ([]queue.Attempt, queue.Cursor, error) {
+		return m.store.Attempts(m.ctx, filter, page)
+	})
+	wantLines(t, "Attempts", names(attempts, attemptLine), m.model.attemptLines(endpoint))
+}
+
+func wantLines(t *rapid.T, list string, got, want []string) {
+	if len(got) == 0 && len(want) == 0 {
+		return
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("%s: got\n%q\nwant\n%q", list, got, want)
+	}
+}
