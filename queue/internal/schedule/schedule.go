@@ -11,6 +11,7 @@ package schedule
 
 import (
 	"hash/maphash"
+	"math"
 	"sync"
 	"time"
 
@@ -32,6 +33,8 @@ type Schedule[V any] struct {
 	// chained.
 	index map[uint64]uint32
 	seed  maphash.Seed
+	// mask is what of a hash is used. Tests make it small, for collisions.
+	mask uint64
 
 	// Leases are few, as few as there are workers, so what only leased items
 	// need is kept beside them.
@@ -48,6 +51,7 @@ func New[V any](now func() time.Time) *Schedule[V] {
 		groups: make(map[string]*group),
 		index:  make(map[uint64]uint32),
 		seed:   maphash.MakeSeed(),
+		mask:   math.MaxUint64,
 		held:   make(map[uint32]*hold),
 		fences: make(map[uint64]*hold),
 	}
@@ -238,7 +242,7 @@ func (s *Schedule[V]) find(g *group, key string) uint32 {
 }
 
 func (s *Schedule[V]) hash(g *group, key string) uint64 {
-	return maphash.String(s.seed, key) ^ g.salt
+	return (maphash.String(s.seed, key) ^ g.salt) & s.mask
 }
 
 // forget drops a group that holds nothing and that nobody waits for, so that
