@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command bench measures what the module costs, each figure as a ratio with the
+// bare thing measured in the same run, so that it means the same on any
+// machine. docs/performance.md says how each is taken.
+//
+// It prints one line a measure: the name, the figure, and what it is made of.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// measure is one line, or a few that come from one run.
+type measure struct {
+	name string
+	run  func(*lab) error
+}
+
+var measures = []measure{
+	{"P1", measureThroughput},
+	{"P1.latency", measureLatency},
+	{"P2", measureMarks},
+	{"P4", measureEventLatency},
+	{"P7", measureCPU},
+}
+
+func main() {
+	if len(os.Args) > 2 && os.Args[1] == "serve" {
+		serve(os.Args[2])
+		return
+	}
+	only := flag.String("only", "", "measure only these, separated by commas, such as P1,P4")
+	caddy := flag.String("caddy", "", "use this binary instead of building one")
+	seconds := flag.Float64("seconds", 1, "length of a slice; a measure takes some tens of slices")
+	flag.Parse()
+	if err := run(*only, *caddy, time.Duration(*seconds*float64(time.Second))); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(only, caddy string, slice time.Duration) error {
+	lab, err := newLab(caddy, slice)
+	if err != nil {
+		return err
+	}
+	defer lab.close()
+	wanted := strings.Split(only, ",")
+	for _, m := range measures {
+		if only != "" && !slices.Contains(wanted, m.name) {
+			continue
+		}
+		if err := m.run(lab); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+	}
+	return nil
+}
+
+// median returns the middle of some numbers, which it puts in order.
+func median(numbers []float64) float64 {
+	return quantile(numbers, 0.5)
+}
+
+func quantile(numbers []float64, q float64) float64 {
+	if len(numbers) == 0 {
+		return 0
+	}
+	slices.Sort(numbers)
+	return numbers[min(int(q*float64(len(numbers))), len(numbers)-1)]
+}

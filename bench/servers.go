@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// serve runs one of the servers until the process is ended.
+func serve(kind string) {
+	var err error
+	switch kind {
+	case "api":
+		err = listen(apiAddress, newAPI())
+	case "sink":
+		err = listen(sinkAddress, http.HandlerFunc(sink))
+	case "hole":
+		err = hole()
+	default:
+		err = fmt.Errorf("there is no server %q", kind)
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+func listen(address string, handler http.Handler) error {
+	server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: time.Minute}
+	return server.ListenAndServe()
+}
+
+// api answers every path with an object of 1 KB, whose version counts the
+// writes to that path.
+type api struct {
+	mu       sync.Mutex
+	versions map[string]int
+	padding  string
+}
+
+func newAPI() *api {
+	return &api{versions: make(map[string]int), padding: strings.Repeat("x", 900)}
+}
+
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return
+		}
+	}
+	a.mu.Lock()
+	if r.Method != http.MethodGet {
+		a.versions[r.URL.Path]++
+	}
+	version := a.versions[r.URL.Path]
+	a.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(w, `{"items":{"id":%q,"version":%d,"state":"pending","description":%q}}`,
+		r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:], version, a.padding)
+}
+
+// sink takes deliveries and does nothing with them.
+func sink(w http.ResponseWriter, r *http.Request) {
+	if _, err := io.Copy(io.Discard, r.Body); err == nil {
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// hole takes connections and never answers: an API from which no Show can be
+// read, so that reconciling stands still.
+func hole() error {
+	listener, err := net.Listen("tcp", holeAddress)
+	if err != nil {
+		return err
+	}
+	var held []net.Conn
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		held = append(held, conn)
+	}
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// clients is how many clients make load at once.
+const clients = 64
+
+// pairs is how many slices of each kind a ratio is the median of.
+const pairs = 12
+
+// measureThroughput prints P1: requests per second with the module by those
+// without, in slices that take turns.
+func measureThroughput(l *lab) error {
+	servers, err := startAll(
+		func() (*process, error) { return server("api", apiAddress) },
+		func() (*process, error) { return server("hole", holeAddress) },
+		l.bare,
+	)
+	defer servers.stop()
+	if err != nil {
+		return err
+	}
+	for _, m := range []struct {
+		name, durability, method string
+		path                     func(uint64) string
+	}{
+		{"P1.unmatched", "power", "PATCH", other},
+		{"P1.show", "power", "GET", object},
+		{"P1.process", "process", "PATCH", object},
+		{"P1.power", "power", "PATCH", object},
+	} {
+		// Reconciling is paused: Shows are asked for where nobody answers.
+		module, err := l.module(m.durability, holeAddress)
+		if err != nil {
+			return err
+		}
+		err = compare(l, m.name, m.method, m.path)
+		module.stop()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func compare(l *lab, name, method string, path func(uint64) string) error {
+	bare, err := newLoad(bareAddress, clients, method, path)
+	if err != nil {
+		return err
+	}
+	defer bare.close()
+	module, err := newLoad(moduleAddress, clients, method, path)
+	if err != nil {
+		return err
+	}
+	defer module.close()
+	var ratios, with, without []float64
+	for i := range pairs + 1 {
+		// Take turns in going first, so that a drift favours neither.
+		order := []*load{bare, module}
+		if i%2 == 1 {
+			order = []*load{module, bare}
+		}
+		rates := make(map[*load]float64)
+		for _, one := range order {
+			if rates[one], err = one.run(l.slice); err != nil {
+				return err
+			}
+		}
+		if i == 0 {
+			continue // warming up
+		}
+		ratios = append(ratios, rates[module]/rates[bare])
+		with, without = append(with, rates[module]), append(without, rates[bare])
+	}
+	fmt.Printf("%s %.3f (module %.0f req/s, bare %.0f req/s, %d clients)\n", name, median(ratios), median(with), median(without), clients)
+	return nil
+}
+
+// measureLatency prints P1.latency: what a matched update gains in median
+// latency with one client, in units of one bare sync of the same disk.
+func measureLatency(l *lab) error {
+	servers, err := startAll(
+		func() (*process, error) { return server("api", apiAddress) },
+		func() (*process, error) { return server("hole", holeAddress) },
+		l.bare,
+		func() (*process, error) { return l.module("power", holeAddress) },
+	)
+	defer servers.stop()
+	if err != nil {
+		return err
+	}
+	bare, err := dial(bareAddress)
+	if err != nil {
+		return err
+	}
+	defer bare.conn.Close()
+	module, err := dial(moduleAddress)
+	if err != nil {
+		return err
+	}
+	defer module.conn.Close()
+	sync, err := newSyncer(filepath.Join(l.dir, "sync"))
+	if err != nil {
+		return err
+	}
+	defer sync.close()
+
+	var with, without, syncs []float64
+	for n := range uint64(1500) {
+		for _, one := range []struct {
+			to   *[]float64
+			step func() error
+		}{
+			{&without, func() error { _, err := bare.do("PATCH", object(n)); return err }},
+			{&with, func() error { _, err := module.do("PATCH", object(n)); return err }},
+			{&syncs, sync.once},
+		} {
+			begin := time.Now()
+			if err := one.step(); err != nil {
+				return err
+			}
+			*one.to = append(*one.to, float64(time.Since(begin).Microseconds()))
+		}
+	}
+	gained := median(with) - median(without)
+	fmt.Printf("P1.latency %.2f (gained %.0f µs: module %.0f µs, bare %.0f µs; one sync %.0f µs)\n",
+		gained/median(syncs), gained, median(with), median(without), median(syncs))
+	return nil
+}
+
+// syncer writes a few bytes to a file that is long enough, and syncs it: the
+// least that a durable write can cost.
+type syncer struct {
+	file *os.File
+	at   int64
+}
+
+func newSyncer(name string) (*syncer, error) {
+	file, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	// Blocks that exist already need no change of the file's metadata.
+	if _, err := file.Write(make([]byte, 8<<20)); err != nil {
+		return nil, err
+	}
+	return &syncer{file: file}, file.Sync()
+}
+
+func (s *syncer) once() error {
+	s.at = (s.at + 256) % (8 << 20)
+	if _, err := s.file.WriteAt(make([]byte, 256), s.at); err != nil {
+		return err
+	}
+	return s.file.Sync()
+}
+
+func (s *syncer) close() { s.file.Close() }
+
+// processes are stopped in the opposite order.
+type processes []*process
+
+func startAll(starters ...func() (*process, error)) (processes, error) {
+	var all processes
+	for _, begin := range starters {
+		p, err := begin()
+		if err != nil {
+			return all, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+func (p processes) stop() {
+	for i := len(p) - 1; i >= 0; i-- {
+		p[i].stop()
+	}
+}
