@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
+)
+
+var (
+	at     = time.Date(2026, 3, 4, 5, 6, 7, 8, time.UTC)
+	key    = event.Key{Resource: "items", ID: "42"}
+	cause  = event.Cause{Rule: "PATCH /items/:id", Outcome: event.OutcomeChanged, At: at}
+	fields = map[string]json.RawMessage{"state": json.RawMessage(`"new"`), "gone": nil}
+)
+
+// kinds has a record of each kind, its encoding, and how it is decoded. The
+// bytes are what queues on disk contain: a change that needs other bytes needs
+// another version too, and the old bytes stay readable.
+var kinds = []struct {
+	name   string
+	golden string
+	record any
+	encode func() []byte
+	decode func(b []byte) (any, error)
+}{
+	{
+		name:   "intent",
+		golden: "01056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108",
+		record: queue.Intent{ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute)},
+		encode: func() []byte {
+			return appendIntent(nil, &queue.Intent{Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute)})
+		},
+		decode: func(b []byte) (any, error) { return parseIntent(7, b) },
+	},
+	{
+		name:   "unresolved",
+		golden: "01056974656d730663726561746500000000000000056e6f206964bfe9e689ee0108",
+		record: queue.Unresolved{Intent: queue.Intent{ID: 7, Resource: "items", Kind: event.KindCreate}, Reason: "no id", At: at},
+		encode: func() []byte {
+			return appendUnresolved(nil, &queue.Unresolved{Intent: queue.Intent{Resource: "items", Kind: event.KindCreate}, Reason: "no id", At: at})
+		},
+		decode: func(b []byte) (any, error) { return parseUnresolved(7, b) },
+	},
+	{
+		name:   "mark",
+		golden: "0105027631105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108cf85e789ee0108ac0202bfe9e689ee0108fbe9e689ee010803353032",
+		record: markExample,
+		encode: func() []byte { return appendMark(nil, &markExample) },
+		decode: func(b []byte) (any, error) { return parseMark(key, b) },
+	},
+	{
+		name:   "snapshot",
+		golden: "010901030102030276310304676f6e650005737461746505226e657722bfe9e689ee0108",
+		record: snapshotExample,
+		encode: func() []byte { return appendSnapshot(nil, &snapshotExample) },
+		decode: func(b []byte) (any, error) { return parseSnapshot(key, b) },
+	},
+	{
+		name:   "event",
+		golden: "010265310d6974656d732e75706461746564056974656d7302343209066368616e6765bfe9e689ee01080276310776657273696f6e105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee01080304676f6e650005737461746505226e657722106170706c69636174696f6e2f6a736f6ebfe9e689ee010802036572700363726d007b226964223a34327d",
+		record: eventExample,
+		encode: func() []byte { return appendEvent(nil, &eventExample) },
+		decode: func(b []byte) (any, error) { return parseEvent(b) },
+	},
+	{
+		name:   "event in parts",
+		golden: "0101650000000000000000000000000000000000000302",
+		record: eventRecord{Event: event.Event{ID: "e"}, Parts: 3, Back: 2},
+		encode: func() []byte { return appendEvent(nil, &eventRecord{Event: event.Event{ID: "e"}, Parts: 3, Back: 2}) },
+		decode: func(b []byte) (any, error) { return parseEvent(b) },
+	},
+	{
+		name:   "delivery",
+		golden: "010265310d6974656d732e75706461746564056974656d73023432090964656c69766572656402bfe9e689ee0108fbe9e689ee0108",
+		record: deliveryExample,
+		encode: func() []byte { return appendDelivery(nil, &deliveryExample) },
+		decode: func(b []byte) (any, error) { return parseDelivery("erp", b) },
+	},
+	{
+		name:   "lane",
+		golden: "0102653103bfe9e689ee0108",
+		record: laneRecord{EventID: "e1", Attempts: 3, DueAt: at},
+		encode: func() []byte { return appendLane(nil, &laneRecord{EventID: "e1", Attempts: 3, DueAt: at}) },
+		decode: func(b []byte) (any, error) { return parseLane(b) },
+	},
+	{
+		name:   "attempt",
+		golden: "01026531bfe9e689ee01088094ebdc03f7030b756e617661696c61626c65056c61746572",
+		record: attemptExample,
+		encode: func() []byte { return appendAttempt(nil, &attemptExample) },
+		decode: func(b []byte) (any, error) { return parseAttemptRecord("erp", 2, b) },
+	},
+	{
+		name:   "meta",
+		golden: "01011001020000000000000000000000000000200304000000000000000000000000000000000000000000000000000000000000",
+		record: metaExample,
+		encode: func() []byte { return appendMeta(nil, &metaExample) },
+		decode: func(b []byte) (any, error) { return parseMeta(b) },
+	},
+}
+
+var (
+	markExample = mark.Record{
+		Mark:       queue.Mark{Key: key, Hints: queue.HintCreated | queue.HintMayBeDeleted, Version: "v1", Cause: cause, SettleAt: at.Add(time.Hour)},
+		Generation: 300,
+		Tries:      2,
+		MarkedAt:   at,
+		DueAt:      at.Add(time.Minute),
+		LastError:  "502",
+	}
+	snapshotExample = event.Snapshot{Key: key, Sequence: 9, Gone: true, Hash: []byte{1, 2, 3}, Version: "v1", Watched: fields, Time: at}
+	eventExample    = eventRecord{
+		Event: event.Event{
+			ID: "e1", Type: "items.updated", Key: key, Sequence: 9, Op: event.OpChange, Time: at, Version: "v1",
+			Freshness: event.FreshnessVersion, Cause: cause, Previous: fields, ContentType: "application/json", Payload: []byte(`{"id":42}`),
+		},
+		CreatedAt: at,
+		Endpoints: []string{"erp", "crm"},
+	}
+	deliveryExample = queue.Delivery{
+		EventID: "e1", EventType: "items.updated", Key: key, Sequence: 9, Endpoint: "erp", Status: queue.StatusDelivered,
+		Attempts: 2, CreatedAt: at, FinishedAt: at.Add(time.Minute),
+	}
+	attemptExample = queue.Attempt{
+		EventID: "e1", Endpoint: "erp", Number: 2, At: at, Duration: time.Second, Code: 503, Error: "unavailable", Response: []byte("later"),
+	}
+	metaExample = metaRecord{Format: 1, Instance: queue.Instance{ID: [16]byte{1, 2}, HashKey: [32]byte{3, 4}}}
+)
+
+func TestGoldenRecords(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			if got := hex.EncodeToString(kind.encode()); got != kind.golden {
+				t.Errorf("encoded as\n%s, want\n%s", got, kind.golden)
+			}
+			golden, err := hex.DecodeString(kind.golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := kind.decode(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, kind.record) {
+				t.Errorf("decoded as %+v, want %+v", got, kind.record)
+			}
+		})
+	}
+}
+
+func TestRecordsOfOtherVersions(t *testing.T) {
+	for _, kind := range kinds {
+		newer := kind.encode()
+		newer[0]++
+		if _, err := kind.decode(newer); !errors.Is(err, queue.ErrNewerFormat) {
+			t.Errorf("a newer %s: %v, want ErrNewerFormat", kind.name, err)
+		}
+		zero := kind.encode()
+		zero[0] = 0
+		if _, err := kind.decode(zero); !errors.Is(err, errDamaged) {
+			t.Errorf("a %s of version 0: %v, want errDamaged", kind.name, err)
+		}
+		if _, err := kind.decode(nil); !errors.Is(err, errDamaged) {
+			t.Errorf("an empty %s: %v, want errDamaged", kind.name, err)
+		}
+	}
+	format := appendMeta(nil, &metaRecord{Format: storeFormat + 1})
+	if _, err := parseMeta(format); !errors.Is(err, queue.ErrNewerFormat) {
+		t.Errorf("a newer store: %v, want ErrNewerFormat", err)
+	}
+}
+
+// A record that is cut anywhere is damaged, except that the payload of an
+// event ends where the record does.
+func TestCutRecords(t *testing.T) {
+	for _, kind := range kinds {
+		whole := kind.encode()
+		for n := range whole {
+			if kind.name == "event" && n >= len(whole)-len(eventExample.Payload) {
+				break
+			}
+			if _, err := kind.decode(whole[:n]); !errors.Is(err, errDamaged) {
+				t.Errorf("%s cut to %d of %d bytes: %v, want errDamaged", kind.name, n, len(whole), err)
+			}
+		}
+	}
+}
+
+// Whatever the bytes are, decoding them ends with a record or an error.
+func FuzzRecords(f *testing.F) {
+	for i, kind := range kinds {
+		f.Add(byte(i), kind.encode())
+	}
+	f.Fuzz(func(t *testing.T, which byte, record []byte) {
+		kind := kinds[int(which)%len(kinds)]
+		_, err := kind.decode(record)
+		if err != nil && !errors.Is(err, errDamaged) && !errors.Is(err, queue.ErrNewerFormat) {
+			t.Errorf("decoding a %s: %v", kind.name, err)
+		}
+	})
+}
+
+// Times keep all they tell but their zone.
+func FuzzTime(f *testing.F) {
+	f.Add(int64(0), int64(0))
+	f.Add(int64(-unixToYear1), int64(0))
+	f.Add(at.Unix(), int64(999_999_999))
+	f.Fuzz(func(t *testing.T, seconds, nanos int64) {
+		if seconds < -unixToYear1 || seconds > 1<<40 || nanos < 0 || nanos >= 1e9 {
+			t.Skip()
+		}
+		want := time.Unix(seconds, nanos).UTC()
+		r := reader{rest: appendTime(nil, want)}
+		if got := r.time(); r.end() != nil || !got.Equal(want) || got.IsZero() != want.IsZero() {
+			t.Errorf("%v became %v and %v", want, got, r.err)
+		}
+	})
+}

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// populate leaves something of all that a queue can hold.
+func populate(t *testing.T, s *Store) {
+	ctx := t.Context()
+	for i := range 5 {
+		publish(t, s, "1", "erp", "crm")
+		publish(t, s, fmt.Sprint(100+i), "erp")
+	}
+	later := queue.Verdict{Status: queue.StatusPending, RetryAt: time.Now().Add(time.Hour)}
+	finish(t, s, "crm", queue.Verdict{Status: queue.StatusDelivered})
+	finish(t, s, "crm", queue.Verdict{Status: queue.StatusDead})
+	finish(t, s, "crm", later)
+	finish(t, s, "erp", queue.Verdict{Status: queue.StatusDelivered})
+	finish(t, s, "erp", later)
+	leaseDelivery(t, s, "erp")
+
+	markItem(t, s, "1", "2", "3")
+	must(t, s.RetryMark(ctx, leaseMark(t, s), time.Now().Add(time.Hour), "busy"))
+	leaseMark(t, s)
+	must(t, s.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{
+		{Key: item("4"), SettleAt: time.Now().Add(time.Hour), Hints: queue.HintMayBeDeleted, Version: "7"},
+	}}, true))
+	for range 3 {
+		_, err := s.NoteIntent(ctx, queue.Intent{Resource: "items", Key: item("9"), Deadline: time.Now().Add(time.Hour)})
+		must(t, err)
+	}
+	id, err := s.NoteIntent(ctx, queue.Intent{Resource: "items"})
+	must(t, err)
+	must(t, s.ResolveIntent(ctx, id, queue.Resolution{Unresolved: "no id"}, true))
+	id, err = s.NoteIntent(ctx, queue.Intent{Resource: "items"})
+	must(t, err)
+	must(t, s.ResolveIntent(ctx, id, queue.Resolution{Marks: []queue.Mark{{Key: item("5")}}}, false))
+	// The committer has done that when it has done this.
+	must(t, s.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{Key: item("6")}}}, true))
+}
+
+// dump says all that can be seen of a queue but its leases.
+func dump(t *testing.T, s *Store) string {
+	t.Helper()
+	ctx := t.Context()
+	var b strings.Builder
+	line := func(rows any, err error) {
+		must(t, err)
+		fmt.Fprintf(&b, "%+v\n", rows)
+	}
+	line(s.instance, nil)
+	stats, err := s.Stats(ctx)
+	stats.OldestMark = stats.OldestMark.Round(0).UTC()
+	line(stats, err)
+	pending, err := s.Pending(ctx, 1000)
+	for i := range pending {
+		pending[i].Leased = false
+	}
+	slices.SortFunc(pending, func(a, b queue.PendingMark) int { return strings.Compare(a.Key.ID, b.Key.ID) })
+	line(pending, err)
+	page := queue.Page{Limit: queue.MaxLimit}
+	events, _, err := s.Events(ctx, queue.Filter{}, page)
+	line(events, err)
+	deliveries, _, err := s.Deliveries(ctx, queue.Filter{}, page)
+	line(deliveries, err)
+	attempts, _, err := s.Attempts(ctx, queue.Filter{}, page)
+	line(attempts, err)
+	unresolved, _, err := s.Unresolved(ctx, page)
+	line(unresolved, err)
+	return b.String()
+}
+
+func TestReopen(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		again func(t *testing.T, s *Store, dir string) string
+	}{
+		{"after closing", func(t *testing.T, s *Store, dir string) string {
+			must(t, s.Close())
+			return dir
+		}},
+		{"after a crash", func(t *testing.T, _ *Store, dir string) string { return image(t, dir) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			before := mustOpen(t, Options{Dir: dir})
+			populate(t, before)
+			want := dump(t, before)
+			lastIntent, lastPosition := before.lastIntent, before.lastPosition
+
+			s := mustOpen(t, Options{Dir: test.again(t, before, dir)})
+			if got := dump(t, s); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+			if s.lastIntent < lastIntent || s.lastPosition < lastPosition {
+				t.Errorf("numbers go back from %d and %d to %d and %d", lastIntent, lastPosition, s.lastIntent, s.lastPosition)
+			}
+			stale, err := s.StaleIntents(t.Context(), 100)
+			must(t, err)
+			if len(stale) != 3 {
+				t.Errorf("%d intents are stale, want all 3 of the earlier process", len(stale))
+			}
+			drain(t, s)
+		})
+	}
+}
+
+// drain delivers all that is pending and due, and checks that it comes in
+// order.
+func drain(t *testing.T, s *Store) {
+	t.Helper()
+	// Of 5 events of items/1 for crm, 2 are decided and the third waits; of
+	// erp, the lane of items/1 and 4 others are left, of which one waits.
+	sequence := make(map[string]uint64)
+	for range 8 {
+		held := finish(t, s, "erp", queue.Verdict{Status: queue.StatusDelivered})
+		if last := sequence[held.Key.ID]; last != 0 && held.Sequence != last+1 {
+			t.Errorf("%v: %d comes after %d", held.Key, held.Sequence, last)
+		}
+		sequence[held.Key.ID] = held.Sequence
+	}
+	stats, err := s.Stats(t.Context())
+	must(t, err)
+	if stats.PendingDeliveries["erp"] != 1 || stats.PendingDeliveries["crm"] != 3 || stats.Lanes["crm"] != 1 {
+		t.Errorf("left: %+v", stats)
+	}
+}
+
+// image copies what a process that is killed leaves on the disk.
+func image(t *testing.T, dir string) string {
+	t.Helper()
+	to := t.TempDir()
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	for _, entry := range entries {
+		if entry.Name() == "LOCK" {
+			continue
+		}
+		from, err := os.Open(filepath.Join(dir, entry.Name()))
+		must(t, err)
+		into, err := os.Create(filepath.Join(to, entry.Name()))
+		must(t, err)
+		_, err = io.Copy(into, from)
+		must(t, errors.Join(err, from.Close(), into.Close()))
+	}
+	return to
+}
+
+func TestInUse(t *testing.T) {
+	dir := t.TempDir()
+	mustOpen(t, Options{Dir: dir})
+	_, err := Open(Options{Dir: dir})
+	if !errors.Is(err, queue.ErrInUse) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "caddy reload") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDirectory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(file, nil, 0o600))
+	for _, dir := range []string{"", file, filepath.Join(file, "queue")} {
+		if _, err := Open(Options{Dir: dir}); err == nil {
+			t.Errorf("%q can be opened", dir)
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "a", "[queue]*")
+	mustOpen(t, Options{Dir: dir})
+	info, err := os.Stat(dir)
+	must(t, err)
+	if info.Mode().Perm() != 0o700 {
+		t.Errorf("the directory has mode %v", info.Mode())
+	}
+}
+
+// write changes what is stored behind the queue's back.
+func write(t *testing.T, dir string, change func(txn *badgerdb.Txn) error) {
+	t.Helper()
+	db, err := badgerdb.Open(engineOptions(Options{Dir: dir}.withDefaults()))
+	must(t, err)
+	must(t, errors.Join(db.Update(change), db.Close()))
+}
+
+func TestNewerStore(t *testing.T) {
+	dir := t.TempDir()
+	must(t, mustOpen(t, Options{Dir: dir}).Close())
+	write(t, dir, func(txn *badgerdb.Txn) error {
+		return txn.Set(append([]byte{kindMeta}, metaName...), appendMeta(nil, &metaRecord{Format: 9}))
+	})
+	for range 2 {
+		_, err := Open(Options{Dir: dir})
+		if !errors.Is(err, queue.ErrNewerFormat) || !strings.Contains(err.Error(), "store format 9, this one knows 1") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// A row that is damaged costs what it was, and nothing else.
+func TestDamagedRows(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, Options{Dir: dir})
+	markItem(t, s, "1", "2")
+	publish(t, s, "3", "erp")
+	publish(t, s, "4", "erp")
+	position := s.lastPosition
+	must(t, s.Close())
+	write(t, dir, func(txn *badgerdb.Txn) error {
+		junk := []byte{1, 0xff, 0xff}
+		return errors.Join(
+			txn.Set(objectKey(nil, kindMark, item("1")), junk),
+			txn.Set([]byte{kindMark, 0x80}, junk),
+			txn.Set([]byte{kindIntent, 1}, junk),
+			txn.Set(numberKey(nil, kindIntent, 5), junk),
+			txn.Set(numberKey(nil, kindUnresolved, 5), junk),
+			txn.Set([]byte{kindLane, 9, 1}, junk),
+			txn.Set(laneKey(nil, "erp", objectName(item("9")), 5), junk),
+			txn.Set(numberKey(nil, kindEvent, position), junk),
+		)
+	})
+	s = mustOpen(t, Options{Dir: dir})
+	if got := s.Damaged(); got != 7 {
+		t.Errorf("%d rows are damaged, want 7", got)
+	}
+	stats, err := s.Stats(t.Context())
+	must(t, err)
+	// One of the published objects' marks was leased from those of 1 and 2.
+	if stats.OpenIntents != 0 || stats.PendingDeliveries["erp"] != 2 {
+		t.Errorf("got %+v", stats)
+	}
+	// The delivery of a damaged event can be ended.
+	var expired int
+	for range 2 {
+		if held := finish(t, s, "erp", queue.Verdict{Status: queue.StatusDead}); held.Expired {
+			expired++
+			if held.Event.ID == "" || held.Event.Key.IsZero() || held.EventType != "items.updated" || held.Event.Payload != nil {
+				t.Errorf("got %+v", held)
+			}
+		}
+	}
+	if expired != 1 {
+		t.Errorf("%d events are not there, want 1", expired)
+	}
+}
+
+// An object whose snapshot cannot be read keeps its mark, and others do not
+// wait for it.
+func TestDamagedSnapshot(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, Options{Dir: dir})
+	markItem(t, s, "1", "2")
+	must(t, s.Close())
+	write(t, dir, func(txn *badgerdb.Txn) error {
+		return txn.Set(objectKey(nil, kindSnapshot, item("1")), []byte{1})
+	})
+	s = mustOpen(t, Options{Dir: dir})
+	if held := leaseMark(t, s); held.Key != item("2") {
+		t.Errorf("got %v", held.Key)
+	}
+	stats, err := s.Stats(t.Context())
+	must(t, err)
+	if stats.Marks != 2 || stats.FailingMarks != 1 {
+		t.Errorf("got %+v", stats)
+	}
+}
+
+// What is history goes when its retention has passed; what is still to be done
+// stays.
+func TestRetention(t *testing.T) {
+	clock := time.Now()
+	s := mustOpen(t, Options{Now: func() time.Time { return clock }, Retention: time.Hour})
+	publish(t, s, "1", "erp")
+	id, err := s.NoteIntent(t.Context(), queue.Intent{Resource: "items"})
+	must(t, err)
+	must(t, s.ResolveIntent(t.Context(), id, queue.Resolution{Unresolved: "no id"}, true))
+
+	clock = clock.Add(time.Hour)
+	if _, err := s.Event(t.Context(), "items/1-1"); !errors.Is(err, queue.ErrNotFound) {
+		t.Errorf("the event: %v, want ErrNotFound", err)
+	}
+	s.SetRetention(2 * time.Hour)
+	if _, err := s.Event(t.Context(), "items/1-1"); err != nil {
+		t.Errorf("the event, with a longer retention: %v", err)
+	}
+	s.SetRetention(time.Hour)
+	stats, err := s.Stats(t.Context())
+	must(t, err)
+	if stats.Unresolved != 0 || stats.PendingDeliveries["erp"] != 1 {
+		t.Errorf("got %+v", stats)
+	}
+	held := finish(t, s, "erp", queue.Verdict{Status: queue.StatusDead})
+	if !held.Expired || held.Event.ID != "items/1-1" || held.Event.Key != item("1") || held.Event.Payload != nil || held.Sequence != 1 {
+		t.Errorf("got %+v", held)
+	}
+}
