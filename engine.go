@@ -162,8 +162,6 @@ func (e *engine) resolve(ctx context.Context, resource string, id queue.IntentID
 		metrics.gaps.WithLabelValues(resource, "mark").Add(float64(max(len(resolution.Marks), 1)))
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, queuePatience)
-	defer cancel()
 	err := store.ResolveIntent(ctx, id, resolution, durable)
 	if err == nil {
 		return

@@ -80,13 +80,12 @@ func (x *exchange) begin(ctx context.Context) error {
 	if !x.key.IsZero() {
 		intent.Deadline = x.noted.Add(time.Duration(x.handler.UpstreamTimeout))
 	}
-	store, err := x.handler.app.intents()
-	if err == nil {
-		ctx, cancel := context.WithTimeout(background(ctx), queuePatience)
-		defer cancel()
-		x.intent, err = store.NoteIntent(ctx, intent)
-	}
-	if err != nil {
+	// The API will be asked whether or not the client stays, so the client's
+	// going away is no reason not to note it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queuePatience)
+	defer cancel()
+	var err error
+	if x.intent, err = x.handler.queue.noteIntent(ctx, intent); err != nil {
 		x.handler.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
 		metrics.gaps.WithLabelValues(intent.Resource, "intent").Inc()
 	}
@@ -123,7 +122,9 @@ func (x *exchange) resolve(ctx context.Context, outcome event.Outcome) {
 		x.handler.log.Warn("an exchange changed something, and nothing tells which object",
 			zap.String("rule", x.match.rule.text), zap.Int("status", x.tee.status), zap.String("reason", resolution.Unresolved))
 	}
-	x.handler.app.resolve(background(ctx), x.match.rule.resource.name, x.intent, resolution, durable)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queuePatience)
+	defer cancel()
+	x.handler.queue.resolveIntent(ctx, x.match.rule.resource.name, x.intent, resolution, durable)
 }
 
 // resolution decides what becomes of the intent.

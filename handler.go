@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
@@ -68,7 +69,7 @@ type Handler struct {
 	// Resources are the kinds of objects that are watched.
 	Resources []*Resource `json:"resources,omitempty"`
 
-	app       *App
+	queue     intentQueue
 	log       *zap.Logger
 	resources []*resource
 	matcher   *matcher
@@ -78,6 +79,15 @@ type Handler struct {
 	declared []byte
 	// helper is there while a Caddyfile is parsed: reverse_proxy needs it.
 	helper *httpcaddyfile.Helper
+}
+
+// intentQueue is what a Handler needs of the app.
+type intentQueue interface {
+	// noteIntent records durably that an exchange may change something.
+	noteIntent(ctx context.Context, intent queue.Intent) (queue.IntentID, error)
+	// resolveIntent closes an intent and marks its objects. It does not fail:
+	// what the queue cannot take now it is offered again, or counted as a gap.
+	resolveIntent(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool)
 }
 
 // CaddyModule returns the Caddy module information.
@@ -118,8 +128,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("getting the webhooks app: %w", err)
 	}
-	h.app = app.(*App)
-	return h.app.register(h)
+	h.queue = app.(*App)
+	return app.(*App).register(h)
 }
 
 func (h *Handler) provisionUpstream(ctx caddy.Context) error {
@@ -202,12 +212,6 @@ func isUpgrade(r *http.Request) bool {
 		}
 	}
 	return false
-}
-
-// background returns a context for work on behalf of a request that must not
-// end with it.
-func background(ctx context.Context) context.Context {
-	return context.WithoutCancel(ctx)
 }
 
 // Interface guards

@@ -258,13 +258,17 @@ func (r *resource) reader(upstream *show.Upstream) func(context.Context, event.K
 	}
 }
 
-// intents returns where intents are noted.
-func (a *App) intents() (queue.Intents, error) {
-	return a.engine.open(a)
+// noteIntent implements intentQueue.
+func (a *App) noteIntent(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
+	store, err := a.engine.open(a)
+	if err != nil {
+		return 0, err
+	}
+	return store.NoteIntent(ctx, intent)
 }
 
-// resolve resolves an intent that this app's queue has noted.
-func (a *App) resolve(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool) {
+// resolveIntent implements intentQueue.
+func (a *App) resolveIntent(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool) {
 	a.engine.resolve(ctx, resource, id, resolution, durable)
 }
 
@@ -274,4 +278,5 @@ var (
 	_ caddy.Provisioner  = (*App)(nil)
 	_ caddy.Validator    = (*App)(nil)
 	_ caddy.CleanerUpper = (*App)(nil)
+	_ intentQueue        = (*App)(nil)
 )
