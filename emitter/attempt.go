@@ -73,8 +73,9 @@ func (d *dispatcher) request(ctx context.Context, ev *event.Event, at time.Time)
 	}
 	header := make(http.Header, len(values)+1)
 	for i, name := range headerNames {
-		// A type without events or a Show without a content type leaves its
-		// header out, as does what no header can hold.
+		// A Show without a content type leaves its header out, as does a value
+		// that no header can hold: refused by the transport, it would fail every
+		// attempt.
 		if values[i] != "" && httpguts.ValidHeaderFieldValue(values[i]) {
 			header[name] = values[i : i+1 : i+1]
 		}

@@ -133,6 +133,40 @@ func TestResumeInTheMiddleOfRetries(t *testing.T) {
 	})
 }
 
+// TestStopReleasesALeaseThatCameLate has the queue give out a lease at the
+// moment at which nobody wants it any more: it must not be held until it has
+// passed, nor may its attempt begin.
+func TestStopReleasesALeaseThatCameLate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, Options{})
+		w.emitter.store = late{w.store}
+		w.apply(t, w.target(t, "erp"))
+		synctest.Wait()
+		w.publish(t, "1", []string{"erp"}, nil)
+		w.emitter.Stop(t.Context())
+		if n := len(w.receivers.of("erp")); n != 0 {
+			t.Errorf("%d attempts began", n)
+		}
+		next := New(w.store, Options{})
+		defer next.Stop(context.Background())
+		if err := next.Apply([]Target{w.target(t, "erp")}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if n := len(w.receivers.of("erp")); n != 1 {
+			t.Errorf("the next emitter made %d attempts", n)
+		}
+	})
+}
+
+// late is a queue that gives out a lease only when the caller has left.
+type late struct{ queue.Deliveries }
+
+func (l late) LeaseDelivery(ctx context.Context, endpoint string, lease time.Duration) (queue.DeliveryLease, error) {
+	<-ctx.Done()
+	return l.Deliveries.LeaseDelivery(context.WithoutCancel(ctx), endpoint, lease)
+}
+
 // TestStopWithAQueueThatHangs is bounded all the same.
 func TestStopWithAQueueThatHangs(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

@@ -99,6 +99,6 @@ func (r hostRule) isEmpty() bool {
 // permits tells whether a host, in lower case, is among the only ones.
 func (r hostRule) permits(host string) bool {
 	return r.names[host] || slices.ContainsFunc(r.suffixes, func(suffix string) bool {
-		return len(host) > len(suffix) && strings.HasSuffix(host, suffix)
+		return strings.HasSuffix(host, suffix)
 	})
 }
