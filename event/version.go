@@ -8,7 +8,8 @@ import (
 )
 
 // CompareVersions compares two versions of an object as their texts mean:
-// numbers as numbers of any size, RFC 3339 times as times. It returns a
+// numbers as numbers of any size, RFC 3339 times as times, also with a space
+// in place of the "T" as many databases write them. It returns a
 // negative number when a is older, 0 when they are equal and a positive number
 // when a is newer; ok is false when the two cannot be compared, and then
 // nothing can be said about their order.
@@ -19,15 +20,24 @@ func CompareVersions(a, b string) (order int, ok bool) {
 	if x, y, ok := bothNumbers(a, b); ok {
 		return x.Cmp(y), true
 	}
-	x, err := time.Parse(time.RFC3339Nano, a)
+	x, err := moment(a)
 	if err != nil {
 		return 0, false
 	}
-	y, err := time.Parse(time.RFC3339Nano, b)
+	y, err := moment(b)
 	if err != nil {
 		return 0, false
 	}
 	return x.Compare(y), true
+}
+
+// moment reads a time. RFC 3339, section 5.6 allows a space between date and
+// time; times without an offset stay out, for they go back once a year.
+func moment(s string) (time.Time, error) {
+	if day := len(time.DateOnly); len(s) > day && s[day] == ' ' {
+		s = s[:day] + "T" + s[day+1:]
+	}
+	return time.Parse(time.RFC3339Nano, s)
 }
 
 // maxVersionDigits bounds what is parsed as a number: an exponent could ask
