@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 )
@@ -85,10 +86,12 @@ func (x *exchange) begin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queuePatience)
 	defer cancel()
 	var err error
+	failpoint.Here("intent.before")
 	if x.intent, err = x.handler.queue.noteIntent(ctx, intent); err != nil {
 		x.handler.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
 		metrics.gaps.WithLabelValues(intent.Resource, "intent").Inc()
 	}
+	failpoint.Here("intent.after")
 	return err
 }
 
@@ -112,6 +115,7 @@ func (x *exchange) end(r *http.Request, err error, whole bool) {
 // names the object it brings it back by itself, so there is no need to wait.
 func (x *exchange) resolve(ctx context.Context, outcome event.Outcome) {
 	x.resolved = true
+	failpoint.Here("exchange.answered")
 	if outcome == event.OutcomeUnchanged && x.intent == 0 {
 		return
 	}
@@ -125,6 +129,7 @@ func (x *exchange) resolve(ctx context.Context, outcome event.Outcome) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queuePatience)
 	defer cancel()
 	x.handler.queue.resolveIntent(ctx, x.match.rule.resource.name, x.intent, resolution, durable)
+	failpoint.Here("exchange.resolved")
 }
 
 // resolution decides what becomes of the intent.

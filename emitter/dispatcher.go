@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -103,7 +104,9 @@ func (d *dispatcher) deliver(ctx context.Context, lease queue.DeliveryLease) {
 		d.record(lease, queue.Attempt{At: started, Error: expiredWords}, queue.Verdict{Status: queue.StatusDead})
 		return
 	}
+	failpoint.Here("delivery.leased")
 	answer := d.attempt(ctx, &lease.Event, started)
+	failpoint.Here("attempt.made")
 	if answer.err != nil && ctx.Err() != nil {
 		// Broken off by Stop, which is no fault of the receiver's.
 		d.release(lease)
@@ -133,6 +136,7 @@ func (d *dispatcher) record(lease queue.DeliveryLease, attempt queue.Attempt, ve
 	defer cancel()
 	name := d.target.Endpoint.Name
 	err := d.store.FinishAttempt(ctx, lease, attempt, verdict)
+	failpoint.Here("attempt.recorded")
 	switch {
 	case err == nil:
 		d.options.Metrics.Attempted(name, verdict.Status, attempt.Duration, attempt.At.Add(attempt.Duration).Sub(lease.CreatedAt))

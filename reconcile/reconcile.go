@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -172,6 +173,7 @@ func (r *Reconciler) dispatch(ctx context.Context, resource *Resource) {
 			}
 			continue
 		}
+		failpoint.Here("mark.leased")
 		if resource.Limit.Acquire(ctx) != nil {
 			r.release(lease)
 			return
@@ -189,6 +191,7 @@ func (r *Reconciler) dispatch(ctx context.Context, resource *Resource) {
 func (r *Reconciler) reconcile(ctx context.Context, resource *Resource, lease queue.MarkLease) (answered bool) {
 	asked := r.now()
 	answer, err := resource.Read(ctx, lease.Key)
+	failpoint.Here("show.read")
 	took := r.now().Sub(asked)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -238,6 +241,7 @@ func (r *Reconciler) missing(ctx context.Context, lease queue.MarkLease, d decis
 }
 
 func (r *Reconciler) commit(ctx context.Context, lease queue.MarkLease, reconciled queue.Reconciled, result Result) Result {
+	failpoint.Here("reconciled.before")
 	switch err := r.store.CommitReconciled(ctx, lease, reconciled); {
 	case err == nil:
 	case errors.Is(err, queue.ErrLeaseLost):
@@ -249,6 +253,7 @@ func (r *Reconciler) commit(ctx context.Context, lease queue.MarkLease, reconcil
 		r.retry(ctx, lease, ResultFailed, "the queue could not commit", 0)
 		return ResultFailed
 	}
+	failpoint.Here("reconciled.after")
 	for i := range reconciled.Events {
 		e := &reconciled.Events[i]
 		r.metrics.Event(e.Type)

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -46,6 +47,7 @@ func (r *Reconciler) sweepOnce(ctx context.Context) (more bool) {
 		return false
 	}
 	for _, intent := range intents {
+		failpoint.Here("intent.stale")
 		if err := r.store.ResolveIntent(ctx, intent.ID, r.resolveStale(intent), false); err != nil {
 			if ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
 				r.log.Error("resolving a stale intent", zap.String("resource", intent.Resource), zap.Error(err))

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 
 	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 )
 
 const (
@@ -124,6 +126,7 @@ func (c *committer) finish() {
 		b.txn.Discard()
 		return
 	}
+	failpoint.Here("batch.staged")
 	if err := c.commit(b); err != nil {
 		err = fmt.Errorf("committing to the queue: %w", err)
 		for _, op := range b.operations {
@@ -134,6 +137,7 @@ func (c *committer) finish() {
 		c.batch = newBatch(c.s)
 		return
 	}
+	failpoint.Here("batch.committed")
 	for _, op := range b.operations {
 		op.committed(c.s)
 	}
@@ -155,6 +159,7 @@ func (c *committer) finish() {
 			c.endDurable(b, err)
 			return
 		}
+		failpoint.Here("batch.synced")
 		c.publish(b)
 		c.endDurable(b, nil)
 		return
