@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+func compileFor(t testing.TB, declared ...*Resource) *matcher {
+	t.Helper()
+	_, m, err := compileResources(declared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// found tells what a request matched, as "kind rule key", or "" for nothing.
+func (m *matcher) found(method, target string) string {
+	u, err := url.ParseRequestURI(target)
+	if err != nil {
+		return "bad target: " + err.Error()
+	}
+	var hit match
+	if !m.find(method, u, &hit) {
+		return ""
+	}
+	text := string(hit.rule.kind) + " " + hit.rule.text
+	if !hit.rule.named() {
+		return text
+	}
+	key, err := hit.key("")
+	if err != nil {
+		return text + " no key"
+	}
+	return text + " " + key.String()
+}
+
+func TestMatcher(t *testing.T) {
+	m := compileFor(t,
+		&Resource{Name: "users"},
+		&Resource{Name: "items", Rules: []*Rule{
+			{Kind: event.KindCreate, Methods: []string{"POST"}, Path: "/items"},
+			{Kind: event.KindUpdate, Methods: []string{"PUT", "PATCH"}, Path: "/items/:id"},
+			{Kind: event.KindUpdate, Methods: []string{"PATCH"}, Path: "/items/:id/make_payment"},
+			{Kind: event.KindUpdate, Methods: []string{"POST"}, Path: "/items/:id/*"},
+			{Kind: event.KindUpdate, Methods: []string{"POST"}, Path: "/items/special/:id"},
+			{Kind: event.KindDelete, Methods: []string{"DELETE"}, Path: "/items/:id"},
+		}},
+		&Resource{
+			Name: "processes", Show: &Request{Path: "/dossiers/:dossier/processes/:id"},
+			Rules: []*Rule{
+				{Kind: event.KindCreate, Methods: []string{"POST"}, Path: "/dossiers/:dossier/processes"},
+				{Kind: event.KindUpdate, Path: "/dossiers/:dossier/processes/:id"},
+			},
+		},
+		&Resource{Name: "orders", Show: &Request{Path: "/v1/orders/:id"}, Rules: []*Rule{
+			{Kind: event.KindUpdate, Methods: []string{"POST"}, Path: `/v1/orders/:id(\d+)/:action`},
+			{Kind: event.KindUpdate, Methods: []string{"POST"}, Path: `/v1/orders/:id/lock`},
+		}},
+	)
+	for _, tc := range []struct{ method, target, want string }{
+		// The conventions of REST.
+		{"POST", "/users", "create POST /users"},
+		{"PUT", "/users/7", "update PUT|PATCH /users/:id users/7"},
+		{"PATCH", "/users/7?x=/items/1", "update PUT|PATCH /users/:id users/7"},
+		{"DELETE", "/users/7", "delete DELETE /users/:id users/7"},
+		{"POST", "/users/7/verify", "update * /users/:id/* users/7"},
+		{"DELETE", "/users/7/photo/2", "update * /users/:id/* users/7"},
+		{"PROPPATCH", "/users/7/x", "update * /users/:id/* users/7"},
+		{"POST", "/users/7", ""},
+		{"GET", "/users/7", ""},
+		{"HEAD", "/users/7/x", ""},
+		{"OPTIONS", "/users/7/x", ""},
+		{"POST", "/", ""},
+		{"POST", "/userss", ""},
+		{"POST", "/x/users", ""},
+		// A trailing slash makes no difference.
+		{"POST", "/users/", "create POST /users"},
+		{"PATCH", "/users/7/", "update PUT|PATCH /users/:id users/7"},
+		// The most specific rule.
+		{"PATCH", "/items/7/make_payment", "update PATCH /items/:id/make_payment items/7"},
+		{"POST", "/items/7/make_payment", "update POST /items/:id/* items/7"},
+		{"POST", "/items/special/9", "update POST /items/special/:id items/9"},
+		{"POST", "/items/special/9/x", "update POST /items/:id/* items/special"},
+		{"PATCH", "/items/special", "update PUT|PATCH /items/:id items/special"},
+		// Keys of several parts.
+		{"POST", "/dossiers/d1/processes", "create POST /dossiers/:dossier/processes"},
+		{"PUT", "/dossiers/d1/processes/p1", "update * /dossiers/:dossier/processes/:id processes/d1/p1"},
+		// The rest of the URLPattern syntax; text before an expression.
+		{"POST", "/v1/orders/12/ship", `update POST /v1/orders/:id(\d+)/:action orders/12`},
+		{"POST", "/v1/orders/12/lock", `update POST /v1/orders/:id/lock orders/12`},
+		{"POST", "/v1/orders/ab/ship", ""},
+		// Paths as servers understand them.
+		{"PATCH", "/users//7", "update PUT|PATCH /users/:id users/7"},
+		{"PATCH", "/x/../users/7", "update PUT|PATCH /users/:id users/7"},
+		{"PATCH", "/users/%2e%2e/users/7", "update PUT|PATCH /users/:id users/7"},
+		{"PATCH", "/users/a%20b", "update PUT|PATCH /users/:id users/a%20b"},
+		{"PATCH", "/users/a%2Fb", "update PUT|PATCH /users/:id users/a%2Fb"},
+		{"PATCH", "/%75sers/7", "update PUT|PATCH /users/:id users/7"},
+		{"PATCH", "/users/..%2fitems%2f1", "update PUT|PATCH /users/:id no key"},
+		{"PATCH", "/users/" + strings.Repeat("x", event.MaxPartLength+1), "update PUT|PATCH /users/:id no key"},
+		{"PATCH", "/users/1" + strings.Repeat("/x", 100), "update * /users/:id/* users/1"},
+	} {
+		if got := m.found(tc.method, tc.target); got != tc.want {
+			t.Errorf("%s %s matched %q, want %q", tc.method, tc.target, got, tc.want)
+		}
+	}
+}
+
+// An exchange that no rule matches costs nothing: no allocation, however many
+// rules there are.
+func TestNoMatchDoesNotAllocate(t *testing.T) {
+	m := compileFor(t, manyResources(200)...)
+	for _, target := range []string{"/", "/other/7", "/resource7/42/x", "/resource199"} {
+		u, err := url.ParseRequestURI(target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := testing.AllocsPerRun(100, func() {
+			var hit match
+			if m.find(http.MethodGet, u, &hit) {
+				t.Error("a GET matched")
+			}
+		}); n != 0 {
+			t.Errorf("%s costs %v allocations", target, n)
+		}
+	}
+}
+
+func manyResources(n int) []*Resource {
+	resources := make([]*Resource, n)
+	for i := range resources {
+		resources[i] = &Resource{Name: fmt.Sprintf("resource%d", i)}
+	}
+	return resources
+}
+
+// Route lookup does not slow as rules are added.
+func BenchmarkMatcher(b *testing.B) {
+	for _, n := range []int{1, 10, 100, 1000} {
+		m := compileFor(b, manyResources(n)...)
+		hit, miss := &url.URL{Path: fmt.Sprintf("/resource%d/42", n-1)}, &url.URL{Path: "/nothing/42"}
+		b.Run(fmt.Sprintf("hit/%d", n), func(b *testing.B) {
+			for b.Loop() {
+				var found match
+				m.find(http.MethodPatch, hit, &found)
+			}
+		})
+		b.Run(fmt.Sprintf("miss/%d", n), func(b *testing.B) {
+			for b.Loop() {
+				var found match
+				m.find(http.MethodPatch, miss, &found)
+			}
+		})
+	}
+}
+
+func TestBadRules(t *testing.T) {
+	rule := func(kind event.Kind, path string) []*Rule { return []*Rule{{Kind: kind, Methods: []string{"POST"}, Path: path}} }
+	for name, tc := range map[string]struct {
+		resource *Resource
+		want     string
+	}{
+		"no name":                {&Resource{}, "a name is made of"},
+		"bad name":               {&Resource{Name: "a/b"}, "a name is made of"},
+		"show without id":        {&Resource{Name: "items", Show: &Request{Path: "/items"}}, "put :id where its id stands"},
+		"show with a wildcard":   {&Resource{Name: "items", Show: &Request{Path: "/items/:id/*"}}, "only text and :name segments"},
+		"show with expression":   {&Resource{Name: "items", Show: &Request{Path: `/items/:id(\d+)`}}, "only text and :name segments"},
+		"relative path":          {&Resource{Name: "items", Show: &Request{Path: "items/:id"}}, "begins with '/'"},
+		"twice the same name":    {&Resource{Name: "items", Show: &Request{Path: "/a/:id/b/:id"}}, ":id stands twice"},
+		"query":                  {&Resource{Name: "items", Rules: rule(event.KindCreate, "/items?x=1")}, "without query"},
+		"update without id":      {&Resource{Name: "items", Rules: rule(event.KindUpdate, "/items")}, "the path lacks :id"},
+		"delete without id":      {&Resource{Name: "items", Rules: rule(event.KindDelete, "/items")}, "the path lacks :id"},
+		"create lacks a parent":  {&Resource{Name: "p", Show: &Request{Path: "/d/:d/p/:id"}, Rules: rule(event.KindCreate, "/p")}, "the path lacks :d"},
+		"bad kind":               {&Resource{Name: "items", Rules: rule("upsert", "/items/:id")}, "create, update or delete"},
+		"bad expression":         {&Resource{Name: "items", Rules: rule(event.KindUpdate, "/items/:id(")}, "is not a URL pattern"},
+		"empty segment":          {&Resource{Name: "items", Rules: rule(event.KindCreate, "/a//items")}, "an empty segment"},
+		"bad escape":             {&Resource{Name: "items", Rules: rule(event.KindCreate, "/items%zz")}, "invalid URL escape"},
+		"modifier in id":         {&Resource{Name: "items", ID: []string{"@this"}}, "not allowed"},
+		"modifier in version":    {&Resource{Name: "items", Version: "a.@pretty"}, "not allowed"},
+		"bad event type":         {&Resource{Name: "items", Events: []*EventRule{{Type: "a b", On: event.OpCreate}}}, "event a b"},
+		"bad trigger":            {&Resource{Name: "items", Events: []*EventRule{{Type: "a", On: "move"}}}, "create, change or delete"},
+		"paths on create":        {&Resource{Name: "items", Events: []*EventRule{{Type: "a", On: event.OpCreate, Paths: []string{"x"}}}}, "only on change"},
+		"to without path":        {&Resource{Name: "items", Events: []*EventRule{{Type: "a", On: event.OpChange, To: []string{"x"}}}}, "need the path"},
+		"two rules, one request": {&Resource{Name: "items", Rules: append(rule(event.KindUpdate, "/items/:id"), rule(event.KindUpdate, "/items/:id")...)}, "match the same requests"},
+	} {
+		_, _, err := compileResources([]*Resource{tc.resource})
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, tc.want)
+		}
+	}
+	if _, _, err := compileResources([]*Resource{{Name: "items"}, {Name: "items"}}); err == nil {
+		t.Error("a resource may be declared twice")
+	}
+	other := &Resource{Name: "others", Show: &Request{Path: "/items/:id"}}
+	if _, _, err := compileResources([]*Resource{{Name: "items"}, other}); err == nil || !strings.Contains(err.Error(), "match the same requests") {
+		t.Errorf("two resources claim the same requests: %v", err)
+	}
+}
+
+func FuzzPattern(f *testing.F) {
+	for _, seed := range []string{"/items/:id", "/a/*", `/a/:id(\d+)`, "/a{/b}?", "/", "/:a/:b", "/%zz", "/a//b", "/:id(", `/\:`, "/a/:id?"} {
+		f.Add(seed, "/items/42")
+	}
+	f.Fuzz(func(t *testing.T, text, path string) {
+		resources := []*Resource{
+			{Name: "fuzzed", Show: &Request{Path: text}},
+			{Name: "more", Rules: []*Rule{{Kind: event.KindCreate, Path: text}}},
+		}
+		for _, r := range resources {
+			_, m, err := compileResources([]*Resource{r})
+			if err != nil {
+				continue
+			}
+			u, err := url.ParseRequestURI("/" + strings.TrimPrefix(path, "/"))
+			if err != nil {
+				return
+			}
+			var hit match
+			if m.find(http.MethodPut, u, &hit) && hit.rule.named() {
+				// A key that is accepted must lead back to a path.
+				if key, err := hit.key(""); err == nil {
+					if _, err := hit.rule.resource.show.build(key.Parts()); err != nil {
+						t.Errorf("%q matched %q as %s, and its Show has no path: %v", text, path, key, err)
+					}
+				}
+			}
+		}
+	})
+}
