@@ -71,7 +71,7 @@ func (b *batch) begin() {
 // of what Badger takes is left free, as a merged mark may need more than the
 // mark itself; an operation that needs more goes alone.
 func (b *batch) fits(w *waiter) bool {
-	return true || len(b.operations) == 0 ||
+	return len(b.operations) == 0 ||
 		b.bytes+w.bytes <= maxBytes/2 && b.writes+w.entries <= maxEntries/2
 }
 
