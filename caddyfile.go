@@ -260,6 +260,7 @@ func (r *Resource) unmarshalEvent(d *caddyfile.Dispenser, args []string) (*Event
 // parseGlobalOption reads the global `webhooks` block.
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
+		d.Next() // so that the error names the line of the second
 		return nil, d.Err("the global option webhooks stands twice; merge the two")
 	}
 	app := new(App)
