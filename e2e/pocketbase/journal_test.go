@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pocketbase
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// journal keeps what came, in order, and lets tests wait for it.
+type journal[T any] struct {
+	mu      sync.Mutex
+	entries []T
+	grown   chan struct{} // closed when an entry is added
+}
+
+func newJournal[T any]() *journal[T] {
+	return &journal[T]{grown: make(chan struct{})}
+}
+
+func (j *journal[T]) add(entry T) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.entries = append(j.entries, entry)
+	close(j.grown)
+	j.grown = make(chan struct{})
+}
+
+// pick returns the entries that accept wants.
+func (j *journal[T]) pick(accept func(T) bool) []T {
+	picked, _ := j.look(accept)
+	return picked
+}
+
+func (j *journal[T]) look(accept func(T) bool) ([]T, <-chan struct{}) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var picked []T
+	for _, entry := range j.entries {
+		if accept(entry) {
+			picked = append(picked, entry)
+		}
+	}
+	return picked, j.grown
+}
+
+// await waits until enough says so of the entries that accept wants, and
+// returns them.
+func (j *journal[T]) await(ctx context.Context, accept func(T) bool, enough func([]T) bool) ([]T, error) {
+	for {
+		picked, grown := j.look(accept)
+		if enough(picked) {
+			return picked, nil
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return picked, fmt.Errorf("%w, with %d entries", ctx.Err(), len(picked))
+		}
+	}
+}
+
+// atLeast is for await.
+func atLeast[T any](n int) func([]T) bool {
+	return func(picked []T) bool { return len(picked) >= n }
+}
+
+// subsequence tells whether all of part stand in whole, in order.
+func subsequence(part, whole []string) bool {
+	for _, want := range part {
+		at := slices.Index(whole, want)
+		if at < 0 {
+			return false
+		}
+		whole = whole[at+1:]
+	}
+	return true
+}
