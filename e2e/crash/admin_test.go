@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crash
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// status asks what is in the queue.
+func (c *caddy) status(ctx context.Context) (queue.Stats, error) {
+	var status struct {
+		Queue queue.Stats `json:"queue"`
+	}
+	err := c.ask(ctx, "/webhooks/status", &status)
+	return status.Queue, err
+}
+
+func (c *caddy) ask(ctx context.Context, path string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.Admin+path, http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s: %s", path, response.Status, body)
+	}
+	return json.Unmarshal(body, into)
+}
+
+// list reads all pages of a list.
+func list[T any](ctx context.Context, t *testing.T, c *caddy, view string, filter url.Values) []T {
+	t.Helper()
+	var rows []T
+	query := url.Values{"limit": {"1000"}}
+	for name, values := range filter {
+		query[name] = values
+	}
+	for {
+		var page struct {
+			Items []T    `json:"items"`
+			Next  string `json:"next"`
+		}
+		if err := c.ask(ctx, "/webhooks/"+view+"?"+query.Encode(), &page); err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, page.Items...)
+		if page.Next == "" {
+			return rows
+		}
+		query.Set("cursor", page.Next)
+	}
+}
+
+// drained waits until nothing is left to do: no open intent, no mark, no
+// pending delivery. The figures are taken one after the other, so work that
+// moves from one to the next could be in none of them: they must be 0 for a
+// while.
+func (c *caddy) drained(t *testing.T) {
+	t.Helper()
+	const steady = 6
+	calm := 0
+	err := eventually(within(t, 2*time.Minute), 25*time.Millisecond, func() error {
+		stats, err := c.status(t.Context())
+		pending := 0
+		for _, n := range stats.PendingDeliveries {
+			pending += n
+		}
+		if calm++; err != nil || stats.OpenIntents+stats.Marks+pending > 0 {
+			calm = 0
+		}
+		if calm < steady {
+			return fmt.Errorf("there are %d open intents, %d marks and %d pending deliveries (%v)", stats.OpenIntents, stats.Marks, pending, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("the queue is not drained: %v\n%s", err, c.tail())
+	}
+}
+
+// reload gives a running process another configuration.
+func (c *caddy) reload(ctx context.Context, caddyfile string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Admin+"/load", strings.NewReader(caddyfile))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "text/caddyfile")
+	request.Header.Set("Cache-Control", "must-revalidate")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", response.Status, body)
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crash
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"text/template"
+	"time"
+)
+
+// settings are what the tests' Caddyfiles differ in.
+type settings struct {
+	Admin, Site   string // addresses
+	Queue         string // directory
+	API, Receiver string // an address, and a URL
+	Secret        string
+	// UpstreamTimeout is how late the API may commit.
+	UpstreamTimeout time.Duration
+	// Updated is the type of the event on change.
+	Updated string
+	// Users adds a second resource.
+	Users bool
+	// AttemptTimeout is how long an attempt may take.
+	AttemptTimeout time.Duration
+	// Resource stands in the block of items, Global at the end of the global
+	// webhooks block, Sites at the end: what they hold may be broken.
+	Resource, Global, Sites string
+}
+
+// Retry is a schedule of which a test never comes to the end.
+func (settings) Retry() string {
+	return strings.TrimSpace(strings.Repeat("100ms ", 100))
+}
+
+var caddyfileTemplate = template.Must(template.New("Caddyfile").Parse(`{
+	admin {{.Admin}}
+	auto_https off
+	persist_config off
+	webhooks {
+		queue badger {{.Queue}}
+		endpoint receiver {{.Receiver}} {
+			secret {{.Secret}}
+			timeout {{.AttemptTimeout}}
+			retry {{.Retry}}
+		}
+		egress {
+			allow http
+			allow network 127.0.0.0/8
+		}
+		{{.Global}}
+	}
+}
+
+http://{{.Site}} {
+	bind 127.0.0.1
+	webhooks {
+		upstream {{.API}}
+		upstream_timeout {{.UpstreamTimeout}}
+		resource items {
+			version version
+			event items.created on create
+			event {{.Updated}} on change
+			event items.deleted on delete
+			{{.Resource}}
+		}
+		{{- if .Users}}
+		resource users {
+			version version
+		}
+		{{- end}}
+	}
+	reverse_proxy {{.API}}
+}
+{{.Sites}}
+`))
+
+func (s settings) caddyfile(t *testing.T) string {
+	t.Helper()
+	var text bytes.Buffer
+	if err := caddyfileTemplate.Execute(&text, s); err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crash
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// result is what a client knows of a request that it sent.
+type result struct {
+	request string
+	method  string
+	status  int    // 0 if no answer was begun
+	whole   bool   // the answer came up to its last byte
+	object  string // which the request named, or the answer
+	err     error
+}
+
+// succeeded tells whether the client knows that its request was done.
+func (r result) succeeded() bool {
+	return r.whole && r.status >= 200 && r.status <= 299
+}
+
+// load is a number of clients that write through Caddy.
+type load struct {
+	base   string
+	client *http.Client
+	// rough makes clients hang up now and then.
+	rough bool
+	// upserts are resources that are written by PUT alone.
+	upserts []string
+
+	mu      sync.Mutex
+	random  *rand.Rand
+	next    int
+	minted  []string // objects that the API has told the ids of
+	results []result
+
+	running sync.WaitGroup
+}
+
+// names is how many objects the clients of a resource choose from: few, so
+// that they are often at the same one.
+const names = 24
+
+func newLoad(t *testing.T, address string, stream uint64) *load {
+	t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: 32}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &load{
+		base:   "http://" + address,
+		client: &http.Client{Transport: transport, Timeout: 20 * time.Second},
+		random: rand.New(rand.NewPCG(*seed, stream)),
+	}
+}
+
+// run starts clients, which go on until ctx ends. What they have sent by then
+// they see to its end, and wait returns after it.
+func (l *load) run(ctx context.Context, clients int) {
+	for range clients {
+		l.running.Go(func() {
+			for ctx.Err() == nil {
+				method, target, value, patience := l.draw()
+				r := l.send(context.WithoutCancel(ctx), method, target, value, patience)
+				var dial *net.OpError
+				if errors.As(r.err, &dial) && dial.Op == "dial" {
+					pause(ctx, 5*time.Millisecond)
+				}
+			}
+		})
+	}
+}
+
+func (l *load) wait() {
+	l.running.Wait()
+}
+
+// sent returns what was sent until now.
+func (l *load) sent() []result {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]result(nil), l.results...)
+}
+
+// draw draws a request. Patience is how long the client waits for the answer;
+// 0 is as long as it takes.
+func (l *load) draw() (method, target, value string, patience time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	value = "v" + strconv.Itoa(l.random.IntN(1_000_000_000))
+	if l.random.IntN(200) == 0 {
+		// So large that the queue keeps it in parts.
+		value = strings.Repeat(value, 700<<10/len(value))
+	}
+	if l.rough && l.random.IntN(20) == 0 {
+		patience = time.Duration(1+l.random.IntN(50)) * time.Millisecond
+	}
+	if n := l.random.IntN(8); n < len(l.upserts) {
+		return http.MethodPut, fmt.Sprintf("/%s/%d", l.upserts[n], l.random.IntN(names)), value, patience
+	}
+	target = fmt.Sprintf("/items/%d", l.random.IntN(names))
+	if len(l.minted) > 0 && l.random.IntN(3) == 0 {
+		target = "/" + l.minted[max(0, len(l.minted)-1-l.random.IntN(names))]
+	}
+	switch n := l.random.IntN(20); {
+	case n < 4:
+		return http.MethodPost, "/items", value, patience
+	case n < 10:
+		return http.MethodPut, target, value, patience
+	case n < 12:
+		// The same as somebody else's, so that often nothing changes.
+		return http.MethodPatch, target, "same", patience
+	case n < 17:
+		return http.MethodPatch, target, value, patience
+	}
+	return http.MethodDelete, target, "", patience
+}
+
+// send sends a request and records what became of it.
+func (l *load) send(ctx context.Context, method, target, value string, patience time.Duration, headers ...string) result {
+	l.mu.Lock()
+	l.next++
+	r := result{request: strconv.Itoa(l.next), method: method}
+	l.mu.Unlock()
+	if patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	l.exchange(ctx, &r, target, value, headers)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.results = append(l.results, r)
+	if method == http.MethodPost && r.succeeded() {
+		l.minted = append(l.minted, r.object)
+	}
+	return r
+}
+
+func (l *load) exchange(ctx context.Context, r *result, target, value string, headers []string) {
+	var body io.Reader
+	if r.method != http.MethodDelete {
+		body = bytes.NewReader(fmt.Appendf(nil, `{"value":%q}`, value))
+	}
+	var request *http.Request
+	if request, r.err = http.NewRequestWithContext(ctx, r.method, l.base+target, body); r.err != nil {
+		return
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(requestHeader, r.request)
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := l.client.Do(request)
+	if r.err = err; err != nil {
+		return
+	}
+	defer response.Body.Close()
+	r.status = response.StatusCode
+	answer, err := io.ReadAll(response.Body)
+	r.err, r.whole = err, err == nil
+	r.object = strings.TrimPrefix(target, "/")
+	if r.method == http.MethodPost && r.succeeded() {
+		r.object, r.err = created(response.Header, answer)
+	}
+}
+
+// created returns the object that an answer to a POST names.
+func created(header http.Header, answer []byte) (string, error) {
+	if len(answer) == 0 {
+		return "items/" + path.Base(header.Get("Location")), nil
+	}
+	var show struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(answer, &show); err != nil {
+		return "", fmt.Errorf("the answer %.80q to a POST: %w", answer, err)
+	}
+	return "items/" + show.ID, nil
+}

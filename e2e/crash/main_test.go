@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package crash holds the promises against a real process that is killed,
+// started again and reloaded while clients are at work. The API of the tests
+// keeps an oracle: the log of everything that it committed. In the end, what
+// the receiver got is compared with it.
+package crash
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// binary is Caddy with this module, the race detector and the failpoints.
+var binary string
+
+var (
+	seed  = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of what the tests do at random")
+	kills = flag.Int("kills", 50, "how often TestKill kills the process")
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "caddy-webhooks-crash")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "caddy")
+	if err := build(binary); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// build builds the binary: with the race detector where there is a C
+// compiler, which it needs, and without where there is none.
+func build(target string) error {
+	const tags = "failpoints,nobadger,nomysql,nopgx"
+	arguments := []string{"build", "-tags", tags, "-o", target}
+	environment := append(os.Environ(), "CGO_ENABLED=0")
+	if hasCompiler() {
+		arguments = append(arguments, "-race")
+		environment = append(os.Environ(), "CGO_ENABLED=1")
+	}
+	// Nothing else bounds a build that hangs.
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, "go", append(arguments, "../../cmd/caddy")...)
+	command.Env = environment
+	if output, err := command.CombinedOutput(); err != nil {
+		return errors.Join(fmt.Errorf("building Caddy: %w", err), errors.New(string(output)))
+	}
+	return nil
+}
+
+func hasCompiler() bool {
+	compiler := os.Getenv("CC")
+	if compiler == "" {
+		compiler = "cc"
+	}
+	_, err := exec.LookPath(compiler)
+	return err == nil
+}
