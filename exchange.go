@@ -68,7 +68,8 @@ func newExchange(h *Handler, w http.ResponseWriter, r *http.Request, found match
 }
 
 // begin notes the intent. Without one the exchange goes on all the same, and
-// what it changed is marked when it ends.
+// what it changed is marked when it ends. One that could not be noted in time
+// may be noted yet, so its number is kept, to close it.
 func (x *exchange) begin(ctx context.Context) error {
 	x.noted = time.Now()
 	intent := queue.Intent{

@@ -166,6 +166,25 @@ func (s *stage) expect(want string) {
 	}
 }
 
+// putUntil changes an object until there is an event: for a moment after a
+// reload, connections may still be accepted by the servers of the old
+// configuration.
+func (s *stage) putUntil(path, want string) {
+	s.t.Helper()
+	for i := range 60 {
+		s.put(path, fmt.Sprintf(`{"id":"1","try":%d}`, i))
+		select {
+		case got := <-s.events:
+			if got != want {
+				s.t.Errorf("event %q, want %q", got, want)
+			}
+			return
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+	s.t.Fatalf("no event, want %q", want)
+}
+
 // get asks the admin endpoint.
 func (s *stage) get(path string) (status int, answer map[string]any) {
 	s.t.Helper()
@@ -202,8 +221,7 @@ func TestReload(t *testing.T) {
 	if running(t).store.Load() != store {
 		t.Error("the queue was opened again")
 	}
-	s.put("/users/1", `{"id":"1"}`)
-	s.expect("users.updated users/1")
+	s.putUntil("/users/1", "users.updated users/1")
 
 	renamed := strings.Replace(s.config("", ""), "resource items", "resource items {\nevent items.moved on change\n}", 1)
 	s.mustLoad(renamed)

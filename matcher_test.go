@@ -163,7 +163,9 @@ func BenchmarkMatcher(b *testing.B) {
 }
 
 func TestBadRules(t *testing.T) {
-	rule := func(kind event.Kind, path string) []*Rule { return []*Rule{{Kind: kind, Methods: []string{"POST"}, Path: path}} }
+	rule := func(kind event.Kind, path string) []*Rule {
+		return []*Rule{{Kind: kind, Methods: []string{"POST"}, Path: path}}
+	}
 	for name, tc := range map[string]struct {
 		resource *Resource
 		want     string

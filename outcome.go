@@ -36,7 +36,9 @@ func outcomeOf(r *http.Request, status int, err error, whole bool) event.Outcome
 	case status == statusClientClosedRequest, status == http.StatusRequestTimeout:
 		// The API may be at work on the request still.
 		return event.OutcomeUnknown
-	case status >= 400 && status <= 499:
+	case status >= 400 && status <= 499, status == http.StatusTemporaryRedirect, status == http.StatusPermanentRedirect:
+		// 307 and 308 ask the client to send the request elsewhere (RFC 9110,
+		// section 15.4.8): nothing was done here.
 		return event.OutcomeUnchanged
 	case status >= 200 && status <= 399 && whole:
 		return event.OutcomeChanged

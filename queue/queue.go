@@ -49,6 +49,9 @@ type Intents interface {
 	// NoteIntent records that an exchange may change something, and returns
 	// the number by which to resolve it. When it returns, the intent survives
 	// what the configured durability says. The intent's own ID is ignored.
+	//
+	// Where it fails with a number, as when ctx ends too early, the intent may
+	// be open all the same, and is to be resolved like any other.
 	NoteIntent(ctx context.Context, intent Intent) (IntentID, error)
 
 	// ResolveIntent closes an intent and marks objects, in one step. With an
@@ -60,9 +63,10 @@ type Intents interface {
 	// brings its object back. Use that only where the intent names the object.
 	ResolveIntent(ctx context.Context, id IntentID, resolution Resolution, durable bool) error
 
-	// StaleIntents returns open intents, oldest first, that nobody will
-	// resolve any more: those of an earlier process, and those whose Deadline
-	// is not zero and has passed. They stay open until resolved.
+	// StaleIntents returns open intents, oldest first, that need looking into:
+	// those of an earlier process, which nobody will resolve any more, and
+	// those of this one whose Deadline is not zero and has passed. They stay
+	// open, and are returned again, until resolved.
 	StaleIntents(ctx context.Context, limit int) ([]Intent, error)
 }
 
@@ -88,6 +92,9 @@ type Intent struct {
 	// where only the response can tell the object: then there is nothing to do
 	// before the exchange ends, or the process does.
 	Deadline time.Time
+	// Abandoned is true for an intent of an earlier process: its exchange is
+	// over. NoteIntent ignores it.
+	Abandoned bool
 }
 
 // Resolution is what became of an intent.

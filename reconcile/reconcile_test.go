@@ -269,19 +269,22 @@ func TestFailingAPI(t *testing.T) {
 	})
 }
 
-// What a crash interrupted is found again: the intent names the object.
-func TestStaleIntent(t *testing.T) {
+// An exchange of which the response does not end keeps its intent open, and
+// its object is read all the same, again and again.
+func TestOverdueIntent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
 		b.api.set(`{"v":1}`)
-		note := func(key event.Key, deadline time.Time) {
-			if _, err := b.store.NoteIntent(t.Context(), queue.Intent{
+		note := func(key event.Key, deadline time.Time) queue.IntentID {
+			id, err := b.store.NoteIntent(t.Context(), queue.Intent{
 				Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: time.Now(), Deadline: deadline,
-			}); err != nil {
+			})
+			if err != nil {
 				t.Fatal(err)
 			}
+			return id
 		}
-		note(testKey, time.Now().Add(30*time.Second))
+		id := note(testKey, time.Now().Add(30*time.Second))
 		pass(20 * time.Second)
 		b.expect()
 		pass(12 * time.Second)
@@ -291,8 +294,74 @@ func TestStaleIntent(t *testing.T) {
 		pass(31 * time.Second)
 		b.expect("items.updated", "items.updated")
 		stats, err := b.store.Stats(t.Context())
+		if err != nil || stats.OpenIntents != 1 {
+			t.Errorf("the intent is not open any more: %+v, %v", stats, err)
+		}
+		if reads := len(b.api.reads); reads > 8 {
+			t.Errorf("the Show was read %d times", reads)
+		}
+		if err := b.store.ResolveIntent(t.Context(), id, queue.Resolution{}, true); err != nil {
+			t.Error(err)
+		}
+		pass(2 * time.Minute)
+		stats, err = b.store.Stats(t.Context())
 		if err != nil || stats.OpenIntents != 0 || stats.Marks != 0 {
 			t.Errorf("left over: %+v, %v", stats, err)
+		}
+	})
+}
+
+// abandoned is a queue in which all open intents are those of an earlier
+// process.
+type abandoned struct{ *memory.Store }
+
+func (a abandoned) StaleIntents(ctx context.Context, limit int) ([]queue.Intent, error) {
+	intents, err := a.Store.StaleIntents(ctx, limit)
+	for i := range intents {
+		intents[i].Abandoned = true
+	}
+	return intents, err
+}
+
+// Mechanism 1: what a crash interrupted is found again, since the intent names
+// the object; and where it does not, the operator is told.
+func TestAbandonedIntent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New(time.Now)
+		defer store.Close()
+		api := new(fakeAPI)
+		api.set(`{"v":1}`)
+		noted := time.Now()
+		for _, key := range []event.Key{testKey, {}} {
+			if _, err := store.NoteIntent(t.Context(), queue.Intent{
+				Resource: "items", Kind: event.KindCreate, Rule: "POST /items", Key: key, Noted: noted, Deadline: noted.Add(30 * time.Second),
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pass(time.Minute)
+		r := New(abandoned{store}, Options{})
+		resource := testResource(t)
+		resource.Read = api.read
+		r.Apply([]Resource{*resource})
+		synctest.Wait()
+		events, _, err := store.Events(t.Context(), queue.Filter{}, queue.Page{})
+		if err != nil || len(events) != 1 || events[0].Type != "items.created" || events[0].Cause.Outcome != event.OutcomeUnknown {
+			t.Errorf("events %+v, %v", events, err)
+		}
+		unresolved, _, err := store.Unresolved(t.Context(), queue.Page{})
+		if err != nil || len(unresolved) != 1 || unresolved[0].Reason == "" {
+			t.Errorf("unresolved %+v, %v", unresolved, err)
+		}
+		// The crash may have come between the request and a late commit.
+		api.set(`{"v":2}`)
+		pass(time.Minute)
+		events, _, err = store.Events(t.Context(), queue.Filter{}, queue.Page{})
+		if err != nil || len(events) != 2 {
+			t.Errorf("events %+v, %v", events, err)
+		}
+		if err := r.Stop(t.Context()); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -5,6 +5,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,13 +22,17 @@ const (
 	sweepLimit = 256
 )
 
-// sweep resolves the intents whose exchange will not: those that a crash
-// interrupted, and those that have been open for longer than the API takes.
+// sweep looks after intents that are not resolved in time. Those that a crash
+// interrupted are resolved. Those whose exchange is still under way stay open,
+// since only that keeps the change from being lost if the process dies; but
+// their objects are marked, again and again, as the API may be done long before
+// a response of which the last byte does not come.
 func (r *Reconciler) sweep(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
+	overdue := make(map[queue.IntentID]time.Time)
 	for {
-		for r.sweepOnce(ctx) {
+		for r.sweepOnce(ctx, overdue) {
 		}
 		select {
 		case <-ticker.C:
@@ -37,25 +42,44 @@ func (r *Reconciler) sweep(ctx context.Context) {
 	}
 }
 
-// sweepOnce resolves some stale intents, and tells whether there may be more.
-func (r *Reconciler) sweepOnce(ctx context.Context) (more bool) {
+// sweepOnce looks after some intents, and tells whether there may be more.
+// Overdue holds when the objects of exchanges under way are to be marked next.
+func (r *Reconciler) sweepOnce(ctx context.Context, overdue map[queue.IntentID]time.Time) (more bool) {
 	intents, err := r.store.StaleIntents(ctx, sweepLimit)
 	if err != nil {
-		if ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
-			r.log.Error("looking for stale intents", zap.Error(err))
-		}
+		r.sweepFailed(ctx, err)
 		return false
 	}
+	now := r.now()
+	abandoned := 0
+	running := make(map[queue.IntentID]bool, len(intents))
 	for _, intent := range intents {
-		failpoint.Here("intent.stale")
-		if err := r.store.ResolveIntent(ctx, intent.ID, r.resolveStale(intent), false); err != nil {
-			if ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
-				r.log.Error("resolving a stale intent", zap.String("resource", intent.Resource), zap.Error(err))
+		id := intent.ID
+		if intent.Abandoned {
+			abandoned++
+		} else {
+			running[id] = true
+			if now.Before(overdue[id]) {
+				continue
 			}
+			overdue[id] = now.Add(intent.Deadline.Sub(intent.Noted))
+			id = 0 // mark, and leave it open
+		}
+		failpoint.Here("intent.stale")
+		// An intent whose closing is lost is open again at the next start.
+		if err := r.store.ResolveIntent(ctx, id, r.resolveStale(intent), false); err != nil {
+			r.sweepFailed(ctx, err)
 			return false
 		}
 	}
-	return len(intents) == sweepLimit
+	maps.DeleteFunc(overdue, func(id queue.IntentID, _ time.Time) bool { return !running[id] })
+	return abandoned == sweepLimit
+}
+
+func (r *Reconciler) sweepFailed(ctx context.Context, err error) {
+	if ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
+		r.log.Error("looking after stale intents", zap.Error(err))
+	}
 }
 
 // resolveStale decides what becomes of an intent without an outcome. Where it

@@ -25,24 +25,23 @@ type noteIntent struct {
 
 // NoteIntent implements [queue.Intents].
 func (s *Store) NoteIntent(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
-	op := &noteIntent{record: appendIntent(make([]byte, 0, 160), &intent), deadline: intent.Deadline}
+	op := &noteIntent{
+		record:   appendIntent(make([]byte, 0, 160), &intent),
+		deadline: intent.Deadline,
+		id:       queue.IntentID(s.lastIntent.Add(1)),
+	}
 	op.durable = true
 	op.need(9, len(op.record))
-	if err := s.submit(ctx, op); err != nil {
-		return 0, err
-	}
-	return op.id, nil
+	return op.id, s.submit(ctx, op)
 }
 
 func (op *noteIntent) stage(b *batch) error {
-	b.s.lastIntent++
-	op.id = b.s.lastIntent
 	b.set(b.key(func(k []byte) []byte { return numberKey(k, kindIntent, uint64(op.id)) }), op.record)
 	return nil
 }
 
 func (op *noteIntent) committed(s *Store) {
-	s.intents.open(op.id, schedule.Nanos(op.deadline))
+	s.intents.open(op.id, op.deadline)
 }
 
 func (op *noteIntent) aborted(*Store) {}
@@ -178,6 +177,7 @@ func (s *Store) StaleIntents(ctx context.Context, limit int) ([]queue.Intent, er
 			if err != nil {
 				return err
 			}
+			intent.Abandoned = id <= s.firstIntent
 			intents = append(intents, intent)
 		}
 		return nil

@@ -6,18 +6,21 @@ import (
 	"container/heap"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
 // openIntents knows which intents are open, and which of them nobody will
 // resolve any more.
 type openIntents struct {
 	mu sync.Mutex
-	// deadlines holds the open intents.
-	deadlines map[queue.IntentID]int64
-	// running orders those that have not been found stale by deadline, late
-	// those that have by number. Both may hold intents that are closed.
+	// ids holds the open intents.
+	ids map[queue.IntentID]struct{}
+	// running orders those that have a deadline and have not been found stale
+	// by that, late those that have by number. Both may hold intents that are
+	// closed.
 	running deadlineHeap
 	late    []queue.IntentID
 	// kept holds when intents were closed without their object, oldest first.
@@ -25,35 +28,38 @@ type openIntents struct {
 }
 
 func newOpenIntents() *openIntents {
-	return &openIntents{deadlines: make(map[queue.IntentID]int64)}
+	return &openIntents{ids: make(map[queue.IntentID]struct{})}
 }
 
 // open adds an intent of this process.
-func (o *openIntents) open(id queue.IntentID, deadline int64) {
+func (o *openIntents) open(id queue.IntentID, deadline time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.deadlines[id] = deadline
+	o.ids[id] = struct{}{}
+	if deadline.IsZero() {
+		return
+	}
 	// Most intents are closed long before their deadline, and nobody may ask
 	// for stale ones for a while: drop the closed ones when they prevail.
-	if len(o.running) > 2*len(o.deadlines)+1024 {
+	if len(o.running) > 2*len(o.ids)+1024 {
 		o.running = slices.DeleteFunc(o.running, func(d expiring) bool { return !o.isOpen(d.id) })
 		heap.Init(&o.running)
 	}
-	heap.Push(&o.running, expiring{id: id, at: deadline})
+	heap.Push(&o.running, expiring{id: id, at: schedule.Nanos(deadline)})
 }
 
 // adopt adds an intent of an earlier process, in the order of their numbers.
-func (o *openIntents) adopt(id queue.IntentID, deadline int64) {
+func (o *openIntents) adopt(id queue.IntentID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.deadlines[id] = deadline
+	o.ids[id] = struct{}{}
 	o.late = append(o.late, id)
 }
 
 func (o *openIntents) close(id queue.IntentID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.deadlines, id)
+	delete(o.ids, id)
 }
 
 func (o *openIntents) has(id queue.IntentID) bool {
@@ -63,7 +69,7 @@ func (o *openIntents) has(id queue.IntentID) bool {
 }
 
 func (o *openIntents) isOpen(id queue.IntentID) bool {
-	_, open := o.deadlines[id]
+	_, open := o.ids[id]
 	return open
 }
 
@@ -100,7 +106,7 @@ func (o *openIntents) count(since int64) (open, kept int) {
 		expired++
 	}
 	o.kept = slices.Delete(o.kept, 0, expired)
-	return len(o.deadlines), len(o.kept)
+	return len(o.ids), len(o.kept)
 }
 
 // expiring is when an intent goes stale.

@@ -21,7 +21,9 @@ func (s *Store) rebuild() error {
 	// Numbers follow the time, so that one whose records have expired is not
 	// given out again.
 	first := uint64(max(0, schedule.Nanos(s.now())))
-	s.lastIntent, s.lastPosition = queue.IntentID(first), first
+	s.lastPosition = first
+	s.firstIntent = queue.IntentID(first)
+	defer func() { s.lastIntent.Store(uint64(s.firstIntent)) }()
 	return s.db.View(func(txn *badgerdb.Txn) error {
 		return errors.Join(
 			s.rebuildIntents(txn),
@@ -62,11 +64,11 @@ func (s *Store) rebuildIntents(txn *badgerdb.Txn) error {
 			return s.heed("intent", err)
 		}
 		id := queue.IntentID(number)
-		s.lastIntent = max(s.lastIntent, id)
+		s.firstIntent = max(s.firstIntent, id)
 		return s.heed("intent", item.Value(func(record []byte) error {
-			intent, err := parseIntent(id, record)
+			_, err := parseIntent(id, record)
 			if err == nil {
-				s.intents.adopt(id, schedule.Nanos(intent.Deadline))
+				s.intents.adopt(id)
 			}
 			return err
 		}))
@@ -80,7 +82,7 @@ func (s *Store) rebuildUnresolved(txn *badgerdb.Txn) error {
 		if err != nil {
 			return s.heed("unresolved intent", err)
 		}
-		s.lastIntent = max(s.lastIntent, queue.IntentID(number))
+		s.firstIntent = max(s.firstIntent, queue.IntentID(number))
 		return s.heed("unresolved intent", item.Value(func(record []byte) error {
 			u, err := parseUnresolved(queue.IntentID(number), record)
 			if err == nil {

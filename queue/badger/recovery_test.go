@@ -100,7 +100,7 @@ func TestReopen(t *testing.T) {
 			before := mustOpen(t, Options{Dir: dir})
 			populate(t, before)
 			want := dump(t, before)
-			lastIntent, lastPosition := before.lastIntent, before.lastPosition
+			lastIntent, lastPosition := before.lastIntent.Load(), before.lastPosition
 
 			// By now what waits for a retry is due.
 			later := func() time.Time { return time.Now().Add(2 * time.Hour) }
@@ -108,13 +108,18 @@ func TestReopen(t *testing.T) {
 			if got := dump(t, s); got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
-			if s.lastIntent < lastIntent || s.lastPosition < lastPosition {
-				t.Errorf("numbers go back from %d and %d to %d and %d", lastIntent, lastPosition, s.lastIntent, s.lastPosition)
+			if s.lastIntent.Load() < lastIntent || s.lastPosition < lastPosition {
+				t.Errorf("numbers go back from %d and %d to %d and %d", lastIntent, lastPosition, s.lastIntent.Load(), s.lastPosition)
 			}
 			stale, err := s.StaleIntents(t.Context(), 100)
 			must(t, err)
 			if len(stale) != 3 {
 				t.Errorf("%d intents are stale, want all 3 of the earlier process", len(stale))
+			}
+			for _, intent := range stale {
+				if !intent.Abandoned {
+					t.Errorf("intent %d is not told to be of an earlier process", intent.ID)
+				}
 			}
 			drain(t, s)
 		})

@@ -40,9 +40,12 @@ type Store struct {
 	lanes   *lanes
 
 	committer *committer
-	// lastIntent and lastPosition are the highest numbers given out. They
-	// belong to the committer.
-	lastIntent   queue.IntentID
+	// firstIntent is the highest number of an intent of an earlier process,
+	// lastIntent the highest that was given out.
+	firstIntent queue.IntentID
+	lastIntent  atomic.Uint64
+	// lastPosition is the highest position given out. It belongs to the
+	// committer.
 	lastPosition uint64
 
 	// idle holds channels for waiters, see done.

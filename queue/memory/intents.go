@@ -20,7 +20,7 @@ func (s *Store) NoteIntent(ctx context.Context, intent queue.Intent) (queue.Inte
 	}
 	defer s.mu.Unlock()
 	s.lastIntent++
-	intent.ID = s.lastIntent
+	intent.ID, intent.Abandoned = s.lastIntent, false
 	s.intents[intent.ID] = intent
 	return intent.ID, nil
 }
@@ -65,7 +65,7 @@ func (s *Store) StaleIntents(ctx context.Context, limit int) ([]queue.Intent, er
 		if len(stale) >= limit {
 			break
 		}
-		if intent := s.intents[id]; !now.Before(intent.Deadline) {
+		if intent := s.intents[id]; !intent.Deadline.IsZero() && !now.Before(intent.Deadline) {
 			stale = append(stale, intent)
 		}
 	}

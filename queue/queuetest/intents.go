@@ -37,6 +37,8 @@ func intentsGoStale(t *testing.T, s queue.Store) {
 	}
 	late.ID = note(t, s, late)
 	early := note(t, s, queue.Intent{Resource: "items", Noted: now, Deadline: now.Add(time.Minute)})
+	// What has no deadline is left to its exchange, however long that takes.
+	open := note(t, s, queue.Intent{Resource: "items", Noted: now})
 	wantStale(t, s)
 	time.Sleep(time.Minute)
 	wantStale(t, s, early)
@@ -52,6 +54,7 @@ func intentsGoStale(t *testing.T, s queue.Store) {
 	wantStale(t, s, early)
 	must(t, s.ResolveIntent(t.Context(), early, queue.Resolution{}, true))
 	wantStale(t, s)
+	must(t, s.ResolveIntent(t.Context(), open, queue.Resolution{}, true))
 }
 
 func wantStale(t *testing.T, s queue.Store, want ...queue.IntentID) {

@@ -76,7 +76,9 @@ func (m *machine) note(t *rapid.T) {
 		Resource: someResources.Draw(t, "resource"),
 		Rule:     "PATCH /items/:id",
 		Noted:    time.Now(),
-		Deadline: time.Now().Add(someWaits.Draw(t, "deadline")),
+	}
+	if rapid.Bool().Draw(t, "may be overdue") {
+		intent.Deadline = time.Now().Add(someWaits.Draw(t, "deadline"))
 	}
 	id, err := m.store.NoteIntent(m.ctx, intent)
 	if err != nil {

@@ -85,7 +85,7 @@ func (m *model) resolve(id queue.IntentID, resolution queue.Resolution, now time
 func (m *model) stale(now time.Time) []queue.IntentID {
 	var stale []queue.IntentID
 	for id, intent := range m.intents {
-		if !intent.Deadline.After(now) {
+		if !intent.Deadline.IsZero() && !intent.Deadline.After(now) {
 			stale = append(stale, id)
 		}
 	}
