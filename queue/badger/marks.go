@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
@@ -67,8 +68,25 @@ func (m *marks) clear(lease schedule.Lease[markState]) {
 	m.due.Remove(lease.Fence)
 }
 
-// fail ends a pinned lease; its mark is due again later.
-func (m *marks) fail(lease schedule.Lease[markState], dueAt time.Time) {
+// stay ends a pinned lease whose mark stays, as its record says.
+func (m *marks) stay(lease schedule.Lease[markState], record *mark.Record) {
+	failing := record.Tries > 0
+	m.mu.Lock()
+	if lease.Value.failing && !failing {
+		m.failing--
+	} else if !lease.Value.failing && failing {
+		m.failing++
+	}
+	if age := lease.Value.age; !age.Value.(time.Time).Equal(record.MarkedAt) {
+		age.Value = record.MarkedAt
+		m.ages.MoveToBack(age)
+	}
+	m.mu.Unlock()
+	m.due.Finish(lease.Fence, schedule.Nanos(record.DueAt), func(state *markState) { state.failing = failing })
+}
+
+// postpone ends a pinned lease whose object cannot be read from the queue.
+func (m *marks) postpone(lease schedule.Lease[markState], dueAt time.Time) {
 	if !lease.Value.failing {
 		m.mu.Lock()
 		m.failing++

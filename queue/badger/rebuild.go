@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
@@ -112,9 +113,13 @@ func (s *Store) rebuildMarks(txn *badgerdb.Txn) error {
 		}
 		return s.heed("mark", item.Value(func(value []byte) error {
 			record, err := parseMark(key, value)
-			if err == nil {
-				marks = append(marks, found{key: key, markedAt: record.MarkedAt, dueAt: record.DueAt, failing: record.Tries > 0})
+			if errors.Is(err, errDamaged) {
+				// What it told is lost, but not which object it is about.
+				record = mark.New(queue.Mark{Key: key}, s.now())
+			} else if err != nil {
+				return err
 			}
+			marks = append(marks, found{key: key, markedAt: record.MarkedAt, dueAt: record.DueAt, failing: record.Tries > 0})
 			return err
 		}))
 	})

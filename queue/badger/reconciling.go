@@ -38,16 +38,16 @@ func (s *Store) LeaseMark(ctx context.Context, resource string, lease time.Durat
 			return queue.MarkLease{}, err
 		}
 		s.damaged("mark", err)
-		held, pinErr := s.marks.due.Pin(held.Fence)
-		switch {
-		case pinErr != nil:
-			// The lease has passed meanwhile; the mark is another's.
-		case errors.Is(err, errDamaged) || errors.Is(err, badgerdb.ErrKeyNotFound):
-			// Nothing can be done with it.
-			s.marks.clear(held)
-		default:
-			// The others need not wait for it.
-			s.marks.fail(held, s.now().Add(postponed))
+		if errors.Is(err, errDamaged) || errors.Is(err, badgerdb.ErrKeyNotFound) {
+			// What the mark told is lost, but not which object it is about.
+			return queue.MarkLease{
+				Mark:     queue.Mark{Key: event.Key{Resource: held.Group, ID: held.Key}},
+				MarkedAt: s.now(), Fence: held.Fence,
+			}, nil
+		}
+		// The others need not wait for it.
+		if held, err := s.marks.due.Pin(held.Fence); err == nil {
+			s.marks.postpone(held, s.now().Add(postponed))
 		}
 	}
 }
@@ -118,7 +118,7 @@ type commitReconciled struct {
 
 	held    schedule.Lease[markState]
 	cleared bool
-	dueAt   time.Time
+	left    mark.Record
 }
 
 // routedEvent is an event in the form in which it is written, but for its
@@ -223,8 +223,8 @@ func (op *commitReconciled) stage(b *batch) error {
 	if op.cleared {
 		b.clearMark(key)
 	} else {
-		op.dueAt = pending.record.DueAt
-		b.setMark(&pending.record)
+		op.left = pending.record
+		b.setMark(&op.left)
 	}
 	if op.snapshot != nil {
 		b.set(b.key(func(k []byte) []byte { return objectKey(k, kindSnapshot, key) }), op.snapshot)
@@ -256,7 +256,7 @@ func (op *commitReconciled) committed(s *Store) {
 	if op.cleared {
 		s.marks.clear(op.held)
 	} else {
-		s.marks.due.Finish(op.held.Fence, schedule.Nanos(op.dueAt), func(*markState) {})
+		s.marks.stay(op.held, &op.left)
 	}
 }
 
@@ -272,9 +272,9 @@ type retryMark struct {
 	reason string
 	now    time.Time
 
-	held  schedule.Lease[markState]
-	gone  bool
-	dueAt time.Time
+	held schedule.Lease[markState]
+	gone bool
+	left mark.Record
 }
 
 // RetryMark implements [queue.Marks].
@@ -295,8 +295,8 @@ func (op *retryMark) stage(b *batch) error {
 		return nil
 	}
 	pending.record.Retry(op.lease.Generation, op.at, op.reason, op.now)
-	op.dueAt = pending.record.DueAt
-	b.setMark(&pending.record)
+	op.left = pending.record
+	b.setMark(&op.left)
 	return nil
 }
 
@@ -305,7 +305,7 @@ func (op *retryMark) committed(s *Store) {
 		s.marks.clear(op.held)
 		return
 	}
-	s.marks.fail(op.held, op.dueAt)
+	s.marks.stay(op.held, &op.left)
 }
 
 func (op *retryMark) aborted(s *Store) {

@@ -12,8 +12,9 @@ import (
 
 const markVersion = 1
 
-// appendMark encodes: hints, version, cause, settle at, generation, tries,
-// marked at, due at, last error. The object stands in the key.
+// appendMark encodes: hints, version, cause, settle at, generation, the
+// generation of each hint that is set, tries, marked at, due at, last error.
+// The object stands in the key.
 func appendMark(b []byte, m *mark.Record) []byte {
 	b = append(b, markVersion)
 	b = binary.AppendUvarint(b, uint64(m.Hints))
@@ -21,6 +22,11 @@ func appendMark(b []byte, m *mark.Record) []byte {
 	b = appendCause(b, m.Cause)
 	b = appendTime(b, m.SettleAt)
 	b = binary.AppendUvarint(b, m.Generation)
+	for i, generation := range m.Hinted {
+		if m.Hints&(1<<i) != 0 {
+			b = binary.AppendUvarint(b, generation)
+		}
+	}
 	b = binary.AppendUvarint(b, uint64(m.Tries))
 	b = appendTime(b, m.MarkedAt)
 	b = appendTime(b, m.DueAt)
@@ -38,11 +44,16 @@ func parseMark(key event.Key, record []byte) (mark.Record, error) {
 			SettleAt: r.time(),
 		},
 		Generation: r.uint(),
-		Tries:      int(r.uint()),
-		MarkedAt:   r.time(),
-		DueAt:      r.time(),
-		LastError:  r.text(),
 	}
+	for i := range m.Hinted {
+		if m.Hints&(1<<i) != 0 {
+			m.Hinted[i] = r.uint()
+		}
+	}
+	m.Tries = int(r.uint())
+	m.MarkedAt = r.time()
+	m.DueAt = r.time()
+	m.LastError = r.text()
 	return m, r.end()
 }
 

@@ -52,7 +52,7 @@ var kinds = []struct {
 	},
 	{
 		name:   "mark",
-		golden: "0105027631105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108cf85e789ee0108ac0202bfe9e689ee0108fbe9e689ee010803353032",
+		golden: "0105027631105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108cf85e789ee0108ac0207ac0202bfe9e689ee0108fbe9e689ee010803353032",
 		record: markExample,
 		encode: func() []byte { return appendMark(nil, &markExample) },
 		decode: func(b []byte) (any, error) { return parseMark(key, b) },
@@ -112,6 +112,7 @@ var (
 	markExample = mark.Record{
 		Mark:       queue.Mark{Key: key, Hints: queue.HintCreated | queue.HintMayBeDeleted, Version: "v1", Cause: cause, SettleAt: at.Add(time.Hour)},
 		Generation: 300,
+		Hinted:     [mark.HintBits]uint64{0: 7, 2: 300},
 		Tries:      2,
 		MarkedAt:   at,
 		DueAt:      at.Add(time.Minute),

@@ -15,6 +15,7 @@ import (
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -249,9 +250,21 @@ func TestDamagedRows(t *testing.T) {
 	}
 	stats, err := s.Stats(t.Context())
 	must(t, err)
-	// One of the published objects' marks was leased from those of 1 and 2.
 	if stats.OpenIntents != 0 || stats.PendingDeliveries["erp"] != 2 {
 		t.Errorf("got %+v", stats)
+	}
+	// The object of a damaged mark is reconciled all the same.
+	leased := make(map[event.Key]bool)
+	for range stats.Marks {
+		held := leaseMark(t, s)
+		leased[held.Key] = true
+		must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now()}))
+	}
+	if !leased[item("1")] {
+		t.Errorf("leased %v", leased)
+	}
+	if stats, err = s.Stats(t.Context()); err != nil || stats.Marks != 0 {
+		t.Errorf("marks are left: %+v, %v", stats, err)
 	}
 	// The delivery of a damaged event can be ended.
 	var expired int

@@ -99,7 +99,7 @@ func (m *machine) resolve(t *rapid.T) {
 	for range rapid.IntRange(0, 2).Draw(t, "marks") {
 		mark := queue.Mark{
 			Key:     someKeys.Draw(t, "key"),
-			Hints:   queue.Hints(rapid.IntRange(0, 7).Draw(t, "hints")),
+			Hints:   queue.Hints(rapid.IntRange(0, 31).Draw(t, "hints")),
 			Version: rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "version"),
 			Cause:   event.Cause{Rule: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "rule")},
 		}
@@ -183,8 +183,9 @@ func (m *machine) commit(t *rapid.T) {
 func (m *machine) retry(t *rapid.T) {
 	held := one(t, m.marks, "lease")
 	at := time.Now().Add(someWaits.Draw(t, "wait"))
-	err := m.store.RetryMark(m.ctx, held, at, "busy")
-	wantLease(t, "RetryMark", err, m.model.retry(held, at, "busy", time.Now()))
+	reason := rapid.SampledFrom([]string{"busy", ""}).Draw(t, "reason")
+	err := m.store.RetryMark(m.ctx, held, at, reason)
+	wantLease(t, "RetryMark", err, m.model.retry(held, at, reason, time.Now()))
 }
 
 func (m *machine) leaseDelivery(t *rapid.T) {

@@ -26,6 +26,8 @@ type model struct {
 
 type modelMark struct {
 	queue.MarkLease
+	// hints are those of each generation.
+	hints     []queue.Hints
 	dueAt     time.Time
 	lastError string
 	// passes is when the lease passes; zero if there is none.
@@ -66,10 +68,12 @@ func (m *model) resolve(id queue.IntentID, resolution queue.Resolution, now time
 			m.marks[mark.Key] = &modelMark{
 				MarkLease: queue.MarkLease{Mark: mark, Generation: 1, MarkedAt: now},
 				dueAt:     now,
+				hints:     []queue.Hints{mark.Hints},
 			}
 			continue
 		}
 		known.Generation++
+		known.hints = append(known.hints, mark.Hints)
 		known.Hints |= mark.Hints
 		known.Cause = mark.Cause
 		known.dueAt = now
@@ -121,9 +125,20 @@ func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now t
 	mark.passes = time.Time{}
 	switch {
 	case mark.Generation != lease.Generation:
+		// Only the hints of the marks since the lease are left.
+		mark.Hints = 0
+		for i := range mark.hints {
+			if uint64(i+1) <= lease.Generation {
+				mark.hints[i] = 0
+			}
+			mark.Hints |= mark.hints[i]
+		}
+		mark.MarkedAt = now
 		mark.dueAt = now
+		mark.Tries, mark.lastError = 0, ""
 	case mark.SettleAt.After(reconciled.AskedAt):
 		mark.dueAt = mark.SettleAt
+		mark.Tries, mark.lastError = 0, ""
 	default:
 		delete(m.marks, lease.Key)
 	}
@@ -149,8 +164,10 @@ func (m *model) retry(lease queue.MarkLease, at time.Time, reason string, now ti
 		return false
 	}
 	mark.passes = time.Time{}
-	mark.Tries++
-	mark.lastError = reason
+	if reason != "" {
+		mark.Tries++
+		mark.lastError = reason
+	}
 	mark.dueAt = at
 	if mark.Generation != lease.Generation {
 		mark.dueAt = now

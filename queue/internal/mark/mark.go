@@ -15,6 +15,9 @@ type Record struct {
 	queue.Mark
 	// Generation counts the marks merged into this, from 1.
 	Generation uint64
+	// Hinted holds for each bit of Hints the generation that set it last, so
+	// that hints which were acted upon can be told from later ones.
+	Hinted [HintBits]uint64
 	// Tries counts the failed reconciliations.
 	Tries int
 	// MarkedAt is when the oldest of the marks was made.
@@ -25,9 +28,24 @@ type Record struct {
 	LastError string
 }
 
+// HintBits is how many hints there are.
+const HintBits = 5
+
 // New returns the record of an object that was not marked.
 func New(m queue.Mark, now time.Time) Record {
-	return Record{Mark: m, Generation: 1, MarkedAt: now, DueAt: now}
+	r := Record{Mark: m, Generation: 1, MarkedAt: now, DueAt: now}
+	r.hint(m.Hints)
+	return r
+}
+
+// hint notes hints of the current generation.
+func (r *Record) hint(hints queue.Hints) {
+	r.Hints |= hints
+	for i := range r.Hinted {
+		if hints&(1<<i) != 0 {
+			r.Hinted[i] = r.Generation
+		}
+	}
 }
 
 // Merge adds one more mark of the same object. What earlier marks told is
@@ -35,7 +53,7 @@ func New(m queue.Mark, now time.Time) Record {
 // for may have happened.
 func (r *Record) Merge(m queue.Mark, now time.Time) {
 	r.Generation++
-	r.Hints |= m.Hints
+	r.hint(m.Hints)
 	if m.Version != "" {
 		r.Version = m.Version
 	}
@@ -52,19 +70,30 @@ func (r *Record) Merge(m queue.Mark, now time.Time) {
 func (r *Record) Reconciled(generation uint64, askedAt, now time.Time) (cleared bool) {
 	switch {
 	case r.Generation != generation:
+		// What is left is a younger mark. A hint that was acted upon must not
+		// count again: a delete that was announced proves no other.
+		for i, at := range r.Hinted {
+			if at <= generation {
+				r.Hints &^= 1 << i
+			}
+		}
+		r.MarkedAt = now
 		r.DueAt = now
 	case r.SettleAt.After(askedAt):
 		r.DueAt = r.SettleAt
 	default:
 		return true
 	}
+	r.Tries, r.LastError = 0, ""
 	return false
 }
 
 // Retry applies a reconciliation that failed.
 func (r *Record) Retry(generation uint64, at time.Time, reason string, now time.Time) {
-	r.Tries++
-	r.LastError = reason
+	if reason != "" {
+		r.Tries++
+		r.LastError = reason
+	}
 	r.DueAt = at
 	if r.Generation != generation {
 		r.DueAt = now
