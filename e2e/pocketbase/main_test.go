@@ -25,7 +25,7 @@ import (
 )
 
 // patience bounds every wait. It is only used up by a test that fails.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // lab is PocketBase, Caddy in front of it, and a receiver behind.
 type lab struct {

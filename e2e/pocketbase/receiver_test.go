@@ -107,11 +107,6 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	r.events.add(d)
 }
 
-// of returns the events of an object.
-func (r *receiver) of(object string) []delivery {
-	return r.events.pick(func(d delivery) bool { return d.object == object })
-}
-
 // await waits until enough says so of an object's events.
 func (r *receiver) await(ctx context.Context, object string, enough func([]delivery) bool) ([]delivery, error) {
 	events, err := r.events.await(ctx, func(d delivery) bool { return d.object == object }, enough)
