@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package transparent compares what a client and an API get of each other with
+// the module between them and without it. One Caddy has pairs of sites that
+// differ in nothing but the module; every exchange is sent through both.
+package transparent
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/caddy-webhooks/caddy-webhooks"
+)
+
+// patience bounds every wait. It is only used up by a test that fails.
+const patience = 3 * time.Second
+
+// hostname is what every site is asked for.
+const hostname = "api.test"
+
+// variants are what the two sites of a pair have in common.
+var variants = map[string]struct {
+	around string // directives that stand outside of the module
+	inside string // how the API is reached
+	tls    bool
+}{
+	"plain":  {inside: proxyOnce},
+	"reused": {inside: "reverse_proxy {api}"},
+	"eager":  {inside: "reverse_proxy {api} {\nflush_interval -1\ntransport http {\nkeepalive off\n}\n}"},
+	"encode": {around: "encode zstd gzip", inside: proxyOnce},
+	"logged": {around: "log {\noutput discard\n}\nhandle_errors {\nrespond \"sorry, {err.status_code}\"\n}", inside: proxyOnce},
+	"tls":    {inside: proxyOnce, tls: true},
+	"tls with encode and log": {
+		around: "encode zstd gzip\nlog {\noutput discard\n}", inside: proxyOnce, tls: true,
+	},
+	"handled": {inside: `
+		intercept {
+			@teapot status 418
+			handle_response @teapot {
+				respond "intercepted {resp.status_code}" 421
+			}
+			@odd status 599
+			replace_status @odd 200
+		}
+		reverse_proxy {api} {
+			transport http {
+				keepalive off
+			}
+			@file header X-Accel-Redirect *
+			handle_response @file {
+				root {files}
+				rewrite {rp.header.X-Accel-Redirect}
+				method GET
+				file_server
+			}
+			@copied header X-Copied *
+			handle_response @copied {
+				header X-Was-Copied yes
+				copy_response 203
+			}
+			@failed status 503
+			handle_response @failed {
+				error "no more" 502
+			}
+		}`},
+}
+
+// proxyOnce opens a connection to the API for each request: whether one that is
+// idle is found closed in time would differ from run to run.
+const proxyOnce = "reverse_proxy {api} {\ntransport http {\nkeepalive off\n}\n}"
+
+const options = `
+{
+	admin off
+	persist_config off
+	auto_https off
+	storage file_system {dir}/storage
+	log {
+		output discard
+	}
+	servers {
+		protocols h1 h2
+	}
+	metrics
+	webhooks {
+		queue badger {dir}/queue
+	}
+}
+`
+
+const module = `
+	webhooks {
+		upstream {api}
+		capture 64KiB
+		resource items
+		resource versioned {
+			version v
+		}
+	}
+`
+
+// pair is two sites, one without the module and one with it.
+type pair struct {
+	bare, watched site
+}
+
+type site struct {
+	addr string
+	tls  bool
+}
+
+// lab is a Caddy, and the API behind it.
+type lab struct {
+	api   *api
+	dir   string
+	pairs map[string]pair
+}
+
+// newLab starts everything, and stops it when the test ends.
+func newLab(t *testing.T) *lab {
+	t.Helper()
+	l := &lab{api: startAPI(t), dir: t.TempDir(), pairs: make(map[string]pair)}
+	if err := os.Mkdir(filepath.Join(l.dir, "files"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{0, 100, 200_000} {
+		name := filepath.Join(l.dir, "files", fmt.Sprintf("%d.txt", size))
+		if err := os.WriteFile(name, []byte(strings.Repeat("file ", size/5)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	certificate := makeCertificate(t, l.dir)
+	var config strings.Builder
+	config.WriteString(options)
+	for name, variant := range variants {
+		both := pair{
+			bare:    site{addr: freeAddress(t), tls: variant.tls},
+			watched: site{addr: freeAddress(t), tls: variant.tls},
+		}
+		l.pairs[name] = both
+		config.WriteString(both.bare.block(certificate, variant.around, variant.inside))
+		config.WriteString(both.watched.block(certificate, variant.around, module, variant.inside))
+	}
+	l.load(t, config.String())
+	t.Cleanup(func() {
+		if err := caddy.Stop(); err != nil {
+			t.Errorf("stopping Caddy: %v", err)
+		}
+	})
+	return l
+}
+
+// block returns a site of a Caddyfile. What asks for it is sent to where nobody
+// listens.
+func (s site) block(certificate string, directives ...string) string {
+	scheme, first := "http://", ""
+	if s.tls {
+		scheme, first = "https://", certificate
+	}
+	_, port, _ := net.SplitHostPort(s.addr)
+	return fmt.Sprintf("%s%s:%s {\nbind 127.0.0.1\n%s\n@dead header X-Dead *\nreverse_proxy @dead {dead}\n%s\n}\n",
+		scheme, hostname, port, first, strings.Join(directives, "\n"))
+}
+
+// load starts Caddy with a Caddyfile, or replaces what it runs.
+func (l *lab) load(t *testing.T, config string) {
+	t.Helper()
+	config = strings.NewReplacer(
+		"{api}", l.api.addr, "{dead}", freeAddress(t), "{dir}", l.dir, "{files}", filepath.Join(l.dir, "files"),
+	).Replace(config)
+	adapted, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(config), nil)
+	if err != nil {
+		t.Fatalf("adapting the Caddyfile: %v\n%s", err, config)
+	}
+	for _, warning := range warnings {
+		if !strings.Contains(warning.Message, "not formatted") {
+			t.Errorf("adapting the Caddyfile: %s", warning)
+		}
+	}
+	if err := caddy.Load(adapted, true); err != nil {
+		t.Fatalf("starting Caddy: %v", err)
+	}
+}
+
+// freeAddress returns an address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// makeCertificate returns the directive that gives a site a certificate.
+func makeCertificate(t *testing.T, dir string) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: hostname},
+		DNSNames:     []string{hostname},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour),
+	}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]*pem.Block{
+		"certificate.pem": {Type: "CERTIFICATE", Bytes: certificate},
+		"key.pem":         {Type: "PRIVATE KEY", Bytes: private},
+	}
+	for name, block := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fmt.Sprintf("tls %s %s", filepath.Join(dir, "certificate.pem"), filepath.Join(dir, "key.pem"))
+}
