@@ -230,7 +230,7 @@ func FuzzCaddyfile(f *testing.F) {
 	} {
 		f.Add(seed, "endpoint a https://a.example/ {\nsecret {env.S}\nretry none\n}\negress {\nallow network ::/0\n}")
 	}
-	f.Fuzz(func(t *testing.T, site, global string) {
+	f.Fuzz(func(_ *testing.T, site, global string) {
 		// The only demand is that nothing panics: errors are as good as JSON.
 		_ = new(App).UnmarshalCaddyfile(caddyfile.NewTestDispenser("webhooks {\n" + global + "\n}"))
 		_ = new(Handler).UnmarshalCaddyfile(caddyfile.NewTestDispenser("webhooks {\nupstream localhost:9000\n" + site + "\n}"))

@@ -175,7 +175,7 @@ func TestResolutions(t *testing.T) {
 		h := handlerFor(t, q, items)
 		func() {
 			defer func() {
-				if cause := recover(); cause != nil && cause != http.ErrAbortHandler {
+				if cause := recover(); cause != nil && !isAbort(cause) {
 					panic(cause)
 				}
 			}()
@@ -208,6 +208,11 @@ func TestResolutions(t *testing.T) {
 			t.Errorf("%s: settles at %s", name, mark.SettleAt)
 		}
 	}
+}
+
+func isAbort(cause any) bool {
+	err, ok := cause.(error)
+	return ok && errors.Is(err, http.ErrAbortHandler)
 }
 
 // The intent is there before the API is asked, and says all that a restart
@@ -381,7 +386,7 @@ func TestErrorsPass(t *testing.T) {
 		t.Errorf("error %v, want %v", err, want)
 	}
 	defer func() {
-		if cause := recover(); cause != http.ErrAbortHandler {
+		if cause := recover(); !isAbort(cause) {
 			t.Errorf("panic %v", cause)
 		}
 	}()

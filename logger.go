@@ -3,9 +3,10 @@
 package webhooks
 
 import (
-	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 // liveLogger returns a logger for what outlives a configuration. The writers

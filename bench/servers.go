@@ -78,12 +78,14 @@ func hole() error {
 	if err != nil {
 		return err
 	}
-	var held []net.Conn
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
 			return err
 		}
-		held = append(held, conn)
+		go func() {
+			defer conn.Close()
+			_, _ = io.Copy(io.Discard, conn)
+		}()
 	}
 }

@@ -5,6 +5,7 @@ package emitter
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -119,7 +120,7 @@ func readBody(body io.Reader) ([]byte, error) {
 	for n < len(buffer) {
 		read, err := body.Read(buffer[n:])
 		n += read
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return kept(buffer[:n]), nil
 		}
 		if err != nil {
@@ -127,7 +128,7 @@ func readBody(body io.Reader) ([]byte, error) {
 		}
 	}
 	_, err := io.CopyN(io.Discard, body, readAnswer-keptAnswer)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return kept(buffer[:n]), err

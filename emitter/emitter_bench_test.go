@@ -25,7 +25,7 @@ var payload = bytes.Repeat([]byte("p"), 1024)
 
 func sink(b *testing.B) string {
 	b.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 	}))
 	b.Cleanup(server.Close)

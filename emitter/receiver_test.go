@@ -244,10 +244,20 @@ func TestUnreachableReceivers(t *testing.T) {
 		error   string
 	}{
 		{"nobody listens", loopback, egress.Options{}, closed.URL, "connection refused"},
-		{"an address that is not permitted", egress.Policy{AllowHTTP: true}, egress.Options{}, closed.URL,
-			"blocked by the egress policy: 127.0.0.1 is not a public address; to permit it: allow network 127.0.0.1/32"},
-		{"http that is not permitted", egress.Policy{AllowNetworks: loopback.AllowNetworks}, egress.Options{}, closed.URL,
-			"blocked by the egress policy: a receiver without TLS; use https, or permit it: allow http"},
+		{
+			"an address that is not permitted",
+			egress.Policy{AllowHTTP: true},
+			egress.Options{},
+			closed.URL,
+			"blocked by the egress policy: 127.0.0.1 is not a public address; to permit it: allow network 127.0.0.1/32",
+		},
+		{
+			"http that is not permitted",
+			egress.Policy{AllowNetworks: loopback.AllowNetworks},
+			egress.Options{},
+			closed.URL,
+			"blocked by the egress policy: a receiver without TLS; use https, or permit it: allow http",
+		},
 		{"no name server", loopback, nowhere, "http://erp.example.com", "DNS: looking up erp.example.com failed"},
 		{"no TLS", loopback, egress.Options{}, strings.Replace(plain, "http:", "https:", 1), "TLS: the receiver does not speak it on this port"},
 		{"TLS that hangs", loopback, egress.Options{}, strings.Replace(silent, "http:", "https:", 1), "timed out before an answer came"},
@@ -285,8 +295,12 @@ func TestKeptAnswer(t *testing.T) {
 		length, kept int
 		reused       bool
 	}{
-		{0, 0, true}, {1, 1, true}, {keptAnswer, keptAnswer, true}, {keptAnswer + 1, keptAnswer, true},
-		{readAnswer - 1, keptAnswer, true}, {2 * readAnswer, keptAnswer, false},
+		{0, 0, true},
+		{1, 1, true},
+		{keptAnswer, keptAnswer, true},
+		{keptAnswer + 1, keptAnswer, true},
+		{readAnswer - 1, keptAnswer, true},
+		{2 * readAnswer, keptAnswer, false},
 	} {
 		t.Run(fmt.Sprint(test.length), func(t *testing.T) {
 			var connections atomic.Int64
@@ -339,7 +353,7 @@ func TestConnectionClosedWhileIdle(t *testing.T) {
 // nothing.
 func TestRealReceiverVerifies(t *testing.T) {
 	verified := make(chan error, 1)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err == nil {
 			err = verifyNow(body, r.Header)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // wildcard at the end of a pattern stands for any rest of an event type.
@@ -110,8 +111,9 @@ func checkPattern(pattern string) error {
 		body = before
 	}
 	if i := strings.IndexFunc(body, notTypeRune); i >= 0 {
+		wrong, _ := utf8.DecodeRuneInString(body[i:])
 		return fmt.Errorf("%w: %q has %q; event types are made of letters, digits, \".\", \"_\" and \"-\", and patterns are separated by spaces",
-			ErrBadFilter, pattern, []rune(body[i:])[0])
+			ErrBadFilter, pattern, wrong)
 	}
 	if slices.Contains(strings.Split(body, "."), "") {
 		return fmt.Errorf("%w: %q has nothing before, after or between its dots; write it as items.created or items.*", ErrBadFilter, pattern)

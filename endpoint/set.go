@@ -69,7 +69,7 @@ func (s *Set) Match(eventType string) []string {
 	}
 	matched := slices.Clip(s.all)
 	if len(s.prefixes) > 0 {
-		for i := 0; i < len(eventType); i++ {
+		for i := range len(eventType) {
 			if eventType[i] == '.' {
 				matched = join(matched, s.prefixes[eventType[:i+1]])
 			}

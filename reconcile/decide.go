@@ -111,8 +111,10 @@ func decideGone(lease queue.MarkLease, now time.Time) decision {
 	switch {
 	case lease.Hints.Has(queue.HintDeleted) && !knownGone,
 		lease.Hints.Has(queue.HintMayBeDeleted) && (known || confirmed && !knownGone):
-		return decision{finding: moved, op: event.OpDelete, freshness: event.FreshnessUnproven,
-			next: event.Snapshot{Key: lease.Key, Gone: true, Time: now}}
+		return decision{
+			finding: moved, op: event.OpDelete, freshness: event.FreshnessUnproven,
+			next: event.Snapshot{Key: lease.Key, Gone: true, Time: now},
+		}
 	case lease.Hints.Has(queue.HintDeleted), lease.Hints.Has(queue.HintMayBeDeleted):
 		// It was announced already, or was never seen and may never have been.
 		return decision{finding: nothing}

@@ -121,8 +121,10 @@ func TestDecide(t *testing.T) {
 func TestTransition(t *testing.T) {
 	r := testResource(t)
 	hasher := event.NewHasher([32]byte{1})
-	snapshot := &event.Snapshot{Key: testKey, Sequence: 3, Hash: []byte("x"), Version: "1",
-		Watched: event.Fields{"state": json.RawMessage(`"pending"`)}}
+	snapshot := &event.Snapshot{
+		Key: testKey, Sequence: 3, Hash: []byte("x"), Version: "1",
+		Watched: event.Fields{"state": json.RawMessage(`"pending"`)},
+	}
 	lease := queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: queue.HintUpdated}, Snapshot: snapshot}
 	body := `{ "v": 2, "state": "paid" }`
 	d := r.decide(hasher, lease, answer(200, body), testTime)

@@ -76,14 +76,8 @@ func (u *Upstream) Read(ctx context.Context, method, path string) (_ Show, err e
 	// here is no server above it to recover. A panic of any other module in the
 	// route must not take the process, and the API with it, down either.
 	defer func() {
-		switch cause := recover(); {
-		case cause == nil:
-		case w.tooLarge:
-			err = ErrTooLarge
-		case cause == http.ErrAbortHandler:
-			err = ErrCut
-		default:
-			err = fmt.Errorf("panic while reading Show: %v\n%s", cause, debug.Stack())
+		if cause := recover(); cause != nil {
+			err = panicError(cause, w.tooLarge)
 		}
 	}()
 	err = u.Handler.ServeHTTP(w, r)
@@ -96,6 +90,17 @@ func (u *Upstream) Read(ctx context.Context, method, path string) (_ Show, err e
 		return Show{}, fmt.Errorf("reading Show: %w", err)
 	}
 	return Show{Status: w.status, Header: w.header, Body: w.body}, nil
+}
+
+// panicError says what a panic within the route means.
+func panicError(cause any, tooLarge bool) error {
+	if tooLarge {
+		return ErrTooLarge
+	}
+	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		return ErrCut
+	}
+	return fmt.Errorf("panic while reading Show: %v\n%s", cause, debug.Stack())
 }
 
 // newRequest makes a request as a server would hand it to a handler.

@@ -259,7 +259,7 @@ func TestHTTP2(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	server, roots := newTLSReceiver(t, func(s *httptest.Server) {})
+	server, roots := newTLSReceiver(t, func(*httptest.Server) {})
 	if _, err := post(t, newTransport(t, forTrying(), Options{}), server.URL); err == nil {
 		t.Error("a certificate that nobody signed was accepted")
 	}

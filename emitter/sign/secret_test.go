@@ -100,8 +100,14 @@ func TestSecretNeverShows(t *testing.T) {
 	type unexported struct{ secret Secret }
 	secret := mustParse(t, encode(exampleKey))
 	values := []any{
-		secret, &secret, []Secret{secret}, map[string]Secret{"a": secret},
-		exported{secret}, &exported{secret}, unexported{secret}, &unexported{secret}, []unexported{{secret}},
+		secret, &secret,
+		[]Secret{secret},
+		map[string]Secret{"a": secret},
+		exported{secret},
+		&exported{secret},
+		unexported{secret},
+		&unexported{secret},
+		[]unexported{{secret}},
 	}
 
 	var out bytes.Buffer

@@ -110,7 +110,7 @@ func (s *Store) Events(ctx context.Context, filter queue.Filter, page queue.Page
 		from = after.Position - 1
 	}
 	err = s.view(ctx, func(txn *badgerdb.Txn) error {
-		return s.eachEvent(ctx, txn, filter, from, func(position uint64, record eventRecord) (bool, error) {
+		return s.eachEvent(ctx, txn, filter, from, func(position uint64, _ eventRecord) (bool, error) {
 			if rows.full() {
 				return rows.add(cursor.Place{}, event.Event{}), nil
 			}

@@ -102,7 +102,7 @@ func (s *Store) readSnapshot(txn *badgerdb.Txn, key event.Key) (*event.Snapshot,
 	}
 	snapshot, err := parseSnapshot(key, record)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v", errSnapshot, err)
+		return nil, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
 	return &snapshot, nil
 }

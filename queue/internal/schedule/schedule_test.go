@@ -179,10 +179,7 @@ func TestMillionItems(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a second")
 	}
-	type lane struct {
-		head              uint64
-		pending, attempts uint32
-	}
+	type lane struct{ head, pendingAndAttempts uint64 }
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
