@@ -38,6 +38,9 @@ var caddyfileTemplate = template.Must(template.New("Caddyfile").Parse(`{
 	admin {{.Admin}}
 	auto_https off
 	persist_config off
+	log {
+		exclude admin.api http.log.error
+	}
 	webhooks {
 		queue badger {{.Queue}}
 		endpoint receiver {{.Receiver}} {

@@ -121,7 +121,7 @@ func (c *caddy) ready(t *testing.T, p *process) {
 		return err
 	})
 	if err != nil {
-		t.Fatalf("starting Caddy: %v\n%s", err, c.tail())
+		<-p.exited; all, _ := os.ReadFile(c.log.Name()); t.Fatalf("starting Caddy: %v, %v\n%s", err, p.err, all[max(0, len(all)-5000):])
 	}
 }
 
@@ -148,14 +148,17 @@ func (c *caddy) stop(t *testing.T, p *process) {
 	}
 }
 
-// tail returns the end of the log.
+// tail returns the end of the log, without what is only said in passing.
 func (c *caddy) tail() string {
 	log, err := os.ReadFile(c.log.Name())
 	if err != nil {
 		return err.Error()
 	}
-	return string(log[max(0, len(log)-8<<10):])
+	log = passing.ReplaceAll(log, nil)
+	return string(log[max(0, len(log)-4<<10):])
 }
+
+var passing = regexp.MustCompile(`(?m)^\{"level":"info"[^\n]*\n|^[^\n]*is not formatted; run[^\n]*\n|^[^\n]*skipped because it requires TLS[^\n]*\n`)
 
 // alarms are what must never be in a log.
 var alarms = regexp.MustCompile(`(?m)^(WARNING: DATA RACE|panic: |fatal error: ).*|"level":"(error|panic|fatal)","ts":[0-9.]+,"logger":"(http[.]handlers[.])?webhooks[^\n]*`)
