@@ -371,9 +371,12 @@ func TestLimitOfShows(t *testing.T) {
 		b := start(t)
 		b.api.delay = time.Second
 		b.api.state = make(map[event.Key]show.Show)
-		for i := range 40 {
-			key := event.Key{Resource: "items", ID: fmt.Sprint(i)}
-			b.api.state[key] = answer(200, `{"v":1}`)
+		keys := make([]event.Key, 40)
+		for i := range keys {
+			keys[i] = event.Key{Resource: "items", ID: fmt.Sprint(i)}
+			b.api.state[keys[i]] = answer(200, `{"v":1}`)
+		}
+		for _, key := range keys {
 			if err := b.store.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: key, Hints: queue.HintCreated}}}, true); err != nil {
 				t.Fatal(err)
 			}
