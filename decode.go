@@ -18,6 +18,9 @@ import (
 // maxDecoded bounds what a compressed response may unfold to, in bytes.
 const maxDecoded = 8 << 20
 
+// maxCodings bounds how often a response may be encoded.
+const maxCodings = 3
+
 // json returns the captured body as plain, valid JSON, or nil. The error says
 // why a body is missing; a body that is just not JSON is no error.
 func (c *captured) json() ([]byte, error) {
@@ -41,6 +44,9 @@ func decode(body []byte, encoding string) ([]byte, error) {
 		return body, nil
 	}
 	codings := strings.Split(encoding, ",")
+	if len(codings) > maxCodings {
+		return nil, errCoding
+	}
 	for i := len(codings) - 1; i >= 0; i-- {
 		var err error
 		if body, err = decodeOne(body, strings.ToLower(strings.TrimSpace(codings[i]))); err != nil {
