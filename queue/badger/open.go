@@ -27,6 +27,9 @@ func Open(options Options) (*Store, error) {
 	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of the queue: %w", err)
 	}
+	if err := removeEmptyLogs(options.Dir); err != nil {
+		return nil, fmt.Errorf("opening the queue in %s: %w", options.Dir, err)
+	}
 	if options.Durability == Power {
 		if err := syncLogs(options.Dir); err != nil {
 			return nil, fmt.Errorf("opening the queue in %s: %w", options.Dir, err)

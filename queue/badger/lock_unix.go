@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package badger
+
+import (
+	"os"
+	"syscall"
+)
+
+// lockDir takes the lock that Badger holds on the directory of an open queue,
+// until unlock. It is not ok if that is held already.
+func lockDir(dir string) (unlock func(), ok bool) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, false
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, false
+	}
+	// Closing gives the lock back.
+	return func() { f.Close() }, true
+}
