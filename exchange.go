@@ -157,6 +157,12 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 			mark.Hints |= queue.HintCreated
 		}
 		mark.Version = x.match.version(&x.tee.answer)
+		if rule.kind == event.KindDelete {
+			// A replica that lags may show a change made before the delete, and
+			// a soft delete shows the object for good. Whatever is found first,
+			// the object is looked at once more.
+			mark.SettleAt = time.Now().Add(time.Duration(x.handler.UpstreamTimeout))
+		}
 	case event.OutcomeUnknown:
 		mark.SettleAt = time.Now().Add(time.Duration(x.handler.UpstreamTimeout))
 	case event.OutcomeUnchanged:

@@ -204,7 +204,7 @@ func TestResolutions(t *testing.T) {
 		if mark.Key.String() != tc.want || mark.Hints != tc.hints || mark.Cause.Outcome != tc.outcome || mark.Version != tc.version || got.durable != tc.durable {
 			t.Errorf("%s: mark %+v, durable %v", name, mark, got.durable)
 		}
-		if settles := !mark.SettleAt.IsZero(); settles != (tc.outcome == unknown) {
+		if settles := !mark.SettleAt.IsZero(); settles != (tc.outcome == unknown || tc.method == http.MethodDelete) {
 			t.Errorf("%s: settles at %s", name, mark.SettleAt)
 		}
 	}

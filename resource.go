@@ -40,9 +40,10 @@ type Resource struct {
 	ID []string `json:"id,omitempty"`
 
 	// Version is the gjson path of a field that grows with every change: a
-	// number, or an RFC 3339 time. With it, a Show that is older than what is
-	// already known is not taken but asked for again. Default: none, and the
-	// events say that their freshness is unproven.
+	// number, or an RFC 3339 time, with `T` or a space. With it, a Show that is
+	// older than what is already known is not taken but asked for again, for
+	// five minutes; what the API shows then is believed, and its event says
+	// that its freshness is unproven. Default: none, and all events say so.
 	Version string `json:"version,omitempty"`
 
 	// Events say which changes make an event, and of which type. Default:

@@ -46,6 +46,13 @@ type decision struct {
 	reason string
 }
 
+// lagFor is how long a Show may contradict what is known before it is believed.
+// Replicas and caches catch up within it. What still contradicts then is the
+// API's word: two changes whose times were taken in one order and written in
+// the other, versions that begin anew in an object's second life, or a delete
+// that the API confirmed and did not do.
+const lagFor = 5 * time.Minute
+
 // decide compares what the API answered with what is known of an object. It
 // is pure: all that it needs stands in its arguments.
 func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer show.Show, now time.Time) decision {
@@ -78,6 +85,10 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 	freshness := event.FreshnessUnproven
 	for _, version := range known {
 		order, ok := event.CompareVersions(next.Version, version)
+		if ok && order < 0 && believed(lease, now) {
+			freshness = event.FreshnessUnproven
+			break
+		}
 		if ok && order < 0 {
 			return decision{finding: stale, reason: "Show is older than a version that was seen already"}
 		}
@@ -86,14 +97,28 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 		}
 	}
 
+	same := last != nil && bytes.Equal(last.Hash, next.Hash)
+	if (same || last == nil) && lease.Hints.Has(queue.HintDeleted) && !lease.Hints.Has(queue.HintCreated) && !believed(lease, now) {
+		return decision{finding: stale, reason: "Show still has the object, although its delete was confirmed"}
+	}
 	d := decision{finding: moved, op: event.OpChange, next: next, freshness: freshness}
 	switch {
 	case last == nil && created(lease.Hints), last != nil && last.Gone:
 		d.op = event.OpCreate
-	case last != nil && bytes.Equal(last.Hash, next.Hash):
+	case same:
 		d.finding = nothing
 	}
 	return d
+}
+
+// believed tells whether a Show that contradicts what is known is taken all
+// the same, because the last exchange is long over.
+func believed(lease queue.MarkLease, now time.Time) bool {
+	since := lease.MarkedAt
+	if lease.Cause.At.After(since) {
+		since = lease.Cause.At
+	}
+	return now.Sub(since) >= lagFor
 }
 
 // created tells whether an object that nobody had seen was created by what was
