@@ -126,7 +126,7 @@ func (c *client) send(p plan, r *run) {
 			return
 		}
 		sent += len(piece)
-		if p.lockstep && !r.await(fmt.Sprintf("the API to have %d bytes", sent), func(p position) bool { return p.uploaded >= sent }) {
+		if p.lockstep && !r.await(fmt.Sprintf("the API to have %d bytes", sent), func(p position) bool { return p.uploaded >= sent || p.gone }) {
 			return
 		}
 	}

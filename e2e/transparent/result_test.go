@@ -47,6 +47,14 @@ func newHead(status string, fields []string) head {
 	fields = slices.DeleteFunc(fields, func(field string) bool {
 		return strings.HasPrefix(strings.ToLower(field), "date:")
 	})
+	for i, field := range fields {
+		// The names of trailers come from a map.
+		if names, ok := strings.CutPrefix(field, "Trailer: "); ok {
+			list := strings.Split(names, ", ")
+			slices.Sort(list)
+			fields[i] = "Trailer: " + strings.Join(list, ", ")
+		}
+	}
 	slices.Sort(fields)
 	return head{status: status, fields: fields}
 }
