@@ -143,9 +143,10 @@ func (b *batch) mark(key event.Key) pendingMark {
 		})
 	}
 	if err != nil {
-		// A new mark heals a damaged one.
+		// What it told is lost, but the object is still marked: as whoever has
+		// leased it was told, see readMark.
 		b.s.damaged("mark", err)
-		return pendingMark{}
+		pending.record = mark.New(queue.Mark{Key: key}, b.s.now())
 	}
 	pending.exists = true
 	return pending

@@ -38,13 +38,6 @@ func (s *Store) LeaseMark(ctx context.Context, resource string, lease time.Durat
 			return queue.MarkLease{}, err
 		}
 		s.damaged("mark", err)
-		if errors.Is(err, errDamaged) || errors.Is(err, badgerdb.ErrKeyNotFound) {
-			// What the mark told is lost, but not which object it is about.
-			return queue.MarkLease{
-				Mark:     queue.Mark{Key: event.Key{Resource: held.Group, ID: held.Key}},
-				MarkedAt: s.now(), Fence: held.Fence,
-			}, nil
-		}
 		// The others need not wait for it.
 		if held, err := s.marks.due.Pin(held.Fence); err == nil {
 			s.marks.postpone(held, s.now().Add(postponed))
@@ -60,6 +53,11 @@ func (s *Store) readMark(held schedule.Lease[markState]) (queue.MarkLease, error
 	// The caller has the lease now, so it is not the context that ends this.
 	err := s.view(context.Background(), func(txn *badgerdb.Txn) error {
 		record, err := readMark(txn, key)
+		if errors.Is(err, errDamaged) || errors.Is(err, badgerdb.ErrKeyNotFound) {
+			// What the mark told is lost, but not which object it is about.
+			s.damaged("mark", err)
+			record, err = mark.New(queue.Mark{Key: key}, s.now()), nil
+		}
 		if err != nil {
 			return err
 		}
@@ -102,7 +100,9 @@ func (s *Store) readSnapshot(txn *badgerdb.Txn, key event.Key) (*event.Snapshot,
 	}
 	snapshot, err := parseSnapshot(key, record)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errSnapshot, err)
+		// Not wrapped: a damaged mark is passed over, a damaged snapshot must
+		// not be.
+		return nil, fmt.Errorf("%w: %s", errSnapshot, err.Error())
 	}
 	return &snapshot, nil
 }

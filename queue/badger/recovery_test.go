@@ -302,6 +302,33 @@ func TestDamagedSnapshot(t *testing.T) {
 	}
 }
 
+// An object whose mark is damaged goes on from its snapshot, and a
+// reconciliation of it that fails keeps it marked.
+func TestDamagedMark(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, Options{Dir: dir})
+	publish(t, s, "1", "erp")
+	markItem(t, s, "1")
+	must(t, s.Close())
+	write(t, dir, func(txn *badgerdb.Txn) error {
+		return txn.Set(objectKey(nil, kindMark, item("1")), []byte{1})
+	})
+	s = mustOpen(t, Options{Dir: dir})
+	held := leaseMark(t, s)
+	if held.Snapshot == nil || held.Snapshot.Sequence != 1 {
+		t.Errorf("got snapshot %+v", held.Snapshot)
+	}
+	must(t, s.RetryMark(t.Context(), held, time.Now(), "busy"))
+	held = leaseMark(t, s)
+	if held.Tries != 1 || held.Snapshot == nil {
+		t.Errorf("got %+v", held)
+	}
+	must(t, s.CommitReconciled(t.Context(), held, found(held)))
+	if stats, err := s.Stats(t.Context()); err != nil || stats.Marks != 0 {
+		t.Errorf("got %+v and %v", stats, err)
+	}
+}
+
 // What is history goes when its retention has passed; what is still to be done
 // stays.
 func TestRetention(t *testing.T) {
