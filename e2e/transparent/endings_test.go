@@ -3,6 +3,7 @@
 package transparent
 
 import (
+	"io"
 	"strings"
 	"testing"
 )
@@ -82,8 +83,7 @@ func TestClientLeaves(t *testing.T) {
 			leave: func(p position) bool { return p.uploaded >= 3 },
 		}
 		api := func(x *exchange) {
-			buffer := make([]byte, 3)
-			n, _ := x.request.Body.Read(buffer)
+			n, _ := io.ReadFull(x.request.Body, make([]byte, 3))
 			x.run.move(func(p *position) { p.uploaded = n })
 			x.awaitHangup()
 		}

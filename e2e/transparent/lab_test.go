@@ -29,7 +29,7 @@ import (
 )
 
 // patience bounds every wait. It is only used up by a test that fails.
-const patience = 3 * time.Second
+const patience = 15 * time.Second
 
 // hostname is what every site is asked for.
 const hostname = "api.test"

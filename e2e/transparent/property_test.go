@@ -55,7 +55,8 @@ func drawScript(t *rapid.T, streams bool) script {
 	return s
 }
 
-// play says a script.
+// play says a script. Whether encode compresses depends on how much it gets at
+// first, so where that is around, nothing is said in pieces.
 func (s script) play(x *exchange, flushed bool) {
 	x.read()
 	for i, hint := range s.hints {
@@ -72,12 +73,20 @@ func (s script) play(x *exchange, flushed bool) {
 	case s.framing == "chunked":
 		head += "Transfer-Encoding: chunked\r\n"
 	}
-	if !x.write(head+"\r\n") || bodiless {
+	head += "\r\n"
+	switch {
+	case bodiless:
+		x.write(head)
+		return
+	case !flushed:
+		x.write(head + s.body())
+		return
+	case !x.write(head):
 		return
 	}
 	// Whether the header goes out by itself is Caddy's timer to say; without
 	// waiting for it, so would be how the end of an empty body is told.
-	if flushed && s.framing != "length" && !x.clientAnswered() {
+	if s.framing != "length" && !x.clientAnswered() {
 		return
 	}
 	sent := 0
@@ -85,20 +94,36 @@ func (s script) play(x *exchange, flushed bool) {
 		if s.cut && i == len(s.pieces)-1 {
 			return
 		}
-		ok := false
-		if s.framing == "chunked" {
-			ok = x.chunk(piece)
-		} else {
-			ok = x.write(piece)
-		}
 		sent += len(piece)
-		if !ok || s.waits[i] && !x.clientHas(sent) {
+		if !x.write(s.framed(piece)) || s.waits[i] && !x.clientHas(sent) {
 			return
 		}
 	}
-	if s.framing == "chunked" {
-		x.write("0\r\n" + strings.Join(append(s.trailers, ""), "\r\n") + "\r\n")
+	x.write(s.last())
+}
+
+// body returns the whole body as it is sent.
+func (s script) body() string {
+	var body strings.Builder
+	for _, piece := range s.pieces {
+		body.WriteString(s.framed(piece))
 	}
+	return body.String() + s.last()
+}
+
+func (s script) framed(piece string) string {
+	if s.framing == "chunked" {
+		return fmt.Sprintf("%x\r\n%s\r\n", len(piece), piece)
+	}
+	return piece
+}
+
+// last returns what tells the end of the body.
+func (s script) last() string {
+	if s.framing == "chunked" {
+		return "0\r\n" + strings.Join(append(s.trailers, ""), "\r\n") + "\r\n"
+	}
+	return ""
 }
 
 // Whatever an API says, in whatever pieces, to whatever request, comes out the
@@ -117,7 +142,7 @@ func TestAnything(t *testing.T) {
 		if accept := rapid.SampledFrom([]string{"", "gzip", "zstd", "gzip, zstd"}).Draw(t, "accept"); accept != "" {
 			p.fields = []string{"Accept-Encoding: " + accept}
 		}
-		streams := !strings.Contains(variant, "encode")
+		streams := !strings.Contains(variant, "encode") && variant != "handled"
 		s := drawScript(t, streams)
 		if s.cut && !streams {
 			// What a compressor still holds when it is cut is chance.
