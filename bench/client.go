@@ -110,17 +110,58 @@ func (l *load) close() {
 
 // run makes load for a time, and returns the requests per second.
 func (l *load) run(d time.Duration) (float64, error) {
-	return l.until(func(begin time.Time, _ uint64) bool { return time.Since(begin) >= d })
+	return l.until(func(begin time.Time) bool { return time.Since(begin) >= d })
 }
 
-// count makes a number of requests, and returns the requests per second.
-func (l *load) count(n uint64) (float64, error) {
-	var left atomic.Int64
-	left.Store(int64(n))
-	return l.until(func(time.Time, uint64) bool { return left.Add(-1) < 0 })
+// paced makes a number of requests at an even rate, or at full speed if it is 0.
+func (l *load) paced(n, perSecond int) error {
+	return paced(n, perSecond, len(l.clients), func(worker int) error {
+		status, err := l.clients[worker].do(l.method, l.path(l.next.Add(1)))
+		if err == nil && (status < 200 || status > 299) {
+			err = fmt.Errorf("status %d", status)
+		}
+		return err
+	})
 }
 
-func (l *load) until(over func(begin time.Time, n uint64) bool) (float64, error) {
+// paced calls a function a number of times at an even rate, or at full speed if
+// it is 0, by some workers.
+func paced(n, perSecond, workers int, call func(worker int) error) error {
+	turns := make(chan struct{}, n)
+	var failed atomic.Pointer[error]
+	var work sync.WaitGroup
+	for worker := range workers {
+		work.Go(func() {
+			for range turns {
+				if err := call(worker); err != nil {
+					failed.Store(&err)
+				}
+			}
+		})
+	}
+	// A ticker for each turn would cost more than some of the turns.
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for sent := 0; sent < n; {
+		<-ticker.C
+		share := perSecond / 100
+		if perSecond == 0 {
+			share = n
+		}
+		for range min(share, n-sent) {
+			turns <- struct{}{}
+			sent++
+		}
+	}
+	close(turns)
+	work.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (l *load) until(over func(begin time.Time) bool) (float64, error) {
 	begin := time.Now()
 	var done atomic.Uint64
 	var failed atomic.Pointer[error]
@@ -128,11 +169,10 @@ func (l *load) until(over func(begin time.Time, n uint64) bool) (float64, error)
 	for _, c := range l.clients {
 		work.Go(func() {
 			for {
-				n := l.next.Add(1)
-				if over(begin, n) {
+				if over(begin) {
 					return
 				}
-				status, err := c.do(l.method, l.path(n))
+				status, err := c.do(l.method, l.path(l.next.Add(1)))
 				if err == nil && (status < 200 || status > 299) {
 					err = fmt.Errorf("status %d", status)
 				}

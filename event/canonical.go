@@ -6,12 +6,48 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+
+	"github.com/tidwall/gjson"
 )
 
 // maxCanonicalDepth bounds how deep members are put in order. Sorting copies a
 // level's bytes once per level above it, so without a bound a deeply nested
 // Show would cost the square of its size.
 const maxCanonicalDepth = 64
+
+// Document is a body that was looked at once: whether it is JSON is asked for
+// by everything that reads it, and costs as much as reading it.
+type Document struct {
+	body []byte
+	json bool
+}
+
+// NewDocument looks at a body.
+func NewDocument(body []byte) Document {
+	return Document{body: body, json: json.Valid(body)}
+}
+
+// Field returns the value at a path as raw JSON; nil where there is none, or
+// where the document is not JSON.
+func (d Document) Field(path string) json.RawMessage {
+	if !d.json {
+		// gjson gives unspecified results on invalid JSON.
+		return nil
+	}
+	return json.RawMessage(gjson.GetBytes(d.body, path).Raw)
+}
+
+// Canonical returns the document's [Canonical] form.
+func (d Document) Canonical() []byte {
+	if !d.json {
+		return d.body
+	}
+	// The parser trusts its input. The standard library's check has also
+	// bounded the depth, so that recursion cannot exhaust the stack.
+	c := canonicalizer{in: d.body, out: make([]byte, 0, len(d.body))}
+	c.value(0)
+	return c.out
+}
 
 // Canonical returns JSON in the form in which two Shows of an unchanged object
 // are equal: without insignificant white space and with the members of every
@@ -21,14 +57,7 @@ const maxCanonicalDepth = 64
 //
 // Anything but valid JSON is returned as it is: its bytes are its form.
 func Canonical(body []byte) []byte {
-	// The parser below trusts its input. The standard library's check also
-	// bounds the depth, so that recursion cannot exhaust the stack.
-	if !json.Valid(body) {
-		return body
-	}
-	c := canonicalizer{in: body, out: make([]byte, 0, len(body))}
-	c.value(0)
-	return c.out
+	return NewDocument(body).Canonical()
 }
 
 // canonicalizer rewrites valid JSON in one pass.

@@ -13,17 +13,10 @@ import (
 type Fields map[string]json.RawMessage
 
 // Watch reads the fields at the given paths from a Show.
-func Watch(show []byte, paths []string) Fields {
-	if len(paths) == 0 {
-		return Fields{}
-	}
+func Watch(show Document, paths []string) Fields {
 	fields := make(Fields, len(paths))
-	valid := json.Valid(show)
 	for _, path := range paths {
-		fields[path] = nil
-		if valid {
-			fields[path] = json.RawMessage(gjson.GetBytes(show, path).Raw)
-		}
+		fields[path] = show.Field(path)
 	}
 	return fields
 }

@@ -22,9 +22,9 @@ func NewHasher(key [32]byte) Hasher {
 }
 
 // Show hashes a Show in its canonical form (see [Canonical]).
-func (h Hasher) Show(body []byte) []byte {
+func (h Hasher) Show(show Document) []byte {
 	mac := hmac.New(sha256.New, h.key)
-	mac.Write(Canonical(body))
+	mac.Write(show.Canonical())
 	return mac.Sum(nil)
 }
 

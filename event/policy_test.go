@@ -14,13 +14,13 @@ import (
 func TestHash(t *testing.T) {
 	a, b := NewHasher([32]byte{1}), NewHasher([32]byte{2})
 	show := []byte(`{"a":1,"b":2}`)
-	if !bytes.Equal(a.Show(show), a.Show([]byte(`{ "b": 2, "a": 1 }`))) {
+	if !bytes.Equal(a.Show(NewDocument(show)), a.Show(NewDocument([]byte(`{ "b": 2, "a": 1 }`)))) {
 		t.Error("the order of members changes the hash")
 	}
-	if bytes.Equal(a.Show(show), a.Show([]byte(`{"a":1,"b":3}`))) {
+	if bytes.Equal(a.Show(NewDocument(show)), a.Show(NewDocument([]byte(`{"a":1,"b":3}`)))) {
 		t.Error("another value has the same hash")
 	}
-	if bytes.Equal(a.Show(show), b.Show(show)) {
+	if bytes.Equal(a.Show(NewDocument(show)), b.Show(NewDocument(show))) {
 		t.Error("the key does not change the hash")
 	}
 }
@@ -110,7 +110,7 @@ func TestTypes(t *testing.T) {
 	if want := []string{"city", "state", "street", "zip"}; !slices.Equal(paths, want) {
 		t.Fatalf("Paths = %v, want %v", paths, want)
 	}
-	see := func(show string) Fields { return Watch([]byte(show), paths) }
+	see := func(show string) Fields { return Watch(NewDocument([]byte(show)), paths) }
 	for i, tc := range []struct {
 		op            Op
 		previous, now Fields
@@ -151,7 +151,7 @@ func TestTemplate(t *testing.T) {
 			t.Errorf("Test %d: %v", i, err)
 			continue
 		}
-		if got := template.Render(Watch([]byte(tc.show), template.Paths())); got != tc.want {
+		if got := template.Render(Watch(NewDocument([]byte(tc.show)), template.Paths())); got != tc.want {
 			t.Errorf("Test %d: %s of %s = %s, want %s", i, tc.text, tc.show, got, tc.want)
 		}
 	}
@@ -171,7 +171,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		name := template.Render(Watch([]byte(show), template.Paths()))
+		name := template.Render(Watch(NewDocument([]byte(show)), template.Paths()))
 		if name == "" || strings.IndexFunc(name, notTypeRune) >= 0 {
 			t.Errorf("%q of %q rendered %q", text, show, name)
 		}
@@ -179,7 +179,7 @@ func FuzzTemplate(f *testing.F) {
 }
 
 func TestFieldsJSON(t *testing.T) {
-	fields := Watch([]byte(`{"a":{"b":"x"},"n":9007199254740993}`), []string{"a.b", "n", "missing"})
+	fields := Watch(NewDocument([]byte(`{"a":{"b":"x"},"n":9007199254740993}`)), []string{"a.b", "n", "missing"})
 	got, err := json.Marshal(fields)
 	if want := `{"a.b":"x","n":9007199254740993}`; err != nil || string(got) != want {
 		t.Errorf("Marshal = %s, %v; want %s", got, err, want)
@@ -187,7 +187,7 @@ func TestFieldsJSON(t *testing.T) {
 	if _, watched := fields["missing"]; !watched {
 		t.Error("a path that the Show lacks is not told from one that was not watched")
 	}
-	if got := Watch([]byte(`{"a":`), []string{"a"}); !reflect.DeepEqual(got, Fields{"a": nil}) {
+	if got := Watch(NewDocument([]byte(`{"a":`)), []string{"a"}); !reflect.DeepEqual(got, Fields{"a": nil}) {
 		t.Errorf("fields of invalid JSON = %v", got)
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
@@ -69,14 +67,15 @@ func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer sho
 
 func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, answer show.Show, now time.Time) decision {
 	last := lease.Snapshot
+	document := event.NewDocument(answer.Body)
 	next := event.Snapshot{
 		Key:     lease.Key,
-		Hash:    hasher.Show(answer.Body),
-		Watched: event.Watch(answer.Body, r.watched()),
+		Hash:    hasher.Show(document),
+		Watched: event.Watch(document, r.watched()),
 		Time:    now,
 	}
-	if r.Version != "" && json.Valid(answer.Body) {
-		next.Version = event.Text([]byte(gjson.GetBytes(answer.Body, r.Version).Raw))
+	if r.Version != "" {
+		next.Version = event.Text(document.Field(r.Version))
 	}
 	known := []string{lease.Version}
 	if last != nil && !last.Gone {
