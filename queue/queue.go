@@ -160,8 +160,10 @@ type Marks interface {
 	// since the lease and its SettleAt has passed by reconciled.AskedAt;
 	// otherwise the mark stays: due at once if the generation moved, else at
 	// SettleAt. Of a mark that stays because its generation moved, only the
-	// hints that came after the lease stay: the others have been acted upon. It fails with [ErrLeaseLost] and changes nothing when the
-	// lease is no longer held.
+	// hints that came after the lease stay: the others have been acted upon.
+	// Until SettleAt, what may yet be done or seen stays too: HintDeleted,
+	// HintMayBeDeleted and HintMayBeCreated. It fails with [ErrLeaseLost] and
+	// changes nothing when the lease is no longer held.
 	CommitReconciled(ctx context.Context, lease MarkLease, reconciled Reconciled) error
 
 	// RetryMark gives a lease back: the mark stays and is due again at the

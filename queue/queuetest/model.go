@@ -125,11 +125,16 @@ func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now t
 	mark.passes = time.Time{}
 	switch {
 	case mark.Generation != lease.Generation:
-		// Only the hints of the marks since the lease are left.
+		// The hints of the marks since the lease are left, and those that are
+		// not over before SettleAt.
+		var left queue.Hints
+		if mark.SettleAt.After(reconciled.AskedAt) {
+			left = queue.HintDeleted | queue.HintMayBeDeleted | queue.HintMayBeCreated
+		}
 		mark.Hints = 0
 		for i := range mark.hints {
 			if uint64(i+1) <= lease.Generation {
-				mark.hints[i] = 0
+				mark.hints[i] &= left
 			}
 			mark.Hints |= mark.hints[i]
 		}

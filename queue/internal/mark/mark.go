@@ -71,10 +71,15 @@ func (r *Record) Reconciled(generation uint64, askedAt, now time.Time) (cleared 
 	switch {
 	case r.Generation != generation:
 		// What is left is a younger mark. A hint that was acted upon must not
-		// count again: a delete that was announced proves no other.
+		// count again: a delete that was announced proves no other. But what
+		// may be done late, or be seen late, is not over before SettleAt.
+		spent := ^queue.Hints(0)
+		if r.SettleAt.After(askedAt) {
+			spent = queue.HintCreated | queue.HintUpdated
+		}
 		for i, at := range r.Hinted {
 			if at <= generation {
-				r.Hints &^= 1 << i
+				r.Hints &^= spent & (1 << i)
 			}
 		}
 		r.MarkedAt = now
