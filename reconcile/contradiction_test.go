@@ -80,3 +80,29 @@ func TestDeleteBehindAChange(t *testing.T) {
 		}
 	})
 }
+
+// Deleted, and then written by an exchange of unknown outcome, which made it
+// anew. The delete is confirmed, and so is what the API shows.
+func TestSecondLifeThatNobodyConfirmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.api.set(`{"v":5,"state":"a"}`)
+		b.mark(queue.Mark{Hints: queue.HintCreated, Version: "5"})
+		b.expect("items.created")
+		b.api.set(`{"v":6,"state":"b"}`)
+		settleAt := time.Now().Add(30 * time.Second)
+		secondLife := queue.Resolution{Marks: []queue.Mark{
+			{Key: testKey, Hints: queue.HintDeleted, SettleAt: settleAt},
+			{Key: testKey, SettleAt: settleAt},
+		}}
+		if err := b.store.ResolveIntent(t.Context(), 0, secondLife, true); err != nil {
+			t.Fatal(err)
+		}
+		b.expect("items.created", "items.updated")
+		pass(time.Minute)
+		b.expect("items.created", "items.updated")
+		if n := b.marks(); n != 0 {
+			t.Errorf("%d marks are left", n)
+		}
+	})
+}

@@ -97,7 +97,9 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 	}
 
 	same := last != nil && bytes.Equal(last.Hash, next.Hash)
-	if (same || last == nil) && lease.Hints.Has(queue.HintDeleted) && !lease.Hints.Has(queue.HintCreated) && !believed(lease, now) {
+	// Where another exchange was at the object too, it may have come back.
+	deleted := lease.Generation <= 1 && lease.Hints.Has(queue.HintDeleted) && !lease.Hints.Has(queue.HintCreated)
+	if deleted && (same || last == nil) && !believed(lease, now) {
 		return decision{finding: stale, reason: "Show still has the object, although its delete was confirmed"}
 	}
 	d := decision{finding: moved, op: event.OpChange, next: next, freshness: freshness}
