@@ -32,16 +32,18 @@ endpoint, since the queue belongs to the running process alone.
 Lists are shown newest first, a page at a time; the last line of a page tells
 how to see the next. With --json, the answer is printed as it comes.
 `,
-		CobraFunc: func(cmd *cobra.Command) {
-			cmd.PersistentFlags().String("address", "", "address of the admin endpoint, if not the configuration's or the default")
-			cmd.PersistentFlags().StringP("config", "c", "", "configuration to take the address of the admin endpoint from")
-			cmd.PersistentFlags().StringP("adapter", "a", "", "adapter of that configuration")
-			cmd.PersistentFlags().Bool("json", false, "print the answer as JSON")
-			for _, view := range commandViews {
-				cmd.AddCommand(view.command())
-			}
-		},
+		CobraFunc: setupCommand,
 	})
+}
+
+func setupCommand(cmd *cobra.Command) {
+	cmd.PersistentFlags().String("address", "", "address of the admin endpoint, if not the configuration's or the default")
+	cmd.PersistentFlags().StringP("config", "c", "", "configuration to take the address of the admin endpoint from")
+	cmd.PersistentFlags().StringP("adapter", "a", "", "adapter of that configuration")
+	cmd.PersistentFlags().Bool("json", false, "print the answer as JSON")
+	for _, view := range commandViews {
+		cmd.AddCommand(view.command())
+	}
 }
 
 // commandView is one of the subcommands.
