@@ -5,7 +5,6 @@ package crash
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -102,12 +101,11 @@ func (c *caddy) ready(t *testing.T, p *process) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	died := errors.New("the process has ended")
 	err := eventually(ctx, 5*time.Millisecond, func() error {
 		select {
 		case <-p.exited:
 			cancel()
-			return died
+			return fmt.Errorf("the process has ended: %w", p.err)
 		default:
 		}
 		if _, err := c.status(ctx); err != nil {
@@ -121,7 +119,7 @@ func (c *caddy) ready(t *testing.T, p *process) {
 		return err
 	})
 	if err != nil {
-		<-p.exited; all, _ := os.ReadFile(c.log.Name()); t.Fatalf("starting Caddy: %v, %v\n%s", err, p.err, all[max(0, len(all)-5000):])
+		t.Fatalf("starting Caddy: %v\n%s", err, c.tail())
 	}
 }
 
@@ -195,6 +193,6 @@ func (c *caddy) examine(t *testing.T) {
 		t.Errorf("in Caddy's log: %s", line)
 	}
 	if t.Failed() {
-		t.Log(fmt.Sprintf("the end of Caddy's log:\n%s", c.tail()))
+		t.Logf("the end of Caddy's log:\n%s", c.tail())
 	}
 }

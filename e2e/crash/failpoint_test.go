@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crash
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// crashPoint is where the process dies.
+type crashPoint struct {
+	at string // a failpoint, and which passage of it
+	// then is where the next process dies, too, while it recovers; "" for
+	// nowhere.
+	then string
+	// only is the method in whose flow alone the point is passed; "" for all.
+	only string
+	// but is the method in whose flow alone the point is not passed.
+	but string
+}
+
+// The committer's batches of one exchange are: 1 the intent, 2 its resolution,
+// 3 the snapshot with its event and delivery, 4 the attempt. The second is
+// synced only where the client waits for it; the last never.
+var crashPoints = []crashPoint{
+	{at: "intent.before"},
+	{at: "batch.staged:1"},
+	{at: "batch.committed:1"},
+	{at: "batch.synced:1"},
+	{at: "intent.after"},
+	{at: "exchange.answered"},
+	{at: "batch.staged:2"},
+	{at: "batch.committed:2"},
+	{at: "batch.synced:2", only: http.MethodPost},
+	{at: "exchange.resolved"},
+	{at: "mark.leased"},
+	{at: "show.read"},
+	{at: "reconciled.before"},
+	{at: "batch.staged:3"},
+	{at: "batch.committed:3"},
+	{at: "batch.synced:3", only: http.MethodPost},
+	{at: "batch.synced:2", but: http.MethodPost},
+	{at: "reconciled.after"},
+	{at: "delivery.leased"},
+	{at: "attempt.made"},
+	{at: "batch.staged:4"},
+	{at: "batch.committed:4"},
+	{at: "attempt.recorded"},
+
+	// While recovering. Of a create nothing is known but that there was one,
+	// so its recovery ends with the record for the operator.
+	{at: "exchange.answered", then: "intent.stale"},
+	{at: "exchange.answered", then: "batch.staged:1"},
+	{at: "exchange.answered", then: "batch.committed:1"},
+	{at: "exchange.answered", then: "mark.leased", but: http.MethodPost},
+	{at: "exchange.answered", then: "show.read", but: http.MethodPost},
+	{at: "exchange.answered", then: "batch.staged:2", but: http.MethodPost},
+	{at: "exchange.answered", then: "batch.committed:2", but: http.MethodPost},
+	{at: "exchange.answered", then: "attempt.made", but: http.MethodPost},
+	// The object is looked at once more when the API can no longer commit.
+	{at: "exchange.answered", then: "show.read:2", but: http.MethodPost},
+	{at: "mark.leased", then: "mark.leased"},
+	{at: "show.read", then: "show.read"},
+	{at: "batch.committed:2", then: "reconciled.after"},
+	{at: "attempt.made", then: "attempt.made"},
+}
+
+func (p crashPoint) name() string {
+	return strings.TrimSuffix(p.at+", "+p.then, ", ")
+}
+
+func (p crashPoint) isIn(method string) bool {
+	return (p.only == "" || p.only == method) && p.but != method
+}
+
+// TestFailpoints lets the process die at each step of the flow of one request,
+// starts it again, and expects the same as of any other crash.
+func TestFailpoints(t *testing.T) {
+	for _, flow := range []struct{ name, method, target string }{
+		{"create", http.MethodPost, "/items"},
+		{"upsert", http.MethodPut, "/items/"},
+		{"update", http.MethodPatch, "/items/"},
+		{"delete", http.MethodDelete, "/items/"},
+	} {
+		t.Run(flow.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFlow(t)
+			if flow.method == http.MethodPatch || flow.method == http.MethodDelete {
+				f.prepare(t, flow.method)
+			}
+			for i, point := range crashPoints {
+				if !point.isIn(flow.method) || testing.Short() && i%4 != 0 {
+					continue
+				}
+				t.Run(point.name(), func(t *testing.T) {
+					target := flow.target
+					if flow.method != http.MethodPost {
+						target = flow.target + point.object()
+					}
+					f.crash(t, point, flow.method, target)
+				})
+			}
+			t.Log(f.last)
+		})
+	}
+}
+
+// object is the id of the object that a point has for its own.
+func (p crashPoint) object() string {
+	return strings.NewReplacer(", ", "-", ":", "-").Replace(p.name())
+}
+
+// flow is what the crashes of one kind of request share.
+type flow struct {
+	api      *api
+	receiver *receiver
+	caddy    *caddy
+	load     *load
+	last     verdict
+}
+
+func newFlow(t *testing.T) *flow {
+	t.Helper()
+	f := &flow{api: newAPI(t, streamAPI, false), receiver: newReceiver(t, streamReceiver, false)}
+	// The API commits before it answers, or at once.
+	f.caddy = newCaddy(t, f.api, f.receiver, 500*time.Millisecond)
+	f.load = newLoad(t, f.caddy.Site, streamLoad)
+	return f
+}
+
+// prepare makes an object for each point, and has it told.
+func (f *flow) prepare(t *testing.T, method string) {
+	t.Helper()
+	p := f.caddy.start(t, "")
+	f.caddy.ready(t, p)
+	for _, point := range crashPoints {
+		if !point.isIn(method) {
+			continue
+		}
+		if r := f.load.send(t.Context(), http.MethodPut, "/items/"+point.object(), "before", 0); !r.succeeded() {
+			t.Fatalf("making an object: %d, %v", r.status, r.err)
+		}
+	}
+	f.last = f.caddy.compare(t, f.api, f.receiver, f.load)
+	f.last.report(t)
+	f.caddy.stop(t, p)
+}
+
+// crash sends one request to a process that dies of it, and checks what its
+// successors make of that.
+func (f *flow) crash(t *testing.T, point crashPoint, method, target string) {
+	t.Helper()
+	p := f.caddy.start(t, point.at)
+	f.caddy.ready(t, p)
+	sent := f.load.send(t.Context(), method, target, "after", 0)
+	f.awaitDeath(t, p, point.at)
+	if point.then != "" {
+		f.awaitDeath(t, f.caddy.start(t, point.then), point.then)
+	}
+	p = f.caddy.start(t, "")
+	f.caddy.ready(t, p)
+	before := f.last
+	f.last = f.caddy.compare(t, f.api, f.receiver, f.load)
+	f.last.report(t)
+	if unknown, recorded := f.last.unknown-before.unknown, f.last.unresolved-before.unresolved; unknown > recorded {
+		t.Errorf("%d objects are not told of, and %d exchanges are recorded as unresolved", unknown, recorded)
+	}
+	if sent.succeeded() && f.last.events == before.events {
+		t.Error("the client got the whole answer, and nothing was told of it")
+	}
+	f.caddy.stop(t, p)
+}
+
+// TestOverdueExchange lets the process die when it gets an answer that took
+// longer than upstream_timeout. By then the intent had been looked after as
+// one that might never be resolved, which must not have ended its promise.
+func TestOverdueExchange(t *testing.T) {
+	t.Parallel()
+	f := newFlow(t)
+	p := f.caddy.start(t, "exchange.answered")
+	f.caddy.ready(t, p)
+	held := f.api.hold("overdue")
+	ended := make(chan result, 1)
+	go func() {
+		ended <- f.load.send(context.WithoutCancel(t.Context()), http.MethodPut, "/items/overdue", "after", 0, holdHeader, "overdue")
+	}()
+	<-held.arrived
+	// Intents are looked after each second; twice, to be sure.
+	pause(t.Context(), f.caddy.UpstreamTimeout+2*time.Second)
+	// Until no look at the object is left from then.
+	for range 3 {
+		if stats, err := f.caddy.status(t.Context()); err != nil || stats.OpenIntents != 1 {
+			t.Errorf("%d intents are open, want that of the exchange under way (%v)", stats.OpenIntents, err)
+		}
+		pause(t.Context(), f.caddy.UpstreamTimeout/2)
+	}
+	close(held.release)
+	f.awaitDeath(t, p, "exchange.answered")
+	<-ended
+	p = f.caddy.start(t, "")
+	f.caddy.ready(t, p)
+	f.caddy.compare(t, f.api, f.receiver, f.load).report(t)
+	f.caddy.stop(t, p)
+}
+
+// awaitDeath waits until a process has killed itself.
+func (f *flow) awaitDeath(t *testing.T, p *process, point string) {
+	t.Helper()
+	select {
+	case <-p.exited:
+	case <-time.After(30 * time.Second):
+		t.Fatalf("%s was not passed", point)
+	}
+	if code := p.command.ProcessState.ExitCode(); code != -1 {
+		t.Fatalf("the process ended by itself, with code %d\n%s", code, f.caddy.tail())
+	}
+}
