@@ -72,7 +72,9 @@ func newAPI(t *testing.T, stream uint64, rough bool) *api {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		a.settle(ctx)
+		if err := a.settle(ctx); err != nil {
+			t.Error(err)
+		}
 		a.server.Close()
 	})
 	return a

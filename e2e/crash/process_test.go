@@ -60,7 +60,7 @@ func (c *caddy) configure(t *testing.T, caddyfile string) {
 
 // command returns a command of the binary that touches nothing but its home.
 func (c *caddy) command(ctx context.Context, arguments ...string) *exec.Cmd {
-	command := exec.CommandContext(ctx, binary, arguments...)
+	command := exec.CommandContext(ctx, binary, arguments...) //nolint:gosec // the binary is what this package has built
 	command.Dir = c.home
 	command.Env = append(os.Environ(),
 		"HOME="+c.home, "XDG_DATA_HOME="+c.home, "XDG_CONFIG_HOME="+c.home,
@@ -126,7 +126,7 @@ func (c *caddy) ready(t *testing.T, p *process) {
 // kill kills a process as a crash would, and waits until it is gone. It may be
 // dead already.
 func (p *process) kill() {
-	p.command.Process.Kill()
+	_ = p.command.Process.Kill() // it may be dead already
 	<-p.exited
 }
 

@@ -17,9 +17,9 @@ func lockDir(dir string) (unlock func(), ok bool) {
 		return nil, false
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, false
 	}
 	// Closing gives the lock back.
-	return func() { f.Close() }, true
+	return func() { _ = f.Close() }, true
 }

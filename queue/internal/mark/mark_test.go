@@ -24,8 +24,7 @@ func TestHintsOfAMarkThatMoved(t *testing.T) {
 	}{
 		{"acted upon", queue.Mark{Hints: queue.HintDeleted}, queue.Mark{Hints: queue.HintUpdated}, now, queue.HintUpdated},
 		{"again", queue.Mark{Hints: queue.HintDeleted}, queue.Mark{Hints: queue.HintDeleted}, now, queue.HintDeleted},
-		{"a delete that may be done yet", queue.Mark{Hints: queue.HintMayBeDeleted, SettleAt: later},
-			queue.Mark{Hints: queue.HintUpdated}, now, queue.HintMayBeDeleted | queue.HintUpdated},
+		{"a delete that may be done yet", queue.Mark{Hints: queue.HintMayBeDeleted, SettleAt: later}, queue.Mark{}, now, queue.HintMayBeDeleted},
 		{"a delete that may be seen late", queue.Mark{Hints: queue.HintDeleted, SettleAt: later}, queue.Mark{}, now, queue.HintDeleted},
 		{"a create that may be done yet", queue.Mark{Hints: queue.HintMayBeCreated, SettleAt: later}, queue.Mark{}, now, queue.HintMayBeCreated},
 		{"a change that was confirmed", queue.Mark{Hints: queue.HintUpdated | queue.HintCreated, SettleAt: later}, queue.Mark{}, now, 0},
