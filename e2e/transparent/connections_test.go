@@ -37,7 +37,7 @@ func converse(t *testing.T, l *lab, s site, talk func(c *client, say func(string
 func TestPipelined(t *testing.T) {
 	l := newLab(t)
 	const count = 100
-	for _, name := range []string{"plain", "reused", "encode", "logged", "handled"} {
+	for _, name := range []string{"plain", "reused", "encode", "logged", "handled", "intercepted"} {
 		t.Run(name, func(t *testing.T) {
 			account := func(s site) string {
 				runs := make([]*run, count)
@@ -101,7 +101,7 @@ func TestUpgrade(t *testing.T) {
 			x.awaitHangup()
 		}
 	}
-	for _, name := range []string{"plain", "encode", "logged", "handled", "eager"} {
+	for _, name := range []string{"plain", "encode", "logged", "handled", "intercepted", "eager"} {
 		for _, protocol := range []string{"websocket", "odd/1"} {
 			for _, at := range targets {
 				t.Run(strings.Join([]string{name, protocol, at.method, at.path}, " "), func(t *testing.T) {

@@ -49,7 +49,7 @@ var variants = map[string]struct {
 	"tls with encode and log": {
 		around: "encode zstd gzip\nlog {\noutput discard\n}", inside: proxyOnce, tls: true,
 	},
-	"handled": {inside: `
+	"intercepted": {inside: `
 		intercept {
 			@teapot status 418
 			handle_response @teapot {
@@ -58,6 +58,8 @@ var variants = map[string]struct {
 			@odd status 599
 			replace_status @odd 200
 		}
+		` + proxyOnce},
+	"handled": {inside: `
 		reverse_proxy {api} {
 			transport http {
 				keepalive off
@@ -128,6 +130,7 @@ type site struct {
 // lab is a Caddy, and the API behind it.
 type lab struct {
 	api   *api
+	dead  string // an address that nobody listens on
 	dir   string
 	pairs map[string]pair
 }
@@ -148,10 +151,12 @@ func newLab(t *testing.T) *lab {
 	certificate := makeCertificate(t, l.dir)
 	var config strings.Builder
 	config.WriteString(options)
+	free := freeAddresses(t, 2*len(variants)+1)
+	l.dead = free[0]
 	for name, variant := range variants {
 		both := pair{
-			bare:    site{addr: freeAddress(t), tls: variant.tls},
-			watched: site{addr: freeAddress(t), tls: variant.tls},
+			bare:    site{addr: free[2*len(l.pairs)+1], tls: variant.tls},
+			watched: site{addr: free[2*len(l.pairs)+2], tls: variant.tls},
 		}
 		l.pairs[name] = both
 		config.WriteString(both.bare.block(certificate, variant.around, variant.inside))
@@ -182,7 +187,7 @@ func (s site) block(certificate string, directives ...string) string {
 func (l *lab) load(t *testing.T, config string) {
 	t.Helper()
 	config = strings.NewReplacer(
-		"{api}", l.api.addr, "{dead}", freeAddress(t), "{dir}", l.dir, "{files}", filepath.Join(l.dir, "files"),
+		"{api}", l.api.addr, "{dead}", l.dead, "{dir}", l.dir, "{files}", filepath.Join(l.dir, "files"),
 	).Replace(config)
 	adapted, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(config), nil)
 	if err != nil {
@@ -198,15 +203,20 @@ func (l *lab) load(t *testing.T, config string) {
 	}
 }
 
-// freeAddress returns an address that nobody listens on.
-func freeAddress(t *testing.T) string {
+// freeAddresses returns addresses that nobody listens on. They are all taken
+// before one is let go of: the system hands out the same one again.
+func freeAddresses(t *testing.T, count int) []string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	addresses := make([]string, count)
+	for i := range addresses {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		addresses[i] = listener.Addr().String()
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return addresses
 }
 
 // makeCertificate returns the directive that gives a site a certificate.

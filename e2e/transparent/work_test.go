@@ -19,7 +19,7 @@ import (
 func TestModuleIsAtWork(t *testing.T) {
 	l := newLab(t)
 	for name, both := range l.pairs {
-		if name == "handled" {
+		if name == "reused" {
 			continue
 		}
 		id := strings.ReplaceAll(name, " ", "-")
@@ -85,10 +85,11 @@ func TestQueueIsClosed(t *testing.T) {
 }
 
 func testQueueIsClosed(t *testing.T, at target, noted bool) {
-	l := &lab{api: startAPI(t), dir: t.TempDir()}
+	free := freeAddresses(t, 4)
+	l := &lab{api: startAPI(t), dir: t.TempDir(), dead: free[0]}
 	address, arrived, open := gate(t)
 	auth := fmt.Sprintf("forward_auth %s {\nuri /\n}", address)
-	both := pair{bare: site{addr: freeAddress(t)}, watched: site{addr: freeAddress(t)}}
+	both := pair{bare: site{addr: free[1]}, watched: site{addr: free[2]}}
 	l.load(t, options+both.bare.block("", auth, proxyOnce)+both.watched.block("", auth, module, proxyOnce))
 	t.Cleanup(func() {
 		if err := caddy.Stop(); err != nil {
@@ -125,7 +126,7 @@ func testQueueIsClosed(t *testing.T, at target, noted bool) {
 			r.await("the API to be within its answer", func(p position) bool { return p.permitted })
 		}
 	}
-	metricsAt := freeAddress(t)
+	metricsAt := free[3]
 	l.load(t, strings.Replace(options, "{dir}/queue", "{dir}/another", 1)+fmt.Sprintf("http://%s {\nmetrics\n}\n", metricsAt))
 	before := gaps(t, metricsAt)
 	close(reloaded)
