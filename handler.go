@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -173,10 +172,12 @@ func (h *Handler) Validate() error {
 }
 
 // ServeHTTP watches the exchanges that a rule matches and leaves all others
-// alone.
+// alone. CONNECT asks for a tunnel, and what flows in one is no exchange. A
+// request with an Upgrade is one: the API may decline and just do what it is
+// asked, as it does when a client offers h2c with all that it sends.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	var found match
-	if !h.matcher.find(r.Method, r.URL, &found) || isUpgrade(r) {
+	if !h.matcher.find(r.Method, r.URL, &found) || r.Method == http.MethodConnect {
 		return next.ServeHTTP(w, r)
 	}
 	return h.watch(w, r, next, found)
@@ -196,22 +197,6 @@ func (h *Handler) watch(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	err = next.ServeHTTP(&x.tee, r)
 	whole = true
 	return err
-}
-
-// isUpgrade tells whether the client asks for another protocol on its
-// connection. What flows then is no exchange.
-func isUpgrade(r *http.Request) bool {
-	if r.Method == http.MethodConnect {
-		return true
-	}
-	for _, value := range r.Header["Connection"] {
-		for token := range strings.SplitSeq(value, ",") {
-			if strings.EqualFold(strings.TrimSpace(token), "upgrade") {
-				return len(r.Header["Upgrade"]) > 0
-			}
-		}
-	}
-	return false
 }
 
 // Interface guards

@@ -352,16 +352,13 @@ func TestQueueError(t *testing.T) {
 func TestUnmatchedIsUntouched(t *testing.T) {
 	q := new(recordingQueue)
 	h := handlerFor(t, q, &Resource{Name: "items"})
-	for _, tc := range []struct{ method, target, upgrade string }{
-		{"GET", "/items/42", ""},
-		{"POST", "/others", ""},
-		{"PATCH", "/items/42", "websocket"},
+	for _, tc := range []struct{ method, target string }{
+		{"GET", "/items/42"},
+		{"POST", "/others"},
+		{"CONNECT", "/items/42/stream"},
 	} {
-		r := httptest.NewRequest(tc.method, tc.target, nil)
-		if tc.upgrade != "" {
-			r.Header.Set("Connection", "keep-alive, Upgrade")
-			r.Header.Set("Upgrade", tc.upgrade)
-		}
+		r := httptest.NewRequest(tc.method, "/", nil)
+		r.URL.Path = tc.target
 		w := httptest.NewRecorder()
 		err := h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(got http.ResponseWriter, same *http.Request) error {
 			if got != http.ResponseWriter(w) || same != r {
@@ -375,6 +372,33 @@ func TestUnmatchedIsUntouched(t *testing.T) {
 	}
 	if len(q.log) != 0 {
 		t.Errorf("the queue was told %v", q.log)
+	}
+}
+
+// An API may decline to change the protocol, and do what it is asked. If it
+// accepts, nobody knows what it did.
+func TestUpgradeIsWatched(t *testing.T) {
+	for status, outcome := range map[int]event.Outcome{
+		http.StatusOK:                 event.OutcomeChanged,
+		http.StatusSwitchingProtocols: event.OutcomeUnknown,
+	} {
+		q := new(recordingQueue)
+		h := handlerFor(t, q, &Resource{Name: "items"})
+		r := httptest.NewRequest("PATCH", "/items/42", nil)
+		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), httptest.NewRecorder(), new(caddyhttp.Server))
+		r.Header.Set("Connection", "Upgrade, HTTP2-Settings")
+		r.Header.Set("Upgrade", "h2c")
+		err := h.ServeHTTP(httptest.NewRecorder(), r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(status)
+			return nil
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		marks := q.only(t).resolution.Marks
+		if len(marks) != 1 || marks[0].Key.String() != "items/42" || marks[0].Cause.Outcome != outcome {
+			t.Errorf("status %d: marks %+v", status, marks)
+		}
 	}
 }
 

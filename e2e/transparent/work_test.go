@@ -39,6 +39,12 @@ func TestModuleIsAtWork(t *testing.T) {
 			"/items/" + id + "-created": true, "/items/" + id + "-updated": true,
 			"/items/" + id + "-acted": true, "/versioned/" + id + "-deleted": true,
 		}
+		if !both.bare.tls {
+			// An API may decline an upgrade, and do what it is asked.
+			p := plan{method: "PUT", path: "/items/" + id + "-offered", fields: []string{"Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c"}}
+			l.compare(t, both, p, withLength("200 OK", "", body))
+			want["/items/"+id+"-offered"] = true
+		}
 		timeout := time.NewTimer(patience)
 		for len(want) > 0 {
 			select {
