@@ -11,7 +11,7 @@ import (
 
 // converse sends bytes on a connection to a site and returns what comes back
 // until nothing more does.
-func converse(t *testing.T, l *lab, s site, talk func(c *client, say func(string), hear func(string)) string) string {
+func converse(t *testing.T, s site, talk func(c *client, say func(string), hear func(string)) string) string {
 	t.Helper()
 	c, err := dial(s)
 	if err != nil {
@@ -58,7 +58,7 @@ func TestPipelined(t *testing.T) {
 					plans = append(plans, plan{method: at.method, path: at.path})
 					fmt.Fprintf(&requests, "%s %s HTTP/1.1\r\nHost: %s\r\n%s: %s\r\nContent-Length: 2\r\n\r\n{}", at.method, at.path, hostname, runHeader, runs[i].id)
 				}
-				return converse(t, l, s, func(c *client, say func(string), _ func(string)) string {
+				return converse(t, s, func(c *client, say func(string), _ func(string)) string {
 					say(requests.String())
 					var answers strings.Builder
 					for i, r := range runs {
@@ -108,7 +108,7 @@ func TestUpgrade(t *testing.T) {
 					fields := "Connection: keep-alive, Upgrade\r\nUpgrade: " + protocol + "\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 					account := func(s site) string {
 						r := l.newRun(switches(protocol))
-						answer := converse(t, l, s, func(c *client, say, hear func(string)) string {
+						answer := converse(t, s, func(c *client, say, hear func(string)) string {
 							say(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\n%s: %s\r\n%s\r\n", at.method, at.path, hostname, runHeader, r.id, fields))
 							answer := c.receive(plan{method: at.method}, r).String()
 							hear("hello")

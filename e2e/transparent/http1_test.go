@@ -5,6 +5,7 @@ package transparent
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -170,7 +171,7 @@ func (c *client) receive(p plan, r *run) result {
 		}
 	default:
 		got.framing = "close"
-		if err = c.readBody(&got, r, -1); err == io.EOF {
+		if err = c.readBody(&got, r, -1); errors.Is(err, io.EOF) {
 			err = nil
 		}
 	}

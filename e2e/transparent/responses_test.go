@@ -105,8 +105,10 @@ func responses() map[string]func(*exchange) {
 		"header too large": says("HTTP/1.1 200 OK\r\nX-A: %s\r\n\r\n", strings.Repeat("x", 11<<20)),
 		"100 of its own":   says("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", len(created), created),
 	}
-	for _, status := range []string{"202 Accepted", "299 Odd", "302 Found", "400 Bad Request", "401 Unauthorized", "408 Request Timeout",
-		"409 Conflict", "418 Teapot", "422 Unprocessable", "499 Gone", "500 Broken", "503 Unavailable", "599 Odder", "999 Oddest"} {
+	for _, status := range []string{
+		"202 Accepted", "299 Odd", "302 Found", "400 Bad Request", "401 Unauthorized", "408 Request Timeout",
+		"409 Conflict", "418 Teapot", "422 Unprocessable", "499 Gone", "500 Broken", "503 Unavailable", "599 Odder", "999 Oddest",
+	} {
 		answers[status] = withLength(status, plainText, created)
 		answers[status+", empty"] = withLength(status, "", "")
 	}
