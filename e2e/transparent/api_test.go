@@ -4,6 +4,7 @@ package transparent
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -47,6 +48,7 @@ func startAPI(t *testing.T) *api {
 		t.Fatal(err)
 	}
 	a := &api{addr: listener.Addr().String(), shows: make(chan string, 1<<16), runs: make(map[string]*run)}
+	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		for {
@@ -54,7 +56,10 @@ func startAPI(t *testing.T) *api {
 			if err != nil {
 				return
 			}
+			// A proxy that stops may leave a connection that it never used.
+			unhook := context.AfterFunc(ctx, func() { conn.Close() })
 			serving.Go(func() {
+				defer unhook()
 				defer conn.Close()
 				a.serve(conn)
 			})
@@ -62,6 +67,7 @@ func startAPI(t *testing.T) *api {
 	})
 	t.Cleanup(func() {
 		listener.Close()
+		cancel()
 		serving.Wait()
 	})
 	return a

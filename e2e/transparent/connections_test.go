@@ -120,7 +120,10 @@ func TestUpgrade(t *testing.T) {
 						})
 						r.await("the API to end", func(p position) bool { return p.finished })
 						observed, stuck := r.account()
-						return answer + observed + stuck
+						if stuck != "" {
+							t.Fatalf("this was waited for: %s", stuck)
+						}
+						return answer + observed
 					}
 					both := l.pairs[name]
 					bare, watched := account(both.bare), account(both.watched)

@@ -31,7 +31,12 @@ func drawScript(t *rapid.T, streams bool) script {
 		cut:     rapid.IntRange(0, 9).Draw(t, "cut") == 0,
 	}
 	size := rapid.OneOf(rapid.IntRange(1, 64), rapid.SampledFrom([]int{512, 4096, 32 << 10, 64 << 10, 64<<10 + 1, 200_000}))
-	for i, size := range rapid.SliceOfN(size, 0, 8).Draw(t, "sizes") {
+	least := 0
+	if !streams {
+		// What encode makes of an empty body depends on when Caddy flushes.
+		least = 1
+	}
+	for i, size := range rapid.SliceOfN(size, least, 8).Draw(t, "sizes") {
 		text := fmt.Sprintf(`{"id":"%d","text":"`, i)
 		s.pieces = append(s.pieces, (text + strings.Repeat(string(rune('a'+i)), size))[:size])
 		s.waits = append(s.waits, streams && s.framing != "length" && rapid.Bool().Draw(t, "wait"))
@@ -135,15 +140,22 @@ func TestAnything(t *testing.T) {
 		at := rapid.SampledFrom(targets).Draw(t, "target")
 		p := plan{method: at.method, path: at.path}
 		if at.method != "GET" {
-			p.body = rapid.SliceOfN(rapid.SampledFrom([]string{"{}", `{"a":1}`, strings.Repeat("b", 5000), strings.Repeat("c", 100_000)}), 0, 4).Draw(t, "request")
+			p.body = []string{}
+			for _, size := range rapid.SliceOfN(rapid.SampledFrom([]int{1, 2, 7, 5000, 100_000}), 0, 4).Draw(t, "request") {
+				p.body = append(p.body, strings.Repeat("b", size))
+			}
 			p.chunked = rapid.Bool().Draw(t, "chunked request")
 			p.lockstep = p.chunked && rapid.Bool().Draw(t, "lockstep")
 		}
 		if accept := rapid.SampledFrom([]string{"", "gzip", "zstd", "gzip, zstd"}).Draw(t, "accept"); accept != "" {
 			p.fields = []string{"Accept-Encoding: " + accept}
 		}
-		streams := !strings.Contains(variant, "encode") && variant != "handled" && variant != "intercepted"
+		streams := !strings.Contains(variant, "encode")
 		s := drawScript(t, streams)
+		if (variant == "handled" || variant == "intercepted") && (s.status == 503 || s.status == 599) {
+			// What Caddy answers in place of these does not stream.
+			s.status = 500
+		}
 		if s.cut && !streams {
 			// What a compressor still holds when it is cut is chance.
 			s.cut = false
