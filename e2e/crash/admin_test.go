@@ -130,12 +130,7 @@ func (c *caddy) reload(ctx context.Context, caddyfile string) error {
 	}
 	request.Header.Set("Content-Type", "text/caddyfile")
 	request.Header.Set("Cache-Control", "must-revalidate")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	response, body, err := sendAgain(request)
 	if err != nil {
 		return err
 	}
@@ -143,4 +138,25 @@ func (c *caddy) reload(ctx context.Context, caddyfile string) error {
 		return fmt.Errorf("%s: %s", response.Status, body)
 	}
 	return nil
+}
+
+// sendAgain sends a request until it is answered. Caddy replaces its admin
+// endpoint with every configuration, and a connection that is accepted in that
+// moment is reset.
+func sendAgain(request *http.Request) (response *http.Response, body []byte, err error) {
+	request.Close = true
+	for range 20 {
+		if request.Body, err = request.GetBody(); err != nil {
+			return nil, nil, err
+		}
+		if response, err = http.DefaultClient.Do(request); err == nil {
+			body, err = io.ReadAll(response.Body)
+			response.Body.Close()
+		}
+		if err == nil || request.Context().Err() != nil {
+			return response, body, err
+		}
+		pause(request.Context(), 50*time.Millisecond)
+	}
+	return response, body, err
 }

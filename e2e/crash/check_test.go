@@ -55,6 +55,14 @@ func (v verdict) report(t *testing.T) {
 	}
 }
 
+// since returns a verdict with those problems alone that another has not.
+func (v verdict) since(before verdict) verdict {
+	v.problems = slices.DeleteFunc(slices.Clone(v.problems), func(problem string) bool {
+		return slices.Contains(before.problems, problem)
+	})
+	return v
+}
+
 func (v *verdict) problem(format string, args ...any) {
 	v.problems = append(v.problems, fmt.Sprintf(format, args...))
 }

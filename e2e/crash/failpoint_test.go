@@ -164,7 +164,8 @@ func (f *flow) crash(t *testing.T, point crashPoint, method, target string) {
 	f.caddy.ready(t, p)
 	before := f.last
 	f.last = f.caddy.compare(t, f.api, f.receiver, f.load)
-	f.last.report(t)
+	// What an earlier point has lost stays lost, and is that point's fault.
+	f.last.since(before).report(t)
 	if unknown, recorded := f.last.unknown-before.unknown, f.last.unresolved-before.unresolved; unknown > recorded {
 		t.Errorf("%d objects are not told of, and %d exchanges are recorded as unresolved", unknown, recorded)
 	}
