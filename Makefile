@@ -35,8 +35,8 @@ build: ## build bin/caddy, as xcaddy would
 
 .PHONY: test
 test: ## run all tests with the race detector
-	$(GO) test -race ./...
-	@set -e; for dir in $(NESTED); do echo "in $$dir:"; (cd $$dir && $(GO) test -race ./...); done
+	$(GO) test -race -timeout 30m ./...
+	@set -e; for dir in $(NESTED); do echo "in $$dir:"; (cd $$dir && $(GO) test -race -timeout 30m ./...); done
 
 .PHONY: lint
 lint: ## check format, go vet and golangci-lint
