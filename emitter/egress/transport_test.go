@@ -266,7 +266,7 @@ func TestTLS(t *testing.T) {
 	if _, err := post(t, newTransport(t, forTrying(), Options{RootCAs: roots}), server.URL); err != nil {
 		t.Errorf("with the receiver's authority: %v", err)
 	}
-	//nolint:gosec // An old receiver is what is to be refused.
+	// An old receiver is what is to be refused.
 	old, roots := newTLSReceiver(t, func(s *httptest.Server) {
 		s.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
 	})
