@@ -94,13 +94,17 @@ func (m *match) fromLocation(request *url.URL, host, location string) (event.Key
 }
 
 // version returns the version that a response to a write tells, or "".
+//
+// This is on the way of every matched write, so the body is not validated
+// first, which would cost ten times the look-up. What gjson makes of invalid
+// JSON is unspecified: at worst a Show is asked for again that was fresh.
 func (m *match) version(answer *captured) string {
 	path := m.rule.resource.version
-	if path == "" {
+	if path == "" || answer.truncated {
 		return ""
 	}
-	body, _ := answer.json()
-	if body == nil {
+	body, err := decode(answer.body, answer.encoding)
+	if err != nil {
 		return ""
 	}
 	return event.Text(json.RawMessage(gjson.GetBytes(body, path).Raw))
