@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
@@ -187,6 +188,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 func (h *Handler) watch(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, found match) error {
 	x := newExchange(h, w, r, found)
 	if err := x.begin(r.Context()); err != nil && h.OnQueueError == onQueueErrorFail {
+		// An intent that was too late may be noted all the same. The API is
+		// not asked, so nobody else would close it.
+		x.resolve(r.Context(), event.OutcomeUnchanged)
 		return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("noting the intent: %w", err))
 	}
 	whole := false

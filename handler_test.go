@@ -32,6 +32,8 @@ type recordingQueue struct {
 	intents  []queue.Intent
 	resolved []resolved
 	fail     error
+	// late is the number of an intent that failed and is open all the same.
+	late queue.IntentID
 	// onResolve is called with every resolution before it is taken.
 	onResolve func(durable bool)
 }
@@ -46,7 +48,7 @@ func (q *recordingQueue) noteIntent(_ context.Context, intent queue.Intent) (que
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.fail != nil {
-		return 0, q.fail
+		return q.late, q.fail
 	}
 	q.log = append(q.log, "intent")
 	q.intents = append(q.intents, intent)
@@ -345,6 +347,16 @@ func TestQueueError(t *testing.T) {
 	var failure caddyhttp.HandlerError
 	if !errors.As(err, &failure) || failure.StatusCode != 503 || called {
 		t.Errorf("on_queue_error fail: %v, API asked: %v", err, called)
+	}
+
+	// An intent that was noted too late is closed, since nothing was asked.
+	q = &recordingQueue{fail: context.DeadlineExceeded, late: 7}
+	h.queue = q
+	if _, err = send(h, "PATCH", "/items/42", "", answers(200, nil, "")); err == nil {
+		t.Error("the API was asked")
+	}
+	if got := q.only(t); got.id != 7 || len(got.resolution.Marks) != 0 {
+		t.Errorf("resolved as %+v", got)
 	}
 }
 
