@@ -137,21 +137,35 @@ func (s *stage) mustLoad(text string) {
 
 func (s *stage) put(path, body string) {
 	s.t.Helper()
+	var got []byte
+	var err error
+	// For a moment after a reload, a connection may be accepted by a server of
+	// the old configuration that is just closing. A PUT can be sent again: if
+	// it was done already, it changes nothing.
+	for range 20 {
+		if got, err = s.tryPut(path, body); err == nil {
+			break
+		}
+	}
+	if err != nil || string(got) != body {
+		s.t.Fatalf("PUT %s answered %q, %v", path, got, err)
+	}
+}
+
+func (s *stage) tryPut(path, body string) ([]byte, error) {
 	r, err := http.NewRequest(http.MethodPut, "http://"+s.address+path, strings.NewReader(body))
 	if err != nil {
-		s.t.Fatal(err)
+		return nil, err
 	}
 	// Connections that are idle at a reload are closed, and a PUT that meets
 	// such an end is not repeated by the client.
 	r.Close = true
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
-		s.t.Fatal(err)
+		return nil, err
 	}
 	defer response.Body.Close()
-	if got, err := io.ReadAll(response.Body); err != nil || string(got) != body {
-		s.t.Fatalf("PUT %s answered %q, %v", path, got, err)
-	}
+	return io.ReadAll(response.Body)
 }
 
 func (s *stage) expect(want string) {
