@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package body turns the body of a request or response, as it passed, into
+// JSON in which a rule's paths can be followed: [Decode] undoes compression,
+// [Normalise] gives forms, XML and lines of JSON the shape of JSON.
+//
+// Bodies come from strangers. Whatever they hold, nothing here panics, and
+// what is returned is at most [MaxSize] long, or was not longer before.
+package body
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+)
+
+// MaxSize bounds what a body may unfold to, in bytes.
+const MaxSize = 8 << 20
+
+// maxCodings bounds how often a body may be encoded. More than one is rare,
+// and each further one could multiply the work by a thousand.
+const maxCodings = 3
+
+// Decode undoes a Content-Encoding, of which there may be several, the last
+// one applied standing last (RFC 9110, section 8.4). It knows gzip, deflate,
+// br, zstd and identity. Without an encoding it returns the body itself.
+//
+// It fails with [ErrCoding] or [ErrTooLarge], or with the error of a decoder
+// that met damaged bytes.
+func Decode(raw []byte, contentEncoding string) ([]byte, error) {
+	if contentEncoding == "" {
+		return raw, nil
+	}
+	codings := strings.Split(contentEncoding, ",")
+	if len(codings) > maxCodings {
+		return nil, fmt.Errorf("%w: encoded %d times, more than %d", ErrCoding, len(codings), maxCodings)
+	}
+	plain := raw
+	for i := len(codings) - 1; i >= 0; i-- {
+		var err error
+		coding := strings.ToLower(strings.TrimSpace(codings[i]))
+		if plain, err = decodeOne(plain, coding); err != nil {
+			return nil, fmt.Errorf("decoding the body: %w", err)
+		}
+	}
+	return plain, nil
+}
+
+func decodeOne(raw []byte, coding string) ([]byte, error) {
+	var r io.Reader
+	switch coding {
+	case "identity", "":
+		return raw, nil
+	case "gzip", "x-gzip":
+		zr, err := gzip.NewReader(bytes.NewReader(raw))
+		if err != nil {
+			return nil, err
+		}
+		r = zr
+	case "deflate":
+		// RFC 9110, section 8.4.1.2: the zlib format, but some servers send
+		// the bare one.
+		zr, err := zlib.NewReader(bytes.NewReader(raw))
+		if err != nil {
+			r = flate.NewReader(bytes.NewReader(raw))
+		} else {
+			r = zr
+		}
+	case "br":
+		r = brotli.NewReader(bytes.NewReader(raw))
+	case "zstd":
+		zr, err := zstd.NewReader(bytes.NewReader(raw), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxSize))
+		if err != nil {
+			return nil, err
+		}
+		defer zr.Close()
+		r = zr
+	default:
+		return nil, ErrCoding
+	}
+	return readAll(r)
+}
+
+// readAll reads at most MaxSize bytes.
+func readAll(r io.Reader) ([]byte, error) {
+	plain, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(plain) > MaxSize {
+		return nil, ErrTooLarge
+	}
+	return plain, nil
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package body
+
+import "errors"
+
+var (
+	// ErrNoStructure is returned for a body in which no path can be followed:
+	// it is empty, malformed, or of a kind that this package does not read
+	// (HTML, plain text, binary formats).
+	ErrNoStructure = errors.New("the body has no structure that a path could be followed in")
+	// ErrTooLarge is returned for a body that unfolds to more than [MaxSize],
+	// or to more elements or levels than are read.
+	ErrTooLarge = errors.New("the body unfolds to more than is read")
+	// ErrCoding is returned for a Content-Encoding that is not known, or is
+	// applied more often than is undone.
+	ErrCoding = errors.New("unsupported Content-Encoding")
+)
