@@ -68,11 +68,11 @@ func newTemplate(u *url.URL) *http.Request {
 // time and signature of its own.
 func (d *dispatcher) request(ctx context.Context, ev *event.Event, at time.Time) *http.Request {
 	values := [...]string{
-		ev.ID, strconv.FormatInt(at.Unix(), 10), sign.Header(d.target.Endpoint.Secrets, ev.ID, at, ev.Payload),
+		ev.ID, strconv.FormatInt(at.Unix(), 10),
 		ev.Type, ev.Key.String(), strconv.FormatUint(ev.Sequence, 10), string(ev.Freshness),
 		d.options.UserAgent, ev.ContentType,
 	}
-	header := make(http.Header, len(values)+1)
+	header := make(http.Header, len(values)+4)
 	for i, name := range headerNames {
 		// A Show without a content type leaves its header out, as does a value
 		// that no header can hold: refused by the transport, it would fail every
@@ -86,6 +86,11 @@ func (d *dispatcher) request(ctx context.Context, ev *event.Event, at time.Time)
 	// closed: to the receiver a repeat is a repeat.
 	header["X-Idempotency-Key"] = nil
 
+	message := sign.Message{ID: ev.ID, At: at, URL: d.url, ContentType: header.Get("Content-Type"), Body: ev.Payload}
+	for _, scheme := range d.target.Endpoint.Signatures {
+		scheme.Sign(message, d.target.Endpoint.Secrets, header)
+	}
+
 	request := d.template.WithContext(ctx)
 	request.Header = header
 	request.Body, request.GetBody = http.NoBody, emptyBody
@@ -98,9 +103,10 @@ func (d *dispatcher) request(ctx context.Context, ev *event.Event, at time.Time)
 	return request
 }
 
-// headerNames are the headers of a request, in their canonical form.
+// headerNames are the headers of a request but for its signatures, in their
+// canonical form.
 var headerNames = [...]string{
-	"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature",
+	"Webhook-Id", "Webhook-Timestamp",
 	"Webhook-Event", "Webhook-Object", "Webhook-Sequence", "Webhook-Freshness",
 	"User-Agent", "Content-Type",
 }

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -246,6 +247,7 @@ func TestApplyKeepsWhatIsTheSame(t *testing.T) {
 			"schedule":    func(t *Target) { t.Endpoint.Schedule = []time.Duration{} },
 			"concurrency": func(t *Target) { t.Endpoint.Concurrency = 1 },
 			"secrets":     func(t *Target) { t.Endpoint.Secrets = append(t.Endpoint.Secrets, t.Endpoint.Secrets[0]) },
+			"signatures":  func(t *Target) { t.Endpoint.Signatures = []sign.Scheme{} },
 			"transport":   func(t *Target) { t.Transport = other },
 		} {
 			if n := apply(change); n != 1 {

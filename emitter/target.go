@@ -47,6 +47,7 @@ func (t Target) same(other Target) bool {
 	a, b := t.Endpoint, other.Endpoint
 	return a.Name == b.Name && a.URL == b.URL && a.Timeout == b.Timeout && a.Concurrency == b.Concurrency &&
 		slices.Equal(a.Schedule, b.Schedule) && slices.EqualFunc(a.Secrets, b.Secrets, sign.Secret.Equal) &&
+		sign.EqualSchemes(a.Signatures, b.Signatures) &&
 		sameTransport(t.Transport, other.Transport)
 }
 

@@ -53,9 +53,12 @@ type Endpoint struct {
 	// egress policy, not here.
 	URL string
 	// Secrets sign the deliveries, each with a signature of its own: the
-	// current one first, then those that receivers may still expect. At least
-	// one is needed, at most [MaxSecrets].
+	// current one first, then those that receivers may still expect. Most
+	// signatures need at least one; at most [MaxSecrets].
 	Secrets []sign.Secret
+	// Signatures are the ways in which deliveries are signed, side by side. nil
+	// is [sign.Standard] alone; an empty slice means that they are not signed.
+	Signatures []sign.Scheme
 	// Events says which event types the endpoint gets. The zero Filter is all.
 	Events Filter
 	// Timeout is how long an attempt may take, from dialing to the last byte
@@ -72,6 +75,9 @@ type Endpoint struct {
 
 // WithDefaults returns the endpoint with its defaults filled in.
 func (e Endpoint) WithDefaults() Endpoint {
+	if e.Signatures == nil {
+		e.Signatures = []sign.Scheme{sign.Standard{}}
+	}
 	if e.Timeout == 0 {
 		e.Timeout = DefaultTimeout
 	}
@@ -95,8 +101,8 @@ func (e Endpoint) Validate() error {
 	switch {
 	case e.URL == "":
 		return fail("it has no URL; write it after the name")
-	case len(e.Secrets) == 0 || slices.ContainsFunc(e.Secrets, sign.Secret.IsZero):
-		return fail("it has no secret, so its receiver could not tell our deliveries from forged ones; add: secret {env.NAME}, holding whsec_ and the base64 of 24 to 64 random bytes")
+	case slices.ContainsFunc(e.Secrets, sign.Secret.IsZero):
+		return fail("%s", sign.ErrNoSecret)
 	case len(e.Secrets) > MaxSecrets:
 		return fail("it has %d secrets; keep the current one and those still in use, at most %d", len(e.Secrets), MaxSecrets)
 	case e.Timeout < 0 || e.Timeout > MaxTimeout:
@@ -105,6 +111,11 @@ func (e Endpoint) Validate() error {
 		return fail("retry has %d delays; at most %d are possible", len(e.Schedule), MaxRetries)
 	case e.Concurrency < 0 || e.Concurrency > MaxConcurrency:
 		return fail("concurrency %d is not between 1 and %d", e.Concurrency, MaxConcurrency)
+	}
+	for _, scheme := range e.WithDefaults().Signatures {
+		if err := scheme.Check(e.Secrets); err != nil {
+			return fmt.Errorf("%w: endpoint %s: %w", ErrBadEndpoint, e.Name, err)
+		}
 	}
 	for _, delay := range e.Schedule {
 		if delay <= 0 || delay > MaxRetryDelay {

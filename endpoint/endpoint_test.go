@@ -47,6 +47,8 @@ func TestEndpointValidate(t *testing.T) {
 		{"long name", func(e *Endpoint) { e.Name = strings.Repeat("n", MaxNameLength+1) }, "has 65 characters"},
 		{"no URL", func(e *Endpoint) { e.URL = "" }, "endpoint erp: it has no URL"},
 		{"no secret", func(e *Endpoint) { e.Secrets = nil }, "endpoint erp: it has no secret"},
+		{"no secret and no signature", func(e *Endpoint) { e.Secrets, e.Signatures = nil, []sign.Scheme{} }, ""},
+		{"no secret for a signature", func(e *Endpoint) { e.Secrets, e.Signatures = nil, []sign.Scheme{sign.Standard{}} }, "endpoint erp: it has no secret"},
 		{"an empty secret", func(e *Endpoint) { e.Secrets = []sign.Secret{secret, {}} }, "it has no secret"},
 		{"many secrets", func(e *Endpoint) { e.Secrets = make([]sign.Secret, 5); fill(e.Secrets, secret) }, "it has 5 secrets"},
 		{"negative timeout", func(e *Endpoint) { e.Timeout = -time.Second }, "timeout -1s"},

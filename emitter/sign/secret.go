@@ -1,35 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sign makes the signatures by which a receiver tells our deliveries
-// from forged ones: version v1 of Standard Webhooks 1.0.0, an HMAC with
-// SHA-256 over the event's id, the attempt's time and the exact bytes sent.
 package sign
 
 import (
+	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"hash"
 	"io"
 	"strings"
 	"sync"
+	"time"
 )
 
-// Prefix begins the text of every secret, so that a secret in the wrong place
-// is recognised, by people and by scanners.
-const Prefix = "whsec_"
+// Prefixes begin the text of every secret, so that a secret in the wrong place
+// is recognised, by people and by scanners. They are those of Standard
+// Webhooks.
+const (
+	// Prefix begins a secret that both sides have: an HMAC's key.
+	Prefix = "whsec_"
+	// PrivatePrefix begins a secret that only we have: an ed25519 key.
+	PrivatePrefix = "whsk_"
+	// PublicPrefix begins what a receiver needs to verify the latter.
+	PublicPrefix = "whpk_"
+)
 
-// Bounds of a secret's key, in bytes, as Standard Webhooks has them.
+// Bounds of a shared secret's key, in bytes, as Standard Webhooks has them.
 const (
 	MinKeyLength = 24
 	MaxKeyLength = 64
 )
 
+// Bounds of the key of an X-Signature, in bytes. It may be a key that an API
+// has handed out long ago, so the lower one only keeps out what is no key.
+const (
+	MinTextKeyLength = 8
+	MaxTextKeyLength = 1024
+)
+
+// DefaultOverlap is how long a secret that was replaced goes on signing beside
+// its successor, where nothing else is said.
+const DefaultOverlap = 24 * time.Hour
+
 // redacted stands for a secret wherever one is printed.
 const redacted = Prefix + "[redacted]"
 
-// Secret is a key that an endpoint shares with its receiver. However it is
+// Secret is what an endpoint's deliveries are signed with. However it is
 // printed, logged or marshalled, the key does not show. The zero Secret is
 // none, and signs nothing.
 type Secret struct {
@@ -37,26 +56,39 @@ type Secret struct {
 	// a Secret without asking the Secret, and with a verb that does not fit it
 	// follows pointers too: all it finds in a function is an address.
 	material func() *material
+	// until is when it signs no more; zero is never.
+	until time.Time
 }
 
 // material is a secret's key and the hashes made with it.
 type material struct {
-	key []byte
+	// key is a shared key; empty where the secret is a private one.
+	key     []byte
+	private ed25519.PrivateKey
 	// hashes keeps prepared HMACs: the two blocks that depend on the key alone
 	// cost as much as signing a small body.
 	hashes sync.Pool
 }
 
-// ParseSecret reads a secret in the form whsec_BASE64, with 24 to 64 bytes in
-// standard base64 with padding: what every receiver's library decodes. Its
-// errors are [ErrBadSecret] and never contain any part of the text.
+// ParseSecret reads a secret: whsec_BASE64, with the 24 to 64 bytes of a shared
+// key, or whsk_BASE64, with the 32 bytes of an ed25519 private key, or with the
+// 64 bytes of it and its public key. The base64 is the standard one with
+// padding: what every receiver's library decodes. Errors are [ErrBadSecret] and
+// never contain any part of the text.
 func ParseSecret(text string) (Secret, error) {
-	encoded, ok := strings.CutPrefix(text, Prefix)
+	encoded, private := strings.CutPrefix(text, PrivatePrefix)
+	encoded, shared := strings.CutPrefix(encoded, Prefix)
+	prefix := Prefix
+	if private {
+		prefix = PrivatePrefix
+	}
 	switch {
 	case text == "":
 		return Secret{}, fmt.Errorf("%w: it is empty; is the variable that holds it set?", ErrBadSecret)
-	case !ok:
-		return Secret{}, fmt.Errorf("%w: it does not begin with %s", ErrBadSecret, Prefix)
+	case strings.HasPrefix(text, PublicPrefix):
+		return Secret{}, fmt.Errorf("%w: it is a public key, which is the receiver's to verify with; the private one begins with %s", ErrBadSecret, PrivatePrefix)
+	case shared == private:
+		return Secret{}, fmt.Errorf("%w: it does not begin with %s or %s", ErrBadSecret, Prefix, PrivatePrefix)
 	case strings.ContainsAny(encoded, " \t\r\n"):
 		return Secret{}, fmt.Errorf("%w: it contains white space", ErrBadSecret)
 	case strings.ContainsAny(encoded, "-_"):
@@ -65,12 +97,45 @@ func ParseSecret(text string) (Secret, error) {
 	key, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
 		// The decoder's own words are left out: they describe the text.
-		return Secret{}, fmt.Errorf("%w: what follows %s is not standard base64 with padding", ErrBadSecret, Prefix)
+		return Secret{}, fmt.Errorf("%w: what follows %s is not standard base64 with padding", ErrBadSecret, prefix)
+	}
+	if private {
+		return newPrivate(key)
 	}
 	if len(key) < MinKeyLength || len(key) > MaxKeyLength {
 		return Secret{}, fmt.Errorf("%w: it has %d bytes; %d to %d are needed", ErrBadSecret, len(key), MinKeyLength, MaxKeyLength)
 	}
 	return newSecret(key), nil
+}
+
+// ParseKey takes a text as it stands for the key of an X-Signature, such as an
+// API key. Its errors are [ErrBadSecret] and never contain any part of the
+// text.
+func ParseKey(text string) (Secret, error) {
+	switch {
+	case text == "":
+		return Secret{}, fmt.Errorf("%w: the key is empty; is the variable that holds it set?", ErrBadSecret)
+	case strings.TrimSpace(text) != text:
+		return Secret{}, fmt.Errorf("%w: the key begins or ends with white space", ErrBadSecret)
+	case len(text) < MinTextKeyLength || len(text) > MaxTextKeyLength:
+		return Secret{}, fmt.Errorf("%w: the key has %d bytes; %d to %d are possible", ErrBadSecret, len(text), MinTextKeyLength, MaxTextKeyLength)
+	}
+	return newSecret([]byte(text)), nil
+}
+
+// newPrivate returns the secret of an ed25519 key: its seed, or both of its
+// parts, which then must fit.
+func newPrivate(key []byte) (Secret, error) {
+	if len(key) != ed25519.SeedSize && len(key) != ed25519.PrivateKeySize {
+		return Secret{}, fmt.Errorf("%w: it has %d bytes; an ed25519 key has %d, or %d with its public key",
+			ErrBadSecret, len(key), ed25519.SeedSize, ed25519.PrivateKeySize)
+	}
+	private := ed25519.NewKeyFromSeed(key[:ed25519.SeedSize])
+	if len(key) == ed25519.PrivateKeySize && !hmac.Equal(private, key) {
+		return Secret{}, fmt.Errorf("%w: its public key is not that of its private one", ErrBadSecret)
+	}
+	m := &material{private: private}
+	return Secret{material: func() *material { return m }}, nil
 }
 
 func newSecret(key []byte) Secret {
@@ -84,12 +149,58 @@ func (s Secret) IsZero() bool {
 	return s.material == nil
 }
 
-// Equal tells, in constant time, whether two secrets have the same key.
+// Equal tells whether two secrets sign alike; keys are compared in constant
+// time.
 func (s Secret) Equal(other Secret) bool {
 	if s.IsZero() || other.IsZero() {
 		return s.IsZero() && other.IsZero()
 	}
-	return hmac.Equal(s.material().key, other.material().key)
+	a, b := s.material(), other.material()
+	return s.until.Equal(other.until) && hmac.Equal(a.key, b.key) && hmac.Equal(a.private, b.private)
+}
+
+// Until returns the secret with an end: from then on it signs nothing. A zero
+// time is no end.
+func (s Secret) Until(end time.Time) Secret {
+	s.until = end
+	return s
+}
+
+// IsPrivate tells whether only we have the key, and receivers verify with a
+// public one.
+func (s Secret) IsPrivate() bool {
+	return !s.IsZero() && s.material().private != nil
+}
+
+// Public returns what receivers verify with, as whpk_BASE64; "" where they need
+// the secret itself.
+func (s Secret) Public() string {
+	if !s.IsPrivate() {
+		return ""
+	}
+	return PublicPrefix + base64.StdEncoding.EncodeToString(s.material().publicKey())
+}
+
+// Fingerprint returns a name for the key that tells nothing about it: 16
+// hexadecimal digits, "" of the zero Secret. Of a private key it is a name of
+// the public one.
+func (s Secret) Fingerprint() string {
+	if s.IsZero() {
+		return ""
+	}
+	m := s.material()
+	named := m.publicKey()
+	if named == nil {
+		named = m.key
+	}
+	h := hmac.New(sha256.New, named)
+	_, _ = io.WriteString(h, "caddy-webhooks key id")
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// signs tells whether the secret signs what is sent at a time.
+func (s Secret) signs(at time.Time) bool {
+	return !s.IsZero() && (s.until.IsZero() || at.Before(s.until))
 }
 
 // String returns a constant in place of the secret.
@@ -112,6 +223,14 @@ func (s Secret) Format(state fmt.State, _ rune) {
 // ask for it.
 func (s Secret) MarshalText() ([]byte, error) {
 	return []byte(redacted), nil
+}
+
+// publicKey returns the public part of a private key, nil of a shared one.
+func (m *material) publicKey() []byte {
+	if m.private == nil {
+		return nil
+	}
+	return m.private[ed25519.SeedSize:]
 }
 
 // hash takes a prepared HMAC; release gives it back.

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -18,6 +19,13 @@ import (
 
 // exampleKey is a key that would be noticed wherever it leaked.
 var exampleKey = []byte("canary-canary-canary-canary!")
+
+// privateKey is that of RFC 9421's appendix B.1.4; privatePair is that of the
+// tests of Standard Webhooks' own server.
+const (
+	privateKey  = "whsk_n4Ni+HpISpVObnQMW0wOhCKROaIKqKtW/2ZYb2p9KcU="
+	privatePair = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
+)
 
 func encode(key []byte) string {
 	return Prefix + base64.StdEncoding.EncodeToString(key)
@@ -46,7 +54,12 @@ func TestParseSecret(t *testing.T) {
 		{"only the prefix", Prefix, "it has 0 bytes"},
 		{"empty", "", "is the variable that holds it set?"},
 		{"without prefix", strings.TrimPrefix(key(32), Prefix), "begin with whsec_"},
-		{"asymmetric key", "whsk_" + strings.TrimPrefix(key(64), Prefix), "begin with whsec_"},
+		{"a private key's seed", privateKey, ""},
+		{"a private key and its public one", privatePair, ""},
+		{"a private key and another public one", "whsk_" + strings.TrimPrefix(key(64), Prefix), "not that of its private one"},
+		{"a private key of a wrong length", "whsk_" + strings.TrimPrefix(key(48), Prefix), "it has 48 bytes; an ed25519 key has 32"},
+		{"a private key in a shared one's clothes", "whsk_" + key(64), "begin with whsec_ or whsk_"},
+		{"public key", "whpk_JrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=", "it is a public key"},
 		{"placeholder left in place", "{env.SECRET}", "begin with whsec_"},
 		{"white space before", " " + key(32), "begin with whsec_"},
 		{"line end after", key(32) + "\n", "white space"},
@@ -86,6 +99,10 @@ func TestSecretEqual(t *testing.T) {
 		{"none and one", Secret{}, one, false},
 		{"one and none", one, Secret{}, false},
 		{"none and none", Secret{}, Secret{}, true},
+		{"another end", one, same.Until(time.Unix(1, 0)), false},
+		{"same end", one.Until(time.Unix(1, 0)), same.Until(time.Unix(1, 0)), true},
+		{"same private key", mustParse(t, privateKey), mustParse(t, "whsk_n4Ni+HpISpVObnQMW0wOhCKROaIKqKtW/2ZYb2p9KcU="), true},
+		{"a private key and a shared one", mustParse(t, privateKey), one, false},
 	} {
 		if got := test.a.Equal(test.b); got != test.want {
 			t.Errorf("%s: got %t", test.name, got)
@@ -99,8 +116,14 @@ func TestSecretNeverShows(t *testing.T) {
 	type exported struct{ Secret Secret }
 	type unexported struct{ secret Secret }
 	secret := mustParse(t, encode(exampleKey))
+	style, err := NewXSignature(Style{}, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
 	values := []any{
-		secret, &secret,
+		secret, &secret, secret.Until(time.Unix(1, 0)),
+		style,
+		[]Scheme{style},
 		[]Secret{secret},
 		map[string]Secret{"a": secret},
 		exported{secret},
@@ -124,7 +147,9 @@ func TestSecretNeverShows(t *testing.T) {
 		slog.New(slog.NewTextHandler(&out, nil)).Info("text", "value", value)
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("json", "value", value)
 	}
-	_, err := ParseSecret(encode(exampleKey) + "x")
+	_, err = ParseSecret(encode(exampleKey) + "x")
+	fmt.Fprintln(&out, err)
+	_, err = ParseKey(string(exampleKey) + "\n")
 	fmt.Fprintln(&out, err)
 
 	printed := out.String()
@@ -151,6 +176,8 @@ func FuzzParseSecret(f *testing.F) {
 	f.Add("whsec_")
 	f.Add("whsec_ AAAA\n")
 	f.Add("whpk_AAAA")
+	f.Add(privateKey)
+	f.Add(privatePair)
 	f.Fuzz(func(t *testing.T, text string) {
 		secret, err := ParseSecret(text)
 		if err != nil {
@@ -163,6 +190,12 @@ func FuzzParseSecret(f *testing.F) {
 			}
 			return
 		}
+		if secret.IsPrivate() {
+			if !strings.HasPrefix(secret.Public(), PublicPrefix) {
+				t.Fatalf("the public key is %q", secret.Public())
+			}
+			return
+		}
 		if n := len(secret.material().key); n < MinKeyLength || n > MaxKeyLength {
 			t.Fatalf("accepted a key of %d bytes", n)
 		}
@@ -170,4 +203,42 @@ func FuzzParseSecret(f *testing.F) {
 			t.Fatal("the key does not survive being encoded again")
 		}
 	})
+}
+
+func TestParseKey(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"an API key", "sk_live_1234", ""},
+		{"shortest", "12345678", ""},
+		{"empty", "", "is the variable that holds it set?"},
+		{"too short", "1234567", "8 to 1024 are possible"},
+		{"too long", strings.Repeat("x", 1025), "8 to 1024 are possible"},
+		{"a line end, as files have", "sk_live_1234\n", "white space"},
+	} {
+		key, err := ParseKey(test.text)
+		if ok := test.want == ""; ok != (err == nil) || ok == key.IsZero() || !ok && (!errors.Is(err, ErrBadSecret) || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
+		}
+	}
+}
+
+// TestPublic compares with what openssl prints for the same key.
+func TestPublic(t *testing.T) {
+	if got := mustParse(t, privateKey).Public(); got != "whpk_JrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=" {
+		t.Errorf("got %s", got)
+	}
+	if got := mustParse(t, encode(exampleKey)).Public() + (Secret{}).Public(); got != "" {
+		t.Errorf("a shared secret, or none, has the public key %s", got)
+	}
+}
+
+func TestFingerprint(t *testing.T) {
+	shared, private := mustParse(t, encode(exampleKey)), mustParse(t, privateKey)
+	for _, secret := range []Secret{shared, private} {
+		if name := secret.Fingerprint(); len(name) != 16 || name != secret.Until(time.Unix(1, 0)).Fingerprint() {
+			t.Errorf("got %q", name)
+		}
+	}
+	if shared.Fingerprint() == private.Fingerprint() || (Secret{}).Fingerprint() != "" {
+		t.Error("different secrets have one name")
+	}
 }

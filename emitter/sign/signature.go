@@ -3,18 +3,41 @@
 package sign
 
 import (
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
+	"net/http"
 	"strconv"
 	"time"
 )
 
-// version begins a signature, so that receivers can pass over those that they
+// Versions begin a signature, so that receivers can pass over those that they
 // do not know.
-const version = "v1,"
+const (
+	sharedVersion  = "v1,"
+	privateVersion = "v1a,"
+)
 
-// signatureLength is that of one signature as text.
-var signatureLength = len(version) + base64.StdEncoding.EncodedLen(sha256.Size)
+// signatureLength is that of the longest signature as text.
+var signatureLength = len(privateVersion) + base64.StdEncoding.EncodedLen(ed25519.SignatureSize)
+
+// Standard signs as Standard Webhooks 1.0.0 has it, in the header
+// webhook-signature: with version v1, an HMAC, for a shared secret, and version
+// v1a, ed25519, for a private one.
+type Standard struct{}
+
+// Sign implements [Scheme].
+func (Standard) Sign(m Message, secrets []Secret, header http.Header) {
+	if value := Header(secrets, m.ID, m.At, m.Body); value != "" {
+		header["Webhook-Signature"] = []string{value}
+	}
+}
+
+// Check implements [Scheme].
+func (Standard) Check(secrets []Secret) error { return checkSecrets(secrets) }
+
+// Equal implements [Scheme].
+func (Standard) Equal(other Scheme) bool { return other == Scheme(Standard{}) }
 
 // Header returns the value of the webhook-signature header: one signature for
 // each secret, separated by spaces. While a secret is being replaced, an
@@ -33,7 +56,7 @@ func Header(secrets []Secret, id string, at time.Time, body []byte) string {
 
 	header := make([]byte, 0, len(secrets)*(signatureLength+1))
 	for _, secret := range secrets {
-		if secret.IsZero() {
+		if !secret.signs(at) {
 			continue
 		}
 		if len(header) > 0 {
@@ -46,12 +69,19 @@ func Header(secrets []Secret, id string, at time.Time, body []byte) string {
 
 func (s Secret) appendSignature(to, prefix, body []byte) []byte {
 	material := s.material()
+	if material.private != nil {
+		// Ed25519 hashes what it signs twice, so it needs it in one piece.
+		content := make([]byte, 0, len(prefix)+len(body))
+		content = append(append(content, prefix...), body...)
+		to = append(to, privateVersion...)
+		return base64.StdEncoding.AppendEncode(to, ed25519.Sign(material.private, content))
+	}
 	h := material.hash()
 	defer material.release(h)
 	// A hash's Write never fails.
 	_, _ = h.Write(prefix)
 	_, _ = h.Write(body)
 	var sum [sha256.Size]byte
-	to = append(to, version...)
+	to = append(to, sharedVersion...)
 	return base64.StdEncoding.AppendEncode(to, h.Sum(sum[:0]))
 }

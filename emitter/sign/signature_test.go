@@ -4,7 +4,10 @@ package sign
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +24,77 @@ func TestHeaderVector(t *testing.T) {
 	got := Header([]Secret{secret}, "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
 	if want := "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestPrivateHeaderVectors are of the tests of Standard Webhooks' own server,
+// and of openssl pkeyutl -sign -rawin.
+func TestPrivateHeaderVectors(t *testing.T) {
+	for _, test := range []struct {
+		secret, id, body, want string
+	}{
+		{
+			privatePair, "msg_p5jXN8AQM9LWM0D4loKWxJek", `{"test": 2432232314}`,
+			"v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==",
+		},
+		{
+			privateKey, "evt_1", `{"id":"42","state":"paid"}`,
+			"v1a,8OmVgNGn93OU8J9/frDtow8gCp0oeBu4axPZ1S28ph18raYPAOJ2OeuVaMrMdbZJZL+8BA1jTYIHPb4ht8XLBg==",
+		},
+	} {
+		if got := Header([]Secret{mustParse(t, test.secret)}, test.id, time.Unix(1614265330, 0), []byte(test.body)); got != test.want {
+			t.Errorf("got %s, want %s", got, test.want)
+		}
+	}
+}
+
+// TestRotation replaces a shared secret by a private one: during the overlap
+// receivers of both kinds accept what is sent, afterwards only the new one.
+func TestRotation(t *testing.T) {
+	end := time.Unix(1614265330, 0)
+	private := mustParse(t, privateKey)
+	secrets := []Secret{private, newSecret(exampleKey).Until(end)}
+	body := []byte("body")
+	acceptsPrivate := func(signature string, at time.Time) bool {
+		for _, one := range strings.Fields(signature) {
+			encoded, ok := strings.CutPrefix(one, "v1a,")
+			decoded, err := base64.StdEncoding.DecodeString(encoded)
+			content := "id." + strconv.FormatInt(at.Unix(), 10) + ".body"
+			if ok && err == nil && ed25519.Verify(private.material().publicKey(), []byte(content), decoded) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, test := range []struct {
+		at  time.Time
+		old bool
+	}{{end.Add(-DefaultOverlap), true}, {end.Add(-time.Nanosecond), true}, {end, false}, {end.Add(time.Hour), false}} {
+		signature := Header(secrets, "id", test.at, body)
+		if !acceptsPrivate(signature, test.at) {
+			t.Errorf("%s: the new receiver does not accept %q", test.at, signature)
+		}
+		if err := verify(exampleKey, signature, "id", test.at, body); test.old != (err == nil) {
+			t.Errorf("%s: the old receiver says %v to %q", test.at, err, signature)
+		}
+	}
+}
+
+func TestStandardScheme(t *testing.T) {
+	header := http.Header{}
+	Standard{}.Sign(Message{ID: "id", At: time.Unix(1, 0)}, []Secret{newSecret(exampleKey)}, header)
+	if got := header.Get("webhook-signature"); got != Header([]Secret{newSecret(exampleKey)}, "id", time.Unix(1, 0), nil) {
+		t.Errorf("got %q", got)
+	}
+	for name, secrets := range map[string][]Secret{
+		"none": nil, "an empty one": {newSecret(exampleKey), {}}, "a current one with an end": {newSecret(exampleKey).Until(time.Unix(1, 0))},
+	} {
+		if err := (Standard{}).Check(secrets); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if err := (Standard{}).Check([]Secret{newSecret(exampleKey), newSecret(exampleKey).Until(time.Unix(1, 0))}); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -97,12 +171,39 @@ func TestHeaderConcurrently(t *testing.T) {
 	group.Wait()
 }
 
-func BenchmarkHeader(b *testing.B) {
-	secrets := []Secret{newSecret(exampleKey)}
-	body := bytes.Repeat([]byte("x"), 1024)
-	at := time.Unix(1614265330, 0)
-	b.ReportAllocs()
-	for b.Loop() {
-		Header(secrets, "evt_0123456789abcdef", at, body)
+// BenchmarkSchemes signs 1 KiB, as one attempt of each kind does.
+func BenchmarkSchemes(b *testing.B) {
+	shared, private := newSecret(exampleKey), mustParse(b, privateKey)
+	messages, err := NewMessageSignatures()
+	if err != nil {
+		b.Fatal(err)
+	}
+	style, err := NewXSignature(presets["timestamped"], mustKey(b, "gateway-api-key"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	m := Message{
+		ID: "evt_0123456789abcdef", At: time.Unix(1614265330, 0), ContentType: "application/json",
+		URL: &url.URL{Scheme: "https", Host: "erp.example.com", Path: "/hooks"}, Body: bytes.Repeat([]byte("x"), 1024),
+	}
+	for _, bench := range []struct {
+		name    string
+		scheme  Scheme
+		secrets []Secret
+	}{
+		{"v1", Standard{}, []Secret{shared}},
+		{"v1 rotating", Standard{}, []Secret{shared, shared}},
+		{"v1a", Standard{}, []Secret{private}},
+		{"x-signature", style, nil},
+		{"rfc9421 hmac", messages, []Secret{shared}},
+		{"rfc9421 ed25519", messages, []Secret{private}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			header := http.Header{}
+			b.ReportAllocs()
+			for b.Loop() {
+				bench.scheme.Sign(m, bench.secrets, header)
+			}
+		})
 	}
 }
