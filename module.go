@@ -239,7 +239,7 @@ func (a *App) reconciled() []reconcile.Resource {
 				Read:     r.reader(h.upstream),
 				Version:  r.version,
 				Triggers: r.triggers,
-				Route:    a.endpoints.Match,
+				Route:    func(eventType string) []string { return a.endpoints.Match(eventType, "") },
 				Limit:    limit,
 			})
 		}

@@ -5,6 +5,7 @@
 package endpoint
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,7 +20,39 @@ const (
 	DefaultTimeout = 10 * time.Second
 	// DefaultConcurrency is how many attempts may be in flight.
 	DefaultConcurrency = 64
+	// DefaultDisableAfter is for how long every attempt must have failed
+	// before the endpoint is disabled. It is longer than the default schedule
+	// takes to give a delivery up.
+	DefaultDisableAfter = 5 * 24 * time.Hour
 )
+
+// Order says which deliveries of an endpoint wait for each other.
+type Order string
+
+const (
+	// OrderObject, the default: those of one object, in the order of its
+	// events.
+	OrderObject Order = "object"
+	// OrderEndpoint: all of them, in the order in which events were committed.
+	// One that fails holds up all that follow.
+	OrderEndpoint Order = "endpoint"
+	// OrderNone: none.
+	OrderNone Order = "none"
+)
+
+// WhenDisabled says what becomes of events that are made while an endpoint is
+// disabled.
+type WhenDisabled string
+
+const (
+	// Keep, the default: they are kept, and delivered when it returns.
+	Keep WhenDisabled = "keep"
+	// Drop: the endpoint does not get them.
+	Drop WhenDisabled = "drop"
+)
+
+// Never as DisableAfter keeps an endpoint from being disabled for failing.
+const Never time.Duration = -1
 
 // Bounds of what may be asked for. They are far from every sensible value, and
 // keep a slip of the pen from making an endpoint that never gives up, or a
@@ -31,6 +64,10 @@ const (
 	MaxRetries     = 100
 	MaxRetryDelay  = 30 * 24 * time.Hour
 	MaxConcurrency = 4096
+	MaxDeadline    = 365 * 24 * time.Hour
+	// MinDisableAfter keeps a short outage from disabling an endpoint.
+	MinDisableAfter = time.Hour
+	MaxDisableAfter = 365 * 24 * time.Hour
 )
 
 // DefaultSchedule returns the delays before the attempts that follow a failed
@@ -61,6 +98,15 @@ type Endpoint struct {
 	Signatures []sign.Scheme
 	// Events says which event types the endpoint gets. The zero Filter is all.
 	Events Filter
+	// Tenant, where not empty, is whose events alone the endpoint gets: those
+	// of objects that this tenant owns. An endpoint without one is the
+	// operator's and gets every tenant's.
+	Tenant string
+	// Order says which deliveries wait for each other. "" is [OrderObject].
+	Order Order
+	// Coalesce keeps of several deliveries that wait for each other only the
+	// newest: after an outage the endpoint gets each object's state once.
+	Coalesce bool
 	// Timeout is how long an attempt may take, from dialing to the last byte
 	// of the answer. 0 is [DefaultTimeout]; at most [MaxTimeout].
 	Timeout time.Duration
@@ -71,6 +117,23 @@ type Endpoint struct {
 	// Concurrency is how many attempts may be in flight at once. 0 is
 	// [DefaultConcurrency]; at most [MaxConcurrency].
 	Concurrency int
+	// Rate is how many attempts are made in a time. The zero Rate is no limit.
+	Rate Rate
+	// Success says which statuses mean that the receiver took the event. The
+	// zero Statuses is 2xx.
+	Success Statuses
+	// Deadline is how long after its event was committed a delivery may be
+	// attempted. 0 is no limit but the schedule's; at most [MaxDeadline].
+	Deadline time.Duration
+	// WhenDisabled says what becomes of events while the endpoint is disabled.
+	// "" is [Keep].
+	WhenDisabled WhenDisabled
+	// DisableAfter is for how long every attempt must have failed before the
+	// endpoint is disabled. 0 is [DefaultDisableAfter]; [Never] is never.
+	DisableAfter time.Duration
+	// Trace sends the trace of the exchange that caused an event, as
+	// traceparent.
+	Trace bool
 }
 
 // WithDefaults returns the endpoint with its defaults filled in.
@@ -86,6 +149,15 @@ func (e Endpoint) WithDefaults() Endpoint {
 	}
 	if e.Concurrency == 0 {
 		e.Concurrency = DefaultConcurrency
+	}
+	if e.Order == "" {
+		e.Order = OrderObject
+	}
+	if e.WhenDisabled == "" {
+		e.WhenDisabled = Keep
+	}
+	if e.DisableAfter == 0 {
+		e.DisableAfter = DefaultDisableAfter
 	}
 	return e
 }
@@ -112,6 +184,9 @@ func (e Endpoint) Validate() error {
 	case e.Concurrency < 0 || e.Concurrency > MaxConcurrency:
 		return fail("concurrency %d is not between 1 and %d", e.Concurrency, MaxConcurrency)
 	}
+	if err := e.validatePolicy(); err != nil {
+		return fail("%s", err)
+	}
 	for _, scheme := range e.WithDefaults().Signatures {
 		if err := scheme.Check(e.Secrets); err != nil {
 			return fmt.Errorf("%w: endpoint %s: %w", ErrBadEndpoint, e.Name, err)
@@ -121,6 +196,25 @@ func (e Endpoint) Validate() error {
 		if delay <= 0 || delay > MaxRetryDelay {
 			return fail("retry %s is not between 0s and %s; for no retries, write: retry none", delay, MaxRetryDelay)
 		}
+	}
+	return nil
+}
+
+// validatePolicy returns what is wrong with how the endpoint is delivered to.
+func (e Endpoint) validatePolicy() error {
+	switch {
+	case e.Order != "" && e.Order != OrderObject && e.Order != OrderEndpoint && e.Order != OrderNone:
+		return fmt.Errorf("order is object, endpoint or none, not %q", e.Order)
+	case e.Coalesce && e.Order == OrderNone:
+		return errors.New("coalesce keeps the newest of deliveries that wait for each other, and with order none they do not; leave one of them out")
+	case !e.Rate.valid():
+		return fmt.Errorf("rate %d per %s is not possible; write it as 10/s, 300/m or 1000/h", e.Rate.Count, e.Rate.Per)
+	case e.Deadline < 0 || e.Deadline > MaxDeadline:
+		return fmt.Errorf("deadline %s is not between 0 and %s", e.Deadline, MaxDeadline)
+	case e.WhenDisabled != "" && e.WhenDisabled != Keep && e.WhenDisabled != Drop:
+		return fmt.Errorf("when_disabled is keep or drop, not %q", e.WhenDisabled)
+	case e.DisableAfter != 0 && e.DisableAfter != Never && (e.DisableAfter < MinDisableAfter || e.DisableAfter > MaxDisableAfter):
+		return fmt.Errorf("disable_after %s is not between %s and %s, or never", e.DisableAfter, MinDisableAfter, MaxDisableAfter)
 	}
 	return nil
 }

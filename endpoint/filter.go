@@ -76,6 +76,15 @@ func (f Filter) Match(eventType string) bool {
 	return found
 }
 
+// MatchNamed tells whether an event type passes by a pattern that names it or
+// what it begins with. The pattern "*" names nothing.
+func (f Filter) MatchNamed(eventType string) bool {
+	return slices.ContainsFunc(f.texts, func(pattern string) bool {
+		prefix, isPrefix := strings.CutSuffix(pattern, wildcard)
+		return pattern == eventType || isPrefix && prefix != "" && strings.HasPrefix(eventType, prefix)
+	})
+}
+
 func (f Filter) matchesPrefix(eventType string) bool {
 	return slices.ContainsFunc(f.prefixes, func(prefix string) bool {
 		return strings.HasPrefix(eventType, prefix)

@@ -5,23 +5,15 @@ package endpoint
 import (
 	"fmt"
 	"iter"
-	"slices"
 )
 
 // Set is an immutable set of endpoints, made to be asked for each event who
 // gets it. The nil Set is empty.
-//
-// Asking costs a look-up for each dot of the event type, however many
-// endpoints there are: since no type is matched twice by one filter, the
-// endpoints of an event are those that stand at its dots, one after another.
 type Set struct {
 	endpoints []Endpoint
 	index     map[string]int
-	// all, prefixes and exact hold the names of endpoints by the patterns of
-	// their filters.
-	all      []string
-	prefixes map[string][]string
-	exact    map[string][]string
+	// routes has the endpoints of each tenant, and under "" the operator's.
+	routes map[string]*routes
 }
 
 // NewSet returns the set of some endpoints, with their defaults filled in. It
@@ -30,8 +22,7 @@ func NewSet(endpoints ...Endpoint) (*Set, error) {
 	set := &Set{
 		endpoints: make([]Endpoint, len(endpoints)),
 		index:     make(map[string]int, len(endpoints)),
-		prefixes:  map[string][]string{},
-		exact:     map[string][]string{},
+		routes:    map[string]*routes{},
 	}
 	for i, endpoint := range endpoints {
 		if err := endpoint.Validate(); err != nil {
@@ -42,53 +33,44 @@ func NewSet(endpoints ...Endpoint) (*Set, error) {
 		}
 		set.endpoints[i] = endpoint.WithDefaults()
 		set.index[endpoint.Name] = i
-		set.add(endpoint.Name, endpoint.Events)
+		of, ok := set.routes[endpoint.Tenant]
+		if !ok {
+			of = newRoutes()
+			set.routes[endpoint.Tenant] = of
+		}
+		of.add(endpoint.Name, endpoint.Events)
 	}
 	return set, nil
 }
 
-func (s *Set) add(name string, filter Filter) {
-	if !filter.some {
-		s.all = append(s.all, name)
-		return
-	}
-	for _, prefix := range filter.prefixes {
-		s.prefixes[prefix] = append(s.prefixes[prefix], name)
-	}
-	for _, exact := range filter.exact {
-		s.exact[exact] = append(s.exact[exact], name)
-	}
-}
-
-// Match returns the names of the endpoints that get events of a type, each
-// once, in an order that is the same every time. The slice may be shared with
-// the set and must not be changed; it is nil if there are none.
-func (s *Set) Match(eventType string) []string {
+// Match returns the names of the endpoints that get events of a type, of
+// objects that a tenant owns, each once and in an order that is the same every
+// time: the operator's endpoints, and the tenant's. An object without an owner,
+// "", is no tenant's. The slice may be shared with the set and must not be
+// changed; it is nil if there are none.
+func (s *Set) Match(eventType, tenant string) []string {
 	if s == nil {
 		return nil
 	}
-	matched := slices.Clip(s.all)
-	if len(s.prefixes) > 0 {
-		for i := range len(eventType) {
-			if eventType[i] == '.' {
-				matched = join(matched, s.prefixes[eventType[:i+1]])
-			}
-		}
+	matched := s.routes[""].match(nil, eventType)
+	if tenant != "" {
+		matched = s.routes[tenant].match(matched, eventType)
 	}
-	return join(matched, s.exact[eventType])
+	return matched
 }
 
-// join appends without ever writing behind a slice of the set, and without
-// allocating where one of both is empty.
-func join(a, b []string) []string {
-	switch {
-	case len(b) == 0:
-		return a
-	case len(a) == 0:
-		return slices.Clip(b)
-	default:
-		return append(a, b...)
+// MatchOperational returns the names of the endpoints that get an operational
+// event about an endpoint: those that ask for its type by name, as
+// endpoint.failing or endpoint.*; that of * gets none. A tenant is told about
+// its own endpoints only, and no endpoint about itself.
+func (s *Set) MatchOperational(eventType string, about Endpoint) []string {
+	var matched []string
+	for e := range s.All() {
+		if e.Name != about.Name && (e.Tenant == "" || e.Tenant == about.Tenant) && e.Events.MatchNamed(eventType) {
+			matched = append(matched, e.Name)
+		}
 	}
+	return matched
 }
 
 // Get returns the endpoint of a name.

@@ -28,12 +28,15 @@ func newEndpoint(t testing.TB, secret sign.Secret, name string, patterns ...stri
 func TestSetMatchesLikeItsFilters(t *testing.T) {
 	secret := someSecret(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		filters := map[string][]string{}
+		filters, tenants := map[string][]string{}, map[string]string{}
 		var endpoints []Endpoint
 		for i := range rapid.IntRange(0, 8).Draw(rt, "endpoints") {
 			name := fmt.Sprintf("e%d", i)
 			filters[name] = drawPatterns(rt)
-			endpoints = append(endpoints, newEndpoint(t, secret, name, filters[name]...))
+			tenants[name] = rapid.SampledFrom([]string{"", "", "acme", "umbrella"}).Draw(rt, "tenant")
+			endpoint := newEndpoint(t, secret, name, filters[name]...)
+			endpoint.Tenant = tenants[name]
+			endpoints = append(endpoints, endpoint)
 		}
 		set, err := NewSet(endpoints...)
 		if err != nil {
@@ -41,15 +44,16 @@ func TestSetMatchesLikeItsFilters(t *testing.T) {
 		}
 		for range 3 {
 			eventType := drawType(rt)
+			owner := rapid.SampledFrom([]string{"", "acme", "umbrella", "initech"}).Draw(rt, "owner")
 			var want []string
 			for name, patterns := range filters {
-				if plainMatch(patterns, eventType) {
+				if plainMatch(patterns, eventType) && (tenants[name] == "" || tenants[name] == owner) {
 					want = append(want, name)
 				}
 			}
 			slices.Sort(want)
-			got := set.Match(eventType)
-			if !slices.Equal(got, set.Match(eventType)) {
+			got := set.Match(eventType, owner)
+			if !slices.Equal(got, set.Match(eventType, owner)) {
 				rt.Fatal("two answers differ")
 			}
 			got = slices.Sorted(slices.Values(got))
@@ -83,7 +87,7 @@ func TestSetLookUp(t *testing.T) {
 
 func TestSetOfNone(t *testing.T) {
 	var set *Set
-	if set.Match("items.created") != nil || set.Len() != 0 {
+	if set.Match("items.created", "acme") != nil || set.Len() != 0 {
 		t.Error("the nil set matches")
 	}
 	if _, ok := set.Get("a"); ok {
@@ -114,9 +118,9 @@ func TestSetIsNotChangedByItsAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = append(set.Match("users.created"), "x")
-	_ = append(set.Match("items.created"), "y")
-	if got := strings.Join(set.Match("items.created"), ""); got != "abcde" {
+	_ = append(set.Match("users.created", ""), "x")
+	_ = append(set.Match("items.created", ""), "y")
+	if got := strings.Join(set.Match("items.created", ""), ""); got != "abcde" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -143,10 +147,10 @@ func TestSetMatchAllocates(t *testing.T) {
 		{"resource7.created", 1, 0},
 		{"resource7.state.paid", 2, 1},
 	} {
-		if n := len(set.Match(test.eventType)); n != test.matches {
+		if n := len(set.Match(test.eventType, "acme")); n != test.matches {
 			t.Errorf("%s: %d matches", test.eventType, n)
 		}
-		if n := testing.AllocsPerRun(100, func() { set.Match(test.eventType) }); n > test.allocs {
+		if n := testing.AllocsPerRun(100, func() { set.Match(test.eventType, "acme") }); n > test.allocs {
 			t.Errorf("%s: %g allocations, want %g", test.eventType, n, test.allocs)
 		}
 	}
@@ -164,6 +168,38 @@ func BenchmarkSetMatch(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		set.Match("resource4711.state.paid")
+		set.Match("resource4711.state.paid", "acme")
+	}
+}
+
+// TestOperationalEvents sees that nobody learns of other subscribers' troubles
+// without asking, or of another tenant's at all.
+func TestOperationalEvents(t *testing.T) {
+	secret := someSecret(t)
+	of := func(name, tenant string, patterns ...string) Endpoint {
+		endpoint := newEndpoint(t, secret, name, patterns...)
+		endpoint.Tenant = tenant
+		return endpoint
+	}
+	set, err := NewSet(
+		of("all", ""), of("star", "", "*"), of("both", "", "*", "endpoint.failing"), of("prefix", "", "endpoint.*"),
+		of("other", "", "delivery.exhausted"), of("acme", "acme", "endpoint.*"), of("umbrella", "umbrella", "endpoint.*"),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ about, want string }{
+		{"all", "both prefix"},
+		{"prefix", "both"},
+		{"acme", "both prefix"},
+		{"umbrella", "both prefix"},
+	} {
+		about, _ := set.Get(test.about)
+		if got := strings.Join(set.MatchOperational("endpoint.failing", about), " "); got != test.want {
+			t.Errorf("about %s: got %q, want %q", test.about, got, test.want)
+		}
+	}
+	if got := set.MatchOperational("endpoint.failing", of("second", "acme")); strings.Join(got, " ") != "both prefix acme" {
+		t.Errorf("about another of acme's: %q", got)
 	}
 }
