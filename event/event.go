@@ -65,6 +65,13 @@ type Cause struct {
 	Outcome Outcome `json:"outcome,omitempty"`
 	// At is when the exchange was noted.
 	At time.Time `json:"at,omitzero"`
+	// Method and Path are the request's own, as "PATCH" and "/items/42". The
+	// path is without its query, which may hold what must not be kept.
+	Method string `json:"method,omitempty"`
+	Path   string `json:"path,omitempty"`
+	// Resource is the resource whose rule matched, where the exchange touched
+	// an object of another; otherwise it is empty.
+	Resource string `json:"resource,omitempty"`
 }
 
 // Event is an immutable fact about one object.
@@ -92,6 +99,12 @@ type Event struct {
 	// Previous holds the watched fields as they were, by path. It is nil when
 	// the previous state is unknown.
 	Previous Fields `json:"previous,omitempty"`
+	// PreviousShow is the whole Show before, where the resource keeps it
+	// (`keep show`) and the previous state is known.
+	PreviousShow []byte `json:"-"`
+	// Tenant owns the object, as Show told it; empty where the resource names
+	// no owner.
+	Tenant string `json:"tenant,omitempty"`
 	// ContentType is the Show's own.
 	ContentType string `json:"content_type,omitempty"`
 	// Payload is what a delivery sends: the Show's own bytes.
@@ -116,4 +129,16 @@ type Snapshot struct {
 	Watched Fields
 	// Time is when the snapshot was taken.
 	Time time.Time
+	// ChangedAt is when the object was last seen to have moved: when the last
+	// snapshot that differs from the one before it was taken.
+	ChangedAt time.Time
+	// Tenant owns the object, as Show told it last; empty if it told none.
+	Tenant string
+	// Show is the whole Show and ContentType its type, where the resource
+	// keeps it (`keep show`); otherwise both are empty.
+	Show        []byte
+	ContentType string
+	// Alias is the ID of the Key that is this object's real name, where this
+	// one is another name for it. Empty for the real one.
+	Alias string
 }

@@ -10,10 +10,17 @@ var (
 	// ErrLeaseLost is returned when a lease is no longer held: its time has
 	// passed, or it was finished already.
 	ErrLeaseLost = errors.New("the lease is no longer held")
-	// ErrNotFound is returned for an event that is not, or no longer, kept.
+	// ErrNotFound is returned for what is not, or no longer, kept.
 	ErrNotFound = errors.New("not found")
 	// ErrBadCursor is returned for a cursor that no list has given out.
 	ErrBadCursor = errors.New("not a cursor of this list")
+	// ErrTooLarge is returned by a verb that was given more than one step can
+	// hold, and has done nothing. Every engine takes, in one step, 10,000 marks
+	// of up to 250 bytes each (key, version, and cause), or a Show of 4 MiB as
+	// payload, previous Show and snapshot of one event. Who is given more marks
+	// at once makes one mark that finds them again, such as a scan of their
+	// resource.
+	ErrTooLarge = errors.New("too large for one step of the queue")
 	// ErrInUse is returned on opening a queue that another process holds.
 	ErrInUse = errors.New("the queue is in use by another process")
 	// ErrNewerFormat is returned on opening a queue, or reading a record, that

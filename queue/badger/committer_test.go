@@ -269,7 +269,7 @@ func TestLargeOperations(t *testing.T) {
 	}
 	reconciled := found(held)
 	reconciled.Events[0].Payload = make([]byte, 8<<20)
-	if err := s.CommitReconciled(t.Context(), held, reconciled); !errors.Is(err, ErrTooLarge) {
+	if err := s.CommitReconciled(t.Context(), held, reconciled); !errors.Is(err, queue.ErrTooLarge) {
 		t.Errorf("8 MiB: %v, want ErrTooLarge", err)
 	}
 	many := make([]queue.Mark, 10_000)
@@ -278,7 +278,7 @@ func TestLargeOperations(t *testing.T) {
 	}
 	must(t, s.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: many}, true))
 	long := event.Key{Resource: "items", ID: string(make([]byte, 70_000))}
-	if err := s.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: long}}}, true); !errors.Is(err, ErrTooLarge) {
+	if err := s.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: long}}}, true); !errors.Is(err, queue.ErrTooLarge) {
 		t.Errorf("a long key: %v, want ErrTooLarge", err)
 	}
 }

@@ -5,9 +5,6 @@ package badger
 import "errors"
 
 var (
-	// ErrTooLarge is returned for an operation whose records do not fit into
-	// one transaction, such as an event with a payload of more than 4 MiB.
-	ErrTooLarge = errors.New("too large for one transaction of the queue")
 
 	// errDamaged is returned for bytes that no version of this package has
 	// written.

@@ -25,6 +25,9 @@ type noteIntent struct {
 
 // NoteIntent implements [queue.Intents].
 func (s *Store) NoteIntent(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
+	if len(intent.Callback) > maxCallback {
+		return 0, queue.ErrTooLarge
+	}
 	op := &noteIntent{
 		record:   appendIntent(make([]byte, 0, 160), &intent),
 		deadline: intent.Deadline,
@@ -69,12 +72,12 @@ func (s *Store) ResolveIntent(ctx context.Context, id queue.IntentID, resolution
 	}
 	op.need(9)
 	if op.unresolved != "" {
-		op.need(9, 4<<10, len(op.unresolved))
+		op.need(9, 4<<10, len(op.unresolved), maxCallback)
 	}
 	for i := range op.marks {
 		m := &op.marks[i]
 		if len(m.Key.Resource)+len(m.Key.ID) > maxKey {
-			return ErrTooLarge
+			return queue.ErrTooLarge
 		}
 		op.need(2*(len(m.Key.Resource)+len(m.Key.ID)), len(m.Version), len(m.Cause.Rule), 64)
 	}

@@ -44,6 +44,9 @@ const (
 // to its own limit of 65,000 bytes.
 const maxKey = 60_000
 
+// maxCallback is the longest sealed callback that is accepted.
+const maxCallback = 16 << 10
+
 func numberKey(b []byte, kind byte, number uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, kind), number)
 }

@@ -106,7 +106,7 @@ func (s *Store) submit(ctx context.Context, op operation) error {
 // committer is far behind.
 func (s *Store) enqueue(ctx context.Context, op operation) error {
 	if w := op.wait(); w.bytes > maxBytes || w.entries > maxEntries {
-		return ErrTooLarge
+		return queue.ErrTooLarge
 	}
 	if err := s.enter(ctx); err != nil {
 		return err

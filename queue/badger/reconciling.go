@@ -98,13 +98,13 @@ func (s *Store) readSnapshot(txn *badgerdb.Txn, key event.Key) (*event.Snapshot,
 	if err != nil {
 		return nil, err
 	}
-	snapshot, err := parseSnapshot(key, record)
+	stored, err := parseSnapshot(key, record)
 	if err != nil {
 		// Not wrapped: a damaged mark is passed over, a damaged snapshot must
 		// not be.
 		return nil, fmt.Errorf("%w: %s", errSnapshot, err.Error())
 	}
-	return &snapshot, nil
+	return &stored.Snapshot, nil
 }
 
 // commitReconciled is the operation of CommitReconciled.
@@ -139,7 +139,7 @@ func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, rec
 	op.durable = true
 	op.need(len(lease.Key.Resource)+len(lease.Key.ID), maxReason, len(lease.Version), len(lease.Cause.Rule), 128)
 	if reconciled.Snapshot != nil {
-		op.snapshot = appendSnapshot(nil, reconciled.Snapshot)
+		op.snapshot = appendSnapshot(nil, &snapshotRecord{Snapshot: *reconciled.Snapshot})
 		op.need(len(lease.Key.Resource)+len(lease.Key.ID), len(op.snapshot))
 	}
 	if err := op.encode(reconciled.Events); err != nil {
@@ -174,7 +174,7 @@ func (op *commitReconciled) encode(events []queue.Routed) error {
 			lane: appendLane(nil, &laneRecord{EventID: routed.ID, DueAt: op.now}),
 		}
 		if len(e.id) > maxKey {
-			return ErrTooLarge
+			return queue.ErrTooLarge
 		}
 		op.need(9, len(e.record))
 		op.need(1+len(e.id), 9)
@@ -183,7 +183,7 @@ func (op *commitReconciled) encode(events []queue.Routed) error {
 		}
 		for _, endpoint := range e.endpoints {
 			if len(endpoint)+len(e.object) > maxKey {
-				return ErrTooLarge
+				return queue.ErrTooLarge
 			}
 			op.need(len(endpoint)+13, len(e.delivery))
 			op.need(len(endpoint)+len(e.object)+13, len(e.lane))

@@ -9,7 +9,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-const eventVersion = 1
+// eventVersion 1 has no tenant and no previous Show, and of a cause what
+// reader.cause says.
+const eventVersion = 2
 
 // eventRecord is an event as it stands in the log.
 type eventRecord struct {
@@ -24,10 +26,15 @@ type eventRecord struct {
 	// the event's: events of one commit that send the same Show share it.
 	Parts int
 	Back  uint64
+	// PreviousParts is 0 if the previous Show stands in the record. Otherwise
+	// it is in as many records of its own, under a number.
+	PreviousParts int
+	PreviousAt    uint64
 }
 
 // appendEvent encodes: id, type, key's resource, key's id, sequence, op, time,
-// version, freshness, cause, previous fields, content type, created at, the
+// version, freshness, cause, previous fields, content type, tenant, the
+// previous Show's parts and either its number or itself, created at, the
 // number of endpoints and each, parts, and then either back or, to the end,
 // the payload.
 func appendEvent(b []byte, e *eventRecord) []byte {
@@ -44,6 +51,13 @@ func appendEvent(b []byte, e *eventRecord) []byte {
 	b = appendCause(b, e.Cause)
 	b = appendFields(b, e.Previous)
 	b = appendText(b, e.ContentType)
+	b = appendText(b, e.Tenant)
+	b = binary.AppendUvarint(b, uint64(e.PreviousParts))
+	if e.PreviousParts > 0 {
+		b = binary.AppendUvarint(b, e.PreviousAt)
+	} else {
+		b = appendText(b, e.PreviousShow)
+	}
 	b = appendTime(b, e.CreatedAt)
 	b = binary.AppendUvarint(b, uint64(len(e.Endpoints)))
 	for _, endpoint := range e.Endpoints {
@@ -56,7 +70,8 @@ func appendEvent(b []byte, e *eventRecord) []byte {
 	return append(b, e.Payload...)
 }
 
-// parseEvent decodes an event. Its payload is a part of the record itself.
+// parseEvent decodes an event. Its payload and its previous Show are parts of
+// the record itself.
 func parseEvent(record []byte) (eventRecord, error) {
 	r := newReader(record, eventVersion)
 	e := eventRecord{Event: event.Event{
@@ -68,10 +83,14 @@ func parseEvent(record []byte) (eventRecord, error) {
 		Time:        r.time(),
 		Version:     r.text(),
 		Freshness:   event.Freshness(r.text()),
-		Cause:       r.cause(),
+		Cause:       r.cause(r.version >= 2),
 		Previous:    r.fields(),
 		ContentType: r.text(),
 	}}
+	if r.version >= 2 {
+		e.Tenant = r.text()
+		r.previousShow(&e)
+	}
 	e.CreatedAt = r.time()
 	if n := r.count(); n > 0 {
 		e.Endpoints = make([]string, n)
@@ -89,4 +108,16 @@ func parseEvent(record []byte) (eventRecord, error) {
 		e.Payload, r.rest = r.rest, nil
 	}
 	return e, r.end()
+}
+
+func (r *reader) previousShow(e *eventRecord) {
+	parts := r.uint()
+	switch {
+	case parts > maxParts:
+		r.err = errDamaged
+	case parts > 0:
+		e.PreviousParts, e.PreviousAt = int(parts), r.uint()
+	default:
+		e.PreviousShow = r.bytes()
+	}
 }

@@ -3,14 +3,17 @@
 package badger
 
 import (
+	"bytes"
+
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-const intentVersion = 1
+// intentVersion 1 has no callback.
+const intentVersion = 2
 
 // appendIntent encodes: resource, kind, rule, key's resource, key's id, noted,
-// deadline. The intent's number stands in the key.
+// deadline, callback. The intent's number stands in the key.
 func appendIntent(b []byte, intent *queue.Intent) []byte {
 	b = append(b, intentVersion)
 	return appendIntentFields(b, intent)
@@ -23,11 +26,12 @@ func appendIntentFields(b []byte, intent *queue.Intent) []byte {
 	b = appendText(b, intent.Key.Resource)
 	b = appendText(b, intent.Key.ID)
 	b = appendTime(b, intent.Noted)
-	return appendTime(b, intent.Deadline)
+	b = appendTime(b, intent.Deadline)
+	return appendText(b, intent.Callback)
 }
 
 func (r *reader) intentFields(id queue.IntentID) queue.Intent {
-	return queue.Intent{
+	intent := queue.Intent{
 		ID:       id,
 		Resource: r.text(),
 		Kind:     event.Kind(r.text()),
@@ -36,15 +40,21 @@ func (r *reader) intentFields(id queue.IntentID) queue.Intent {
 		Noted:    r.time(),
 		Deadline: r.time(),
 	}
+	if r.version >= 2 {
+		intent.Callback = r.bytes()
+	}
+	return intent
 }
 
 func parseIntent(id queue.IntentID, record []byte) (queue.Intent, error) {
 	r := newReader(record, intentVersion)
 	intent := r.intentFields(id)
+	intent.Callback = bytes.Clone(intent.Callback)
 	return intent, r.end()
 }
 
-const unresolvedVersion = 1
+// unresolvedVersion 1 holds an intent as intentVersion 1 does.
+const unresolvedVersion = 2
 
 // appendUnresolved encodes: the intent's fields, reason, at.
 func appendUnresolved(b []byte, u *queue.Unresolved) []byte {
@@ -57,5 +67,6 @@ func appendUnresolved(b []byte, u *queue.Unresolved) []byte {
 func parseUnresolved(id queue.IntentID, record []byte) (queue.Unresolved, error) {
 	r := newReader(record, unresolvedVersion)
 	u := queue.Unresolved{Intent: r.intentFields(id), Reason: r.text(), At: r.time()}
+	u.Callback = bytes.Clone(u.Callback)
 	return u, r.end()
 }

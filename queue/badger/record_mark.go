@@ -10,11 +10,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
 )
 
-const markVersion = 1
+// markVersion 1 knows no looks, and of a cause what causeFields says.
+const markVersion = 2
 
 // appendMark encodes: hints, version, cause, settle at, generation, the
-// generation of each hint that is set, tries, marked at, due at, last error.
-// The object stands in the key.
+// generation of each hint that is set, tries, marked at, due at, last error,
+// asked. The object stands in the key.
 func appendMark(b []byte, m *mark.Record) []byte {
 	b = append(b, markVersion)
 	b = binary.AppendUvarint(b, uint64(m.Hints))
@@ -30,7 +31,8 @@ func appendMark(b []byte, m *mark.Record) []byte {
 	b = binary.AppendUvarint(b, uint64(m.Tries))
 	b = appendTime(b, m.MarkedAt)
 	b = appendTime(b, m.DueAt)
-	return appendText(b, m.LastError)
+	b = appendText(b, m.LastError)
+	return binary.AppendUvarint(b, m.Asked)
 }
 
 func parseMark(key event.Key, record []byte) (mark.Record, error) {
@@ -40,7 +42,7 @@ func parseMark(key event.Key, record []byte) (mark.Record, error) {
 			Key:      key,
 			Hints:    queue.Hints(r.uint()),
 			Version:  r.text(),
-			Cause:    r.cause(),
+			Cause:    r.cause(r.version >= 2),
 			SettleAt: r.time(),
 		},
 		Generation: r.uint(),
@@ -54,16 +56,28 @@ func parseMark(key event.Key, record []byte) (mark.Record, error) {
 	m.MarkedAt = r.time()
 	m.DueAt = r.time()
 	m.LastError = r.text()
+	m.Asked = m.Generation
+	if r.version >= 2 {
+		m.Asked = r.uint()
+	}
 	return m, r.end()
 }
 
-// appendCause encodes: rule, outcome, at.
+// appendCause encodes: rule, outcome, at, method, path, resource.
 func appendCause(b []byte, cause event.Cause) []byte {
 	b = appendText(b, cause.Rule)
 	b = appendText(b, cause.Outcome)
-	return appendTime(b, cause.At)
+	b = appendTime(b, cause.At)
+	b = appendText(b, cause.Method)
+	b = appendText(b, cause.Path)
+	return appendText(b, cause.Resource)
 }
 
-func (r *reader) cause() event.Cause {
-	return event.Cause{Rule: r.text(), Outcome: event.Outcome(r.text()), At: r.time()}
+// cause decodes a cause. The first versions of records end it after its time.
+func (r *reader) cause(whole bool) event.Cause {
+	cause := event.Cause{Rule: r.text(), Outcome: event.Outcome(r.text()), At: r.time()}
+	if whole {
+		cause.Method, cause.Path, cause.Resource = r.text(), r.text(), r.text()
+	}
+	return cause
 }

@@ -16,9 +16,12 @@ import (
 )
 
 var (
-	at     = time.Date(2026, 3, 4, 5, 6, 7, 8, time.UTC)
-	key    = event.Key{Resource: "items", ID: "42"}
-	cause  = event.Cause{Rule: "PATCH /items/:id", Outcome: event.OutcomeChanged, At: at}
+	at    = time.Date(2026, 3, 4, 5, 6, 7, 8, time.UTC)
+	key   = event.Key{Resource: "items", ID: "42"}
+	cause = event.Cause{
+		Rule: "PATCH /items/:id", Outcome: event.OutcomeChanged, At: at,
+		Method: "PATCH", Path: "/items/42", Resource: "carts",
+	}
 	fields = map[string]json.RawMessage{"state": json.RawMessage(`"new"`), "gone": nil}
 )
 
@@ -34,16 +37,16 @@ var kinds = []struct {
 }{
 	{
 		name:   "intent",
-		golden: "01056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108",
-		record: queue.Intent{ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute)},
+		golden: "02056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108067365616c6564",
+		record: queue.Intent{ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute), Callback: []byte("sealed")},
 		encode: func() []byte {
-			return appendIntent(nil, &queue.Intent{Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute)})
+			return appendIntent(nil, &queue.Intent{Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute), Callback: []byte("sealed")})
 		},
 		decode: func(b []byte) (any, error) { return parseIntent(7, b) },
 	},
 	{
 		name:   "unresolved",
-		golden: "01056974656d730663726561746500000000000000056e6f206964bfe9e689ee0108",
+		golden: "02056974656d73066372656174650000000000000000056e6f206964bfe9e689ee0108",
 		record: queue.Unresolved{Intent: queue.Intent{ID: 7, Resource: "items", Kind: event.KindCreate}, Reason: "no id", At: at},
 		encode: func() []byte {
 			return appendUnresolved(nil, &queue.Unresolved{Intent: queue.Intent{Resource: "items", Kind: event.KindCreate}, Reason: "no id", At: at})
@@ -52,30 +55,39 @@ var kinds = []struct {
 	},
 	{
 		name:   "mark",
-		golden: "0105027631105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108cf85e789ee0108ac0207ac0202bfe9e689ee0108fbe9e689ee010803353032",
+		golden: "0205027631105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108055041544348092f6974656d732f3432056361727473cf85e789ee0108ac0207ac0202bfe9e689ee0108fbe9e689ee010803353032ab02",
 		record: markExample,
 		encode: func() []byte { return appendMark(nil, &markExample) },
 		decode: func(b []byte) (any, error) { return parseMark(key, b) },
 	},
 	{
 		name:   "snapshot",
-		golden: "010901030102030276310304676f6e650005737461746505226e657722bfe9e689ee0108",
+		golden: "020901030102030276310304676f6e650005737461746505226e657722bfe9e689ee010883e9e689ee01080461636d65106170706c69636174696f6e2f6a736f6e02343300097b226964223a34327d",
 		record: snapshotExample,
 		encode: func() []byte { return appendSnapshot(nil, &snapshotExample) },
 		decode: func(b []byte) (any, error) { return parseSnapshot(key, b) },
 	},
 	{
+		name:   "snapshot in parts",
+		golden: "020000000000000000000000000301",
+		record: snapshotRecord{Snapshot: event.Snapshot{Key: key}, Parts: 3, Slot: 1},
+		encode: func() []byte {
+			return appendSnapshot(nil, &snapshotRecord{Snapshot: event.Snapshot{Key: key}, Parts: 3, Slot: 1})
+		},
+		decode: func(b []byte) (any, error) { return parseSnapshot(key, b) },
+	},
+	{
 		name:   "event",
-		golden: "010265310d6974656d732e75706461746564056974656d7302343209066368616e6765bfe9e689ee01080276310776657273696f6e105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee01080304676f6e650005737461746505226e657722106170706c69636174696f6e2f6a736f6ebfe9e689ee010802036572700363726d007b226964223a34327d",
+		golden: "020265310d6974656d732e75706461746564056974656d7302343209066368616e6765bfe9e689ee01080276310776657273696f6e105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108055041544348092f6974656d732f34320563617274730304676f6e650005737461746505226e657722106170706c69636174696f6e2f6a736f6e0461636d6500087b226964223a347dbfe9e689ee010802036572700363726d007b226964223a34327d",
 		record: eventExample,
 		encode: func() []byte { return appendEvent(nil, &eventExample) },
 		decode: func(b []byte) (any, error) { return parseEvent(b) },
 	},
 	{
 		name:   "event in parts",
-		golden: "0101650000000000000000000000000000000000000302",
-		record: eventRecord{Event: event.Event{ID: "e"}, Parts: 3, Back: 2},
-		encode: func() []byte { return appendEvent(nil, &eventRecord{Event: event.Event{ID: "e"}, Parts: 3, Back: 2}) },
+		golden: "0201650000000000000000000000000000000000000004050000000302",
+		record: partsExample,
+		encode: func() []byte { return appendEvent(nil, &partsExample) },
 		decode: func(b []byte) (any, error) { return parseEvent(b) },
 	},
 	{
@@ -113,20 +125,26 @@ var (
 		Mark:       queue.Mark{Key: key, Hints: queue.HintCreated | queue.HintMayBeDeleted, Version: "v1", Cause: cause, SettleAt: at.Add(time.Hour)},
 		Generation: 300,
 		Hinted:     [mark.HintBits]uint64{0: 7, 2: 300},
+		Asked:      299,
 		Tries:      2,
 		MarkedAt:   at,
 		DueAt:      at.Add(time.Minute),
 		LastError:  "502",
 	}
-	snapshotExample = event.Snapshot{Key: key, Sequence: 9, Gone: true, Hash: []byte{1, 2, 3}, Version: "v1", Watched: fields, Time: at}
-	eventExample    = eventRecord{
+	snapshotExample = snapshotRecord{Snapshot: event.Snapshot{
+		Key: key, Sequence: 9, Gone: true, Hash: []byte{1, 2, 3}, Version: "v1", Watched: fields, Time: at,
+		ChangedAt: at.Add(-time.Minute), Tenant: "acme", Show: []byte(`{"id":42}`), ContentType: "application/json", Alias: "43",
+	}}
+	eventExample = eventRecord{
 		Event: event.Event{
 			ID: "e1", Type: "items.updated", Key: key, Sequence: 9, Op: event.OpChange, Time: at, Version: "v1",
 			Freshness: event.FreshnessVersion, Cause: cause, Previous: fields, ContentType: "application/json", Payload: []byte(`{"id":42}`),
+			Tenant: "acme", PreviousShow: []byte(`{"id":4}`),
 		},
 		CreatedAt: at,
 		Endpoints: []string{"erp", "crm"},
 	}
+	partsExample    = eventRecord{Event: event.Event{ID: "e"}, Parts: 3, Back: 2, PreviousParts: 4, PreviousAt: 5}
 	deliveryExample = queue.Delivery{
 		EventID: "e1", EventType: "items.updated", Key: key, Sequence: 9, Endpoint: "erp", Status: queue.StatusDelivered,
 		Attempts: 2, CreatedAt: at, FinishedAt: at.Add(time.Minute),
@@ -143,6 +161,91 @@ func TestGoldenRecords(t *testing.T) {
 			if got := hex.EncodeToString(kind.encode()); got != kind.golden {
 				t.Errorf("encoded as\n%s, want\n%s", got, kind.golden)
 			}
+			golden, err := hex.DecodeString(kind.golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := kind.decode(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, kind.record) {
+				t.Errorf("decoded as %+v, want %+v", got, kind.record)
+			}
+		})
+	}
+}
+
+// firstKinds are records as the first version wrote them, and what they say.
+var firstKinds = []struct {
+	name   string
+	golden string
+	record any
+	decode func(b []byte) (any, error)
+}{
+	{
+		name:   "intent",
+		golden: "01056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108",
+		record: queue.Intent{ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute)},
+		decode: func(b []byte) (any, error) { return parseIntent(7, b) },
+	},
+	{
+		name:   "unresolved",
+		golden: "01056974656d730663726561746500000000000000056e6f206964bfe9e689ee0108",
+		record: queue.Unresolved{Intent: queue.Intent{ID: 7, Resource: "items", Kind: event.KindCreate}, Reason: "no id", At: at},
+		decode: func(b []byte) (any, error) { return parseUnresolved(7, b) },
+	},
+	{
+		name:   "mark",
+		golden: "0105027631105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108cf85e789ee0108ac0207ac0202bfe9e689ee0108fbe9e689ee010803353032",
+		record: mark.Record{
+			Mark:       queue.Mark{Key: key, Hints: queue.HintCreated | queue.HintMayBeDeleted, Version: "v1", Cause: firstCause, SettleAt: at.Add(time.Hour)},
+			Generation: 300,
+			Hinted:     [mark.HintBits]uint64{0: 7, 2: 300},
+			Tries:      2,
+			MarkedAt:   at,
+			DueAt:      at.Add(time.Minute),
+			LastError:  "502",
+			// There were no looks.
+			Asked: 300,
+		},
+		decode: func(b []byte) (any, error) { return parseMark(key, b) },
+	},
+	{
+		name:   "snapshot",
+		golden: "010901030102030276310304676f6e650005737461746505226e657722bfe9e689ee0108",
+		record: snapshotRecord{Snapshot: event.Snapshot{
+			Key: key, Sequence: 9, Gone: true, Hash: []byte{1, 2, 3}, Version: "v1", Watched: fields, Time: at,
+		}},
+		decode: func(b []byte) (any, error) { return parseSnapshot(key, b) },
+	},
+	{
+		name:   "event",
+		golden: "010265310d6974656d732e75706461746564056974656d7302343209066368616e6765bfe9e689ee01080276310776657273696f6e105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee01080304676f6e650005737461746505226e657722106170706c69636174696f6e2f6a736f6ebfe9e689ee010802036572700363726d007b226964223a34327d",
+		record: eventRecord{
+			Event: event.Event{
+				ID: "e1", Type: "items.updated", Key: key, Sequence: 9, Op: event.OpChange, Time: at, Version: "v1",
+				Freshness: event.FreshnessVersion, Cause: firstCause, Previous: fields, ContentType: "application/json", Payload: []byte(`{"id":42}`),
+			},
+			CreatedAt: at,
+			Endpoints: []string{"erp", "crm"},
+		},
+		decode: func(b []byte) (any, error) { return parseEvent(b) },
+	},
+	{
+		name:   "event in parts",
+		golden: "0101650000000000000000000000000000000000000302",
+		record: eventRecord{Event: event.Event{ID: "e"}, Parts: 3, Back: 2},
+		decode: func(b []byte) (any, error) { return parseEvent(b) },
+	},
+}
+
+var firstCause = event.Cause{Rule: "PATCH /items/:id", Outcome: event.OutcomeChanged, At: at}
+
+// What the first version wrote can be read for good.
+func TestFirstRecords(t *testing.T) {
+	for _, kind := range firstKinds {
+		t.Run(kind.name, func(t *testing.T) {
 			golden, err := hex.DecodeString(kind.golden)
 			if err != nil {
 				t.Fatal(err)
@@ -200,6 +303,11 @@ func TestCutRecords(t *testing.T) {
 func FuzzRecords(f *testing.F) {
 	for i, kind := range kinds {
 		f.Add(byte(i), kind.encode())
+		for _, first := range firstKinds {
+			if golden, err := hex.DecodeString(first.golden); err == nil && first.name == kind.name {
+				f.Add(byte(i), golden)
+			}
+		}
 	}
 	f.Fuzz(func(t *testing.T, which byte, record []byte) {
 		kind := kinds[int(which)%len(kinds)]

@@ -54,6 +54,8 @@ func appendFields(b []byte, fields map[string]json.RawMessage) []byte {
 type reader struct {
 	rest []byte
 	err  error
+	// version is the record's, for fields that older ones do not have.
+	version byte
 }
 
 // newReader checks a record's version against the highest that is known.
@@ -64,7 +66,7 @@ func newReader(record []byte, version byte) reader {
 	case record[0] > version:
 		return reader{err: fmt.Errorf("%w: record version %d, this one knows %d", queue.ErrNewerFormat, record[0], version)}
 	default:
-		return reader{rest: record[1:]}
+		return reader{rest: record[1:], version: record[0]}
 	}
 }
 

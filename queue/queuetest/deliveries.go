@@ -17,18 +17,23 @@ import (
 func eventComesBack(t *testing.T, s queue.Store) {
 	now := time.Now()
 	want := event.Event{
-		ID:          "e1",
-		Type:        "items.updated",
-		Key:         item("1"),
-		Sequence:    3,
-		Op:          event.OpChange,
-		Time:        now,
-		Version:     "v",
-		Freshness:   event.FreshnessVersion,
-		Cause:       event.Cause{Rule: "PATCH /items/:id", Outcome: event.OutcomeChanged, At: now},
-		Previous:    map[string]json.RawMessage{"state": json.RawMessage(`"new"`)},
-		ContentType: "application/json",
-		Payload:     []byte(`{"id":1}`),
+		ID:        "e1",
+		Type:      "items.updated",
+		Key:       item("1"),
+		Sequence:  3,
+		Op:        event.OpChange,
+		Time:      now,
+		Version:   "v",
+		Freshness: event.FreshnessVersion,
+		Cause: event.Cause{
+			Rule: "PATCH /items/:id", Outcome: event.OutcomeChanged, At: now,
+			Method: "PATCH", Path: "/items/1", Resource: "carts",
+		},
+		Tenant:       "acme",
+		PreviousShow: []byte(`{"id":0}`),
+		Previous:     map[string]json.RawMessage{"state": json.RawMessage(`"new"`)},
+		ContentType:  "application/json",
+		Payload:      []byte(`{"id":1}`),
 	}
 	commitEvents(t, s, queue.Routed{Event: want, Endpoints: []string{"erp", "crm", "erp"}})
 

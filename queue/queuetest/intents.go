@@ -3,6 +3,7 @@
 package queuetest
 
 import (
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,7 @@ func intentsGoStale(t *testing.T, s queue.Store) {
 		Key:      item("1"),
 		Noted:    now,
 		Deadline: now.Add(2 * time.Minute),
+		Callback: []byte("sealed"),
 	}
 	late.ID = note(t, s, late)
 	early := note(t, s, queue.Intent{Resource: "items", Noted: now, Deadline: now.Add(time.Minute)})
@@ -74,11 +76,11 @@ func wantStale(t *testing.T, s queue.Store, want ...queue.IntentID) {
 func sameIntent(a, b queue.Intent) bool {
 	sameTimes := a.Noted.Equal(b.Noted) && a.Deadline.Equal(b.Deadline)
 	a.Noted, a.Deadline = b.Noted, b.Deadline
-	return sameTimes && a == b
+	return sameTimes && reflect.DeepEqual(a, b)
 }
 
 func intentIsKept(t *testing.T, s queue.Store) {
-	intent := queue.Intent{Resource: "items", Kind: event.KindCreate, Rule: "POST /items", Noted: time.Now()}
+	intent := queue.Intent{Resource: "items", Kind: event.KindCreate, Rule: "POST /items", Noted: time.Now(), Callback: []byte("sealed")}
 	intent.ID = note(t, s, intent)
 	must(t, s.ResolveIntent(t.Context(), intent.ID, queue.Resolution{Unresolved: "no id in the response"}, true))
 	// An intent that was never noted leaves nothing.

@@ -26,10 +26,13 @@ type Record struct {
 	DueAt time.Time
 	// LastError is the reason of the last retry.
 	LastError string
+	// Asked is the generation of the last mark that was not a look, 0 if there
+	// was none: then the record is a look.
+	Asked uint64
 }
 
 // HintBits is how many hints there are.
-const HintBits = 5
+const HintBits = 7
 
 // New returns the record of an object that was not marked.
 func New(m queue.Mark, now time.Time) Record {

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"context"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// Deliveries is what the emitter needs of the queue.
+//
+// The deliveries of one endpoint are in lanes, by its [Order]: at most one of
+// a lane is leased at a time, in the order of their events, and one that waits
+// for a retry holds back those behind it and nothing else.
+type Deliveries interface {
+	// LeaseDelivery waits until the head of one of the endpoint's lanes is
+	// due, and leases it.
+	LeaseDelivery(ctx context.Context, endpoint string, lease time.Duration) (DeliveryLease, error)
+
+	// FinishAttempt records an attempt and decides the delivery, in one step.
+	// It may be lost by a crash, and then the delivery is attempted again. It
+	// fails with [ErrLeaseLost] and changes nothing when the lease is no
+	// longer held.
+	FinishAttempt(ctx context.Context, lease DeliveryLease, attempt Attempt, verdict Verdict) error
+
+	// ReleaseDelivery gives a lease back without an attempt; the delivery is
+	// due again at once.
+	ReleaseDelivery(ctx context.Context, lease DeliveryLease) error
+}
+
+// LeaseOptions say how deliveries of an endpoint are leased.
+type LeaseOptions struct {
+	// For is how long the lease is.
+	For time.Duration
+	// Order is what makes a lane.
+	//
+	// It may change while deliveries wait, at a reload: nothing is lost. What
+	// the latest caller who waits asks for is the endpoint's order; the moment
+	// of change is when no delivery of the endpoint is leased any more that was
+	// leased under another. Until then none is leased under the new one, and
+	// those who wait with another order wait on.
+	Order Order
+	// Coalesce leases, of an object's waiting deliveries, only the newest; the
+	// older become [StatusSuperseded] before it is leased. With OrderNone,
+	// deliveries do not wait for each other, and it does nothing.
+	Coalesce bool
+}
+
+// Order says what makes a lane of an endpoint's deliveries.
+type Order string
+
+const (
+	// OrderObject: the deliveries of one object are a lane. This is the
+	// default.
+	OrderObject Order = ""
+	// OrderEndpoint: all deliveries of the endpoint are one lane, in the order
+	// in which their events were committed.
+	OrderEndpoint Order = "endpoint"
+	// OrderNone: each delivery is a lane of its own.
+	OrderNone Order = "none"
+)
+
+// DeliveryLease is the right to attempt one delivery.
+type DeliveryLease struct {
+	Delivery
+	// Event is what is delivered. When its retention has passed, Expired is
+	// true and only Event.ID and Event.Key are set.
+	Event   event.Event
+	Expired bool
+	// Fence tells this lease from any other of the lane.
+	Fence uint64
+}
+
+// Status is where a delivery stands.
+type Status string
+
+const (
+	// StatusPending: not delivered yet; it is tried, or waits for its turn.
+	StatusPending Status = "pending"
+	// StatusDelivered: the receiver answered with success.
+	StatusDelivered Status = "delivered"
+	// StatusDead: all attempts failed.
+	StatusDead Status = "dead"
+	// StatusSuperseded: not sent, as a newer event of the object was waiting
+	// and the endpoint wants only that (see [LeaseOptions.Coalesce]).
+	StatusSuperseded Status = "superseded"
+	// StatusCancelled: somebody has decided that it is not to be sent.
+	StatusCancelled Status = "cancelled"
+)
+
+// Delivery is one event on its way to one endpoint.
+type Delivery struct {
+	// EventID and EventType name the event.
+	EventID   string `json:"event_id"`
+	EventType string `json:"event_type"`
+	// Key and Sequence are the event's.
+	Key      event.Key `json:"-"`
+	Sequence uint64    `json:"sequence"`
+	// Endpoint names the endpoint.
+	Endpoint string `json:"endpoint"`
+	// Status is where the delivery stands.
+	Status Status `json:"status"`
+	// Attempts counts the attempts made.
+	Attempts int `json:"attempts"`
+	// PriorAttempts counts those of them that were made before the delivery was
+	// last asked for again ([Operations.Redeliver], [Operations.Replay]): the
+	// retry schedule begins anew after them.
+	PriorAttempts int `json:"prior_attempts,omitempty"`
+	// CreatedAt is when the event was committed.
+	CreatedAt time.Time `json:"created_at"`
+	// DueAt is when the next attempt is due; zero unless pending.
+	DueAt time.Time `json:"due_at,omitzero"`
+	// FinishedAt is when the delivery was decided; zero while pending.
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+}
+
+// Verdict decides a delivery after an attempt.
+type Verdict struct {
+	// Status is StatusDelivered, StatusDead, or StatusPending for one more
+	// attempt at RetryAt.
+	Status  Status
+	RetryAt time.Time
+}
+
+// Attempt is one HTTP try of a delivery.
+type Attempt struct {
+	// EventID and Endpoint name the delivery. FinishAttempt takes them, and
+	// Number, from the lease.
+	EventID  string `json:"event_id"`
+	Endpoint string `json:"endpoint"`
+	// Number counts the delivery's attempts from 1.
+	Number int `json:"number"`
+	// At is when the attempt began.
+	At time.Time `json:"at"`
+	// Duration is how long it took, in nanoseconds.
+	Duration time.Duration `json:"duration_ns"`
+	// Code is the HTTP status the receiver answered with, 0 if none came.
+	Code int `json:"code,omitempty"`
+	// Error says in words what failed; it holds no path or query of the
+	// receiver's URL. Empty on success.
+	Error string `json:"error,omitempty"`
+	// Response is the beginning of the receiver's answer.
+	Response []byte `json:"response,omitempty"`
+}

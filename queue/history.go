@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"context"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// History is what operators' views need of the queue. All lists are newest
+// first.
+type History interface {
+	// Events lists events.
+	Events(ctx context.Context, filter Filter, page Page) ([]event.Event, Cursor, error)
+	// Event returns one event, or [ErrNotFound].
+	Event(ctx context.Context, id string) (event.Event, error)
+	// Deliveries lists deliveries by their events' age.
+	Deliveries(ctx context.Context, filter Filter, page Page) ([]Delivery, Cursor, error)
+	// Attempts lists attempts by their events' age, then by number.
+	Attempts(ctx context.Context, filter Filter, page Page) ([]Attempt, Cursor, error)
+	// Unresolved lists what changed without telling which object.
+	Unresolved(ctx context.Context, page Page) ([]Unresolved, Cursor, error)
+	// Pending lists marks that are not reconciled yet, in no particular order
+	// and without looks.
+	Pending(ctx context.Context, limit int) ([]PendingMark, error)
+	// Stats counts what is in the queue now.
+	Stats(ctx context.Context) (Stats, error)
+}
+
+// Filter narrows a list; empty fields do not. A list ignores what its rows do
+// not have.
+type Filter struct {
+	EventID  string
+	Type     string
+	Key      event.Key
+	Endpoint string
+	Status   Status
+}
+
+// Cursor marks a place in a list, for the next page. "" is the beginning as a
+// parameter and the end as a result. It is opaque and safe in a URL.
+type Cursor string
+
+// Page says which part of a list is wanted.
+type Page struct {
+	// Cursor is where the last page ended. A malformed one is [ErrBadCursor].
+	Cursor Cursor
+	// Limit is how many rows are wanted, [DefaultLimit] if 0, at most
+	// [MaxLimit].
+	Limit int
+}
+
+// Bounds of a page.
+const (
+	DefaultLimit = 50
+	MaxLimit     = 1000
+)
+
+// Unresolved is an intent that was closed without knowing its object.
+type Unresolved struct {
+	Intent
+	// Reason says what was missing.
+	Reason string
+	// At is when the intent was closed.
+	At time.Time
+}
+
+// PendingMark is a mark as operators see it.
+type PendingMark struct {
+	Key        event.Key
+	Generation uint64
+	Tries      int
+	MarkedAt   time.Time
+	DueAt      time.Time
+	Leased     bool
+	// LastError is the reason of the last retry.
+	LastError string
+}
+
+// Stats counts what is in the queue.
+type Stats struct {
+	// OpenIntents counts exchanges that are under way or not resolved yet.
+	OpenIntents int `json:"open_intents"`
+	// Unresolved counts kept intents whose object is not known.
+	Unresolved int `json:"unresolved"`
+	// Marks counts objects that wait for reconciling; FailingMarks those of
+	// them that were tried and failed; OldestMark is when the oldest was made.
+	Marks        int       `json:"marks"`
+	FailingMarks int       `json:"failing_marks"`
+	OldestMark   time.Time `json:"oldest_mark,omitzero"`
+	// Looks counts objects that are only to be looked at, now or later. They
+	// are in none of the three above.
+	Looks int `json:"looks"`
+	// PendingDeliveries and Lanes count by endpoint.
+	PendingDeliveries map[string]int `json:"pending_deliveries"`
+	Lanes             map[string]int `json:"lanes"`
+}

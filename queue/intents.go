@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"context"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// Intents is what the handler needs of the queue.
+type Intents interface {
+	// NoteIntent records that an exchange may change something, and returns
+	// the number by which to resolve it. When it returns, the intent survives
+	// what the configured durability says. The intent's own ID is ignored.
+	//
+	// Where it fails with a number, as when ctx ends too early, the intent may
+	// be open all the same, and is to be resolved like any other.
+	NoteIntent(ctx context.Context, intent Intent) (IntentID, error)
+
+	// ResolveIntent closes an intent and marks objects, in one step. With an
+	// id of 0, or one that is no longer open, it only marks.
+	//
+	// With durable, it returns when the marks survive what the configured
+	// durability says. Without, it returns at once and may be lost by a crash
+	// as a whole: then the intent is open again at the next start, which
+	// brings its object back. Use that only where the intent names the object.
+	ResolveIntent(ctx context.Context, id IntentID, resolution Resolution, durable bool) error
+
+	// StaleIntents returns open intents, oldest first, that need looking into:
+	// those of an earlier process, which nobody will resolve any more, and
+	// those of this one whose Deadline is not zero and has passed. They stay
+	// open, and are returned again, until resolved.
+	StaleIntents(ctx context.Context, limit int) ([]Intent, error)
+}
+
+// IntentID numbers an intent. 0 is none.
+type IntentID uint64
+
+// Intent is the durable note, written before forwarding, that an exchange may
+// change something.
+type Intent struct {
+	// ID numbers the intent; later intents have higher numbers.
+	ID IntentID
+	// Resource is the resource of the rule that matched.
+	Resource string
+	// Kind is what the request means to do.
+	Kind event.Kind
+	// Rule is the rule that matched, as "PATCH /items/:id".
+	Rule string
+	// Key names the object, where the request does; otherwise it is zero.
+	Key event.Key
+	// Noted is when the exchange began.
+	Noted time.Time
+	// Deadline is when the API can no longer commit what it was asked. Zero
+	// where only the response can tell the object: then there is nothing to do
+	// before the exchange ends, or the process does.
+	Deadline time.Time
+	// Abandoned is true for an intent of an earlier process: its exchange is
+	// over. NoteIntent ignores it.
+	Abandoned bool
+	// Callback is a receiver that the request named, sealed by whoever noted
+	// it: opaque to the queue. It comes back with the intent, so that a mark
+	// made after a crash has it too.
+	Callback []byte
+}
+
+// Resolution is what became of an intent.
+type Resolution struct {
+	// Marks names the objects that may differ now. A mark of an object that is
+	// marked already is merged with it, and moves its generation.
+	Marks []Mark
+	// Unresolved, when not empty, keeps the intent as a record for the
+	// operator, with this reason: something may have changed and nothing tells
+	// which object.
+	Unresolved string
+}
+
+// Unresolveds is what operators may do about what was closed without its
+// object. [History.Unresolved] lists it.
+type Unresolveds interface {
+	// DismissUnresolved forgets one record, durably. It fails with
+	// [ErrNotFound] if there is none.
+	DismissUnresolved(ctx context.Context, id IntentID) error
+
+	// DismissUnresolvedBefore forgets, durably, the records of a resource, or
+	// of all with "", that were closed before t, and returns how many there
+	// were.
+	DismissUnresolvedBefore(ctx context.Context, resource string, t time.Time) (int, error)
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"context"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// Mark is the durable note that an object may differ from what was last known.
+type Mark struct {
+	// Key names the object.
+	Key event.Key
+	// Hints tell what the exchange meant to do.
+	Hints Hints
+	// Version is the object's version as a write's response told it, or "".
+	Version string
+	// Cause is the exchange, for the event.
+	Cause event.Cause
+	// SettleAt is when the API can no longer commit late. A reconciliation
+	// asked for earlier may publish, but does not clear the mark: the object
+	// is reconciled once more at SettleAt. Zero for a change that the API has
+	// confirmed.
+	SettleAt time.Time
+	// Callback, when not empty, is a sealed receiver that becomes the object's
+	// callback in the same step as the mark; see [Callback].
+	Callback []byte
+}
+
+// IsLook tells whether nobody is known to have asked for a change.
+func (m *Mark) IsLook() bool {
+	return m.Hints == HintLooked
+}
+
+// Hints are facts about a mark that outlive merging.
+type Hints uint8
+
+const (
+	// HintCreated: an exchange said that it created the object.
+	HintCreated Hints = 1 << iota
+	// HintDeleted: the API confirmed a delete of the object.
+	HintDeleted
+	// HintMayBeDeleted: a delete of the object was asked for, and its outcome
+	// is unknown.
+	HintMayBeDeleted
+	// HintMayBeCreated: a create of the object was asked for, and its outcome
+	// is unknown.
+	HintMayBeCreated
+	// HintUpdated: the API confirmed an update of the object.
+	HintUpdated
+	// HintMayBeUpdated: an update of the object was asked for, and its outcome
+	// is unknown. Like the other unknown ones it stays until SettleAt: the
+	// update may yet be done.
+	HintMayBeUpdated
+	// HintLooked: the object was looked at, or is to be looked at, and nobody
+	// is known to have asked for a change of it. A mark with this hint and no
+	// other is a look.
+	HintLooked
+)
+
+// Has tells whether all of the given hints are set.
+func (h Hints) Has(hints Hints) bool {
+	return h&hints == hints
+}
+
+// Marks is what reconcile needs of the queue.
+//
+// A *look* is a mark that nobody asked for: all that was merged into it were
+// marks with [HintLooked] alone, or it was left by [Reconciled.LookAt]. Looks
+// may be many and far in the future. They are durable like marks, but do not
+// count as pending, and a mark that somebody asked for goes before them:
+//   - Of what is due, such marks are leased first.
+//   - Merged with a look that nobody has leased, such a mark begins anew: it
+//     is due at once, made now, and never tried.
+//   - A look that is merged into such a mark moves its generation, but neither
+//     when it is due nor its cause.
+type Marks interface {
+	// LeaseMark waits until a mark of the resource is due, and leases it: no
+	// other lease of the same object is given until it is committed, retried,
+	// or the lease time has passed. Marks that are due longest come first,
+	// looks after all others.
+	LeaseMark(ctx context.Context, resource string, lease time.Duration) (MarkLease, error)
+
+	// CommitReconciled writes the snapshot, the events and their deliveries in
+	// one step, durably. It clears the mark if its generation has not moved
+	// since the lease and its SettleAt has passed by reconciled.AskedAt;
+	// otherwise the mark stays: due at once if the generation moved, else at
+	// SettleAt. Of a mark that stays because its generation moved, only the
+	// hints that came after the lease stay: the others have been acted upon.
+	// Until SettleAt, what may yet be done or seen stays too: HintDeleted,
+	// HintMayBeDeleted, HintMayBeCreated and HintMayBeUpdated. It fails with
+	// [ErrLeaseLost] and changes nothing when the lease is no longer held, and
+	// with [ErrTooLarge] when it is more than one step can hold.
+	CommitReconciled(ctx context.Context, lease MarkLease, reconciled Reconciled) error
+
+	// RetryMark gives a lease back: the mark stays and is due again at the
+	// given time (or at once, if its generation moved), with one more try and
+	// the reason recorded. Without a reason nothing failed, and no try counts;
+	// of a look, that writes nothing, and a crash may bring it back as it was.
+	// A look that came meanwhile does not make the mark due.
+	RetryMark(ctx context.Context, lease MarkLease, at time.Time, reason string) error
+}
+
+// MarkLease is the right to reconcile one object.
+type MarkLease struct {
+	Mark
+	// Generation counts the marks of the object that were merged into this.
+	Generation uint64
+	// Tries counts the failed reconciliations since the mark was last clear.
+	Tries int
+	// MarkedAt is when the oldest mark merged into this was made.
+	MarkedAt time.Time
+	// Snapshot is what was last known of the object, nil if nothing is.
+	Snapshot *event.Snapshot
+	// Callback is the object's callback, nil if it has none.
+	Callback *Callback
+	// Look is true when all that was merged are looks.
+	Look bool
+	// Fence tells this lease from any other of the object.
+	Fence uint64
+}
+
+// Reconciled is what reconciling found.
+type Reconciled struct {
+	// AskedAt is when Show was asked for.
+	AskedAt time.Time
+	// Snapshot replaces the object's snapshot; nil leaves it.
+	Snapshot *event.Snapshot
+	// Events follow, in sequence.
+	Events []Routed
+	// Marks are marks of other objects, made in the same step: those that this
+	// one is another name of, or that it lists.
+	Marks []Mark
+	// LookAt, when not zero, is when the object is to be looked at next: where
+	// the mark would be cleared, it stays as a look that is due then.
+	LookAt time.Time
+	// Unresolved, when not empty, keeps a record for the operator, with this
+	// reason, in the same step: the mark's cause may have changed something
+	// that cannot be found.
+	Unresolved string
+	// CloseCallback says that no further event goes to the object's callback:
+	// it is closed, and forgotten when its retention has passed.
+	CloseCallback bool
+}
+
+// Routed is an event and the endpoints it goes to.
+type Routed struct {
+	event.Event
+	// Endpoints names the endpoints, which may be none.
+	Endpoints []string
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"context"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// Objects tells what is known of objects, apart from any mark.
+type Objects interface {
+	// Object returns what was last known of an object, or [ErrNotFound].
+	Object(ctx context.Context, key event.Key) (event.Snapshot, error)
+
+	// Objects lists what is known of a resource's objects, those that are gone
+	// too, in the order of their ids' bytes, beginning after a key. The zero
+	// key is before all others. It returns at most limit rows, fewer only at
+	// the end.
+	Objects(ctx context.Context, resource string, after event.Key, limit int) ([]event.Snapshot, error)
+
+	// Callback returns an object's callback, or [ErrNotFound].
+	Callback(ctx context.Context, key event.Key) (Callback, error)
+
+	// Callbacks lists objects that have a callback, in the order of their
+	// keys' resources and ids, beginning after a key. It returns at most limit
+	// rows, fewer only at the end.
+	Callbacks(ctx context.Context, after event.Key, limit int) ([]event.Key, error)
+
+	// PutCallback replaces what is sealed of an object's callback, as with
+	// another encryption key, and leaves the rest of it. It fails with
+	// [ErrNotFound], and changes nothing, when the object's callback is not
+	// the one of was: another may have been named meanwhile.
+	PutCallback(ctx context.Context, key event.Key, was, sealed []byte) error
+}
+
+// Callback is a receiver that a request named, for the events of the object
+// that it made or changed. A mark that names one replaces the object's, and
+// opens it again if it was closed.
+type Callback struct {
+	// Sealed is the receiver, encrypted by whoever made the mark: opaque to
+	// the queue.
+	Sealed []byte
+	// Closed is true when no further event goes to it.
+	Closed bool
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"context"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// Operations is what operators and subscribers may do to deliveries.
+//
+// Redeliver, Replay and Cancel work through what is selected in small steps,
+// oldest first: each call acts on at most page.Limit rows, looks at not many
+// more, and returns how many it has changed and where the next call is to go
+// on; "" means that it has come to the end. A call that finds nothing to do in
+// its part returns 0 and a cursor. All three are idempotent: what is as they
+// would make it is left, and does not count. They return when the change
+// survives what the configured durability says.
+type Operations interface {
+	// Redeliver makes decided deliveries pending again, due at once, and those
+	// that are pending and wait for a retry due at once. They keep their place
+	// in their lanes, so that an older event goes before a younger one that is
+	// still pending. Their attempts go on counting, see
+	// [Delivery.PriorAttempts]. What is leased, and what has lost its event, is
+	// left.
+	Redeliver(ctx context.Context, selection Selection, page Page) (int, Cursor, error)
+
+	// Replay makes pending deliveries to one endpoint of the events that are
+	// kept and selected, whether or not they were ever meant for it, due at
+	// once and in the order of the events. One that is pending already is left;
+	// one that was decided is as with Redeliver. The selection's Endpoint and
+	// Statuses are not looked at.
+	Replay(ctx context.Context, endpoint string, selection Selection, page Page) (int, Cursor, error)
+
+	// Cancel decides pending deliveries that are not leased:
+	// [StatusCancelled].
+	Cancel(ctx context.Context, selection Selection, page Page) (int, Cursor, error)
+
+	// Count counts the deliveries that are selected, up to [MaxCount].
+	Count(ctx context.Context, selection Selection) (int, error)
+
+	// Announce commits an operational event, which tells of the module and not
+	// of the API: of an endpoint that was disabled, for example. The store
+	// gives it the next sequence of its Key, and an ID, and writes both into
+	// the Key's snapshot. The Key must be of a resource that nothing marks.
+	// It returns when the event is durable.
+	Announce(ctx context.Context, e event.Event, endpoints []string) error
+}
+
+// MaxCount is as far as [Operations.Count] counts.
+const MaxCount = 10_000
+
+// Selection says which deliveries are meant, of those that are kept; empty
+// fields do not narrow it.
+type Selection struct {
+	Endpoint string
+	EventID  string
+	// Types are the events' types; one of them is enough.
+	Types []string
+	Key   event.Key
+	// Statuses are where the deliveries stand; one of them is enough.
+	Statuses []Status
+	// From and To bound when the event was committed: at From or after it, and
+	// before To.
+	From, To time.Time
+}
+
+// EndpointStates keeps what is known of endpoints' health. It is nothing to
+// the queue itself.
+type EndpointStates interface {
+	// PutEndpointState replaces an endpoint's state, durably. One that is
+	// active and has nothing else to tell is forgotten.
+	PutEndpointState(ctx context.Context, state EndpointState) error
+	// EndpointStates returns all states, by name.
+	EndpointStates(ctx context.Context) ([]EndpointState, error)
+}
+
+// EndpointStatus is whether an endpoint gets deliveries.
+type EndpointStatus string
+
+const (
+	// EndpointActive: deliveries are attempted.
+	EndpointActive EndpointStatus = "active"
+	// EndpointPaused: somebody has stopped them; they wait.
+	EndpointPaused EndpointStatus = "paused"
+	// EndpointDisabled: they were stopped because they failed for too long.
+	EndpointDisabled EndpointStatus = "disabled"
+)
+
+// EndpointState is what is known of an endpoint's health.
+type EndpointState struct {
+	Name   string         `json:"name"`
+	Status EndpointStatus `json:"status"`
+	// Reason says why it is paused or disabled.
+	Reason string `json:"reason,omitempty"`
+	// Since is when it became what Status says.
+	Since time.Time `json:"since,omitzero"`
+	// FailingSince is when the first of the attempts failed that have failed
+	// without a success between them; Failures counts them.
+	FailingSince time.Time `json:"failing_since,omitzero"`
+	Failures     int       `json:"failures,omitempty"`
+}
+
+// StoredEndpoints keeps endpoints that subscribers have made. They are nothing
+// to the queue itself.
+type StoredEndpoints interface {
+	// PutEndpoint makes or replaces an endpoint, durably.
+	PutEndpoint(ctx context.Context, endpoint StoredEndpoint) error
+	// DeleteEndpoint forgets an endpoint, durably. Its deliveries stay.
+	DeleteEndpoint(ctx context.Context, name string) error
+	// StoredEndpoints lists endpoints by name, beginning after one; "" is
+	// before all others. It returns at most limit rows, fewer only at the end.
+	StoredEndpoints(ctx context.Context, after string, limit int) ([]StoredEndpoint, error)
+}
+
+// StoredEndpoint is an endpoint that a subscriber has made.
+type StoredEndpoint struct {
+	// Name is its identity.
+	Name string
+	// Tenant is whose it is.
+	Tenant string
+	// Sealed is the rest, encrypted by whoever put it: opaque to the queue.
+	Sealed []byte
+}
