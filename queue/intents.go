@@ -51,6 +51,9 @@ type Intent struct {
 	Rule string
 	// Key names the object, where the request does; otherwise it is zero.
 	Key event.Key
+	// Touches names other objects that the exchange changes, as far as the
+	// request tells. Where Key is zero they are the ones to bring back.
+	Touches []event.Key
 	// Noted is when the exchange began.
 	Noted time.Time
 	// Deadline is when the API can no longer commit what it was asked. Zero

@@ -31,7 +31,7 @@ type Mark struct {
 
 // IsLook tells whether nobody is known to have asked for a change.
 func (m *Mark) IsLook() bool {
-	return m.Hints == HintLooked
+	return m.Hints&^HintKnown == HintLooked
 }
 
 // Hints are facts about a mark that outlive merging.
@@ -56,8 +56,11 @@ const (
 	HintMayBeUpdated
 	// HintLooked: the object was looked at, or is to be looked at, and nobody
 	// is known to have asked for a change of it. A mark with this hint and no
-	// other is a look.
+	// other, or with HintKnown alone beside it, is a look.
 	HintLooked
+	// HintKnown: a complete list of the objects had this one, so it is not new
+	// even if it was never read.
+	HintKnown
 )
 
 // Has tells whether all of the given hints are set.

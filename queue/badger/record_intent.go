@@ -4,16 +4,17 @@ package badger
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// intentVersion 1 has no callback.
+// intentVersion 1 has no callback and no touches.
 const intentVersion = 2
 
 // appendIntent encodes: resource, kind, rule, key's resource, key's id, noted,
-// deadline, callback. The intent's number stands in the key.
+// deadline, callback, touches. The intent's number stands in the key.
 func appendIntent(b []byte, intent *queue.Intent) []byte {
 	b = append(b, intentVersion)
 	return appendIntentFields(b, intent)
@@ -27,7 +28,13 @@ func appendIntentFields(b []byte, intent *queue.Intent) []byte {
 	b = appendText(b, intent.Key.ID)
 	b = appendTime(b, intent.Noted)
 	b = appendTime(b, intent.Deadline)
-	return appendText(b, intent.Callback)
+	b = appendText(b, intent.Callback)
+	b = binary.AppendUvarint(b, uint64(len(intent.Touches)))
+	for _, key := range intent.Touches {
+		b = appendText(b, key.Resource)
+		b = appendText(b, key.ID)
+	}
+	return b
 }
 
 func (r *reader) intentFields(id queue.IntentID) queue.Intent {
@@ -42,6 +49,9 @@ func (r *reader) intentFields(id queue.IntentID) queue.Intent {
 	}
 	if r.version >= 2 {
 		intent.Callback = r.bytes()
+		for range r.count() {
+			intent.Touches = append(intent.Touches, event.Key{Resource: r.text(), ID: r.text()})
+		}
 	}
 	return intent
 }
@@ -53,7 +63,7 @@ func parseIntent(id queue.IntentID, record []byte) (queue.Intent, error) {
 	return intent, r.end()
 }
 
-// unresolvedVersion 1 holds an intent as intentVersion 1 does.
+// unresolvedVersion N holds an intent as intentVersion N does.
 const unresolvedVersion = 2
 
 // appendUnresolved encodes: the intent's fields, reason, at.

@@ -37,16 +37,16 @@ var kinds = []struct {
 }{
 	{
 		name:   "intent",
-		golden: "02056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108067365616c6564",
-		record: queue.Intent{ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute), Callback: []byte("sealed")},
+		golden: "02056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108067365616c656401057573657273027531",
+		record: queue.Intent{ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute), Callback: []byte("sealed"), Touches: []event.Key{{Resource: "users", ID: "u1"}}},
 		encode: func() []byte {
-			return appendIntent(nil, &queue.Intent{Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute), Callback: []byte("sealed")})
+			return appendIntent(nil, &queue.Intent{Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute), Callback: []byte("sealed"), Touches: []event.Key{{Resource: "users", ID: "u1"}}})
 		},
 		decode: func(b []byte) (any, error) { return parseIntent(7, b) },
 	},
 	{
 		name:   "unresolved",
-		golden: "02056974656d73066372656174650000000000000000056e6f206964bfe9e689ee0108",
+		golden: "02056974656d7306637265617465000000000000000000056e6f206964bfe9e689ee0108",
 		record: queue.Unresolved{Intent: queue.Intent{ID: 7, Resource: "items", Kind: event.KindCreate}, Reason: "no id", At: at},
 		encode: func() []byte {
 			return appendUnresolved(nil, &queue.Unresolved{Intent: queue.Intent{Resource: "items", Kind: event.KindCreate}, Reason: "no id", At: at})

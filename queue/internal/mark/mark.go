@@ -32,7 +32,7 @@ type Record struct {
 }
 
 // HintBits is how many hints there are.
-const HintBits = 7
+const HintBits = 8
 
 // New returns the record of an object that was not marked.
 func New(m queue.Mark, now time.Time) Record {
