@@ -72,6 +72,12 @@ type Cause struct {
 	// Resource is the resource whose rule matched, where the exchange touched
 	// an object of another; otherwise it is empty.
 	Resource string `json:"resource,omitempty"`
+	// TraceParent is the exchange's place in its trace, as W3C Trace Context
+	// has it; empty where Caddy traced nothing.
+	TraceParent string `json:"traceparent,omitempty"`
+	// Hops tells through which endpoints the exchange came, where it was itself
+	// a delivery; see package emitter/hop. It is empty otherwise.
+	Hops string `json:"hops,omitempty"`
 }
 
 // Event is an immutable fact about one object.

@@ -63,14 +63,17 @@ func parseMark(key event.Key, record []byte) (mark.Record, error) {
 	return m, r.end()
 }
 
-// appendCause encodes: rule, outcome, at, method, path, resource.
+// appendCause encodes: rule, outcome, at, method, path, resource, traceparent,
+// hops.
 func appendCause(b []byte, cause event.Cause) []byte {
 	b = appendText(b, cause.Rule)
 	b = appendText(b, cause.Outcome)
 	b = appendTime(b, cause.At)
 	b = appendText(b, cause.Method)
 	b = appendText(b, cause.Path)
-	return appendText(b, cause.Resource)
+	b = appendText(b, cause.Resource)
+	b = appendText(b, cause.TraceParent)
+	return appendText(b, cause.Hops)
 }
 
 // cause decodes a cause. The first versions of records end it after its time.
@@ -78,6 +81,7 @@ func (r *reader) cause(whole bool) event.Cause {
 	cause := event.Cause{Rule: r.text(), Outcome: event.Outcome(r.text()), At: r.time()}
 	if whole {
 		cause.Method, cause.Path, cause.Resource = r.text(), r.text(), r.text()
+		cause.TraceParent, cause.Hops = r.text(), r.text()
 	}
 	return cause
 }

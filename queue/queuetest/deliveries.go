@@ -27,7 +27,7 @@ func eventComesBack(t *testing.T, s queue.Store) {
 		Freshness: event.FreshnessVersion,
 		Cause: event.Cause{
 			Rule: "PATCH /items/:id", Outcome: event.OutcomeChanged, At: now,
-			Method: "PATCH", Path: "/items/1", Resource: "carts",
+			Method: "PATCH", Path: "/items/1", Resource: "carts", TraceParent: "00-a-b-01", Hops: "c:1",
 		},
 		Tenant:       "acme",
 		PreviousShow: []byte(`{"id":0}`),

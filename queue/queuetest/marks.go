@@ -18,7 +18,7 @@ func marksMerge(t *testing.T, s queue.Store) {
 	began := time.Now()
 	cause := event.Cause{
 		Rule: "DELETE /items/:id", Outcome: event.OutcomeUnknown, At: began,
-		Method: "DELETE", Path: "/items/1", Resource: "carts",
+		Method: "DELETE", Path: "/items/1", Resource: "carts", TraceParent: "00-a-b-01", Hops: "c:1",
 	}
 	mark(t, s, queue.Mark{Key: item("1"), Hints: queue.HintCreated, Version: "1", SettleAt: began.Add(time.Hour)})
 	time.Sleep(time.Second)
