@@ -28,10 +28,11 @@ var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 // addressRule decides on addresses that are about to be dialed.
 type addressRule struct {
 	allowed  []netip.Prefix
+	denied   []netip.Prefix
 	guardian *ssrf.Guardian
 }
 
-func newAddressRule(allowed []netip.Prefix) addressRule {
+func newAddressRule(allowed, denied []netip.Prefix) addressRule {
 	var v4, v6 []netip.Prefix
 	for _, prefix := range allowed {
 		if prefix.Addr().Is4() {
@@ -40,7 +41,7 @@ func newAddressRule(allowed []netip.Prefix) addressRule {
 			v6 = append(v6, prefix)
 		}
 	}
-	return addressRule{allowed: allowed, guardian: ssrf.New(
+	return addressRule{allowed: allowed, denied: denied, guardian: ssrf.New(
 		ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...), ssrf.WithAnyPort())}
 }
 
@@ -50,6 +51,11 @@ func (r addressRule) check(addr netip.Addr) error {
 		return blocked("%s names an interface of this machine", addr)
 	}
 	addr = addr.Unmap()
+	for _, network := range r.denied {
+		if network.Contains(addr) {
+			return blocked("%s is in a network that is denied: deny network %s", addr, network)
+		}
+	}
 	for _, network := range metadata {
 		if network.Contains(addr) && !r.names(network, addr) {
 			return blocked("%s is where clouds hand out credentials (%s)", addr, network)
@@ -77,6 +83,18 @@ func (r addressRule) names(network netip.Prefix, addr netip.Addr) bool {
 	})
 }
 
+func plainPrefixes(prefixes []netip.Prefix) ([]netip.Prefix, error) {
+	plain := make([]netip.Prefix, 0, len(prefixes))
+	for _, prefix := range prefixes {
+		p, err := plainPrefix(prefix)
+		if err != nil {
+			return nil, err
+		}
+		plain = append(plain, p)
+	}
+	return plain, nil
+}
+
 // plainPrefix returns a network as it is compared with addresses: without host
 // bits, and as IPv4 where it is an IPv4 network written as IPv6.
 func plainPrefix(prefix netip.Prefix) (netip.Prefix, error) {
@@ -84,7 +102,7 @@ func plainPrefix(prefix netip.Prefix) (netip.Prefix, error) {
 	addr := prefix.Addr()
 	switch {
 	case !prefix.IsValid():
-		return netip.Prefix{}, fmt.Errorf("%w: a network is missing; write: allow network 10.0.0.0/8", ErrBadPolicy)
+		return netip.Prefix{}, fmt.Errorf("%w: a network is missing; write: allow network 10.0.0.0/8, or deny network", ErrBadPolicy)
 	case !addr.Is4In6():
 		return prefix.Masked(), nil
 	case prefix.Bits() < mappedBits:

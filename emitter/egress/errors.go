@@ -18,7 +18,30 @@ var (
 	// does not permit. It is found with [errors.Is] in what a request fails
 	// with, and never shows the URL's path or query.
 	ErrBlocked = errors.New("blocked by the egress policy")
+	// ErrProxy is found with [errors.Is] in what a request fails with because
+	// of the egress proxy itself: no receiver is to blame for that.
+	ErrProxy = errors.New("the egress proxy failed")
 )
+
+// ProxyError is why a request did not get past the egress proxy. Its text
+// names no receiver, and none of the proxy's credentials.
+type ProxyError struct {
+	// Reason says what happened.
+	Reason string
+	// Receiver is true where the proxy worked and could not reach the receiver:
+	// such an error is no [ErrProxy].
+	Receiver bool
+}
+
+// Error returns the reason, and that it is about the proxy.
+func (e *ProxyError) Error() string {
+	return "egress proxy: " + e.Reason
+}
+
+// Is tells whether the proxy itself failed.
+func (e *ProxyError) Is(target error) bool {
+	return target == ErrProxy && !e.Receiver
+}
 
 // BlockedError is an [ErrBlocked] with its reason. Errors of requests wrap it,
 // so that its text can be told from theirs, which the standard library makes.

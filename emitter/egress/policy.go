@@ -22,6 +22,8 @@ type Policy struct {
 	// which clouds hand out credentials stay closed, unless a network is named
 	// that lies within theirs.
 	AllowNetworks []netip.Prefix
+	// DenyNetworks refuses addresses, whatever else permits them.
+	DenyNetworks []netip.Prefix
 	// OnlyHosts, where not empty, permits these hosts and no others: names or
 	// addresses as they stand in the URL, or "*.partner.example" for every name
 	// below partner.example, but not itself.
@@ -29,12 +31,22 @@ type Policy struct {
 	// From is the source address of connections; the zero Addr leaves it to
 	// the system.
 	From netip.Addr
+	// Proxy is the HTTP proxy through which everything goes, as
+	// http://proxy.example:3128 or https://…, with its credentials before the
+	// host where it asks for any; "" is none. Receivers' addresses are decided
+	// upon here all the same, and the proxy is asked for addresses only.
+	Proxy string
+	// Own is what belongs to ourselves, and is refused unless AllowOwn is set.
+	Own      Own
+	AllowOwn bool
 }
 
 // Equal tells whether two policies permit the same.
 func (p Policy) Equal(other Policy) bool {
-	return p.AllowHTTP == other.AllowHTTP && p.From == other.From &&
-		slices.Equal(p.AllowNetworks, other.AllowNetworks) && slices.Equal(p.OnlyHosts, other.OnlyHosts)
+	return p.AllowHTTP == other.AllowHTTP && p.From == other.From && p.Proxy == other.Proxy &&
+		p.AllowOwn == other.AllowOwn && p.Own.Equal(other.Own) &&
+		slices.Equal(p.AllowNetworks, other.AllowNetworks) && slices.Equal(p.DenyNetworks, other.DenyNetworks) &&
+		slices.Equal(p.OnlyHosts, other.OnlyHosts)
 }
 
 // compiled is a policy made ready to be asked.
@@ -43,16 +55,17 @@ type compiled struct {
 	addresses addressRule
 	hosts     hostRule
 	from      netip.Addr
+	own       ownRule
 }
 
 func (p Policy) compile() (compiled, error) {
-	networks := make([]netip.Prefix, 0, len(p.AllowNetworks))
-	for _, network := range p.AllowNetworks {
-		plain, err := plainPrefix(network)
-		if err != nil {
-			return compiled{}, err
-		}
-		networks = append(networks, plain)
+	allowed, err := plainPrefixes(p.AllowNetworks)
+	if err != nil {
+		return compiled{}, err
+	}
+	denied, err := plainPrefixes(p.DenyNetworks)
+	if err != nil {
+		return compiled{}, err
 	}
 	hosts, err := newHostRule(p.OnlyHosts)
 	if err != nil {
@@ -62,7 +75,11 @@ func (p Policy) compile() (compiled, error) {
 	if from.IsValid() && (from.IsUnspecified() || from.IsMulticast()) {
 		return compiled{}, fmt.Errorf("%w: from %s is no address that a connection can come from; name one of this machine's own", ErrBadPolicy, from)
 	}
-	return compiled{allowHTTP: p.AllowHTTP, addresses: newAddressRule(networks), hosts: hosts, from: from}, nil
+	rules := compiled{allowHTTP: p.AllowHTTP, addresses: newAddressRule(allowed, denied), hosts: hosts, from: from}
+	if !p.AllowOwn {
+		rules.own, err = newOwnRule(p.Own)
+	}
+	return rules, err
 }
 
 // hostRule is the compiled form of OnlyHosts.

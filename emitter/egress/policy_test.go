@@ -63,6 +63,27 @@ func TestAddressRule(t *testing.T) {
 	}
 }
 
+// TestDenyNetworks refuses what is denied, whatever else permits it, and
+// nothing more.
+func TestDenyNetworks(t *testing.T) {
+	transport := newTransport(t, Policy{
+		AllowNetworks: networks("10.0.0.0/8", "169.254.169.0/24"),
+		DenyNetworks:  networks("10.1.0.0/16", "8.8.8.0/24", "::ffff:9.9.9.9/128", "2606:4700::/32", "169.254.169.254/32"),
+	}, Options{})
+	for addr, denied := range map[string]bool{
+		"10.1.2.3": true, "10.2.0.1": false, "8.8.8.8": true, "::ffff:8.8.8.8": true, "8.8.4.4": false, "9.9.9.9": true,
+		"2606:4700:4700::1111": true, "2001:4860:4860::8888": false, "169.254.169.254": true, "169.254.169.253": false,
+	} {
+		err := transport.control("tcp6", netip.AddrPortFrom(netip.MustParseAddr(addr), 443).String(), nil)
+		if denied != errors.Is(err, ErrBlocked) || denied && !strings.Contains(err.Error(), "deny network") {
+			t.Errorf("%s: got %v", addr, err)
+		}
+	}
+	if err := transport.CheckURL("https://8.8.8.8/"); !errors.Is(err, ErrBlocked) {
+		t.Errorf("as a URL: %v", err)
+	}
+}
+
 func TestControlRefusesWhatItCannotJudge(t *testing.T) {
 	transport := newTransport(t, Policy{AllowNetworks: networks("0.0.0.0/0", "::/0")}, Options{})
 	for _, test := range []struct{ network, address string }{
@@ -89,10 +110,18 @@ func TestPolicyRefuses(t *testing.T) {
 		{Policy{OnlyHosts: []string{"erp.example.com:443"}}, "write a name"},
 		{Policy{OnlyHosts: []string{""}}, "write a name"},
 		{Policy{OnlyHosts: []string{"exämple.com"}}, "write a name"},
+		{Policy{DenyNetworks: []netip.Prefix{{}}}, "deny network"},
+		{Policy{Proxy: "proxy.example:3128"}, "the proxy is not given as"},
+		{Policy{Proxy: "socks5://proxy.example:1080"}, "the proxy is not given as"},
+		{Policy{Proxy: "http://canary:canary@proxy.example:0"}, "the proxy's port"},
+		{Policy{Proxy: "http://canary:canary@proxy.example/canary"}, "the proxy is not given as"},
+		{Policy{Proxy: "http://canary:%zz@proxy.example"}, "the proxy is not given as"},
+		{Policy{Own: Own{Upstreams: []string{"api.internal"}}}, "has no port"},
+		{Policy{Own: Own{Hosts: []string{"a b"}}}, "a b"},
 		{Policy{From: netip.IPv4Unspecified()}, "from 0.0.0.0"},
 		{Policy{From: netip.MustParseAddr("224.0.0.1")}, "from 224.0.0.1"},
 	} {
-		if _, err := New(test.policy, Options{}); !errors.Is(err, ErrBadPolicy) || !strings.Contains(err.Error(), test.want) {
+		if _, err := New(test.policy, Options{}); !errors.Is(err, ErrBadPolicy) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%+v: got %v, want %q", test.policy, err, test.want)
 		}
 	}
@@ -110,6 +139,12 @@ func TestPolicyEqual(t *testing.T) {
 		func(p *Policy) { p.AllowNetworks = networks("10.0.0.0/9") },
 		func(p *Policy) { p.OnlyHosts = append(p.OnlyHosts, "b.example") },
 		func(p *Policy) { p.From = netip.Addr{} },
+		func(p *Policy) { p.DenyNetworks = networks("10.0.0.0/9") },
+		func(p *Policy) { p.Proxy = "http://proxy.example" },
+		func(p *Policy) { p.AllowOwn = true },
+		func(p *Policy) { p.Own.Listeners = []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:443")} },
+		func(p *Policy) { p.Own.Hosts = []string{"api.example.com"} },
+		func(p *Policy) { p.Own.Upstreams = []string{"127.0.0.1:9000"} },
 	} {
 		changed := policy()
 		change(&changed)

@@ -15,14 +15,17 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// nameServer answers A questions of a resolver, each from its own connection
+// nameServer answers the A and AAAA questions of a resolver, each from its own connection
 // in memory.
 type nameServer struct {
 	mu sync.Mutex
 	// answers holds the addresses for one question after another; the last
-	// ones stay.
+	// ones stay. No addresses mean that the name does not exist.
 	answers [][]netip.Addr
-	asked   int
+	// alias, where not empty, is what the name stands for: the addresses are
+	// the alias's.
+	alias string
+	asked int
 }
 
 // resolver returns one that asks the server and nobody else.
@@ -72,17 +75,32 @@ func (s *nameServer) answer(message *dnsmessage.Message) {
 	message.Response, message.RecursionAvailable = true, true
 	message.Additionals = nil
 	question := message.Questions[0]
-	if question.Type != dnsmessage.TypeA {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	addrs := s.answers[min(s.asked, len(s.answers)-1)]
-	s.asked++
-	for _, addr := range addrs {
+	if question.Type == dnsmessage.TypeA {
+		s.asked++
+	}
+	if len(addrs) == 0 {
+		message.RCode = dnsmessage.RCodeNameError
+		return
+	}
+	name := question.Name
+	if s.alias != "" {
+		alias := dnsmessage.MustNewName(s.alias)
 		message.Answers = append(message.Answers, dnsmessage.Resource{
-			Header: dnsmessage.ResourceHeader{Name: question.Name, Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET},
-			Body:   &dnsmessage.AResource{A: addr.As4()},
+			Header: dnsmessage.ResourceHeader{Name: name, Type: dnsmessage.TypeCNAME, Class: dnsmessage.ClassINET},
+			Body:   &dnsmessage.CNAMEResource{CNAME: alias},
 		})
+		name = alias
+	}
+	for _, addr := range addrs {
+		header := dnsmessage.ResourceHeader{Name: name, Type: question.Type, Class: dnsmessage.ClassINET}
+		switch {
+		case question.Type == dnsmessage.TypeA && addr.Is4():
+			message.Answers = append(message.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AResource{A: addr.As4()}})
+		case question.Type == dnsmessage.TypeAAAA && !addr.Is4():
+			message.Answers = append(message.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AAAAResource{AAAA: addr.As16()}})
+		}
 	}
 }

@@ -3,11 +3,13 @@
 package egress
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -33,19 +35,28 @@ const (
 type Options struct {
 	// Resolver looks up names.
 	Resolver *net.Resolver
-	// RootCAs are whom receivers' certificates must be signed by.
+	// RootCAs are whom receivers' certificates must be signed by, and that of
+	// an egress proxy.
 	RootCAs *x509.CertPool
+	// LocalAddresses returns the addresses of this machine, by which what
+	// listens on all of them is recognised. Default: those of its interfaces.
+	LocalAddresses func() ([]netip.Addr, error)
 }
 
 // Transport carries requests to receivers. Whether an address may be reached
 // is decided when it is dialed, on the address itself: a name that resolved to
 // a public address a moment ago does not help a private one.
 //
-// It follows no redirects and uses no proxy, whatever the environment says.
-// Where it is wrapped in an [http.Client], that must not follow them either.
+// It follows no redirects, and uses no proxy but the policy's, whatever the
+// environment says. Where it is wrapped in an [http.Client], that must not follow them either.
 type Transport struct {
 	rules compiled
 	base  *http.Transport
+	proxy *proxy
+
+	mu sync.Mutex
+	// variants are the transports of receivers with TLS of their own.
+	variants map[*TLS]*Transport
 }
 
 // New returns a transport that keeps to a policy, or [ErrBadPolicy].
@@ -54,11 +65,13 @@ func New(policy Policy, options Options) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Transport{rules: rules}
+	if options.LocalAddresses != nil {
+		rules.own.local = options.LocalAddresses
+	}
+	t := &Transport{rules: rules, variants: map[*TLS]*Transport{}}
 	dialer := &net.Dialer{
 		Timeout:  dialTimeout,
 		Resolver: options.Resolver,
-		Control:  t.control,
 		KeepAliveConfig: net.KeepAliveConfig{
 			Enable: true, Idle: keepAliveIdle, Interval: keepAliveInterval, Count: keepAliveProbeCount,
 		},
@@ -66,9 +79,26 @@ func New(policy Policy, options Options) (*Transport, error) {
 	if rules.from.IsValid() {
 		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(rules.from, 0))
 	}
-	t.base = &http.Transport{
-		DialContext:         dialer.DialContext,
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: options.RootCAs},
+	dial := dialer.DialContext
+	if policy.Proxy != "" {
+		// Whoever is dialed is the operator's own; whom the proxy is asked for
+		// is decided upon before.
+		if t.proxy, err = newProxy(policy.Proxy, dialer, rules, options.RootCAs); err != nil {
+			return nil, err
+		}
+		dial = t.proxy.dial
+	} else {
+		dialer.Control = t.control
+	}
+	t.base = newBase(dial, &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: options.RootCAs})
+	return t, nil
+}
+
+// newBase returns a transport with the bounds of this package.
+func newBase(dial func(ctx context.Context, network, address string) (net.Conn, error), config *tls.Config) *http.Transport {
+	return &http.Transport{
+		DialContext:         dial,
+		TLSClientConfig:     config,
 		TLSHandshakeTimeout: tlsTimeout,
 		// A dialer of our own would turn HTTP/2 off.
 		ForceAttemptHTTP2: true,
@@ -83,7 +113,6 @@ func New(policy Policy, options Options) (*Transport, error) {
 		// dead they must not all wait for the kernel to notice.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: pingIdleAfter, PingTimeout: pingTimeout},
 	}
-	return t, nil
 }
 
 // CheckURL returns why nothing may be sent to a URL, as far as that is known
@@ -109,6 +138,11 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 // disturbed. It may be called more than once.
 func (t *Transport) Close() {
 	t.base.CloseIdleConnections()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, variant := range t.variants {
+		variant.Close()
+	}
 }
 
 // CloseIdleConnections is Close under the name by which [http.Client] knows it.
@@ -126,5 +160,5 @@ func (t *Transport) control(network, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return blocked("the address to dial is not known")
 	}
-	return t.rules.addresses.check(target.Addr())
+	return t.rules.checkAddress(target)
 }

@@ -49,7 +49,7 @@ func (c compiled) checkURL(raw string) error {
 		return err
 	}
 	if isAddr {
-		return c.addresses.check(addr)
+		return c.checkAddress(netip.AddrPortFrom(addr, effectivePort(u)))
 	}
 	return c.checkInnerName(host)
 }
@@ -65,17 +65,41 @@ func (c compiled) checkRequest(u *url.URL) error {
 	default:
 		return fmt.Errorf("%w: its scheme is %q; use https", ErrBadURL, u.Scheme)
 	}
-	if c.hosts.isEmpty() {
-		return nil
-	}
 	host := strings.ToLower(u.Hostname())
 	if addr, err := netip.ParseAddr(host); err == nil {
 		host = addr.Unmap().String()
+	}
+	if err := c.own.checkHost(host, effectivePort(u)); err != nil {
+		return err
+	}
+	if c.hosts.isEmpty() {
+		return nil
 	}
 	if !c.hosts.permits(host) {
 		return blocked("%s is not among the only hosts; to permit it: only host %s", host, host)
 	}
 	return nil
+}
+
+// checkAddress is what is asked of every address before it is connected to.
+func (c compiled) checkAddress(target netip.AddrPort) error {
+	if err := c.addresses.check(target.Addr()); err != nil {
+		return err
+	}
+	return c.own.checkAddress(target)
+}
+
+// effectivePort returns the port that a URL leads to, 0 for one that is none.
+func effectivePort(u *url.URL) uint16 {
+	switch port := u.Port(); {
+	case port != "":
+		number, _ := strconv.ParseUint(port, 10, 16)
+		return uint16(number)
+	case u.Scheme == "http":
+		return 80
+	default:
+		return 443
+	}
 }
 
 // checkInnerName refuses names that cannot be meant for a public receiver. An

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package egress
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Own is what belongs to ourselves. A delivery there could change the API, or
+// ask Caddy's admin endpoint for a new configuration, in our name; and one that
+// reaches the API through Caddy could make the next one, and so on.
+type Own struct {
+	// Listeners are the addresses at which this process listens. One with an
+	// unspecified address stands for all addresses of this machine.
+	Listeners []netip.AddrPort
+	// Hosts are the names under which the API is reached through this process:
+	// on the listeners' ports, and on 80 and 443. "*.example.com" stands for
+	// every name below example.com.
+	Hosts []string
+	// Upstreams are the API's own addresses, as host:port.
+	Upstreams []string
+}
+
+// Equal tells whether the same belongs to both.
+func (o Own) Equal(other Own) bool {
+	return slices.Equal(o.Listeners, other.Listeners) && slices.Equal(o.Hosts, other.Hosts) && slices.Equal(o.Upstreams, other.Upstreams)
+}
+
+// ownRule is the compiled form of Own. The zero ownRule refuses nothing.
+type ownRule struct {
+	listeners []netip.AddrPort
+	hosts     hostRule
+	ports     []uint16
+	upstreams map[string]bool
+	local     func() ([]netip.Addr, error)
+}
+
+func newOwnRule(own Own) (ownRule, error) {
+	rule := ownRule{ports: []uint16{80, 443}, upstreams: map[string]bool{}, local: interfaceAddresses}
+	for _, listener := range own.Listeners {
+		rule.listeners = append(rule.listeners, netip.AddrPortFrom(listener.Addr().Unmap(), listener.Port()))
+		rule.ports = append(rule.ports, listener.Port())
+	}
+	var err error
+	if rule.hosts, err = newHostRule(own.Hosts); err != nil {
+		return rule, err
+	}
+	for _, upstream := range own.Upstreams {
+		host, port, err := net.SplitHostPort(upstream)
+		if err != nil {
+			return rule, fmt.Errorf("%w: the API's address %s has no port", ErrBadPolicy, upstream)
+		}
+		if addr, err := netip.ParseAddr(host); err == nil {
+			host = addr.Unmap().String()
+		}
+		rule.upstreams[net.JoinHostPort(strings.ToLower(host), port)] = true
+	}
+	return rule, nil
+}
+
+// checkHost refuses a host of a URL, in lower case, that is ours by its name.
+func (r ownRule) checkHost(host string, port uint16) error {
+	if len(r.upstreams) > 0 && r.upstreams[net.JoinHostPort(host, strconv.Itoa(int(port)))] {
+		return blocked("%s:%d is the API itself", host, port)
+	}
+	if r.hosts.permits(host) && slices.Contains(r.ports, port) {
+		return blocked("%s is where this Caddy serves the API; to permit it: allow self", host)
+	}
+	return nil
+}
+
+// checkAddress refuses an address that is ours.
+func (r ownRule) checkAddress(target netip.AddrPort) error {
+	target = netip.AddrPortFrom(target.Addr().Unmap(), target.Port())
+	if len(r.upstreams) > 0 && r.upstreams[target.String()] {
+		return blocked("%s is the API itself", target)
+	}
+	for _, listener := range r.listeners {
+		if listener.Port() != target.Port() {
+			continue
+		}
+		if listener.Addr() == target.Addr() || listener.Addr().IsUnspecified() && r.isLocal(target.Addr()) {
+			return blocked("%s is a listener of this Caddy; to permit it: allow self", target)
+		}
+	}
+	return nil
+}
+
+// isLocal tells whether an address is this machine's.
+func (r ownRule) isLocal(addr netip.Addr) bool {
+	if addr.IsLoopback() || addr.IsUnspecified() {
+		return true
+	}
+	locals, err := r.local()
+	// Where the addresses cannot be known, none is known not to be ours.
+	return err != nil || slices.Contains(locals, addr)
+}
+
+// interfaceAddresses returns the addresses of this machine's interfaces. They
+// may change at any time, so they are asked for at every dial to a port of
+// ours; other dials do not come here.
+func interfaceAddresses() ([]netip.Addr, error) {
+	networks, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, err
+	}
+	addrs := make([]netip.Addr, 0, len(networks))
+	for _, network := range networks {
+		if prefix, err := netip.ParsePrefix(network.String()); err == nil {
+			addrs = append(addrs, prefix.Addr().Unmap().WithZone(""))
+		}
+	}
+	return addrs, nil
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package egress
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// TLS is what connections to one receiver have of their own: the certificate
+// that we show it, and the authority that signed its. It is immutable. However
+// it is printed, the key does not show.
+type TLS struct {
+	// A function, so that nothing prints the key.
+	config func() (certificates []tls.Certificate, roots *x509.CertPool)
+	id     [sha256.Size]byte
+}
+
+// NewTLS returns the settings that some PEM texts say, or [ErrBadTLS]: a
+// certificate (with its chain) and its private key, or neither; and the
+// certificates of authorities, which then are the only ones by whom the
+// receiver's certificate may be signed, or none for the system's. Errors show
+// nothing of the key.
+func NewTLS(certificate, key, authorities []byte) (*TLS, error) {
+	var certificates []tls.Certificate
+	var roots *x509.CertPool
+	if len(certificate) > 0 || len(key) > 0 {
+		pair, err := tls.X509KeyPair(certificate, key)
+		if err != nil {
+			// Its words are about the PEM's form, and never quote it.
+			return nil, fmt.Errorf("%w: the client certificate and its key: %w", ErrBadTLS, err)
+		}
+		certificates = []tls.Certificate{pair}
+	}
+	if len(authorities) > 0 {
+		roots = x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(authorities) {
+			return nil, fmt.Errorf("%w: the authority's file has no certificate in PEM form", ErrBadTLS)
+		}
+	}
+	if certificates == nil && roots == nil {
+		return nil, fmt.Errorf("%w: it has neither a client certificate nor an authority", ErrBadTLS)
+	}
+	hash := sha256.New()
+	for _, text := range [][]byte{certificate, key, authorities} {
+		fmt.Fprintf(hash, "%d:", len(text))
+		_, _ = hash.Write(text)
+	}
+	made := &TLS{config: func() ([]tls.Certificate, *x509.CertPool) { return certificates, roots }}
+	hash.Sum(made.id[:0])
+	return made, nil
+}
+
+// Equal tells whether two settings are the same; nil is none.
+func (s *TLS) Equal(other *TLS) bool {
+	if s == nil || other == nil {
+		return s == other
+	}
+	return s.id == other.id
+}
+
+// String returns a constant in place of the settings.
+func (s *TLS) String() string { return "tls[redacted]" }
+
+// Format writes a constant in place of the settings, whatever the verb.
+func (s *TLS) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, s.String()) }
+
+// MarshalText returns a constant in place of the settings.
+func (s *TLS) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// With returns the transport for a receiver with TLS of its own, nil for none.
+// It keeps to the same rules, and shares no connection with receivers that
+// have other settings. Equal settings get the same transport.
+func (t *Transport) With(settings *TLS) *Transport {
+	if settings == nil {
+		return t
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for known, variant := range t.variants {
+		if known.Equal(settings) {
+			return variant
+		}
+	}
+	config := t.base.TLSClientConfig.Clone()
+	certificates, roots := settings.config()
+	// What HTTP/2 needs is added to it for each transport anew.
+	config.Certificates, config.NextProtos = certificates, nil
+	if roots != nil {
+		config.RootCAs = roots
+	}
+	variant := &Transport{rules: t.rules, proxy: t.proxy, base: newBase(t.base.DialContext, config)}
+	t.variants[settings] = variant
+	return variant
+}
+
+// Keep lets go of the transports of settings that are not among those in use.
+// Requests under way on them end as they would have.
+func (t *Transport) Keep(inUse []*TLS) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for settings, variant := range t.variants {
+		if !slices.ContainsFunc(inUse, settings.Equal) {
+			variant.Close()
+			delete(t.variants, settings)
+		}
+	}
+}
+
+// ErrBadTLS is returned for certificates and keys that cannot be used.
+var ErrBadTLS = errors.New("not usable for TLS")
