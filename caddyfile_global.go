@@ -27,8 +27,11 @@ import (
 //	    egress {
 //	        allow http
 //	        allow network <networks...>
+//	        allow self
+//	        deny  network <networks...>
 //	        only  host    <hosts...>
 //	        from  <address>
+//	        proxy <url>
 //	    }
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -155,33 +158,6 @@ func (e *Endpoint) unmarshalOption(d *caddyfile.Dispenser, word string) error {
 		return nil
 	}
 	return d.Errf("unknown option %q of endpoint %s; it takes events, secret, timeout and retry", word, e.Name)
-}
-
-func (a *App) unmarshalEgress(d *caddyfile.Dispenser) error {
-	if d.NextArg() {
-		return d.Errf("unexpected %q after egress; its options stand in a block", d.Val())
-	}
-	a.Egress = new(Egress)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		word := d.Val()
-		args := d.RemainingArgs()
-		switch {
-		case word == "allow" && len(args) == 1 && args[0] == "http":
-			a.Egress.AllowHTTP = true
-		case word == "allow" && len(args) > 1 && args[0] == "network":
-			a.Egress.AllowNetworks = append(a.Egress.AllowNetworks, args[1:]...)
-		case word == "only" && len(args) > 1 && args[0] == "host":
-			a.Egress.OnlyHosts = append(a.Egress.OnlyHosts, args[1:]...)
-		case word == "from" && len(args) == 1:
-			a.Egress.From = args[0]
-		default:
-			return d.Errf("egress takes `allow http`, `allow network NETWORK...`, `only host HOST...` and `from ADDRESS`, not `%s`", word)
-		}
-		if _, err := a.Egress.transport(); err != nil {
-			return d.WrapErr(err)
-		}
-	}
-	return nil
 }
 
 // checkURLs checks the endpoints' URLs against the egress policy, once both

@@ -153,6 +153,8 @@ func TestCaddyfileErrors(t *testing.T) {
 		"unknown endpoint":   {global("endpoint erp https://a.example/ {\nsecret {env.S}\npassword x\n}"), []string{`unknown option "password" of endpoint erp`, "Caddyfile:5"}},
 		"egress":             {global("egress {\nallow everything\n}"), []string{"egress takes `allow http`", "Caddyfile:4"}},
 		"network":            {global("egress {\nallow network 10.0.0.1\n}"), []string{"write the network with its length", "Caddyfile:4"}},
+		"deny network":       {global("egress {\ndeny network 10.0.0.1\n}"), []string{"deny network 10.0.0.1", "write the network with its length", "Caddyfile:4"}},
+		"proxy":              {global("egress {\nproxy socks5://proxy.example\n}"), []string{"http://HOST:PORT", "Caddyfile:4"}},
 		"from":               {global("egress {\nfrom here\n}"), []string{"write an IP address", "Caddyfile:4"}},
 		"only host":          {global("egress {\nonly host a*b.example\n}"), []string{"a*b.example", "Caddyfile:4"}},
 		"argument of egress": {global("egress all {\n}"), []string{`unexpected "all" after egress`, "Caddyfile:3"}},

@@ -4,7 +4,6 @@ package webhooks
 
 import (
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -48,23 +47,6 @@ type Endpoint struct {
 	NoRetry bool `json:"no_retry,omitempty"`
 }
 
-// Egress says where deliveries may go.
-type Egress struct {
-	// AllowHTTP lets receivers be without TLS. For trying things out.
-	AllowHTTP bool `json:"allow_http,omitempty"`
-
-	// AllowNetworks are networks that receivers may be in besides public ones,
-	// such as `127.0.0.0/8`.
-	AllowNetworks []string `json:"allow_networks,omitempty"`
-
-	// OnlyHosts are the only hosts that receivers may be on, where given;
-	// `*.example.com` stands for all hosts below example.com.
-	OnlyHosts []string `json:"only_hosts,omitempty"`
-
-	// From is the source address of deliveries. Default: the system's choice.
-	From string `json:"from,omitempty"`
-}
-
 // provisionEndpoints checks the endpoints and the way to them.
 func (a *App) provisionEndpoints() error {
 	var err error
@@ -84,43 +66,6 @@ func (a *App) provisionEndpoints() error {
 	}
 	a.endpoints, err = endpoint.NewSet(endpoints...)
 	return err
-}
-
-// transport makes a transport that keeps to the policy.
-func (e *Egress) transport() (*egress.Transport, error) {
-	policy, err := e.policy()
-	if err != nil {
-		return nil, err
-	}
-	transport, err := egress.New(policy, egress.Options{})
-	if err != nil {
-		return nil, fmt.Errorf("egress: %w", err)
-	}
-	return transport, nil
-}
-
-func (e *Egress) policy() (egress.Policy, error) {
-	var policy egress.Policy
-	if e == nil {
-		return policy, nil
-	}
-	policy.AllowHTTP = e.AllowHTTP
-	policy.OnlyHosts = e.OnlyHosts
-	for _, text := range e.AllowNetworks {
-		network, err := netip.ParsePrefix(text)
-		if err != nil {
-			return policy, fmt.Errorf("egress: allow network %s: write the network with its length, as 10.0.0.0/8", text)
-		}
-		policy.AllowNetworks = append(policy.AllowNetworks, network.Masked())
-	}
-	if e.From != "" {
-		address, err := netip.ParseAddr(e.From)
-		if err != nil {
-			return policy, fmt.Errorf("egress: from %s: write an IP address", e.From)
-		}
-		policy.From = address
-	}
-	return policy, nil
 }
 
 func (e *Endpoint) endpoint(transport *egress.Transport) (endpoint.Endpoint, error) {
@@ -164,7 +109,18 @@ func (e *Endpoint) endpoint(transport *egress.Transport) (endpoint.Endpoint, err
 func (a *App) targets(transport *egress.Transport) []emitter.Target {
 	var targets []emitter.Target
 	for e := range a.endpoints.All() {
-		targets = append(targets, emitter.Target{Endpoint: e, Transport: transport})
+		targets = append(targets, emitter.Target{Endpoint: e, Transport: transport.With(e.TLS)})
 	}
 	return targets
+}
+
+// receiverTLS returns the TLS settings that the endpoints have of their own.
+func (a *App) receiverTLS() []*egress.TLS {
+	var settings []*egress.TLS
+	for e := range a.endpoints.All() {
+		if e.TLS != nil {
+			settings = append(settings, e.TLS)
+		}
+	}
+	return settings
 }

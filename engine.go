@@ -148,6 +148,7 @@ func (e *engine) apply(store *badger.Store, app *App) error {
 	if e.transport != nil && e.transport != transport {
 		e.transport.Close()
 	}
+	transport.Keep(app.receiverTLS())
 	e.policy, e.transport = app.policy, transport
 	store.SetDurability(app.durability())
 	store.SetRetention(time.Duration(app.Retention))

@@ -71,6 +71,7 @@ type App struct {
 	// HTTPS with a valid certificate.
 	Egress *Egress `json:"egress,omitempty"`
 
+	ctx       caddy.Context
 	log       *zap.Logger
 	dir       string
 	engine    *engine
@@ -107,7 +108,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision prepares the app. It does not touch the disk, so that a
 // configuration can be validated while another process holds the queue.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.log = ctx.Logger()
+	a.ctx, a.log = ctx, ctx.Logger()
 	if a.Queue == nil {
 		a.Queue = new(Queue)
 	}
@@ -166,6 +167,9 @@ func (a *App) Validate() error {
 
 // Start opens the queue and begins to work.
 func (a *App) Start() error {
+	if err := a.refuseOwn(); err != nil {
+		return fmt.Errorf("starting webhooks: %w", err)
+	}
 	if err := a.engine.start(a); err != nil {
 		return fmt.Errorf("starting webhooks: %w", err)
 	}

@@ -22,12 +22,17 @@ import (
 // which may quote a URL or what a receiver sent; only those of the egress
 // policy are written to be shown.
 func describe(err error) string {
-	var blocked *egress.BlockedError
+	var (
+		blocked *egress.BlockedError
+		proxy   *egress.ProxyError
+	)
 	switch {
 	case err == nil:
 		return ""
 	case errors.As(err, &blocked):
 		return blocked.Error()
+	case errors.As(err, &proxy):
+		return proxy.Error()
 	case errors.Is(err, errBrokenAnswer):
 		return describeBroken(err)
 	case errors.Is(err, context.Canceled):

@@ -32,6 +32,7 @@ func TestDescribe(t *testing.T) {
 	}{
 		{nil, ""},
 		{&net.OpError{Op: "dial", Net: "tcp", Err: blocked}, "blocked by the egress policy: 10.0.0.1 is not a public address"},
+		{&net.OpError{Op: "dial", Err: &egress.ProxyError{Reason: "it refused the tunnel (403)"}}, "egress proxy: it refused the tunnel (403)"},
 		{&net.DNSError{Name: "erp.example.com", IsNotFound: true}, "DNS: erp.example.com does not exist"},
 		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "erp.example.com", IsTimeout: true}}, "DNS: looking up erp.example.com timed out"},
 		{&net.DNSError{Name: "erp.example.com", Err: "server misbehaving"}, "DNS: looking up erp.example.com failed"},

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 )
 
@@ -96,6 +97,9 @@ type Endpoint struct {
 	// Signatures are the ways in which deliveries are signed, side by side. nil
 	// is [sign.Standard] alone; an empty slice means that they are not signed.
 	Signatures []sign.Scheme
+	// TLS is what connections to the endpoint have of their own: our
+	// certificate, the authority of its. nil is nothing.
+	TLS *egress.TLS
 	// Events says which event types the endpoint gets. The zero Filter is all.
 	Events Filter
 	// Tenant, where not empty, is whose events alone the endpoint gets: those

@@ -46,8 +46,13 @@ func newOwnRule(own Own) (ownRule, error) {
 		rule.listeners = append(rule.listeners, netip.AddrPortFrom(listener.Addr().Unmap(), listener.Port()))
 		rule.ports = append(rule.ports, listener.Port())
 	}
+	// A host that no URL can have needs no rule.
+	hosts := slices.DeleteFunc(slices.Clone(own.Hosts), func(host string) bool {
+		_, err := newHostRule([]string{host})
+		return err != nil
+	})
 	var err error
-	if rule.hosts, err = newHostRule(own.Hosts); err != nil {
+	if rule.hosts, err = newHostRule(hosts); err != nil {
 		return rule, err
 	}
 	for _, upstream := range own.Upstreams {

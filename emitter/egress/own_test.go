@@ -19,7 +19,7 @@ func TestOwn(t *testing.T) {
 				netip.MustParseAddrPort("0.0.0.0:443"), netip.MustParseAddrPort("[::]:8080"),
 				netip.MustParseAddrPort("127.0.0.1:2019"), netip.MustParseAddrPort("[::ffff:10.0.0.7]:7000"),
 			},
-			Hosts:     []string{"api.example.com", "*.api.example.com", "localhost"},
+			Hosts:     []string{"api.example.com", "*.api.example.com", "localhost", "no_host", "*"},
 			Upstreams: []string{"10.0.0.5:9000", "Legacy.internal:9000", "[::1]:9000"},
 		},
 	}

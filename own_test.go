@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestOwnIsRefused has endpoints that would act on the API or on Caddy in our
+// name. Their networks are permitted; only what is ours is not.
+func TestOwnIsRefused(t *testing.T) {
+	s := newStage(t)
+	api, ours := s.api.Listener.Addr().String(), s.address
+	port := ours[strings.LastIndex(ours, ":"):]
+	for _, test := range []struct{ name, url, want string }{
+		{"the API", "http://" + api + "/items", "the API itself"},
+		{"the site, by its address", "http://" + ours + "/items", "this Caddy"},
+		{"the site, by another of loopback's", "http://127.0.0.9" + port + "/items", "this Caddy"},
+		{"the admin endpoint", "http://127.0.0.1:2019/load", "this Caddy"},
+	} {
+		endpoint := "endpoint loop " + test.url + " {\n secret {env.TEST_SECRET}\n}\n"
+		err := s.load(s.config(endpoint, ""))
+		if err == nil || !strings.Contains(err.Error(), "endpoint loop") || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
+		}
+		permitted := strings.Replace(s.config(endpoint, ""), "allow http", "allow http\nallow self", 1)
+		if err := s.load(permitted); err != nil {
+			t.Errorf("%s, permitted: %v", test.name, err)
+		}
+	}
+}
+
+// TestOwnStaysTheSame applies a configuration twice: were what is ours put
+// together in another order, the connections to all receivers would be lost.
+func TestOwnStaysTheSame(t *testing.T) {
+	s := newStage(t)
+	s.mustLoad(s.config("", ""))
+	transport := running(t).transport
+	s.mustLoad(s.config("", "max_shows 3"))
+	if running(t).transport != transport {
+		t.Error("a reload replaced the transport")
+	}
+	if own := running(t).policy.Own; len(own.Listeners) < 2 || len(own.Hosts) != 1 || len(own.Upstreams) != 1 {
+		t.Errorf("ours is %+v", own)
+	}
+}
