@@ -3,6 +3,7 @@
 package badger
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -29,7 +30,8 @@ type committer struct {
 	stopCh chan struct{}
 	done   chan struct{}
 
-	batch *batch
+	batch   *batch
+	numbers *batchNumbers
 	// held are deliveries that are committed and were not synced, because the
 	// sync failed. They wait for the next that does not.
 	held []birth
@@ -43,13 +45,14 @@ type committer struct {
 	sync      func() error
 }
 
-func newCommitter(s *Store) *committer {
+func newCommitter(s *Store, numbers *batchNumbers) *committer {
 	return &committer{
 		s:         s,
 		queue:     make(chan operation, maxQueue),
 		stopCh:    make(chan struct{}),
 		done:      make(chan struct{}),
 		batch:     newBatch(s),
+		numbers:   numbers,
 		commitTxn: func(b *batch) error { return b.txn.Commit() },
 		sync:      s.db.Sync,
 	}
@@ -142,6 +145,7 @@ func (c *committer) finish() {
 		op.committed(c.s)
 	}
 	if !b.durable || b.writes == 0 {
+		c.numbers.committed()
 		c.end(b, nil)
 		return
 	}
@@ -152,18 +156,20 @@ func (c *committer) finish() {
 			}
 		}
 		c.syncs.Add(1)
-		if err := c.sync(); err != nil {
+		if err := errors.Join(c.numbers.syncLogsBefore(), c.sync()); err != nil {
 			c.held = append(c.held, b.born...)
 			err = fmt.Errorf("syncing the queue: %w", err)
 			c.s.log.Error("the queue's disk failed", zap.Error(err))
 			c.endDurable(b, err)
 			return
 		}
+		c.numbers.synced()
 		failpoint.Here("batch.synced")
 		c.publish(b)
 		c.endDurable(b, nil)
 		return
 	}
+	c.numbers.committed()
 	c.publish(b)
 	c.end(b, nil)
 }
@@ -177,8 +183,21 @@ func (c *committer) commit(b *batch) error {
 		b.txn.Discard()
 		return nil
 	}
+	if c.s.space.check() == SpaceCritical {
+		b.txn.Discard()
+		return ErrFull
+	}
+	c.numbers.number(b)
+	if b.failed != nil {
+		b.txn.Discard()
+		return b.failed
+	}
 	c.commits.Add(1)
-	return c.commitTxn(b)
+	if err := c.commitTxn(b); err != nil {
+		return err
+	}
+	c.numbers.next++
+	return nil
 }
 
 func (c *committer) publish(b *batch) {

@@ -11,15 +11,9 @@ import (
 // removeEmptyLogs removes logs without a byte in them. Badger deletes a log by
 // making it empty first, and begins a new one empty, too; if the process is
 // killed in between, Badger finds a file that it takes for a new log where it
-// expects an old one, and does not open.
+// expects an old one, and does not open. The caller holds the directory's lock:
+// the logs of a queue that is open may be empty for a moment.
 func removeEmptyLogs(dir string) error {
-	unlock, ok := lockDir(dir)
-	if !ok {
-		// Another process has the queue open, as Badger will find out. Its
-		// logs may be empty for a moment, and must be left alone.
-		return nil
-	}
-	defer unlock()
 	for _, pattern := range []string{"*.mem", "*.vlog"} {
 		logs, err := filepath.Glob(filepath.Join(escapeGlob(dir), pattern))
 		if err != nil {

@@ -6,6 +6,14 @@ import "errors"
 
 var (
 
+	// ErrFull is returned when the disk has too little free space for the queue
+	// to be opened, or to take anything more.
+	ErrFull = errors.New("the disk of the queue is full")
+	// ErrDamaged is wrapped by a [DamageError].
+	ErrDamaged = errors.New("the queue is damaged")
+
+	// errNoDir is returned where no directory is given.
+	errNoDir = errors.New("no directory is given")
 	// errDamaged is returned for bytes that no version of this package has
 	// written.
 	errDamaged = errors.New("damaged record")

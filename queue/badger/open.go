@@ -17,44 +17,53 @@ import (
 )
 
 // Open opens the queue of a directory, and makes it if there is none. It fails
-// with [queue.ErrInUse] if another process has it open, and with
-// [queue.ErrNewerFormat] if a newer version of this module has written it.
+// with [queue.ErrInUse] if another process has it open, with
+// [queue.ErrNewerFormat] if a newer version of this module has written it,
+// with [ErrFull] if there is no room to work in, and with a [DamageError] if
+// its files are damaged: it then has moved them to another directory, as they
+// were. [Misconfigured] tells which errors are final.
 func Open(options Options) (*Store, error) {
 	options = options.withDefaults()
 	if options.Dir == "" {
-		return nil, errors.New("opening the queue: no directory is given")
+		return nil, fmt.Errorf("opening the queue: %w", errNoDir)
 	}
 	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of the queue: %w", err)
-	}
-	if err := removeEmptyLogs(options.Dir); err != nil {
-		return nil, fmt.Errorf("opening the queue in %s: %w", options.Dir, err)
 	}
 	if options.Durability == Power {
 		if err := syncLogs(options.Dir); err != nil {
 			return nil, fmt.Errorf("opening the queue in %s: %w", options.Dir, err)
 		}
 	}
-	db, err := badgerdb.Open(engineOptions(options))
+	opened := beginOpening(options.Dir)
+	db, inspection, err := openDatabase(options)
 	if err != nil {
-		return nil, openError(options.Dir, err)
+		opened()
+		return nil, err
 	}
-	s, err := newStore(db, options)
+	s, err := newStore(db, options, inspection)
 	if err != nil {
+		opened()
 		return nil, errors.Join(fmt.Errorf("opening the queue in %s: %w", options.Dir, err), db.Close())
+	}
+	opened()
+	if err := holdReserve(options.Dir, s.space.space, s.space.free.Load()); err != nil {
+		options.Logger.Warn("there is no reserve for a full disk", zap.Error(err))
 	}
 	return s, nil
 }
 
-func newStore(db *badgerdb.DB, options Options) (*Store, error) {
+func newStore(db *badgerdb.DB, options Options, inspection *Inspection) (*Store, error) {
 	s := &Store{
-		db:      db,
-		now:     options.Now,
-		log:     options.Logger,
-		intents: newOpenIntents(),
-		marks:   newMarks(options.Now),
-		lanes:   newLanes(options.Now),
-		closing: make(chan struct{}),
+		db:         db,
+		now:        options.Now,
+		log:        options.Logger,
+		space:      newSpaceWatch(options),
+		inspection: inspection,
+		intents:    newOpenIntents(),
+		marks:      newMarks(options.Now),
+		lanes:      newLanes(options.Now),
+		closing:    make(chan struct{}),
 	}
 	s.SetDurability(options.Durability)
 	s.SetRetention(options.Retention)
@@ -64,7 +73,11 @@ func newStore(db *badgerdb.DB, options Options) (*Store, error) {
 	if err := s.rebuild(); err != nil {
 		return nil, err
 	}
-	s.committer = newCommitter(s)
+	numbers, err := s.openNumbers(options.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s.committer = newCommitter(s, numbers)
 	go s.committer.run()
 	return s, nil
 }

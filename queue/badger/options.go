@@ -56,6 +56,14 @@ type Options struct {
 	// unresolved intents are kept. The default is 30 days. Whatever is still
 	// to be done is kept until it is done.
 	Retention time.Duration
+	// Space says how much of the disk is left alone.
+	Space Space
+	// FreeSpace tells how much space there is. The default asks the system.
+	FreeSpace FreeSpace
+	// Probe opens the queue of a directory in another process, and returns an
+	// error if that dies. It is used where opening it has killed the process
+	// before. Without it, such a queue is set aside.
+	Probe func(dir string) error
 	// Now tells the time. The default is time.Now.
 	Now func() time.Time
 	// Logger gets what the engine has to say. The default is to say nothing.
@@ -68,6 +76,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.FreeSpace == nil {
+		o.FreeSpace = freeSpace
 	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()

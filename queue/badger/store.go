@@ -12,6 +12,7 @@ package badger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -29,6 +30,11 @@ type Store struct {
 	now      func() time.Time
 	log      *zap.Logger
 	instance queue.Instance
+
+	// space knows the free space of the disk, and inspection what was seen of
+	// the files before they were opened.
+	space      *spaceWatch
+	inspection *Inspection
 
 	durability atomic.Int32
 	retention  atomic.Int64
@@ -95,6 +101,7 @@ func (s *Store) Close() error {
 		if err := s.db.Close(); err != nil {
 			s.closed = err
 		}
+		s.closed = errors.Join(s.closed, s.committer.numbers.close())
 		if s.closed != nil {
 			s.closed = fmt.Errorf("closing the queue: %w", s.closed)
 		}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+)
+
+// Finding is one thing that is wrong with the files of a queue.
+type Finding struct {
+	// File is the name of the file.
+	File string `json:"file"`
+	// Problem says what is wrong, in words.
+	Problem string `json:"problem"`
+}
+
+// Inspection is what looking at all the files of a queue has found.
+type Inspection struct {
+	// Findings are what is damaged. Opening a queue with any would lose
+	// acknowledged work without a word, or end the process.
+	Findings []Finding `json:"findings"`
+	// Notes are what is odd and does no harm.
+	Notes []Finding `json:"notes,omitempty"`
+	// Tables, Logs and Bytes count what was read.
+	Tables int   `json:"tables"`
+	Logs   int   `json:"logs"`
+	Bytes  int64 `json:"bytes"`
+	// LastBatch is the number of the last batch in the store; Acknowledged the
+	// last that it must hold.
+	LastBatch    uint64 `json:"last_batch"`
+	Acknowledged uint64 `json:"acknowledged"`
+
+	mu sync.Mutex
+	// empty is true if there is no queue at all.
+	empty bool
+	// committed is the last batch that was acknowledged, synced or not;
+	// missing counts batches between others that were not synced.
+	committed, missing uint64
+	// torn holds where logs end that do not end well.
+	torn map[string]int64
+}
+
+func (i *Inspection) found(file, format string, args ...any) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.Findings = append(i.Findings, Finding{File: filepath.Base(file), Problem: fmt.Sprintf(format, args...)})
+}
+
+func (i *Inspection) noted(file, format string, args ...any) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.Notes = append(i.Notes, Finding{File: filepath.Base(file), Problem: fmt.Sprintf(format, args...)})
+}
+
+// batch takes note of a batch's number.
+func (i *Inspection) batch(number uint64) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.LastBatch = max(i.LastBatch, number)
+}
+
+func (i *Inspection) read(bytes int64) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.Bytes += bytes
+}
+
+// Inspect reads all files of a queue that nobody has open, and changes none.
+// It checks every checksum that Badger would check only when it needs the
+// bytes, if ever: its compactions take a block that they cannot read for the
+// end of a table, and its replay takes any damage for the torn end of a log.
+//
+// The error says that the files could not be read at all.
+func Inspect(dir string) (*Inspection, error) {
+	i := &Inspection{torn: make(map[string]int64)}
+	known, err := readAcknowledged(dir)
+	switch {
+	case errors.Is(err, errDamaged):
+		i.noted(acknowledgedFile, "it is damaged, so the end of the log cannot be checked")
+	case err != nil:
+		return nil, err
+	}
+	i.Acknowledged, i.committed = known.synced, known.committed
+	logs, err := logFiles(dir, "*.mem")
+	if err != nil {
+		return nil, err
+	}
+	manifest := filepath.Join(dir, badgerdb.ManifestFilename)
+	if _, err := os.Stat(manifest); errors.Is(err, os.ErrNotExist) {
+		err := i.withoutManifest(dir, manifest, logs)
+		return i, err
+	}
+	tables := i.inspectManifest(manifest)
+	i.inspectTables(dir, tables)
+	i.inspectLogs(logs)
+	i.inspectRest(dir)
+	if len(i.Findings) == 0 && i.LastBatch < i.Acknowledged {
+		i.found(acknowledgedFile, "the store ends with batch %d, and batch %d was acknowledged", i.LastBatch, i.Acknowledged)
+	}
+	return i, nil
+}
+
+// withoutManifest looks at a directory that should hold nothing of a queue.
+func (i *Inspection) withoutManifest(dir, manifest string, logs []string) error {
+	tables, err := logFiles(dir, "*.sst")
+	if err != nil {
+		return err
+	}
+	i.empty = true
+	for _, name := range logs {
+		// Badger makes the first log after the manifest, but a kill in between
+		// leaves none that holds anything.
+		if info, err := os.Stat(name); err == nil && info.Size() > 0 {
+			i.empty = false
+		}
+	}
+	if len(tables) > 0 || !i.empty || i.Acknowledged > 0 {
+		i.empty = false
+		i.found(manifest, "it is missing")
+	}
+	return nil
+}
+
+// lost returns how many batches were acknowledged, and are not in the store,
+// although nothing is damaged: what `durability process` may lose in a power
+// cut.
+func (i *Inspection) lost() uint64 {
+	return i.missing + max(i.committed, i.LastBatch) - i.LastBatch
+}
+
+// guarded runs a check of bytes that may be anything. Whatever goes wrong in
+// it, a memory fault included, is returned as an error: what Badger does in
+// goroutines of its own would end the process.
+func guarded(check func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			text, _, _ := strings.Cut(fmt.Sprint(r), "\n")
+			err = fmt.Errorf("%w: reading it fails: %s", errDamaged, text)
+		}
+	}()
+	return check()
+}
+
+// concurrently runs checks of many files, as many at a time as there are
+// processors.
+func concurrently(names []string, check func(name string)) {
+	var running sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for _, name := range names {
+		slots <- struct{}{}
+		running.Go(func() {
+			defer func() { <-slots }()
+			check(name)
+		})
+	}
+	running.Wait()
+}
+
+// logFiles returns the files of a directory that a pattern matches, sorted.
+func logFiles(dir, pattern string) ([]string, error) {
+	names, err := filepath.Glob(filepath.Join(escapeGlob(dir), pattern))
+	slices.Sort(names)
+	return names, err
+}
+
+// inspectRest looks at the files that hold nothing of ours, but that Badger
+// does not open without.
+func (i *Inspection) inspectRest(dir string) {
+	registry := filepath.Join(dir, badgerdb.KeyRegistryFileName)
+	err := guarded(func() error {
+		opened, err := badgerdb.OpenKeyRegistry(badgerdb.KeyRegistryOptions{Dir: dir, ReadOnly: true})
+		if err != nil {
+			return err
+		}
+		return opened.Close()
+	})
+	if err != nil {
+		i.found(registry, "%v", err)
+	}
+	values, err := logFiles(dir, "*.vlog")
+	if err != nil {
+		i.found(dir, "%v", err)
+	}
+	for _, name := range values {
+		i.inspectValueLog(name)
+	}
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+	"github.com/dgraph-io/badger/v4/table"
+)
+
+// inspectManifest reads Badger's list of tables to its end. A record that is
+// not whole is a torn write to Badger: it forgets that record and all behind
+// it, and then deletes the tables that they name.
+func (i *Inspection) inspectManifest(name string) map[uint64]badgerdb.TableManifest {
+	var manifest badgerdb.Manifest
+	err := guarded(func() error {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }()
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		var end int64
+		manifest, end, err = badgerdb.ReplayManifestFile(f, 0, badgerdb.Options{})
+		if err != nil {
+			return err
+		}
+		if end != info.Size() {
+			return fmt.Errorf("%w: it ends within a record: %d bytes of %d can be read", errDamaged, end, info.Size())
+		}
+		i.read(end)
+		return nil
+	})
+	if err != nil {
+		i.found(name, "%v", err)
+		return nil
+	}
+	return manifest.Tables
+}
+
+// inspectTables reads every block of every table.
+func (i *Inspection) inspectTables(dir string, tables map[uint64]badgerdb.TableManifest) {
+	names := make([]string, 0, len(tables))
+	for id := range tables {
+		names = append(names, table.NewFilename(id, dir))
+	}
+	concurrently(names, func(name string) {
+		id, _ := table.ParseFileID(filepath.Base(name))
+		if err := guarded(func() error { return i.inspectTable(name, id, tables[id].Compression) }); err != nil {
+			i.found(name, "%v", err)
+		}
+	})
+	i.Tables = len(names)
+}
+
+func (i *Inspection) inspectTable(name string, id uint64, compression options.CompressionType) error {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if len(data) == 0 {
+		return fmt.Errorf("%w: it is empty", errDamaged)
+	}
+	defaults := badgerdb.DefaultOptions("")
+	t, err := table.OpenInMemoryTable(data, id, &table.Options{
+		BlockSize:   defaults.BlockSize,
+		ChkMode:     options.OnBlockRead,
+		Compression: compression,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = t.DecrRef() }()
+	keys := uint32(0)
+	it := t.NewIterator(table.NOCACHE)
+	defer func() { _ = it.Close() }()
+	for it.Rewind(); it.Valid(); it.Next() {
+		keys++
+		key := it.Key()
+		if len(key) != len(batchKey)+8 || !bytes.Equal(key[:len(batchKey)], batchKey) {
+			continue
+		}
+		number, err := parseBatchNumber(it.Value().Value)
+		if err != nil {
+			return fmt.Errorf("the number of a batch: %w", err)
+		}
+		i.batch(number)
+	}
+	// An iterator takes a block that it cannot read for the end.
+	if keys != t.KeyCount() {
+		return errors.Join(fmt.Errorf("%w: %d of its %d keys can be read", errDamaged, keys, t.KeyCount()), guarded(t.VerifyChecksum))
+	}
+	i.read(int64(len(data)))
+	return nil
+}

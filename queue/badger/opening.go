@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// Files beside those of the database.
+const (
+	// openingFile is there while a queue is being opened. Where it is there
+	// before that, the process that opened the queue last has died of it, or
+	// was killed.
+	openingFile = "opening"
+	// lockFile is Badger's, and holds the id of the process that has the queue
+	// open.
+	lockFile = "LOCK"
+	// KeyFile is the name of a file that others may keep in the directory: the
+	// key that secrets are sealed with where no other is configured.
+	KeyFile = "secrets.key"
+	// GapsFile is the name of a file that others may keep in the directory:
+	// what passed while the queue could take nothing.
+	GapsFile = "gaps"
+)
+
+// openDatabase opens a directory's database, after a look at its files. What
+// is damaged is set aside, and nothing of it is changed.
+func openDatabase(options Options) (*badgerdb.DB, *Inspection, error) {
+	inspection := new(Inspection)
+	if unlock, ok := lockDir(options.Dir); ok {
+		var err error
+		inspection, err = examine(options)
+		unlock()
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := makeRoom(options); err != nil {
+			return nil, nil, err
+		}
+	}
+	var db *badgerdb.DB
+	err := guarded(func() error {
+		var err error
+		db, err = badgerdb.Open(engineOptions(options))
+		return err
+	})
+	if err != nil {
+		return nil, nil, openError(options.Dir, err)
+	}
+	return db, inspection, nil
+}
+
+// examine looks at the files of a queue that nobody has open.
+func examine(options Options) (*Inspection, error) {
+	dir := options.Dir
+	report, err := ReadReport(dir)
+	if err != nil {
+		return nil, err
+	}
+	if report != nil {
+		if _, err := os.Stat(filepath.Join(dir, badgerdb.ManifestFilename)); errors.Is(err, os.ErrNotExist) {
+			return nil, &DamageError{Dir: dir, Report: *report}
+		}
+	}
+	if err := removeEmptyLogs(dir); err != nil {
+		return nil, err
+	}
+	inspection, err := Inspect(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range inspection.Notes {
+		options.Logger.Info("a file of the queue", zap.String("file", note.File), zap.String("note", note.Problem))
+	}
+	if len(inspection.Findings) > 0 {
+		return nil, setAside(dir, options.Now(), inspection.describe(), inspection.Findings)
+	}
+	if err := probe(options); err != nil {
+		return nil, setAside(dir, options.Now(), err.Error(), nil)
+	}
+	err = inspection.trimLogs()
+	return inspection, err
+}
+
+// probe sees to it that a queue which killed the last process that opened it
+// does not kill this one, too.
+func probe(options Options) error {
+	_, err := os.Stat(filepath.Join(options.Dir, openingFile))
+	if errors.Is(err, os.ErrNotExist) || options.Probe == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := options.Probe(options.Dir); err != nil {
+		return fmt.Errorf("the process that opened it last has died, and so did another that tried: %w", err)
+	}
+	return nil
+}
+
+// beginOpening notes that the queue is being opened, and returns what notes
+// that it is open. A disk that is too full for a note is no reason not to open
+// it.
+func beginOpening(dir string) (opened func()) {
+	marker := filepath.Join(dir, openingFile)
+	if f, err := os.OpenFile(marker, os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
+		_ = f.Close()
+	}
+	return func() { _ = os.Remove(marker) }
+}
+
+// Misconfigured tells whether an error of Open can be put right only by who
+// has configured or started this process: the wrong directory, one that
+// another process holds, or one that a newer version has written. All other
+// errors are the disk's, and may pass.
+func Misconfigured(err error) bool {
+	return errors.Is(err, queue.ErrInUse) || errors.Is(err, queue.ErrNewerFormat) || errors.Is(err, errNoDir) ||
+		errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG)
+}

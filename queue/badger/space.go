@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Badger writes through memory maps. Where a file's blocks cannot be had, the
+// process is killed by SIGBUS, and nothing recovers that: so a queue must stop
+// writing while there is still room for what Badger has yet to write by
+// itself, its memtables and the compactions under way.
+
+// Space says how much of a disk a queue leaves alone, in bytes.
+type Space struct {
+	// Low is the free space below which the queue takes little more: history
+	// is trimmed, and intents are not written one by one. The default is
+	// 1 GiB, or a fifth of a smaller volume.
+	Low uint64
+	// Critical is the free space below which the queue closes. The default is
+	// 384 MiB, or an eighth of a smaller volume, and at least 192 MiB.
+	Critical uint64
+	// Reserve is the size of a file that holds room for closing, and for
+	// opening again. The default is 128 MiB, or a sixteenth of a smaller
+	// volume, and at least 64 MiB.
+	Reserve uint64
+}
+
+// The defaults and least values of Space. Before it has closed, Badger may
+// write two memtables and finish what its compactors are at.
+const (
+	defaultLow      = 1 << 30
+	defaultCritical = 384 << 20
+	defaultReserve  = 128 << 20
+	// MinCritical is the least that Space.Critical may be.
+	MinCritical = 192 << 20
+	minReserve  = 64 << 20
+)
+
+// withDefaults fills in what is not given, for a volume of a size.
+func (s Space) withDefaults(total uint64) Space {
+	if s.Critical == 0 {
+		s.Critical = max(min(defaultCritical, total/8), MinCritical)
+	}
+	if s.Low == 0 {
+		s.Low = max(min(defaultLow, total/5), s.Critical+s.Critical/2)
+	}
+	if s.Reserve == 0 {
+		s.Reserve = max(min(defaultReserve, total/16), minReserve)
+	}
+	return s
+}
+
+// Check tells whether the values fit together.
+func (s Space) Check() error {
+	switch {
+	case s.Critical != 0 && s.Critical < MinCritical:
+		return fmt.Errorf("the critical free space must be at least %d MiB: so much may have to be written to close the queue", MinCritical>>20)
+	case s.Low != 0 && s.Low <= max(s.Critical, MinCritical):
+		return errors.New("the low free space must be more than the critical one")
+	}
+	return nil
+}
+
+// Level is how much free space there is.
+type Level int32
+
+// The levels of free space.
+const (
+	// SpaceEnough: more than Space.Low.
+	SpaceEnough Level = iota
+	// SpaceLow: less than Space.Low.
+	SpaceLow
+	// SpaceCritical: less than Space.Critical. The queue takes nothing more.
+	SpaceCritical
+)
+
+// String returns the level's name.
+func (l Level) String() string {
+	switch l {
+	case SpaceLow:
+		return "low"
+	case SpaceCritical:
+		return "critical"
+	default:
+		return "enough"
+	}
+}
+
+// level returns the level of an amount of free space. What was low is enough
+// again only a tenth later, so that it does not change with every batch.
+func (s Space) level(free uint64, before Level) Level {
+	low := s.Low
+	if before != SpaceEnough {
+		low += low / 10
+	}
+	switch {
+	case free < s.Critical:
+		return SpaceCritical
+	case free < low:
+		return SpaceLow
+	default:
+		return SpaceEnough
+	}
+}
+
+// FreeSpace returns how much space a volume has and how much of it this user
+// can still have, in bytes.
+type FreeSpace func(dir string) (free, total uint64, err error)
+
+// spaceWatch knows how much free space the queue's volume has.
+type spaceWatch struct {
+	dir   string
+	space Space
+	ask   FreeSpace
+	log   *zap.Logger
+
+	level atomic.Int32
+	free  atomic.Uint64
+
+	mu     sync.Mutex
+	failed time.Time // when an error was last logged
+}
+
+// newSpaceWatch looks at a volume for the first time. Where free space cannot
+// be learned, as on systems that this package does not know, there always is
+// enough.
+func newSpaceWatch(options Options) *spaceWatch {
+	w := &spaceWatch{dir: options.Dir, space: options.Space, ask: options.FreeSpace, log: options.Logger}
+	_, total, err := w.ask(w.dir)
+	if err != nil {
+		w.unknown(err)
+	}
+	w.space = w.space.withDefaults(total)
+	w.check()
+	return w
+}
+
+// check looks again, and returns the level. It takes about a microsecond, so
+// it is done for every batch.
+func (w *spaceWatch) check() Level {
+	free, _, err := w.ask(w.dir)
+	if err != nil {
+		w.unknown(err)
+		return Level(w.level.Load())
+	}
+	w.free.Store(free)
+	level := w.space.level(free, Level(w.level.Load()))
+	w.level.Store(int32(level))
+	return level
+}
+
+func (w *spaceWatch) unknown(err error) {
+	if errors.Is(err, errors.ErrUnsupported) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if time.Since(w.failed) > time.Minute {
+		w.failed = time.Now()
+		w.log.Warn("the free space of the queue's disk cannot be learned", zap.Error(err))
+	}
+}
+
+// CheckSpace looks how much free space there is. From SpaceCritical on the
+// queue refuses all work with [ErrFull], and is to be closed.
+func (s *Store) CheckSpace() Level {
+	return s.space.check()
+}
+
+// Room tells whether a queue that has closed for want of space can be opened
+// again: whether the volume has come halfway from Space.Critical to Space.Low.
+// It also returns how much is free and how much is needed, in bytes.
+func Room(options Options) (enough bool, free, needed uint64) {
+	options = options.withDefaults()
+	free, total, err := options.FreeSpace(options.Dir)
+	if err != nil {
+		// A directory that is not there yet, or a system that does not tell.
+		return true, 0, 0
+	}
+	space := options.Space.withDefaults(total)
+	needed = space.Critical + (space.Low-space.Critical)/2
+	return free >= needed, free, needed
+}
+
+// makeRoom prepares a volume for opening the queue. It gives up the reserve
+// where nothing else makes enough room.
+func makeRoom(options Options) error {
+	free, total, err := options.FreeSpace(options.Dir)
+	if err != nil {
+		return nil //nolint:nilerr // where nothing is known of it, there always is enough
+	}
+	space := options.Space.withDefaults(total)
+	if free >= space.Critical {
+		return nil
+	}
+	if held := reserved(options.Dir); free+held < space.Critical {
+		return fmt.Errorf("%w: %d MiB are free, and %d MiB are needed to open it", ErrFull, free>>20, (space.Critical-held)>>20)
+	}
+	return releaseReserve(options.Dir)
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build darwin || freebsd || linux
+
+package badger
+
+import "syscall"
+
+// freeSpace asks the file system.
+func freeSpace(dir string) (free, total uint64, err error) {
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(dir, &stat); err != nil {
+		return 0, 0, err
+	}
+	block := uint64(stat.Bsize)
+	//nolint:unconvert // the types differ between systems
+	return uint64(max(stat.Bavail, 0)) * block, uint64(stat.Blocks) * block, nil
+}
