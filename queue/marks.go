@@ -141,7 +141,7 @@ type Reconciled struct {
 	LookAt time.Time
 	// Unresolved, when not empty, keeps a record for the operator, with this
 	// reason, in the same step: the mark's cause may have changed something
-	// that cannot be found.
+	// that cannot be found. It has what the mark's cause tells, and its key.
 	Unresolved string
 	// CloseCallback says that no further event goes to the object's callback:
 	// it is closed, and forgotten when its retention has passed.

@@ -15,7 +15,9 @@ package queue
 // Store is the whole of an engine. Its users each ask for the part they need.
 type Store interface {
 	Intents
+	Unresolveds
 	Marks
+	Objects
 	Deliveries
 	History
 

@@ -48,7 +48,7 @@ func (s *Store) LeaseDelivery(ctx context.Context, endpoint string, lease time.D
 			s.lanes.drop(held)
 		default:
 			// The others need not wait for it.
-			s.lanes.due.Finish(held.Fence, schedule.Nanos(s.now().Add(postponed)), func(*lane) {})
+			s.lanes.due.Finish(held.Fence, func(*lane) (int64, bool) { return schedule.Nanos(s.now().Add(postponed)), true })
 		}
 	}
 }

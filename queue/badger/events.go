@@ -44,23 +44,24 @@ func (s *Store) eventOf(txn *badgerdb.Txn, item *badgerdb.Item, position uint64,
 		record.Payload = nil
 		return record, nil
 	}
-	for part := range record.Parts {
-		item, err := txn.Get(partKey(nil, position-record.Back, part))
-		if errors.Is(err, badgerdb.ErrKeyNotFound) {
-			return eventRecord{}, errDamaged
-		}
-		if err != nil {
-			return eventRecord{}, err
-		}
-		err = item.Value(func(value []byte) error {
-			record.Payload = append(record.Payload, value...)
-			return nil
-		})
+	if record.Parts > 0 {
+		at := position - record.Back
+		record.Payload, err = readParts(txn, record.Parts, func(part int) []byte { return partKey(nil, kindPart, at, part) })
 		if err != nil {
 			return eventRecord{}, err
 		}
 	}
-	return record, nil
+	if record.PreviousParts > 0 {
+		record.PreviousShow, err = readParts(txn, record.PreviousParts, func(part int) []byte {
+			return partKey(nil, kindPrevious, record.PreviousAt, part)
+		})
+		if errors.Is(err, errDamaged) {
+			// It may have expired a moment before the event. The event is
+			// whole without it.
+			err = nil
+		}
+	}
+	return record, err
 }
 
 // positionOf returns where the event of an id stands, or [queue.ErrNotFound].

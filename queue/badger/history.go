@@ -10,7 +10,6 @@ import (
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/cursor"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
@@ -220,35 +219,24 @@ func (s *Store) Unresolved(ctx context.Context, page queue.Page) ([]queue.Unreso
 
 // Pending implements [queue.History].
 func (s *Store) Pending(ctx context.Context, limit int) ([]queue.PendingMark, error) {
-	type marked struct {
-		key    event.Key
-		leased bool
-	}
-	var some []marked
-	s.marks.due.Walk(func(resource, id string, _ markState, info schedule.Info) bool {
-		if len(some) >= limit {
-			return false
-		}
-		some = append(some, marked{key: event.Key{Resource: resource, ID: id}, leased: info.Leased})
-		return true
-	})
 	var pending []queue.PendingMark
 	err := s.view(ctx, func(txn *badgerdb.Txn) error {
-		for _, m := range some {
-			record, err := readMark(txn, m.key)
+		for _, key := range s.marks.oldest(limit) {
+			record, err := readMark(txn, key)
 			if err != nil {
 				if err := s.skip("mark", err); err != nil {
 					return err
 				}
 				continue
 			}
+			_, info, _ := s.marks.due.Get(key.Resource, key.ID)
 			pending = append(pending, queue.PendingMark{
-				Key:        m.key,
+				Key:        key,
 				Generation: record.Generation,
 				Tries:      record.Tries,
 				MarkedAt:   record.MarkedAt,
 				DueAt:      record.DueAt,
-				Leased:     m.leased,
+				Leased:     info.Leased,
 				LastError:  record.LastError,
 			})
 		}
@@ -266,7 +254,7 @@ func (s *Store) Stats(ctx context.Context) (queue.Stats, error) {
 	var stats queue.Stats
 	expired := s.now().Add(-time.Duration(s.retention.Load()))
 	stats.OpenIntents, stats.Unresolved = s.intents.count(schedule.Nanos(expired))
-	s.marks.count(&stats)
+	s.marks.stats(&stats)
 	s.lanes.stats(&stats)
 	return stats, nil
 }

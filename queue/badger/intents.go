@@ -5,13 +5,11 @@ package badger
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
-	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
@@ -53,7 +51,7 @@ func (op *noteIntent) aborted(*Store) {}
 type resolveIntent struct {
 	waiter
 	id         queue.IntentID
-	marks      []queue.Mark
+	marks      markings
 	unresolved string
 
 	now    time.Time
@@ -66,20 +64,16 @@ func (s *Store) ResolveIntent(ctx context.Context, id queue.IntentID, resolution
 	op := &resolveIntent{
 		id: id,
 		// Without durable, the caller has its slice back before it is read.
-		marks:      slices.Clone(resolution.Marks),
+		marks:      newMarkings(resolution.Marks),
 		unresolved: resolution.Unresolved,
 		now:        s.now(),
 	}
 	op.need(9)
 	if op.unresolved != "" {
-		op.need(9, 4<<10, len(op.unresolved), maxCallback)
+		op.need(9, maxIntent, len(op.unresolved))
 	}
-	for i := range op.marks {
-		m := &op.marks[i]
-		if len(m.Key.Resource)+len(m.Key.ID) > maxKey {
-			return queue.ErrTooLarge
-		}
-		op.need(2*(len(m.Key.Resource)+len(m.Key.ID)), len(m.Version), len(m.Cause.Rule), 64)
+	if err := op.marks.need(&op.waiter); err != nil {
+		return err
 	}
 	if !durable {
 		op.log = s.log
@@ -95,16 +89,7 @@ func (op *resolveIntent) stage(b *batch) error {
 			return err
 		}
 	}
-	for i := range op.marks {
-		m := &op.marks[i]
-		pending := b.mark(m.Key)
-		if pending.exists {
-			pending.record.Merge(*m, op.now)
-		} else {
-			pending.record = mark.New(*m, op.now)
-		}
-		b.setMark(&pending.record)
-	}
+	op.marks.stage(b, op.now)
 	return nil
 }
 
@@ -152,9 +137,7 @@ func (op *resolveIntent) committed(s *Store) {
 	if op.kept {
 		s.intents.keep(schedule.Nanos(op.now))
 	}
-	for i := range op.marks {
-		s.marks.note(op.marks[i].Key, op.now)
-	}
+	op.marks.committed(s)
 }
 
 func (op *resolveIntent) aborted(*Store) {}

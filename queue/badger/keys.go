@@ -17,8 +17,11 @@ import (
 //	u intent                       an intent closed without its object     ttl
 //	m object                       a mark
 //	s object                       a snapshot
+//	b object slot part             a part of a large Show of a snapshot
+//	c object                       an object's callback                    ttl once closed
 //	e position                     an event                                ttl
 //	p position part                a part of a large payload               ttl
+//	q number part                  a part of a large previous Show         ttl
 //	x event id                     the event's position                    ttl
 //	l endpoint object position     a pending delivery, in its lane
 //	d endpoint position            a delivery                              ttl once decided
@@ -32,8 +35,11 @@ const (
 	kindUnresolved = 'u'
 	kindMark       = 'm'
 	kindSnapshot   = 's'
+	kindShow       = 'b'
+	kindCallback   = 'c'
 	kindEvent      = 'e'
 	kindPart       = 'p'
+	kindPrevious   = 'q'
 	kindEventID    = 'x'
 	kindLane       = 'l'
 	kindDelivery   = 'd'
@@ -44,15 +50,25 @@ const (
 // to its own limit of 65,000 bytes.
 const maxKey = 60_000
 
-// maxCallback is the longest sealed callback that is accepted.
-const maxCallback = 16 << 10
+// maxCallback is the longest sealed callback that is accepted, and maxIntent
+// the room for an intent with one.
+const (
+	maxCallback = 16 << 10
+	maxIntent   = maxCallback + 4<<10
+)
 
 func numberKey(b []byte, kind byte, number uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, kind), number)
 }
 
-func partKey(b []byte, position uint64, part int) []byte {
-	b = numberKey(b, kindPart, position)
+func partKey(b []byte, kind byte, number uint64, part int) []byte {
+	b = numberKey(b, kind, number)
+	return binary.BigEndian.AppendUint32(b, uint32(part))
+}
+
+func showKey(b []byte, key event.Key, slot byte, part int) []byte {
+	b = appendText(append(b, kindShow), key.Resource)
+	b = append(appendText(b, key.ID), slot)
 	return binary.BigEndian.AppendUint32(b, uint32(part))
 }
 

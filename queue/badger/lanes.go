@@ -48,7 +48,7 @@ type birth struct {
 }
 
 func newLanes(now func() time.Time) *lanes {
-	return &lanes{due: schedule.New[lane](now), pending: make(map[string]int)}
+	return &lanes{due: schedule.New[lane](now, nil), pending: make(map[string]int)}
 }
 
 // publish makes deliveries leasable. Those of a lane must come in their order.
@@ -65,27 +65,29 @@ func (l *lanes) publish(born []birth) {
 
 // retry ends a pinned lease; its delivery is attempted again.
 func (l *lanes) retry(held schedule.Lease[lane], dueAt time.Time) {
-	l.due.Finish(held.Fence, schedule.Nanos(dueAt), func(lane *lane) { lane.attempts++ })
+	l.due.Finish(held.Fence, func(lane *lane) (int64, bool) {
+		lane.attempts++
+		return schedule.Nanos(dueAt), true
+	})
 }
 
 // advance ends a pinned lease whose delivery was decided. What is next in the
 // lane has its turn after what is due in others.
 func (l *lanes) advance(held schedule.Lease[lane], now time.Time) {
 	l.count(held.Group, -1)
-	if held.Value.pending <= 1 {
-		l.due.Remove(held.Fence)
-		return
-	}
-	l.due.Finish(held.Fence, schedule.Nanos(now), func(lane *lane) {
+	l.due.Finish(held.Fence, func(lane *lane) (int64, bool) {
 		lane.pending--
 		lane.attempts = finished
+		return schedule.Nanos(now), lane.pending > 0
 	})
 }
 
 // drop ends a pinned lease and forgets all of its lane.
 func (l *lanes) drop(held schedule.Lease[lane]) {
-	l.count(held.Group, -int(held.Value.pending))
-	l.due.Remove(held.Fence)
+	l.due.Finish(held.Fence, func(lane *lane) (int64, bool) {
+		l.count(held.Group, -int(lane.pending))
+		return 0, false
+	})
 }
 
 func (l *lanes) count(endpoint string, change int) {

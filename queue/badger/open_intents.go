@@ -97,6 +97,15 @@ func (o *openIntents) keep(at int64) {
 	o.kept = append(o.kept, at)
 }
 
+// dismiss takes back a count of an intent that was closed without its object.
+func (o *openIntents) dismiss(at int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if i := slices.Index(o.kept, at); i >= 0 {
+		o.kept = slices.Delete(o.kept, i, i+1)
+	}
+}
+
 // count returns how many intents are open, and how many are kept since.
 func (o *openIntents) count(since int64) (open, kept int) {
 	o.mu.Lock()

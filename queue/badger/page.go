@@ -76,6 +76,34 @@ func (s *Store) eachKey(
 	return nil
 }
 
+// eachFrom visits the records with a prefix, from a key on, until visit
+// returns false, the caller leaves, or the store closes.
+func (s *Store) eachFrom(
+	ctx context.Context, txn *badgerdb.Txn, prefix, from []byte,
+	visit func(item *badgerdb.Item) (bool, error),
+) error {
+	it := txn.NewIterator(badgerdb.IteratorOptions{Prefix: prefix})
+	defer it.Close()
+	for it.Seek(from); it.Valid(); it.Next() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if s.isClosing() {
+			return queue.ErrClosed
+		}
+		more, err := visit(it.Item())
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// next returns the first key after another.
+func next(key []byte) []byte {
+	return append(key, 0)
+}
+
 // skip says of a row that cannot be shown whether the list may go on without
 // it.
 func (s *Store) skip(kind string, err error) error {

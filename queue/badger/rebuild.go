@@ -30,6 +30,7 @@ func (s *Store) rebuild() error {
 			s.rebuildIntents(txn),
 			s.rebuildUnresolved(txn),
 			s.rebuildMarks(txn),
+			s.rebuildShows(txn),
 			s.rebuildPosition(txn),
 			s.rebuildLanes(txn),
 		)
@@ -103,7 +104,7 @@ func (s *Store) rebuildMarks(txn *badgerdb.Txn) error {
 	type found struct {
 		key             event.Key
 		markedAt, dueAt time.Time
-		failing         bool
+		tries           int
 	}
 	var marks []found
 	err := each(txn, kindMark, func(item *badgerdb.Item) error {
@@ -115,19 +116,45 @@ func (s *Store) rebuildMarks(txn *badgerdb.Txn) error {
 			record, err := parseMark(key, value)
 			if errors.Is(err, errDamaged) {
 				// What it told is lost, but not which object it is about.
+				s.damaged("mark", err)
 				record = mark.New(queue.Mark{Key: key}, s.now())
 			} else if err != nil {
 				return err
 			}
-			marks = append(marks, found{key: key, markedAt: record.MarkedAt, dueAt: record.DueAt, failing: record.Tries > 0})
-			return err
+			if record.IsLook() {
+				// They have no order, and there may be very many.
+				s.marks.note(&record)
+				return nil
+			}
+			marks = append(marks, found{key: key, markedAt: record.MarkedAt, dueAt: record.DueAt, tries: record.Tries})
+			return nil
 		}))
 	})
 	slices.SortStableFunc(marks, func(a, b found) int { return a.markedAt.Compare(b.markedAt) })
 	for _, m := range marks {
-		s.marks.add(m.key, m.markedAt, m.dueAt, m.failing)
+		s.marks.note(&mark.Record{
+			Mark: queue.Mark{Key: m.key}, Asked: 1, MarkedAt: m.markedAt, DueAt: m.dueAt, Tries: m.tries,
+		})
 	}
 	return err
+}
+
+// rebuildShows learns whether objects have callbacks, and which number parts of
+// previous Shows have not had yet.
+func (s *Store) rebuildShows(txn *badgerdb.Txn) error {
+	it := txn.NewIterator(badgerdb.IteratorOptions{Prefix: []byte{kindCallback}})
+	it.Rewind()
+	s.callbacks.Store(it.Valid())
+	it.Close()
+
+	it = txn.NewIterator(badgerdb.IteratorOptions{Prefix: []byte{kindPrevious}, Reverse: true})
+	defer it.Close()
+	it.Seek(bytes.Repeat([]byte{0xff}, 10))
+	if key := it.Valid(); key && len(it.Item().Key()) == 13 {
+		number, _ := lastNumber(it.Item().Key()[:9])
+		s.firstIntent = max(s.firstIntent, queue.IntentID(number))
+	}
+	return nil
 }
 
 // rebuildPosition finds the last event's position.

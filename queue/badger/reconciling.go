@@ -5,7 +5,6 @@ package badger
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -65,7 +64,11 @@ func (s *Store) readMark(held schedule.Lease[markState]) (queue.MarkLease, error
 		leased.Generation = record.Generation
 		leased.Tries = record.Tries
 		leased.MarkedAt = record.MarkedAt
-		leased.Snapshot, err = s.readSnapshot(txn, key)
+		leased.Look = record.IsLook()
+		if leased.Snapshot, err = s.readSnapshot(txn, key); err != nil {
+			return err
+		}
+		leased.Callback, err = s.callbackOf(txn, key)
 		return err
 	})
 	return leased, err
@@ -85,36 +88,22 @@ func readMark(txn *badgerdb.Txn, key event.Key) (mark.Record, error) {
 	return record, err
 }
 
-// readSnapshot returns what was last known of an object, nil if nothing is.
-func (s *Store) readSnapshot(txn *badgerdb.Txn, key event.Key) (*event.Snapshot, error) {
-	item, err := txn.Get(objectKey(nil, kindSnapshot, key))
-	if errors.Is(err, badgerdb.ErrKeyNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	record, err := item.ValueCopy(nil)
-	if err != nil {
-		return nil, err
-	}
-	stored, err := parseSnapshot(key, record)
-	if err != nil {
-		// Not wrapped: a damaged mark is passed over, a damaged snapshot must
-		// not be.
-		return nil, fmt.Errorf("%w: %s", errSnapshot, err.Error())
-	}
-	return &stored.Snapshot, nil
-}
-
 // commitReconciled is the operation of CommitReconciled.
 type commitReconciled struct {
 	waiter
 	lease    queue.MarkLease
 	askedAt  time.Time
+	lookAt   time.Time
 	snapshot []byte
-	events   []routedEvent
-	now      time.Time
+	// stale are the keys of the parts of the Show that the snapshot replaces.
+	stale  [][]byte
+	events []routedEvent
+	marks  markings
+	// unresolved is a record that is kept, under a number.
+	unresolved    []byte
+	number        queue.IntentID
+	closeCallback bool
+	now           time.Time
 
 	held    schedule.Lease[markState]
 	cleared bool
@@ -135,26 +124,77 @@ type routedEvent struct {
 
 // CommitReconciled implements [queue.Marks].
 func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, reconciled queue.Reconciled) error {
-	op := &commitReconciled{lease: lease, askedAt: reconciled.AskedAt, now: s.now()}
-	op.durable = true
-	op.need(len(lease.Key.Resource)+len(lease.Key.ID), maxReason, len(lease.Version), len(lease.Cause.Rule), 128)
-	if reconciled.Snapshot != nil {
-		op.snapshot = appendSnapshot(nil, &snapshotRecord{Snapshot: *reconciled.Snapshot})
-		op.need(len(lease.Key.Resource)+len(lease.Key.ID), len(op.snapshot))
+	op := &commitReconciled{
+		lease:         lease,
+		askedAt:       reconciled.AskedAt,
+		lookAt:        reconciled.LookAt,
+		marks:         newMarkings(reconciled.Marks),
+		closeCallback: reconciled.CloseCallback,
+		now:           s.now(),
 	}
-	if err := op.encode(reconciled.Events); err != nil {
+	op.durable = true
+	key := len(lease.Key.Resource) + len(lease.Key.ID)
+	op.need(key, maxReason, len(lease.Version), causeSize(&lease.Mark), 128)
+	if reconciled.Unresolved != "" {
+		op.number = queue.IntentID(s.lastIntent.Add(1))
+		kept := mark.Unresolved(op.number, &lease.Mark, reconciled.Unresolved, op.now)
+		op.unresolved = appendUnresolved(nil, &kept)
+		op.need(9, len(op.unresolved))
+	}
+	if op.closeCallback {
+		op.need(key, maxCallback)
+	}
+	if err := op.marks.need(&op.waiter); err != nil {
+		return err
+	}
+	shows := showStager{s: s, fence: lease.Fence, expires: s.expiry()}
+	if err := op.encodeSnapshot(ctx, &shows, reconciled.Snapshot); err != nil {
+		return err
+	}
+	if err := op.encode(reconciled.Events, &shows); err != nil {
+		return err
+	}
+	if err := shows.submit(ctx, op); err != nil {
 		return err
 	}
 	return s.submit(ctx, op)
 }
 
+// encodeSnapshot puts a large Show into parts of its own, so that what is
+// committed together stays small.
+func (op *commitReconciled) encodeSnapshot(ctx context.Context, shows *showStager, snapshot *event.Snapshot) error {
+	if snapshot == nil {
+		return nil
+	}
+	record := snapshotRecord{Snapshot: *snapshot}
+	key, known := op.lease.Key, op.lease.Snapshot
+	if len(snapshot.Show) > partSize || known != nil && len(known.Show) > partSize {
+		before, err := shows.s.storedSnapshot(ctx, key)
+		if err != nil {
+			return err
+		}
+		for part := range before.Parts {
+			op.stale = append(op.stale, showKey(nil, key, before.Slot, part))
+			op.need(len(op.stale[part]))
+		}
+		if len(snapshot.Show) > partSize {
+			record.Slot = 1 - before.Slot
+			record.Parts = shows.add(snapshot.Show, false, func(part int) []byte { return showKey(nil, key, record.Slot, part) })
+		}
+	}
+	op.snapshot = appendSnapshot(nil, &record)
+	op.need(len(key.Resource)+len(key.ID), len(op.snapshot))
+	return nil
+}
+
 // encode does what can be done outside of the committer: it has the most to
 // do of all.
-func (op *commitReconciled) encode(events []queue.Routed) error {
+func (op *commitReconciled) encode(events []queue.Routed, shows *showStager) error {
 	records := make([]eventRecord, 0, len(events))
 	for i := range events {
 		routed := &events[i]
 		records = append(records, eventRecord{Event: routed.Event, CreatedAt: op.now, Endpoints: unique(routed.Endpoints)})
+		shows.previous(records)
 		parts := splitPayload(records)
 		record := &records[i]
 		e := routedEvent{
@@ -219,7 +259,12 @@ func (op *commitReconciled) stage(b *batch) error {
 	op.held = held
 	key := event.Key{Resource: held.Group, ID: held.Key}
 	pending := b.mark(key)
-	op.cleared = !pending.exists || pending.record.Reconciled(op.lease.Generation, op.askedAt, op.now)
+	if !pending.exists {
+		// Its record was lost; the lease tells what it was.
+		pending.record = mark.New(op.lease.Mark, op.now)
+		pending.record.Generation = op.lease.Generation
+	}
+	op.cleared = pending.record.Reconciled(op.lease.Generation, op.askedAt, op.lookAt, op.now)
 	if op.cleared {
 		b.clearMark(key)
 	} else {
@@ -229,6 +274,16 @@ func (op *commitReconciled) stage(b *batch) error {
 	if op.snapshot != nil {
 		b.set(b.key(func(k []byte) []byte { return objectKey(k, kindSnapshot, key) }), op.snapshot)
 	}
+	for _, key := range op.stale {
+		b.delete(key)
+	}
+	if op.closeCallback {
+		b.closeCallback(objectKey(nil, kindCallback, key))
+	}
+	if op.unresolved != nil {
+		b.setUntil(numberKey(nil, kindUnresolved, uint64(op.number)), op.unresolved, b.s.expiry())
+	}
+	op.marks.stage(b, op.now)
 	for i := range op.events {
 		b.append(&op.events[i], op.now)
 	}
@@ -243,7 +298,7 @@ func (b *batch) append(e *routedEvent, now time.Time) {
 	b.setUntil(at, e.record, expires)
 	b.setUntil(b.key(func(k []byte) []byte { return eventIDKey(k, e.id) }), at[1:], expires)
 	for i, part := range e.parts {
-		b.setUntil(b.key(func(k []byte) []byte { return partKey(k, position, i) }), part, expires)
+		b.setUntil(b.key(func(k []byte) []byte { return partKey(k, kindPart, position, i) }), part, expires)
 	}
 	for _, endpoint := range e.endpoints {
 		b.set(b.key(func(k []byte) []byte { return deliveryKey(k, endpoint, position) }), e.delivery)
@@ -258,6 +313,10 @@ func (op *commitReconciled) committed(s *Store) {
 	} else {
 		s.marks.stay(op.held, &op.left)
 	}
+	if op.unresolved != nil {
+		s.intents.keep(schedule.Nanos(op.now))
+	}
+	op.marks.committed(s)
 }
 
 func (op *commitReconciled) aborted(s *Store) {
@@ -279,8 +338,19 @@ type retryMark struct {
 
 // RetryMark implements [queue.Marks].
 func (s *Store) RetryMark(ctx context.Context, lease queue.MarkLease, at time.Time, reason string) error {
+	if reason == "" {
+		// Most such are looks that a budget has no room for.
+		if err := s.enter(ctx); err != nil {
+			return err
+		}
+		done, err := s.marks.later(lease.Fence, at)
+		s.leave()
+		if done || err != nil {
+			return err
+		}
+	}
 	op := &retryMark{lease: lease, at: at, reason: clip(reason, maxReason), now: s.now()}
-	op.need(len(lease.Key.Resource)+len(lease.Key.ID), maxReason, len(lease.Version), len(lease.Cause.Rule), 128)
+	op.need(len(lease.Key.Resource)+len(lease.Key.ID), maxReason, len(lease.Version), causeSize(&lease.Mark), 128)
 	return s.submit(ctx, op)
 }
 

@@ -112,6 +112,13 @@ var kinds = []struct {
 		decode: func(b []byte) (any, error) { return parseAttemptRecord("erp", 2, b) },
 	},
 	{
+		name:   "callback",
+		golden: "0101067365616c6564",
+		record: queue.Callback{Sealed: []byte("sealed"), Closed: true},
+		encode: func() []byte { return appendCallback(nil, &queue.Callback{Sealed: []byte("sealed"), Closed: true}) },
+		decode: func(b []byte) (any, error) { return parseCallback(b) },
+	},
+	{
 		name:   "meta",
 		golden: "01011001020000000000000000000000000000200304000000000000000000000000000000000000000000000000000000000000",
 		record: metaExample,

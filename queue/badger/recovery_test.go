@@ -50,6 +50,15 @@ func populate(t *testing.T, s *Store) {
 	id, err = s.NoteIntent(ctx, queue.Intent{Resource: "items"})
 	must(t, err)
 	must(t, s.ResolveIntent(ctx, id, queue.Resolution{Marks: []queue.Mark{{Key: item("5")}}}, false))
+	must(t, s.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{
+		{Key: event.Key{Resource: "users", ID: "1"}, Callback: []byte("sealed")},
+	}}, true))
+	held, err := s.LeaseMark(ctx, "users", time.Hour)
+	must(t, err)
+	must(t, s.CommitReconciled(ctx, held, queue.Reconciled{
+		AskedAt: time.Now(), LookAt: time.Now().Add(time.Hour), Unresolved: "why", CloseCallback: true,
+		Marks: []queue.Mark{{Key: item("7"), Hints: queue.HintLooked}},
+	}))
 	// The committer has done that when it has done this.
 	must(t, s.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{Key: item("6")}}}, true))
 }
@@ -82,6 +91,10 @@ func dump(t *testing.T, s *Store) string {
 	line(attempts, err)
 	unresolved, _, err := s.Unresolved(ctx, page)
 	line(unresolved, err)
+	callback, err := s.Callback(ctx, event.Key{Resource: "users", ID: "1"})
+	if !errors.Is(err, queue.ErrNotFound) {
+		line(callback, err)
+	}
 	return b.String()
 }
 
@@ -123,6 +136,11 @@ func TestReopen(t *testing.T) {
 				}
 			}
 			drain(t, s)
+			looked, err := s.LeaseMark(t.Context(), "users", time.Hour)
+			must(t, err)
+			if !looked.Look || looked.Callback == nil || !looked.Callback.Closed {
+				t.Errorf("got %+v", looked)
+			}
 		})
 	}
 }
@@ -242,6 +260,7 @@ func TestDamagedRows(t *testing.T) {
 			txn.Set([]byte{kindLane, 9, 1}, junk),
 			txn.Set(laneKey(nil, "erp", objectName(item("9")), 5), junk),
 			txn.Set(numberKey(nil, kindEvent, position), junk),
+			txn.Set(objectKey(nil, kindCallback, item("2")), junk),
 		)
 	})
 	s = mustOpen(t, Options{Dir: dir})
@@ -259,6 +278,9 @@ func TestDamagedRows(t *testing.T) {
 		held := leaseMark(t, s)
 		leased[held.Key] = true
 		must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now()}))
+	}
+	if got := s.Damaged(); got != 9 {
+		t.Errorf("%d rows are damaged with the mark again and a callback, want 9", got)
 	}
 	if !leased[item("1")] {
 		t.Errorf("leased %v", leased)

@@ -41,6 +41,10 @@ type Store struct {
 	// damage counts records that could not be used.
 	damage atomic.Uint64
 
+	// callbacks is false as long as no object has a callback, as most queues
+	// never have one: then none is looked for.
+	callbacks atomic.Bool
+
 	intents *openIntents
 	marks   *marks
 	lanes   *lanes

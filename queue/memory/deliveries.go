@@ -52,15 +52,14 @@ func (s *Store) FinishAttempt(ctx context.Context, lease queue.DeliveryLease, at
 	now := s.now()
 	if verdict.Status == queue.StatusPending {
 		d.DueAt = verdict.RetryAt
-		s.lanes.Finish(lease.Fence, schedule.Nanos(verdict.RetryAt), func(*lane) {})
+		s.lanes.Finish(lease.Fence, func(*lane) (int64, bool) { return schedule.Nanos(verdict.RetryAt), true })
 		return nil
 	}
 	d.Status, d.DueAt, d.FinishedAt = verdict.Status, time.Time{}, now
-	if len(held.Value.pending) == 1 {
-		s.lanes.Remove(lease.Fence)
-		return nil
-	}
-	s.lanes.Finish(lease.Fence, schedule.Nanos(now), func(l *lane) { l.pending = l.pending[1:] })
+	s.lanes.Finish(lease.Fence, func(l *lane) (int64, bool) {
+		l.pending = l.pending[1:]
+		return schedule.Nanos(now), len(l.pending) > 0
+	})
 	return nil
 }
 

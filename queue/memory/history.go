@@ -184,6 +184,9 @@ func (s *Store) Pending(ctx context.Context, limit int) ([]queue.PendingMark, er
 		if len(pending) >= limit {
 			return false
 		}
+		if r.IsLook() {
+			return true
+		}
 		pending = append(pending, queue.PendingMark{
 			Key:        r.Key,
 			Generation: r.Generation,
@@ -211,6 +214,10 @@ func (s *Store) Stats(ctx context.Context) (queue.Stats, error) {
 		Lanes:             make(map[string]int),
 	}
 	s.marks.Walk(func(_, _ string, r mark.Record, _ schedule.Info) bool {
+		if r.IsLook() {
+			stats.Looks++
+			return true
+		}
 		stats.Marks++
 		if r.Tries > 0 {
 			stats.FailingMarks++

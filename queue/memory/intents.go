@@ -21,6 +21,7 @@ func (s *Store) NoteIntent(ctx context.Context, intent queue.Intent) (queue.Inte
 	defer s.mu.Unlock()
 	s.lastIntent++
 	intent.ID, intent.Abandoned = s.lastIntent, false
+	intent.Callback = slices.Clone(intent.Callback)
 	s.intents[intent.ID] = intent
 	return intent.ID, nil
 }
@@ -45,12 +46,46 @@ func (s *Store) ResolveIntent(ctx context.Context, id queue.IntentID, resolution
 }
 
 func (s *Store) mark(m queue.Mark, now time.Time) {
-	merged := s.marks.Update(m.Key.Resource, m.Key.ID, func(r *mark.Record) { r.Merge(m, now) })
+	if len(m.Callback) > 0 {
+		s.callbacks[m.Key] = queue.Callback{Sealed: slices.Clone(m.Callback)}
+		m.Callback = nil
+	}
+	var due time.Time
+	merged := s.marks.Update(m.Key.Resource, m.Key.ID, func(r *mark.Record) {
+		r.Merge(m, now)
+		due = r.DueAt
+	})
 	if merged {
-		s.marks.Retime(m.Key.Resource, m.Key.ID, schedule.Nanos(now))
+		s.marks.Retime(m.Key.Resource, m.Key.ID, schedule.Nanos(due))
 		return
 	}
 	s.marks.Put(m.Key.Resource, m.Key.ID, schedule.Nanos(now), mark.New(m, now))
+}
+
+// DismissUnresolved implements [queue.Unresolveds].
+func (s *Store) DismissUnresolved(ctx context.Context, id queue.IntentID) error {
+	dismissed, err := s.dismiss(ctx, func(u *queue.Unresolved) bool { return u.ID == id })
+	if err == nil && dismissed == 0 {
+		return queue.ErrNotFound
+	}
+	return err
+}
+
+// DismissUnresolvedBefore implements [queue.Unresolveds].
+func (s *Store) DismissUnresolvedBefore(ctx context.Context, resource string, t time.Time) (int, error) {
+	return s.dismiss(ctx, func(u *queue.Unresolved) bool {
+		return (resource == "" || resource == u.Resource) && u.At.Before(t)
+	})
+}
+
+func (s *Store) dismiss(ctx context.Context, which func(u *queue.Unresolved) bool) (int, error) {
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	before := len(s.unresolved)
+	s.unresolved = slices.DeleteFunc(s.unresolved, func(u queue.Unresolved) bool { return which(&u) })
+	return before - len(s.unresolved), nil
 }
 
 // StaleIntents implements [queue.Intents]. There is no earlier process.

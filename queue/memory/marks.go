@@ -27,7 +27,11 @@ func (s *Store) LeaseMark(ctx context.Context, resource string, lease time.Durat
 		Generation: record.Generation,
 		Tries:      record.Tries,
 		MarkedAt:   record.MarkedAt,
+		Look:       record.IsLook(),
 		Fence:      held.Fence,
+	}
+	if callback, known := s.callbacks[record.Key]; known {
+		leased.Callback = &callback
 	}
 	if snapshot, known := s.snapshots[record.Key]; known {
 		leased.Snapshot = &snapshot
@@ -47,10 +51,21 @@ func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, rec
 	}
 	now := s.now()
 	record := held.Value
-	if record.Reconciled(lease.Generation, reconciled.AskedAt, now) {
-		s.marks.Remove(lease.Fence)
-	} else {
-		s.marks.Finish(lease.Fence, schedule.Nanos(record.DueAt), func(r *mark.Record) { *r = record })
+	cleared := record.Reconciled(lease.Generation, reconciled.AskedAt, reconciled.LookAt, now)
+	s.marks.Finish(lease.Fence, func(r *mark.Record) (int64, bool) {
+		*r = record
+		return schedule.Nanos(record.DueAt), !cleared
+	})
+	if callback, known := s.callbacks[record.Key]; known && reconciled.CloseCallback {
+		callback.Closed = true
+		s.callbacks[record.Key] = callback
+	}
+	if reconciled.Unresolved != "" {
+		s.lastIntent++
+		s.unresolved = append(s.unresolved, mark.Unresolved(s.lastIntent, &lease.Mark, reconciled.Unresolved, now))
+	}
+	for _, m := range reconciled.Marks {
+		s.mark(m, now)
 	}
 	if reconciled.Snapshot != nil {
 		s.snapshots[record.Key] = *reconciled.Snapshot
@@ -108,6 +123,9 @@ func (s *Store) RetryMark(ctx context.Context, lease queue.MarkLease, at time.Ti
 	}
 	record := held.Value
 	record.Retry(lease.Generation, at, reason, s.now())
-	s.marks.Finish(lease.Fence, schedule.Nanos(record.DueAt), func(r *mark.Record) { *r = record })
+	s.marks.Finish(lease.Fence, func(r *mark.Record) (int64, bool) {
+		*r = record
+		return schedule.Nanos(record.DueAt), true
+	})
 	return nil
 }

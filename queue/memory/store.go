@@ -33,6 +33,7 @@ type Store struct {
 	intents    map[queue.IntentID]queue.Intent
 	unresolved []queue.Unresolved
 	snapshots  map[event.Key]event.Snapshot
+	callbacks  map[event.Key]queue.Callback
 	// events is the log; the position of an event is its index.
 	events []logged
 	byID   map[string]int
@@ -60,10 +61,11 @@ type lane struct {
 func New(now func() time.Time) *Store {
 	s := &Store{
 		now:       now,
-		marks:     schedule.New[mark.Record](now),
-		lanes:     schedule.New[lane](now),
+		marks:     schedule.New(now, (*mark.Record).IsLook),
+		lanes:     schedule.New[lane](now, nil),
 		intents:   make(map[queue.IntentID]queue.Intent),
 		snapshots: make(map[event.Key]event.Snapshot),
+		callbacks: make(map[event.Key]queue.Callback),
 		byID:      make(map[string]int),
 	}
 	// crypto/rand.Read never fails.

@@ -284,6 +284,13 @@ func closing(t *testing.T, s queue.Store) {
 		"Attempts":                             func() error { _, _, err := s.Attempts(ctx, queue.Filter{}, queue.Page{}); return err },
 		"Unresolved":                           func() error { _, _, err := s.Unresolved(ctx, queue.Page{}); return err },
 		"Pending":                              func() error { _, err := s.Pending(ctx, 1); return err },
+		"Object":                               func() error { _, err := s.Object(ctx, item("1")); return err },
+		"Objects":                              func() error { _, err := s.Objects(ctx, "items", event.Key{}, 1); return err },
+		"Callback":                             func() error { _, err := s.Callback(ctx, item("1")); return err },
+		"Callbacks":                            func() error { _, err := s.Callbacks(ctx, event.Key{}, 1); return err },
+		"PutCallback":                          func() error { return s.PutCallback(ctx, item("1"), nil, []byte("a")) },
+		"DismissUnresolved":                    func() error { return s.DismissUnresolved(ctx, 1) },
+		"DismissUnresolvedBefore":              func() error { _, err := s.DismissUnresolvedBefore(ctx, "", time.Now()); return err },
 		"Stats":                                func() error { _, err := s.Stats(ctx); return err },
 	} {
 		if err := verb(); !errors.Is(err, queue.ErrClosed) {

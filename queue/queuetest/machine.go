@@ -3,6 +3,7 @@
 package queuetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ func runModel(t *testing.T, open Open) {
 				"lease":   m.leaseMark,
 				"commit":  m.commit,
 				"retry":   m.retry,
+				"dismiss": m.dismiss,
 				"deliver": m.leaseDelivery,
 				"finish":  m.finish,
 				"release": m.release,
@@ -96,18 +98,7 @@ func (m *machine) resolve(t *rapid.T) {
 	slices.Sort(ids)
 	id := rapid.SampledFrom(ids).Draw(t, "id")
 	var resolution queue.Resolution
-	for range rapid.IntRange(0, 2).Draw(t, "marks") {
-		mark := queue.Mark{
-			Key:     someKeys.Draw(t, "key"),
-			Hints:   queue.Hints(rapid.IntRange(0, 31).Draw(t, "hints")),
-			Version: rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "version"),
-			Cause:   event.Cause{Rule: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "rule")},
-		}
-		if settles := someWaits.Draw(t, "settles"); settles > 0 {
-			mark.SettleAt = time.Now().Add(settles)
-		}
-		resolution.Marks = append(resolution.Marks, mark)
-	}
+	resolution.Marks = someMarks(t)
 	if rapid.Bool().Draw(t, "unresolved") {
 		resolution.Unresolved = "why"
 	}
@@ -117,6 +108,57 @@ func (m *machine) resolve(t *rapid.T) {
 	}
 	synctest.Wait()
 	m.model.resolve(id, resolution, time.Now())
+}
+
+func someMarks(t *rapid.T) []queue.Mark {
+	var marks []queue.Mark
+	for range rapid.IntRange(0, 2).Draw(t, "marks") {
+		mark := queue.Mark{
+			Key:     someKeys.Draw(t, "key"),
+			Hints:   queue.Hints(rapid.IntRange(0, 127).Draw(t, "hints")),
+			Version: rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "version"),
+			Cause:   event.Cause{Rule: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "rule")},
+		}
+		if rapid.Bool().Draw(t, "look") {
+			mark.Hints = queue.HintLooked
+		}
+		if settles := someWaits.Draw(t, "settles"); settles > 0 {
+			mark.SettleAt = time.Now().Add(settles)
+		}
+		if callback := rapid.SampledFrom([]string{"", "", "x", "y"}).Draw(t, "callback"); callback != "" {
+			mark.Callback = []byte(callback)
+		}
+		marks = append(marks, mark)
+	}
+	return marks
+}
+
+func (m *machine) dismiss(t *rapid.T) {
+	before := time.Now().Add(-someWaits.Draw(t, "age"))
+	resource := someResources.Draw(t, "resource")
+	which := func(u queue.Unresolved) bool { return u.Resource == resource && u.At.Before(before) }
+	want := 0
+	if rapid.Bool().Draw(t, "one") {
+		u := one(t, m.model.unresolved, "unresolved")
+		which = func(other queue.Unresolved) bool { return other.ID == u.ID }
+		if err := m.store.DismissUnresolved(m.ctx, u.ID); err != nil {
+			t.Fatalf("DismissUnresolved: %v", err)
+		}
+	} else {
+		got, err := m.store.DismissUnresolvedBefore(m.ctx, resource, before)
+		if err != nil {
+			t.Fatalf("DismissUnresolvedBefore: %v", err)
+		}
+		for _, u := range m.model.unresolved {
+			if which(u) {
+				want++
+			}
+		}
+		if got != want {
+			t.Fatalf("DismissUnresolvedBefore: got %d, want %d", got, want)
+		}
+	}
+	m.model.unresolved = slices.DeleteFunc(m.model.unresolved, which)
 }
 
 func (m *machine) leaseMark(t *rapid.T) {
@@ -137,7 +179,10 @@ func (m *machine) leaseMark(t *rapid.T) {
 		t.Fatalf("LeaseMark: got %s, which is not due", markLine(got))
 	}
 	want := due[i]
-	want.Snapshot = nil
+	want.Snapshot, want.Callback, want.Look = nil, nil, want.look()
+	if callback, known := m.model.callbacks[got.Key]; known {
+		want.Callback = &callback
+	}
 	if snapshot, known := m.model.snapshots[got.Key]; known {
 		want.Snapshot = &snapshot
 	}
@@ -157,7 +202,15 @@ func wantLease(t *rapid.T, verb string, err error, held bool) {
 
 func (m *machine) commit(t *rapid.T) {
 	held := one(t, m.marks, "lease")
-	reconciled := queue.Reconciled{AskedAt: time.Now()}
+	reconciled := queue.Reconciled{
+		AskedAt:       time.Now(),
+		Marks:         someMarks(t),
+		Unresolved:    rapid.SampledFrom([]string{"", "", "why"}).Draw(t, "unresolved"),
+		CloseCallback: rapid.Bool().Draw(t, "close callback"),
+	}
+	if rapid.Bool().Draw(t, "look again") {
+		reconciled.LookAt = time.Now().Add(someWaits.Draw(t, "look in"))
+	}
 	sequence := m.model.snapshots[held.Key].Sequence
 	for range rapid.IntRange(0, 2).Draw(t, "events") {
 		sequence++
@@ -177,7 +230,24 @@ func (m *machine) commit(t *rapid.T) {
 		reconciled.Snapshot = &event.Snapshot{Key: held.Key, Sequence: sequence}
 	}
 	err := m.store.CommitReconciled(m.ctx, held, reconciled)
-	wantLease(t, "CommitReconciled", err, m.model.commit(held, reconciled, time.Now()))
+	done := m.model.commit(held, reconciled, time.Now())
+	wantLease(t, "CommitReconciled", err, done)
+	if done && reconciled.Unresolved != "" {
+		m.adoptUnresolved(t, queue.Unresolved{
+			Intent: queue.Intent{Resource: held.Key.Resource, Rule: held.Cause.Rule, Key: held.Key, Noted: held.Cause.At},
+			Reason: reconciled.Unresolved, At: time.Now(),
+		})
+	}
+}
+
+// adoptUnresolved learns the number of a record that the store has made.
+func (m *machine) adoptUnresolved(t *rapid.T, want queue.Unresolved) {
+	newest, _, err := m.store.Unresolved(m.ctx, queue.Page{Limit: 1})
+	if err != nil || len(newest) != 1 {
+		t.Fatalf("Unresolved: got %v and %v", newest, err)
+	}
+	want.ID = newest[0].ID
+	m.model.unresolved = append(m.model.unresolved, want)
 }
 
 func (m *machine) retry(t *rapid.T) {
@@ -268,6 +338,12 @@ func (m *machine) check(t *rapid.T) {
 	lines := names(pending, pendingLine)
 	slices.Sort(lines)
 	wantLines(t, "Pending", lines, m.model.pendingLines(time.Now()))
+	unresolved, _, err := m.store.Unresolved(m.ctx, queue.Page{Limit: queue.MaxLimit})
+	if err != nil {
+		t.Fatalf("Unresolved: %v", err)
+	}
+	slices.SortFunc(m.model.unresolved, func(a, b queue.Unresolved) int { return cmp.Compare(b.ID, a.ID) })
+	wantLines(t, "Unresolved", names(unresolved, unresolvedLine), names(m.model.unresolved, unresolvedLine))
 	m.checkLists(t, "")
 	m.checkLists(t, someEndpoints.Draw(t, "endpoint"))
 }

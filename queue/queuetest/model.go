@@ -20,18 +20,24 @@ type model struct {
 	unresolved []queue.Unresolved
 	marks      map[event.Key]*modelMark
 	snapshots  map[event.Key]event.Snapshot
+	callbacks  map[event.Key]queue.Callback
 	events     []modelEvent
 	lastEvent  int
 }
 
 type modelMark struct {
 	queue.MarkLease
-	// hints are those of each generation.
+	// hints are those of each generation, asked tells which were no looks.
 	hints     []queue.Hints
+	asked     []bool
 	dueAt     time.Time
 	lastError string
 	// passes is when the lease passes; zero if there is none.
 	passes time.Time
+}
+
+func (m *modelMark) look() bool {
+	return !slices.Contains(m.asked, true)
 }
 
 type modelEvent struct {
@@ -51,6 +57,7 @@ func newModel() *model {
 		intents:   make(map[queue.IntentID]queue.Intent),
 		marks:     make(map[event.Key]*modelMark),
 		snapshots: make(map[event.Key]event.Snapshot),
+		callbacks: make(map[event.Key]queue.Callback),
 	}
 }
 
@@ -63,26 +70,44 @@ func (m *model) resolve(id queue.IntentID, resolution queue.Resolution, now time
 		}
 	}
 	for _, mark := range resolution.Marks {
-		known := m.marks[mark.Key]
-		if known == nil {
-			m.marks[mark.Key] = &modelMark{
-				MarkLease: queue.MarkLease{Mark: mark, Generation: 1, MarkedAt: now},
-				dueAt:     now,
-				hints:     []queue.Hints{mark.Hints},
-			}
-			continue
+		m.mark(mark, now)
+	}
+}
+
+func (m *model) mark(mark queue.Mark, now time.Time) {
+	if len(mark.Callback) > 0 {
+		m.callbacks[mark.Key] = queue.Callback{Sealed: mark.Callback}
+		mark.Callback = nil
+	}
+	asked := mark.Hints != queue.HintLooked
+	known := m.marks[mark.Key]
+	if known == nil {
+		m.marks[mark.Key] = &modelMark{
+			MarkLease: queue.MarkLease{Mark: mark, Generation: 1, MarkedAt: now},
+			dueAt:     now,
+			hints:     []queue.Hints{mark.Hints},
+			asked:     []bool{asked},
 		}
-		known.Generation++
-		known.hints = append(known.hints, mark.Hints)
-		known.Hints |= mark.Hints
+		return
+	}
+	look := known.look()
+	known.Generation++
+	known.hints = append(known.hints, mark.Hints)
+	known.asked = append(known.asked, asked)
+	known.Hints |= mark.Hints
+	if mark.Version != "" {
+		known.Version = mark.Version
+	}
+	if known.SettleAt.Before(mark.SettleAt) {
+		known.SettleAt = mark.SettleAt
+	}
+	if asked || look {
 		known.Cause = mark.Cause
 		known.dueAt = now
-		if mark.Version != "" {
-			known.Version = mark.Version
-		}
-		if known.SettleAt.Before(mark.SettleAt) {
-			known.SettleAt = mark.SettleAt
-		}
+	}
+	if asked && look {
+		known.MarkedAt = now
+		known.Tries, known.lastError = 0, ""
 	}
 }
 
@@ -104,6 +129,9 @@ func (m *model) dueMarks(resource string, now time.Time) []*modelMark {
 		if key.Resource == resource && !mark.passes.After(now) && !mark.dueAt.After(now) {
 			due = append(due, mark)
 		}
+	}
+	if asked := slices.DeleteFunc(slices.Clone(due), (*modelMark).look); len(asked) > 0 {
+		return asked
 	}
 	return due
 }
@@ -129,7 +157,9 @@ func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now t
 		// not over before SettleAt.
 		var left queue.Hints
 		if mark.SettleAt.After(reconciled.AskedAt) {
-			left = queue.HintDeleted | queue.HintMayBeDeleted | queue.HintMayBeCreated
+			left = queue.HintDeleted | queue.HintMayBeDeleted | queue.HintMayBeCreated | queue.HintMayBeUpdated
+		} else {
+			clear(mark.asked[:lease.Generation])
 		}
 		mark.Hints = 0
 		for i := range mark.hints {
@@ -137,6 +167,9 @@ func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now t
 				mark.hints[i] &= left
 			}
 			mark.Hints |= mark.hints[i]
+		}
+		if mark.look() {
+			mark.Cause, mark.SettleAt = event.Cause{}, time.Time{}
 		}
 		mark.MarkedAt = now
 		mark.dueAt = now
@@ -146,6 +179,17 @@ func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now t
 		mark.Tries, mark.lastError = 0, ""
 	default:
 		delete(m.marks, lease.Key)
+		if !reconciled.LookAt.IsZero() {
+			m.mark(queue.Mark{Key: lease.Key, Hints: queue.HintLooked}, now)
+			m.marks[lease.Key].dueAt = reconciled.LookAt
+		}
+	}
+	if callback, known := m.callbacks[lease.Key]; known && reconciled.CloseCallback {
+		callback.Closed = true
+		m.callbacks[lease.Key] = callback
+	}
+	for _, mark := range reconciled.Marks {
+		m.mark(mark, now)
 	}
 	if reconciled.Snapshot != nil {
 		m.snapshots[lease.Key] = *reconciled.Snapshot
@@ -174,7 +218,7 @@ func (m *model) retry(lease queue.MarkLease, at time.Time, reason string, now ti
 		mark.lastError = reason
 	}
 	mark.dueAt = at
-	if mark.Generation != lease.Generation {
+	if slices.Contains(mark.asked[lease.Generation:], true) {
 		mark.dueAt = now
 	}
 	return true
@@ -271,6 +315,9 @@ func (m *model) attemptLines(endpoint string) []string {
 func (m *model) pendingLines(now time.Time) []string {
 	var lines []string
 	for key, mark := range m.marks {
+		if mark.look() {
+			continue
+		}
 		lines = append(lines, pendingLine(queue.PendingMark{
 			Key: key, Generation: mark.Generation, Tries: mark.Tries, MarkedAt: mark.MarkedAt,
 			DueAt: mark.dueAt, Leased: mark.passes.After(now), LastError: mark.lastError,
@@ -284,11 +331,15 @@ func (m *model) stats() queue.Stats {
 	stats := queue.Stats{
 		OpenIntents:       len(m.intents),
 		Unresolved:        len(m.unresolved),
-		Marks:             len(m.marks),
 		PendingDeliveries: make(map[string]int),
 		Lanes:             make(map[string]int),
 	}
 	for _, mark := range m.marks {
+		if mark.look() {
+			stats.Looks++
+			continue
+		}
+		stats.Marks++
 		if mark.Tries > 0 {
 			stats.FailingMarks++
 		}
@@ -339,6 +390,15 @@ func markLine(l queue.MarkLease) string {
 	if l.Snapshot != nil {
 		sequence = int(l.Snapshot.Sequence)
 	}
-	return fmt.Sprintf("%s hints=%d version=%s cause=%s settle=%s gen=%d tries=%d marked=%s snapshot=%d", l.Key, l.Hints,
-		l.Version, l.Cause.Rule, moment(l.SettleAt), l.Generation, l.Tries, moment(l.MarkedAt), sequence)
+	callback := queue.Callback{Sealed: []byte("none")}
+	if l.Callback != nil {
+		callback = *l.Callback
+	}
+	return fmt.Sprintf("%s hints=%d version=%s cause=%s settle=%s gen=%d tries=%d marked=%s snapshot=%d look=%v callback=%s,%v",
+		l.Key, l.Hints, l.Version, l.Cause.Rule, moment(l.SettleAt), l.Generation, l.Tries, moment(l.MarkedAt), sequence,
+		l.Look, callback.Sealed, callback.Closed)
+}
+
+func unresolvedLine(u queue.Unresolved) string {
+	return fmt.Sprintf("%d %s %s %s noted=%s at=%s %s", u.ID, u.Resource, u.Rule, u.Key, moment(u.Noted), moment(u.At), u.Reason)
 }

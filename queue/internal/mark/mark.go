@@ -7,6 +7,7 @@ package mark
 import (
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -37,8 +38,23 @@ const HintBits = 8
 // New returns the record of an object that was not marked.
 func New(m queue.Mark, now time.Time) Record {
 	r := Record{Mark: m, Generation: 1, MarkedAt: now, DueAt: now}
+	if !m.IsLook() {
+		r.Asked = r.Generation
+	}
 	r.hint(m.Hints)
 	return r
+}
+
+// look returns the record of an object that is only to be looked at.
+func look(key event.Key, at, now time.Time) Record {
+	r := New(queue.Mark{Key: key, Hints: queue.HintLooked}, now)
+	r.DueAt = at
+	return r
+}
+
+// IsLook tells whether nobody has asked for what the record tells.
+func (r *Record) IsLook() bool {
+	return r.Asked == 0
 }
 
 // hint notes hints of the current generation.
@@ -53,24 +69,39 @@ func (r *Record) hint(hints queue.Hints) {
 
 // Merge adds one more mark of the same object. What earlier marks told is
 // kept, the newer word wins, and the object is due at once: what was waited
-// for may have happened.
+// for may have happened. But a look on a mark that was asked for says nothing
+// of what is waited for, and is served by the Show that is read then; and a
+// look that is asked for begins anew.
 func (r *Record) Merge(m queue.Mark, now time.Time) {
+	was := r.IsLook()
 	r.Generation++
 	r.hint(m.Hints)
 	if m.Version != "" {
 		r.Version = m.Version
 	}
-	r.Cause = m.Cause
 	if m.SettleAt.After(r.SettleAt) {
 		r.SettleAt = m.SettleAt
 	}
+	if m.IsLook() && !was {
+		return
+	}
+	r.Cause = m.Cause
 	r.DueAt = now
+	if m.IsLook() {
+		return
+	}
+	r.Asked = r.Generation
+	if was {
+		r.MarkedAt = now
+		r.Tries, r.LastError = 0, ""
+	}
 }
 
-// Reconciled applies a reconciliation that began at the given generation and
-// asked for Show at askedAt. It tells whether the mark is cleared by it; if
-// not, the record says when it is due next.
-func (r *Record) Reconciled(generation uint64, askedAt, now time.Time) (cleared bool) {
+// Reconciled applies a reconciliation that began at the given generation,
+// asked for Show at askedAt, and wants to look at the object at lookAt if that
+// is not zero. It tells whether the mark is cleared by it; if not, the record
+// says when it is due next.
+func (r *Record) Reconciled(generation uint64, askedAt, lookAt, now time.Time) (cleared bool) {
 	switch {
 	case r.Generation != generation:
 		// What is left is a younger mark. A hint that was acted upon must not
@@ -78,7 +109,10 @@ func (r *Record) Reconciled(generation uint64, askedAt, now time.Time) (cleared 
 		// may be done late, or be seen late, is not over before SettleAt.
 		spent := ^queue.Hints(0)
 		if r.SettleAt.After(askedAt) {
-			spent = queue.HintCreated | queue.HintUpdated
+			spent = queue.HintCreated | queue.HintUpdated | queue.HintLooked
+		} else if r.Asked <= generation {
+			// Only looks are left.
+			r.Asked, r.Cause, r.SettleAt = 0, event.Cause{}, time.Time{}
 		}
 		for i, at := range r.Hinted {
 			if at <= generation {
@@ -89,6 +123,8 @@ func (r *Record) Reconciled(generation uint64, askedAt, now time.Time) (cleared 
 		r.DueAt = now
 	case r.SettleAt.After(askedAt):
 		r.DueAt = r.SettleAt
+	case !lookAt.IsZero():
+		*r = look(r.Key, lookAt, now)
 	default:
 		return true
 	}
@@ -103,7 +139,21 @@ func (r *Record) Retry(generation uint64, at time.Time, reason string, now time.
 		r.LastError = reason
 	}
 	r.DueAt = at
-	if r.Generation != generation {
+	if r.Asked > generation {
 		r.DueAt = now
+	}
+}
+
+// Unresolved returns the record that is kept of a mark whose cause may have
+// changed something that cannot be found.
+func Unresolved(id queue.IntentID, m *queue.Mark, reason string, now time.Time) queue.Unresolved {
+	resource := m.Cause.Resource
+	if resource == "" {
+		resource = m.Key.Resource
+	}
+	return queue.Unresolved{
+		Intent: queue.Intent{ID: id, Resource: resource, Rule: m.Cause.Rule, Key: m.Key, Noted: m.Cause.At},
+		Reason: reason,
+		At:     now,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -27,18 +28,61 @@ func TestHintsOfAMarkThatMoved(t *testing.T) {
 		{"a delete that may be done yet", queue.Mark{Hints: queue.HintMayBeDeleted, SettleAt: later}, queue.Mark{}, now, queue.HintMayBeDeleted},
 		{"a delete that may be seen late", queue.Mark{Hints: queue.HintDeleted, SettleAt: later}, queue.Mark{}, now, queue.HintDeleted},
 		{"a create that may be done yet", queue.Mark{Hints: queue.HintMayBeCreated, SettleAt: later}, queue.Mark{}, now, queue.HintMayBeCreated},
+		{"an update that may be done yet", queue.Mark{Hints: queue.HintMayBeUpdated, SettleAt: later}, queue.Mark{}, now, queue.HintMayBeUpdated},
+		{"a look", queue.Mark{Hints: queue.HintLooked, SettleAt: later}, queue.Mark{}, now, 0},
 		{"a change that was confirmed", queue.Mark{Hints: queue.HintUpdated | queue.HintCreated, SettleAt: later}, queue.Mark{}, now, 0},
 		{"settled", queue.Mark{Hints: queue.HintMayBeDeleted, SettleAt: later}, queue.Mark{}, later, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := New(test.first, now)
 			r.Merge(test.second, now)
-			if r.Reconciled(1, test.askedAt, now) {
+			if r.Reconciled(1, test.askedAt, time.Time{}, now) {
 				t.Error("the mark was cleared, although it moved")
 			}
 			if r.Hints != test.want {
-				t.Errorf("hints %05b are left, want %05b", r.Hints, test.want)
+				t.Errorf("hints %07b are left, want %07b", r.Hints, test.want)
 			}
 		})
+	}
+}
+
+// A mark that was asked for makes of a look one that was asked for just now;
+// a look makes of it nothing but a younger one.
+func TestLooks(t *testing.T) {
+	began := time.Now()
+	later := began.Add(time.Hour)
+	cause := event.Cause{Rule: "PATCH /items/:id"}
+	asked := queue.Mark{Hints: queue.HintUpdated, Cause: cause}
+	looked := queue.Mark{Hints: queue.HintLooked, Cause: event.Cause{Rule: "GET /items/:id"}}
+
+	r := New(asked, began)
+	if r.Reconciled(1, began, later, began) || !r.IsLook() || !r.DueAt.Equal(later) || r.Hints != queue.HintLooked || r.Cause != (event.Cause{}) {
+		t.Errorf("left as %+v, want a look at %v", r, later)
+	}
+	r.Retry(r.Generation, later.Add(time.Hour), "502", later)
+	r.Merge(asked, later)
+	if r.IsLook() || !r.DueAt.Equal(later) || !r.MarkedAt.Equal(later) || r.Tries != 0 || r.LastError != "" || r.Cause != cause {
+		t.Errorf("became %+v, want a mark of %v", r, later)
+	}
+
+	r = New(asked, began)
+	r.Retry(1, later, "502", began)
+	r.Merge(looked, began)
+	if r.IsLook() || r.Generation != 2 || !r.DueAt.Equal(later) || r.Cause != cause || r.Tries != 1 {
+		t.Errorf("became %+v, want the mark at %v", r, later)
+	}
+	if r.Retry(1, later, "", began); !r.DueAt.Equal(later) {
+		t.Errorf("due at %v, want %v", r.DueAt, later)
+	}
+	// What was asked for is done, the look is not.
+	if r.Reconciled(1, began, later, began) || !r.IsLook() || !r.DueAt.Equal(began) || r.Hints != queue.HintLooked || r.Cause != (event.Cause{}) {
+		t.Errorf("left as %+v, want a look at once", r)
+	}
+
+	// What may be done late is not done.
+	r = New(queue.Mark{Hints: queue.HintMayBeUpdated, SettleAt: later}, began)
+	r.Merge(looked, began)
+	if r.Reconciled(1, began, later, began) || r.IsLook() || !r.SettleAt.Equal(later) {
+		t.Errorf("left as %+v, want a mark that is not settled", r)
 	}
 }

@@ -12,17 +12,33 @@ type group struct {
 	name string
 	// salt tells keys of different groups apart in the shared index.
 	salt uint64
-	// heap orders the items by when they are next of interest: free ones when
-	// they are due, leased ones when the lease passes. Pinned ones are not in
-	// it.
-	heap []uint32
-	// size counts the items, those not in the heap too.
+	// bands hold the items: the second those that are leased only while none
+	// of the first is due.
+	bands [2]band
+	// size counts the items, those in no heap too.
 	size    int
 	waiters []*waiter
 	// timer fires when the first item is of interest. It is armed only while
 	// somebody waits.
 	timer *time.Timer
 	armed int64
+}
+
+// band is a part of a group.
+type band struct {
+	of *group
+	// heap orders the items by when they are next of interest: free ones when
+	// they are due, leased ones when the lease passes. Pinned ones are not in
+	// it.
+	heap []uint32
+}
+
+func newGroup(name string, salt uint64) *group {
+	g := &group{name: name, salt: salt}
+	for i := range g.bands {
+		g.bands[i].of = g
+	}
+	return g
 }
 
 // arm makes the timer call fire at the given time.

@@ -106,8 +106,7 @@ func (s *Schedule[V]) abandon(g *group, w *waiter) {
 }
 
 // Pin says that what the holder of a lease found is being committed. Until
-// [Schedule.Unpin], [Schedule.Finish] or [Schedule.Remove], the lease does not
-// pass. It fails with [queue.ErrLeaseLost] if the lease is no longer held, or
+// [Schedule.Unpin] or [Schedule.Finish], the lease does not pass. It fails with [queue.ErrLeaseLost] if the lease is no longer held, or
 // pinned already.
 func (s *Schedule[V]) Pin(fence uint64) (Lease[V], error) {
 	s.mu.Lock()
@@ -118,7 +117,7 @@ func (s *Schedule[V]) Pin(fence uint64) (Lease[V], error) {
 	}
 	h.pinned = true
 	it := s.items.at(h.ref)
-	s.pull(it.group, int(it.place))
+	s.pull(it.band, int(it.place))
 	return s.describe(h), nil
 }
 
@@ -130,31 +129,36 @@ func (s *Schedule[V]) Unpin(fence uint64) {
 		h.pinned = false
 		it := s.items.at(h.ref)
 		it.at = h.expires
-		s.push(it.group, h.ref)
-		s.serve(it.group)
+		s.push(it.band, h.ref)
+		s.serve(it.band.of)
 	}
 }
 
-// Finish ends a pinned lease: the item stays, due at the given time, with its
-// value changed.
-func (s *Schedule[V]) Finish(fence uint64, due int64, change func(value *V)) {
+// Finish ends a pinned lease. The item stays, with its value changed, and is
+// due when change says; or it is taken out, if change returns false.
+func (s *Schedule[V]) Finish(fence uint64, change func(value *V) (due int64, stays bool)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if h := s.fences[fence]; h != nil && h.pinned {
-		change(&s.items.at(h.ref).value)
+	h := s.fences[fence]
+	if h == nil || !h.pinned {
+		return
+	}
+	if due, stays := change(&s.items.at(h.ref).value); stays {
+		s.rank(h.ref)
 		s.free(h, due)
+		return
 	}
+	delete(s.fences, fence)
+	delete(s.held, h.ref)
+	s.remove(h.ref)
 }
 
-// Remove ends a pinned lease and takes its item out.
-func (s *Schedule[V]) Remove(fence uint64) {
+// Holds tells whether a lease is held.
+func (s *Schedule[V]) Holds(fence uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if h := s.fences[fence]; h != nil && h.pinned {
-		delete(s.fences, fence)
-		delete(s.held, h.ref)
-		s.remove(h.ref)
-	}
+	h := s.fences[fence]
+	return h != nil && (h.pinned || h.expires > Nanos(s.now()))
 }
 
 // Release ends a lease that is not pinned; the item is due at once. It fails
@@ -174,13 +178,16 @@ func (s *Schedule[V]) Release(fence uint64) error {
 // serve leases what is due to those who wait, and sees to it that it is called
 // again when the next item is due.
 func (s *Schedule[V]) serve(g *group) {
-	if len(g.waiters) == 0 || len(g.heap) == 0 {
+	if len(g.waiters) == 0 {
 		g.disarm()
 		return
 	}
 	now := Nanos(s.now())
-	for len(g.waiters) > 0 && len(g.heap) > 0 {
-		ref := g.heap[0]
+	for len(g.waiters) > 0 {
+		ref := s.first(g, now)
+		if ref == 0 {
+			break
+		}
 		if at := s.items.at(ref).at; at > now {
 			g.arm(at, now, func() { s.tick(g) })
 			return
@@ -190,6 +197,22 @@ func (s *Schedule[V]) serve(g *group) {
 		w.served <- served{fence: s.hold(ref, now, w.lease).fence}
 	}
 	g.disarm()
+}
+
+// first returns the item of a group that is to be leased next: one of the
+// first band if one is due, else the one that is due first; 0 if there is none.
+func (s *Schedule[V]) first(g *group, now int64) uint32 {
+	var next uint32
+	for i := range g.bands {
+		heap := g.bands[i].heap
+		if len(heap) == 0 {
+			continue
+		}
+		if next == 0 || s.items.at(next).at > max(now, s.items.at(heap[0]).at) {
+			next = heap[0]
+		}
+	}
+	return next
 }
 
 func (s *Schedule[V]) tick(g *group) {
@@ -212,7 +235,7 @@ func (s *Schedule[V]) hold(ref uint32, now int64, lease time.Duration) *hold {
 	s.held[ref] = h
 	s.fences[h.fence] = h
 	it.at = h.expires
-	s.fix(it.group, int(it.place))
+	s.fix(it.band, int(it.place))
 	return h
 }
 
@@ -223,14 +246,14 @@ func (s *Schedule[V]) free(h *hold, due int64) {
 	it := s.items.at(h.ref)
 	it.at = due
 	if it.place == outside {
-		s.push(it.group, h.ref)
+		s.push(it.band, h.ref)
 	} else {
-		s.fix(it.group, int(it.place))
+		s.fix(it.band, int(it.place))
 	}
-	s.serve(it.group)
+	s.serve(it.band.of)
 }
 
 func (s *Schedule[V]) describe(h *hold) Lease[V] {
 	it := s.items.at(h.ref)
-	return Lease[V]{Group: it.group.name, Key: it.key, Fence: h.fence, Due: h.due, Value: it.value}
+	return Lease[V]{Group: it.band.of.name, Key: it.key, Fence: h.fence, Due: h.due, Value: it.value}
 }

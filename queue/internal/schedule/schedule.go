@@ -24,6 +24,9 @@ import (
 // Times are in nanoseconds since 1970, as [Nanos] makes them.
 type Schedule[V any] struct {
 	now func() time.Time
+	// second tells of a value whether its item belongs into the second band of
+	// its group; nil if none does.
+	second func(value *V) bool
 
 	mu     sync.Mutex
 	closed bool
@@ -44,10 +47,12 @@ type Schedule[V any] struct {
 }
 
 // New returns an empty schedule that takes the time from now. Its timers run
-// on the clock of package time.
-func New[V any](now func() time.Time) *Schedule[V] {
+// on the clock of package time. Items whose value is second, if that is not
+// nil, are leased only while no other of their group is due.
+func New[V any](now func() time.Time, second func(value *V) bool) *Schedule[V] {
 	return &Schedule[V]{
 		now:    now,
+		second: second,
 		groups: make(map[string]*group),
 		index:  make(map[uint64]uint32),
 		seed:   maphash.MakeSeed(),
@@ -76,9 +81,17 @@ func (s *Schedule[V]) Put(name, key string, due int64, value V) {
 		s.insert(g, key, due, value)
 	} else {
 		s.items.at(ref).value = value
+		s.rank(ref)
 		s.retime(ref, due)
 	}
 	s.serve(g)
+}
+
+// Has tells whether an item is there.
+func (s *Schedule[V]) Has(name, key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lookup(name, key) != 0
 }
 
 // Update changes the value of an item and tells whether the item is there.
@@ -91,7 +104,31 @@ func (s *Schedule[V]) Update(name, key string, change func(value *V)) bool {
 		return false
 	}
 	change(&s.items.at(ref).value)
+	s.rank(ref)
 	return true
+}
+
+// rank puts an item into the band that its value belongs into.
+func (s *Schedule[V]) rank(ref uint32) {
+	it := s.items.at(ref)
+	b := &it.band.of.bands[s.bandOf(&it.value)]
+	if b == it.band {
+		return
+	}
+	if it.place == outside {
+		it.band = b
+		return
+	}
+	s.pull(it.band, int(it.place))
+	it.band = b
+	s.push(b, ref)
+}
+
+func (s *Schedule[V]) bandOf(value *V) int {
+	if s.second != nil && s.second(value) {
+		return 1
+	}
+	return 0
 }
 
 // Retime sets when an item is due, unless it is leased: then whoever holds it
@@ -102,7 +139,7 @@ func (s *Schedule[V]) Retime(name, key string, due int64) {
 
 	if ref := s.lookup(name, key); ref != 0 {
 		s.retime(ref, due)
-		s.serve(s.items.at(ref).group)
+		s.serve(s.items.at(ref).band.of)
 	}
 }
 
@@ -139,10 +176,10 @@ func (s *Schedule[V]) Walk(visit func(group, key string, value V, info Info) boo
 
 	for ref := uint32(1); ref <= s.items.used; ref++ {
 		it := s.items.at(ref)
-		if it.group == nil {
+		if it.band == nil {
 			continue
 		}
-		if !visit(it.group.name, it.key, it.value, s.info(ref)) {
+		if !visit(it.band.of.name, it.key, it.value, s.info(ref)) {
 			return
 		}
 	}
@@ -174,7 +211,7 @@ func (s *Schedule[V]) info(ref uint32) Info {
 func (s *Schedule[V]) group(name string) *group {
 	g := s.groups[name]
 	if g == nil {
-		g = &group{name: name, salt: maphash.String(s.seed, name)}
+		g = newGroup(name, maphash.String(s.seed, name))
 		s.groups[name] = g
 	}
 	return g
@@ -194,7 +231,7 @@ func (s *Schedule[V]) retime(ref uint32, due int64) {
 	}
 	it := s.items.at(ref)
 	it.at = due
-	s.fix(it.group, int(it.place))
+	s.fix(it.band, int(it.place))
 }
 
 // insert adds an item that is not there yet.
@@ -202,16 +239,16 @@ func (s *Schedule[V]) insert(g *group, key string, due int64, value V) {
 	hash := s.hash(g, key)
 	ref := s.items.take()
 	it := s.items.at(ref)
-	*it = item[V]{key: key, value: value, at: due, group: g, next: s.index[hash]}
+	*it = item[V]{key: key, value: value, at: due, band: &g.bands[s.bandOf(&value)], next: s.index[hash]}
 	s.index[hash] = ref
 	g.size++
-	s.push(g, ref)
+	s.push(it.band, ref)
 }
 
 // remove takes out an item that is in no heap and in no lease.
 func (s *Schedule[V]) remove(ref uint32) {
 	it := s.items.at(ref)
-	g, hash := it.group, s.hash(it.group, it.key)
+	g, hash := it.band.of, s.hash(it.band.of, it.key)
 
 	if first := s.index[hash]; first != ref {
 		before := s.items.at(first)
@@ -233,7 +270,7 @@ func (s *Schedule[V]) find(g *group, key string) uint32 {
 	ref := s.index[s.hash(g, key)]
 	for ref != 0 {
 		it := s.items.at(ref)
-		if it.group == g && it.key == key {
+		if it.band.of == g && it.key == key {
 			return ref
 		}
 		ref = it.next

@@ -23,7 +23,7 @@ import (
 func TestOrderAndCollisions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		clock := time.Unix(1000, 0)
-		s := New[int](func() time.Time { return clock })
+		s := New[int](func() time.Time { return clock }, nil)
 		s.mask = 3
 		type name struct{ group, key string }
 		want := make(map[name]int64)
@@ -58,7 +58,7 @@ func TestOrderAndCollisions(t *testing.T) {
 				if _, err := s.Pin(held.Fence); err != nil {
 					t.Fatal(err)
 				}
-				s.Remove(held.Fence)
+				s.Finish(held.Fence, func(*int) (int64, bool) { return 0, false })
 			}
 		}
 		if len(want) != 0 || len(s.index) != 0 || len(s.groups) != 0 || len(s.held) != 0 || len(s.fences) != 0 {
@@ -80,7 +80,7 @@ func cancelIfIdle(s *Schedule[int], group string, cancel func()) {
 // longer, and an item goes to the one who waits longest.
 func TestEarlierItemWakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New[int](time.Now)
+		s := New[int](time.Now, nil)
 		began := time.Now()
 		s.Put("g", "late", Nanos(began.Add(time.Hour)), 0)
 		got := make(chan string, 2)
@@ -109,7 +109,7 @@ func TestEarlierItemWakes(t *testing.T) {
 // the pin is taken back, its time counts.
 func TestPin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New[int](time.Now)
+		s := New[int](time.Now, nil)
 		s.Put("g", "k", Nanos(time.Now()), 0)
 		held, err := s.Lease(t.Context(), "g", time.Minute)
 		if err != nil {
@@ -147,7 +147,7 @@ func TestPin(t *testing.T) {
 // for.
 func TestGroupsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New[int](time.Now)
+		s := New[int](time.Now, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := s.Lease(ctx, "g", time.Minute); !errors.Is(err, context.DeadlineExceeded) {
@@ -155,6 +155,46 @@ func TestGroupsAreForgotten(t *testing.T) {
 		}
 		if len(s.groups) != 0 {
 			t.Errorf("left: %v", s.groups)
+		}
+	})
+}
+
+// Items of the second band are leased only while none of the first is due,
+// and change their band with their value.
+func TestBands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(time.Now, func(value *int) bool { return *value < 0 })
+		now := Nanos(time.Now())
+		s.Put("g", "second", now-10, -1)
+		s.Put("g", "later", now+1, 0)
+		s.Put("g", "first", now, 1)
+		s.Put("g", "changes", now-20, -1)
+		s.Update("g", "changes", func(value *int) { *value = 2 })
+		for _, want := range []string{"changes", "first", "second", "later"} {
+			held, err := s.Lease(t.Context(), "g", time.Minute)
+			if err != nil || held.Key != want {
+				t.Fatalf("got %s and %v, want %s", held.Key, err, want)
+			}
+			if want != "first" {
+				continue
+			}
+			if _, err := s.Pin(held.Fence); err != nil {
+				t.Fatal(err)
+			}
+			s.Finish(held.Fence, func(value *int) (int64, bool) {
+				*value = -5
+				return now, true
+			})
+			if held, err = s.Lease(t.Context(), "g", time.Minute); err != nil || held.Key != "second" {
+				t.Fatalf("got %s and %v, want second", held.Key, err)
+			}
+			if held, err = s.Lease(t.Context(), "g", time.Minute); err != nil || held.Key != "first" {
+				t.Fatalf("got %s and %v, want first again", held.Key, err)
+			}
+			if held, err = s.Lease(t.Context(), "g", time.Minute); err != nil || held.Key != "later" {
+				t.Fatalf("got %s and %v, want later", held.Key, err)
+			}
+			return
 		}
 	})
 }
@@ -183,7 +223,7 @@ func TestMillionItems(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	s := New[lane](time.Now)
+	s := New[lane](time.Now, nil)
 	for n := range 1_000_000 {
 		s.Put("erp", "items/"+strconv.Itoa(1_000_000+n), rand.Int64(), lane{})
 	}
@@ -198,7 +238,7 @@ func TestMillionItems(t *testing.T) {
 }
 
 func BenchmarkLeaseFinish(b *testing.B) {
-	s := New[int](time.Now)
+	s := New[int](time.Now, nil)
 	for n := range 100_000 {
 		s.Put("g", strconv.Itoa(n), 0, n)
 	}
@@ -211,6 +251,6 @@ func BenchmarkLeaseFinish(b *testing.B) {
 		if _, err := s.Pin(held.Fence); err != nil {
 			b.Fatal(err)
 		}
-		s.Finish(held.Fence, Nanos(time.Now()), func(*int) {})
+		s.Finish(held.Fence, func(*int) (int64, bool) { return Nanos(time.Now()), true })
 	}
 }

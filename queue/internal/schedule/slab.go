@@ -7,8 +7,8 @@ package schedule
 type item[V any] struct {
 	key   string
 	value V
-	group *group
-	// at is when the item is next of interest, see group.heap.
+	band  *band
+	// at is when the item is next of interest, see band.heap.
 	at int64
 	// place is where the item stands in the heap, or outside.
 	place int32

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queuetest
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// lookLater reconciles an object and wants to look at it again.
+func lookLater(t *testing.T, s queue.Store, key event.Key, at time.Time) {
+	t.Helper()
+	markKey(t, s, key)
+	held := leaseMark(t, s, key.Resource)
+	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now(), LookAt: at}))
+}
+
+func look(key event.Key) queue.Mark {
+	return queue.Mark{Key: key, Hints: queue.HintLooked}
+}
+
+func wantCounts(t *testing.T, s queue.Store, marks, looks int) {
+	t.Helper()
+	if got := stats(t, s); got.Marks != marks || got.Looks != looks || got.OldestMark.IsZero() != (marks == 0) {
+		t.Errorf("got %+v, want %d marks and %d looks", got, marks, looks)
+	}
+	pending, err := s.Pending(t.Context(), 100)
+	must(t, err)
+	if len(pending) != marks {
+		t.Errorf("%d marks are pending, want %d", len(pending), marks)
+	}
+}
+
+func lookComes(t *testing.T, s queue.Store) {
+	at := time.Now().Add(20 * time.Minute)
+	lookLater(t, s, item("1"), at)
+	noMark(t, s, "items")
+	wantCounts(t, s, 0, 1)
+
+	held, err := s.LeaseMark(t.Context(), "items", lease)
+	must(t, err)
+	if now := time.Now(); !now.Equal(at) {
+		t.Errorf("leased at %v, want %v", now, at)
+	}
+	if !held.Look || held.Hints != queue.HintLooked || held.Tries != 0 || held.Cause != (event.Cause{}) || held.Key != item("1") {
+		t.Errorf("got %+v", held)
+	}
+	must(t, s.RetryMark(t.Context(), held, time.Now(), "502"))
+	if got := stats(t, s); got.FailingMarks != 0 {
+		t.Errorf("a look that fails counts as a mark that does: %+v", got)
+	}
+	held = leaseMark(t, s, "items")
+	if !held.Look || held.Tries != 1 {
+		t.Errorf("got %+v", held)
+	}
+	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now()}))
+	wantCounts(t, s, 0, 0)
+
+	// A mark that stays for another reason is no look.
+	settles := time.Now().Add(time.Minute)
+	mark(t, s, queue.Mark{Key: item("1"), SettleAt: settles})
+	held = leaseMark(t, s, "items")
+	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now(), LookAt: time.Now()}))
+	noMark(t, s, "items")
+	wantCounts(t, s, 1, 0)
+}
+
+func lookIsHastened(t *testing.T, s queue.Store) {
+	lookLater(t, s, item("1"), time.Now().Add(20*time.Minute))
+	lookLater(t, s, item("2"), time.Now().Add(20*time.Minute))
+	time.Sleep(time.Minute)
+	began := time.Now()
+	mark(t, s, queue.Mark{Key: item("1"), Hints: queue.HintUpdated, Cause: event.Cause{Rule: "a"}})
+	mark(t, s, look(item("2")))
+	wantCounts(t, s, 1, 1)
+	time.Sleep(time.Second)
+	held := leaseMark(t, s, "items")
+	if held.Key != item("1") || held.Look || !held.MarkedAt.Equal(began) || held.Cause.Rule != "a" || !held.Hints.Has(queue.HintUpdated) {
+		t.Errorf("got %+v", held)
+	}
+	if held = leaseMark(t, s, "items"); held.Key != item("2") || !held.Look {
+		t.Errorf("got %+v", held)
+	}
+	// What comes while it is leased is reconciled after it.
+	mark(t, s, queue.Mark{Key: item("2"), Hints: queue.HintUpdated})
+	must(t, s.RetryMark(t.Context(), held, time.Now().Add(time.Hour), ""))
+	if held = leaseMark(t, s, "items"); held.Key != item("2") || held.Look {
+		t.Errorf("got %+v", held)
+	}
+}
+
+func marksBeforeLooks(t *testing.T, s queue.Store) {
+	mark(t, s, look(item("1")), look(item("2")))
+	for _, id := range []string{"3", "2"} {
+		time.Sleep(time.Second)
+		markKey(t, s, item(id))
+	}
+	for _, id := range []string{"3", "2", "1"} {
+		held := leaseMark(t, s, "items")
+		if held.Key != item(id) || held.Look != (id == "1") {
+			t.Errorf("got %+v, want %s", held, id)
+		}
+	}
+}
+
+func lookDoesNotHasten(t *testing.T, s queue.Store) {
+	began := time.Now()
+	mark(t, s, queue.Mark{Key: item("1"), Hints: queue.HintUpdated, Cause: event.Cause{Rule: "a"}})
+	must(t, s.RetryMark(t.Context(), leaseMark(t, s, "items"), began.Add(10*time.Minute), "502"))
+	mark(t, s, look(item("1")))
+	noMark(t, s, "items")
+	held, err := s.LeaseMark(t.Context(), "items", lease)
+	must(t, err)
+	if held.Look || held.Tries != 1 || held.Generation != 2 || held.Cause.Rule != "a" || !time.Now().Equal(began.Add(10*time.Minute)) {
+		t.Errorf("got %+v after %v", held, time.Since(began))
+	}
+	// One that comes while Show is read is not served by it.
+	mark(t, s, look(item("1")))
+	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now(), LookAt: time.Now().Add(time.Hour)}))
+	if held = leaseMark(t, s, "items"); !held.Look || held.Hints != queue.HintLooked {
+		t.Errorf("got %+v", held)
+	}
+}
+
+func postponedLook(t *testing.T, s queue.Store) {
+	mark(t, s, look(item("1")), look(item("2")))
+	at := time.Now().Add(10 * time.Minute)
+	for range 2 {
+		must(t, s.RetryMark(t.Context(), leaseMark(t, s, "items"), at, ""))
+	}
+	noMark(t, s, "items")
+	markKey(t, s, item("2"))
+	held := leaseMark(t, s, "items")
+	if held.Key != item("2") || held.Look {
+		t.Errorf("got %+v", held)
+	}
+	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now()}))
+	held, err := s.LeaseMark(t.Context(), "items", lease)
+	must(t, err)
+	if !time.Now().Equal(at) || held.Tries != 0 || !held.Look {
+		t.Errorf("got %+v at %v", held, time.Now())
+	}
+	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now()}))
+	if err := s.RetryMark(t.Context(), held, at, ""); !errors.Is(err, queue.ErrLeaseLost) {
+		t.Errorf("without a lease: %v, want ErrLeaseLost", err)
+	}
+}
+
+func reconciliationMarks(t *testing.T, s queue.Store) {
+	markKey(t, s, item("1"))
+	held := leaseMark(t, s, "items")
+	lost := held
+	lost.Fence += 100
+	user := event.Key{Resource: "users", ID: "1"}
+	reconciled := queue.Reconciled{AskedAt: time.Now(), Marks: []queue.Mark{
+		{Key: user, Hints: queue.HintUpdated, Cause: event.Cause{Rule: "a"}}, look(item("2")), {Key: item("1"), Version: "7"},
+	}}
+	if err := s.CommitReconciled(t.Context(), lost, reconciled); !errors.Is(err, queue.ErrLeaseLost) {
+		t.Errorf("got %v, want ErrLeaseLost", err)
+	}
+	noMark(t, s, "users")
+	must(t, s.CommitReconciled(t.Context(), held, reconciled))
+	if got := leaseMark(t, s, "users"); got.Key != user || got.Hints != queue.HintUpdated || got.Cause.Rule != "a" {
+		t.Errorf("got %+v", got)
+	}
+	if got := leaseMark(t, s, "items"); got.Key != item("1") || got.Generation != 1 || got.Version != "7" {
+		t.Errorf("got %+v", got)
+	}
+	if got := leaseMark(t, s, "items"); got.Key != item("2") || !got.Look {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// manyMarks makes as many marks in one step as every engine takes, twice: the
+// second time they are merged with marks that have failed.
+func manyMarks(t *testing.T, s queue.Store) {
+	marks := make([]queue.Mark, 10_000)
+	for i := range marks {
+		marks[i] = queue.Mark{
+			Key:   event.Key{Resource: "orders", ID: strconv.Itoa(i) + strings.Repeat("x", 50)},
+			Cause: event.Cause{Rule: strings.Repeat("r", 60), Method: "POST", Path: strings.Repeat("p", 115)},
+		}
+	}
+	mark(t, s, marks...)
+	for range 100 {
+		must(t, s.RetryMark(t.Context(), leaseMark(t, s, "orders"), time.Now().Add(time.Hour), strings.Repeat("e", 2000)))
+	}
+	markKey(t, s, item("1"))
+	held := leaseMark(t, s, "items")
+	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now(), Marks: marks}))
+	if got := stats(t, s); got.Marks != len(marks) {
+		t.Errorf("%d marks are there, want %d", got.Marks, len(marks))
+	}
+	if got := leaseMark(t, s, "orders"); got.Generation != 2 || got.Cause.Path != marks[0].Cause.Path {
+		t.Errorf("got %+v", got)
+	}
+}
