@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/auth"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 )
 
@@ -25,10 +26,15 @@ func describe(err error) string {
 	var (
 		blocked *egress.BlockedError
 		proxy   *egress.ProxyError
+		token   *auth.TokenError
 	)
 	switch {
 	case err == nil:
 		return ""
+	case errors.As(err, &token) && token.Reason != "":
+		return token.Error()
+	case errors.As(err, &token):
+		return "OAuth 2.0, asking for a token: " + describe(token.Unwrap())
 	case errors.As(err, &blocked):
 		return blocked.Error()
 	case errors.As(err, &proxy):

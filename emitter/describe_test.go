@@ -17,11 +17,23 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/auth"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 )
 
 func dialing(errno syscall.Errno) error {
 	return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)}
+}
+
+// tokenError returns what asking for a token fails with where the way there
+// fails.
+func tokenError(t *testing.T, err error) error {
+	t.Helper()
+	client, made := auth.ClientCredentials(auth.Client{ID: "a", Secret: "b", TokenURL: "https://login.example/canary"})
+	if made != nil {
+		t.Fatal(made)
+	}
+	return client.Authenticate(t.Context(), roundTripper(func(*http.Request) (*http.Response, error) { return nil, err }), http.Header{})
 }
 
 func TestDescribe(t *testing.T) {
@@ -32,6 +44,9 @@ func TestDescribe(t *testing.T) {
 	}{
 		{nil, ""},
 		{&net.OpError{Op: "dial", Net: "tcp", Err: blocked}, "blocked by the egress policy: 10.0.0.1 is not a public address"},
+		{&auth.TokenError{Reason: "the token endpoint answered 401 Unauthorized"}, "OAuth 2.0: the token endpoint answered 401 Unauthorized"},
+		{tokenError(t, dialing(syscall.ECONNREFUSED)), "OAuth 2.0, asking for a token: connection refused"},
+		{tokenError(t, &net.OpError{Op: "dial", Err: blocked}), "OAuth 2.0, asking for a token: blocked by the egress policy: 10.0.0.1 is not a public address"},
 		{&net.OpError{Op: "dial", Err: &egress.ProxyError{Reason: "it refused the tunnel (403)"}}, "egress proxy: it refused the tunnel (403)"},
 		{&net.DNSError{Name: "erp.example.com", IsNotFound: true}, "DNS: erp.example.com does not exist"},
 		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "erp.example.com", IsTimeout: true}}, "DNS: looking up erp.example.com timed out"},

@@ -20,8 +20,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// payload is what both benchmarks post.
-var payload = bytes.Repeat([]byte("p"), 1024)
+// posted is what both benchmarks post.
+var posted = bytes.Repeat([]byte("p"), 1024)
 
 func sink(b *testing.B) string {
 	b.Helper()
@@ -50,7 +50,7 @@ func (q *backlog) LeaseDelivery(ctx context.Context, name string, _ time.Duratio
 		Delivery: queue.Delivery{EventID: id, EventType: "items.updated", Key: key, Sequence: 1, Endpoint: name},
 		Event: event.Event{
 			ID: id, Type: "items.updated", Key: key, Sequence: 1, Freshness: event.FreshnessVersion,
-			ContentType: "application/json", Payload: payload,
+			ContentType: "application/json", Payload: posted,
 		},
 	}, nil
 }
@@ -97,7 +97,7 @@ func BenchmarkBareClient(b *testing.B) {
 	for range endpoint.DefaultConcurrency {
 		group.Go(func() {
 			for left.Add(-1) >= 0 {
-				response, err := client.Post(url, "application/json", bytes.NewReader(payload))
+				response, err := client.Post(url, "application/json", bytes.NewReader(posted))
 				if err != nil {
 					b.Error(err)
 					return

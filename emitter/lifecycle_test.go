@@ -12,8 +12,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/auth"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -241,6 +243,14 @@ func TestApplyKeepsWhatIsTheSame(t *testing.T) {
 			}
 		}
 		other := &receivers{}
+		thin, err := payload.New(payload.Config{Kind: payload.Thin})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bearer, err := auth.Bearer("token")
+		if err != nil {
+			t.Fatal(err)
+		}
 		for name, change := range map[string]func(*Target){
 			"URL":         func(t *Target) { t.Endpoint.URL += "x" },
 			"timeout":     func(t *Target) { t.Endpoint.Timeout = time.Second },
@@ -248,6 +258,9 @@ func TestApplyKeepsWhatIsTheSame(t *testing.T) {
 			"concurrency": func(t *Target) { t.Endpoint.Concurrency = 1 },
 			"secrets":     func(t *Target) { t.Endpoint.Secrets = append(t.Endpoint.Secrets, t.Endpoint.Secrets[0]) },
 			"signatures":  func(t *Target) { t.Endpoint.Signatures = []sign.Scheme{} },
+			"payload":     func(t *Target) { t.Endpoint.Payload = thin },
+			"auth":        func(t *Target) { t.Endpoint.Auth = bearer },
+			"tokens":      func(t *Target) { t.Tokens = other },
 			"transport":   func(t *Target) { t.Transport = other },
 		} {
 			if n := apply(change); n != 1 {

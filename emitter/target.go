@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/auth"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
 )
@@ -21,6 +22,16 @@ type Target struct {
 	// endpoints. It stays its owner's to close, after the emitter has stopped
 	// or has been given another.
 	Transport http.RoundTripper
+	// Tokens carries requests for access tokens. Default: Transport.
+	Tokens http.RoundTripper
+}
+
+// tokens returns what carries requests for access tokens.
+func (t Target) tokens() http.RoundTripper {
+	if t.Tokens == nil {
+		return t.Transport
+	}
+	return t.Tokens
 }
 
 // check returns the target with its defaults and its parsed URL. Its errors do
@@ -47,7 +58,8 @@ func (t Target) same(other Target) bool {
 	a, b := t.Endpoint, other.Endpoint
 	return a.Name == b.Name && a.URL == b.URL && a.Timeout == b.Timeout && a.Concurrency == b.Concurrency &&
 		slices.Equal(a.Schedule, b.Schedule) && slices.EqualFunc(a.Secrets, b.Secrets, sign.Secret.Equal) &&
-		sign.EqualSchemes(a.Signatures, b.Signatures) &&
+		sign.EqualSchemes(a.Signatures, b.Signatures) && auth.Equal(a.Auth, b.Auth) && a.Payload.Equal(b.Payload) &&
+		sameTransport(t.tokens(), other.tokens()) &&
 		sameTransport(t.Transport, other.Transport)
 }
 

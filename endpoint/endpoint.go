@@ -11,8 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/auth"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
+	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
 )
 
 // Defaults of an endpoint.
@@ -97,6 +99,12 @@ type Endpoint struct {
 	// Signatures are the ways in which deliveries are signed, side by side. nil
 	// is [sign.Standard] alone; an empty slice means that they are not signed.
 	Signatures []sign.Scheme
+	// Auth lets deliveries in at receivers that ask who is calling. nil is
+	// nothing.
+	Auth auth.Authenticator
+	// Payload is the form in which events are sent. The zero Format is the Show
+	// as it is.
+	Payload payload.Format
 	// TLS is what connections to the endpoint have of their own: our
 	// certificate, the authority of its. nil is nothing.
 	TLS *egress.TLS
@@ -191,10 +199,8 @@ func (e Endpoint) Validate() error {
 	if err := e.validatePolicy(); err != nil {
 		return fail("%s", err)
 	}
-	for _, scheme := range e.WithDefaults().Signatures {
-		if err := scheme.Check(e.Secrets); err != nil {
-			return fmt.Errorf("%w: endpoint %s: %w", ErrBadEndpoint, e.Name, err)
-		}
+	if err := e.validateHeaders(); err != nil {
+		return fmt.Errorf("%w: endpoint %s: %w", ErrBadEndpoint, e.Name, err)
 	}
 	for _, delay := range e.Schedule {
 		if delay <= 0 || delay > MaxRetryDelay {
@@ -219,6 +225,28 @@ func (e Endpoint) validatePolicy() error {
 		return fmt.Errorf("when_disabled is keep or drop, not %q", e.WhenDisabled)
 	case e.DisableAfter != 0 && e.DisableAfter != Never && (e.DisableAfter < MinDisableAfter || e.DisableAfter > MaxDisableAfter):
 		return fmt.Errorf("disable_after %s is not between %s and %s, or never", e.DisableAfter, MinDisableAfter, MaxDisableAfter)
+	}
+	return nil
+}
+
+// validateHeaders returns what is wrong with signatures and credentials.
+func (e Endpoint) validateHeaders() error {
+	used := map[string]bool{}
+	if e.Auth != nil {
+		for _, name := range e.Auth.Headers() {
+			used[name] = true
+		}
+	}
+	for _, scheme := range e.WithDefaults().Signatures {
+		if err := scheme.Check(e.Secrets); err != nil {
+			return err
+		}
+		for _, name := range scheme.Headers() {
+			if used[name] {
+				return fmt.Errorf("two of its signatures and credentials need the header %s; leave one of them out", name)
+			}
+			used[name] = true
+		}
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/auth"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 )
 
@@ -24,6 +25,21 @@ func someSecret(t testing.TB) sign.Secret {
 
 func TestEndpointValidate(t *testing.T) {
 	secret := someSecret(t)
+	key, err := sign.ParseKey("gateway-api-key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	styled, err := sign.NewXSignature(sign.Style{}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inHeader := func(name string) auth.Authenticator {
+		made, err := auth.Headers(auth.Field{Name: name, Value: "v"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made
+	}
 	for _, test := range []struct {
 		name   string
 		change func(*Endpoint)
@@ -49,6 +65,11 @@ func TestEndpointValidate(t *testing.T) {
 		{"no secret", func(e *Endpoint) { e.Secrets = nil }, "endpoint erp: it has no secret"},
 		{"no secret and no signature", func(e *Endpoint) { e.Secrets, e.Signatures = nil, []sign.Scheme{} }, ""},
 		{"no secret for a signature", func(e *Endpoint) { e.Secrets, e.Signatures = nil, []sign.Scheme{sign.Standard{}} }, "endpoint erp: it has no secret"},
+		{"two schemes for one header", func(e *Endpoint) { e.Signatures = []sign.Scheme{sign.Standard{}, sign.Standard{}} }, "need the header Webhook-Signature"},
+		{"a credential in a signature's header", func(e *Endpoint) { e.Auth, e.Signatures = inHeader("X-Signature"), []sign.Scheme{styled} }, "need the header X-Signature"},
+		{"a credential beside a signature", func(e *Endpoint) {
+			e.Auth, e.Signatures = inHeader("X-Api-Key"), []sign.Scheme{sign.Standard{}, styled}
+		}, ""},
 		{"an empty secret", func(e *Endpoint) { e.Secrets = []sign.Secret{secret, {}} }, "it has no secret"},
 		{"many secrets", func(e *Endpoint) { e.Secrets = make([]sign.Secret, 5); fill(e.Secrets, secret) }, "it has 5 secrets"},
 		{"negative timeout", func(e *Endpoint) { e.Timeout = -time.Second }, "timeout -1s"},

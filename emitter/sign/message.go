@@ -52,6 +52,11 @@ func (s *MessageSignatures) Check(secrets []Secret) error {
 	return checkSecrets(secrets)
 }
 
+// Headers implements [Scheme].
+func (s *MessageSignatures) Headers() []string {
+	return []string{"Content-Digest", "Signature-Input", "Signature"}
+}
+
 // Equal implements [Scheme].
 func (s *MessageSignatures) Equal(other Scheme) bool {
 	o, ok := other.(*MessageSignatures)

@@ -37,6 +37,8 @@ type Scheme interface {
 	Sign(m Message, secrets []Secret, header http.Header)
 	// Check tells why an endpoint with these secrets cannot be signed for.
 	Check(secrets []Secret) error
+	// Headers names the headers that Sign sets.
+	Headers() []string
 	// Equal tells whether another scheme signs alike.
 	Equal(other Scheme) bool
 }

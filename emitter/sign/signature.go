@@ -36,6 +36,9 @@ func (Standard) Sign(m Message, secrets []Secret, header http.Header) {
 // Check implements [Scheme].
 func (Standard) Check(secrets []Secret) error { return checkSecrets(secrets) }
 
+// Headers implements [Scheme].
+func (Standard) Headers() []string { return []string{"Webhook-Signature"} }
+
 // Equal implements [Scheme].
 func (Standard) Equal(other Scheme) bool { return other == Scheme(Standard{}) }
 

@@ -265,7 +265,7 @@ func (x *XSignature) Equal(other Scheme) bool {
 	return ok && x.style == o.style && slices.EqualFunc(x.equals, o.equals, Secret.Equal)
 }
 
-// Headers returns the names of the headers that the scheme sets.
+// Headers implements [Scheme].
 func (x *XSignature) Headers() []string {
 	if x.style.TimestampHeader == "" {
 		return []string{x.style.Header}

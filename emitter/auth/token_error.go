@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"golang.org/x/oauth2"
+)
+
+// TokenError is why there is no token. Its text is put together from what is
+// known, and quotes neither the server's answer nor the token URL.
+type TokenError struct {
+	// Reason says what is wrong with the answer. It is empty where none came;
+	// then the cause is wrapped.
+	Reason string
+	cause  error
+}
+
+// Error returns the reason, and that it is about the token.
+func (e *TokenError) Error() string {
+	if e.Reason == "" {
+		return "OAuth 2.0: no token could be asked for"
+	}
+	return "OAuth 2.0: " + e.Reason
+}
+
+// Unwrap returns why no answer came. Its text is not fit to be shown.
+func (e *TokenError) Unwrap() error { return e.cause }
+
+// newTokenError takes from an error of the library what may be shown: its own
+// text quotes the URL, or the whole answer.
+func newTokenError(ctx context.Context, err error) error {
+	var refused *oauth2.RetrieveError
+	switch {
+	case ctx.Err() != nil:
+		return &TokenError{cause: ctx.Err()}
+	case errors.As(err, &refused):
+		code := 0
+		if refused.Response != nil {
+			code = refused.Response.StatusCode
+		}
+		reason := fmt.Sprintf("the token endpoint answered %d", code)
+		if name := http.StatusText(code); name != "" {
+			reason += " " + name
+		}
+		if isErrorCode(refused.ErrorCode) {
+			reason += " (" + refused.ErrorCode + ")"
+		}
+		return &TokenError{Reason: reason}
+	case strings.HasPrefix(err.Error(), "oauth2: cannot parse"), strings.Contains(err.Error(), "missing access_token"):
+		return &TokenError{Reason: "the answer has no usable token"}
+	default:
+		return &TokenError{cause: err}
+	}
+}
+
+// isErrorCode tells whether a text is an error code of RFC 6749, section 5.2,
+// or made like one, and not something else that a server was led to say.
+func isErrorCode(text string) bool {
+	return text != "" && len(text) <= 40 && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz_") == ""
+}

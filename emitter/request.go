@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package emitter
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
+)
+
+// newTemplate returns what all requests to a URL have in common.
+func newTemplate(u *url.URL) *http.Request {
+	return &http.Request{
+		Method: http.MethodPost, URL: u, Host: u.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+}
+
+// request returns the request of one attempt: the bytes that the event has in
+// the delivery's format, credentials, and a time and signatures of its own. It
+// fails where credentials have to be asked for and do not come.
+func (d *dispatcher) request(ctx context.Context, ev *event.Event, format payload.Format, at time.Time) (*http.Request, error) {
+	body := format.Render(ev)
+	values := [...]string{
+		ev.ID, strconv.FormatInt(at.Unix(), 10),
+		ev.Type, ev.Key.String(), strconv.FormatUint(ev.Sequence, 10), string(ev.Freshness),
+		d.options.UserAgent, body.ContentType,
+	}
+	header := make(http.Header, len(values)+len(body.Header)+4)
+	for i, name := range headerNames {
+		// A Show without a content type leaves its header out, as does a value
+		// that no header can hold: refused by the transport, it would fail every
+		// attempt.
+		if values[i] != "" && httpguts.ValidHeaderFieldValue(values[i]) {
+			header[name] = values[i : i+1 : i+1]
+		}
+	}
+	// A key without a value is not sent. It tells the transport that it may
+	// send the request again if a connection that it kept turns out to be
+	// closed: to the receiver a repeat is a repeat.
+	header["X-Idempotency-Key"] = nil
+
+	for _, field := range body.Header {
+		header[field[0]] = []string{field[1]}
+	}
+	if auth := d.target.Endpoint.Auth; auth != nil {
+		if err := auth.Authenticate(ctx, d.target.tokens(), header); err != nil {
+			return nil, err
+		}
+	}
+
+	message := sign.Message{ID: ev.ID, At: at, URL: d.url, ContentType: header.Get("Content-Type"), Body: body.Bytes}
+	for _, scheme := range d.target.Endpoint.Signatures {
+		scheme.Sign(message, d.target.Endpoint.Secrets, header)
+	}
+
+	request := d.template.WithContext(ctx)
+	request.Header = header
+	request.Body, request.GetBody = http.NoBody, emptyBody
+	if len(body.Bytes) > 0 {
+		reader := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body.Bytes)), nil }
+		request.ContentLength = int64(len(body.Bytes))
+		request.Body, _ = reader()
+		request.GetBody = reader
+	}
+	return request, nil
+}
+
+// format returns the form in which a delivery is sent.
+func (d *dispatcher) format() payload.Format {
+	return d.target.Endpoint.Payload
+}
+
+// headerNames are the headers of a request but for its signatures, in their
+// canonical form.
+var headerNames = [...]string{
+	"Webhook-Id", "Webhook-Timestamp",
+	"Webhook-Event", "Webhook-Object", "Webhook-Sequence", "Webhook-Freshness",
+	"User-Agent", "Content-Type",
+}
+
+func emptyBody() (io.ReadCloser, error) { return http.NoBody, nil }

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package payload
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// eventValues are what "event:NAME" stands for.
+var eventValues = map[string]func(e *event.Event) string{
+	"id":      func(e *event.Event) string { return e.ID },
+	"type":    func(e *event.Event) string { return e.Type },
+	"time":    func(e *event.Event) string { return instant(e.Time) },
+	"op":      func(e *event.Event) string { return string(e.Op) },
+	"tenant":  func(e *event.Event) string { return e.Tenant },
+	"object":  func(e *event.Event) string { return e.Key.String() },
+	"version": func(e *event.Event) string { return e.Version },
+	// A number, and no string.
+	"sequence": nil,
+}
+
+// fields is the projection.
+func (f Format) fields(e *event.Event) []byte {
+	var o object
+	now, before := event.NewDocument(e.Payload), event.NewDocument(e.PreviousShow)
+	keyParts := e.Key.Parts()
+	deleted := e.Op == event.OpDelete
+	for _, field := range f.config.Fields {
+		value := fixedValue(field.Path, e, keyParts)
+		if value == nil {
+			value = now.Field(field.Path)
+		}
+		if len(value) == 0 && deleted {
+			// There is no Show any more: what was last known is what there is
+			// to tell.
+			value = lastKnown(field.Path, before, e.Previous)
+		}
+		o.raw(field.Name, orNull(value))
+	}
+	if f.config.Previous {
+		o.raw("previous", f.previousFields(e, before))
+	}
+	return o.end()
+}
+
+// previousFields is the projection of the state before, null where that is not
+// known.
+func (f Format) previousFields(e *event.Event, before event.Document) []byte {
+	if len(e.PreviousShow) == 0 && e.Previous == nil {
+		return []byte("null")
+	}
+	var o object
+	for _, field := range f.config.Fields {
+		if isFixed(field.Path) {
+			continue
+		}
+		o.raw(field.Name, orNull(lastKnown(field.Path, before, e.Previous)))
+	}
+	return o.end()
+}
+
+func lastKnown(path string, before event.Document, watched event.Fields) []byte {
+	if value := before.Field(path); len(value) > 0 {
+		return value
+	}
+	return watched[path]
+}
+
+// isFixed tells whether a path is not one of the Show.
+func isFixed(path string) bool {
+	return strings.HasPrefix(path, ":") || strings.HasPrefix(path, "event:")
+}
+
+// fixedValue returns the value of a path that is not one of the Show, nil for
+// one that is.
+func fixedValue(path string, e *event.Event, keyParts []string) []byte {
+	if number, ok := strings.CutPrefix(path, ":"); ok {
+		if n, err := strconv.Atoi(number); err == nil && n <= len(keyParts) {
+			return appendText(nil, keyParts[n-1])
+		}
+		return []byte("null")
+	}
+	name, ok := strings.CutPrefix(path, "event:")
+	switch {
+	case !ok:
+		return nil
+	case name == "sequence":
+		return strconv.AppendUint(nil, e.Sequence, 10)
+	}
+	if text := eventValues[name](e); text != "" {
+		return appendText(nil, text)
+	}
+	return []byte("null")
+}
+
+func orNull(value []byte) []byte {
+	if len(value) == 0 {
+		return []byte("null")
+	}
+	return value
+}

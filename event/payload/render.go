@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package payload
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// Body is what is sent.
+type Body struct {
+	// ContentType is the header of that name; "" leaves it out.
+	ContentType string
+	// Header holds further headers, by their canonical names.
+	Header [][2]string
+	// Bytes are the body's. They may be the event's own.
+	Bytes []byte
+}
+
+// gatewayTime is how payment gateways write a time, in UTC.
+const gatewayTime = "2006-01-02 15:04:05"
+
+// Render returns what is sent of an event. The same event gives the same bytes
+// each time.
+func (f Format) Render(e *event.Event) Body {
+	switch f.config.Kind {
+	case Standard:
+		return Body{ContentType: jsonType, Bytes: f.standard(e)}
+	case Gateway:
+		return Body{ContentType: jsonType, Bytes: f.gateway(e)}
+	case CloudEvents:
+		if f.config.Binary {
+			return Body{ContentType: e.ContentType, Header: f.attributes(e), Bytes: e.Payload}
+		}
+		return Body{ContentType: "application/cloudevents+json", Bytes: f.structured(e)}
+	case Thin:
+		return Body{ContentType: jsonType, Bytes: f.thin(e)}
+	case Fields:
+		return Body{ContentType: jsonType, Bytes: f.fields(e)}
+	default:
+		return Body{ContentType: e.ContentType, Bytes: e.Payload}
+	}
+}
+
+const jsonType = "application/json"
+
+func (f Format) standard(e *event.Event) []byte {
+	var o object
+	o.text("type", e.Type)
+	o.text("timestamp", instant(e.Time))
+	o.embed("data", e.Payload)
+	f.previous(&o, "previous", e)
+	return o.end()
+}
+
+func (f Format) gateway(e *event.Event) []byte {
+	var o object
+	o.text("type", "event")
+	o.text("event_triggered", e.Time.UTC().Format(gatewayTime))
+	o.text("event_type", e.Type)
+	o.embed("event_body", e.Payload)
+	f.previous(&o, "event_previous", e)
+	o.text("event_id", e.ID)
+	return o.end()
+}
+
+// structured is a CloudEvent in its JSON form.
+func (f Format) structured(e *event.Event) []byte {
+	var o object
+	o.text("specversion", "1.0")
+	o.text("id", e.ID)
+	o.text("source", f.source(e))
+	o.text("type", e.Type)
+	o.text("subject", e.Key.String())
+	o.text("time", instant(e.Time))
+	if e.ContentType != "" {
+		o.text("datacontenttype", e.ContentType)
+	}
+	o.embed("data", e.Payload)
+	return o.end()
+}
+
+// attributes are a CloudEvent's in binary form.
+func (f Format) attributes(e *event.Event) [][2]string {
+	return [][2]string{
+		{"Ce-Specversion", "1.0"},
+		{"Ce-Id", attribute(e.ID)},
+		{"Ce-Source", attribute(f.source(e))},
+		{"Ce-Type", attribute(e.Type)},
+		{"Ce-Subject", attribute(e.Key.String())},
+		{"Ce-Time", instant(e.Time)},
+	}
+}
+
+func (f Format) source(e *event.Event) string {
+	if f.config.Source != "" {
+		return f.config.Source
+	}
+	return "/" + e.Key.Resource
+}
+
+// attribute encodes an attribute's value as the HTTP binding of CloudEvents
+// has it (section 3.1.3.2): what is not printable ASCII, a quote or a percent
+// sign is percent-encoded.
+func attribute(value string) string {
+	var encoded strings.Builder
+	for _, b := range []byte(value) {
+		if b <= ' ' || b > '~' || b == '"' || b == '%' {
+			encoded.WriteString("%" + strings.ToUpper(strconv.FormatUint(uint64(b)+0x100, 16)[1:]))
+			continue
+		}
+		encoded.WriteByte(b)
+	}
+	return encoded.String()
+}
+
+func (f Format) thin(e *event.Event) []byte {
+	var o object
+	o.text("id", e.ID)
+	o.text("type", e.Type)
+	o.text("timestamp", instant(e.Time))
+	o.text("object", e.Key.String())
+	if f.config.URL != "" {
+		o.text("url", f.url(e.Key))
+	}
+	return o.end()
+}
+
+// url puts an object's key into the link. Its parts are encoded already.
+func (f Format) url(key event.Key) string {
+	parts := strings.Split(key.ID, "/")
+	var built strings.Builder
+	for i, text := range f.link {
+		if i%2 == 0 {
+			built.WriteString(text)
+			continue
+		}
+		switch number, isPart := strings.CutPrefix(text, "id."); {
+		case isPart:
+			if n, err := strconv.Atoi(number); err == nil && n <= len(parts) {
+				built.WriteString(parts[n-1])
+			}
+		case text == "resource":
+			built.WriteString(key.Resource)
+		default:
+			built.WriteString(key.ID)
+		}
+	}
+	return built.String()
+}
+
+// previous adds the state before, where it is wanted.
+func (f Format) previous(o *object, name string, e *event.Event) {
+	if !f.config.Previous {
+		return
+	}
+	if len(e.PreviousShow) > 0 {
+		o.embed(name, e.PreviousShow)
+		return
+	}
+	o.raw(name, fieldsJSON(e.Previous))
+}
+
+// fieldsJSON returns watched fields by their paths, null where they are not
+// known.
+func fieldsJSON(fields event.Fields) []byte {
+	if fields == nil {
+		return []byte("null")
+	}
+	text, err := json.Marshal(fields)
+	if err != nil {
+		// They were cut out of valid JSON, so this does not happen.
+		return []byte("null")
+	}
+	return text
+}
+
+// instant writes a time as RFC 3339 has it.
+func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// object is JSON in the making.
+type object struct{ b []byte }
+
+func (o *object) name(name string) {
+	separator := byte(',')
+	if len(o.b) == 0 {
+		separator = '{'
+	}
+	o.b = append(appendText(append(o.b, separator), name), ':')
+}
+
+func (o *object) text(name, value string) {
+	o.name(name)
+	o.b = appendText(o.b, value)
+}
+
+func (o *object) raw(name string, value []byte) {
+	o.name(name)
+	o.b = append(o.b, value...)
+}
+
+// embed adds a body: JSON as it is, other text as a string. What is neither
+// goes, in base64, into a member whose name says so, as CloudEvents has it.
+func (o *object) embed(name string, body []byte) {
+	switch trimmed := bytes.TrimSpace(body); {
+	case len(trimmed) == 0:
+		o.raw(name, []byte("null"))
+	case json.Valid(trimmed):
+		o.raw(name, trimmed)
+	case utf8.Valid(body):
+		o.text(name, string(body))
+	default:
+		o.text(name+"_base64", base64.StdEncoding.EncodeToString(body))
+	}
+}
+
+func (o *object) end() []byte {
+	if len(o.b) == 0 {
+		return []byte("{}")
+	}
+	return append(o.b, '}')
+}
+
+// appendText writes a string as JSON. Unlike the standard library's default,
+// it leaves <, > and & as they are.
+func appendText(to []byte, text string) []byte {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	// A string can always be written.
+	_ = encoder.Encode(text)
+	return append(to, bytes.TrimRight(buffer.Bytes(), "\n")...)
+}
