@@ -177,3 +177,11 @@ func (c *canonicalizer) copyByte() {
 	c.out = append(c.out, c.in[c.pos])
 	c.pos++
 }
+
+// JSON returns the document's body, or nil where it is not JSON.
+func (d Document) JSON() []byte {
+	if !d.json {
+		return nil
+	}
+	return d.body
+}

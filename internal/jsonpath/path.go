@@ -113,3 +113,15 @@ func next(path string) (step Step, rest string, more bool, err error) {
 func isAlone(path string, i int) bool {
 	return i == 0 && (len(path) == 1 || path[1] == '.')
 }
+
+// Escape returns a component that means the name, whatever it is made of.
+func Escape(name string) string {
+	var escaped strings.Builder
+	for i := range len(name) {
+		if strings.IndexByte(`\.*?|#@!{}[]()`, name[i]) >= 0 {
+			escaped.WriteByte('\\')
+		}
+		escaped.WriteByte(name[i])
+	}
+	return escaped.String()
+}

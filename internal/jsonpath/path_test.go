@@ -65,3 +65,17 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestEscape(t *testing.T) {
+	for _, name := range []string{"a", "a.b", "#", "*", "@this", `a\b`, "!1", "{x}", "[0]", "#(a==1)", "a|b?", "ü.é"} {
+		path := "x." + Escape(name)
+		steps, err := Parse(path)
+		if err != nil || !reflect.DeepEqual(steps, []Step{{Name: "x"}, {Name: name}}) {
+			t.Errorf("%s: %v, %v", path, steps, err)
+		}
+		document := `{"x":{` + string(gjson.AppendJSONString(nil, name)) + `:1}}`
+		if !gjson.Get(document, path).Exists() {
+			t.Errorf("gjson does not find %s in %s", path, document)
+		}
+	}
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package when decides by an expression whether a transition makes an event.
+// The expressions are CEL, the language of Caddy's own `expression` matcher.
+package when
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/ext"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// The variables of an expression.
+const (
+	object   = "object"
+	previous = "previous"
+	changed  = "changed"
+	cause    = "cause"
+)
+
+// causes are the members of `cause`.
+var causes = []string{"rule", "method", "path", "resource", "outcome"}
+
+// Bounds of an expression.
+const (
+	maxSize  = 8 << 10 // bytes
+	maxDepth = 64
+	// maxCost bounds an evaluation, in CEL's units of cost. A comparison costs
+	// a few of them, so this is some ten thousand comparisons, and some
+	// hundredths of a second at worst.
+	maxCost = 100_000
+)
+
+// Condition is an expression that has been checked. It is immutable and may be
+// used by many goroutines.
+type Condition struct {
+	text    string
+	program cel.Program
+	paths   []string
+	// object names the members that the expression reads of the Show.
+	object members
+}
+
+// Input is what an expression can see.
+type Input struct {
+	// Show is the object's Show: `object`. Where there is none, because the
+	// object is gone, or it is not JSON, `object` has no members.
+	Show event.Document
+	// Previous holds the watched fields as they were: `previous`. Where they
+	// are not known, or the Show did not have one, has(previous.a) is false.
+	Previous event.Fields
+	// Changed lists the watched paths whose values are not what they were:
+	// `changed`.
+	Changed []string
+	// Cause tells of the exchange: `cause`.
+	Cause event.Cause
+}
+
+// environment is the same for all expressions.
+var environment = sync.OnceValues(func() (*cel.Env, error) {
+	return cel.NewEnv(
+		cel.Variable(object, cel.DynType),
+		cel.Variable(previous, cel.MapType(cel.StringType, cel.DynType)),
+		cel.Variable(changed, cel.ListType(cel.StringType)),
+		cel.Variable(cause, cel.MapType(cel.StringType, cel.StringType)),
+		cel.OptionalTypes(),
+		ext.Strings(),
+		cel.CrossTypeNumericComparisons(true),
+		cel.ParserExpressionSizeLimit(maxSize),
+		cel.ParserRecursionLimit(maxDepth),
+		cel.ASTValidators(cel.ValidateRegexLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateDurationLiterals()),
+	)
+})
+
+// Compile checks an expression. These names are known:
+//
+//   - object, the Show. Whole numbers are integers; those beyond 64 bits are
+//     strings of their digits, since nothing else holds them exactly. Numbers
+//     with a point or an exponent are doubles. Of a member that is repeated,
+//     the first counts.
+//   - previous, the watched fields as they were, as previous.items.state. What
+//     an expression reads there becomes watched (see [Condition.Paths]), so it
+//     must be written out.
+//   - changed, the paths that are not what they were: 'items.state' in changed.
+//   - cause, with rule, method, path, resource and outcome.
+//
+// A member that may be missing is asked for with has(object.buyer), or read as
+// object.?buyer.?vip.orValue(false). The errors of an expression name the
+// column at which it is wrong.
+func Compile(expression string) (*Condition, error) {
+	env, err := environment()
+	if err != nil {
+		return nil, fmt.Errorf("preparing conditions: %w", err)
+	}
+	checked, issues := env.Compile(expression)
+	if issues.Err() != nil {
+		return nil, compileError(issues)
+	}
+	if kind := checked.OutputType(); !kind.IsExactType(cel.BoolType) && !kind.IsExactType(cel.DynType) {
+		return nil, fmt.Errorf("condition: it must be true or false, and is of type %s", kind)
+	}
+	reader := newReader(checked.NativeRep())
+	if err := reader.read(); err != nil {
+		return nil, err
+	}
+	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost))
+	if err != nil {
+		return nil, fmt.Errorf("condition: %w", err)
+	}
+	return &Condition{text: expression, program: program, paths: reader.paths(), object: reader.object}, nil
+}
+
+// compileError makes one line of the first issue.
+func compileError(issues *cel.Issues) error {
+	all := issues.Errors()
+	if len(all) == 0 {
+		return fmt.Errorf("condition: %w", issues.Err())
+	}
+	first := all[0]
+	text := strings.TrimSuffix(first.Message, " (in container '')")
+	if strings.HasPrefix(text, "undeclared reference to") {
+		text += "; known are object, previous, changed and cause, and CEL's own functions"
+	}
+	return located(first.Location.Line(), first.Location.Column(), text)
+}
+
+// located is an error with its place, which CEL counts from line 1 and column
+// 0.
+func located(line, column int, text string) error {
+	if line > 1 {
+		return fmt.Errorf("condition, line %d, column %d: %s", line, max(column, 0)+1, text)
+	}
+	return fmt.Errorf("condition, column %d: %s", max(column, 0)+1, text)
+}
+
+// String returns the expression.
+func (c *Condition) String() string { return c.text }
+
+// Paths returns the paths of Show whose previous values the expression needs,
+// in order and without repeats. They must be watched.
+func (c *Condition) Paths() []string { return slices.Clone(c.paths) }
+
+// Eval tells whether the condition holds. It fails where the expression reads
+// a member that is not there, compares what cannot be compared, is neither true
+// nor false, or costs too much; an error is no answer, and must not be taken
+// for one.
+func (c *Condition) Eval(in Input) (bool, error) {
+	known := map[string]any{
+		object:   map[string]any{},
+		previous: previously(in.Previous, c.paths),
+		changed:  in.Changed,
+		cause: map[string]string{
+			"rule": in.Cause.Rule, "method": in.Cause.Method, "path": in.Cause.Path,
+			"resource": in.Cause.Resource, "outcome": string(in.Cause.Outcome),
+		},
+	}
+	if in.Changed == nil {
+		known[changed] = []string{}
+	}
+	if show := in.Show.JSON(); show != nil && !c.object.none() {
+		known[object] = c.object.parse(show)
+	}
+	result, _, err := c.program.Eval(known)
+	if err != nil {
+		return false, fmt.Errorf("condition %q: %s", c.text, c.explain(err))
+	}
+	holds, ok := result.Value().(bool)
+	if !ok {
+		return false, fmt.Errorf("condition %q: it is neither true nor false, but of type %s", c.text, result.Type().TypeName())
+	}
+	return holds, nil
+}
+
+// explain says why an evaluation failed, without the values that it met, which
+// may be what must not be logged.
+func (c *Condition) explain(err error) string {
+	text := err.Error()
+	if key, ok := strings.CutPrefix(text, "no such key: "); ok && strings.Contains(c.text, key) {
+		return text
+	}
+	switch {
+	case strings.Contains(text, "cost limit"):
+		return "it costs too much: the lists that it compares are too long"
+	case strings.HasPrefix(text, "no such overload"):
+		return "it compares or combines values of types that do not go together"
+	case strings.HasPrefix(text, "no such key"):
+		return "it reads a member that is not there"
+	}
+	return "it cannot be evaluated with the values that are there"
+}
