@@ -63,7 +63,7 @@ func (a adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	store := app.engine.store.Load()
 	view := strings.Trim(strings.TrimPrefix(r.URL.Path, "/webhooks"), "/")
 	if view == "health" {
-		return a.health(w, r, store)
+		return a.health(w, r, app.engine)
 	}
 	if store == nil {
 		return refuse(http.StatusServiceUnavailable, errors.New("the queue is not open"))
@@ -182,15 +182,18 @@ type Health struct {
 	Problems []string `json:"problems"`
 }
 
-func (adminAPI) health(w http.ResponseWriter, r *http.Request, store queue.History) error {
+func (adminAPI) health(w http.ResponseWriter, r *http.Request, e *engine) error {
 	health := Health{Status: "ok", Problems: []string{}}
 	problem := func(format string, args ...any) {
 		health.Status = "failing"
 		health.Problems = append(health.Problems, fmt.Sprintf(format, args...))
 	}
-	stats, err := healthStats(r, store)
+	for _, text := range e.problems() {
+		problem("%s", text)
+	}
+	stats, err := healthStats(r, e)
 	switch {
-	case err != nil:
+	case err != nil && len(health.Problems) == 0:
 		problem("the queue cannot be read: %v", err)
 	case !stats.OldestMark.IsZero() && time.Since(stats.OldestMark) > lagging:
 		problem("an object has waited for %s to be reconciled; see caddy webhooks status", time.Since(stats.OldestMark).Round(time.Second))
@@ -202,7 +205,8 @@ func (adminAPI) health(w http.ResponseWriter, r *http.Request, store queue.Histo
 	return writeJSON(w, code, health)
 }
 
-func healthStats(r *http.Request, store queue.History) (queue.Stats, error) {
+func healthStats(r *http.Request, e *engine) (queue.Stats, error) {
+	store := e.store.Load()
 	if store == nil {
 		return queue.Stats{}, errors.New("it is not open")
 	}

@@ -18,6 +18,8 @@ import (
 //	    queue      badger [<dir>]
 //	    durability power|process
 //	    retention  <duration>
+//	    free_space  <low> [<critical> [<reserve>]]
+//	    secrets_key <current> [<previous...>]
 //	    endpoint <name> <url> {
 //	        events  <types...>
 //	        secret  <current> [<previous...>]
@@ -78,12 +80,19 @@ func (a *App) unmarshalOption(d *caddyfile.Dispenser, word string, lines map[str
 		return nil
 	case "retention":
 		return duration(d, &a.Retention)
+	case "free_space":
+		return a.unmarshalFreeSpace(d)
+	case "secrets_key":
+		if a.SecretsKeys = d.RemainingArgs(); len(a.SecretsKeys) == 0 {
+			return d.Err("secrets_key takes the current key and those before, as `secrets_key {file./run/keys/webhooks}`; make one with `openssl rand -base64 32`")
+		}
+		return nil
 	case "endpoint":
 		return a.unmarshalEndpoint(d, lines)
 	case "egress":
 		return a.unmarshalEgress(d)
 	}
-	return d.Errf("unknown option %q of webhooks; it takes queue, durability, retention, endpoint and egress", word)
+	return d.Errf("unknown option %q of webhooks; it takes queue, durability, retention, free_space, secrets_key, endpoint and egress", word)
 }
 
 func (a *App) unmarshalEndpoint(d *caddyfile.Dispenser, lines map[string]caddyfile.Token) error {

@@ -14,11 +14,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
-	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+	"github.com/caddy-webhooks/caddy-webhooks/seal"
 )
 
 // engines holds what outlives a configuration, by the queue's directory: the
@@ -31,17 +30,31 @@ var engines = caddy.NewUsagePool()
 // What they were about is in the queue, so cutting them short loses nothing.
 const stopPatience = 5 * time.Second
 
-// engine is the queue and those who work on it.
-type engine struct {
-	dir   string
-	log   *zap.Logger
-	store atomic.Pointer[badger.Store]
+// errPassing is returned while the queue is not open because of its disk. The
+// API goes on; what passes is kept as a gap.
+var errPassing = errors.New("the queue is not open, and exchanges pass without it")
 
-	mu         sync.Mutex
-	closed     bool
-	reconciler *reconcile.Reconciler
-	emitter    *emitter.Emitter
-	repairs    *repairs
+// engine is the queue and those who work on it. Where the queue cannot be
+// open, because its disk is full or its files are damaged, the engine lives
+// without it, and opens it when it can.
+type engine struct {
+	dir string
+	log *zap.Logger
+	// store is the queue while it is open, and trouble why it is not. Both are
+	// nil before the first use.
+	store   atomic.Pointer[badger.Store]
+	trouble atomic.Pointer[trouble]
+	// keyring seals what only this queue may read; nil until an app has
+	// started, or where there is no key.
+	keyring atomic.Pointer[seal.Keyring]
+	gaps    *gaps
+
+	mu      sync.Mutex
+	closed  bool
+	session *session
+	// options are those that the queue was opened with last.
+	options badger.Options
+	watch   *watch
 	// started holds the apps that have started and not stopped, oldest first.
 	// The last one's configuration is at work: when a new configuration fails
 	// to start, the one before takes over again.
@@ -57,14 +70,18 @@ type engine struct {
 // configurations are provisioned to be validated, too, while another process
 // holds the directory.
 func newEngine(dir string) *engine {
-	return &engine{dir: dir, log: liveLogger("engine")}
+	return &engine{dir: dir, log: liveLogger("engine"), gaps: newGaps(dir, liveLogger("gaps"))}
 }
 
 // open opens the queue, at its first use by a request or at the start of its
-// app, whichever comes first: Caddy starts its apps in no certain order.
+// app, whichever comes first: Caddy starts its apps in no certain order. Where
+// the disk does not let it be opened, the error is errPassing.
 func (e *engine) open(app *App) (*badger.Store, error) {
 	if store := e.store.Load(); store != nil {
 		return store, nil
+	}
+	if e.trouble.Load() != nil {
+		return nil, errPassing
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -74,26 +91,47 @@ func (e *engine) open(app *App) (*badger.Store, error) {
 	if e.closed {
 		return nil, queue.ErrClosed
 	}
-	store, err := badger.Open(badger.Options{
-		Dir:        e.dir,
-		Durability: app.durability(),
-		Retention:  time.Duration(app.Retention),
-		Logger:     liveLogger("queue"),
-	})
-	if err != nil {
+	if e.trouble.Load() != nil {
+		return nil, errPassing
+	}
+	return e.openLocked(app.queueOptions())
+}
+
+// openLocked opens the queue, or notes why it cannot be opened.
+func (e *engine) openLocked(options badger.Options) (*badger.Store, error) {
+	e.options = options
+	store, err := badger.Open(options)
+	if badger.Misconfigured(err) {
 		return nil, fmt.Errorf("opening the queue: %w", err)
 	}
-	e.reconciler = reconcile.New(store, reconcile.Options{Logger: liveLogger("reconcile"), Metrics: metrics})
-	e.emitter = emitter.New(store, emitter.Options{Logger: liveLogger("emitter"), Metrics: metrics})
-	e.repairs = newRepairs(store, liveLogger("repairs"))
+	e.gaps.adopt()
+	if e.watch == nil {
+		e.watch = newWatch(e)
+	}
+	if err != nil {
+		e.fail(err)
+		return nil, errPassing
+	}
+	e.session = newSession(store)
+	e.trouble.Store(nil)
 	e.store.Store(store)
+	if store.Lost() > 0 {
+		e.gaps.whole(allResources)
+	}
 	return store, nil
+}
+
+// fail notes why the queue is not open.
+func (e *engine) fail(err error) {
+	before := e.trouble.Swap(&trouble{err: err, since: time.Now()})
+	if before == nil || before.err.Error() != err.Error() {
+		e.log.Error("the queue is not open: the API goes on, changes are not told of until it is", zap.Error(err))
+	}
 }
 
 // start puts an app's configuration to work.
 func (e *engine) start(app *App) error {
-	store, err := e.open(app)
-	if err != nil {
+	if _, err := e.open(app); err != nil && !errors.Is(err, errPassing) {
 		return err
 	}
 	e.mu.Lock()
@@ -101,8 +139,11 @@ func (e *engine) start(app *App) error {
 	if e.closed {
 		return queue.ErrClosed
 	}
-	if err := e.apply(store, app); err != nil {
-		return err
+	e.loadKeyring(app)
+	if e.session != nil {
+		if err := e.apply(app); err != nil {
+			return err
+		}
 	}
 	e.started = append(e.started, app)
 	return nil
@@ -119,30 +160,26 @@ func (e *engine) stop(app *App) {
 		}
 		last := i == len(e.started)-1
 		e.started = append(e.started[:i:i], e.started[i+1:]...)
-		store := e.store.Load()
 		switch {
-		case !last || store == nil:
+		case !last || e.session == nil:
 		case i > 0:
-			if err := e.apply(store, e.started[i-1]); err != nil {
+			if err := e.apply(e.started[i-1]); err != nil {
 				e.log.Error("returning to the configuration before", zap.Error(err))
 			}
 		default:
-			e.reconciler.Apply(nil)
-			if err := e.emitter.Apply(nil); err != nil {
-				e.log.Error("ending deliveries", zap.Error(err))
-			}
+			e.session.rest(e.log)
 		}
 		return
 	}
 }
 
 // apply puts an app's configuration to work in place of the one before.
-func (e *engine) apply(store *badger.Store, app *App) error {
+func (e *engine) apply(app *App) error {
 	transport := e.transport
 	if transport == nil || !e.policy.Equal(app.policy) {
 		transport = app.transport
 	}
-	if err := e.emitter.Apply(app.targets(transport)); err != nil {
+	if err := e.session.emitter.Apply(app.targets(transport)); err != nil {
 		return err
 	}
 	if e.transport != nil && e.transport != transport {
@@ -150,27 +187,11 @@ func (e *engine) apply(store *badger.Store, app *App) error {
 	}
 	transport.Keep(app.receiverTLS())
 	e.policy, e.transport = app.policy, transport
-	store.SetDurability(app.durability())
-	store.SetRetention(time.Duration(app.Retention))
-	e.reconciler.Apply(app.reconciled())
+	e.options = app.queueOptions()
+	e.session.store.SetDurability(app.durability())
+	e.session.store.SetRetention(time.Duration(app.Retention))
+	e.session.reconciler.Apply(app.reconciled())
 	return nil
-}
-
-// resolve resolves an intent, and sees to it later where the queue cannot now.
-func (e *engine) resolve(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool) {
-	store := e.store.Load()
-	if store == nil {
-		metrics.gaps.WithLabelValues(resource, "mark").Add(float64(max(len(resolution.Marks), 1)))
-		return
-	}
-	err := store.ResolveIntent(ctx, id, resolution, durable)
-	if err == nil {
-		return
-	}
-	e.log.Error("resolving an intent", zap.String("resource", resource), zap.Error(err))
-	if errors.Is(err, queue.ErrClosed) || !e.repairs.add(repair{resource: resource, intent: id, resolution: resolution}) {
-		metrics.gaps.WithLabelValues(resource, "mark").Add(float64(max(len(resolution.Marks), 1)))
-	}
 }
 
 // Destruct implements caddy.Destructor: it is called when no configuration
@@ -178,22 +199,28 @@ func (e *engine) resolve(ctx context.Context, resource string, id queue.IntentID
 func (e *engine) Destruct() error {
 	e.mu.Lock()
 	e.closed = true
-	store := e.store.Swap(nil)
+	watch := e.watch
 	e.mu.Unlock()
-	if store == nil {
-		return nil
+	// Whoever may open and close the queue by itself ends first.
+	if watch != nil {
+		watch.stop()
 	}
+	e.mu.Lock()
+	session := e.session
+	e.session = nil
+	e.store.Store(nil)
+	e.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
 	defer cancel()
-	err := errors.Join(e.reconciler.Stop(ctx), e.repairs.stop(ctx))
-	e.emitter.Stop(ctx)
+	var err error
+	if session != nil {
+		err = session.stop(ctx, e.log)
+	}
 	if e.transport != nil {
 		e.transport.Close()
 	}
+	e.gaps.close()
 	if err != nil {
-		e.log.Warn("work was cut short; the next start takes it up again", zap.Error(err))
-	}
-	if err := store.Close(); err != nil {
 		return fmt.Errorf("closing the queue in %s: %w", e.dir, err)
 	}
 	return nil

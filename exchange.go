@@ -4,6 +4,7 @@ package webhooks
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -89,7 +90,9 @@ func (x *exchange) begin(ctx context.Context) error {
 	var err error
 	failpoint.Here("intent.before")
 	if x.intent, err = x.handler.queue.noteIntent(ctx, intent); err != nil {
-		x.handler.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
+		if !errors.Is(err, errPassing) {
+			x.handler.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
+		}
 		metrics.gaps.WithLabelValues(intent.Resource, "intent").Inc()
 	}
 	failpoint.Here("intent.after")

@@ -28,6 +28,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+	"github.com/caddy-webhooks/caddy-webhooks/seal"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
@@ -64,6 +65,17 @@ type App struct {
 	// 1h. Default: 720h (30 days).
 	Retention caddy.Duration `json:"retention,omitempty"`
 
+	// FreeSpace says how much of the queue's disk is left alone.
+	FreeSpace *FreeSpace `json:"free_space,omitempty"`
+
+	// SecretsKeys are the keys that seal secrets in the queue: the first seals,
+	// all of them open, so that a key can be replaced without a gap. Each is
+	// the base64 of 32 bytes; write placeholders such as `{file./run/key}`.
+	// What is sealed with a previous key is sealed again when it is used.
+	// Default: a key that is made and kept in the queue's directory, which
+	// protects backups, and nothing from who can read that directory.
+	SecretsKeys []string `json:"secrets_keys,omitempty"`
+
 	// Endpoints are the subscribers that the operator has fixed.
 	Endpoints []*Endpoint `json:"endpoints,omitempty"`
 
@@ -76,6 +88,7 @@ type App struct {
 	dir       string
 	engine    *engine
 	acquired  bool
+	keys      []seal.Key
 	endpoints *endpoint.Set
 	policy    egress.Policy
 	transport *egress.Transport
@@ -121,6 +134,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionDir(); err != nil {
 		return err
 	}
+	if err := a.provisionSecrets(); err != nil {
+		return err
+	}
 	if err := a.provisionEndpoints(); err != nil {
 		return err
 	}
@@ -162,7 +178,7 @@ func (a *App) Validate() error {
 	if time.Duration(a.Retention) < minRetention {
 		return fmt.Errorf("retention %s is too short to look into what went wrong; it must be at least %s", time.Duration(a.Retention), minRetention)
 	}
-	return nil
+	return a.validateQueue()
 }
 
 // Start opens the queue and begins to work.
@@ -264,11 +280,7 @@ func (r *resource) reader(upstream *show.Upstream) func(context.Context, event.K
 
 // noteIntent implements intentQueue.
 func (a *App) noteIntent(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
-	store, err := a.engine.open(a)
-	if err != nil {
-		return 0, err
-	}
-	return store.NoteIntent(ctx, intent)
+	return a.engine.note(ctx, a, intent)
 }
 
 // resolveIntent implements intentQueue.

@@ -267,9 +267,13 @@ func TestProbe(t *testing.T) {
 		t.Errorf("kept in %v, %v", kept, err)
 	}
 
+	// A note that another process makes while it opens the queue is none.
+	delete(in.files, openingFile)
+	must(t, mustOpen(t, Options{Dir: store(t, in.files), FreeSpace: noReserve, Probe: deadly}).Close())
+
 	in.files[openingFile] = nil
 	dir = store(t, in.files)
-	s := mustOpen(t, Options{Dir: dir, FreeSpace: noReserve, Probe: func(string) error { return nil }})
+	s := mustOpen(t, Options{Dir: dir, FreeSpace: noReserve, Probe: Probe})
 	if got := dump(t, s); got != in.want {
 		t.Errorf("got\n%s", got)
 	}

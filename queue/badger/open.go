@@ -35,18 +35,15 @@ func Open(options Options) (*Store, error) {
 			return nil, fmt.Errorf("opening the queue in %s: %w", options.Dir, err)
 		}
 	}
-	opened := beginOpening(options.Dir)
 	db, inspection, err := openDatabase(options)
 	if err != nil {
-		opened()
 		return nil, err
 	}
 	s, err := newStore(db, options, inspection)
+	endOpening(options.Dir)
 	if err != nil {
-		opened()
 		return nil, errors.Join(fmt.Errorf("opening the queue in %s: %w", options.Dir, err), db.Close())
 	}
-	opened()
 	if err := holdReserve(options.Dir, s.space.space, s.space.free.Load()); err != nil {
 		options.Logger.Warn("there is no reserve for a full disk", zap.Error(err))
 	}

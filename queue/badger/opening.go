@@ -38,15 +38,15 @@ func openDatabase(options Options) (*badgerdb.DB, *Inspection, error) {
 	inspection := new(Inspection)
 	if unlock, ok := lockDir(options.Dir); ok {
 		var err error
-		inspection, err = examine(options)
+		if inspection, err = examine(options); err == nil {
+			err = makeRoom(options)
+		}
 		unlock()
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := makeRoom(options); err != nil {
-			return nil, nil, err
-		}
 	}
+	beginOpening(options.Dir)
 	var db *badgerdb.DB
 	err := guarded(func() error {
 		var err error
@@ -54,6 +54,7 @@ func openDatabase(options Options) (*badgerdb.DB, *Inspection, error) {
 		return err
 	})
 	if err != nil {
+		endOpening(options.Dir)
 		return nil, nil, openError(options.Dir, err)
 	}
 	return db, inspection, nil
@@ -107,15 +108,28 @@ func probe(options Options) error {
 	return nil
 }
 
-// beginOpening notes that the queue is being opened, and returns what notes
-// that it is open. A disk that is too full for a note is no reason not to open
-// it.
-func beginOpening(dir string) (opened func()) {
-	marker := filepath.Join(dir, openingFile)
-	if f, err := os.OpenFile(marker, os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
+// beginOpening notes that the queue is being opened, and endOpening that this
+// has not killed the process. A disk that is too full for a note is no reason
+// not to open it.
+func beginOpening(dir string) {
+	if f, err := os.OpenFile(filepath.Join(dir, openingFile), os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
 		_ = f.Close()
 	}
-	return func() { _ = os.Remove(marker) }
+}
+
+func endOpening(dir string) {
+	_ = os.Remove(filepath.Join(dir, openingFile))
+}
+
+// Probe opens the queue of a directory and closes it, in a process that may
+// die of it, while the process that asks for that holds the lock.
+func Probe(dir string) error {
+	options := Options{Dir: dir}.withDefaults()
+	db, err := badgerdb.Open(engineOptions(options).WithBypassLockGuard(true))
+	if err != nil {
+		return err
+	}
+	return db.Close()
 }
 
 // Misconfigured tells whether an error of Open can be put right only by who

@@ -29,8 +29,8 @@ func holdReserve(dir string, space Space, free uint64) error {
 	return nil
 }
 
-// releaseReserve gives the reserve's room back to the disk.
-func releaseReserve(dir string) error {
+// ReleaseReserve gives the reserve's room back to the disk.
+func ReleaseReserve(dir string) error {
 	err := os.Remove(filepath.Join(dir, reserveFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

@@ -174,6 +174,16 @@ func (s *Store) CheckSpace() Level {
 	return s.space.check()
 }
 
+// Level returns what CheckSpace has found last.
+func (s *Store) Level() Level {
+	return Level(s.space.level.Load())
+}
+
+// FreeSpace returns how much space is free, in bytes, and what is left alone.
+func (s *Store) FreeSpace() (free uint64, space Space) {
+	return s.space.free.Load(), s.space.space
+}
+
 // Room tells whether a queue that has closed for want of space can be opened
 // again: whether the volume has come halfway from Space.Critical to Space.Low.
 // It also returns how much is free and how much is needed, in bytes.
@@ -203,5 +213,5 @@ func makeRoom(options Options) error {
 	if held := reserved(options.Dir); free+held < space.Critical {
 		return fmt.Errorf("%w: %d MiB are free, and %d MiB are needed to open it", ErrFull, free>>20, (space.Critical-held)>>20)
 	}
-	return releaseReserve(options.Dir)
+	return ReleaseReserve(options.Dir)
 }

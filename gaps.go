@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+)
+
+// allResources stands for all resources, where nobody knows which.
+const allResources = "*"
+
+// Bounds of gaps.
+const (
+	// maxKept is how many resolutions are kept in memory. Beyond that, whole
+	// resources are looked at.
+	maxKept = 1 << 16
+	// gapOutlived is how long after an exchange that was not noted its
+	// resource is looked at if the process dies. It is longer than any
+	// exchange.
+	gapOutlived = 10 * time.Minute
+)
+
+// gap is what passed of a resource while the queue could not take it.
+type gap struct {
+	// Resource names it; allResources is all.
+	Resource string `json:"resource"`
+	// Since is when it began.
+	Since time.Time `json:"since"`
+	// Deletes is true if a delete may be in it.
+	Deletes bool `json:"deletes,omitempty"`
+
+	// last is when something passed last. A gap of an earlier process has
+	// none.
+	last time.Time
+	// whole is true if all objects of the resource are to be looked at.
+	whole bool
+}
+
+// gaps knows what the queue has to make up for. What exchanges that passed
+// changed is known when they end, and kept in memory until the queue takes it.
+// A file says which resources are concerned: if the process dies, the next
+// one looks at all their objects.
+type gaps struct {
+	dir string
+	log *zap.Logger
+
+	mu      sync.Mutex
+	file    *os.File
+	adopted bool
+	open    map[string]*gap
+	kept    []repair
+	// after is the object that was looked at last.
+	after event.Key
+}
+
+func newGaps(dir string, log *zap.Logger) *gaps {
+	return &gaps{dir: dir, log: log, open: make(map[string]*gap)}
+}
+
+// adopt opens the file, and takes over what an earlier process has left.
+func (g *gaps) adopt() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.adopted {
+		return
+	}
+	name := filepath.Join(g.dir, badger.GapsFile)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		g.log.Error("opening the file of gaps: what passes without the queue is known until this process ends only", zap.Error(err))
+		return
+	}
+	g.file, g.adopted = f, true
+	content := make([]byte, gapsSize)
+	n, _ := f.ReadAt(content, 0)
+	left, err := decodeGaps(content[:n])
+	if err != nil {
+		g.log.Error("reading the file of gaps: all resources are looked at", zap.Error(err))
+		left = []gap{{Resource: allResources, Since: time.Now(), Deletes: true}}
+	}
+	for _, one := range left {
+		one.whole = true
+		g.open[one.Resource] = &one
+		g.log.Warn("an earlier process let changes pass without the queue; their resource is looked at",
+			zap.String("resource", one.Resource), zap.Time("since", one.Since))
+	}
+	g.write()
+}
+
+// passes notes, before it is forwarded, that an exchange passes without an
+// intent. It tells whether that will survive a crash.
+func (g *gaps) passes(kind event.Kind, resources ...string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	changed := false
+	for _, resource := range resources {
+		one := g.open[resource]
+		if one == nil {
+			one = &gap{Resource: resource, Since: time.Now()}
+			g.open[resource] = one
+			changed = true
+		}
+		one.last = time.Now()
+		if kind == event.KindDelete && !one.Deletes {
+			one.Deletes = true
+			changed = true
+		}
+	}
+	return !changed || g.write()
+}
+
+// keep keeps what an exchange has changed until the queue takes it.
+func (g *gaps) keep(one repair) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.kept) < maxKept && one.resolution.Unresolved == "" {
+		g.kept = append(g.kept, one)
+		return
+	}
+	// A change whose object nobody knows is found by looking at all of them.
+	resources := []string{one.resource}
+	for i := range one.resolution.Marks {
+		resources = append(resources, one.resolution.Marks[i].Key.Resource)
+	}
+	g.wholeLocked(resources...)
+}
+
+// whole has all objects of resources looked at.
+func (g *gaps) whole(resources ...string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.wholeLocked(resources...)
+}
+
+func (g *gaps) wholeLocked(resources ...string) {
+	changed := false
+	for _, resource := range resources {
+		one := g.open[resource]
+		if one == nil {
+			one = &gap{Resource: resource, Since: time.Now(), Deletes: true}
+			g.open[resource] = one
+			changed = true
+		}
+		one.whole = true
+	}
+	if changed {
+		g.write()
+	}
+}
+
+// expand replaces the gap of all resources by one for each of them.
+func (g *gaps) expand(resources []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := g.open[allResources]
+	if all == nil || len(resources) == 0 {
+		return
+	}
+	delete(g.open, allResources)
+	for _, resource := range resources {
+		if one := g.open[resource]; one != nil {
+			one.whole, one.Deletes = true, one.Deletes || all.Deletes
+			continue
+		}
+		g.open[resource] = &gap{Resource: resource, Since: all.Since, Deletes: all.Deletes, whole: true}
+	}
+	g.write()
+}
+
+// waiting tells whether there is anything that the queue has to make up for,
+// and not only something that a crash would lose.
+func (g *gaps) waiting() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, one := range g.open {
+		if one.whole {
+			return true
+		}
+	}
+	return len(g.kept) > 0
+}
+
+// list returns the gaps that are open, by their names.
+func (g *gaps) list() []gap {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var all []gap
+	for _, one := range g.open {
+		all = append(all, *one)
+	}
+	slices.SortFunc(all, func(a, b gap) int { return strings.Compare(a.Resource, b.Resource) })
+	return all
+}
+
+// write writes the file, in place. It is small, and written only when the
+// first exchange of a resource passes.
+func (g *gaps) write() bool {
+	if g.file == nil {
+		return false
+	}
+	all := make([]gap, 0, len(g.open))
+	for _, one := range g.open {
+		all = append(all, *one)
+	}
+	content := encodeGaps(all)
+	if _, err := g.file.WriteAt(content, 0); err != nil {
+		g.log.Error("writing the file of gaps", zap.Error(err))
+		return false
+	}
+	if err := g.file.Sync(); err != nil {
+		g.log.Error("writing the file of gaps", zap.Error(err))
+		return false
+	}
+	return true
+}
+
+// close lets go of the file, after noting that what is still kept is lost to
+// this process. It is idempotent.
+func (g *gaps) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, one := range g.kept {
+		for i := range one.resolution.Marks {
+			g.wholeLocked(one.resolution.Marks[i].Key.Resource)
+		}
+	}
+	if g.file != nil {
+		_ = g.file.Close()
+	}
+	g.file, g.adopted = nil, false
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"context"
+	"errors"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+)
+
+// note notes an intent. Where the queue cannot, a gap stands for it: the
+// resource is looked at if the process dies before the exchange has ended.
+func (e *engine) note(ctx context.Context, app *App, intent queue.Intent) (queue.IntentID, error) {
+	store, err := e.open(app)
+	if err != nil {
+		e.pass(intent)
+		return 0, err
+	}
+	if store.Level() == badger.SpaceLow && e.pass(intent) {
+		// Intents would fill the disk. One note for the resource is as good,
+		// if less exact.
+		return 0, nil
+	}
+	id, err := store.NoteIntent(ctx, intent)
+	if err != nil {
+		e.pass(intent)
+	}
+	return id, err
+}
+
+// pass notes that an exchange passes without an intent, and tells whether that
+// survives a crash.
+func (e *engine) pass(intent queue.Intent) bool {
+	resources := []string{intent.Resource}
+	for i := range intent.Touches {
+		resources = append(resources, intent.Touches[i].Resource)
+	}
+	return e.gaps.passes(intent.Kind, resources...)
+}
+
+// resolve resolves an intent, and sees to it later where the queue cannot now.
+func (e *engine) resolve(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool) {
+	one := repair{resource: resource, intent: id, resolution: resolution}
+	store := e.store.Load()
+	if store == nil {
+		e.miss(one)
+		return
+	}
+	err := store.ResolveIntent(ctx, id, resolution, durable)
+	if err == nil {
+		return
+	}
+	// A queue that is being closed is opened again.
+	if !errors.Is(err, queue.ErrClosed) && !errors.Is(err, badger.ErrFull) {
+		e.log.Error("resolving an intent", zap.String("resource", resource), zap.Error(err))
+	}
+	e.miss(one)
+}
+
+// miss counts a resolution that the queue could not take, and keeps it for
+// when it can.
+func (e *engine) miss(one repair) {
+	if len(one.resolution.Marks) == 0 && one.resolution.Unresolved == "" {
+		// Nothing was changed. An intent that stays open costs one look.
+		return
+	}
+	metrics.gaps.WithLabelValues(one.resource, "mark").Add(float64(max(len(one.resolution.Marks), 1)))
+	e.gaps.keep(one)
+}

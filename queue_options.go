@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+)
+
+// FreeSpace says how much of the queue's disk is left alone. A full disk would
+// end the process, and the API with it; so the queue stops before.
+type FreeSpace struct {
+	// Low is the free space below which the queue takes little more, in
+	// bytes: history is trimmed, and which resources may have changed is noted
+	// instead of which objects. Default: 1 GiB, or a fifth of a smaller
+	// volume.
+	Low uint64 `json:"low,omitempty"`
+
+	// Critical is the free space below which the queue closes, and the API
+	// goes on without it until there is more, in bytes. At least 201326592
+	// (192 MiB). Default: 384 MiB, or an eighth of a smaller volume.
+	Critical uint64 `json:"critical,omitempty"`
+
+	// Reserve is the size of a file that holds room for closing the queue and
+	// for opening it again, in bytes. Default: 128 MiB, or a sixteenth of a
+	// smaller volume.
+	Reserve uint64 `json:"reserve,omitempty"`
+}
+
+func (f *FreeSpace) space() badger.Space {
+	if f == nil {
+		return badger.Space{}
+	}
+	return badger.Space{Low: f.Low, Critical: f.Critical, Reserve: f.Reserve}
+}
+
+// unmarshalFreeSpace reads `free_space LOW [CRITICAL [RESERVE]]`.
+func (a *App) unmarshalFreeSpace(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 3 {
+		return d.Err("free_space takes how much is low, critical, and held in reserve, as `free_space 2GiB 512MiB 256MiB`; the last two may be left out")
+	}
+	a.FreeSpace = new(FreeSpace)
+	for i, field := range []*uint64{&a.FreeSpace.Low, &a.FreeSpace.Critical, &a.FreeSpace.Reserve}[:len(args)] {
+		size, err := humanize.ParseBytes(args[i])
+		if err != nil || size == 0 {
+			return d.Errf("free_space takes sizes, as 2GiB, not %q", args[i])
+		}
+		*field = size
+	}
+	if err := a.FreeSpace.space().Check(); err != nil {
+		return d.Errf("free_space: %v", err)
+	}
+	return nil
+}
+
+// validateQueue checks what is configured of the queue.
+func (a *App) validateQueue() error {
+	if err := a.FreeSpace.space().Check(); err != nil {
+		return fmt.Errorf("free_space: %w", err)
+	}
+	return nil
+}
+
+// queueOptions returns how the queue is opened.
+func (a *App) queueOptions() badger.Options {
+	return badger.Options{
+		Dir:        a.dir,
+		Durability: a.durability(),
+		Retention:  time.Duration(a.Retention),
+		Space:      a.FreeSpace.space(),
+		Probe:      probeQueue,
+		Logger:     liveLogger("queue"),
+	}
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/seal"
+)
+
+// provisionSecrets reads the keys that the configuration names.
+func (a *App) provisionSecrets() error {
+	a.keys = nil
+	for i, text := range a.SecretsKeys {
+		text, err := caddy.NewReplacer().ReplaceOrErr(text, true, true)
+		if err != nil {
+			return fmt.Errorf("secrets_key, key %d: %w; set what the placeholder stands for", i+1, err)
+		}
+		key, err := seal.ParseKey(text)
+		if err != nil {
+			return fmt.Errorf("secrets_key, key %d: %w", i+1, err)
+		}
+		a.keys = append(a.keys, key)
+	}
+	return nil
+}
+
+// loadKeyring puts an app's keys to use. Without any, a key is made and kept
+// beside the queue; it stays a previous key when one is configured later, so
+// that what it has sealed can be read.
+func (e *engine) loadKeyring(app *App) {
+	keys := app.keys
+	own, err := readKey(e.dir)
+	if errors.Is(err, os.ErrNotExist) && len(keys) == 0 {
+		own, err = makeKey(e.dir)
+		if err == nil {
+			e.log.Warn("no secrets_key is configured: secrets in the queue are sealed with a key in the queue's own directory. " +
+				"Who can read the directory can read them; and a backup of the queue does not have the key. See docs/operations.md")
+		}
+	}
+	switch {
+	case err == nil:
+		keys = append(keys[:len(keys):len(keys)], own)
+	case errors.Is(err, os.ErrNotExist):
+	default:
+		e.log.Error("the key beside the queue cannot be used: what it has sealed cannot be read", zap.Error(err))
+	}
+	if len(keys) == 0 {
+		e.keyring.Store(nil)
+		return
+	}
+	ring, err := seal.NewKeyring(keys[0], keys[1:]...)
+	if err != nil {
+		e.log.Error("making the keyring", zap.Error(err))
+		return
+	}
+	e.keyring.Store(ring)
+}
+
+// readKey reads the key beside the queue.
+func readKey(dir string) (seal.Key, error) {
+	text, err := os.ReadFile(filepath.Join(dir, badger.KeyFile))
+	if err != nil {
+		return seal.Key{}, err
+	}
+	key, err := seal.ParseKey(string(text))
+	if err != nil {
+		return seal.Key{}, fmt.Errorf("%s: %w", badger.KeyFile, err)
+	}
+	return key, nil
+}
+
+// makeKey makes a key beside the queue, for this user alone. Two that do so at
+// the same time get the same.
+func makeKey(dir string) (seal.Key, error) {
+	key := seal.NewKey()
+	f, err := os.OpenFile(filepath.Join(dir, badger.KeyFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return readKey(dir)
+	}
+	if err != nil {
+		return seal.Key{}, err
+	}
+	_, err = f.WriteString(key.Reveal() + "\n")
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return seal.Key{}, errors.Join(err, os.Remove(f.Name()))
+	}
+	return key, nil
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+)
+
+// How often the disk is looked at. A disk that another program fills is full
+// of a sudden; and what Badger writes until it is closed has to fit in.
+const (
+	watchEvery = 100 * time.Millisecond
+	// retryEvery is how often a queue that cannot be opened is tried.
+	retryEvery = 2 * time.Second
+	// closePatience bounds how long those who work on a queue keep it from
+	// being closed when its disk is full.
+	closePatience = time.Second
+)
+
+// trouble is why the queue is not open.
+type trouble struct {
+	err   error
+	since time.Time
+}
+
+// watch closes the queue before its disk is full, opens it when there is room
+// again, and sees to it that what passed meanwhile is made up for.
+type watch struct {
+	engine *engine
+	cancel context.CancelFunc
+	done   chan struct{}
+	tried  time.Time
+	level  badger.Level
+}
+
+func newWatch(e *engine) *watch {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &watch{engine: e, cancel: cancel, done: make(chan struct{}), tried: time.Now()}
+	go w.run(ctx)
+	return w
+}
+
+// stop ends watching and waits for it. It is idempotent.
+func (w *watch) stop() {
+	w.cancel()
+	<-w.done
+}
+
+func (w *watch) run(ctx context.Context) {
+	defer close(w.done)
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			w.look(ctx)
+		}
+	}
+}
+
+// look does what the state of the disk asks for.
+func (w *watch) look(ctx context.Context) {
+	e := w.engine
+	store := e.store.Load()
+	if store == nil {
+		w.tryOpening()
+		return
+	}
+	switch level := store.CheckSpace(); {
+	case level == badger.SpaceCritical:
+		e.suspend(fmt.Errorf("%w: less than its critical free space is left", badger.ErrFull))
+	case level != w.level:
+		w.level = level
+		if level == badger.SpaceLow {
+			e.log.Warn("the disk of the queue has little free space: history is trimmed, and intents are noted by resource only")
+		} else {
+			e.log.Info("the disk of the queue has enough free space")
+		}
+	}
+	if store := e.store.Load(); store != nil && w.level == badger.SpaceEnough {
+		e.gaps.expand(e.resources())
+		e.gaps.repair(ctx, store)
+	}
+}
+
+// suspend closes the queue, and lets the API go on without it.
+func (e *engine) suspend(reason error) {
+	e.mu.Lock()
+	session := e.session
+	if session == nil || e.closed {
+		e.mu.Unlock()
+		return
+	}
+	e.session = nil
+	e.fail(reason)
+	e.store.Store(nil)
+	e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
+	defer cancel()
+	if err := errors.Join(badger.ReleaseReserve(e.dir), session.stop(ctx, e.log)); err != nil {
+		e.log.Error("closing the queue", zap.Error(err))
+	}
+}
+
+// tryOpening opens the queue, if that may work by now.
+func (w *watch) tryOpening() {
+	e := w.engine
+	trouble := e.trouble.Load()
+	if trouble == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || e.session != nil {
+		return
+	}
+	if errors.Is(trouble.err, badger.ErrFull) {
+		if enough, _, _ := badger.Room(e.options); !enough {
+			return
+		}
+	} else if time.Since(w.tried) < retryEvery {
+		return
+	}
+	w.tried = time.Now()
+	if _, err := e.openLocked(e.options); err != nil {
+		if !errors.Is(err, errPassing) {
+			e.fail(err)
+		}
+		return
+	}
+	w.level = badger.SpaceEnough
+	e.log.Info("the queue is open again", zap.Duration("after", time.Since(trouble.since)))
+	if len(e.started) == 0 {
+		return
+	}
+	if err := e.apply(e.started[len(e.started)-1]); err != nil {
+		e.log.Error("taking up work again", zap.Error(err))
+	}
+}
+
+// resources returns the names of the configured resources.
+func (e *engine) resources() (names []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.started) == 0 {
+		return nil
+	}
+	for _, r := range e.started[len(e.started)-1].reconciled() {
+		names = append(names, r.Name)
+	}
+	return names
+}
