@@ -23,6 +23,10 @@ import (
 //	    endpoint <name> <url> {
 //	        events  <types...>
 //	        secret  <current> [<previous...>]
+//	        signature standard|none|rfc9421|x-signature ...
+//	        auth      basic|bearer|header|oauth2 ...
+//	        tls       { ... }
+//	        payload   show|standard|gateway|cloudevents|thin|fields ...
 //	        timeout <duration>
 //	        retry   <durations...>|none
 //	    }
@@ -109,7 +113,8 @@ func (a *App) unmarshalEndpoint(d *caddyfile.Dispenser, lines map[string]caddyfi
 	seen := make(map[string]bool)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		word := d.Val()
-		if seen[word] {
+		// Signatures stand side by side.
+		if seen[word] && word != "signature" {
 			return d.Errf("%s stands twice in endpoint %s; keep one of them", word, e.Name)
 		}
 		seen[word] = true
@@ -117,7 +122,7 @@ func (a *App) unmarshalEndpoint(d *caddyfile.Dispenser, lines map[string]caddyfi
 			return err
 		}
 	}
-	if len(e.Secrets) == 0 {
+	if len(e.Secrets) == 0 && e.needsSecret() {
 		return fmt.Errorf("endpoint %s has no secret, so its receiver could not tell our deliveries from forged ones; "+
 			"add `secret {env.NAME}`, at %s:%d", e.Name, line.File, line.Line)
 	}
@@ -144,8 +149,15 @@ func (e *Endpoint) unmarshalOption(d *caddyfile.Dispenser, word string) error {
 		}
 		return nil
 	case "secret":
-		e.Secrets, err = args()
-		return err
+		return e.unmarshalSecret(d)
+	case "signature":
+		return e.unmarshalSignature(d)
+	case "auth":
+		return e.unmarshalAuth(d)
+	case "tls":
+		return e.unmarshalTLS(d)
+	case "payload":
+		return e.unmarshalPayload(d)
 	case "timeout":
 		return duration(d, &e.Timeout)
 	case "retry":
@@ -166,14 +178,14 @@ func (e *Endpoint) unmarshalOption(d *caddyfile.Dispenser, word string) error {
 		}
 		return nil
 	}
-	return d.Errf("unknown option %q of endpoint %s; it takes events, secret, timeout and retry", word, e.Name)
+	return d.Errf("unknown option %q of endpoint %s; it takes events, secret, signature, auth, tls, payload, timeout and retry", word, e.Name)
 }
 
 // checkURLs checks the endpoints' URLs against the egress policy, once both
 // are known, so that an error can name the line. A URL with placeholders is
 // checked when they are replaced.
 func (a *App) checkURLs(lines map[string]caddyfile.Token) error {
-	transport, err := a.Egress.transport()
+	transport, err := a.Egress.written().transport()
 	if err != nil {
 		return err
 	}

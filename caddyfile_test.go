@@ -91,6 +91,7 @@ func TestCaddyfileErrors(t *testing.T) {
 		return ":80 {\n\twebhooks {\n\t\tupstream localhost:9000\n" + lines + "\n\t}\n}\n"
 	}
 	global := func(lines string) string { return "{\n\twebhooks {\n" + lines + "\n\t}\n}\n" }
+	endpoint := func(lines string) string { return global("endpoint erp https://a.example/ {\n" + lines + "\n}") }
 	item := func(lines string) string { return site("\t\tresource items {\n" + lines + "\n\t\t}") }
 	for name, tc := range map[string]struct {
 		text string
@@ -144,20 +145,50 @@ func TestCaddyfileErrors(t *testing.T) {
 			global("endpoint erp https://a.example/ {\nsecret {env.S}\n}\nendpoint erp https://b.example/ {\nsecret {env.S}\n}"),
 			[]string{"endpoint erp is declared twice", "Caddyfile:6"},
 		},
-		"no secret":          {global("durability power\nendpoint erp https://a.example/"), []string{"has no secret", "add `secret {env.NAME}`", "Caddyfile:4"}},
-		"not HTTPS":          {global("endpoint erp http://a.example/ {\nsecret {env.S}\n}"), []string{"endpoint erp", "https", "allow http", "Caddyfile:3"}},
-		"private address":    {global("endpoint erp https://10.0.0.1/ {\nsecret {env.S}\n}"), []string{"endpoint erp", "allow network", "Caddyfile:3"}},
-		"no URL":             {global("endpoint erp nowhere {\nsecret {env.S}\n}"), []string{"endpoint erp", "Caddyfile:3"}},
-		"bad filter":         {global("endpoint erp https://a.example/ {\nevents i*\nsecret {env.S}\n}"), []string{"i*", "Caddyfile:4"}},
-		"bad retry":          {global("endpoint erp https://a.example/ {\nsecret {env.S}\nretry often\n}"), []string{"retry takes durations", "Caddyfile:5"}},
-		"unknown endpoint":   {global("endpoint erp https://a.example/ {\nsecret {env.S}\npassword x\n}"), []string{`unknown option "password" of endpoint erp`, "Caddyfile:5"}},
-		"egress":             {global("egress {\nallow everything\n}"), []string{"egress takes `allow http`", "Caddyfile:4"}},
-		"network":            {global("egress {\nallow network 10.0.0.1\n}"), []string{"write the network with its length", "Caddyfile:4"}},
-		"deny network":       {global("egress {\ndeny network 10.0.0.1\n}"), []string{"deny network 10.0.0.1", "write the network with its length", "Caddyfile:4"}},
-		"proxy":              {global("egress {\nproxy socks5://proxy.example\n}"), []string{"http://HOST:PORT", "Caddyfile:4"}},
-		"from":               {global("egress {\nfrom here\n}"), []string{"write an IP address", "Caddyfile:4"}},
-		"only host":          {global("egress {\nonly host a*b.example\n}"), []string{"a*b.example", "Caddyfile:4"}},
-		"argument of egress": {global("egress all {\n}"), []string{`unexpected "all" after egress`, "Caddyfile:3"}},
+		"no secret":                 {global("durability power\nendpoint erp https://a.example/"), []string{"has no secret", "add `secret {env.NAME}`", "Caddyfile:4"}},
+		"not HTTPS":                 {global("endpoint erp http://a.example/ {\nsecret {env.S}\n}"), []string{"endpoint erp", "https", "allow http", "Caddyfile:3"}},
+		"private address":           {global("endpoint erp https://10.0.0.1/ {\nsecret {env.S}\n}"), []string{"endpoint erp", "allow network", "Caddyfile:3"}},
+		"no URL":                    {global("endpoint erp nowhere {\nsecret {env.S}\n}"), []string{"endpoint erp", "Caddyfile:3"}},
+		"bad filter":                {global("endpoint erp https://a.example/ {\nevents i*\nsecret {env.S}\n}"), []string{"i*", "Caddyfile:4"}},
+		"bad retry":                 {global("endpoint erp https://a.example/ {\nsecret {env.S}\nretry often\n}"), []string{"retry takes durations", "Caddyfile:5"}},
+		"unknown endpoint":          {global("endpoint erp https://a.example/ {\nsecret {env.S}\npassword x\n}"), []string{`unknown option "password" of endpoint erp`, "Caddyfile:5"}},
+		"secret without value":      {endpoint("secret"), []string{"secret of endpoint erp takes a value", "Caddyfile:4"}},
+		"secret's option":           {endpoint("secret {env.S} {\nuntil tomorrow\n}"), []string{`unknown option "until" of secret`, "replaced and overlap", "Caddyfile:5"}},
+		"secret's overlap":          {endpoint("secret {env.S} {\noverlap long\n}"), []string{"overlap takes a duration", "Caddyfile:5"}},
+		"no secret for a signature": {endpoint("signature rfc9421"), []string{"has no secret", "Caddyfile:3"}},
+		"signature without scheme":  {endpoint("signature"), []string{"signature takes standard, x-signature", "Caddyfile:4"}},
+		"another signature":         {endpoint("signature jwt"), []string{"signature takes standard", "jwt", "Caddyfile:4"}},
+		"another style":             {endpoint("signature x-signature twitter {\nkey {env.K}\n}"), []string{`no style "twitter"`, "stripe", "Caddyfile:6"}},
+		"a style without a key":     {endpoint("signature x-signature hex"), []string{"needs a key", "key {env.NAME}", "Caddyfile:4"}},
+		"a style's option":          {endpoint("signature x-signature hex {\nprefix sha256=\n}"), []string{`unknown option "prefix"`, "it takes key, header", "Caddyfile:5"}},
+		"a style's hash":            {endpoint("signature x-signature {\nkey {env.K}\nalgorithm md5\n}"), []string{"sha256, sha512 or sha1", "Caddyfile:"}},
+		"a style's header":          {endpoint("signature x-signature {\nkey {env.K}\nheader Host\n}"), []string{"Host has a use of its own", "Caddyfile:"}},
+		"a style's content":         {endpoint("signature x-signature {\nkey {env.K}\ncontent {timestamp}\n}"), []string{"{body} must stand there once", "Caddyfile:"}},
+		"a style with two keys":     {endpoint("signature x-signature hex {\nkey {env.K} {env.L}\n}"), []string{"holds one signature", "Caddyfile:"}},
+		"auth without kind":         {endpoint("auth"), []string{"auth takes `basic USER PASSWORD`", "Caddyfile:4"}},
+		"another auth":              {endpoint("auth digest a b"), []string{"auth takes `basic USER PASSWORD`", "Caddyfile:4"}},
+		"auth in a header":          {endpoint("auth header webhook-id x"), []string{"Webhook-Id has a use of its own", "Caddyfile:4"}},
+		"auth header without value": {endpoint("auth header X-Key"), []string{"auth takes", "Caddyfile:4"}},
+		"oauth2 without client":     {endpoint("auth oauth2 https://login.example"), []string{"needs a client_id and a client_secret", "Caddyfile:4"}},
+		"oauth2's option":           {endpoint("auth oauth2 https://login.example {\naudience x\n}"), []string{`unknown option "audience"`, "param", "Caddyfile:5"}},
+		"oauth2's param":            {endpoint("auth oauth2 https://login.example {\nparam audience\n}"), []string{"param takes a name and a value", "Caddyfile:5"}},
+		"tls on the line":           {endpoint("tls ca.pem"), []string{`unexpected "ca.pem" after tls`, "Caddyfile:4"}},
+		"tls's option":              {endpoint("tls {\ninsecure\n}"), []string{"client_certificate CERTIFICATE KEY", "Caddyfile:5"}},
+		"tls without anything":      {endpoint("tls {\n}"), []string{"tls of endpoint erp is empty", "Caddyfile:"}},
+		"payload without format":    {endpoint("payload"), []string{"payload takes show", "Caddyfile:4"}},
+		"another payload":           {endpoint("payload xml"), []string{"there are show, standard", "Caddyfile:4"}},
+		"payload's previous":        {endpoint("payload show previous"), []string{"no place for previous", "Caddyfile:4"}},
+		"payload's fields":          {endpoint("payload fields status"), []string{`"status" does not fit after fields`, "Caddyfile:4"}},
+		"payload without fields":    {endpoint("payload fields"), []string{"write them as NAME=PATH", "Caddyfile:4"}},
+		"payload's path":            {endpoint("payload fields a=items|@this"), []string{"without '@'", "Caddyfile:4"}},
+		"payload's link":            {endpoint("payload thin https://a.example/{tenant}"), []string{"braces take resource, id", "Caddyfile:4"}},
+		"egress":                    {global("egress {\nallow everything\n}"), []string{"egress takes `allow http`", "Caddyfile:4"}},
+		"network":                   {global("egress {\nallow network 10.0.0.1\n}"), []string{"write the network with its length", "Caddyfile:4"}},
+		"deny network":              {global("egress {\ndeny network 10.0.0.1\n}"), []string{"deny network 10.0.0.1", "write the network with its length", "Caddyfile:4"}},
+		"proxy":                     {global("egress {\nproxy socks5://proxy.example\n}"), []string{"http://HOST:PORT", "Caddyfile:4"}},
+		"from":                      {global("egress {\nfrom here\n}"), []string{"write an IP address", "Caddyfile:4"}},
+		"only host":                 {global("egress {\nonly host a*b.example\n}"), []string{"a*b.example", "Caddyfile:4"}},
+		"argument of egress":        {global("egress all {\n}"), []string{`unexpected "all" after egress`, "Caddyfile:3"}},
 	} {
 		_, err := adapt(t, tc.text)
 		if err == nil {
@@ -176,6 +207,7 @@ func TestCaddyfileErrors(t *testing.T) {
 // provisioned, and named by its option.
 func TestProvisionErrors(t *testing.T) {
 	t.Setenv("SHORT_SECRET", "whsec_AAAA")
+	t.Setenv("GOOD_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
 	site := ":80 {\n\twebhooks {\n\t\tupstream localhost:9000\n\t\tresource items\n\t}\n}\n"
 	endpoint := func(url, secret string) string {
 		return "{\n\twebhooks {\n\t\tqueue badger " + t.TempDir() + "\n\t\tendpoint erp " + url + " {\n\t\t\tsecret " + secret + "\n\t\t}\n\t}\n}\n" + site
@@ -184,11 +216,22 @@ func TestProvisionErrors(t *testing.T) {
 		text string
 		want []string
 	}{
-		"unset secret":    {endpoint("https://a.example/", "{env.UNSET_SECRET}"), []string{"endpoint erp", "secret", "{env.UNSET_SECRET}", "openssl rand"}},
-		"missing file":    {endpoint("https://a.example/", "{file./nonexistent}"), []string{"endpoint erp", "secret", "/nonexistent"}},
-		"bad secret":      {endpoint("https://a.example/", "{env.SHORT_SECRET}"), []string{"endpoint erp", "secret"}},
-		"unset URL":       {endpoint("{env.UNSET_URL}", "{env.SHORT_SECRET}"), []string{"endpoint erp", "url", "{env.UNSET_URL}"}},
-		"unset directory": {"{\n\twebhooks {\n\t\tqueue badger {env.UNSET_DIR}\n\t}\n}\n" + site, []string{"queue badger", "{env.UNSET_DIR}"}},
+		"unset secret":               {endpoint("https://a.example/", "{env.UNSET_SECRET}"), []string{"endpoint erp", "secret", "{env.UNSET_SECRET}", "openssl rand"}},
+		"missing file":               {endpoint("https://a.example/", "{file./nonexistent}"), []string{"endpoint erp", "secret", "/nonexistent"}},
+		"bad secret":                 {endpoint("https://a.example/", "{env.SHORT_SECRET}"), []string{"endpoint erp", "secret"}},
+		"unset URL":                  {endpoint("{env.UNSET_URL}", "{env.SHORT_SECRET}"), []string{"endpoint erp", "url", "{env.UNSET_URL}"}},
+		"a secret that nothing uses": {endpoint("https://a.example/", "{env.GOOD_SECRET}\nsignature none"), []string{"endpoint erp", "none of its signatures"}},
+		"replaced without a secret":  {endpoint("https://a.example/", "{env.GOOD_SECRET} {\nreplaced 2026-11-21T12:00:00Z\n}"), []string{"there is no secret that was replaced"}},
+		"a time that is none":        {endpoint("https://a.example/", "{env.GOOD_SECRET} {env.GOOD_SECRET} {\nreplaced yesterday\n}"), []string{"replaced yesterday", "write a time as"}},
+		"overlap alone":              {endpoint("https://a.example/", "{env.GOOD_SECRET} {env.GOOD_SECRET} {\noverlap 1h\n}"), []string{"overlap", "replaced 2026"}},
+		"an unset key":               {endpoint("https://a.example/", "{env.GOOD_SECRET}\nsignature standard\nsignature x-signature {\nkey {env.UNSET_KEY}\n}"), []string{"signature x-signature: key", "{env.UNSET_KEY}"}},
+		"a short key":                {endpoint("https://a.example/", "{env.GOOD_SECRET}\nsignature standard\nsignature x-signature {\nkey AAAA\n}"), []string{"signature x-signature: key", "8 to 1024"}},
+		"an unset password":          {endpoint("https://a.example/", "{env.GOOD_SECRET}\nauth basic user {env.UNSET_PASSWORD}"), []string{"auth: password", "{env.UNSET_PASSWORD}"}},
+		"a brace in a token":         {endpoint("https://a.example/", "{env.GOOD_SECRET}\nauth bearer AAAA{b}"), []string{"auth: token", "stands for nothing"}},
+		"a private token URL":        {endpoint("https://a.example/", "{env.GOOD_SECRET}\nauth oauth2 https://10.0.0.1/token {\nclient_id a\nclient_secret AAAA\n}"), []string{"auth: token_url", "allow network"}},
+		"a certificate that is gone": {endpoint("https://a.example/", "{env.GOOD_SECRET}\ntls {\nclient_certificate /nonexistent.pem /key.pem\n}"), []string{"tls: client_certificate", "/nonexistent.pem"}},
+		"a CA that is none":          {endpoint("https://a.example/", "{env.GOOD_SECRET}\ntls {\nca go.mod\n}"), []string{"tls:", "no certificate in PEM form"}},
+		"unset directory":            {"{\n\twebhooks {\n\t\tqueue badger {env.UNSET_DIR}\n\t}\n}\n" + site, []string{"queue badger", "{env.UNSET_DIR}"}},
 		"one resource, two rules": {
 			site + ":81 {\n\twebhooks {\n\t\tupstream localhost:9001\n\t\tresource items\n\t}\n}\n",
 			[]string{"resource items is declared by two handlers"},

@@ -73,8 +73,8 @@ func (e *Egress) policy() (egress.Policy, error) {
 	if policy.DenyNetworks, err = parseNetworks("deny network", e.DenyNetworks); err != nil {
 		return policy, err
 	}
-	if policy.Proxy, err = caddy.NewReplacer().ReplaceOrErr(e.Proxy, true, true); err != nil {
-		return policy, fmt.Errorf("egress: proxy: %w; set what the placeholder stands for", err)
+	if policy.Proxy, err = fill(caddy.NewReplacer(), "egress: proxy", e.Proxy); err != nil {
+		return policy, err
 	}
 	if e.From != "" {
 		address, err := netip.ParseAddr(e.From)
@@ -84,6 +84,16 @@ func (e *Egress) policy() (egress.Policy, error) {
 		policy.From = address
 	}
 	return policy, nil
+}
+
+// written returns what can be checked before placeholders are replaced.
+func (e *Egress) written() *Egress {
+	if e == nil || !strings.Contains(e.Proxy, "{") {
+		return e
+	}
+	written := *e
+	written.Proxy = ""
+	return &written
 }
 
 func parseNetworks(words string, texts []string) ([]netip.Prefix, error) {
@@ -125,10 +135,7 @@ func (a *App) unmarshalEgress(d *caddyfile.Dispenser) error {
 			return d.Errf("egress takes `allow http`, `allow network NETWORK...`, `allow self`, `deny network NETWORK...`, "+
 				"`only host HOST...`, `from ADDRESS` and `proxy URL`, not `%s`", word)
 		}
-		if strings.Contains(a.Egress.Proxy, "{") {
-			continue // checked when its placeholders are replaced
-		}
-		if _, err := a.Egress.transport(); err != nil {
+		if _, err := a.Egress.written().transport(); err != nil {
 			return d.WrapErr(err)
 		}
 	}

@@ -30,10 +30,28 @@ type Endpoint struct {
 
 	// Secrets sign its deliveries, each with a signature of its own, so that
 	// one can be replaced by another without a gap: `whsec_` and the base64 of
-	// 24 to 64 random bytes. Write placeholders such as
+	// 24 to 64 random bytes, or `whsk_` and the base64 of an ed25519 private
+	// key. The current one comes first. Write placeholders such as
 	// `{env.ERP_WEBHOOK_SECRET}` rather than the secrets, which would show in
-	// the configuration. At least one is required.
+	// the configuration. At least one is required, unless no signature needs
+	// it.
 	Secrets []string `json:"secrets,omitempty"`
+
+	// Signatures are the ways in which deliveries are signed, side by side.
+	// Default: Standard Webhooks.
+	Signatures []*Signature `json:"signatures,omitempty"`
+
+	// NoSignature leaves deliveries unsigned.
+	NoSignature bool `json:"no_signature,omitempty"`
+
+	// Auth lets deliveries in at a receiver that asks who is calling.
+	Auth *Auth `json:"auth,omitempty"`
+
+	// TLS is what connections to the receiver have of their own.
+	TLS *ReceiverTLS `json:"tls,omitempty"`
+
+	// Payload is the form in which events are sent. Default: the Show.
+	Payload *Payload `json:"payload,omitempty"`
 
 	// Timeout is how long an attempt may take. Default: 10s.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
@@ -45,6 +63,8 @@ type Endpoint struct {
 
 	// NoRetry makes the first attempt the only one.
 	NoRetry bool `json:"no_retry,omitempty"`
+
+	Rotation
 }
 
 // provisionEndpoints checks the endpoints and the way to them.
@@ -78,17 +98,8 @@ func (e *Endpoint) endpoint(transport *egress.Transport) (endpoint.Endpoint, err
 	if err := transport.CheckURL(made.URL); err != nil {
 		return made, err
 	}
-	for _, text := range e.Secrets {
-		plain, err := repl.ReplaceOrErr(text, true, true)
-		if err != nil {
-			return made, fmt.Errorf("secret: %w; set what the placeholder stands for, "+
-				"for example to what `echo whsec_$(openssl rand -base64 32)` prints", err)
-		}
-		secret, err := sign.ParseSecret(plain)
-		if err != nil {
-			return made, fmt.Errorf("secret: %w", err)
-		}
-		made.Secrets = append(made.Secrets, secret)
+	if err := e.provisionDelivery(&made, repl, transport); err != nil {
+		return made, err
 	}
 	if made.Events, err = endpoint.ParseFilter(e.Events...); err != nil {
 		return made, err
@@ -105,11 +116,34 @@ func (e *Endpoint) endpoint(transport *egress.Transport) (endpoint.Endpoint, err
 	return made, nil
 }
 
+// provisionDelivery fills in how deliveries are signed, let in, carried and
+// written.
+func (e *Endpoint) provisionDelivery(made *endpoint.Endpoint, repl *caddy.Replacer, transport *egress.Transport) error {
+	if len(e.Secrets) > 0 && !e.needsSecret() {
+		return fmt.Errorf("secret: none of its signatures is made with it; add `signature standard`, or leave it out")
+	}
+	var err error
+	if made.Secrets, err = e.secrets(repl, "secret", e.Secrets, sign.ParseSecret); err != nil {
+		return err
+	}
+	if made.Signatures, err = e.schemes(repl); err != nil {
+		return err
+	}
+	if made.Auth, err = e.Auth.authenticator(repl, transport); err != nil {
+		return err
+	}
+	if made.TLS, err = e.TLS.settings(repl); err != nil {
+		return err
+	}
+	made.Payload, err = e.Payload.format(repl)
+	return err
+}
+
 // targets returns the endpoints as the emitter wants them.
 func (a *App) targets(transport *egress.Transport) []emitter.Target {
 	var targets []emitter.Target
 	for e := range a.endpoints.All() {
-		targets = append(targets, emitter.Target{Endpoint: e, Transport: transport.With(e.TLS)})
+		targets = append(targets, emitter.Target{Endpoint: e, Transport: transport.With(e.TLS), Tokens: transport.With(e.TLS.ForTokens())})
 	}
 	return targets
 }
@@ -119,7 +153,7 @@ func (a *App) receiverTLS() []*egress.TLS {
 	var settings []*egress.TLS
 	for e := range a.endpoints.All() {
 		if e.TLS != nil {
-			settings = append(settings, e.TLS)
+			settings = append(settings, e.TLS, e.TLS.ForTokens())
 		}
 	}
 	return settings

@@ -19,6 +19,7 @@ type TLS struct {
 	// A function, so that nothing prints the key.
 	config func() (certificates []tls.Certificate, roots *x509.CertPool)
 	id     [sha256.Size]byte
+	tokens *TLS
 }
 
 // NewTLS returns the settings that some PEM texts say, or [ErrBadTLS]: a
@@ -53,7 +54,21 @@ func NewTLS(certificate, key, authorities []byte) (*TLS, error) {
 	}
 	made := &TLS{config: func() ([]tls.Certificate, *x509.CertPool) { return certificates, roots }}
 	hash.Sum(made.id[:0])
+	if roots != nil {
+		made.tokens = newTokensTLS(made.id, authorities)
+	}
 	return made, nil
+}
+
+func newTokensTLS(id [sha256.Size]byte, authorities []byte) *TLS {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	roots.AppendCertsFromPEM(authorities)
+	tokens := &TLS{config: func() ([]tls.Certificate, *x509.CertPool) { return nil, roots }}
+	tokens.id = sha256.Sum256(append([]byte("tokens"), id[:]...))
+	return tokens
 }
 
 // Equal tells whether two settings are the same; nil is none.
@@ -62,6 +77,16 @@ func (s *TLS) Equal(other *TLS) bool {
 		return s == other
 	}
 	return s.id == other.id
+}
+
+// ForTokens returns the settings for asking for access tokens, nil where they
+// need none: the endpoint's authorities are trusted there beside the system's,
+// and the client certificate is not shown.
+func (s *TLS) ForTokens() *TLS {
+	if s == nil {
+		return nil
+	}
+	return s.tokens
 }
 
 // String returns a constant in place of the settings.

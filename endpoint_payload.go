@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
+)
+
+// Payload is the form in which events are sent.
+type Payload struct {
+	// Format is `show`, the Show as the API gave it; `standard`, {type,
+	// timestamp, data}; `gateway`, {type, event_triggered, event_type,
+	// event_body, event_id}; `cloudevents`; `thin`, without the Show; or
+	// `fields`, some of the Show's fields. Default: `show`.
+	Format string `json:"format,omitempty"`
+
+	// Binary puts the attributes of `cloudevents` into headers.
+	Binary bool `json:"binary,omitempty"`
+
+	// Source is that of `cloudevents`, a URI. Default: `/` and the resource.
+	Source string `json:"source,omitempty"`
+
+	// URL is the link of `thin`, with `{resource}` and `{id}`, and `{id.1}`,
+	// `{id.2}`, … for the parts of an id that has several. Default: none.
+	URL string `json:"url,omitempty"`
+
+	// Fields are the members of `fields`, in order.
+	Fields []PayloadField `json:"fields,omitempty"`
+
+	// Previous adds the state before to `standard`, `gateway` and `fields`.
+	Previous bool `json:"previous,omitempty"`
+}
+
+// PayloadField is a member of `fields`.
+type PayloadField struct {
+	// Name is the member's name.
+	Name string `json:"name"`
+
+	// Path says where its value stands in the Show; `:1`, `:2`, … for the
+	// object's key; or `event:id`, `event:type`, `event:time`,
+	// `event:sequence`, `event:op`, `event:tenant`, `event:object` and
+	// `event:version`.
+	Path string `json:"path"`
+}
+
+// format returns the form.
+func (p *Payload) format(repl *caddy.Replacer) (payload.Format, error) {
+	if p == nil {
+		return payload.Format{}, nil
+	}
+	config := payload.Config{
+		Kind: payload.Kind(p.Format), Binary: p.Binary, Previous: p.Previous,
+		// Other placeholders are the link's own.
+		Source: repl.ReplaceKnown(p.Source, ""), URL: repl.ReplaceKnown(p.URL, ""),
+	}
+	for _, field := range p.Fields {
+		config.Fields = append(config.Fields, payload.Field{Name: field.Name, Path: field.Path})
+	}
+	return payload.New(config)
+}
+
+// unmarshalPayload reads
+//
+//	payload show
+//	payload standard|gateway [previous]
+//	payload cloudevents [binary] [source <uri>]
+//	payload thin [<url>]
+//	payload fields <name=path...> [previous]
+func (e *Endpoint) unmarshalPayload(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.Err("payload takes show, standard, gateway, cloudevents, thin or fields")
+	}
+	e.Payload = &Payload{Format: args[0]}
+	for i := 1; i < len(args); i++ {
+		name, path, isField := strings.Cut(args[i], "=")
+		switch arg := args[i]; {
+		case arg == "previous" && i == len(args)-1:
+			e.Payload.Previous = true
+		case arg == "binary" && args[0] == string(payload.CloudEvents):
+			e.Payload.Binary = true
+		case arg == "source" && args[0] == string(payload.CloudEvents) && i+1 < len(args):
+			i++
+			e.Payload.Source = args[i]
+		case args[0] == string(payload.Fields) && isField:
+			e.Payload.Fields = append(e.Payload.Fields, PayloadField{Name: name, Path: path})
+		case args[0] == string(payload.Thin) && i == 1:
+			e.Payload.URL = arg
+		default:
+			return d.Errf("payload takes show, `standard [previous]`, `gateway [previous]`, `cloudevents [binary] [source URI]`, `thin [URL]` "+
+				"or `fields NAME=PATH... [previous]`; %q does not fit after %s", arg, args[0])
+		}
+	}
+	if strings.Contains(e.Payload.Source+e.Payload.URL, "{env.") || strings.Contains(e.Payload.Source+e.Payload.URL, "{file.") {
+		return nil // checked when the placeholders are replaced
+	}
+	if _, err := e.Payload.format(caddy.NewReplacer()); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}

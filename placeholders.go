@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// maxFile bounds the files that a configuration names, in bytes: certificates
+// and keys are far smaller.
+const maxFile = 1 << 20
+
+// fill replaces the placeholders of a text that may be secret: what its error
+// shows is the placeholder, and nothing of a text around it.
+func fill(repl *caddy.Replacer, what, text string) (string, error) {
+	plain, err := repl.ReplaceOrErr(text, true, true)
+	switch {
+	case err == nil:
+		return plain, nil
+	case strings.HasPrefix(text, "{") && strings.IndexByte(text, '}') == len(text)-1:
+		return "", fmt.Errorf("%s: %w; set what the placeholder stands for", what, err)
+	default:
+		return "", fmt.Errorf(`%s: a placeholder in it stands for nothing; set what it stands for, or write a brace that is meant as one as \{`, what)
+	}
+}
+
+// fillAll is fill for several texts.
+func fillAll(repl *caddy.Replacer, what string, texts []string) ([]string, error) {
+	plain := make([]string, len(texts))
+	for i, text := range texts {
+		var err error
+		if plain[i], err = fill(repl, what, text); err != nil {
+			return nil, err
+		}
+	}
+	return plain, nil
+}
+
+// pemText returns what a text says in PEM form, or the content of the file
+// that it names.
+func pemText(repl *caddy.Replacer, what, text string) ([]byte, error) {
+	plain, err := fill(repl, what, text)
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(plain, "-----BEGIN") {
+		return []byte(plain), nil
+	}
+	if strings.ContainsAny(plain, "\r\n") || len(plain) > 4096 {
+		return nil, fmt.Errorf("%s: it is neither PEM nor the name of a file", what)
+	}
+	info, err := os.Stat(plain)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return nil, fmt.Errorf("%s: %s is not a file of at most %d bytes", what, plain, maxFile)
+	}
+	content, err := os.ReadFile(plain)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return content, nil
+}
