@@ -150,8 +150,8 @@ func (adminAPI) status(r *http.Request, app *App, store queue.History) (any, err
 		Queue: stats, Dir: app.dir, Durability: app.Durability,
 		Resources: []string{}, Endpoints: []EndpointStatus{},
 	}
-	for _, resource := range app.reconciled() {
-		status.Resources = append(status.Resources, resource.Name)
+	for _, resource := range app.resources() {
+		status.Resources = append(status.Resources, resource.name)
 	}
 	for e := range app.endpoints.All() {
 		status.Endpoints = append(status.Endpoints, EndpointStatus{

@@ -3,9 +3,8 @@
 package webhooks
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -16,8 +15,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
-
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
 func init() {
@@ -47,19 +44,12 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    capture          <size>
 //	    on_queue_error   pass|fail
 //	    max_shows        <n>
+//	    look_rate        <n>/s
+//	    method_override  <values...>
 //	    resource <name> {
-//	        show    [<method>] <path>
-//	        create  <methods> <path>
-//	        update  <methods> <path>
-//	        delete  <methods> <path>
-//	        id      <paths...>
-//	        version <path>
-//	        event   <type> on create|delete
-//	        event   <type> on change [<paths...>] [from <values...>] [to <values...>]
+//	        # see Resource.UnmarshalCaddyfile
 //	    }
 //	}
-//
-// Methods are joined by "|"; "*" stands for every unsafe method.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
@@ -116,10 +106,25 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, word string) error {
 		return nil
 	case "max_shows":
 		return count(d, &h.MaxShows)
+	case "look_rate":
+		value, err := argument(d)
+		if err != nil {
+			return err
+		}
+		h.LookRate, err = strconv.ParseFloat(strings.TrimSuffix(value, "/s"), 64)
+		if err != nil || h.LookRate <= 0 || h.LookRate > 1e6 {
+			return d.Errf("look_rate takes a number of requests a second, as 10/s, not %q", value)
+		}
+		return nil
+	case "method_override":
+		if h.MethodOverride = d.RemainingArgs(); len(h.MethodOverride) == 0 {
+			return d.Err("method_override takes where the method stands, as `method_override header:X-HTTP-Method-Override`")
+		}
+		return nil
 	case "resource":
 		return h.unmarshalResource(d)
 	}
-	return d.Errf("unknown option %q of webhooks; it takes upstream, upstream_timeout, capture, on_queue_error, max_shows and resource", word)
+	return d.Errf("unknown option %q of webhooks; it takes upstream, upstream_timeout, capture, on_queue_error, max_shows, look_rate, method_override and resource", word)
 }
 
 // unmarshalUpstream reads the words of reverse_proxy.
@@ -139,122 +144,6 @@ func (h *Handler) unmarshalUpstream(d *caddyfile.Dispenser) error {
 	}
 	h.UpstreamRaw = caddyconfig.JSONModuleObject(proxy, "handler", "reverse_proxy", nil)
 	return nil
-}
-
-func (h *Handler) unmarshalResource(d *caddyfile.Dispenser) error {
-	name, err := argument(d)
-	if err != nil {
-		return err
-	}
-	for _, other := range h.Resources {
-		if other.Name == name {
-			return d.Errf("resource %s is declared twice; merge the two", name)
-		}
-	}
-	r := &Resource{Name: name}
-	at := d.Token()
-	lines := make(map[any]caddyfile.Token)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		word, line := d.Val(), d.Token()
-		if _, twice := lines[word]; twice && (word == "show" || word == "id" || word == "version") {
-			return d.Errf("%s stands twice in resource %s; keep one of them", word, name)
-		}
-		lines[word] = line
-		part, err := r.unmarshalOption(d, word)
-		if err != nil {
-			return err
-		}
-		lines[part] = line
-	}
-	h.Resources = append(h.Resources, r)
-	if _, _, err := compileResources(h.Resources); err != nil {
-		var wrong partError
-		if errors.As(err, &wrong) {
-			if line, ok := lines[wrong.part]; ok {
-				at = line
-			}
-		}
-		return fmt.Errorf("%w, at %s:%d", err, at.File, at.Line)
-	}
-	return nil
-}
-
-// unmarshalOption reads one option, and returns the part of the resource that
-// it has set, as a partError names it.
-func (r *Resource) unmarshalOption(d *caddyfile.Dispenser, word string) (part any, err error) {
-	args := d.RemainingArgs()
-	switch word {
-	case "show":
-		return word, r.unmarshalShow(d, args)
-	case "create", "update", "delete":
-		if len(args) != 2 {
-			return nil, d.Errf("%s takes methods and a path, as `%s PUT|PATCH /%s/:id`", word, word, r.Name)
-		}
-		rule := &Rule{Kind: event.Kind(word), Path: args[1]}
-		if args[0] != "*" {
-			rule.Methods = strings.Split(args[0], "|")
-		}
-		for _, method := range rule.Methods {
-			if !isMethod(method) {
-				return nil, d.Errf("%q is no HTTP method; methods are written in capitals and joined by |", method)
-			}
-		}
-		r.Rules = append(r.Rules, rule)
-		return rule, nil
-	case "id":
-		if len(args) == 0 {
-			return nil, d.Err("id takes the path at which the id stands in a body, as `id data.id`")
-		}
-		r.ID = args
-		return word, nil
-	case "version":
-		if len(args) != 1 {
-			return nil, d.Err("version takes the path of one field, as `version updated_at`")
-		}
-		r.Version = args[0]
-		return word, nil
-	case "event":
-		return r.unmarshalEvent(d, args)
-	}
-	return nil, d.Errf("unknown option %q of resource %s; it takes show, create, update, delete, id, version and event", word, r.Name)
-}
-
-func (r *Resource) unmarshalShow(d *caddyfile.Dispenser, args []string) error {
-	switch {
-	case len(args) == 1:
-		r.Show = &Request{Method: http.MethodGet, Path: args[0]}
-	case len(args) == 2 && isMethod(args[0]):
-		r.Show = &Request{Method: args[0], Path: args[1]}
-	default:
-		return d.Errf("show takes a method and a path, as `show GET /%s/:id`", r.Name)
-	}
-	return nil
-}
-
-// unmarshalEvent reads `TYPE on create|change|delete …`.
-func (r *Resource) unmarshalEvent(d *caddyfile.Dispenser, args []string) (*EventRule, error) {
-	if len(args) < 3 || args[1] != "on" {
-		return nil, d.Errf("event takes a type and a trigger, as `event %s.updated on change`", r.Name)
-	}
-	rule := &EventRule{Type: args[0], On: event.Op(args[2])}
-	list := &rule.Paths
-	for _, arg := range args[3:] {
-		switch {
-		case arg == "from" && rule.From == nil:
-			rule.From = []string{}
-			list = &rule.From
-		case arg == "to" && rule.To == nil:
-			rule.To = []string{}
-			list = &rule.To
-		default:
-			*list = append(*list, arg)
-		}
-	}
-	if rule.From != nil && len(rule.From) == 0 || rule.To != nil && len(rule.To) == 0 {
-		return nil, d.Errf("event %s: from and to are followed by values, as `from pending to completed`", rule.Type)
-	}
-	r.Events = append(r.Events, rule)
-	return rule, nil
 }
 
 // parseGlobalOption reads the global `webhooks` block.

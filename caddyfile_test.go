@@ -112,7 +112,7 @@ func TestCaddyfileErrors(t *testing.T) {
 		"duplicate resource":     {site("resource items\nresource users\nresource items"), []string{"resource items is declared twice; merge the two", "Caddyfile:6"}},
 		"resource without name":  {site("resource"), []string{"resource takes one argument", "Caddyfile:4"}},
 		"bad name":               {site("resource a/b"), []string{"a name is made of letters", "Caddyfile:4"}},
-		"unknown word":           {item("upsert POST /items"), []string{`unknown option "upsert" of resource items`, "it takes show, create", "Caddyfile:5"}},
+		"unknown word":           {item("upsert POST /items"), []string{`unknown option "upsert" of resource items`, "it takes show, keep, create", "Caddyfile:5"}},
 		"show without id":        {item("id id\nshow GET /items"), []string{"put :id where its id stands, as /items/:id", "Caddyfile:6"}},
 		"update without id":      {item("create POST /items\nupdate PATCH /items"), []string{"update PATCH /items", "the path lacks :id", "put :id where it stands", "Caddyfile:6"}},
 		"relative path":          {item("create POST items"), []string{"begins with '/'", "Caddyfile:5"}},

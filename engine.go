@@ -47,7 +47,9 @@ type engine struct {
 	// keyring seals what only this queue may read; nil until an app has
 	// started, or where there is no key.
 	keyring atomic.Pointer[seal.Keyring]
-	gaps    *gaps
+	// sightings compares Shows that passed while the queue is open.
+	sightings atomic.Pointer[sightings]
+	gaps      *gaps
 
 	mu      sync.Mutex
 	closed  bool
@@ -113,6 +115,7 @@ func (e *engine) openLocked(options badger.Options) (*badger.Store, error) {
 		return nil, errPassing
 	}
 	e.session = newSession(store)
+	e.sightings.Store(e.session.sightings)
 	e.trouble.Store(nil)
 	e.store.Store(store)
 	if store.Lost() > 0 {
@@ -190,7 +193,7 @@ func (e *engine) apply(app *App) error {
 	e.options = app.queueOptions()
 	e.session.store.SetDurability(app.durability())
 	e.session.store.SetRetention(time.Duration(app.Retention))
-	e.session.reconciler.Apply(app.reconciled())
+	e.session.reconciler.Apply(app.plan())
 	return nil
 }
 

@@ -6,7 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -26,46 +26,77 @@ const queuePatience = 2 * time.Second
 // exchange is one request that a rule matches, and its response.
 type exchange struct {
 	handler *Handler
+	request asked
 	match   match
 	tee     tee
-	url     *url.URL
-	host    string
+	path    string
 
-	// key is the object's, where the request names it; else it is zero.
-	key    event.Key
-	intent queue.IntentID
-	noted  time.Time
+	// keys are the objects that the request names; none where only the
+	// response can tell.
+	keys []event.Key
+	// ahead are other objects and listings that the request alone tells.
+	ahead []event.Key
+	// find is the listing by which an object is found of which the response
+	// tells nothing; zero for none.
+	find     event.Key
+	callback []byte
+	intent   queue.IntentID
+	noted    time.Time
 	// resolved is true once the intent is, or is about to be.
 	resolved bool
 }
 
-func newExchange(h *Handler, w http.ResponseWriter, r *http.Request, found match) *exchange {
-	x := &exchange{handler: h, match: found, url: r.URL, host: r.Host}
+func newExchange(h *Handler, w http.ResponseWriter, request asked, found match) *exchange {
+	x := &exchange{handler: h, request: request, match: found, path: request.r.URL.Path}
 	x.tee.ResponseWriterWrapper = &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}
-	named := found.rule.named()
-	if named {
-		key, err := x.match.key("")
-		if err != nil {
-			// No request of ours can name such an object, so its Show cannot
-			// be read; the operator sees it among the unresolved.
-			h.log.Warn("the id in a path cannot name an object", zap.String("rule", found.rule.text), zap.Error(err))
-			named = false
-		}
-		x.key = key
+	rule, r := found.rule, request.r
+	keys, err := x.requestKeys()
+	if err != nil {
+		// No request of ours can name such an object, so its Show cannot be
+		// read; the operator sees it among the unresolved.
+		h.log.Warn("the id in a request cannot name an object", zap.String("rule", rule.text), zap.Error(err))
 	}
-	if !named {
+	x.keys = keys
+	tells := x.lookAhead() || len(keys) == 0
+	if tells {
 		x.tee.beforeLast = func() {
 			// The whole response is known now. A refusal has no mark to wait
 			// for, and what it means is decided at the end.
-			if outcomeOf(r, x.tee.status, nil, true) == event.OutcomeChanged {
-				x.resolve(r.Context(), event.OutcomeChanged)
+			if outcome := x.outcome(nil, true); outcome == event.OutcomeChanged {
+				x.resolve(r.Context(), outcome)
 			}
 		}
 	}
-	if !named || found.rule.resource.version != "" {
+	if tells || rule.answers || rule.resource.version != "" || rule.resource.showFrom == showFromResponse {
 		x.tee.limit = int(h.Capture)
 	}
 	return x
+}
+
+// lookAhead finds what else the request tells before it is forwarded, so that
+// a crash does not lose it. It returns whether the response may tell more.
+func (x *exchange) lookAhead() (more bool) {
+	rule := x.match.rule
+	more = rule.later != nil
+	own := event.Key{}
+	if len(x.keys) > 0 {
+		own = x.keys[0]
+	}
+	if rule.find != nil {
+		if key, err := rule.find.key(x, own); err == nil {
+			x.find = key
+		}
+	}
+	x.handler.rules.matcher.others(&x.request, func(other *match) {
+		for i := range other.rule.touches {
+			keys, err := x.touched(other, &other.rule.touches[i], own)
+			if err != nil {
+				more = true
+			}
+			x.ahead = append(x.ahead, keys...)
+		}
+	})
+	return more
 }
 
 // begin notes the intent. Without one the exchange goes on all the same, and
@@ -73,14 +104,22 @@ func newExchange(h *Handler, w http.ResponseWriter, r *http.Request, found match
 // may be noted yet, so its number is kept, to close it.
 func (x *exchange) begin(ctx context.Context) error {
 	x.noted = time.Now()
+	rule := x.match.rule
+	x.callback = x.handler.callbackOf(x)
 	intent := queue.Intent{
-		Resource: x.match.rule.resource.name,
-		Kind:     x.match.rule.kind,
-		Rule:     x.match.rule.text,
-		Key:      x.key,
+		Resource: rule.resource.name,
+		Kind:     rule.kind,
+		Rule:     rule.text,
 		Noted:    x.noted,
+		Key:      x.find,
+		Touches:  x.ahead,
+		Callback: x.callback,
 	}
-	if !x.key.IsZero() {
+	if len(x.keys) > 0 {
+		intent.Key = x.keys[0]
+		intent.Touches = append(slices.Clone(x.keys[1:]), x.ahead...)
+	}
+	if !intent.Key.IsZero() {
 		intent.Deadline = x.noted.Add(time.Duration(x.handler.UpstreamTimeout))
 	}
 	// The API will be asked whether or not the client stays, so the client's
@@ -99,84 +138,128 @@ func (x *exchange) begin(ctx context.Context) error {
 	return err
 }
 
+// outcome tells what the end of the exchange says about the change.
+func (x *exchange) outcome(err error, whole bool) event.Outcome {
+	usual := outcomeOf(x.request.r, x.tee.status, err, whole)
+	return x.match.rule.outcome(usual, x.tee.status, whole, x.tee.answer.json)
+}
+
 // end resolves the intent by how the exchange ended, unless the whole response
 // did so already.
 func (x *exchange) end(r *http.Request, err error, whole bool) {
 	outcome := event.OutcomeChanged
 	if !x.resolved {
-		outcome = outcomeOf(r, x.tee.status, err, whole)
+		outcome = x.outcome(err, whole)
 		x.resolve(r.Context(), outcome)
 	}
 	rule := x.match.rule
+	x.handler.loans.end(x, outcome)
 	metrics.exchanges.WithLabelValues(rule.resource.name, string(rule.kind), string(outcome)).Inc()
 }
 
-// resolve closes the intent and marks the object, in one step.
+// resolve closes the intent and marks the objects, in one step.
 //
-// Where only the response told which object it is, this waits until the mark
-// is durable: nothing else would bring the object back after a crash, and the
-// client must not learn of a change that could still be lost. Where the intent
-// names the object it brings it back by itself, so there is no need to wait.
+// Where only the response told which objects they are, this waits until the
+// marks are durable: nothing else would bring the objects back after a crash,
+// and the client must not learn of a change that could still be lost. Where
+// the intent names them it brings them back by itself, so there is no need to
+// wait.
 func (x *exchange) resolve(ctx context.Context, outcome event.Outcome) {
 	x.resolved = true
 	failpoint.Here("exchange.answered")
 	if outcome == event.OutcomeUnchanged && x.intent == 0 {
 		return
 	}
+	rule := x.match.rule
 	resolution := x.resolution(outcome)
-	durable := x.key.IsZero() && len(resolution.Marks) > 0
 	if resolution.Unresolved != "" {
-		metrics.unresolved.WithLabelValues(x.match.rule.resource.name).Inc()
+		metrics.unresolved.WithLabelValues(rule.resource.name).Inc()
 		x.handler.log.Warn("an exchange changed something, and nothing tells which object",
-			zap.String("rule", x.match.rule.text), zap.Int("status", x.tee.status), zap.String("reason", resolution.Unresolved))
+			zap.String("rule", rule.text), zap.Int("status", x.tee.status), zap.String("reason", resolution.Unresolved))
+	}
+	if outcome == event.OutcomeChanged && len(resolution.Marks) > 0 {
+		x.handler.loans.keep(x, resolution.Marks[0].Key)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queuePatience)
 	defer cancel()
-	x.handler.queue.resolveIntent(ctx, x.match.rule.resource.name, x.intent, resolution, durable)
+	x.handler.queue.resolveIntent(ctx, rule.resource.name, x.intent, resolution, !x.foretold(resolution.Marks))
 	failpoint.Here("exchange.resolved")
+}
+
+// foretold tells whether the intent names all the objects.
+func (x *exchange) foretold(marks []queue.Mark) bool {
+	for i := range marks {
+		if !slices.Contains(x.keys, marks[i].Key) && !slices.Contains(x.ahead, marks[i].Key) && marks[i].Key != x.find {
+			return false
+		}
+	}
+	return true
 }
 
 // resolution decides what becomes of the intent.
 func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
+	var resolution queue.Resolution
 	if outcome == event.OutcomeUnchanged {
-		return queue.Resolution{}
+		return resolution
 	}
 	rule := x.match.rule
-	mark := queue.Mark{
-		Key:   x.key,
-		Hints: reconcile.HintsOf(rule.kind, outcome),
-		Cause: event.Cause{Rule: rule.text, Outcome: outcome, At: x.noted},
-	}
-	if mark.Key.IsZero() {
-		key, err := x.identify()
-		if err != nil {
-			return queue.Resolution{Unresolved: err.Error()}
+	own := x.keys
+	if len(own) == 0 {
+		var err error
+		if own, err = x.identify(); err != nil {
+			own, resolution.Unresolved = x.searched(outcome, err)
 		}
-		mark.Key = key
 	}
-	switch outcome {
-	case event.OutcomeChanged:
-		if x.tee.status == http.StatusCreated {
+	version := ""
+	if outcome == event.OutcomeChanged && len(own) == 1 {
+		version = x.version()
+	}
+	for _, key := range own {
+		mark := x.mark(key, reconcile.HintsOf(rule.kind, outcome), outcome)
+		mark.Version, mark.Callback = version, x.callback
+		if outcome == event.OutcomeChanged && x.tee.status == http.StatusCreated {
 			mark.Hints |= queue.HintCreated
 		}
-		mark.Version = x.match.version(&x.tee.answer)
-		if rule.kind == event.KindDelete {
-			// A replica that lags may show a change made before the delete, and
-			// a soft delete shows the object for good. Whatever is found first,
-			// the object is looked at once more.
-			mark.SettleAt = time.Now().Add(time.Duration(x.handler.UpstreamTimeout))
-		}
-	case event.OutcomeUnknown:
-		mark.SettleAt = time.Now().Add(time.Duration(x.handler.UpstreamTimeout))
-	case event.OutcomeUnchanged:
+		resolution.Marks = append(resolution.Marks, mark)
 	}
-	return queue.Resolution{Marks: []queue.Mark{mark}}
+	for _, key := range x.alsoTouched(own) {
+		mark := x.mark(key, reconcile.HintsOf(event.KindUpdate, outcome), outcome)
+		mark.Cause.Resource = rule.resource.name
+		resolution.Marks = append(resolution.Marks, mark)
+	}
+	return resolution
 }
 
-// identify returns the key that the response tells.
-func (x *exchange) identify() (event.Key, error) {
-	if x.tee.status < 200 || x.tee.status > 399 {
-		return event.Key{}, errNoResponse
+// mark makes the mark of an object.
+func (x *exchange) mark(key event.Key, hints queue.Hints, outcome event.Outcome) queue.Mark {
+	rule := x.match.rule
+	mark := queue.Mark{
+		Key: key, Hints: hints,
+		Cause: event.Cause{Rule: rule.text, Outcome: outcome, At: x.noted, Method: x.request.r.Method, Path: x.path},
 	}
-	return x.match.identify(x.url, x.host, &x.tee.answer)
+	settle := time.Duration(0)
+	switch {
+	case outcome == event.OutcomeUnknown, rule.kind == event.KindDelete:
+		// The API may commit late. And after a delete, a replica that lags may
+		// show a change made before it, and a soft delete shows the object for
+		// good. Whatever is found first, the object is looked at once more.
+		settle = time.Duration(x.handler.UpstreamTimeout)
+	case x.tee.status == http.StatusAccepted:
+		// Accepted, and done later (RFC 9110, section 15.3.3).
+		settle = time.Duration(x.handler.UpstreamTimeout)
+	case key.Resource != rule.resource.name:
+		// A listing or another object shows what was done when its replica
+		// has caught up, and has no version of the write's response.
+		settle = min(settledTouch, time.Duration(x.handler.UpstreamTimeout))
+	}
+	if rule.later != nil && (key.Resource == rule.later.name || x.tee.status == http.StatusAccepted) {
+		settle = max(settle, time.Duration(rule.within))
+	}
+	if settle = max(settle, rule.resource.lag); settle > 0 {
+		mark.SettleAt = time.Now().Add(settle)
+	}
+	return mark
 }
+
+// settledTouch is when what an exchange touched is looked at once more.
+const settledTouch = 5 * time.Second

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 )
 
 // gapStore is what repairing gaps needs of the queue.
@@ -19,9 +20,10 @@ type gapStore interface {
 	queue.Objects
 }
 
-// repair makes up for gaps, a part at a time: the queue is open.
-func (g *gaps) repair(ctx context.Context, store gapStore) {
-	if err := errors.Join(g.repairKept(ctx, store), g.repairWhole(ctx, store)); err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
+// repair makes up for gaps, a part at a time: the queue is open. Listed tells
+// whether all objects of a resource can be listed.
+func (g *gaps) repair(ctx context.Context, store gapStore, listed func(resource string) bool) {
+	if err := errors.Join(g.repairKept(ctx, store), g.repairWhole(ctx, store, listed)); err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
 		g.log.Error("repairing gaps", zap.Error(err))
 	}
 	g.mu.Lock()
@@ -65,7 +67,7 @@ func (g *gaps) repairKept(ctx context.Context, store queue.Intents) error {
 }
 
 // repairWhole looks at some objects of a resource.
-func (g *gaps) repairWhole(ctx context.Context, store gapStore) error {
+func (g *gaps) repairWhole(ctx context.Context, store gapStore, listed func(string) bool) error {
 	g.mu.Lock()
 	var next gap
 	for _, one := range g.open {
@@ -81,6 +83,11 @@ func (g *gaps) repairWhole(ctx context.Context, store gapStore) error {
 	after, err := repairGap(ctx, store, next, after)
 	if err != nil {
 		return err
+	}
+	if after.IsZero() && listed(next.Resource) {
+		if err := markScan(ctx, store, next); err != nil {
+			return err
+		}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -129,6 +136,15 @@ func repairGap(ctx context.Context, store gapStore, one gap, after event.Key) (e
 		return event.Key{}, nil
 	}
 	return known[len(known)-1].Key, nil
+}
+
+// markScan has all objects of a resource listed: a gap may hold creates, of
+// which nothing else would tell.
+func markScan(ctx context.Context, store gapStore, one gap) error {
+	return store.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{
+		Key: reconcile.ScanKey(one.Resource), Hints: queue.HintMayBeUpdated,
+		Cause: event.Cause{Rule: gapRule, Outcome: event.OutcomeUnknown, At: one.Since},
+	}}}, true)
 }
 
 // gapRule stands for a rule in the cause of what a gap has hidden.

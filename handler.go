@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,6 +30,7 @@ const (
 	defaultUpstreamTimeout = 30 * time.Second
 	defaultCapture         = 1 << 20
 	defaultMaxShows        = 16
+	defaultLookRate        = 10
 )
 
 // What a Handler does when the queue fails.
@@ -66,14 +68,26 @@ type Handler struct {
 	// fails is asked for one at a time until it answers again. Default: 16.
 	MaxShows int `json:"max_shows,omitempty"`
 
+	// LookRate is how many Shows a second are read at most that no exchange
+	// asked for: by `watch`, by `list` and by what passing Shows let suspect.
+	// Default: 10.
+	LookRate float64 `json:"look_rate,omitempty"`
+
+	// MethodOverride lists where a POST request may say which method it stands
+	// for, such as `header:X-HTTP-Method-Override` or `request:_method`.
+	// Default: nowhere.
+	MethodOverride []string `json:"method_override,omitempty"`
+
 	// Resources are the kinds of objects that are watched.
 	Resources []*Resource `json:"resources,omitempty"`
 
 	queue     intentQueue
 	log       *zap.Logger
-	resources []*resource
-	matcher   *matcher
+	rules     *ruleset
+	overrides []value
 	upstream  *show.Upstream
+	loans     *loans
+	learner   *learner
 	// declared is the configuration as it was given; Caddy forgets the raw
 	// upstream once it is loaded.
 	declared []byte
@@ -88,6 +102,12 @@ type intentQueue interface {
 	// resolveIntent closes an intent and marks its objects. It does not fail:
 	// what the queue cannot take now it is offered again, or counted as a gap.
 	resolveIntent(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool)
+	// sealCallback checks a receiver that a request named, and seals it.
+	sealCallback(resource string, named callback) ([]byte, error)
+	// sight takes a Show that passed, to compare it when there is time.
+	sight(r *resource, passed sighting)
+	// unmatched notes an unsafe request that no rule matches.
+	unmatched(method, path string)
 }
 
 // CaddyModule returns the Caddy module information.
@@ -118,10 +138,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.MaxShows == 0 {
 		h.MaxShows = defaultMaxShows
 	}
+	if h.LookRate == 0 {
+		h.LookRate = defaultLookRate
+	}
 	if err := h.provisionUpstream(ctx); err != nil {
 		return err
 	}
-	if h.resources, h.matcher, err = compileResources(h.Resources); err != nil {
+	if err := h.provisionMatchers(ctx); err != nil {
+		return err
+	}
+	if err := h.compile(); err != nil {
 		return err
 	}
 	app, err := ctx.App("webhooks")
@@ -149,6 +175,54 @@ func (h *Handler) provisionUpstream(ctx caddy.Context) error {
 	return nil
 }
 
+// provisionMatchers loads the matchers that narrow rules.
+func (h *Handler) provisionMatchers(ctx caddy.Context) error {
+	for _, r := range h.Resources {
+		for _, rule := range r.Rules {
+			if rule.MatchRaw == nil {
+				continue
+			}
+			sets, err := ctx.LoadModule(rule, "MatchRaw")
+			if err != nil {
+				return fmt.Errorf("resource %s: %s %s: match: %w", r.Name, rule.Kind, rule, err)
+			}
+			if err := rule.matchers.FromInterface(sets); err != nil {
+				return fmt.Errorf("resource %s: %s %s: match: %w", r.Name, rule.Kind, rule, err)
+			}
+		}
+	}
+	return nil
+}
+
+// compile compiles the rules.
+func (h *Handler) compile() error {
+	var err error
+	if h.rules, err = compileResources(h.Resources); err != nil {
+		return err
+	}
+	if err := h.rules.link(); err != nil {
+		return err
+	}
+	if h.overrides, err = parseValues(h.MethodOverride); err != nil {
+		return fmt.Errorf("method_override: %w", err)
+	}
+	for _, v := range h.overrides {
+		if !v.inRequest() || v.source == fromPath {
+			return fmt.Errorf("method_override: %s is no place in a request; write header:NAME, query:NAME or request:PATH", v.text)
+		}
+	}
+	h.loans = newLoans()
+	h.learner, err = newLearner(h)
+	return err
+}
+
+// missedTouch tells the operator of other objects that an exchange changed, and
+// that nothing names.
+func (h *Handler) missedTouch(r *rule, err error) {
+	metrics.unresolved.WithLabelValues(r.resource.name).Inc()
+	h.log.Warn("an exchange touched objects that nothing names", zap.String("rule", r.text), zap.Error(err))
+}
+
 // nowhere ends a route that answered nothing: an upstream that is no proxy and
 // passes the request on.
 var nowhere = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
@@ -166,6 +240,8 @@ func (h *Handler) Validate() error {
 		return fmt.Errorf("capture must not be negative")
 	case h.MaxShows < 0:
 		return fmt.Errorf("max_shows must not be negative")
+	case h.LookRate < 0:
+		return fmt.Errorf("look_rate must not be negative")
 	case len(h.Resources) == 0:
 		return fmt.Errorf("no resource is declared: add one, as `resource items`")
 	}
@@ -177,20 +253,44 @@ func (h *Handler) Validate() error {
 // request with an Upgrade is one: the API may decline and just do what it is
 // asked, as it does when a client offers h2c with all that it sends.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	var found match
-	if !h.matcher.find(r.Method, r.URL, &found) || r.Method == http.MethodConnect {
+	if r.Method == http.MethodConnect {
 		return next.ServeHTTP(w, r)
 	}
-	return h.watch(w, r, next, found)
+	request := asked{r: r, method: r.Method, limit: h.Capture}
+	if r.Method == http.MethodPost && len(h.overrides) > 0 {
+		h.override(&request)
+	}
+	var found match
+	if h.rules.matcher.find(&request, &found) {
+		return h.watch(w, next, request, found)
+	}
+	if isSafe(request.method) {
+		return h.learner.pass(w, &request, next)
+	}
+	h.queue.unmatched(request.method, r.URL.Path)
+	return next.ServeHTTP(w, r)
+}
+
+// override takes the method that a request says it stands for.
+func (h *Handler) override(request *asked) {
+	for _, v := range h.overrides {
+		if method := strings.ToUpper(request.text(v)); isMethod(method) {
+			request.method = method
+			return
+		}
+	}
 }
 
 // watch passes an exchange on, with an intent noted before and resolved after.
-func (h *Handler) watch(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, found match) error {
-	x := newExchange(h, w, r, found)
+func (h *Handler) watch(w http.ResponseWriter, next caddyhttp.Handler, request asked, found match) error {
+	r := request.r
+	x := newExchange(h, w, request, found)
+	h.loans.begin(x)
 	if err := x.begin(r.Context()); err != nil && h.OnQueueError == onQueueErrorFail {
 		// An intent that was too late may be noted all the same. The API is
 		// not asked, so nobody else would close it.
 		x.resolve(r.Context(), event.OutcomeUnchanged)
+		h.loans.end(x, event.OutcomeUnchanged)
 		return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("noting the intent: %w", err))
 	}
 	whole := false

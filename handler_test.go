@@ -36,6 +36,8 @@ type recordingQueue struct {
 	late queue.IntentID
 	// onResolve is called with every resolution before it is taken.
 	onResolve func(durable bool)
+	sightings []sighting
+	uncovered []string
 }
 
 type resolved struct {
@@ -65,6 +67,25 @@ func (q *recordingQueue) resolveIntent(_ context.Context, _ string, id queue.Int
 	q.resolved = append(q.resolved, resolved{id, resolution, durable})
 }
 
+func (q *recordingQueue) sealCallback(resource string, named callback) ([]byte, error) {
+	if !strings.HasPrefix(named.URL, "https://") {
+		return nil, errors.New("no TLS")
+	}
+	return []byte(resource + " " + named.URL + " " + named.Authorization), nil
+}
+
+func (q *recordingQueue) sight(_ *resource, passed sighting) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.sightings = append(q.sightings, passed)
+}
+
+func (q *recordingQueue) unmatched(method, path string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.uncovered = append(q.uncovered, method+" "+path)
+}
+
 func (q *recordingQueue) say(what string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -88,8 +109,8 @@ func handlerFor(t testing.TB, q intentQueue, resources ...*Resource) *Handler {
 		UpstreamTimeout: caddy.Duration(30 * time.Second), Capture: defaultCapture, OnQueueError: onQueueErrorPass,
 		queue: q, log: zap.NewNop(),
 	}
-	var err error
-	if h.resources, h.matcher, err = compileResources(resources); err != nil {
+	h.Resources = resources
+	if err := h.compile(); err != nil {
 		t.Fatal(err)
 	}
 	return h
@@ -154,14 +175,14 @@ func TestResolutions(t *testing.T) {
 		"refused, cut":       {"PATCH", "/items/42", aborts(409, "x"), "", "", 0, "", false},
 		"no connection":      {"PATCH", "/items/42", fails(dial, 0), "", "", 0, "", false},
 
-		"no connection, after a retry": {"PATCH", "/items/42", fails(dial, 1), "items/42", unknown, 0, "", false},
-		"connection lost":              {"PATCH", "/items/42", fails(read, 0), "items/42", unknown, 0, "", false},
-		"500":                          {"PATCH", "/items/42", answers(500, nil, ""), "items/42", unknown, 0, "", false},
+		"no connection, after a retry": {"PATCH", "/items/42", fails(dial, 1), "items/42", unknown, queue.HintMayBeUpdated, "", false},
+		"connection lost":              {"PATCH", "/items/42", fails(read, 0), "items/42", unknown, queue.HintMayBeUpdated, "", false},
+		"500":                          {"PATCH", "/items/42", answers(500, nil, ""), "items/42", unknown, queue.HintMayBeUpdated, "", false},
 		"504 of the API":               {"DELETE", "/items/42", answers(504, nil, ""), "items/42", unknown, queue.HintMayBeDeleted, "", false},
-		"408":                          {"PATCH", "/items/42", answers(408, nil, ""), "items/42", unknown, 0, "", false},
-		"client gone":                  {"PATCH", "/items/42", answers(499, nil, ""), "items/42", unknown, 0, "", false},
-		"cut before the header":        {"PATCH", "/items/42", aborts(0, ""), "items/42", unknown, 0, "", false},
-		"cut in the body":              {"PATCH", "/items/42", aborts(200, "x"), "items/42", unknown, 0, "", false},
+		"408":                          {"PATCH", "/items/42", answers(408, nil, ""), "items/42", unknown, queue.HintMayBeUpdated, "", false},
+		"client gone":                  {"PATCH", "/items/42", answers(499, nil, ""), "items/42", unknown, queue.HintMayBeUpdated, "", false},
+		"cut before the header":        {"PATCH", "/items/42", aborts(0, ""), "items/42", unknown, queue.HintMayBeUpdated, "", false},
+		"cut in the body":              {"PATCH", "/items/42", aborts(200, "x"), "items/42", unknown, queue.HintMayBeUpdated, "", false},
 
 		"create":                     {"POST", "/items", answers(201, nil, `{"items":{"id":"7","v":1}}`), "items/7", changed, queue.HintCreated, "1", true},
 		"create, length told":        {"POST", "/items", answers(201, map[string]string{"Content-Length": "10"}, `{"id":"7"}`), "items/7", changed, queue.HintCreated, "", true},
@@ -365,7 +386,7 @@ func TestUnmatchedIsUntouched(t *testing.T) {
 	q := new(recordingQueue)
 	h := handlerFor(t, q, &Resource{Name: "items"})
 	for _, tc := range []struct{ method, target string }{
-		{"GET", "/items/42"},
+		{"GET", "/others/42"},
 		{"POST", "/others"},
 		{"CONNECT", "/items/42/stream"},
 	} {

@@ -9,8 +9,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
 // matcher finds the rule that a request matches. It is a tree of path
@@ -22,6 +20,8 @@ import (
 // A matcher is immutable once built.
 type matcher struct {
 	root node
+	// touching holds whether any rule touches other objects.
+	touching bool
 }
 
 type node struct {
@@ -30,31 +30,6 @@ type node struct {
 	expressions []*rule
 	tails       []*rule
 	leaves      []*rule
-}
-
-// rule is a compiled [Rule].
-type rule struct {
-	kind     event.Kind
-	resource *resource
-	pattern  pattern
-	methods  []string
-	// text names the rule in causes, logs and metrics.
-	text string
-	// places tells for each part of the object's key which value of the
-	// pattern it is; -1 for the last part where the response must tell it.
-	places []int
-}
-
-// place fills in places.
-func (r *rule) place() {
-	for _, name := range r.resource.show.names {
-		r.places = append(r.places, slices.Index(r.pattern.names, name))
-	}
-}
-
-// named tells whether the request alone names the object.
-func (r *rule) named() bool {
-	return r.places[len(r.places)-1] >= 0
 }
 
 // match is what a request matched.
@@ -92,13 +67,35 @@ func (m *matcher) add(r *rule) error {
 		list = &at.tails
 	}
 	for _, other := range *list {
-		if other.pattern.expression == r.pattern.expression && overlap(other.methods, r.methods) {
-			return fmt.Errorf("%q of resource %s and %q of resource %s match the same requests; remove one of them",
+		if other.pattern.expression == r.pattern.expression && overlap(other.methods, r.methods) && !apart(other, r) {
+			return fmt.Errorf("%q of resource %s and %q of resource %s match the same requests; "+
+				"remove one of them, or tell them apart, as `where request:method is item.update`",
 				other.text, other.resource.name, r.text, r.resource.name)
 		}
 	}
 	*list = append(*list, r)
+	m.touching = m.touching || len(r.touches) > 0
 	return nil
+}
+
+// apart tells whether two rules of one path differ in what they ask of the
+// request. One that asks something goes before one that asks nothing.
+func apart(a, b *rule) bool {
+	if len(a.matchers)+len(b.matchers) > 0 {
+		return true
+	}
+	return !implied(a, b) || !implied(b, a)
+}
+
+// implied tells whether each condition of a can hold together with one of b on
+// the same value.
+func implied(a, b *rule) bool {
+	for _, c := range a.where {
+		if !slices.ContainsFunc(b.where, func(d condition) bool { return c.value == d.value && c.meets(d) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // overlap tells whether two rules' methods share one. No methods stand for
@@ -111,55 +108,68 @@ func overlap(a, b []string) bool {
 }
 
 // find returns the rule for a request and fills m's match. It does not
-// allocate unless the path holds escapes or dot segments.
-func (m *matcher) find(method string, u *url.URL, found *match) bool {
-	escaped := cleanPath(u.EscapedPath())
+// allocate unless the path holds escapes or dot segments, or a rule looks into
+// the request.
+func (m *matcher) find(request *asked, found *match) bool {
+	escaped := cleanPath(request.r.URL.EscapedPath())
 	found.count = 0
-	return m.root.find(method, escaped, escaped, found)
+	return m.root.find(request, escaped, escaped, found)
 }
 
 // find walks the tree. Rest is what follows the node, and begins with "/" or
 // is empty; whole is the whole path.
-func (n *node) find(method, rest, whole string, found *match) bool {
+func (n *node) find(request *asked, rest, whole string, found *match) bool {
 	if rest == "" || rest == "/" {
-		if pick(n.leaves, method, found) {
+		if pick(n.leaves, request, found) {
 			return true
 		}
 	} else if found.count < maxSegments {
 		segment, after := nextSegment(rest)
 		plain := unescape(segment)
-		if child := n.text[plain]; child != nil && child.find(method, after, whole, found) {
+		if child := n.text[plain]; child != nil && child.find(request, after, whole, found) {
 			return true
 		}
 		if n.name != nil && segment != "" {
 			found.values[found.count] = plain
 			found.count++
-			if n.name.find(method, after, whole, found) {
+			if n.name.find(request, after, whole, found) {
 				return true
 			}
 			found.count--
 		}
 	}
 	for _, r := range n.expressions {
-		if !accepts(r.methods, method) {
+		if !accepts(r.methods, request.method) {
 			continue
 		}
 		if values, ok := r.pattern.exec(whole, nil); ok && len(values) <= maxSegments {
-			found.rule = r
-			found.count = copy(found.values[:], values)
-			return true
+			candidate := match{rule: r}
+			candidate.count = copy(candidate.values[:], values)
+			if r.holds(request, &candidate) {
+				*found = candidate
+				return true
+			}
 		}
 	}
-	return rest != "" && pick(n.tails, method, found)
+	return rest != "" && pick(n.tails, request, found)
 }
 
-// pick takes the rule of a list that accepts the method, one that names it
+// pick takes the rule of a list that the request fits: one that asks something
+// of the request before one that asks nothing, then one that names the method
 // before one that takes any.
-func pick(rules []*rule, method string, found *match) bool {
+func pick(rules []*rule, request *asked, found *match) bool {
 	var chosen *rule
+	rank := 0
 	for _, r := range rules {
-		if accepts(r.methods, method) && (chosen == nil || len(r.methods) > 0) {
-			chosen = r
+		own := 1
+		if len(r.methods) > 0 {
+			own++
+		}
+		if r.narrowed() {
+			own += 2
+		}
+		if own > rank && accepts(r.methods, request.method) && r.holds(request, found) {
+			chosen, rank = r, own
 		}
 	}
 	if chosen == nil {
@@ -169,28 +179,81 @@ func pick(rules []*rule, method string, found *match) bool {
 	return true
 }
 
+// others calls visit for every rule that a request fits and that touches other
+// objects, whether or not a more specific one names the object.
+func (m *matcher) others(request *asked, visit func(*match)) {
+	if !m.touching {
+		return
+	}
+	escaped := cleanPath(request.r.URL.EscapedPath())
+	m.root.others(request, escaped, escaped, new(match), visit)
+}
+
+func (n *node) others(request *asked, rest, whole string, at *match, visit func(*match)) {
+	try := func(rules []*rule) {
+		for _, r := range rules {
+			if len(r.touches) > 0 && accepts(r.methods, request.method) && r.holds(request, at) {
+				found := *at
+				found.rule = r
+				visit(&found)
+			}
+		}
+	}
+	if rest == "" || rest == "/" {
+		try(n.leaves)
+	} else if at.count < maxSegments {
+		segment, after := nextSegment(rest)
+		plain := unescape(segment)
+		if child := n.text[plain]; child != nil {
+			child.others(request, after, whole, at, visit)
+		}
+		if n.name != nil && segment != "" {
+			at.values[at.count] = plain
+			at.count++
+			n.name.others(request, after, whole, at, visit)
+			at.count--
+		}
+	}
+	for _, r := range n.expressions {
+		if values, ok := r.pattern.exec(whole, nil); ok && len(values) <= maxSegments {
+			found := &match{count: len(values)}
+			copy(found.values[:], values)
+			saved := *at
+			*at = *found
+			try([]*rule{r})
+			*at = saved
+		}
+	}
+	if rest != "" {
+		try(n.tails)
+	}
+}
+
 func accepts(methods []string, method string) bool {
 	if len(methods) > 0 {
 		return slices.Contains(methods, method)
 	}
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodConnect:
-		return false
-	}
-	return true
+	return !isSafe(method)
 }
 
-// key returns the key of the object. Where the request does not name it, id is
-// what the response told.
-func (m *match) key(id string) (event.Key, error) {
-	parts := make([]string, len(m.rule.places))
-	for i, at := range m.rule.places {
-		parts[i] = id
-		if at >= 0 && at < m.count {
-			parts[i] = m.values[at]
-		}
+// isSafe tells whether a method is not meant to change anything (RFC 9110,
+// section 9.2.1). CONNECT asks for a tunnel, and what flows in one is no
+// exchange.
+func isSafe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodConnect:
+		return true
 	}
-	return event.NewKey(m.rule.resource.name, parts...)
+	return false
+}
+
+// value returns the value of a placeholder of the rule's path, or "".
+func (m *match) value(r *rule, name string) string {
+	at := slices.Index(r.pattern.names, name)
+	if at < 0 || at >= m.count {
+		return ""
+	}
+	return m.values[at]
 }
 
 // nextSegment splits "/a/b" into "a" and "/b".

@@ -14,11 +14,16 @@ import (
 
 func compileFor(t testing.TB, declared ...*Resource) *matcher {
 	t.Helper()
-	_, m, err := compileResources(declared)
+	set, err := compileResources(declared)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return set.matcher
+}
+
+// asking returns a request without a body.
+func asking(method string, u *url.URL) *asked {
+	return &asked{r: &http.Request{Method: method, URL: u}, method: method}
 }
 
 // found tells what a request matched, as "kind rule key", or "" for nothing.
@@ -28,18 +33,19 @@ func (m *matcher) found(method, target string) string {
 		return "bad target: " + err.Error()
 	}
 	var hit match
-	if !m.find(method, u, &hit) {
+	if !m.find(asking(method, u), &hit) {
 		return ""
 	}
 	text := string(hit.rule.kind) + " " + hit.rule.text
 	if !hit.rule.named() {
 		return text
 	}
-	key, err := hit.key("")
+	x := &exchange{request: *asking(method, u), match: hit}
+	keys, err := x.requestKeys()
 	if err != nil {
 		return text + " no key"
 	}
-	return text + " " + key.String()
+	return text + " " + keys[0].String()
 }
 
 func TestMatcher(t *testing.T) {
@@ -123,9 +129,10 @@ func TestNoMatchDoesNotAllocate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		r := &http.Request{Method: http.MethodGet, URL: u}
 		if n := testing.AllocsPerRun(100, func() {
 			var hit match
-			if m.find(http.MethodGet, u, &hit) {
+			if m.find(&asked{r: r, method: r.Method}, &hit) {
 				t.Error("a GET matched")
 			}
 		}); n != 0 {
@@ -146,17 +153,18 @@ func manyResources(n int) []*Resource {
 func BenchmarkMatcher(b *testing.B) {
 	for _, n := range []int{1, 10, 100, 1000} {
 		m := compileFor(b, manyResources(n)...)
-		hit, miss := &url.URL{Path: fmt.Sprintf("/resource%d/42", n-1)}, &url.URL{Path: "/nothing/42"}
+		hit := asking(http.MethodPatch, &url.URL{Path: fmt.Sprintf("/resource%d/42", n-1)})
+		miss := asking(http.MethodPatch, &url.URL{Path: "/nothing/42"})
 		b.Run(fmt.Sprintf("hit/%d", n), func(b *testing.B) {
 			for b.Loop() {
 				var found match
-				m.find(http.MethodPatch, hit, &found)
+				m.find(hit, &found)
 			}
 		})
 		b.Run(fmt.Sprintf("miss/%d", n), func(b *testing.B) {
 			for b.Loop() {
 				var found match
-				m.find(http.MethodPatch, miss, &found)
+				m.find(miss, &found)
 			}
 		})
 	}
@@ -193,16 +201,16 @@ func TestBadRules(t *testing.T) {
 		"to without path":        {&Resource{Name: "items", Events: []*EventRule{{Type: "a", On: event.OpChange, To: []string{"x"}}}}, "need the path"},
 		"two rules, one request": {&Resource{Name: "items", Rules: append(rule(event.KindUpdate, "/items/:id"), rule(event.KindUpdate, "/items/:id")...)}, "match the same requests"},
 	} {
-		_, _, err := compileResources([]*Resource{tc.resource})
+		_, err := compileResources([]*Resource{tc.resource})
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, tc.want)
 		}
 	}
-	if _, _, err := compileResources([]*Resource{{Name: "items"}, {Name: "items"}}); err == nil {
+	if _, err := compileResources([]*Resource{{Name: "items"}, {Name: "items"}}); err == nil {
 		t.Error("a resource may be declared twice")
 	}
 	other := &Resource{Name: "others", Show: &Request{Path: "/items/:id"}}
-	if _, _, err := compileResources([]*Resource{{Name: "items"}, other}); err == nil || !strings.Contains(err.Error(), "match the same requests") {
+	if _, err := compileResources([]*Resource{{Name: "items"}, other}); err == nil || !strings.Contains(err.Error(), "match the same requests") {
 		t.Errorf("two resources claim the same requests: %v", err)
 	}
 }
@@ -217,7 +225,7 @@ func FuzzPattern(f *testing.F) {
 			{Name: "more", Rules: []*Rule{{Kind: event.KindCreate, Path: text}}},
 		}
 		for _, r := range resources {
-			_, m, err := compileResources([]*Resource{r})
+			set, err := compileResources([]*Resource{r})
 			if err != nil {
 				continue
 			}
@@ -226,12 +234,15 @@ func FuzzPattern(f *testing.F) {
 				return
 			}
 			var hit match
-			if m.find(http.MethodPut, u, &hit) && hit.rule.named() {
+			request := asking(http.MethodPut, u)
+			if !set.matcher.find(request, &hit) {
+				continue
+			}
+			keys, _ := (&exchange{request: *request, match: hit}).requestKeys()
+			for _, key := range keys {
 				// A key that is accepted must lead back to a path.
-				if key, err := hit.key(""); err == nil {
-					if _, err := hit.rule.resource.show.build(key.Parts()); err != nil {
-						t.Errorf("%q matched %q as %s, and its Show has no path: %v", text, path, key, err)
-					}
+				if _, err := hit.rule.resource.show.build(key.Parts()); err != nil {
+					t.Errorf("%q matched %q as %s, and its Show has no path: %v", text, path, key, err)
 				}
 			}
 		}

@@ -30,6 +30,11 @@ type collectors struct {
 	durations  prometheus.Histogram
 	ages       prometheus.Histogram
 	troubles   *prometheus.CounterVec
+
+	callbacksRefused  *prometheus.CounterVec
+	ownerless         *prometheus.CounterVec
+	conditionsFailed  *prometheus.CounterVec
+	unmatchedRequests *prometheus.CounterVec
 }
 
 func newCollectors() *collectors {
@@ -66,6 +71,14 @@ func newCollectors() *collectors {
 			Namespace: "caddy", Subsystem: "webhooks", Name: "delivery_age_seconds",
 			Help: "How long after its event was committed a delivery was delivered.", Buckets: append(seconds, 60, 600, 3600, 86400),
 		}),
+		callbacksRefused: counter("callbacks_refused_total",
+			"Receivers that requests named and that may not be sent to.", "resource"),
+		ownerless: counter("ownerless_total",
+			"Changes of objects without an owner, which no tenant's endpoint gets.", "resource"),
+		conditionsFailed: counter("conditions_failed_total",
+			"Conditions of events that could not be evaluated, and so did not hold.", "resource"),
+		unmatchedRequests: counter("unmatched_requests_total",
+			"Unsafe requests that no rule matched; see caddy webhooks coverage."),
 		troubles: counter("emitter_troubles_total",
 			"Attempts that could not be recorded, and calls that the queue failed.", "what"),
 	}
@@ -76,6 +89,7 @@ func newCollectors() *collectors {
 func (c *collectors) register(registry *prometheus.Registry, e *engine) error {
 	for _, collector := range []prometheus.Collector{
 		c.exchanges, c.gaps, c.repaired, c.unresolved, c.reconciled, c.shows, c.events, c.attempts, c.durations, c.ages, c.troubles,
+		c.callbacksRefused, c.ownerless, c.conditionsFailed, c.unmatchedRequests,
 		queueCollector{e},
 	} {
 		var already prometheus.AlreadyRegisteredError
@@ -100,6 +114,16 @@ func (c *collectors) Event(eventType string) {
 // Unresolved implements reconcile.Metrics.
 func (c *collectors) Unresolved(resource string) {
 	c.unresolved.WithLabelValues(resource).Inc()
+}
+
+// Ownerless implements reconcile.Metrics.
+func (c *collectors) Ownerless(resource string) {
+	c.ownerless.WithLabelValues(resource).Inc()
+}
+
+// ConditionFailed implements reconcile.Metrics.
+func (c *collectors) ConditionFailed(resource string) {
+	c.conditionsFailed.WithLabelValues(resource).Inc()
 }
 
 // Attempted implements emitter.Metrics.

@@ -24,12 +24,9 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
-	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 	"github.com/caddy-webhooks/caddy-webhooks/seal"
-	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
 func init() {
@@ -228,7 +225,7 @@ func (a *App) register(h *Handler) error {
 	if a.owners == nil {
 		a.owners = make(map[string]*Handler)
 	}
-	for _, r := range h.resources {
+	for _, r := range h.rules.resources {
 		other := a.owners[r.name]
 		// A snippet that two sites import makes two handlers that are one.
 		if other != nil && !bytes.Equal(other.declared, h.declared) {
@@ -241,43 +238,6 @@ func (a *App) register(h *Handler) error {
 	return nil
 }
 
-// reconciled returns the resources as reconcile wants them.
-func (a *App) reconciled() []reconcile.Resource {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var resources []reconcile.Resource
-	seen := make(map[string]bool)
-	for _, h := range a.handlers {
-		limit := reconcile.NewLimit(h.MaxShows)
-		for _, r := range h.resources {
-			if seen[r.name] {
-				continue
-			}
-			seen[r.name] = true
-			resources = append(resources, reconcile.Resource{
-				Name:     r.name,
-				Read:     r.reader(h.upstream),
-				Version:  r.version,
-				Triggers: r.triggers,
-				Route:    func(eventType string) []string { return a.endpoints.Match(eventType, "") },
-				Limit:    limit,
-			})
-		}
-	}
-	return resources
-}
-
-// reader returns how the Show of a resource's object is read.
-func (r *resource) reader(upstream *show.Upstream) func(context.Context, event.Key) (show.Show, error) {
-	return func(ctx context.Context, key event.Key) (show.Show, error) {
-		path, err := r.show.build(key.Parts())
-		if err != nil {
-			return show.Show{}, err
-		}
-		return upstream.Read(ctx, r.method, path)
-	}
-}
-
 // noteIntent implements intentQueue.
 func (a *App) noteIntent(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
 	return a.engine.note(ctx, a, intent)
@@ -286,6 +246,16 @@ func (a *App) noteIntent(ctx context.Context, intent queue.Intent) (queue.Intent
 // resolveIntent implements intentQueue.
 func (a *App) resolveIntent(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool) {
 	a.engine.resolve(ctx, resource, id, resolution, durable)
+}
+
+// sight implements intentQueue.
+func (a *App) sight(r *resource, passed sighting) {
+	a.engine.sight(r, passed)
+}
+
+// unmatched implements intentQueue.
+func (*App) unmatched(method, path string) {
+	uncovered.Note(method, path)
 }
 
 // Interface guards

@@ -3,13 +3,13 @@
 package webhooks
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/jinzhu/inflection"
+
+	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
@@ -26,91 +26,188 @@ type Resource struct {
 	// `items`: letters, digits, `_` and `-`. Required.
 	Name string `json:"name"`
 
-	// Show is the request that reads an object. Every `:name` in its path is
-	// part of the object's key. Default: `GET /NAME/:id`.
+	// Show is the request that reads an object. Every `:name` in its path, and
+	// every `{name}` in its query, header or body, is part of the object's
+	// key. Default: `GET /NAME/:id`.
 	Show *Request `json:"show,omitempty"`
+
+	// ShowFrom says whose Show is taken: the `operator`'s, read with the
+	// credential in `upstream`; the `caller`'s, read with the credential of
+	// the request that made the change, which is kept in memory and never
+	// stored, so that what a crash interrupts waits for the next exchange; or
+	// the `response` to the write itself, where it has the shape of Show and
+	// no other write overlapped it. Default: `operator`.
+	ShowFrom string `json:"show_from,omitempty"`
+
+	// CallerHeaders are the headers in which callers prove who they are, for
+	// the caller's Show. Default: `Authorization` and `Cookie`.
+	CallerHeaders []string `json:"caller_headers,omitempty"`
 
 	// Rules say which requests change an object. Default, when there is none:
 	// the conventions of REST, with Show's path in place of `/NAME/:id`.
 	Rules []*Rule `json:"rules,omitempty"`
 
-	// ID lists gjson paths at which the object's id may stand in Show and in
-	// the responses to writes; the first that exists is taken. Default: `id`,
-	// `NAME.id`, `SINGULAR.id`, `data.id`.
+	// ID lists where the object's id, the last part of its key, may stand: a
+	// path in Show and in the responses to writes, `request:PATH` in the
+	// request's body, `query:NAME`, `header:NAME` or `:NAME`. The first that
+	// exists is taken; `:id` in a rule's path goes before them all. A path
+	// that leads to several ids, as `items.#.id`, names several objects.
+	// Default: `id`, `NAME.id`, `SINGULAR.id`, `data.id`, `NAME.#.id`,
+	// `data.#.id`.
 	ID []string `json:"id,omitempty"`
 
-	// Version is the gjson path of a field that grows with every change: a
-	// number, or an RFC 3339 time, with `T` or a space. With it, a Show that is
-	// older than what is already known is not taken but asked for again, for
-	// five minutes; what the API shows then is believed, and its event says
-	// that its freshness is unproven. Default: none, and all events say so.
+	// Keys lists for the other parts of the object's key, by their names in
+	// Show's path, where they may stand besides the rule's path.
+	Keys map[string][]string `json:"keys,omitempty"`
+
+	// Aliases says that requests may name an object by something other than
+	// its id, as `/users/me` does: the id that stands in its Show is the one
+	// that counts.
+	Aliases bool `json:"aliases,omitempty"`
+
+	// Version is the path of a field that grows with every change: a number,
+	// or an RFC 3339 time, with `T` or a space. With it, a Show that is older
+	// than what is already known is not taken but asked for again, for five
+	// minutes; what the API shows then is believed, and its event says that
+	// its freshness is unproven. `etag` takes the ETag of Show instead, which
+	// proves a Show fresh when the write's response had the same. Default:
+	// none, and all events say so.
 	Version string `json:"version,omitempty"`
+
+	// Lag is how far the API's answers may lag behind its writes, as replicas
+	// and caches do: an object is looked at once more after it. Default: none,
+	// but an object that looks unchanged after a confirmed write is always
+	// looked at a second time.
+	Lag caddy.Duration `json:"lag,omitempty"`
+
+	// Tenant is the path of the object's owner in Show. Endpoints of a tenant
+	// get the events of its own objects only.
+	Tenant string `json:"tenant,omitempty"`
+
+	// Hide lists paths of Show that are never stored, logged or sent. A change
+	// of one is seen all the same. `#` stands for every element of an array,
+	// `*` for every member of an object.
+	Hide []string `json:"hide,omitempty"`
+
+	// Only lists the only paths of Show that are stored and sent; everything
+	// else is hidden.
+	Only []string `json:"only,omitempty"`
+
+	// KeepShow keeps the whole last Show of each object, for `previous` in
+	// payloads and for the payload of a delete. Default: a keyed hash and the
+	// fields that events look at.
+	KeepShow bool `json:"keep_show,omitempty"`
 
 	// Events say which changes make an event, and of which type. Default:
 	// `NAME.created` on create, `NAME.updated` on change and `NAME.deleted` on
 	// delete.
 	Events []*EventRule `json:"events,omitempty"`
+
+	// Watch finds changes that do not pass here, by reading Shows again.
+	Watch *Watch `json:"watch,omitempty"`
+
+	// List is the request that lists all objects. With it, all objects are
+	// known from the start, changes are found that do not pass here, and gaps
+	// are repaired.
+	List *List `json:"list,omitempty"`
+
+	// Notify sends the events of an object to the receiver that the request
+	// which created it named.
+	Notify *Notify `json:"notify,omitempty"`
 }
 
-// Request is a request's method and path.
+// Whose Show is taken.
+const (
+	showFromOperator = "operator"
+	showFromCaller   = "caller"
+	showFromResponse = "response"
+)
+
+// versionETag is the version that is no field but the ETag.
+const versionETag = "etag"
+
+// Request is a request to the API.
 type Request struct {
 	// Method is the HTTP method. Default: `GET`.
 	Method string `json:"method,omitempty"`
 
-	// Path is the path, in which `:name` stands for one segment.
+	// Path is the path, in which `:name` stands for one segment. It may be
+	// followed by a query, in which `{name}` stands for a value.
 	Path string `json:"path"`
-}
 
-// Rule says that a request changes an object of the resource.
-type Rule struct {
-	// Kind is what the request means to do: `create`, `update` or `delete`.
-	// What happened is decided by what the object was and what its Show is.
-	Kind event.Kind `json:"kind"`
+	// Header is sent besides; `{name}` stands for a value.
+	Header map[string]string `json:"header,omitempty"`
 
-	// Methods are the HTTP methods that match. Default: any but GET, HEAD,
-	// OPTIONS and TRACE.
-	Methods []string `json:"methods,omitempty"`
-
-	// Path is the path to match, in the syntax of Caddy's `url_pattern`
-	// matcher. A trailing slash makes no difference. A rule that updates or
-	// deletes must have every `:name` of Show's path; where one that creates
-	// lacks them, the response tells the object, by its id or `Location`.
-	Path string `json:"path"`
-}
-
-// EventRule says which change of an object makes an event.
-type EventRule struct {
-	// Type is the type of the event, such as `items.updated`. Braces take a
-	// value from the Show by its gjson path, as `items.state.{items.state}`.
-	Type string `json:"type"`
-
-	// On is what must have happened: `create`, `change` or `delete`.
-	On event.Op `json:"on"`
-
-	// Paths are gjson paths in Show, one of which must have changed. Only for
-	// `change`. Default: any change counts.
-	Paths []string `json:"paths,omitempty"`
-
-	// From lists the values one of which the field must have had. It needs
-	// paths. Default: any.
-	From []string `json:"from,omitempty"`
-
-	// To lists the values one of which the field must have now. It needs
-	// paths. Default: any.
-	To []string `json:"to,omitempty"`
-}
-
-// String returns the rule's method and path, as "PUT|PATCH /items/:id".
-func (r Rule) String() string {
-	if len(r.Methods) == 0 {
-		return "* " + r.Path
-	}
-	return strings.Join(r.Methods, "|") + " " + r.Path
+	// Body is sent with the request; `{name}` stands for a value, written as
+	// JSON, XML or form text needs it. A brace that is none of these is
+	// written as `\{`. Default: none.
+	Body string `json:"body,omitempty"`
 }
 
 // String returns the method and the path, as "GET /items/:id".
 func (r Request) String() string {
+	if r.Method == "" {
+		return http.MethodGet + " " + r.Path
+	}
 	return r.Method + " " + r.Path
+}
+
+// Watch says how an object is watched.
+type Watch struct {
+	// Every is how often an object is looked at. The more of them there are,
+	// the less often those are that have not changed for long: `look_rate` is
+	// never exceeded. Required.
+	Every caddy.Duration `json:"every"`
+
+	// Until is the state in which an object does not change any more. It takes
+	// a path in Show. Required: without an end, every object would be looked
+	// at for ever.
+	Until *Condition `json:"until"`
+}
+
+// List says how all objects are listed.
+type List struct {
+	Listing
+
+	// Version is the path of the objects' versions in the answer, beside the
+	// ids, such as `items.#.updated_at`. Objects whose version is known
+	// already are not read again.
+	Version string `json:"version,omitempty"`
+
+	// Next is the path of what leads to the next page, in the answer: its URL
+	// or path, or with NextQuery a cursor. A `Link` with rel="next" (RFC 8288)
+	// is followed without it.
+	Next string `json:"next,omitempty"`
+
+	// NextQuery is the query parameter that takes what Next leads to. With it
+	// and without Next, it takes the number of the page, from 1.
+	NextQuery string `json:"next_query,omitempty"`
+
+	// Every is how often all objects are listed. Default: once, and again to
+	// repair a gap.
+	Every caddy.Duration `json:"every,omitempty"`
+
+	// Backfill announces the objects of the first complete list as created.
+	// Default: they are taken as known.
+	Backfill bool `json:"backfill,omitempty"`
+}
+
+// Notify says where the request names a receiver.
+type Notify struct {
+	// URL is the value that holds the receiver's URL, such as
+	// `request:notificationUrl`. Required.
+	URL string `json:"url"`
+
+	// Authorization is the value that is sent to the receiver as its
+	// `Authorization` header. Default: none is sent.
+	Authorization string `json:"authorization,omitempty"`
+
+	// Events are the types of the events that are sent. Default: all.
+	Events []string `json:"events,omitempty"`
+
+	// Until is the last state that the receiver is told. It takes a path in
+	// Show. Default: the receiver is told all changes, until the delete.
+	Until *Condition `json:"until,omitempty"`
 }
 
 // withDefaults returns the resource with everything filled in that was left
@@ -124,21 +221,17 @@ func (r Resource) withDefaults() Resource {
 		show.Method = http.MethodGet
 	}
 	r.Show = &show
-
+	if r.ShowFrom == "" {
+		r.ShowFrom = showFromOperator
+	}
+	if r.ShowFrom == showFromCaller && len(r.CallerHeaders) == 0 {
+		r.CallerHeaders = []string{"Authorization", "Cookie"}
+	}
 	if len(r.Rules) == 0 {
-		collection := show.Path
-		if i := strings.LastIndexByte(collection, '/'); i > 0 {
-			collection = collection[:i]
-		}
-		r.Rules = []*Rule{
-			{Kind: event.KindCreate, Methods: []string{http.MethodPost}, Path: collection},
-			{Kind: event.KindUpdate, Methods: []string{http.MethodPut, http.MethodPatch}, Path: show.Path},
-			{Kind: event.KindUpdate, Path: strings.TrimSuffix(show.Path, "/") + "/*"},
-			{Kind: event.KindDelete, Methods: []string{http.MethodDelete}, Path: show.Path},
-		}
+		r.Rules = conventionalRules(show.Path)
 	}
 	if len(r.ID) == 0 {
-		r.ID = []string{"id", r.Name + ".id", inflection.Singular(r.Name) + ".id", "data.id"}
+		r.ID = []string{"id", r.Name + ".id", inflection.Singular(r.Name) + ".id", "data.id", r.Name + ".#.id", "data.#.id"}
 		r.ID = slices.Compact(r.ID)
 	}
 	if len(r.Events) == 0 {
@@ -151,120 +244,19 @@ func (r Resource) withDefaults() Resource {
 	return r
 }
 
-// partError is an error in one part of a resource: a *Rule, an *EventRule, or
-// the word of an option. It lets the Caddyfile name the part's line.
-type partError struct {
-	part any
-	err  error
-}
-
-func (e partError) Error() string { return e.err.Error() }
-func (e partError) Unwrap() error { return e.err }
-
-// validate reports the first thing that is wrong with a resource whose
-// defaults are filled in, as a partError where it is wrong in one part.
-func (r Resource) validate() error {
-	if r.Name == "" || strings.IndexFunc(r.Name, notNameRune) >= 0 {
-		return fmt.Errorf("resource %q: a name is made of letters, digits, '_' and '-'", r.Name)
+// conventionalRules returns the rules of REST around a Show's path.
+func conventionalRules(path string) []*Rule {
+	path, _, _ = strings.Cut(path, "?")
+	collection := path
+	if i := strings.LastIndexByte(collection, '/'); i > 0 {
+		collection = collection[:i]
 	}
-	show, err := r.validateShow()
-	if err != nil {
-		return partError{"show", fmt.Errorf("resource %s: show %s: %w", r.Name, r.Show, err)}
+	return []*Rule{
+		{Kind: event.KindCreate, Methods: []string{http.MethodPost}, Path: collection},
+		{Kind: event.KindUpdate, Methods: []string{http.MethodPut, http.MethodPatch}, Path: path},
+		{Kind: event.KindUpdate, Path: strings.TrimSuffix(path, "/") + "/*"},
+		{Kind: event.KindDelete, Methods: []string{http.MethodDelete}, Path: path},
 	}
-	for _, rule := range r.Rules {
-		if err := r.validateRule(rule, show); err != nil {
-			return partError{rule, fmt.Errorf("resource %s: %s %s: %w", r.Name, rule.Kind, rule, err)}
-		}
-	}
-	for _, path := range r.ID {
-		if err := checkFieldPath(path); err != nil {
-			return partError{"id", fmt.Errorf("resource %s: id: %w", r.Name, err)}
-		}
-	}
-	if err := checkFieldPath(r.Version); err != nil {
-		return partError{"version", fmt.Errorf("resource %s: version: %w", r.Name, err)}
-	}
-	_, err = r.triggers()
-	return err
-}
-
-func (r Resource) validateShow() (pattern, error) {
-	show, err := parsePattern(r.Show.Path)
-	switch {
-	case err != nil:
-		return show, err
-	case len(show.names) == 0:
-		return show, fmt.Errorf("the path does not say which object; put :id where its id stands, as /%s/:id", r.Name)
-	case show.tail || show.expression != "":
-		return show, errors.New("a path is built from this pattern, so it may hold only text and :name segments")
-	}
-	return show, nil
-}
-
-func (r Resource) validateRule(rule *Rule, show pattern) error {
-	switch rule.Kind {
-	case event.KindCreate, event.KindUpdate, event.KindDelete:
-	default:
-		return fmt.Errorf("a rule's kind is create, update or delete, not %q", rule.Kind)
-	}
-	path, err := parsePattern(rule.Path)
-	if err != nil {
-		return err
-	}
-	for i, name := range show.names {
-		if slices.Contains(path.names, name) {
-			continue
-		}
-		// The response to a create tells the last part of the key; the parts
-		// before it name where the object lives, and the request must tell.
-		if rule.Kind == event.KindCreate && i == len(show.names)-1 {
-			continue
-		}
-		return fmt.Errorf("the path lacks :%s, which is part of the object's key in show %s; put :%s where it stands", name, r.Show, name)
-	}
-	return nil
-}
-
-// triggers compiles the event rules.
-func (r Resource) triggers() ([]event.Trigger, error) {
-	triggers := make([]event.Trigger, 0, len(r.Events))
-	for _, rule := range r.Events {
-		trigger, err := rule.trigger()
-		if err != nil {
-			return nil, partError{rule, fmt.Errorf("resource %s: event %s: %w", r.Name, rule.Type, err)}
-		}
-		triggers = append(triggers, trigger)
-	}
-	return triggers, nil
-}
-
-func (e EventRule) trigger() (event.Trigger, error) {
-	name, err := event.ParseTemplate(e.Type)
-	switch {
-	case err != nil:
-		return event.Trigger{}, err
-	case e.On != event.OpCreate && e.On != event.OpChange && e.On != event.OpDelete:
-		return event.Trigger{}, fmt.Errorf("on takes create, change or delete, not %q", e.On)
-	case e.On != event.OpChange && len(e.Paths)+len(e.From)+len(e.To) > 0:
-		return event.Trigger{}, fmt.Errorf("on %s takes nothing after it; only on change takes fields and values", e.On)
-	case len(e.Paths) == 0 && len(e.From)+len(e.To) > 0:
-		return event.Trigger{}, errors.New("from and to need the path of the field before them, as `on change state to completed`")
-	}
-	for _, path := range append(slices.Clone(e.Paths), name.Paths()...) {
-		if err := checkFieldPath(path); err != nil {
-			return event.Trigger{}, err
-		}
-	}
-	return event.Trigger{Type: name, On: e.On, Paths: e.Paths, From: e.From, To: e.To}, nil
-}
-
-// checkFieldPath refuses gjson's modifiers. They transform a document rather
-// than name a field, and a mistyped one matches nothing without a word.
-func checkFieldPath(path string) error {
-	if strings.ContainsAny(path, "@!") {
-		return fmt.Errorf("path %q: '@' and '!' are not allowed in the path of a field", path)
-	}
-	return nil
 }
 
 func notNameRune(r rune) bool {

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 )
@@ -18,6 +19,7 @@ type session struct {
 	store      *badger.Store
 	reconciler *reconcile.Reconciler
 	emitter    *emitter.Emitter
+	sightings  *sightings
 }
 
 func newSession(store *badger.Store) *session {
@@ -25,12 +27,13 @@ func newSession(store *badger.Store) *session {
 		store:      store,
 		reconciler: reconcile.New(store, reconcile.Options{Logger: liveLogger("reconcile"), Metrics: metrics}),
 		emitter:    emitter.New(store, emitter.Options{Logger: liveLogger("emitter"), Metrics: metrics}),
+		sightings:  newSightings(store, event.NewHasher(store.Instance().HashKey), liveLogger("sightings")),
 	}
 }
 
 // rest leaves the queue open and nobody at work on it.
 func (s *session) rest(log *zap.Logger) {
-	s.reconciler.Apply(nil)
+	s.reconciler.Apply(reconcile.Plan{})
 	if err := s.emitter.Apply(nil); err != nil {
 		log.Error("ending deliveries", zap.Error(err))
 	}
@@ -39,6 +42,7 @@ func (s *session) rest(log *zap.Logger) {
 // stop ends all work and closes the queue. What is cut short when ctx ends is
 // in the queue.
 func (s *session) stop(ctx context.Context, log *zap.Logger) error {
+	s.sightings.stop()
 	err := s.reconciler.Stop(ctx)
 	s.emitter.Stop(ctx)
 	if err != nil {

@@ -39,6 +39,13 @@ type captured struct {
 	truncated bool
 	encoding  string
 	location  string
+	etag      string
+	kind      string // the Content-Type
+
+	parsed  bool
+	decoded []byte // without its Content-Encoding
+	plain   []byte // and as JSON
+	problem error
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -56,6 +63,8 @@ func (t *tee) begin(status int) {
 	header := t.Header()
 	t.answer.encoding = header.Get("Content-Encoding")
 	t.answer.location = header.Get("Location")
+	t.answer.etag = header.Get("Etag")
+	t.answer.kind = header.Get("Content-Type")
 	t.length = -1
 	if n, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64); err == nil {
 		t.length = n

@@ -88,7 +88,7 @@ func (w *watch) look(ctx context.Context) {
 	}
 	if store := e.store.Load(); store != nil && w.level == badger.SpaceEnough {
 		e.gaps.expand(e.resources())
-		e.gaps.repair(ctx, store)
+		e.gaps.repair(ctx, store, e.listed)
 	}
 }
 
@@ -154,8 +154,8 @@ func (e *engine) resources() (names []string) {
 	if len(e.started) == 0 {
 		return nil
 	}
-	for _, r := range e.started[len(e.started)-1].reconciled() {
-		names = append(names, r.Name)
+	for _, r := range e.started[len(e.started)-1].resources() {
+		names = append(names, r.name)
 	}
 	return names
 }

@@ -27,6 +27,9 @@ func NewDocument(body []byte) Document {
 	return Document{body: body, json: json.Valid(body)}
 }
 
+// IsJSON tells whether the document is JSON, so that it has fields.
+func (d Document) IsJSON() bool { return d.json }
+
 // Field returns the value at a path as raw JSON; nil where there is none, or
 // where the document is not JSON.
 func (d Document) Field(path string) json.RawMessage {

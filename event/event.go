@@ -52,6 +52,8 @@ const (
 	// FreshnessVersion: the Show carries a version that is not older than any
 	// version seen before, in Shows or in the responses to writes.
 	FreshnessVersion Freshness = "version"
+	// FreshnessETag: the Show has the ETag that the write's response had.
+	FreshnessETag Freshness = "etag"
 	// FreshnessUnproven: nothing in the Show tells its age; a lagging replica
 	// or cache may have answered.
 	FreshnessUnproven Freshness = "unproven"

@@ -3,30 +3,50 @@
 package event
 
 import (
+	"encoding/hex"
 	"encoding/json"
 
 	"github.com/tidwall/gjson"
 )
 
 // Fields are the values of watched paths as raw JSON. A path that the Show
-// does not have has an empty value; a path that was not watched is missing.
+// does not have has an empty value; a path that was not watched is missing. Of
+// a hidden one it holds a mask (see [IsMask]).
 type Fields map[string]json.RawMessage
 
-// Watch reads the fields at the given paths from a Show.
-func Watch(show Document, paths []string) Fields {
+// Watch reads the fields at the given paths from a Show. Where hide tells that
+// a path leads to something hidden, only a keyed hash of it is kept, by which
+// a change is seen.
+func Watch(show Document, paths []string, hide func(path string) bool, hasher Hasher) Fields {
 	fields := make(Fields, len(paths))
 	for _, path := range paths {
-		fields[path] = show.Field(path)
+		value := show.Field(path)
+		if hide != nil && hide(path) && len(value) > 0 {
+			value = mask(hasher.Field(path, value))
+		}
+		fields[path] = value
 	}
 	return fields
 }
 
+// maskStart begins a mask. It is no JSON, so no value of a Show is one.
+const maskStart = '#'
+
+func mask(hash []byte) json.RawMessage {
+	return hex.AppendEncode([]byte{maskStart}, hash)
+}
+
+// IsMask tells whether a value of [Fields] is the keyed hash of a hidden one.
+func IsMask(value json.RawMessage) bool {
+	return len(value) > 0 && value[0] == maskStart
+}
+
 // MarshalJSON implements json.Marshaler. It leaves out the fields that the
-// Show did not have, which have no form in JSON.
+// Show did not have, which have no form in JSON, and those that are hidden.
 func (f Fields) MarshalJSON() ([]byte, error) {
 	present := make(map[string]json.RawMessage, len(f))
 	for path, value := range f {
-		if len(value) > 0 {
+		if len(value) > 0 && !IsMask(value) {
 			present[path] = value
 		}
 	}
@@ -40,4 +60,21 @@ func Text(raw json.RawMessage) string {
 		return gjson.ParseBytes(raw).String()
 	}
 	return string(raw)
+}
+
+// Unmasked returns the fields without those that are hidden.
+func (f Fields) Unmasked() Fields {
+	for _, value := range f {
+		if !IsMask(value) {
+			continue
+		}
+		shown := make(Fields, len(f))
+		for path, value := range f {
+			if !IsMask(value) {
+				shown[path] = value
+			}
+		}
+		return shown
+	}
+	return f
 }

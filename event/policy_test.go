@@ -110,27 +110,32 @@ func TestTypes(t *testing.T) {
 	if want := []string{"city", "state", "street", "zip"}; !slices.Equal(paths, want) {
 		t.Fatalf("Paths = %v, want %v", paths, want)
 	}
-	see := func(show string) Fields { return Watch(NewDocument([]byte(show)), paths) }
+	see := func(show string) Fields { return Watch(NewDocument([]byte(show)), paths, nil, Hasher{}) }
 	for i, tc := range []struct {
-		op            Op
-		previous, now Fields
-		want          []string
+		op       Op
+		previous Fields
+		now      string
+		want     []string
 	}{
-		{OpCreate, nil, see(`{"state":"completed"}`), []string{"items.created"}},
-		{OpChange, see(`{"state":"pending"}`), see(`{"state":"pending","x":1}`), []string{"items.updated"}},
-		{OpChange, see(`{"state":"pending"}`), see(`{"state":"completed"}`), []string{"items.updated", "items.paid", "items.state.completed"}},
-		{OpChange, see(`{"state":"completed"}`), see(`{"state":"refunded"}`), []string{"items.updated", "items.undone", "items.state.refunded"}},
+		{OpCreate, nil, `{"state":"completed"}`, []string{"items.created"}},
+		{OpChange, see(`{"state":"pending"}`), `{"state":"pending","x":1}`, []string{"items.updated"}},
+		{OpChange, see(`{"state":"pending"}`), `{"state":"completed"}`, []string{"items.updated", "items.paid", "items.state.completed"}},
+		{OpChange, see(`{"state":"completed"}`), `{"state":"refunded"}`, []string{"items.updated", "items.undone", "items.state.refunded"}},
 		// A type that stands on several lines is one event.
-		{OpChange, see(`{"zip":1,"city":"a"}`), see(`{"zip":2,"city":"b"}`), []string{"items.updated", "items.moved"}},
-		{OpChange, see(`{"city":{"a":1,"b":2}}`), see(`{"city":{"b":2, "a":1}}`), []string{"items.updated"}},
-		{OpChange, see(`{"city":null}`), see(`{}`), []string{"items.updated", "items.moved"}},
+		{OpChange, see(`{"zip":1,"city":"a"}`), `{"zip":2,"city":"b"}`, []string{"items.updated", "items.moved"}},
+		{OpChange, see(`{"city":{"a":1,"b":2}}`), `{"city":{"b":2, "a":1}}`, []string{"items.updated"}},
+		{OpChange, see(`{"city":null}`), `{}`, []string{"items.updated", "items.moved"}},
 		// Where the state before is unknown, only "from" stays silent.
-		{OpChange, nil, see(`{"state":"completed"}`), []string{"items.updated", "items.paid", "items.moved", "items.state.completed"}},
-		{OpDelete, see(`{"state":"pending"}`), nil, []string{"items.deleted.pending"}},
-		{OpDelete, nil, nil, []string{"items.deleted.none"}},
+		{OpChange, nil, `{"state":"completed"}`, []string{"items.updated", "items.paid", "items.moved", "items.state.completed"}},
+		{OpDelete, see(`{"state":"pending"}`), "", []string{"items.deleted.pending"}},
+		{OpDelete, nil, "", []string{"items.deleted.none"}},
 	} {
-		if got := Types(triggers, tc.op, tc.previous, tc.now); !slices.Equal(got, tc.want) {
-			t.Errorf("Test %d: Types = %v, want %v", i, got, tc.want)
+		transition := Transition{Op: tc.op, Previous: tc.previous}
+		if tc.now != "" {
+			transition.Show, transition.Now = NewDocument([]byte(tc.now)), see(tc.now)
+		}
+		if got, err := Types(triggers, transition); err != nil || !slices.Equal(got, tc.want) {
+			t.Errorf("Test %d: Types = %v, %v; want %v", i, got, err, tc.want)
 		}
 	}
 }
@@ -151,7 +156,7 @@ func TestTemplate(t *testing.T) {
 			t.Errorf("Test %d: %v", i, err)
 			continue
 		}
-		if got := template.Render(Watch(NewDocument([]byte(tc.show)), template.Paths())); got != tc.want {
+		if got := template.Render(Watch(NewDocument([]byte(tc.show)), template.Paths(), nil, Hasher{})); got != tc.want {
 			t.Errorf("Test %d: %s of %s = %s, want %s", i, tc.text, tc.show, got, tc.want)
 		}
 	}
@@ -171,7 +176,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		name := template.Render(Watch(NewDocument([]byte(show)), template.Paths()))
+		name := template.Render(Watch(NewDocument([]byte(show)), template.Paths(), nil, Hasher{}))
 		if name == "" || strings.IndexFunc(name, notTypeRune) >= 0 {
 			t.Errorf("%q of %q rendered %q", text, show, name)
 		}
@@ -179,7 +184,7 @@ func FuzzTemplate(f *testing.F) {
 }
 
 func TestFieldsJSON(t *testing.T) {
-	fields := Watch(NewDocument([]byte(`{"a":{"b":"x"},"n":9007199254740993}`)), []string{"a.b", "n", "missing"})
+	fields := Watch(NewDocument([]byte(`{"a":{"b":"x"},"n":9007199254740993}`)), []string{"a.b", "n", "missing"}, nil, Hasher{})
 	got, err := json.Marshal(fields)
 	if want := `{"a.b":"x","n":9007199254740993}`; err != nil || string(got) != want {
 		t.Errorf("Marshal = %s, %v; want %s", got, err, want)
@@ -187,7 +192,7 @@ func TestFieldsJSON(t *testing.T) {
 	if _, watched := fields["missing"]; !watched {
 		t.Error("a path that the Show lacks is not told from one that was not watched")
 	}
-	if got := Watch(NewDocument([]byte(`{"a":`)), []string{"a"}); !reflect.DeepEqual(got, Fields{"a": nil}) {
+	if got := Watch(NewDocument([]byte(`{"a":`)), []string{"a"}, nil, Hasher{}); !reflect.DeepEqual(got, Fields{"a": nil}) {
 		t.Errorf("fields of invalid JSON = %v", got)
 	}
 }

@@ -4,9 +4,9 @@ package reconcile
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
@@ -22,6 +22,14 @@ const (
 	nothing finding = iota
 	// moved: the object differs from what was last known.
 	moved
+	// known: the object was not known, and nobody is known to have changed it.
+	// It is taken as it is, without an event.
+	known
+	// early: the object is as it was last known, although it was changed a
+	// moment ago. A replica may not have the change yet.
+	early
+	// aliased: the object has another name, by which it is reconciled.
+	aliased
 	// stale: the Show is older than what is known already.
 	stale
 	// missing: the API does not know the object, and nothing proves that it
@@ -36,90 +44,166 @@ type decision struct {
 	finding finding
 	// op is what happened, when moved.
 	op event.Op
-	// next is the object's state, when moved. Its Sequence is not set.
+	// document is the Show as fields are read from it.
+	document event.Document
+	// next is the object's state, when moved or known. Its Sequence is not set.
 	next event.Snapshot
 	// freshness says how the Show was proven fresh.
 	freshness event.Freshness
+	// name is the object's own name, when aliased.
+	name event.Key
 	// reason says in words what is wrong, when stale, missing or unusable.
 	reason string
 }
 
-// lagFor is how long a Show may contradict what is known before it is believed.
-// Replicas and caches catch up within it. What still contradicts then is the
-// API's word: two changes whose times were taken in one order and written in
-// the other, versions that begin anew in an object's second life, or a delete
-// that the API confirmed and did not do.
-const lagFor = 5 * time.Minute
+// Patience with APIs that answer with what was.
+const (
+	// lagFor is how long a Show may contradict what is known before it is
+	// believed. Replicas and caches catch up within it. What still contradicts
+	// then is the API's word: two changes whose times were taken in one order
+	// and written in the other, versions that begin anew in an object's second
+	// life, or a delete that the API confirmed and did not do.
+	lagFor = 5 * time.Minute
+	// lagForETag is the same for a Show with another ETag than the write's
+	// response had. ETags have no order, so a newer Show looks the same.
+	lagForETag = 15 * time.Second
+	// secondLook is when an object that looks unchanged after a confirmed
+	// write is looked at again, where nothing proves the Show fresh. Most
+	// replicas have caught up by then.
+	secondLook = 2 * time.Second
+)
 
 // decide compares what the API answered with what is known of an object. It
 // is pure: all that it needs stands in its arguments.
 func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer show.Show, now time.Time) decision {
 	switch status := answer.Status; {
 	case status == http.StatusNotFound || status == http.StatusGone:
+		if last := lease.Snapshot; last != nil && last.Alias != "" {
+			return decision{finding: aliased, name: event.Key{Resource: lease.Key.Resource, ID: last.Alias}}
+		}
 		return decideGone(lease, now)
 	case status < 200 || status > 299:
 		return decision{finding: unusable, reason: fmt.Sprintf("Show was answered with %d", status)}
 	case len(answer.Body) == 0:
 		return decision{finding: unusable, reason: fmt.Sprintf("Show was answered with %d and no body", status)}
 	}
-	return r.decidePresent(hasher, lease, answer, now)
+	document := answer.Document()
+	if r.Canonical != nil {
+		if name := r.Canonical(lease.Key, document); name != lease.Key {
+			return decision{finding: aliased, name: name}
+		}
+	}
+	d := r.decidePresent(hasher, lease, answer, document, now)
+	d.document = document
+	return d
 }
 
-func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, answer show.Show, now time.Time) decision {
+func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, answer show.Show, document event.Document, now time.Time) decision {
 	last := lease.Snapshot
-	document := event.NewDocument(answer.Body)
 	next := event.Snapshot{
 		Key:     lease.Key,
 		Hash:    hasher.Show(document),
-		Watched: event.Watch(document, r.watched()),
+		Watched: event.Watch(document, r.watched(), r.hidden, hasher),
 		Time:    now,
 	}
-	if r.Version != "" {
+	switch {
+	case r.ETag:
+		next.Version = answer.Header.Get("Etag")
+	case r.Version != "":
 		next.Version = event.Text(document.Field(r.Version))
 	}
-	known := []string{lease.Version}
-	if last != nil && !last.Gone {
-		known = append(known, last.Version)
+	if r.Tenant != "" {
+		next.Tenant = event.Text(document.Field(r.Tenant))
 	}
-	freshness := event.FreshnessUnproven
-	for _, version := range known {
-		order, ok := event.CompareVersions(next.Version, version)
-		if ok && order < 0 && believed(lease, now) {
-			freshness = event.FreshnessUnproven
-			break
-		}
-		if ok && order < 0 {
-			return decision{finding: stale, reason: "Show is older than a version that was seen already"}
-		}
-		if ok {
-			freshness = event.FreshnessVersion
-		}
+	freshness, proven, reason := r.freshness(lease, next.Version, now)
+	if reason != "" {
+		return decision{finding: stale, reason: reason}
 	}
 
 	same := last != nil && bytes.Equal(last.Hash, next.Hash)
 	// Where another exchange was at the object too, it may have come back.
 	deleted := lease.Generation <= 1 && lease.Hints.Has(queue.HintDeleted) && !lease.Hints.Has(queue.HintCreated)
-	if deleted && (same || last == nil) && !believed(lease, now) {
+	if deleted && (same || last == nil) && !believed(lease, now, lagFor) {
 		return decision{finding: stale, reason: "Show still has the object, although its delete was confirmed"}
 	}
 	d := decision{finding: moved, op: event.OpChange, next: next, freshness: freshness}
 	switch {
+	case last == nil && onlyLooked(lease.Hints):
+		d.finding = known
 	case last == nil && created(lease.Hints), last != nil && last.Gone:
 		d.op = event.OpCreate
+	case same && !proven && confirmed(lease.Hints) && lease.SettleAt.IsZero() && !believed(lease, now, secondLook):
+		d.finding = early
 	case same:
 		d.finding = nothing
 	}
 	return d
 }
 
+// freshness compares a Show's version with what is known. It returns how fresh
+// the Show is; whether it is proven to be as new as the write that led here;
+// and a reason where it is too old to be taken.
+func (r *Resource) freshness(lease queue.MarkLease, version string, now time.Time) (f event.Freshness, proven bool, stale string) {
+	if r.ETag {
+		switch {
+		case lease.Version == "" || version == "":
+			return event.FreshnessUnproven, false, ""
+		case sameETag(lease.Version, version):
+			return event.FreshnessETag, true, ""
+		case lease.Generation <= 1 && !believed(lease, now, lagForETag):
+			return "", false, "Show has another ETag than the write's response had"
+		}
+		return event.FreshnessUnproven, false, ""
+	}
+	f = event.FreshnessUnproven
+	if order, ok := event.CompareVersions(version, lease.Version); ok {
+		f, proven = event.FreshnessVersion, order >= 0
+		if order < 0 {
+			stale = "Show is older than the version that the write's response had"
+		}
+	}
+	if last := lease.Snapshot; last != nil && !last.Gone && stale == "" {
+		if order, ok := event.CompareVersions(version, last.Version); ok {
+			f = event.FreshnessVersion
+			if order < 0 {
+				stale = "Show is older than a version that was seen already"
+			}
+		}
+	}
+	if stale != "" && believed(lease, now, lagFor) {
+		return event.FreshnessUnproven, true, ""
+	}
+	return f, proven, stale
+}
+
+// sameETag compares weakly (RFC 9110, section 8.8.3.2): a proxy that
+// compresses on the way makes strong ETags weak.
+func sameETag(a, b string) bool {
+	return strings.TrimPrefix(a, "W/") == strings.TrimPrefix(b, "W/")
+}
+
 // believed tells whether a Show that contradicts what is known is taken all
 // the same, because the last exchange is long over.
-func believed(lease queue.MarkLease, now time.Time) bool {
+func believed(lease queue.MarkLease, now time.Time, after time.Duration) bool {
 	since := lease.MarkedAt
 	if lease.Cause.At.After(since) {
 		since = lease.Cause.At
 	}
-	return now.Sub(since) >= lagFor
+	return now.Sub(since) >= after
+}
+
+// confirmed tells whether the API said that it changed the object.
+func confirmed(hints queue.Hints) bool {
+	return hints&(queue.HintCreated|queue.HintUpdated) != 0
+}
+
+// onlyLooked tells whether nobody is known to have changed the object. That a
+// list has it anew says nothing where an earlier one had it too.
+func onlyLooked(hints queue.Hints) bool {
+	if hints.Has(queue.HintKnown) {
+		hints &^= queue.HintKnown | queue.HintMayBeCreated
+	}
+	return hints == queue.HintLooked
 }
 
 // created tells whether an object that nobody had seen was created by what was
@@ -131,75 +215,23 @@ func created(hints queue.Hints) bool {
 // decideGone decides what a 404 or 410 means. A delete is announced on proof
 // only: somebody asked the API to delete the object, and it is gone.
 func decideGone(lease queue.MarkLease, now time.Time) decision {
-	known := lease.Snapshot != nil && !lease.Snapshot.Gone
+	there := lease.Snapshot != nil && !lease.Snapshot.Gone
 	knownGone := lease.Snapshot != nil && lease.Snapshot.Gone
-	confirmed := lease.Hints&(queue.HintCreated|queue.HintUpdated) != 0
+	changed := confirmed(lease.Hints)
 	switch {
 	case lease.Hints.Has(queue.HintDeleted) && !knownGone,
-		lease.Hints.Has(queue.HintMayBeDeleted) && (known || confirmed && !knownGone):
-		return decision{
-			finding: moved, op: event.OpDelete, freshness: event.FreshnessUnproven,
-			next: event.Snapshot{Key: lease.Key, Gone: true, Time: now},
+		lease.Hints.Has(queue.HintMayBeDeleted) && (there || changed && !knownGone):
+		gone := event.Snapshot{Key: lease.Key, Gone: true, Time: now}
+		if there {
+			gone.Tenant = lease.Snapshot.Tenant
 		}
+		return decision{finding: moved, op: event.OpDelete, freshness: event.FreshnessUnproven, next: gone}
 	case lease.Hints.Has(queue.HintDeleted), lease.Hints.Has(queue.HintMayBeDeleted):
 		// It was announced already, or was never seen and may never have been.
 		return decision{finding: nothing}
-	case known || confirmed:
+	case there && !lease.IsLook(), changed:
 		return decision{finding: missing, reason: "Show was answered with 404 or 410, and nothing tells that the object was deleted"}
 	}
 	// No exchange is known to have changed anything, and there is nothing.
 	return decision{finding: nothing}
-}
-
-// transition makes the events of a decision, in sequence after the snapshot's.
-func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decision, answer show.Show, now time.Time) queue.Reconciled {
-	last := lease.Snapshot
-	next := d.next
-	var previous event.Fields
-	if last != nil {
-		next.Sequence = last.Sequence
-		if !last.Gone {
-			previous = last.Watched
-		}
-	}
-	var routed []queue.Routed
-	for _, name := range event.Types(r.Triggers, d.op, previous, next.Watched) {
-		next.Sequence++
-		e := event.Event{
-			ID:        event.ID(instance, lease.Key, next.Sequence, name, next.Hash),
-			Type:      name,
-			Key:       lease.Key,
-			Sequence:  next.Sequence,
-			Op:        d.op,
-			Time:      now,
-			Version:   next.Version,
-			Freshness: d.freshness,
-			Cause:     lease.Cause,
-			Previous:  previous,
-		}
-		if d.op == event.OpDelete {
-			e.ContentType, e.Payload = "application/json", tombstone(lease.Key, previous)
-		} else {
-			e.ContentType, e.Payload = answer.Header.Get("Content-Type"), answer.Body
-		}
-		routed = append(routed, queue.Routed{Event: e, Endpoints: r.Route(name)})
-	}
-	return queue.Reconciled{Snapshot: &next, Events: routed}
-}
-
-// tombstone is the payload of a delete: there is no Show any more, so it tells
-// which object is gone and the watched fields as they were.
-func tombstone(key event.Key, previous event.Fields) []byte {
-	payload, err := json.Marshal(struct {
-		Resource string       `json:"resource"`
-		ID       string       `json:"id"`
-		Deleted  bool         `json:"deleted"`
-		Previous event.Fields `json:"previous,omitempty"`
-	}{key.Resource, key.Plain(), true, previous})
-	if err != nil {
-		// Watched fields are cut out of valid JSON, so this does not happen;
-		// the key alone is still a true payload.
-		payload, _ = json.Marshal(map[string]any{"resource": key.Resource, "id": key.Plain(), "deleted": true})
-	}
-	return payload
 }

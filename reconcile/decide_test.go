@@ -36,7 +36,7 @@ func testResource(t *testing.T) *Resource {
 			{Type: name("items.paid"), On: event.OpChange, Paths: []string{"state"}, To: []string{"paid"}},
 			{Type: name("items.deleted"), On: event.OpDelete},
 		},
-		Route: func(string) []string { return []string{"erp"} },
+		Route: func(*event.Event) []string { return []string{"erp"} },
 		Limit: NewLimit(4),
 	}
 	r.paths = event.Paths(r.Triggers)
@@ -50,6 +50,7 @@ func answer(status int, body string) show.Show {
 func TestDecide(t *testing.T) {
 	r := testResource(t)
 	hasher := event.NewHasher([32]byte{1})
+	const knownFinding = known
 	known := func(body string) *event.Snapshot {
 		d := r.decide(hasher, queue.MarkLease{Mark: queue.Mark{Key: testKey}}, answer(200, body), testTime)
 		d.next.Sequence = 7
@@ -67,36 +68,51 @@ func TestDecide(t *testing.T) {
 		op        event.Op
 		freshness event.Freshness
 	}{
-		"first seen by a create":                    {nil, queue.HintCreated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
-		"first seen by a create of unknown end":     {nil, queue.HintMayBeCreated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
-		"first seen by an update":                   {nil, queue.HintUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessUnproven},
-		"updated, and a create of unknown end":      {nil, queue.HintMayBeCreated | queue.HintUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessUnproven},
-		"changed":                                   {known(pending), queue.HintUpdated, "", answer(200, `{"v":6,"state":"paid"}`), moved, event.OpChange, event.FreshnessVersion},
-		"changed, without a version":                {known(`{"state":"a"}`), queue.HintUpdated, "", answer(200, `{"state":"b"}`), moved, event.OpChange, event.FreshnessUnproven},
-		"not changed":                               {known(pending), queue.HintUpdated, "", answer(200, ` {"state":"pending", "v":5}`), nothing, "", ""},
-		"older than the snapshot":                   {known(pending), queue.HintUpdated, "", answer(200, `{"v":4,"state":"paid"}`), stale, "", ""},
-		"older than the write's response":           {nil, queue.HintUpdated, "6", answer(200, pending), stale, "", ""},
-		"as new as the write's response":            {nil, queue.HintCreated, "5", answer(200, pending), moved, event.OpCreate, event.FreshnessVersion},
-		"no difference, but older than the write":   {known(pending), queue.HintUpdated, "6", answer(200, pending), stale, "", ""},
-		"created again":                             {gone, queue.HintCreated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
-		"there again after an update":               {gone, queue.HintUpdated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
-		"deleted":                                   {known(pending), queue.HintDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
-		"deleted, answered 410":                     {known(pending), queue.HintDeleted, "", answer(410, ""), moved, event.OpDelete, event.FreshnessUnproven},
-		"deleted, never seen":                       {nil, queue.HintDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
-		"created and deleted, never seen":           {nil, queue.HintCreated | queue.HintDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
-		"created, delete of unknown end":            {nil, queue.HintCreated | queue.HintMayBeDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
-		"delete of unknown end":                     {known(pending), queue.HintMayBeDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
-		"delete of unknown end, never seen":         {nil, queue.HintMayBeDeleted, "", answer(404, ""), nothing, "", ""},
-		"deleted, announced already":                {gone, queue.HintDeleted, "", answer(404, ""), nothing, "", ""},
-		"delete confirmed, but still there":         {known(pending), queue.HintDeleted, "", answer(200, pending), stale, "", ""},
-		"delete confirmed, never seen, still there": {nil, queue.HintDeleted, "", answer(200, pending), stale, "", ""},
-		"delete confirmed, but changed":             {known(pending), queue.HintDeleted, "", answer(200, `{"v":6}`), moved, event.OpChange, event.FreshnessVersion},
-		"deleted, and created again as it was":      {known(pending), queue.HintDeleted | queue.HintCreated, "", answer(200, pending), nothing, "", ""},
-		"404 without a delete":                      {known(pending), queue.HintUpdated, "", answer(404, ""), missing, "", ""},
-		"404 just after a create":                   {nil, queue.HintCreated, "", answer(404, ""), missing, "", ""},
-		"404 just after a create of a deleted one":  {gone, queue.HintCreated, "", answer(404, ""), missing, "", ""},
-		"create of unknown end, and nothing there":  {nil, queue.HintMayBeCreated, "", answer(404, ""), nothing, "", ""},
-		"update of unknown end, and nothing there":  {nil, 0, "", answer(404, ""), nothing, "", ""},
+		"first seen by a create":                      {nil, queue.HintCreated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
+		"first seen by a create of unknown end":       {nil, queue.HintMayBeCreated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
+		"first seen by an update":                     {nil, queue.HintUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessUnproven},
+		"updated, and a create of unknown end":        {nil, queue.HintMayBeCreated | queue.HintUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessUnproven},
+		"changed":                                     {known(pending), queue.HintUpdated, "", answer(200, `{"v":6,"state":"paid"}`), moved, event.OpChange, event.FreshnessVersion},
+		"changed, without a version":                  {known(`{"state":"a"}`), queue.HintUpdated, "", answer(200, `{"state":"b"}`), moved, event.OpChange, event.FreshnessUnproven},
+		"not changed":                                 {known(pending), queue.HintUpdated, "", answer(200, ` {"state":"pending", "v":5}`), early, "", ""},
+		"older than the snapshot":                     {known(pending), queue.HintUpdated, "", answer(200, `{"v":4,"state":"paid"}`), stale, "", ""},
+		"older than the write's response":             {nil, queue.HintUpdated, "6", answer(200, pending), stale, "", ""},
+		"as new as the write's response":              {nil, queue.HintCreated, "5", answer(200, pending), moved, event.OpCreate, event.FreshnessVersion},
+		"no difference, but older than the write":     {known(pending), queue.HintUpdated, "6", answer(200, pending), stale, "", ""},
+		"created again":                               {gone, queue.HintCreated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
+		"there again after an update":                 {gone, queue.HintUpdated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
+		"deleted":                                     {known(pending), queue.HintDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
+		"deleted, answered 410":                       {known(pending), queue.HintDeleted, "", answer(410, ""), moved, event.OpDelete, event.FreshnessUnproven},
+		"deleted, never seen":                         {nil, queue.HintDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
+		"created and deleted, never seen":             {nil, queue.HintCreated | queue.HintDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
+		"created, delete of unknown end":              {nil, queue.HintCreated | queue.HintMayBeDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
+		"delete of unknown end":                       {known(pending), queue.HintMayBeDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
+		"delete of unknown end, never seen":           {nil, queue.HintMayBeDeleted, "", answer(404, ""), nothing, "", ""},
+		"deleted, announced already":                  {gone, queue.HintDeleted, "", answer(404, ""), nothing, "", ""},
+		"delete confirmed, but still there":           {known(pending), queue.HintDeleted, "", answer(200, pending), stale, "", ""},
+		"delete confirmed, never seen, still there":   {nil, queue.HintDeleted, "", answer(200, pending), stale, "", ""},
+		"delete confirmed, but changed":               {known(pending), queue.HintDeleted, "", answer(200, `{"v":6}`), moved, event.OpChange, event.FreshnessVersion},
+		"deleted, and created again as it was":        {known(pending), queue.HintDeleted | queue.HintCreated, "", answer(200, pending), early, "", ""},
+		"not changed, and proven fresh":               {known(pending), queue.HintUpdated, "5", answer(200, pending), nothing, "", ""},
+		"not changed by an update of unknown end":     {known(pending), queue.HintMayBeUpdated, "", answer(200, pending), nothing, "", ""},
+		"looked at, not changed":                      {known(pending), queue.HintLooked, "", answer(200, pending), nothing, "", ""},
+		"looked at, changed":                          {known(pending), queue.HintLooked, "", answer(200, `{"v":6}`), moved, event.OpChange, event.FreshnessVersion},
+		"looked at, never seen":                       {nil, queue.HintLooked, "", answer(200, pending), knownFinding, "", ""},
+		"listed, never seen":                          {nil, queue.HintLooked | queue.HintKnown, "", answer(200, pending), knownFinding, "", ""},
+		"listed before it was read, and listed again": {nil, queue.HintLooked | queue.HintKnown | queue.HintMayBeCreated, "", answer(200, pending), knownFinding, "", ""},
+		"listed anew":                                 {nil, queue.HintLooked | queue.HintMayBeCreated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
+		"listed, and updated":                         {nil, queue.HintLooked | queue.HintKnown | queue.HintUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessUnproven},
+		"looked at, and updated":                      {nil, queue.HintLooked | queue.HintUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessUnproven},
+		"looked at, and maybe updated":                {nil, queue.HintLooked | queue.HintMayBeUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessUnproven},
+		"looked at, and gone":                         {known(pending), queue.HintLooked, "", answer(404, ""), nothing, "", ""},
+		"there again, looked at":                      {gone, queue.HintLooked, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
+		"not in a complete list, and gone":            {known(pending), queue.HintMayBeDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
+		"not in a complete list, and there":           {known(pending), queue.HintMayBeDeleted, "", answer(200, pending), nothing, "", ""},
+		"404 without a delete":                        {known(pending), queue.HintUpdated, "", answer(404, ""), missing, "", ""},
+		"404 just after a create":                     {nil, queue.HintCreated, "", answer(404, ""), missing, "", ""},
+		"404 just after a create of a deleted one":    {gone, queue.HintCreated, "", answer(404, ""), missing, "", ""},
+		"create of unknown end, and nothing there":    {nil, queue.HintMayBeCreated, "", answer(404, ""), nothing, "", ""},
+		"update of unknown end, and nothing there":    {nil, 0, "", answer(404, ""), nothing, "", ""},
 		"500":                         {known(pending), queue.HintDeleted, "", answer(500, "{}"), unusable, "", ""},
 		"403":                         {known(pending), queue.HintDeleted, "", answer(403, "{}"), unusable, "", ""},
 		"redirect":                    {known(pending), queue.HintUpdated, "", answer(302, ""), unusable, "", ""},
@@ -115,7 +131,7 @@ func TestDecide(t *testing.T) {
 		if d.finding == moved && (d.op != tc.op || d.freshness != tc.freshness) {
 			t.Errorf("%s: op %s, freshness %s; want %s, %s", name, d.op, d.freshness, tc.op, tc.freshness)
 		}
-		if d.finding != moved && d.finding != nothing && d.reason == "" {
+		if d.finding >= stale && d.reason == "" {
 			t.Errorf("%s: no reason is given", name)
 		}
 	}
@@ -131,7 +147,10 @@ func TestTransition(t *testing.T) {
 	lease := queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: queue.HintUpdated}, Snapshot: snapshot}
 	body := `{ "v": 2, "state": "paid" }`
 	d := r.decide(hasher, lease, answer(200, body), testTime)
-	got := r.transition([16]byte{1}, lease, d, answer(200, body), testTime)
+	got, conditions, err := r.transition([16]byte{1}, lease, d, answer(200, body), testTime)
+	if conditions != nil || err != nil {
+		t.Fatal(conditions, err)
+	}
 	if len(got.Events) != 2 || got.Snapshot.Sequence != 5 || got.Snapshot.Version != "2" {
 		t.Fatalf("events %+v, snapshot %+v", got.Events, got.Snapshot)
 	}
@@ -148,7 +167,10 @@ func TestTransition(t *testing.T) {
 
 	lease.Hints = queue.HintDeleted
 	d = r.decide(hasher, lease, answer(404, "not found"), testTime)
-	got = r.transition([16]byte{1}, lease, d, answer(404, "not found"), testTime)
+	got, _, err = r.transition([16]byte{1}, lease, d, answer(404, "not found"), testTime)
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := `{"resource":"items","id":"42","deleted":true,"previous":{"state":"pending"}}`
 	if len(got.Events) != 1 || string(got.Events[0].Payload) != want || !got.Snapshot.Gone || got.Snapshot.Sequence != 4 {
 		t.Errorf("delete: %s, %+v", got.Events[0].Payload, got.Snapshot)

@@ -15,10 +15,12 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
 // leaseTime bounds how long a mark is held by one reading of its Show. It is
@@ -29,10 +31,16 @@ const leaseTime = 2 * time.Minute
 // maxRetryAfter bounds how long an API can ask to be left alone.
 const maxRetryAfter = time.Hour
 
+// ErrNoCredential is returned by a Resource's Read where the Show may only be
+// read with the credential of a caller, and none is at hand.
+var ErrNoCredential = errors.New("the caller's credential is gone; the next exchange about the object brings another")
+
 // Store is what reconcile needs of the queue.
 type Store interface {
 	queue.Intents
 	queue.Marks
+	queue.Objects
+	queue.Unresolveds
 	Instance() queue.Instance
 }
 
@@ -43,6 +51,11 @@ type Result string
 const (
 	ResultEvent        Result = "event"         // the object differs: a new snapshot, and the events it makes
 	ResultNoDifference Result = "no_difference" // the object is as it was last known
+	ResultKnown        Result = "known"         // an object that was not known, taken as it is
+	ResultListed       Result = "listed"        // a listing was read, and what it names is marked
+	ResultAlias        Result = "alias"         // the object has another name, by which it is marked
+	ResultEarly        Result = "early"         // no difference yet; looked at again
+	ResultNoCaller     Result = "no_credential" // the caller's credential is not there
 	ResultStale        Result = "stale"         // the Show is older than what is known; asked again
 	ResultMissing      Result = "missing"       // no Show and no proof of a delete; asked again
 	ResultFailed       Result = "failed"        // no usable Show; asked again
@@ -58,6 +71,12 @@ type Metrics interface {
 	Event(eventType string)
 	// Unresolved counts a change whose object is not known.
 	Unresolved(resource string)
+	// Ownerless counts an event whose object has no owner although its
+	// resource has tenants.
+	Ownerless(resource string)
+	// ConditionFailed counts a condition of an event that could not be
+	// evaluated.
+	ConditionFailed(resource string)
 }
 
 // Options are what a Reconciler is made with.
@@ -113,9 +132,16 @@ func New(store Store, opts Options) *Reconciler {
 	}
 }
 
-// Apply replaces the resources that are reconciled. What is under way ends as
-// it began; marks of a resource that is gone wait until it returns.
-func (r *Reconciler) Apply(resources []Resource) {
+// Plan is all that a Reconciler works on.
+type Plan struct {
+	Resources []Resource
+	Listings  []Listing
+	Scans     []Scan
+}
+
+// Apply replaces what is reconciled. What is under way ends as it began; marks
+// of a resource that is gone wait until it returns.
+func (r *Reconciler) Apply(plan Plan) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stopped {
@@ -126,12 +152,64 @@ func (r *Reconciler) Apply(resources []Resource) {
 	}
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(r.ctx)
-	for i := range resources {
-		resource := resources[i]
-		resource.paths = event.Paths(resource.Triggers)
-		r.work.Go(func() { r.dispatch(ctx, &resource) })
+	for _, j := range r.jobs(plan) {
+		r.work.Go(func() { r.dispatch(ctx, j) })
 	}
+	r.work.Go(func() { r.seed(ctx, plan.Resources, plan.Scans) })
 	r.work.Go(func() { r.sweep(ctx) })
+}
+
+// job is one kind of marks, and what to do with them.
+type job struct {
+	name  string // the resource of the marks' keys
+	lease time.Duration
+	limit *Limit
+	// looks is the budget of marks that are looks, nil for none.
+	looks *rate.Limiter
+	// do reconciles one mark, and tells whether the API answered. Late is how
+	// long a look has waited for its turn.
+	do func(ctx context.Context, lease queue.MarkLease, late time.Duration) bool
+}
+
+func (r *Reconciler) jobs(plan Plan) []job {
+	var jobs []job
+	for i := range plan.Resources {
+		resource := plan.Resources[i]
+		resource.paths = event.Paths(resource.Triggers)
+		jobs = append(jobs, job{
+			name: resource.Name, lease: leaseTime, limit: resource.Limit, looks: resource.Looks,
+			do: func(ctx context.Context, lease queue.MarkLease, late time.Duration) bool {
+				return r.reconcile(ctx, &resource, lease, late)
+			},
+		})
+		if resource.Every > 0 {
+			jobs = append(jobs, job{
+				name: resource.Name + watchSuffix, lease: scanLease, limit: NewLimit(1),
+				do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
+					return r.rewatch(ctx, &resource, lease)
+				},
+			})
+		}
+	}
+	for i := range plan.Listings {
+		listing := plan.Listings[i]
+		jobs = append(jobs, job{
+			name: listing.Name, lease: leaseTime, limit: listing.Limit, looks: listing.Looks,
+			do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
+				return r.list(ctx, &listing, lease)
+			},
+		})
+	}
+	for i := range plan.Scans {
+		scan := plan.Scans[i]
+		jobs = append(jobs, job{
+			name: scan.Resource + scanSuffix, lease: scanLease, limit: NewLimit(1),
+			do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
+				return r.scan(ctx, &scan, lease)
+			},
+		})
+	}
+	return jobs
 }
 
 // Stop ends all work and waits for it, at most until ctx ends. What was under
@@ -160,73 +238,156 @@ func (r *Reconciler) Stop(ctx context.Context) error {
 
 // dispatch leases one mark after the other and has each reconciled, as many at
 // once as the upstream's limit allows.
-func (r *Reconciler) dispatch(ctx context.Context, resource *Resource) {
+func (r *Reconciler) dispatch(ctx context.Context, j job) {
+	turns := new(turns)
 	for ctx.Err() == nil {
-		lease, err := r.store.LeaseMark(ctx, resource.Name, leaseTime)
+		lease, err := r.store.LeaseMark(ctx, j.name, j.lease)
 		if errors.Is(err, queue.ErrClosed) {
 			return
 		}
 		if err != nil {
 			if ctx.Err() == nil {
-				r.log.Error("leasing a mark", zap.String("resource", resource.Name), zap.Error(err))
+				r.log.Error("leasing a mark", zap.String("resource", j.name), zap.Error(err))
 				wait(ctx, time.Second)
 			}
 			continue
 		}
 		failpoint.Here("mark.leased")
-		if resource.Limit.Acquire(ctx) != nil {
+		late := time.Duration(0)
+		if lease.Look {
+			now := r.now()
+			delay, waited, free := turns.take(lease.Key, j.looks, now)
+			if !free {
+				r.postpone(ctx, lease, now.Add(delay))
+				continue
+			}
+			late = waited
+		}
+		if j.limit.Acquire(ctx) != nil {
 			r.release(lease)
 			return
 		}
 		r.work.Go(func() {
 			answered := false
-			defer func() { resource.Limit.Release(answered) }()
-			answered = r.reconcile(r.ctx, resource, lease)
+			defer func() { j.limit.Release(answered) }()
+			answered = j.do(r.ctx, lease, late)
 		})
 	}
 }
 
 // reconcile reads one object's Show and commits what follows. It returns
 // whether the API answered.
-func (r *Reconciler) reconcile(ctx context.Context, resource *Resource, lease queue.MarkLease) (answered bool) {
+func (r *Reconciler) reconcile(ctx context.Context, resource *Resource, lease queue.MarkLease, late time.Duration) (answered bool) {
 	asked := r.now()
-	answer, err := resource.Read(ctx, lease.Key)
+	answer, err := resource.Read(ctx, lease)
 	failpoint.Here("show.read")
 	took := r.now().Sub(asked)
-	if err != nil {
-		if ctx.Err() != nil {
-			r.release(lease)
-			return true
-		}
-		r.retry(ctx, lease, ResultFailed, err.Error(), 0)
-		r.metrics.Reconciled(resource.Name, ResultFailed, took)
-		return false
+	if errors.Is(err, ErrNoCredential) {
+		return r.noCredential(ctx, resource, lease)
 	}
+	if err != nil {
+		return r.readFailed(ctx, resource.Name, lease, err, took)
+	}
+	now := r.now()
+	d := resource.decide(r.hasher, lease, answer, now)
+	result := r.act(ctx, resource, lease, d, answer, asked, late)
+	r.metrics.Reconciled(resource.Name, result, took)
+	return !overloaded(answer)
+}
 
-	d := resource.decide(r.hasher, lease, answer, r.now())
-	result := ResultNoDifference
+// act does what follows from a decision.
+func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.MarkLease, d decision, answer show.Show, asked time.Time, late time.Duration) Result {
+	now := r.now()
 	reconciled := queue.Reconciled{AskedAt: asked}
+	result := ResultNoDifference
 	switch d.finding {
-	case moved:
-		result = ResultEvent
-		reconciled = resource.transition(r.instance, lease, d, answer, r.now())
+	case moved, known:
+		var conditions, err error
+		reconciled, conditions, err = resource.transition(r.instance, lease, d, answer, now)
+		if err != nil {
+			r.retry(ctx, lease, ResultFailed, err.Error(), 0)
+			return ResultFailed
+		}
+		r.noteTransition(resource, lease, reconciled, conditions)
 		reconciled.AskedAt = asked
+		if result = ResultEvent; d.finding == known {
+			result = ResultKnown
+		}
+	case aliased:
+		reconciled.Snapshot = &event.Snapshot{Key: lease.Key, Alias: d.name.ID, Time: now}
+		reconciled.Marks = []queue.Mark{aliasMark(lease, d.name)}
+		result = ResultAlias
+	case early:
+		r.postpone(ctx, lease, now.Add(secondLook))
+		return ResultEarly
 	case stale:
 		r.retry(ctx, lease, ResultStale, d.reason, 0)
-		result = ResultStale
+		return ResultStale
 	case unusable:
-		r.retry(ctx, lease, ResultFailed, d.reason, retryAfter(answer.Header, r.now()))
-		result = ResultFailed
+		r.retry(ctx, lease, ResultFailed, d.reason, retryAfter(answer.Header, now))
+		return ResultFailed
 	case missing:
-		result = r.missing(ctx, lease, d)
+		if result = r.missing(ctx, lease, d); result == ResultMissing {
+			return result
+		}
 	case nothing:
+		if wait := between(lease.MarkedAt, lease.SettleAt, now); wait > 0 {
+			r.postpone(ctx, lease, now.Add(wait))
+			return ResultEarly
+		}
+		reconciled.Snapshot = resource.refreshed(lease.Snapshot, d.next)
 	}
-	if result == ResultEvent || result == ResultNoDifference || result == ResultGivenUp {
-		result = r.commit(ctx, lease, reconciled, result)
+	reconciled.LookAt = resource.lookAt(lease, d, now, late, r.jitter())
+	return r.commit(ctx, lease, reconciled, result)
+}
+
+// aliasMark hands a mark over to the object's own name.
+func aliasMark(lease queue.MarkLease, name event.Key) queue.Mark {
+	mark := lease.Mark
+	mark.Key = name
+	if lease.Callback != nil && !lease.Callback.Closed {
+		mark.Callback = lease.Callback.Sealed
 	}
-	r.metrics.Reconciled(resource.Name, result, took)
-	overloaded := answer.Status == http.StatusTooManyRequests || answer.Status >= 500
-	return !overloaded
+	return mark
+}
+
+// noteTransition tells operators what they should know of a transition.
+func (r *Reconciler) noteTransition(resource *Resource, lease queue.MarkLease, reconciled queue.Reconciled, conditions error) {
+	if conditions != nil {
+		r.metrics.ConditionFailed(resource.Name)
+		r.log.Warn("a condition of an event could not be evaluated, so it does not hold",
+			zap.String("object", lease.Key.String()), zap.Error(conditions))
+	}
+	if resource.Tenant != "" && reconciled.Snapshot.Tenant == "" && len(reconciled.Events) > 0 {
+		r.metrics.Ownerless(resource.Name)
+	}
+}
+
+// noCredential leaves a mark whose Show only its caller may read until the
+// next exchange brings a credential.
+func (r *Reconciler) noCredential(ctx context.Context, resource *Resource, lease queue.MarkLease) bool {
+	r.metrics.Reconciled(resource.Name, ResultNoCaller, 0)
+	if err := r.store.RetryMark(ctx, lease, r.now().Add(lastRetry), ErrNoCredential.Error()); err != nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrLeaseLost) {
+		r.log.Error("recording a retry", zap.String("object", lease.Key.String()), zap.Error(err))
+	}
+	return true
+}
+
+// readFailed has a mark asked for again whose answer did not come. It returns
+// whether the API is to be asked as before.
+func (r *Reconciler) readFailed(ctx context.Context, name string, lease queue.MarkLease, err error, took time.Duration) bool {
+	if ctx.Err() != nil {
+		r.release(lease)
+		return true
+	}
+	r.retry(ctx, lease, ResultFailed, err.Error(), 0)
+	r.metrics.Reconciled(name, ResultFailed, took)
+	return false
+}
+
+// overloaded tells whether an answer asks for fewer requests.
+func overloaded(answer show.Show) bool {
+	return answer.Status == http.StatusTooManyRequests || answer.Status >= 500
 }
 
 // missing asks again for an object that the API does not know, for a day.
@@ -281,6 +442,14 @@ func (r *Reconciler) retry(ctx context.Context, lease queue.MarkLease, result Re
 	}
 }
 
+// postpone leaves a mark for later, without anything having failed.
+func (r *Reconciler) postpone(ctx context.Context, lease queue.MarkLease, at time.Time) {
+	err := r.store.RetryMark(ctx, lease, at, "")
+	if err != nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrLeaseLost) {
+		r.log.Error("leaving an object for later", zap.String("object", lease.Key.String()), zap.Error(err))
+	}
+}
+
 // release gives a lease back that was not used.
 func (r *Reconciler) release(lease queue.MarkLease) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -320,3 +489,5 @@ type noMetrics struct{}
 func (noMetrics) Reconciled(string, Result, time.Duration) {}
 func (noMetrics) Event(string)                             {}
 func (noMetrics) Unresolved(string)                        {}
+func (noMetrics) Ownerless(string)                         {}
+func (noMetrics) ConditionFailed(string)                   {}

@@ -42,12 +42,12 @@ func (a *fakeAPI) set(body string) {
 	a.state[testKey] = answer(200, body)
 }
 
-func (a *fakeAPI) read(ctx context.Context, key event.Key) (show.Show, error) {
+func (a *fakeAPI) read(ctx context.Context, lease queue.MarkLease) (show.Show, error) {
 	a.mu.Lock()
 	a.reads = append(a.reads, time.Now())
 	a.busy++
 	a.most = max(a.most, a.busy)
-	got, ok := a.state[key]
+	got, ok := a.state[lease.Key]
 	var err error
 	if len(a.script) > 0 {
 		got, err = a.script[0]()
@@ -84,7 +84,7 @@ func start(t *testing.T) *bench {
 	b.r = New(b.store, Options{Jitter: func() float64 { return .5 }})
 	resource := testResource(t)
 	resource.Read = b.api.read
-	b.r.Apply([]Resource{*resource})
+	b.r.Apply(Plan{Resources: []Resource{*resource}})
 	t.Cleanup(func() {
 		if err := b.r.Stop(context.Background()); err != nil {
 			t.Error(err)
@@ -343,7 +343,7 @@ func TestAbandonedIntent(t *testing.T) {
 		r := New(abandoned{store}, Options{})
 		resource := testResource(t)
 		resource.Read = api.read
-		r.Apply([]Resource{*resource})
+		r.Apply(Plan{Resources: []Resource{*resource}})
 		synctest.Wait()
 		events, _, err := store.Events(t.Context(), queue.Filter{}, queue.Page{})
 		if err != nil || len(events) != 1 || events[0].Type != "items.created" || events[0].Cause.Outcome != event.OutcomeUnknown {
@@ -421,19 +421,19 @@ func TestLimitAfterFailure(t *testing.T) {
 func TestApplyAndStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
-		b.r.Apply(nil)
+		b.r.Apply(Plan{})
 		b.api.set(`{"v":1}`)
 		b.mark(queue.Mark{Hints: queue.HintCreated})
 		pass(time.Minute)
 		b.expect() // nobody is responsible, and the mark waits
 		resource := testResource(t)
 		resource.Read = b.api.read
-		b.r.Apply([]Resource{*resource})
+		b.r.Apply(Plan{Resources: []Resource{*resource}})
 		b.expect("items.created")
 		if err := b.r.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}
-		b.r.Apply([]Resource{*resource})
+		b.r.Apply(Plan{Resources: []Resource{*resource}})
 		b.mark(queue.Mark{Hints: queue.HintUpdated})
 		b.api.set(`{"v":2}`)
 		b.expect("items.created")

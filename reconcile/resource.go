@@ -4,8 +4,12 @@ package reconcile
 
 import (
 	"context"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
@@ -13,19 +17,59 @@ import (
 type Resource struct {
 	// Name is the resource's name.
 	Name string
-	// Read reads an object's Show.
-	Read func(ctx context.Context, key event.Key) (show.Show, error)
+	// Read reads an object's Show. It fails with [ErrNoCredential] where it may
+	// only be read with a credential that is not there.
+	Read func(ctx context.Context, lease queue.MarkLease) (show.Show, error)
 	// Version is the path of the version in Show, or "".
 	Version string
+	// ETag says that the version is the Show's ETag.
+	ETag bool
+	// Tenant is the path of the owner in Show, or "".
+	Tenant string
+	// Projection removes from a Show what must not be stored or sent. The
+	// zero one removes nothing.
+	Projection event.Projection
+	// KeepShow keeps the whole Show in the snapshot.
+	KeepShow bool
+	// Canonical returns the key that a Show says its object has. Nil where
+	// objects have no other names.
+	Canonical func(key event.Key, document event.Document) event.Key
 	// Triggers say which transitions make events.
 	Triggers []event.Trigger
-	// Route names the endpoints that an event type goes to.
-	Route func(eventType string) []string
+	// Route names the endpoints that an event goes to.
+	Route func(e *event.Event) []string
+	// Callback, where not nil, sends events to the receiver that an exchange
+	// named for the object.
+	Callback *CallbackRule
+	// Every is how often an object is looked at while it is not Final; 0 for
+	// never.
+	Every time.Duration
+	Final func(document event.Document) bool
+	// Until is Final in words. When it or Every changes, all objects are
+	// looked at.
+	Until string
 	// Limit bounds how many Shows are read at once. Resources of one upstream
 	// share it.
 	Limit *Limit
+	// Looks is the budget of Shows that no exchange asked for. Nil for no
+	// bound. Resources of one upstream share it.
+	Looks *rate.Limiter
 
 	paths []string
 }
 
+// CallbackRule says which events an object's own receiver gets.
+type CallbackRule struct {
+	// Endpoint is the name under which the deliveries are queued.
+	Endpoint string
+	// Wants tells whether an event type is sent.
+	Wants func(eventType string) bool
+	// Last tells whether a Show is the last that is sent. Nil for never.
+	Last func(document event.Document) bool
+}
+
 func (r *Resource) watched() []string { return r.paths }
+
+func (r *Resource) hidden(path string) bool {
+	return !r.Projection.IsZero() && r.Projection.Covers(path)
+}

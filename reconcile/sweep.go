@@ -66,8 +66,13 @@ func (r *Reconciler) sweepOnce(ctx context.Context, overdue map[queue.IntentID]t
 			id = 0 // mark, and leave it open
 		}
 		failpoint.Here("intent.stale")
+		resolution := r.resolveStale(intent)
+		if id != 0 && intent.Key.IsZero() {
+			r.unresolvedStale(intent)
+			resolution.Unresolved = "the exchange was interrupted before the response told which object it is about"
+		}
 		// An intent whose closing is lost is open again at the next start.
-		if err := r.store.ResolveIntent(ctx, id, r.resolveStale(intent), false); err != nil {
+		if err := r.store.ResolveIntent(ctx, id, resolution, false); err != nil {
 			r.sweepFailed(ctx, err)
 			return false
 		}
@@ -82,22 +87,38 @@ func (r *Reconciler) sweepFailed(ctx context.Context, err error) {
 	}
 }
 
-// resolveStale decides what becomes of an intent without an outcome. Where it
-// names its object, the object is reconciled now and once more when the API
-// can no longer commit late.
+// unresolvedStale tells operators of an intent whose object nobody knows.
+func (r *Reconciler) unresolvedStale(intent queue.Intent) {
+	r.metrics.Unresolved(intent.Resource)
+	r.log.Warn("an exchange was interrupted, and nothing tells which object it may have created",
+		zap.String("resource", intent.Resource), zap.String("rule", intent.Rule), zap.Time("noted", intent.Noted))
+}
+
+// resolveStale decides what becomes of the objects that an intent without an
+// outcome names: they are reconciled now and once more when the API can no
+// longer commit late.
 func (r *Reconciler) resolveStale(intent queue.Intent) queue.Resolution {
-	if intent.Key.IsZero() {
-		r.metrics.Unresolved(intent.Resource)
-		r.log.Warn("an exchange was interrupted, and nothing tells which object it may have created",
-			zap.String("resource", intent.Resource), zap.String("rule", intent.Rule), zap.Time("noted", intent.Noted))
-		return queue.Resolution{Unresolved: "the exchange was interrupted before the response told which object it is about"}
+	resolution := queue.Resolution{}
+	for i, key := range append([]event.Key{intent.Key}, intent.Touches...) {
+		if key.IsZero() {
+			continue
+		}
+		mark := queue.Mark{
+			Key:      key,
+			Hints:    HintsOf(intent.Kind, event.OutcomeUnknown),
+			Cause:    event.Cause{Rule: intent.Rule, Outcome: event.OutcomeUnknown, At: intent.Noted},
+			SettleAt: r.now().Add(intent.Deadline.Sub(intent.Noted)),
+		}
+		if key.Resource != intent.Resource {
+			mark.Hints = HintsOf(event.KindUpdate, event.OutcomeUnknown)
+			mark.Cause.Resource = intent.Resource
+		}
+		if i == 0 {
+			mark.Callback = intent.Callback
+		}
+		resolution.Marks = append(resolution.Marks, mark)
 	}
-	return queue.Resolution{Marks: []queue.Mark{{
-		Key:      intent.Key,
-		Hints:    HintsOf(intent.Kind, event.OutcomeUnknown),
-		Cause:    event.Cause{Rule: intent.Rule, Outcome: event.OutcomeUnknown, At: intent.Noted},
-		SettleAt: r.now().Add(intent.Deadline.Sub(intent.Noted)),
-	}}}
+	return resolution
 }
 
 // HintsOf returns the hints that an outcome of a rule gives about its object.
@@ -115,5 +136,5 @@ func HintsOf(kind event.Kind, outcome event.Outcome) queue.Hints {
 	case known:
 		return queue.HintUpdated
 	}
-	return 0
+	return queue.HintMayBeUpdated
 }

@@ -7,9 +7,11 @@
 package show
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -17,6 +19,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhooks/caddy-webhooks/body"
 )
 
 // MaxBody is the largest Show that is taken, in bytes. A Show becomes the
@@ -43,6 +47,17 @@ type Show struct {
 	Body []byte
 }
 
+// Request is what is asked of the API.
+type Request struct {
+	// Method is the HTTP method, and Path the escaped path with its query.
+	Method string
+	Path   string
+	// Header is added to what every request has. It may be nil.
+	Header http.Header
+	// Body is the request's body; nil for none.
+	Body []byte
+}
+
 // Upstream is where Shows are read.
 type Upstream struct {
 	// Handler answers requests as the API does; usually a reverse_proxy.
@@ -57,7 +72,7 @@ var backgroundServer = new(caddyhttp.Server)
 
 // Read sends a request for a Show and returns the API's answer, whatever its
 // status. It returns an error when there was no complete answer.
-func (u *Upstream) Read(ctx context.Context, method, path string) (_ Show, err error) {
+func (u *Upstream) Read(ctx context.Context, asked Request) (_ Show, err error) {
 	timeout := u.Timeout
 	if timeout <= 0 {
 		timeout = DefaultTimeout
@@ -65,7 +80,7 @@ func (u *Upstream) Read(ctx context.Context, method, path string) (_ Show, err e
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	r, err := newRequest(ctx, method, path)
+	r, err := newRequest(ctx, asked)
 	if err != nil {
 		return Show{}, err
 	}
@@ -89,7 +104,12 @@ func (u *Upstream) Read(ctx context.Context, method, path string) (_ Show, err e
 	case err != nil:
 		return Show{}, fmt.Errorf("reading Show: %w", err)
 	}
-	return Show{Status: w.status, Header: w.header, Body: w.body}, nil
+	plain, err := body.Decode(w.body, w.header.Get("Content-Encoding"))
+	if err != nil {
+		return Show{}, fmt.Errorf("decoding Show: %w", err)
+	}
+	w.header.Del("Content-Encoding")
+	return Show{Status: w.status, Header: w.header, Body: plain}, nil
 }
 
 // panicError says what a panic within the route means.
@@ -104,13 +124,13 @@ func panicError(cause any, tooLarge bool) error {
 }
 
 // newRequest makes a request as a server would hand it to a handler.
-func newRequest(ctx context.Context, method, path string) (*http.Request, error) {
-	u, err := url.ParseRequestURI(path)
+func newRequest(ctx context.Context, asked Request) (*http.Request, error) {
+	u, err := url.ParseRequestURI(asked.Path)
 	if err != nil {
 		return nil, fmt.Errorf("path of Show: %w", err)
 	}
 	r := &http.Request{
-		Method: method,
+		Method: asked.Method,
 		URL:    u,
 		// Host stays empty, so that the transport sends the upstream's own
 		// name unless the operator sets another with header_up.
@@ -123,8 +143,15 @@ func newRequest(ctx context.Context, method, path string) (*http.Request, error)
 		ProtoMajor: 1,
 		ProtoMinor: 1,
 		Body:       http.NoBody,
-		RequestURI: path,
+		RequestURI: asked.Path,
 		RemoteAddr: "127.0.0.1:0",
+	}
+	for field, values := range asked.Header {
+		r.Header[field] = values
+	}
+	if asked.Body != nil {
+		r.Body = io.NopCloser(bytes.NewReader(asked.Body))
+		r.ContentLength = int64(len(asked.Body))
 	}
 	return r.WithContext(ctx), nil
 }

@@ -35,7 +35,7 @@ func TestRead(t *testing.T) {
 		_, err := io.WriteString(w, "two")
 		return err
 	})
-	got, err := u.Read(t.Context(), "GET", "/items/a%2Fb")
+	got, err := u.Read(t.Context(), Request{Method: "GET", Path: "/items/a%2Fb"})
 	if err != nil || got.Status != 202 || string(got.Body) != "one two" || got.Header.Get("Content-Type") != "text/x" {
 		t.Errorf("Read = %+v, %v", got, err)
 	}
@@ -65,12 +65,12 @@ func TestReadFails(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}, ErrTooLarge, ""},
 	} {
-		_, err := upstream(tc.handler).Read(t.Context(), "GET", "/items/1")
+		_, err := upstream(tc.handler).Read(t.Context(), Request{Method: "GET", Path: "/items/1"})
 		if err == nil || tc.want != nil && !errors.Is(err, tc.want) || !strings.Contains(err.Error(), tc.text) {
 			t.Errorf("%s: error %v, want %v %s", name, err, tc.want, tc.text)
 		}
 	}
-	if _, err := upstream(nil).Read(t.Context(), "GET", "no path"); err == nil {
+	if _, err := upstream(nil).Read(t.Context(), Request{Method: "GET", Path: "no path"}); err == nil {
 		t.Error("a bad path is accepted")
 	}
 }
@@ -80,7 +80,7 @@ func TestLargestShow(t *testing.T) {
 		_, err := io.Copy(w, io.LimitReader(endless{}, MaxBody))
 		return err
 	})
-	if got, err := u.Read(t.Context(), "GET", "/"); err != nil || len(got.Body) != MaxBody {
+	if got, err := u.Read(t.Context(), Request{Method: "GET", Path: "/"}); err != nil || len(got.Body) != MaxBody {
 		t.Errorf("%d bytes, %v", len(got.Body), err)
 	}
 }
@@ -93,7 +93,7 @@ func TestTimeout(t *testing.T) {
 			return nil
 		})
 		begin := time.Now()
-		if _, err := u.Read(t.Context(), "GET", "/"); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := u.Read(t.Context(), Request{Method: "GET", Path: "/"}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
 		}
 		if took := time.Since(begin); took != DefaultTimeout {

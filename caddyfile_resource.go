@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// unmarshalResource reads one resource and checks it together with those
+// before it, so that an error names the line.
+func (h *Handler) unmarshalResource(d *caddyfile.Dispenser) error {
+	name, err := argument(d)
+	if err != nil {
+		return err
+	}
+	for _, other := range h.Resources {
+		if other.Name == name {
+			return d.Errf("resource %s is declared twice; merge the two", name)
+		}
+	}
+	r := &Resource{Name: name}
+	at := d.Token()
+	lines := make(map[any]caddyfile.Token)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word, line := d.Val(), d.Token()
+		part, err := r.unmarshalOption(d, word)
+		if err != nil {
+			return err
+		}
+		if _, twice := lines[part]; twice && onlyOnce[part] {
+			return fmt.Errorf("%v stands twice in resource %s; keep one of them, at %s:%d", part, name, line.File, line.Line)
+		}
+		lines[part] = line
+	}
+	h.Resources = append(h.Resources, r)
+	if _, err := compileResources(h.Resources); err != nil {
+		var wrong partError
+		if errors.As(err, &wrong) {
+			if line, ok := lines[wrong.part]; ok {
+				at = line
+			}
+		}
+		return fmt.Errorf("%w, at %s:%d", err, at.File, at.Line)
+	}
+	return nil
+}
+
+// onlyOnce are the options that a resource has once.
+var onlyOnce = map[any]bool{
+	"show": true, "show from": true, "keep": true, "id": true, "aliases": true, "version": true, "lag": true,
+	"tenant": true, "watch": true, "list": true, "notify": true,
+}
+
+const resourceWords = "show, keep, create, update, delete, id, key, aliases, version, lag, tenant, hide, only, event, watch, list and notify"
+
+// unmarshalOption reads one option, and returns the part of the resource that
+// it has set, as a partError names it. Syntax:
+//
+//	show    [<method>] <path> [body <body>] {
+//	    header <field> <value>
+//	    body   <body>
+//	}
+//	show    from response
+//	show    as caller [<headers...>]
+//	keep    show
+//	create|update|delete <methods> <path> [where <condition>] {
+//	    # see Rule.unmarshalOption
+//	}
+//	id      <values...>
+//	key     :<name> <values...>
+//	aliases
+//	version <path>|etag
+//	lag     <duration>
+//	tenant  <path>
+//	hide    <paths...>
+//	only    <paths...>
+//	event   <type> on create|delete [when <expression>]
+//	event   <type> on change [<paths...>] [from <values...>] [to <values...>] [when <expression>]
+//	watch   every <duration> until <condition>
+//	list    [<method>] <path> <ids> {
+//	    version  <path>
+//	    next     <path> [as <parameter>]
+//	    page     <parameter>
+//	    every    <duration>
+//	    backfill
+//	}
+//	notify  url <value> [authorization <value>] [events <types...>] [until <condition>]
+//
+// Methods are joined by "|"; "*" stands for every unsafe method. A condition is
+// a value and `is <values...>` (or `in`), `not <values...>`, `matches
+// <expression>`, `exists` or `not exists`.
+func (r *Resource) unmarshalOption(d *caddyfile.Dispenser, word string) (part any, err error) {
+	switch word {
+	case "create", "update", "delete":
+		rule := &Rule{Kind: event.Kind(word)}
+		r.Rules = append(r.Rules, rule)
+		err := rule.unmarshal(d, r.Name)
+		return rule, err
+	case "show":
+		return r.unmarshalShow(d)
+	case "list":
+		return word, r.unmarshalList(d)
+	}
+	args := d.RemainingArgs()
+	switch word {
+	case "keep":
+		if len(args) != 1 || args[0] != "show" {
+			return nil, d.Err("keep takes `show`, as `keep show`")
+		}
+		r.KeepShow = true
+	case "id":
+		if r.ID = args; len(args) == 0 {
+			return nil, d.Err("id takes the path at which the id stands in a body, as `id data.id`")
+		}
+	case "key":
+		if len(args) < 2 || !strings.HasPrefix(args[0], ":") {
+			return nil, d.Errf("key takes a name of show's path and where else it stands, as `key :dossier request:dossier_id`")
+		}
+		if r.Keys == nil {
+			r.Keys = make(map[string][]string)
+		}
+		r.Keys[args[0][1:]] = append(r.Keys[args[0][1:]], args[1:]...)
+	case "aliases":
+		if r.Aliases = true; len(args) > 0 {
+			return nil, d.Err("aliases takes nothing after it")
+		}
+	case "version":
+		if len(args) != 1 {
+			return nil, d.Err("version takes the path of one field, as `version updated_at`, or `etag`")
+		}
+		r.Version = args[0]
+	case "lag":
+		return word, durationOf(d, word, args, &r.Lag)
+	case "tenant":
+		if len(args) != 1 {
+			return nil, d.Err("tenant takes the path of the object's owner, as `tenant seller.id`")
+		}
+		r.Tenant = args[0]
+	case "hide", "only":
+		if len(args) == 0 {
+			return nil, d.Errf("%s takes paths of Show, as `%s buyer.card`", word, word)
+		}
+		if word == "hide" {
+			r.Hide = append(r.Hide, args...)
+		} else {
+			r.Only = append(r.Only, args...)
+		}
+		return "hide", nil
+	case "event":
+		return r.unmarshalEvent(d, args)
+	case "watch":
+		return word, r.unmarshalWatch(d, args)
+	case "notify":
+		return word, r.unmarshalNotify(d, args)
+	default:
+		return nil, d.Errf("unknown option %q of resource %s; it takes %s", word, r.Name, resourceWords)
+	}
+	return word, nil
+}
+
+func (r *Resource) unmarshalShow(d *caddyfile.Dispenser) (part any, err error) {
+	args := d.RemainingArgs()
+	switch {
+	case len(args) == 2 && args[0] == "from" && args[1] == "response":
+		r.ShowFrom = showFromResponse
+		return "show from", nil
+	case len(args) >= 2 && args[0] == "as" && args[1] == "caller":
+		r.ShowFrom, r.CallerHeaders = showFromCaller, args[2:]
+		return "show from", nil
+	}
+	request, rest, err := unmarshalRequest(d, args, "show", "/"+r.Name+"/:id")
+	if err != nil {
+		return nil, err
+	}
+	if len(rest) > 0 {
+		return nil, d.Errf("show: unexpected %q after the path", rest[0])
+	}
+	r.Show = &request
+	return "show", unmarshalRequestBlock(d, &request)
+}
+
+// unmarshalRequest reads a method, a path and perhaps a body from the arguments
+// of an option, and returns the arguments after them.
+func unmarshalRequest(d *caddyfile.Dispenser, args []string, word, example string) (request Request, rest []string, err error) {
+	if len(args) > 0 && isMethod(args[0]) {
+		request.Method, args = args[0], args[1:]
+	}
+	if len(args) == 0 || !strings.HasPrefix(args[0], "/") && args[0] != wholeTarget {
+		return request, nil, d.Errf("%s takes a method and a path, as `%s GET %s`", word, word, example)
+	}
+	request.Path, args = args[0], args[1:]
+	if len(args) >= 2 && args[0] == "body" {
+		request.Body, args = args[1], args[2:]
+	}
+	return request, args, nil
+}
+
+// unmarshalRequestBlock reads what a request has in its block.
+func unmarshalRequestBlock(d *caddyfile.Dispenser, request *Request) error {
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := unmarshalRequestOption(d, d.Val(), request); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func unmarshalRequestOption(d *caddyfile.Dispenser, word string, request *Request) error {
+	args := d.RemainingArgs()
+	switch {
+	case word == "header" && len(args) == 2:
+		if request.Header == nil {
+			request.Header = make(map[string]string)
+		}
+		request.Header[args[0]] = args[1]
+	case word == "body" && len(args) == 1:
+		request.Body = args[0]
+	default:
+		return d.Errf("a request takes `header FIELD VALUE` and `body BODY`, not `%s`", strings.Join(append([]string{word}, args...), " "))
+	}
+	return nil
+}
+
+// unmarshalEvent reads `TYPE on create|change|delete …`.
+func (r *Resource) unmarshalEvent(d *caddyfile.Dispenser, args []string) (*EventRule, error) {
+	if len(args) < 3 || args[1] != "on" {
+		return nil, d.Errf("event takes a type and a trigger, as `event %s.updated on change`", r.Name)
+	}
+	rule := &EventRule{Type: args[0], On: event.Op(args[2])}
+	list := &rule.Paths
+	for i := 3; i < len(args); i++ {
+		switch arg := args[i]; {
+		case arg == "when":
+			if rule.When = strings.Join(args[i+1:], " "); rule.When == "" {
+				return nil, d.Errf("event %s: when takes a condition in CEL, as `when \"object.amount > 100\"`", rule.Type)
+			}
+			i = len(args)
+		case arg == "from" && rule.From == nil:
+			rule.From = []string{}
+			list = &rule.From
+		case arg == "to" && rule.To == nil:
+			rule.To = []string{}
+			list = &rule.To
+		default:
+			*list = append(*list, arg)
+		}
+	}
+	if rule.From != nil && len(rule.From) == 0 || rule.To != nil && len(rule.To) == 0 {
+		return nil, d.Errf("event %s: from and to are followed by values, as `from pending to completed`", rule.Type)
+	}
+	r.Events = append(r.Events, rule)
+	return rule, nil
+}
+
+// unmarshalWatch reads `every DURATION until CONDITION`.
+func (r *Resource) unmarshalWatch(d *caddyfile.Dispenser, args []string) error {
+	if len(args) < 2 || args[0] != "every" {
+		return d.Err("watch takes how often and until when, as `watch every 30s until state in completed cancelled`")
+	}
+	every, err := caddy.ParseDuration(args[1])
+	if err != nil || every <= 0 {
+		return d.Errf("watch every takes a duration, as 30s or 2h, not %q", args[1])
+	}
+	r.Watch = &Watch{Every: caddy.Duration(every)}
+	if len(args) == 2 {
+		return d.Err("watch has no end, and would look at every object for ever; " +
+			"add the state in which an object does not change any more, as `until state in completed cancelled`")
+	}
+	if args[2] != "until" {
+		return d.Errf("watch: expected `until`, not %q", args[2])
+	}
+	r.Watch.Until, err = parseCondition(d, args[3:])
+	return err
+}
+
+// unmarshalNotify reads `url VALUE [authorization VALUE] [events TYPES…] [until
+// CONDITION]`.
+func (r *Resource) unmarshalNotify(d *caddyfile.Dispenser, args []string) error {
+	n := new(Notify)
+	r.Notify = n
+	for len(args) > 0 {
+		var err error
+		switch {
+		case args[0] == "url" && len(args) > 1:
+			n.URL, args = args[1], args[2:]
+		case args[0] == "authorization" && len(args) > 1:
+			n.Authorization, args = args[1], args[2:]
+		case args[0] == "events" && len(args) > 1:
+			args = args[1:]
+			for len(args) > 0 && args[0] != "until" {
+				n.Events, args = append(n.Events, args[0]), args[1:]
+			}
+		case args[0] == "until":
+			if n.Until, err = parseCondition(d, args[1:]); err != nil {
+				return err
+			}
+			args = nil
+		default:
+			return d.Errf("notify takes `url VALUE`, `authorization VALUE`, `events TYPES...` and `until CONDITION`, not %q", args[0])
+		}
+	}
+	if n.URL == "" {
+		return d.Err("notify takes where the receiver's URL stands in the request, as `notify url request:notificationUrl`")
+	}
+	return nil
+}
+
+// unmarshalList reads a list and its block.
+func (r *Resource) unmarshalList(d *caddyfile.Dispenser) error {
+	example := "/" + r.Name + " " + r.Name + ".#.id"
+	request, rest, err := unmarshalRequest(d, d.RemainingArgs(), "list", example)
+	if err != nil {
+		return err
+	}
+	if len(rest) != 1 {
+		return d.Errf("list takes a request and the path of the ids in its answer, as `list GET %s`", example)
+	}
+	l := &List{Listing: Listing{Request: request, IDs: rest[0]}}
+	r.List = l
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word := d.Val()
+		if word == "header" || word == "body" {
+			if err := unmarshalRequestOption(d, word, &l.Request); err != nil {
+				return err
+			}
+			continue
+		}
+		args := d.RemainingArgs()
+		switch {
+		case word == "version" && len(args) == 1:
+			l.Version = args[0]
+		case word == "next" && len(args) == 1:
+			l.Next = args[0]
+		case word == "next" && len(args) == 3 && args[1] == "as":
+			l.Next, l.NextQuery = args[0], args[2]
+		case word == "page" && len(args) == 1:
+			l.NextQuery = args[0]
+		case word == "every":
+			if err := durationOf(d, "every", args, &l.Every); err != nil {
+				return err
+			}
+		case word == "backfill" && len(args) == 0:
+			l.Backfill = true
+		default:
+			return d.Errf("list takes `version PATH`, `next PATH [as PARAMETER]`, `page PARAMETER`, `every DURATION`, `backfill`, `header` and `body`, not `%s`",
+				strings.Join(append([]string{word}, args...), " "))
+		}
+	}
+	return nil
+}
+
+// parseCondition reads a value and what must stand there.
+func parseCondition(d *caddyfile.Dispenser, args []string) (*Condition, error) {
+	if len(args) >= 2 {
+		c := &Condition{Value: args[0]}
+		switch rest := args[2:]; {
+		case (args[1] == "is" || args[1] == "in") && len(rest) > 0:
+			c.Is = rest
+			return c, nil
+		case args[1] == "not" && len(rest) == 1 && rest[0] == "exists":
+			c.Is = []string{""}
+			return c, nil
+		case args[1] == "not" && len(rest) > 0:
+			c.Not = rest
+			return c, nil
+		case args[1] == "matches" && len(rest) == 1:
+			c.Matches = rest[0]
+			return c, nil
+		case args[1] == "exists" && len(rest) == 0:
+			c.Exists = true
+			return c, nil
+		}
+	}
+	return nil, d.Errf("a condition is a value and `is VALUES...`, `not VALUES...`, `matches EXPRESSION`, `exists` or `not exists`, as `state in paid cancelled`; not `%s`",
+		strings.Join(args, " "))
+}
+
+func durationOf(d *caddyfile.Dispenser, word string, args []string, to *caddy.Duration) error {
+	if len(args) == 1 {
+		if parsed, err := caddy.ParseDuration(args[0]); err == nil && parsed > 0 {
+			*to = caddy.Duration(parsed)
+			return nil
+		}
+	}
+	return d.Errf("%s takes a duration, as 30s or 2h, not %q", word, strings.Join(args, " "))
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+)
+
+// callback is a receiver that a request named for the object it is about. It
+// is stored sealed: both of its parts are secrets of who named it.
+type callback struct {
+	URL           string `json:"url"`
+	Authorization string `json:"authorization,omitempty"`
+}
+
+// Bounds of what a request may name.
+const (
+	maxCallbackURL           = 2048
+	maxCallbackAuthorization = 4096
+)
+
+// callbackOf returns the receiver that the exchange's request names, sealed, or
+// nil. One that may not be sent to is refused here, before anything is stored;
+// the exchange goes on all the same, and the operator is told.
+func (h *Handler) callbackOf(x *exchange) []byte {
+	r := x.match.rule.resource
+	if r.notify == nil {
+		return nil
+	}
+	named := callback{URL: x.request.textOrPath(r.notify.url, x.match.rule, &x.match)}
+	if named.URL == "" {
+		return nil
+	}
+	if r.notify.authorization.text != "" {
+		named.Authorization = x.request.textOrPath(r.notify.authorization, x.match.rule, &x.match)
+	}
+	sealed, err := h.queue.sealCallback(r.name, named)
+	if err != nil {
+		metrics.callbacksRefused.WithLabelValues(r.name).Inc()
+		h.log.Warn("a receiver that a request named is refused", zap.String("rule", x.match.rule.text), zap.Error(err))
+		return nil
+	}
+	return sealed
+}
+
+// sealCallback implements intentQueue.
+func (a *App) sealCallback(resource string, named callback) ([]byte, error) {
+	if len(named.URL) > maxCallbackURL || len(named.Authorization) > maxCallbackAuthorization {
+		return nil, fmt.Errorf("its URL is longer than %d bytes, or its authorization than %d", maxCallbackURL, maxCallbackAuthorization)
+	}
+	if err := a.transport.CheckURL(named.URL); err != nil {
+		return nil, err
+	}
+	plain, err := json.Marshal(named)
+	if err != nil {
+		return nil, err
+	}
+	return a.engine.seal(plain, callbackPrefix+resource)
+}
+
+// openCallback is the inverse of sealCallback.
+func (a *App) openCallback(resource string, sealed []byte) (callback, error) {
+	var named callback
+	plain, _, err := a.engine.unseal(sealed, callbackPrefix+resource)
+	if err != nil {
+		return named, err
+	}
+	err = json.Unmarshal(plain, &named)
+	return named, err
+}
+
+// errNoKeyring is returned while there is no key to seal with: the queue has
+// not been opened yet.
+var errNoKeyring = errors.New("there is no key to seal it with, as the queue is not open")
+
+// seal seals what only this queue may read.
+func (e *engine) seal(plain []byte, associated string) ([]byte, error) {
+	keyring := e.keyring.Load()
+	if keyring == nil {
+		return nil, errNoKeyring
+	}
+	return keyring.Seal(plain, []byte(associated)), nil
+}
+
+// unseal is the inverse of seal. Stale tells that it is due to be sealed again.
+func (e *engine) unseal(sealed []byte, associated string) (plain []byte, stale bool, err error) {
+	keyring := e.keyring.Load()
+	if keyring == nil {
+		return nil, false, errNoKeyring
+	}
+	return keyring.Open(sealed, []byte(associated))
+}

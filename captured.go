@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"errors"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/caddy-webhooks/caddy-webhooks/body"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// json returns the captured body as JSON, whatever structure it came in, or
+// nil. The error says why a body is missing; one without structure is no error.
+func (c *captured) json() ([]byte, error) {
+	if c.parsed {
+		return c.plain, c.problem
+	}
+	c.parsed = true
+	if c.truncated {
+		c.problem = errTruncated
+		return nil, c.problem
+	}
+	plain, err := body.Decode(c.body, c.encoding)
+	if err != nil {
+		c.problem = errUndecodable
+		return nil, c.problem
+	}
+	c.decoded = plain
+	if c.plain, err = body.Normalise(plain, c.kind); err != nil {
+		c.plain = nil
+		if !errors.Is(err, body.ErrNoStructure) {
+			c.problem = errUndecodable
+		}
+	}
+	return c.plain, c.problem
+}
+
+// version returns the version that the response to a write tells, or "".
+//
+// This is on the way of every matched write, so the body is not validated
+// first, which would cost ten times the look-up. What gjson makes of invalid
+// JSON is unspecified: at worst a Show is asked for again that was fresh.
+func (x *exchange) version() string {
+	r := x.match.rule.resource
+	answer := &x.tee.answer
+	switch {
+	case r.etag:
+		return answer.etag
+	case r.version == "" || answer.truncated:
+		return ""
+	case answer.parsed:
+		return textAt(answer.plain, r.version)
+	}
+	plain, err := body.Decode(answer.body, answer.encoding)
+	if err != nil {
+		return ""
+	}
+	if len(plain) > 0 && plain[0] == '<' {
+		json, _ := answer.json()
+		return textAt(json, r.version)
+	}
+	return event.Text([]byte(gjson.GetBytes(plain, r.version).Raw))
+}
+
+// ambiguous tells whether an id that the response told stands under a name
+// that it has twice, so that another reader may take another id.
+func (x *exchange) ambiguous() bool {
+	json, _ := x.tee.answer.json()
+	for _, part := range x.match.rule.parts {
+		for _, v := range part.response {
+			if v.source == fromResponse && scalarsAt(json, v.name) != nil {
+				if body.Ambiguous(json, v.name) {
+					return true
+				}
+				break
+			}
+		}
+	}
+	return false
+}

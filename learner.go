@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"net/http"
+
+	"golang.org/x/time/rate"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+)
+
+// learnRate is how many passing Shows a second are compared with what is known.
+// It costs the API nothing and the proxy little, and more would teach little
+// more: an object that somebody looks at is looked at again.
+const learnRate = 100
+
+// learner looks at Shows that clients ask for: one that differs from what is
+// known tells of a change that did not pass here.
+type learner struct {
+	handler *Handler
+	shows   matcher
+	turns   *rate.Limiter
+}
+
+// sighting is a Show that passed.
+type sighting struct {
+	key  event.Key
+	show show.Show
+}
+
+// newLearner returns a learner for the resources whose Show a client's request
+// can be.
+func newLearner(h *Handler) (*learner, error) {
+	l := &learner{handler: h, turns: rate.NewLimiter(learnRate, learnRate)}
+	for _, r := range h.rules.resources {
+		s := &r.show
+		if s.method != http.MethodGet || len(s.query)+len(s.header)+len(s.body) > 0 || r.showFrom == showFromCaller {
+			continue
+		}
+		made := &rule{resource: r, pattern: s.path, methods: []string{http.MethodGet}, text: r.showText}
+		for i := range s.names {
+			made.parts = append(made.parts, keyPart{place: i})
+		}
+		if err := l.shows.add(made); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// pass passes a safe request on. Where it is a Show, and there is time for it,
+// the answer is looked at when it has gone through.
+func (l *learner) pass(w http.ResponseWriter, request *asked, next caddyhttp.Handler) error {
+	r := request.r
+	var found match
+	if r.Method != http.MethodGet || r.URL.RawQuery != "" || !l.shows.find(request, &found) || !l.turns.Allow() {
+		return next.ServeHTTP(w, r)
+	}
+	t := &tee{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, limit: int(l.handler.Capture)}
+	if err := next.ServeHTTP(t, r); err != nil {
+		return err
+	}
+	if t.status != http.StatusOK || t.answer.truncated || len(t.answer.body) == 0 {
+		return nil
+	}
+	// An id that cannot name an object teaches nothing.
+	if key, err := event.NewKey(found.rule.resource.name, found.values[:found.count]...); err == nil {
+		l.handler.queue.sight(found.rule.resource, sighting{key: key, show: t.sighted()})
+	}
+	return nil
+}
+
+// sighted returns the response as a Show whose body is still encoded.
+func (t *tee) sighted() show.Show {
+	header := http.Header{"Content-Type": {t.answer.kind}}
+	if t.answer.encoding != "" {
+		header.Set("Content-Encoding", t.answer.encoding)
+	}
+	if t.answer.etag != "" {
+		header.Set("Etag", t.answer.etag)
+	}
+	return show.Show{Status: t.status, Header: header, Body: t.answer.body}
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// defaultWithin is how long an accepted request is waited for.
+const defaultWithin = 10 * time.Minute
+
+// listing is a compiled [Listing]. That it is to be asked is a mark like any
+// other, so that a crash does not lose it: the mark's key has a resource name
+// of its own, and the values of the request's placeholders for an id.
+type listing struct {
+	name    string
+	request template
+	// values tells where the placeholders' values stand; a zero value for a
+	// part of the object's own key.
+	values []value
+	ids    string
+	// of is the resource of the objects it lists.
+	of *resource
+}
+
+// errNotYet is returned where a value is only known when the exchange ends.
+var errNotYet = errors.New("the exchange does not tell all that the request is made of")
+
+// compile compiles a listing that a rule asks for. With ahead, its values must
+// be known before there is a response.
+func (declared *Listing) compile(r *rule, prefix string, ahead bool) (*listing, error) {
+	made := &listing{ids: declared.IDs}
+	var err error
+	if made.request, err = compileTemplate(declared.Request); err != nil {
+		return nil, fmt.Errorf("%s: %w", declared.Request, err)
+	}
+	if declared.IDs == "" {
+		return nil, errors.New("after the request stands the path of the ids in its answer, as transactions.#.id")
+	}
+	if err := checkFieldPath(declared.IDs); err != nil {
+		return nil, err
+	}
+	for _, name := range made.request.names {
+		v, err := listingValue(r, name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: {%s}: %w", declared.Request, name, err)
+		}
+		if ahead && v != (value{}) && !v.inRequest() {
+			return nil, fmt.Errorf("%s: {%s} stands in the response, which a crash may keep from us; take a value of the request", declared.Request, name)
+		}
+		made.values = append(made.values, v)
+	}
+	if len(made.values) == 0 {
+		return nil, fmt.Errorf("%s: it asks the same whatever the exchange was about; put a value of the exchange into it, as {request:reference}", declared.Request)
+	}
+	made.name = prefix + declared.slug()
+	return made, nil
+}
+
+// slug names a listing after what it asks, so that a changed configuration
+// never takes the marks of one for another's.
+func (declared *Listing) slug() string {
+	text, err := json.Marshal(declared)
+	if err != nil {
+		// Strings and maps of strings have a form in JSON.
+		text = []byte(declared.Request.String() + declared.IDs)
+	}
+	sum := sha256.Sum256(text)
+	return strings.ReplaceAll(strings.Trim(declared.Request.Path, "/"), "/", ".") + "~" + hex.EncodeToString(sum[:3])
+}
+
+// listingValue finds what a placeholder stands for: a part of the object's own
+// key, a placeholder of the rule's path, or any value of the exchange.
+func listingValue(r *rule, name string) (value, error) {
+	switch {
+	case slices.Contains(r.pattern.names, name):
+		return parseValue(":" + name)
+	case slices.Contains(r.resource.show.names, name):
+		return value{}, nil
+	case name == locationValue, strings.Contains(name, ":"):
+		v, err := parseValue(name)
+		if err == nil {
+			err = v.storable()
+		}
+		return v, err
+	}
+	return value{}, fmt.Errorf("it is no placeholder of the path %s and no part of the object's key; "+
+		"write request:%s for a value of the request's body", r.pattern.text, name)
+}
+
+// credentialHeaders hold what must not reach the disk.
+var credentialHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie"}
+
+// storable refuses values that a caller proves itself with.
+func (v value) storable() error {
+	if v.source == fromHeader && slices.Contains(credentialHeaders, http.CanonicalHeaderKey(v.name)) {
+		return fmt.Errorf("%s is the caller's credential, which is never stored", v.text)
+	}
+	return nil
+}
+
+// key returns the key of the mark for one asking of a listing of the
+// exchange's own rule. Own is the key of the object that the exchange is about,
+// zero while it is not known.
+func (l *listing) key(x *exchange, own event.Key) (event.Key, error) {
+	return l.keyOf(x, &x.match, own)
+}
+
+// keyOf is key for a listing of another rule that the request matches.
+func (l *listing) keyOf(x *exchange, m *match, own event.Key) (event.Key, error) {
+	parts := make([]string, 0, len(l.values))
+	for i, v := range l.values {
+		text := ""
+		switch {
+		case v.source == fromPath && v.text != "":
+			text = m.value(m.rule, v.name)
+		case v != (value{}):
+			text = x.text(v)
+		case own.Resource == m.rule.resource.name:
+			at := slices.Index(m.rule.resource.show.names, l.request.names[i])
+			text = own.Parts()[at]
+		}
+		if text == "" {
+			return event.Key{}, errNotYet
+		}
+		parts = append(parts, text)
+	}
+	return event.NewKey(l.name, parts...)
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tidwall/gjson"
+	"golang.org/x/time/rate"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+)
+
+// callbackPrefix begins the name under which deliveries to the receivers that
+// requests named are queued; the resource follows.
+const callbackPrefix = "notify."
+
+// plan returns what reconcile is to work on.
+func (a *App) plan() reconcile.Plan {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var plan reconcile.Plan
+	seen := make(map[string]bool)
+	for _, h := range a.handlers {
+		limit := reconcile.NewLimit(h.MaxShows)
+		looks := rate.NewLimiter(rate.Limit(h.LookRate), max(int(h.LookRate), 1))
+		for _, r := range h.rules.resources {
+			if seen[r.name] {
+				continue
+			}
+			seen[r.name] = true
+			plan.Resources = append(plan.Resources, a.reconciled(h, r, limit, looks))
+			for _, l := range r.listings() {
+				if !seen[l.Name] {
+					seen[l.Name] = true
+					l.Read, l.Limit, l.Looks = l.reader(h.upstream), limit, looks
+					plan.Listings = append(plan.Listings, l.Listing)
+				}
+			}
+			if r.list != nil {
+				plan.Scans = append(plan.Scans, r.list.scan(h.upstream, limit, looks))
+			}
+		}
+	}
+	return plan
+}
+
+// resources returns the resources of all handlers, each once.
+func (a *App) resources() []*resource {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var all []*resource
+	seen := make(map[string]bool)
+	for _, h := range a.handlers {
+		for _, r := range h.rules.resources {
+			if !seen[r.name] {
+				seen[r.name] = true
+				all = append(all, r)
+			}
+		}
+	}
+	return all
+}
+
+// listed tells whether all objects of a resource can be listed.
+func (e *engine) listed(name string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.started) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(e.started[len(e.started)-1].resources(), func(r *resource) bool {
+		return r.name == name && r.list != nil
+	})
+}
+
+// reconciled returns a resource as reconcile wants it.
+func (a *App) reconciled(h *Handler, r *resource, limit *reconcile.Limit, looks *rate.Limiter) reconcile.Resource {
+	made := reconcile.Resource{
+		Name: r.name, Read: r.reader(h), Version: r.version, ETag: r.etag, Tenant: r.tenant,
+		Projection: r.projection, KeepShow: r.keepShow, Triggers: r.triggers, Limit: limit, Looks: looks,
+		Route: func(e *event.Event) []string { return a.endpoints.Match(e.Type, e.Tenant) },
+	}
+	if r.aliases {
+		made.Canonical = r.canonical
+	}
+	if r.watch != nil {
+		made.Every, made.Until = r.watch.every, r.watch.text
+		made.Final = r.watch.until.final
+	}
+	if n := r.notify; n != nil {
+		made.Callback = &reconcile.CallbackRule{Endpoint: callbackPrefix + r.name, Wants: n.filter.Match}
+		if n.until != nil {
+			made.Callback.Last = n.until.final
+		}
+	}
+	return made
+}
+
+// final tells whether the condition holds in a Show.
+func (c *condition) final(document event.Document) bool {
+	return c.holds(textAt(document.JSON(), c.value.name))
+}
+
+// canonical returns the key that a Show says its object has.
+func (r *resource) canonical(key event.Key, document event.Document) event.Key {
+	for _, v := range r.ids {
+		if v.source != fromResponse {
+			continue
+		}
+		id := scalarAt(document.JSON(), v.name)
+		if id == "" {
+			continue
+		}
+		parts := key.Parts()
+		parts[len(parts)-1] = id
+		if own, err := event.NewKey(r.name, parts...); err == nil {
+			return own
+		}
+	}
+	return key
+}
+
+// reader returns how the Show of a resource's object is read.
+func (r *resource) reader(h *Handler) func(context.Context, queue.MarkLease) (show.Show, error) {
+	return func(ctx context.Context, lease queue.MarkLease) (show.Show, error) {
+		request, err := r.show.build(lease.Key.Parts())
+		if err != nil {
+			return show.Show{}, err
+		}
+		if r.showFrom == showFromOperator {
+			return h.upstream.Read(ctx, request)
+		}
+		lent := h.loans.take(lease.Key)
+		switch {
+		case lent.show != nil && lease.Generation <= 1:
+			return *lent.show, nil
+		case r.showFrom == showFromResponse, lease.Look:
+			return h.upstream.Read(ctx, request)
+		case lent.header == nil:
+			return show.Show{}, reconcile.ErrNoCredential
+		}
+		request.Header = request.Header.Clone()
+		if request.Header == nil {
+			request.Header = make(http.Header)
+		}
+		for name, values := range lent.header {
+			request.Header[name] = values
+		}
+		answer, err := h.upstream.Read(ctx, request)
+		if err != nil || answer.Status >= 500 || answer.Status == http.StatusTooManyRequests || answer.Status == http.StatusNotFound {
+			h.loans.giveBack(lease.Key, lent)
+		}
+		return answer, err
+	}
+}
+
+// planned is a listing of a rule as reconcile wants it.
+type planned struct {
+	reconcile.Listing
+	from *listing
+}
+
+// listings returns the listings that a resource's rules ask for.
+func (r *resource) listings() []planned {
+	var all []planned
+	add := func(l *listing, kind reconcile.ListingKind) {
+		if l == nil {
+			return
+		}
+		of := l.of
+		if of == nil {
+			of = r
+		}
+		ids := func(json []byte) []string { return scalarsAt(json, l.ids) }
+		all = append(all, planned{from: l, Listing: reconcile.Listing{
+			Name: l.name, Kind: kind, Keys: reconcile.ListedKeys(of.name, ids, maxKeys),
+		}})
+	}
+	for _, rule := range r.rules {
+		for _, t := range rule.touches {
+			add(t.via, reconcile.Touched)
+		}
+		add(rule.find, reconcile.Found)
+		add(rule.later, reconcile.Awaited)
+	}
+	return all
+}
+
+func (p planned) reader(upstream *show.Upstream) func(context.Context, event.Key) (show.Show, error) {
+	return func(ctx context.Context, key event.Key) (show.Show, error) {
+		request, err := p.from.request.build(key.Parts())
+		if err != nil {
+			return show.Show{}, err
+		}
+		return upstream.Read(ctx, request)
+	}
+}
+
+// scan returns a list as reconcile wants it.
+func (l *scanList) scan(upstream *show.Upstream, limit *reconcile.Limit, looks *rate.Limiter) reconcile.Scan {
+	return reconcile.Scan{
+		Resource: l.of.name, Every: l.every, Backfill: l.backfill, Limit: limit, Looks: looks,
+		Read: func(ctx context.Context, page string) (show.Show, error) {
+			request, err := l.request.build(nil)
+			if err != nil {
+				return show.Show{}, err
+			}
+			if page != "" || l.nextQuery != "" && l.next == "" {
+				if request.Path, err = l.target(request.Path, page); err != nil {
+					return show.Show{}, err
+				}
+			}
+			return upstream.Read(ctx, request)
+		},
+		Page: l.page,
+	}
+}
+
+// target returns the path of a page.
+func (l *scanList) target(path, page string) (string, error) {
+	if l.nextQuery != "" {
+		if page == "" {
+			page = "1"
+		}
+		return withQuery(path, l.nextQuery, page)
+	}
+	return sameAPI(path, page)
+}
+
+var errBadList = errors.New("the answer is no JSON, XML or form, so nothing tells what it lists")
+
+// page reads a page of the list, and what leads to the next.
+func (l *scanList) page(page string, answer show.Show) (objects []reconcile.Listed, next string, _ error) {
+	document := answer.Document()
+	if !document.IsJSON() {
+		return nil, "", errBadList
+	}
+	json := document.JSON()
+	ids := scalarsAt(json, l.ids)
+	var versions []string
+	if l.version != "" {
+		versions = scalarsAt(json, l.version)
+		if len(versions) != len(ids) {
+			return nil, "", fmt.Errorf("the list has %d ids and %d versions; both must stand in each of its objects", len(ids), len(versions))
+		}
+	}
+	for i, id := range ids {
+		key, err := event.NewKey(l.of.name, id)
+		if err != nil {
+			continue // no request of ours can name such an object
+		}
+		object := reconcile.Listed{Key: key}
+		if versions != nil {
+			object.Version = versions[i]
+		}
+		objects = append(objects, object)
+	}
+	switch {
+	case l.next != "":
+		next = event.Text([]byte(gjson.GetBytes(json, l.next).Raw))
+		if next == "null" || next == "false" {
+			next = ""
+		}
+	case l.nextQuery != "" && len(ids) > 0:
+		number := 1
+		if page != "" {
+			number, _ = strconv.Atoi(page)
+		}
+		next = strconv.Itoa(number + 1)
+	case l.nextQuery == "":
+		next = nextLink(answer.Header)
+	}
+	return objects, next, nil
+}
+
+// nextLink returns the target of a Link with rel="next" (RFC 8288), "" if there
+// is none.
+func nextLink(header http.Header) string {
+	for _, line := range header.Values("Link") {
+		for link := range strings.SplitSeq(line, ",") {
+			target, parameters, _ := strings.Cut(link, ">")
+			target = strings.TrimSpace(target)
+			if !strings.HasPrefix(target, "<") {
+				continue
+			}
+			for parameter := range strings.SplitSeq(parameters, ";") {
+				name, text, _ := strings.Cut(strings.TrimSpace(parameter), "=")
+				if strings.EqualFold(name, "rel") && strings.EqualFold(strings.Trim(text, `"`), "next") {
+					return target[1:]
+				}
+			}
+		}
+	}
+	return ""
+}

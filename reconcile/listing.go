@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconcile
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+)
+
+// ListingKind is what a listing is asked for.
+type ListingKind int
+
+const (
+	// Touched lists objects that an exchange may have changed or created.
+	Touched ListingKind = iota
+	// Found lists the object that an exchange of unknown outcome may have
+	// created. That there is none when the API can no longer commit late is
+	// evidence that it was not created.
+	Found
+	// Awaited tells the object that an accepted request will make. That there
+	// is none in time is recorded as unresolved.
+	Awaited
+)
+
+// Listing is a request by whose answer the objects are found that an exchange
+// changed. Asking it is a mark like any other, with the listing's name in
+// place of a resource's.
+type Listing struct {
+	// Name is what the resource of its marks' keys is.
+	Name string
+	// Kind is what it is asked for.
+	Kind ListingKind
+	// Read asks it.
+	Read func(ctx context.Context, key event.Key) (show.Show, error)
+	// Keys reads the keys of the objects from the answer.
+	Keys func(document event.Document) ([]event.Key, error)
+	// Limit bounds how many requests are under way at once.
+	Limit *Limit
+	// Looks is the budget of requests that no exchange asked for.
+	Looks *rate.Limiter
+}
+
+// maxRemembered bounds how many objects of a listing are remembered, to tell
+// which of them are new the next time.
+const maxRemembered = 4096
+
+// list asks a listing and marks the objects that it names.
+func (r *Reconciler) list(ctx context.Context, l *Listing, lease queue.MarkLease) (answered bool) {
+	asked := r.now()
+	answer, err := l.Read(ctx, lease.Key)
+	took := r.now().Sub(asked)
+	if err != nil {
+		return r.readFailed(ctx, l.Name, lease, err, took)
+	}
+	result := r.listed(ctx, l, lease, answer, asked)
+	r.metrics.Reconciled(l.Name, result, took)
+	return !overloaded(answer)
+}
+
+func (r *Reconciler) listed(ctx context.Context, l *Listing, lease queue.MarkLease, answer show.Show, asked time.Time) Result {
+	now := r.now()
+	fail := func(reason string) Result {
+		r.retry(ctx, lease, ResultFailed, reason, retryAfter(answer.Header, now))
+		return ResultFailed
+	}
+	none := answer.Status == 404 || answer.Status == 410
+	if !none && (answer.Status < 200 || answer.Status > 299) {
+		return fail(fmt.Sprintf("the listing was answered with %d", answer.Status))
+	}
+	var keys []event.Key
+	if !none {
+		var err error
+		if keys, err = l.Keys(answer.Document()); err != nil {
+			return fail(err.Error())
+		}
+	}
+	settled := lease.SettleAt.IsZero() || !asked.Before(lease.SettleAt)
+	if len(keys) == 0 && l.Kind != Touched && !settled {
+		if wait := between(lease.MarkedAt, lease.SettleAt, now); wait > 0 {
+			r.postpone(ctx, lease, now.Add(wait))
+			return ResultNoDifference
+		}
+	}
+	reconciled := queue.Reconciled{AskedAt: asked}
+	reconciled.Marks, reconciled.Snapshot = l.marks(r.hasher, lease, keys, now)
+	if len(keys) == 0 && l.Kind == Awaited && settled {
+		reconciled.Unresolved = "the request was accepted, and what it made did not appear in time"
+		r.metrics.Unresolved(l.Name)
+	}
+	result := ResultNoDifference
+	if len(reconciled.Marks) > 0 {
+		result = ResultListed
+	}
+	return r.commit(ctx, lease, reconciled, result)
+}
+
+// marks makes the marks of the objects that a listing names, and what is
+// remembered of it.
+//
+// Of objects that it named before, an exchange may have changed any. One that
+// is new since then was created by it. When the listing is asked for the first
+// time nothing tells which are new: an object that nobody has ever seen counts
+// as such.
+func (l *Listing) marks(hasher event.Hasher, lease queue.MarkLease, keys []event.Key, now time.Time) ([]queue.Mark, *event.Snapshot) {
+	prints := make([]uint64, len(keys))
+	for i, key := range keys {
+		prints[i] = binary.BigEndian.Uint64(hasher.Show(event.NewDocument([]byte(key.String()))))
+	}
+	before := decode64(lease.Snapshot)
+	var marks []queue.Mark
+	for i, key := range keys {
+		if key.Resource == "" {
+			continue
+		}
+		mark := queue.Mark{Key: key, Hints: queue.HintMayBeUpdated, Cause: lease.Cause, Callback: nil}
+		switch {
+		case l.Kind != Touched:
+			mark.Hints = queue.HintCreated
+			if lease.Callback != nil {
+				mark.Callback = lease.Callback.Sealed
+			}
+		case before == nil:
+			mark.Hints = queue.HintMayBeCreated
+		case !slices.Contains(before, prints[i]):
+			mark.Hints = queue.HintCreated
+		}
+		marks = append(marks, mark)
+	}
+	if l.Kind != Touched {
+		return marks, nil
+	}
+	slices.Sort(prints)
+	remembered := encode64(prints[:min(len(prints), maxRemembered)])
+	snapshot := &event.Snapshot{Key: lease.Key, Show: remembered, Time: now}
+	if lease.Snapshot != nil && !lease.SettleAt.IsZero() && now.Sub(lease.Snapshot.Time) < time.Minute &&
+		bytes.Equal(lease.Snapshot.Show, remembered) && lease.Generation <= 1 {
+		// The second look at one exchange names nothing new.
+		return nil, nil
+	}
+	return marks, snapshot
+}
+
+func encode64(numbers []uint64) []byte {
+	encoded := make([]byte, 0, 8*len(numbers))
+	for _, n := range numbers {
+		encoded = binary.BigEndian.AppendUint64(encoded, n)
+	}
+	return encoded
+}
+
+func decode64(snapshot *event.Snapshot) []uint64 {
+	if snapshot == nil {
+		return nil
+	}
+	numbers := make([]uint64, 0, len(snapshot.Show)/8)
+	for at := 0; at+8 <= len(snapshot.Show); at += 8 {
+		numbers = append(numbers, binary.BigEndian.Uint64(snapshot.Show[at:]))
+	}
+	return numbers
+}
+
+// errNoList is returned for an answer that is no list.
+var errNoList = errors.New("the answer is no JSON, XML or form, so nothing tells the objects' ids")
+
+// ListedKeys makes the Keys of a listing from how ids are read.
+func ListedKeys(resource string, ids func(json []byte) []string, most int) func(event.Document) ([]event.Key, error) {
+	return func(document event.Document) ([]event.Key, error) {
+		if !document.IsJSON() {
+			return nil, errNoList
+		}
+		var keys []event.Key
+		for _, id := range ids(document.JSON()) {
+			key, err := event.NewKey(resource, id)
+			if err != nil {
+				continue // no request of ours can name such an object
+			}
+			keys = append(keys, key)
+		}
+		if len(keys) > most {
+			return nil, fmt.Errorf("the listing names more than %d objects", most)
+		}
+		return keys, nil
+	}
+}

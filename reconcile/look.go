@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconcile
+
+import (
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// A look is the reading of a Show that no exchange asked for. There may be any
+// number of objects to look at, and the API must not feel it: so looks have a
+// budget of requests per second, and wait for their turn in the queue.
+
+// maxBooked bounds how many looks have a turn. The others ask again.
+const maxBooked = 100_000
+
+// turns gives looks their turns.
+type turns struct {
+	mu     sync.Mutex
+	booked map[event.Key]time.Time // since when a look waits
+}
+
+// take tells whether an object may be looked at now; otherwise it returns how
+// long to wait before asking again. Late is how long it has waited.
+func (t *turns) take(key event.Key, budget *rate.Limiter, now time.Time) (wait, late time.Duration, ok bool) {
+	if budget == nil {
+		return 0, 0, true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if since, booked := t.booked[key]; booked {
+		delete(t.booked, key)
+		return 0, now.Sub(since), true
+	}
+	reservation := budget.ReserveN(now, 1)
+	delay := reservation.DelayFrom(now)
+	if delay <= 0 {
+		return 0, 0, true
+	}
+	if len(t.booked) >= maxBooked {
+		reservation.CancelAt(now)
+		return delay, 0, false
+	}
+	if t.booked == nil {
+		t.booked = make(map[event.Key]time.Time)
+	}
+	t.booked[key] = now
+	return delay, 0, false
+}
+
+// nextLook returns how long to wait before an object is looked at again, with
+// jitter from 0 to 1. While there is budget for all, each is looked at as often
+// as was asked for. When looks come later than that, the budget goes to the
+// objects most likely to change: those that did so lately. One that has not
+// for long is looked at after a tenth of that time, as caches reckon how long
+// something stays as it is (RFC 9111, section 4.2.2).
+func nextLook(every, late, unchanged time.Duration, jitter float64) time.Duration {
+	wait := every
+	if late > every {
+		wait = max(every, min(unchanged/10, maxStretch*every))
+	}
+	return time.Duration(float64(wait) * (0.9 + 0.2*jitter))
+}
+
+// maxStretch bounds how much less often than asked for an object is looked at.
+const maxStretch = 100
+
+// between returns how long to wait before an object is looked at again that
+// the API may still be at work on, until settled: a while at first, then half
+// of the time that has passed since. 0 where one look when it is settled will
+// do.
+func between(markedAt, settleAt, now time.Time) time.Duration {
+	if settleAt.Sub(now) < time.Minute {
+		return 0
+	}
+	return max(time.Second, min(now.Sub(markedAt)/2, settleAt.Sub(now)))
+}
+
+// lookAt returns when an object is to be looked at next, zero for not at all.
+func (r *Resource) lookAt(lease queue.MarkLease, d decision, now time.Time, late time.Duration, jitter float64) time.Time {
+	if r.Every <= 0 || !d.document.IsJSON() || r.Final(d.document) {
+		return time.Time{}
+	}
+	unchanged := time.Duration(0)
+	if last := lease.Snapshot; last != nil && d.finding != moved {
+		since := last.ChangedAt
+		if since.IsZero() {
+			since = last.Time
+		}
+		unchanged = now.Sub(since)
+	}
+	return now.Add(nextLook(r.Every, late, unchanged, jitter))
+}
+
+// refreshed returns the snapshot of an object that did not change, where there
+// is more to be kept of it than was: after a rule was added, or when its
+// version moved alone. Otherwise it returns nil.
+func (r *Resource) refreshed(last *event.Snapshot, next event.Snapshot) *event.Snapshot {
+	if last == nil || last.Gone || next.Hash == nil {
+		return nil
+	}
+	complete := last.Version == next.Version && last.Tenant == next.Tenant && (last.Show != nil) == r.KeepShow
+	for path := range next.Watched {
+		if _, watched := last.Watched[path]; !watched {
+			complete = false
+		}
+	}
+	if complete {
+		return nil
+	}
+	next.Sequence, next.ChangedAt = last.Sequence, last.ChangedAt
+	next.Show, next.ContentType = last.Show, last.ContentType
+	return &next
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+)
+
+// Scan lists all objects of a resource: those that are there when webhooks are
+// begun with, those that changed without passing here, and those that a gap
+// may have hidden.
+type Scan struct {
+	// Resource is the resource whose objects are listed.
+	Resource string
+	// Read asks for a page; the first is "".
+	Read func(ctx context.Context, page string) (show.Show, error)
+	// Page reads a page. Next is "" after the last.
+	Page func(page string, answer show.Show) (objects []Listed, next string, err error)
+	// Every is how often all objects are listed; 0 for once.
+	Every time.Duration
+	// Backfill announces what the first complete scan finds as created.
+	Backfill bool
+	// Limit bounds how many requests are under way at once.
+	Limit *Limit
+	// Looks is the budget of requests that no exchange asked for.
+	Looks *rate.Limiter
+}
+
+// Listed is an object as a list has it.
+type Listed struct {
+	Key event.Key
+	// Version is the object's version, or "" where the list does not tell.
+	Version string
+}
+
+// Bounds of a scan.
+const (
+	// scanLease bounds how long a scan may take. It is spread over the budget
+	// of looks, and a million objects take their time.
+	scanLease = 24 * time.Hour
+	// maxPages ends a list whose pages never do.
+	maxPages = 1_000_000
+	// scanBatch is how many objects are marked in one step.
+	scanBatch = 500
+)
+
+// scanSuffix and watchSuffix make the names of the marks that keep the work of
+// a scan, and of beginning to watch, from being lost.
+const (
+	scanSuffix  = "@list"
+	watchSuffix = "@watch"
+)
+
+// ScanKey returns the key by which a scan of a resource is marked.
+func ScanKey(resource string) event.Key {
+	return event.Key{Resource: resource + scanSuffix, ID: "all"}
+}
+
+// watchKey returns the key by which the beginning of watching is marked.
+func watchKey(resource string) event.Key {
+	return event.Key{Resource: resource + watchSuffix, ID: "all"}
+}
+
+var errSamePage = errors.New("a page of the list leads to itself")
+
+// scan lists all objects and marks those that may have changed.
+func (r *Reconciler) scan(ctx context.Context, s *Scan, lease queue.MarkLease) (answered bool) {
+	begun := r.now()
+	seen, err := r.scanPages(ctx, s, lease)
+	name := s.Resource + scanSuffix
+	if err == nil {
+		err = r.markAbsent(ctx, s, seen, begun)
+	}
+	if err != nil {
+		return r.readFailed(ctx, name, lease, err, r.now().Sub(begun))
+	}
+	if n, err := r.store.DismissUnresolvedBefore(ctx, s.Resource, begun); err == nil && n > 0 {
+		r.log.Info("a complete list settles what was unresolved", zap.String("resource", s.Resource), zap.Int("count", n))
+	}
+	reconciled := queue.Reconciled{
+		AskedAt:  begun,
+		Snapshot: &event.Snapshot{Key: lease.Key, Time: begun, ChangedAt: begun},
+	}
+	if s.Every > 0 {
+		reconciled.LookAt = begun.Add(s.Every)
+	}
+	result := r.commit(ctx, lease, reconciled, ResultListed)
+	r.metrics.Reconciled(name, result, r.now().Sub(begun))
+	r.log.Info("listed all objects", zap.String("resource", s.Resource), zap.Int("objects", len(seen)))
+	return true
+}
+
+// scanPages reads all pages, marks what they list, and returns which objects
+// that were. It fails as a whole when a page does: of a list that is not
+// complete nothing can be told about what is missing in it.
+func (r *Reconciler) scanPages(ctx context.Context, s *Scan, lease queue.MarkLease) (map[event.Key]struct{}, error) {
+	seen := make(map[event.Key]struct{})
+	first := lease.Snapshot == nil
+	page := ""
+	for range maxPages {
+		if s.Looks != nil {
+			if err := s.Looks.Wait(ctx); err != nil {
+				return nil, err
+			}
+		}
+		answer, err := s.Read(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		if answer.Status < 200 || answer.Status > 299 {
+			return nil, fmt.Errorf("the list was answered with %d", answer.Status)
+		}
+		objects, next, err := s.Page(page, answer)
+		if err != nil {
+			return nil, err
+		}
+		var marks []queue.Mark
+		for _, object := range objects {
+			seen[object.Key] = struct{}{}
+			mark, needed, err := r.scanMark(ctx, s, object, first)
+			if err != nil {
+				return nil, err
+			}
+			if needed {
+				marks = append(marks, mark)
+			}
+		}
+		if err := r.markAll(ctx, marks); err != nil {
+			return nil, err
+		}
+		switch next {
+		case "":
+			return seen, nil
+		case page:
+			return nil, errSamePage
+		}
+		page = next
+	}
+	return nil, fmt.Errorf("the list has more than %d pages", maxPages)
+}
+
+// scanMark makes the mark of a listed object, if it needs one.
+//
+// What the first complete list has was there before: it is known, without an
+// event. What a later one has, and nobody has seen, is new. An object of the
+// first list that was not read yet by then is told from it by its pending mark.
+func (r *Reconciler) scanMark(ctx context.Context, s *Scan, object Listed, first bool) (queue.Mark, bool, error) {
+	mark := queue.Mark{Key: object.Key, Hints: queue.HintLooked, Version: ""}
+	last, err := r.store.Object(ctx, object.Key)
+	switch {
+	case errors.Is(err, queue.ErrNotFound) && first && s.Backfill:
+		mark.Hints = queue.HintCreated
+	case errors.Is(err, queue.ErrNotFound) && first:
+		mark.Hints |= queue.HintKnown
+	case errors.Is(err, queue.ErrNotFound):
+		mark.Hints |= queue.HintMayBeCreated
+	case err != nil:
+		return mark, false, err
+	case last.Gone:
+	case object.Version != "" && object.Version == last.Version:
+		return mark, false, nil
+	}
+	mark.Cause = event.Cause{Rule: "list", Outcome: event.OutcomeUnknown, At: r.now()}
+	return mark, true, nil
+}
+
+// markAbsent marks the objects that are known and that a complete list did not
+// have. That is no proof of a delete; a Show that is gone too, is.
+func (r *Reconciler) markAbsent(ctx context.Context, s *Scan, seen map[event.Key]struct{}, begun time.Time) error {
+	return r.eachObject(ctx, s.Resource, func(object event.Snapshot) (queue.Mark, bool) {
+		_, listed := seen[object.Key]
+		return queue.Mark{
+			Key: object.Key, Hints: queue.HintMayBeDeleted,
+			Cause: event.Cause{Rule: "list", Outcome: event.OutcomeUnknown, At: begun},
+		}, !listed && !object.Gone && object.Alias == "" && object.Time.Before(begun)
+	})
+}
+
+// eachObject marks the known objects of a resource that pick chooses.
+func (r *Reconciler) eachObject(ctx context.Context, resource string, pick func(event.Snapshot) (queue.Mark, bool)) error {
+	after := event.Key{}
+	for {
+		objects, err := r.store.Objects(ctx, resource, after, scanBatch)
+		if err != nil {
+			return err
+		}
+		if len(objects) == 0 {
+			return nil
+		}
+		var marks []queue.Mark
+		for _, object := range objects {
+			if mark, picked := pick(object); picked {
+				marks = append(marks, mark)
+			}
+		}
+		if err := r.markAll(ctx, marks); err != nil {
+			return err
+		}
+		after = objects[len(objects)-1].Key
+	}
+}
+
+func (r *Reconciler) markAll(ctx context.Context, marks []queue.Mark) error {
+	for len(marks) > 0 {
+		n := min(len(marks), scanBatch)
+		if err := r.store.ResolveIntent(ctx, 0, queue.Resolution{Marks: marks[:n]}, true); err != nil {
+			return err
+		}
+		marks = marks[n:]
+	}
+	return nil
+}
+
+// rewatch begins to watch the known objects of a resource whose watching was
+// declared, or changed, since it was last begun.
+func (r *Reconciler) rewatch(ctx context.Context, resource *Resource, lease queue.MarkLease) bool {
+	asked := r.now()
+	err := r.eachObject(ctx, resource.Name, func(object event.Snapshot) (queue.Mark, bool) {
+		return queue.Mark{Key: object.Key, Hints: queue.HintLooked}, !object.Gone && object.Alias == ""
+	})
+	if err != nil {
+		return r.readFailed(ctx, lease.Key.Resource, lease, err, 0)
+	}
+	r.commit(ctx, lease, queue.Reconciled{
+		AskedAt:  asked,
+		Snapshot: &event.Snapshot{Key: lease.Key, Version: resource.watchVersion(), Time: asked},
+	}, ResultListed)
+	return true
+}
+
+// seed marks what has to be done because of the configuration alone: the first
+// scan of a resource, one that is overdue, and the beginning of watching.
+func (r *Reconciler) seed(ctx context.Context, resources []Resource, scans []Scan) {
+	now := r.now()
+	for i := range resources {
+		if resource := &resources[i]; resource.Every > 0 {
+			r.seedOne(ctx, watchKey(resource.Name), func(last event.Snapshot) bool {
+				return last.Version != resource.watchVersion()
+			})
+		}
+	}
+	for _, s := range scans {
+		r.seedOne(ctx, ScanKey(s.Resource), func(last event.Snapshot) bool {
+			return s.Every > 0 && now.Sub(last.Time) > s.Every
+		})
+	}
+}
+
+func (r *Reconciler) seedOne(ctx context.Context, key event.Key, needed func(event.Snapshot) bool) {
+	last, err := r.store.Object(ctx, key)
+	if errors.Is(err, queue.ErrNotFound) || err == nil && needed(last) {
+		err = r.markAll(ctx, []queue.Mark{{Key: key, Hints: queue.HintLooked}})
+	}
+	if err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrNotFound) {
+		r.log.Error("marking what the configuration asks for", zap.String("what", key.Resource), zap.Error(err))
+	}
+}
+
+// watchVersion tells one way of watching from another.
+func (r *Resource) watchVersion() string {
+	return r.Every.String() + " " + r.Until
+}

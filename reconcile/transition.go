@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconcile
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+)
+
+// transition makes what follows from a decision that the object moved or was
+// not known: its snapshot, and the events in sequence after the last one's.
+// The error says what kept the Show from being taken; conditions that failed
+// are returned beside the result.
+func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decision, answer show.Show, now time.Time) (_ queue.Reconciled, conditions, _ error) {
+	last := lease.Snapshot
+	next := d.next
+	next.ChangedAt = now
+	payload, contentType := answer.Body, answer.Header.Get("Content-Type")
+	if !r.Projection.IsZero() && d.op != event.OpDelete {
+		var err error
+		if payload, err = r.Projection.Apply(answer.Body); err != nil {
+			return queue.Reconciled{}, nil, fmt.Errorf("removing what is hidden from Show: %w", err)
+		}
+	}
+	if r.KeepShow && !next.Gone {
+		next.Show, next.ContentType = payload, contentType
+	}
+	var previous event.Fields
+	var previousShow []byte
+	if last != nil {
+		next.Sequence = last.Sequence
+		if !last.Gone {
+			previous, previousShow = last.Watched, last.Show
+		}
+	}
+	if d.op == event.OpDelete {
+		contentType, payload = "application/json", tombstone(lease.Key, previous)
+		if previousShow != nil {
+			contentType, payload = last.ContentType, previousShow
+		}
+	}
+	reconciled := queue.Reconciled{Snapshot: &next}
+	if d.finding != moved {
+		next.ChangedAt = time.Time{}
+		return reconciled, nil, nil
+	}
+	types, conditions := event.Types(r.Triggers, event.Transition{
+		Op: d.op, Show: d.document, Previous: previous, Now: next.Watched, Cause: lease.Cause,
+	})
+	for _, name := range types {
+		next.Sequence++
+		e := event.Event{
+			ID:           event.ID(instance, lease.Key, next.Sequence, name, next.Hash),
+			Type:         name,
+			Key:          lease.Key,
+			Sequence:     next.Sequence,
+			Op:           d.op,
+			Time:         now,
+			Version:      next.Version,
+			Freshness:    d.freshness,
+			Cause:        lease.Cause,
+			Tenant:       next.Tenant,
+			Previous:     previous.Unmasked(),
+			PreviousShow: previousShow,
+			ContentType:  contentType,
+			Payload:      payload,
+		}
+		reconciled.Events = append(reconciled.Events, queue.Routed{Event: e, Endpoints: r.route(lease, &e)})
+	}
+	reconciled.CloseCallback = r.callbackEnds(lease, d)
+	return reconciled, conditions, nil
+}
+
+// route names the endpoints of an event, the object's own receiver among them.
+func (r *Resource) route(lease queue.MarkLease, e *event.Event) []string {
+	endpoints := r.Route(e)
+	if r.Callback != nil && lease.Callback != nil && !lease.Callback.Closed && r.Callback.Wants(e.Type) {
+		endpoints = append(endpoints[:len(endpoints):len(endpoints)], r.Callback.Endpoint)
+	}
+	return endpoints
+}
+
+// callbackEnds tells whether the object's own receiver has been told the last
+// that it is told.
+func (r *Resource) callbackEnds(lease queue.MarkLease, d decision) bool {
+	if r.Callback == nil || lease.Callback == nil || lease.Callback.Closed {
+		return false
+	}
+	return d.op == event.OpDelete || r.Callback.Last != nil && r.Callback.Last(d.document)
+}
+
+// tombstone is the payload of a delete: there is no Show any more, so it tells
+// which object is gone and the watched fields as they were.
+func tombstone(key event.Key, previous event.Fields) []byte {
+	payload, err := json.Marshal(struct {
+		Resource string       `json:"resource"`
+		ID       string       `json:"id"`
+		Deleted  bool         `json:"deleted"`
+		Previous event.Fields `json:"previous,omitempty"`
+	}{key.Resource, key.Plain(), true, previous})
+	if err != nil {
+		// Watched fields are cut out of valid JSON, so this does not happen;
+		// the key alone is still a true payload.
+		payload, _ = json.Marshal(map[string]any{"resource": key.Resource, "id": key.Plain(), "deleted": true})
+	}
+	return payload
+}

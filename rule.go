@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// Rule says that a request changes an object of the resource.
+type Rule struct {
+	// Kind is what the request means to do: `create`, `update` or `delete`.
+	// What happened is decided by what the object was and what its Show is.
+	Kind event.Kind `json:"kind"`
+
+	// Methods are the HTTP methods that match. Default: any but GET, HEAD,
+	// OPTIONS and TRACE.
+	Methods []string `json:"methods,omitempty"`
+
+	// Path is the path to match, in the syntax of Caddy's `url_pattern`
+	// matcher. A trailing slash makes no difference. Every part of the
+	// object's key that is no `:name` of this path must stand elsewhere in the
+	// exchange, as `id` and `key` of the resource say.
+	Path string `json:"path"`
+
+	// Where narrows the rule by what the request says; all of the conditions
+	// must hold. Conditions on the body (`request:PATH`) make requests to this
+	// path wait until their body is read, up to `capture`.
+	Where []*Condition `json:"where,omitempty"`
+
+	// MatchRaw narrows the rule by Caddy's request matchers; one of the sets
+	// must match.
+	MatchRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
+
+	// Success says which responses mean that the API did what it was asked.
+	// Default: 2xx and 3xx, but not 307 and 308.
+	Success *Answer `json:"success,omitempty"`
+
+	// Refused says which responses mean that the API changed nothing. Default:
+	// 4xx, 307 and 308. What is neither a success nor refused is uncertain:
+	// the object is looked at.
+	Refused *Answer `json:"refused,omitempty"`
+
+	// Touches names other objects that the exchange changes.
+	Touches []*Touch `json:"touches,omitempty"`
+
+	// Find is the request that finds an object by what the request to create
+	// it said, such as an idempotency key or the client's own reference. With
+	// it, a create whose outcome is unknown is resolved by evidence.
+	Find *Listing `json:"find,omitempty"`
+
+	// Later is the request that tells which object was made by a request that
+	// the API answered with 202 (Accepted) and does later.
+	Later *Later `json:"later,omitempty"`
+
+	matchers caddyhttp.MatcherSets
+}
+
+// Condition says what stands at a place of a request or response.
+type Condition struct {
+	// Value is where to look: `request:PATH`, `query:NAME`, `header:NAME`,
+	// `:NAME`, or a path in the response.
+	Value string `json:"value"`
+
+	// Is lists the values one of which must stand there; the empty one for
+	// none.
+	Is []string `json:"is,omitempty"`
+
+	// Not lists values none of which may stand there.
+	Not []string `json:"not,omitempty"`
+
+	// Matches is a regular expression (RE2) that the value must match.
+	Matches string `json:"matches,omitempty"`
+
+	// Exists says that there must be a value, whatever it is. An object, an
+	// array and `false` are values, `null` and an empty text are none.
+	Exists bool `json:"exists,omitempty"`
+}
+
+// Answer describes responses.
+type Answer struct {
+	// Statuses are HTTP statuses, such as `409`, and classes of them, such as
+	// `2xx`. Default: any that would mean it without this.
+	Statuses []string `json:"statuses,omitempty"`
+
+	// Where must hold in the response besides.
+	Where []*Condition `json:"where,omitempty"`
+}
+
+// Listing is a request that answers with objects.
+type Listing struct {
+	// Request is the request. Its placeholders stand for values of the request
+	// that changes something: `:name` for one of the rule's path, and in
+	// braces any, such as `{request:reference}` or `{header:Idempotency-Key}`.
+	Request Request `json:"request"`
+
+	// IDs is the path at which the objects' ids stand in the answer, such as
+	// `transactions.#.id`.
+	IDs string `json:"ids"`
+}
+
+// Touch names other objects that an exchange changes.
+type Touch struct {
+	// Resource is the resource of the objects.
+	Resource string `json:"resource"`
+
+	// IDs is where the objects' ids stand: a path in the response, or any
+	// other value of the exchange.
+	IDs string `json:"ids,omitempty"`
+
+	// Via is the request that lists the objects, where the exchange does not
+	// name them. It is asked when the exchange has ended. An object that
+	// nobody had seen before counts as created.
+	Via *Listing `json:"via,omitempty"`
+}
+
+// Later is how the object of an accepted request is found.
+type Later struct {
+	Listing
+
+	// Within is how long it is asked for. What is not there by then is
+	// recorded as unresolved. Default: 10m.
+	Within caddy.Duration `json:"within,omitempty"`
+}
+
+// String returns the rule's method and path, as "PUT|PATCH /items/:id".
+func (d *Rule) String() string {
+	text := strings.Join(d.Methods, "|")
+	if len(d.Methods) == 0 {
+		text = "*"
+	}
+	text += " " + d.Path
+	for _, condition := range d.Where {
+		text += " where " + condition.String()
+	}
+	return text
+}
+
+// String returns the condition as a Caddyfile has it.
+func (c Condition) String() string {
+	switch {
+	case len(c.Is) > 0:
+		return c.Value + " is " + strings.Join(c.Is, " ")
+	case len(c.Not) > 0:
+		return c.Value + " not " + strings.Join(c.Not, " ")
+	case c.Matches != "":
+		return c.Value + " matches " + c.Matches
+	}
+	return c.Value + " exists"
+}

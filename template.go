@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+)
+
+// template is a compiled [Request]: a request with names in it, which becomes
+// a request to the API when their values are known.
+type template struct {
+	text   string
+	method string
+	path   pattern
+	query  []piece
+	header map[string][]piece
+	body   []piece
+	// format says how values are written into the body.
+	format bodyFormat
+	// whole is true for `{location}`, where one value is the whole target.
+	whole bool
+	// names are the placeholders, in the order of path, query, header, body.
+	names []string
+}
+
+// piece is a text, or a placeholder where name is set.
+type piece struct {
+	text string
+	name string
+	// quoted is true for a placeholder that stands within a JSON string.
+	quoted bool
+}
+
+type bodyFormat int
+
+const (
+	formatJSON bodyFormat = iota
+	formatXML
+	formatForm
+)
+
+// wholeTarget is the path of a request whose target is the Location that a
+// response told.
+const wholeTarget = "{" + locationValue + "}"
+
+func compileTemplate(r Request) (template, error) {
+	t := template{text: r.String(), method: r.Method, header: make(map[string][]piece)}
+	if t.method == "" {
+		t.method = http.MethodGet
+	}
+	if r.Path == wholeTarget {
+		t.whole = true
+		t.names = []string{locationValue}
+		err := t.compileRest(r)
+		return t, err
+	}
+	path, query, _ := strings.Cut(r.Path, "?")
+	var err error
+	if t.path, err = parsePattern(path); err != nil {
+		return t, err
+	}
+	if t.path.tail || t.path.expression != "" {
+		return t, errors.New("a path is built from this pattern, so it may hold only text and :name segments")
+	}
+	t.names = slices.Clone(t.path.names)
+	t.query = t.pieces(query, false)
+	err = t.compileRest(r)
+	return t, err
+}
+
+func (t *template) compileRest(r Request) error {
+	fields := make([]string, 0, len(r.Header))
+	for field := range r.Header {
+		fields = append(fields, field)
+	}
+	slices.Sort(fields)
+	for _, field := range fields {
+		t.header[http.CanonicalHeaderKey(field)] = t.pieces(r.Header[field], false)
+	}
+	contentType := r.Header["Content-Type"]
+	trimmed := strings.TrimSpace(r.Body)
+	switch {
+	case strings.Contains(contentType, "xml"), contentType == "" && strings.HasPrefix(trimmed, "<"):
+		t.format = formatXML
+	case strings.Contains(contentType, "x-www-form-urlencoded"),
+		contentType == "" && !strings.HasPrefix(trimmed, "{") && !strings.HasPrefix(trimmed, "["):
+		t.format = formatForm
+	}
+	t.body = t.pieces(r.Body, t.format == formatJSON)
+	if r.Body != "" && contentType == "" {
+		t.header["Content-Type"] = []piece{{text: [...]string{
+			formatJSON: "application/json", formatXML: "text/xml; charset=utf-8", formatForm: "application/x-www-form-urlencoded",
+		}[t.format]}}
+	}
+	if r.Body != "" && t.format == formatJSON {
+		if _, err := t.fillBody(make([]string, len(t.names)), true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pieces splits a text at its placeholders: a name, or a value as in
+// `request:a.b`, in braces without spaces. "\{" is a brace.
+func (t *template) pieces(text string, isJSON bool) []piece {
+	var pieces []piece
+	var literal strings.Builder
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		if isJSON && text[i] == '\\' && quoted && i+1 < len(text) && text[i+1] != '{' {
+			literal.WriteString(text[i : i+2])
+			i++
+			continue
+		}
+		if text[i] == '\\' && i+1 < len(text) && text[i+1] == '{' {
+			literal.WriteByte('{')
+			i++
+			continue
+		}
+		if text[i] == '"' {
+			quoted = !quoted
+		}
+		end := strings.IndexByte(text[i:], '}')
+		if text[i] != '{' || end < 0 || !isPlaceholder(text[i+1:i+end]) {
+			literal.WriteByte(text[i])
+			continue
+		}
+		name := strings.TrimPrefix(text[i+1:i+end], ":")
+		pieces = append(pieces, piece{text: literal.String()}, piece{name: name, quoted: quoted})
+		literal.Reset()
+		if !slices.Contains(t.names, name) {
+			t.names = append(t.names, name)
+		}
+		i += end
+	}
+	if literal.Len() > 0 {
+		pieces = append(pieces, piece{text: literal.String()})
+	}
+	return pieces
+}
+
+func isPlaceholder(s string) bool {
+	return s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return notNameRune(r) && !strings.ContainsRune(":.#", r)
+	}) < 0
+}
+
+// build returns the request with the values of the names, in their order.
+func (t *template) build(values []string) (show.Request, error) {
+	built := show.Request{Method: t.method}
+	if len(values) != len(t.names) {
+		return built, fmt.Errorf("the key has %d parts and %s takes %d", len(values), t.text, len(t.names))
+	}
+	if t.whole {
+		if !strings.HasPrefix(values[0], "/") || strings.HasPrefix(values[0], "//") {
+			return built, errors.New("the Location is no path of the API")
+		}
+		built.Path = values[0]
+	} else {
+		path, err := t.path.build(values[:len(t.path.names)])
+		if err != nil {
+			return built, err
+		}
+		built.Path = path
+	}
+	if len(t.query) > 0 {
+		built.Path += "?" + t.fill(t.query, values, url.QueryEscape)
+	}
+	for field, pieces := range t.header {
+		text := t.fill(pieces, values, func(s string) string { return s })
+		if strings.ContainsAny(text, "\r\n\x00") {
+			return built, fmt.Errorf("the value for header %s has a line break", field)
+		}
+		if built.Header == nil {
+			built.Header = make(http.Header)
+		}
+		built.Header.Set(field, text)
+	}
+	if len(t.body) > 0 {
+		var err error
+		if built.Body, err = t.fillBody(values, false); err != nil {
+			return built, err
+		}
+	}
+	return built, nil
+}
+
+func (t *template) fill(pieces []piece, values []string, escape func(string) string) string {
+	var text strings.Builder
+	for _, p := range pieces {
+		if p.name == "" {
+			text.WriteString(p.text)
+			continue
+		}
+		text.WriteString(escape(values[slices.Index(t.names, p.name)]))
+	}
+	return text.String()
+}
+
+var errBadBody = errors.New("the body is no JSON; a value that is text stands in quotes, as \"{id}\"")
+
+// fillBody fills the body in. With sample, stand-ins take the values' places,
+// to see whether the body is well-formed.
+func (t *template) fillBody(values []string, sample bool) ([]byte, error) {
+	switch t.format {
+	case formatXML:
+		return []byte(t.fill(t.body, values, escapeXML)), nil
+	case formatForm:
+		return []byte(t.fill(t.body, values, url.QueryEscape)), nil
+	case formatJSON:
+	}
+	var text bytes.Buffer
+	for _, p := range t.body {
+		switch {
+		case p.name == "":
+			text.WriteString(p.text)
+		case sample:
+			text.WriteByte('1')
+		case p.quoted:
+			quoted, err := json.Marshal(values[slices.Index(t.names, p.name)])
+			if err != nil {
+				return nil, err
+			}
+			text.Write(quoted[1 : len(quoted)-1])
+		default:
+			// Outside quotes a stranger's id could add members of its own.
+			number := values[slices.Index(t.names, p.name)]
+			if json.Unmarshal([]byte(number), new(json.Number)) != nil || strings.HasPrefix(number, `"`) {
+				return nil, fmt.Errorf("%q is no number, and its place in the body has no quotes around it", number)
+			}
+			text.WriteString(number)
+		}
+	}
+	if !json.Valid(text.Bytes()) {
+		return nil, errBadBody
+	}
+	return text.Bytes(), nil
+}
+
+func escapeXML(s string) string {
+	var escaped bytes.Buffer
+	// Writing into a buffer does not fail.
+	_ = xml.EscapeText(&escaped, []byte(s))
+	return escaped.String()
+}
