@@ -5,6 +5,7 @@ package webhooks
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -37,7 +38,9 @@ func (e *engine) note(ctx context.Context, app *App, intent queue.Intent) (queue
 func (e *engine) pass(intent queue.Intent) bool {
 	resources := []string{intent.Resource}
 	for i := range intent.Touches {
-		resources = append(resources, intent.Touches[i].Resource)
+		// What is listed of a resource stands under a name of its own.
+		resource, _, _ := strings.Cut(intent.Touches[i].Resource, "@")
+		resources = append(resources, resource)
 	}
 	return e.gaps.passes(intent.Kind, resources...)
 }
