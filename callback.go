@@ -10,9 +10,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// callback is a receiver that a request named for the object it is about. It
+// namedReceiver is a receiver that a request named for the object it is about. It
 // is stored sealed: both of its parts are secrets of who named it.
-type callback struct {
+type namedReceiver struct {
 	URL           string `json:"url"`
 	Authorization string `json:"authorization,omitempty"`
 }
@@ -31,7 +31,7 @@ func (h *Handler) callbackOf(x *exchange) []byte {
 	if r.notify == nil {
 		return nil
 	}
-	named := callback{URL: x.request.textOrPath(r.notify.url, x.match.rule, &x.match)}
+	named := namedReceiver{URL: x.request.textOrPath(r.notify.url, x.match.rule, &x.match)}
 	if named.URL == "" {
 		return nil
 	}
@@ -48,7 +48,7 @@ func (h *Handler) callbackOf(x *exchange) []byte {
 }
 
 // sealCallback implements intentQueue.
-func (a *App) sealCallback(resource string, named callback) ([]byte, error) {
+func (a *App) sealCallback(resource string, named namedReceiver) ([]byte, error) {
 	if len(named.URL) > maxCallbackURL || len(named.Authorization) > maxCallbackAuthorization {
 		return nil, fmt.Errorf("its URL is longer than %d bytes, or its authorization than %d", maxCallbackURL, maxCallbackAuthorization)
 	}
@@ -63,8 +63,8 @@ func (a *App) sealCallback(resource string, named callback) ([]byte, error) {
 }
 
 // openCallback is the inverse of sealCallback.
-func (a *App) openCallback(resource string, sealed []byte) (callback, error) {
-	var named callback
+func (a *App) openCallback(resource string, sealed []byte) (namedReceiver, error) {
+	var named namedReceiver
 	plain, _, err := a.engine.unseal(sealed, callbackPrefix+resource)
 	if err != nil {
 		return named, err

@@ -103,7 +103,7 @@ type intentQueue interface {
 	// what the queue cannot take now it is offered again, or counted as a gap.
 	resolveIntent(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool)
 	// sealCallback checks a receiver that a request named, and seals it.
-	sealCallback(resource string, named callback) ([]byte, error)
+	sealCallback(resource string, named namedReceiver) ([]byte, error)
 	// sight takes a Show that passed, to compare it when there is time.
 	sight(r *resource, passed sighting)
 	// unmatched notes an unsafe request that no rule matches.

@@ -67,7 +67,7 @@ func (q *recordingQueue) resolveIntent(_ context.Context, _ string, id queue.Int
 	q.resolved = append(q.resolved, resolved{id, resolution, durable})
 }
 
-func (q *recordingQueue) sealCallback(resource string, named callback) ([]byte, error) {
+func (q *recordingQueue) sealCallback(resource string, named namedReceiver) ([]byte, error) {
 	if !strings.HasPrefix(named.URL, "https://") {
 		return nil, errors.New("no TLS")
 	}

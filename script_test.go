@@ -480,7 +480,7 @@ func (s *script) resolveIntent(ctx context.Context, _ string, id queue.IntentID,
 }
 
 // sealCallback implements intentQueue.
-func (*script) sealCallback(_ string, named callback) ([]byte, error) {
+func (*script) sealCallback(_ string, named namedReceiver) ([]byte, error) {
 	if !strings.HasPrefix(named.URL, "https://") {
 		return nil, errors.New("no TLS")
 	}
