@@ -161,14 +161,18 @@ func describeProtocol(err error) string {
 	text := innermost(err).Error()
 	var opening *net.OpError
 	switch {
-	case strings.Contains(text, "server response headers exceeded"), strings.Contains(text, "response header list larger"):
+	case strings.Contains(text, "server response headers exceeded"), strings.Contains(text, "response header list larger"),
+		strings.Contains(text, "header list too large"):
 		return "the answer's headers are too large"
 	case strings.Contains(text, "server closed idle connection"), strings.Contains(text, "client connection lost"):
 		return "the receiver closed the connection without an answer"
-	case strings.Contains(text, "malformed HTTP"), strings.Contains(text, "malformed MIME"):
+	case strings.Contains(text, "malformed HTTP"), strings.Contains(text, "malformed MIME"),
+		strings.Contains(text, "message cannot contain multiple"):
 		return "the answer is not valid HTTP"
 	case strings.HasPrefix(text, "http2: "), strings.HasPrefix(text, "stream error: "):
 		return "the receiver broke off the HTTP/2 stream"
+	case strings.HasPrefix(text, "connection error: "):
+		return "the HTTP/2 connection failed"
 	case errors.As(err, &opening) && opening.Op == "dial":
 		return "connecting failed"
 	default:

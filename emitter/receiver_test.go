@@ -5,11 +5,8 @@ package emitter
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -126,82 +123,6 @@ func readRequest(conn net.Conn) {
 	}
 }
 
-// untilClosed waits for the other side to close.
-func untilClosed(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
-
-// raw answers with some bytes and then with what follows.
-func raw(text string, then func(net.Conn)) func(net.Conn) {
-	return func(conn net.Conn) {
-		readRequest(conn)
-		_, _ = io.WriteString(conn, text)
-		then(conn)
-	}
-}
-
-func closing(net.Conn) {}
-
-func resetting(conn net.Conn) { _ = conn.(*net.TCPConn).SetLinger(0) }
-
-// TestBadReceivers has receivers misbehave in every way, over real sockets.
-func TestBadReceivers(t *testing.T) {
-	endless := func(text string) func(net.Conn) {
-		return func(conn net.Conn) {
-			for {
-				if _, err := io.WriteString(conn, text); err != nil {
-					return
-				}
-			}
-		}
-	}
-	refused := serve(t, closing)
-	for _, test := range []struct {
-		name   string
-		answer func(net.Conn)
-		code   int
-		error  string
-		// slow attempts take the whole timeout.
-		slow bool
-	}{
-		{"hangs before the answer", untilClosed, 0, "timed out before an answer came", true},
-		{"hangs within the headers", raw("HTTP/1.1 200 OK\r\nA: b", untilClosed), 0, "timed out before an answer came", true},
-		{"hangs within the body", raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", untilClosed), 200, "timed out before the answer was complete", true},
-		{"drips a body", raw("HTTP/1.1 200 OK\r\n\r\n", func(conn net.Conn) {
-			ticker := time.NewTicker(10 * time.Millisecond)
-			defer ticker.Stop()
-			for range ticker.C {
-				if _, err := io.WriteString(conn, "x"); err != nil {
-					return
-				}
-			}
-		}), 200, "timed out before the answer was complete", true},
-		{"endless body of a success", raw("HTTP/1.1 200 OK\r\n\r\n", endless(strings.Repeat("x", 4096))), 200, "", false},
-		{"endless body of a failure", raw("HTTP/1.1 500 Oops\r\n\r\n", endless(strings.Repeat("x", 4096))), 500, "answered 500 Internal Server Error", false},
-		{"endless headers", raw("HTTP/1.1 200 OK\r\n", endless("A: "+strings.Repeat("x", 4096)+"\r\n")), 0, "the answer's headers are too large", false},
-		{"endless interim answers", raw("", endless("HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n")), 0, "the answer's headers are too large", false},
-		{"closes without an answer", raw("", closing), 0, "the receiver closed the connection without an answer", false},
-		{"closes within the body", raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", closing), 200, "the answer broke off", false},
-		{"resets without an answer", raw("", resetting), 0, "the receiver reset the connection", false},
-		{"resets within the body", raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", resetting), 200, "the receiver reset the connection before the answer was complete", false},
-		{"does not speak HTTP", raw("220 canary ESMTP\r\n", untilClosed), 0, "the answer is not valid HTTP", false},
-		{"redirects", raw("HTTP/1.1 302 Found\r\nLocation: "+refused+"\r\nContent-Length: 0\r\n\r\n", closing), 302, "answered 302 Found; redirects are not followed", false},
-		{"not modified", raw("HTTP/1.1 304 Not Modified\r\n\r\n", closing), 304, "answered 304 Not Modified; redirects are not followed", false},
-		{"an odd status", raw("HTTP/1.1 799 Canary\r\nContent-Length: 0\r\n\r\n", closing), 799, "answered 799", false},
-		{"no content", raw("HTTP/1.1 204 No Content\r\n\r\n", closing), 204, "", false},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			timeout := longTimeout
-			if test.slow {
-				timeout = shortTimeout
-			}
-			attempt, logged := deliverOnce(t, newTransport(t, loopback, egress.Options{}), serve(t, test.answer), timeout)
-			checkAttempt(t, attempt, logged, test.code, test.error)
-			if test.slow && attempt.Duration < shortTimeout {
-				t.Errorf("it took only %s", attempt.Duration)
-			}
-		})
-	}
-}
-
 func checkAttempt(t *testing.T, attempt queue.Attempt, logged string, code int, words string) {
 	t.Helper()
 	if attempt.Code != code || attempt.Error != words {
@@ -221,18 +142,8 @@ func checkAttempt(t *testing.T, attempt queue.Attempt, logged string, code int, 
 	}
 }
 
-// TestUnreachableReceivers are those to which no connection can be made.
+// TestUnreachableReceivers are those to which no connection is even tried.
 func TestUnreachableReceivers(t *testing.T) {
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
-	plain := serve(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n") })
-	silent := serve(t, untilClosed)
-
-	untrusted, _ := tlsServer(t, []string{"127.0.0.1"}, time.Hour)
-	misnamed, misnamedRoots := tlsServer(t, []string{"crm.example"}, time.Hour)
-	expired, expiredRoots := tlsServer(t, []string{"127.0.0.1"}, -time.Hour)
-	picky, pickyRoots := tlsServer(t, []string{"127.0.0.1"}, time.Hour, func(config *tls.Config) { config.ClientAuth = tls.RequireAnyClientCert })
-
 	nowhere := egress.Options{Resolver: &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		return nil, net.ErrClosed
 	}}}
@@ -243,49 +154,34 @@ func TestUnreachableReceivers(t *testing.T) {
 		url     string
 		error   string
 	}{
-		{"nobody listens", loopback, egress.Options{}, closed.URL, "connection refused"},
 		{
 			"an address that is not permitted",
 			egress.Policy{AllowHTTP: true},
 			egress.Options{},
-			closed.URL,
+			"http://127.0.0.1:9",
 			"blocked by the egress policy: 127.0.0.1 is not a public address; to permit it: allow network 127.0.0.1/32",
 		},
 		{
 			"http that is not permitted",
 			egress.Policy{AllowNetworks: loopback.AllowNetworks},
 			egress.Options{},
-			closed.URL,
+			"http://127.0.0.1:9",
 			"blocked by the egress policy: a receiver without TLS; use https, or permit it: allow http",
 		},
 		{"no name server", loopback, nowhere, "http://erp.example.com", "DNS: looking up erp.example.com failed"},
-		{"no TLS", loopback, egress.Options{}, strings.Replace(plain, "http:", "https:", 1), "TLS: the receiver does not speak it on this port"},
-		{"TLS that hangs", loopback, egress.Options{}, strings.Replace(silent, "http:", "https:", 1), "timed out before an answer came"},
-		{"unknown authority", loopback, egress.Options{}, untrusted, "TLS: the certificate is signed by an unknown authority"},
-		{"certificate of another", loopback, egress.Options{RootCAs: misnamedRoots}, misnamed, "TLS: the certificate is not for 127.0.0.1"},
-		{"expired certificate", loopback, egress.Options{RootCAs: expiredRoots}, expired, "TLS: the certificate has expired or is not valid yet"},
-		{"asks for our certificate", loopback, egress.Options{RootCAs: pickyRoots}, picky, "TLS: the receiver refused the handshake: certificate required"},
+		{
+			"a proxy that is not there",
+			egress.Policy{AllowHTTP: true, AllowNetworks: loopback.AllowNetworks, Proxy: "http://user:canary@127.0.0.1:9"},
+			egress.Options{},
+			"http://127.0.0.1:9",
+			"egress proxy: connecting to it failed: connection refused",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			attempt, logged := deliverOnce(t, newTransport(t, test.policy, test.options), test.url, shortTimeout)
+			attempt, logged := deliverOnce(t, newTransport(t, test.policy, test.options), test.url, longTimeout)
 			checkAttempt(t, attempt, logged, 0, test.error)
 		})
 	}
-}
-
-// tlsServer serves with a certificate for some names that is valid for a time.
-func tlsServer(t *testing.T, names []string, validity time.Duration, changes ...func(*tls.Config)) (string, *x509.CertPool) {
-	t.Helper()
-	certificate, roots := newCertificate(t, names, validity)
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
-	for _, change := range changes {
-		change(server.TLS)
-	}
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	return server.URL, roots
 }
 
 // TestKeptAnswer records the beginning of a long answer, and keeps the

@@ -131,7 +131,14 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	return t.base.RoundTrip(request)
+	response, err := t.base.RoundTrip(request)
+	if err == nil && response.StatusCode == http.StatusSwitchingProtocols {
+		// What would be its body is the bare connection, which no context ends:
+		// reading it could last for ever. Nobody asked for another protocol.
+		_ = response.Body.Close()
+		response.Body = http.NoBody
+	}
+	return response, err
 }
 
 // Close closes the connections that are idle. Requests under way are not

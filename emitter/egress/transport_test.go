@@ -275,6 +275,29 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// TestSwitchingProtocols has a receiver change to a protocol that nobody asked
+// for. What it says then is behind a connection that knows no time-out: once,
+// an attempt waited there for ever.
+func TestSwitchingProtocols(t *testing.T) {
+	closed := make(chan struct{})
+	there := newReceiver(t, anyPort("127.0.0.1"), func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nx")
+		_, _ = io.Copy(io.Discard, conn)
+		_ = conn.Close()
+		close(closed)
+	})
+	if code, err := post(t, newTransport(t, forTrying(), Options{}), there.URL); code != http.StatusSwitchingProtocols || err != nil {
+		t.Errorf("got %d, %v", code, err)
+	}
+	<-closed
+}
+
 func TestAnswersAreBounded(t *testing.T) {
 	there := newReceiver(t, anyPort("127.0.0.1"), func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Huge", string(bytes.Repeat([]byte("h"), maxHeaderBytes)))

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package emitter
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/faults"
+)
+
+// hostileMemory bounds what an attempt may allocate, in bytes, whatever the
+// receiver sends: the queue, the emitter, the hostile receiver itself and TLS
+// are all within. Floods send tens of megabytes within an attempt's time.
+const hostileMemory = 12 << 20
+
+// outcomeOf is what is recorded of an attempt.
+type outcomeOf struct {
+	code  int
+	error string
+	// slow attempts take the whole timeout, others far less.
+	slow bool
+}
+
+const (
+	beforeAnswer = "timed out before an answer came"
+	withinAnswer = "timed out before the answer was complete"
+	brokeOff     = "the answer broke off"
+	tooLarge     = "the answer's headers are too large"
+	closedWords  = "the receiver closed the connection without an answer"
+	resetWords   = "the receiver reset the connection"
+	notHTTP      = "the answer is not valid HTTP"
+	streamWords  = "the receiver broke off the HTTP/2 stream"
+	redirected   = "; redirects are not followed"
+)
+
+// hostile says what is recorded of each way to misbehave. An attempt is
+// delivered where the error is empty.
+var hostile = map[string]outcomeOf{
+	"nobody listens":                  {0, "connection refused", false},
+	"resets at once":                  {0, resetWords, false},
+	"resets instead of an answer":     {0, resetWords, false},
+	"closes instead of an answer":     {0, closedWords, false},
+	"accepts and does nothing":        {0, beforeAnswer, true},
+	"hangs before the answer":         {0, beforeAnswer, true},
+	"hangs within the status":         {0, beforeAnswer, true},
+	"hangs within the headers":        {0, beforeAnswer, true},
+	"hangs within the body":           {200, withinAnswer, true},
+	"hangs within a chunk":            {200, withinAnswer, true},
+	"hangs instead of the last chunk": {200, withinAnswer, true},
+	"drips the headers":               {0, beforeAnswer, true},
+	"drips the body":                  {200, withinAnswer, true},
+	"drips the body of a failure":     {500, withinAnswer, true},
+	"drips interim answers":           {0, beforeAnswer, true},
+	"endless body":                    {200, "", false},
+	"endless body of a failure":       {500, "answered 500 Internal Server Error", false},
+	"endless chunks":                  {200, "", false},
+	"endless chunk extension":         {200, brokeOff, false},
+	"endless trailers":                {200, brokeOff, false},
+	"endless headers":                 {0, tooLarge, false},
+	"an endless header":               {0, tooLarge, false},
+	"endless status":                  {0, tooLarge, false},
+	"endless interim answers":         {0, tooLarge, false},
+	"a body of all lengths":           {200, withinAnswer, true},
+	"two lengths":                     {0, notHTTP, false},
+	"a chunk that overflows":          {200, brokeOff, false},
+	"cuts the body":                   {200, brokeOff, false},
+	"cuts the chunks":                 {200, brokeOff, false},
+	"resets within the body":          {200, resetWords + " before the answer was complete", false},
+	"answers twice":                   {200, "", false},
+	"answers before the request":      {204, "", false},
+	"switches protocols":              {101, "answered 101 Switching Protocols", false},
+	"speaks SMTP":                     {0, notHTTP, false},
+	"speaks in bytes":                 {0, notHTTP, false},
+	"a status of its own":             {799, "answered 799", false},
+	"a compressed body":               {200, "", false},
+	"not modified":                    {304, "answered 304 Not Modified" + redirected, false},
+	"redirects inward with 301":       {301, "answered 301 Moved Permanently" + redirected, false},
+	"redirects inward with 302":       {302, "answered 302 Found" + redirected, false},
+	"redirects inward with 303":       {303, "answered 303 See Other" + redirected, false},
+	"redirects inward with 307":       {307, "answered 307 Temporary Redirect" + redirected, false},
+	"redirects inward with 308":       {308, "answered 308 Permanent Redirect" + redirected, false},
+
+	"a certificate for another":       {0, "TLS: the certificate is not for 127.0.0.1", false},
+	"a certificate that has expired":  {0, "TLS: the certificate has expired or is not valid yet", false},
+	"a certificate of tomorrow":       {0, "TLS: the certificate has expired or is not valid yet", false},
+	"a certificate by a stranger":     {0, "TLS: the certificate is signed by an unknown authority", false},
+	"TLS of long ago":                 {0, "TLS: the receiver refused the handshake: protocol version not supported", false},
+	"asks for our certificate":        {0, "TLS: the receiver refused the handshake: certificate required", false},
+	"resets TLS instead of an answer": {0, resetWords, false},
+	"endless body in TLS":             {200, "", false},
+	// Without a length, the end of the connection is the end of the body, and
+	// many servers end it without the farewell that TLS asks for.
+	"cuts TLS within the body": {200, "", false},
+
+	"no TLS":                               {0, "TLS: the receiver does not speak it on this port", false},
+	"hangs within the handshake":           {0, beforeAnswer, true},
+	"endless bytes instead of a handshake": {0, "TLS: the receiver does not speak it on this port", false},
+	"resets within the handshake":          {0, resetWords, false},
+
+	"h2: goes away before an answer":         {0, streamWords, false},
+	"h2: goes away and hangs":                {0, beforeAnswer, true},
+	"h2: goes away within the body":          {200, brokeOff, false},
+	"h2: refuses the stream":                 {0, beforeAnswer, true}, // it may be sent again, and is
+	"h2: resets the stream":                  {0, streamWords, false},
+	"h2: resets the stream within the body":  {200, brokeOff, false},
+	"h2: resets the stream after the answer": {200, "", false},
+	"h2: closes instead of an answer":        {0, closedWords, false},
+	"h2: hangs before the answer":            {0, beforeAnswer, true},
+	"h2: hangs within the body":              {200, withinAnswer, true},
+	"h2: says nothing at all":                {0, beforeAnswer, true},
+	"h2: gives no window":                    {0, beforeAnswer, true},
+	"h2: endless body":                       {200, "", false},
+	"h2: endless continuation":               {0, "the HTTP/2 connection failed", false},
+	"h2: huge headers":                       {0, "the HTTP/2 connection failed", false},
+	"h2: endless interim answers":            {0, tooLarge, false},
+	"h2: endless pings":                      {0, beforeAnswer, true},
+	"h2: endless settings":                   {0, beforeAnswer, true},
+	"h2: speaks HTTP/1.1":                    {0, streamWords, false},
+}
+
+// TestHostileReceivers plays everything that a receiver can do, over real
+// sockets: each attempt ends with the right outcome within its time, takes no
+// memory for it, and tells nothing that the receiver said.
+func TestHostileReceivers(t *testing.T) {
+	all := faults.All()
+	spoken := len(all)
+	all = append(all, faults.BelowTLS()...)
+	if len(all) != len(hostile) {
+		t.Errorf("there are %d faults and %d outcomes", len(all), len(hostile))
+	}
+	for i, fault := range all {
+		t.Run(fault.Name, func(t *testing.T) {
+			want, ok := hostile[fault.Name]
+			if !ok {
+				t.Fatal("nothing says what is right")
+			}
+			server, err := faults.Start(fault, faults.Options{Step: 10 * time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(server.Close)
+			url := server.URL
+			if i >= spoken {
+				url = strings.Replace(url, "http:", "https:", 1)
+			}
+			timeout := longTimeout
+			if want.slow {
+				timeout = shortTimeout
+			}
+			transport := newTransport(t, loopback, egress.Options{RootCAs: server.RootCAs})
+
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			attempt, logged := deliverOnce(t, transport, url, timeout)
+			runtime.ReadMemStats(&after)
+
+			checkAttempt(t, attempt, logged, want.code, want.error)
+			if want.slow && attempt.Duration < shortTimeout {
+				t.Errorf("it took only %s", attempt.Duration)
+			}
+			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > hostileMemory {
+				t.Errorf("it allocated %d KiB", allocated>>10)
+			}
+		})
+	}
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package faults
+
+import (
+	"crypto/tls"
+	"time"
+)
+
+// TLS returns what can be done with TLS below HTTP/1.1.
+func TLS() []Fault {
+	const answer = "HTTP/1.1 204 No Content\r\n\r\n"
+	certificate := func(change func(*certificateRequest)) func(time.Time) certificateRequest {
+		return func(now time.Time) certificateRequest {
+			request := valid(now)
+			change(&request)
+			return request
+		}
+	}
+	return []Fault{
+		{Name: "a certificate for another", answer: says(answer, nil), certificate: certificate(func(r *certificateRequest) { r.host = "crm.example" })},
+		{Name: "a certificate that has expired", answer: says(answer, nil), certificate: certificate(func(r *certificateRequest) { r.end = r.begin.Add(time.Minute) })},
+		{Name: "a certificate of tomorrow", answer: says(answer, nil), certificate: certificate(func(r *certificateRequest) {
+			r.begin, r.end = r.end.Add(23*time.Hour), r.end.Add(48*time.Hour)
+		})},
+		{Name: "a certificate by a stranger", answer: says(answer, nil), certificate: certificate(func(r *certificateRequest) { r.stranger = true })},
+		{Name: "TLS of long ago", answer: says(answer, nil), certificate: valid, config: func(c *tls.Config) {
+			c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+		}},
+		{Name: "asks for our certificate", answer: says(answer, nil), certificate: valid, config: func(c *tls.Config) {
+			c.ClientAuth = tls.RequireAnyClientCert
+		}},
+		{Name: "cuts TLS within the body", answer: says("HTTP/1.1 200 OK\r\n\r\nhalf", func(c *connection) { _ = c.tcp.Close() }), certificate: valid},
+		{Name: "resets TLS instead of an answer", answer: says("", (*connection).reset), certificate: valid},
+		{Name: "endless body in TLS", answer: floods("HTTP/1.1 200 OK\r\n\r\n", filler), certificate: valid},
+	}
+}
+
+// BelowTLS returns what can be done to a sender that expects TLS, at a port
+// that does not speak it. Its URLs are http, and are to be asked as https.
+func BelowTLS() []Fault {
+	return []Fault{
+		{Name: "no TLS", answer: func(c *connection) { c.say("HTTP/1.1 400 Bad Request\r\n\r\n") }},
+		{Name: "hangs within the handshake", answer: (*connection).hang},
+		{Name: "endless bytes instead of a handshake", answer: func(c *connection) { c.flood("\x16\x03\x01" + filler) }},
+		{Name: "resets within the handshake", answer: (*connection).reset},
+	}
+}
