@@ -68,6 +68,10 @@ func (a *App) validateQueue() error {
 	return nil
 }
 
+// freeSpaceOf tells the free space of a directory's volume. Tests decide it;
+// nil asks the system.
+var freeSpaceOf badger.FreeSpace
+
 // queueOptions returns how the queue is opened.
 func (a *App) queueOptions() badger.Options {
 	return badger.Options{
@@ -75,6 +79,7 @@ func (a *App) queueOptions() badger.Options {
 		Durability: a.durability(),
 		Retention:  time.Duration(a.Retention),
 		Space:      a.FreeSpace.space(),
+		FreeSpace:  freeSpaceOf,
 		Probe:      probeQueue,
 		Logger:     liveLogger("queue"),
 	}

@@ -145,7 +145,7 @@ func guarded(check func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			text, _, _ := strings.Cut(fmt.Sprint(r), "\n")
+			text, _, _ := strings.Cut(strings.TrimSpace(fmt.Sprint(r)), "\n")
 			err = fmt.Errorf("%w: reading it fails: %s", errDamaged, text)
 		}
 	}()
