@@ -5,12 +5,15 @@ package badger
 import "errors"
 
 var (
-
 	// ErrFull is returned when the disk has too little free space for the queue
 	// to be opened, or to take anything more.
 	ErrFull = errors.New("the disk of the queue is full")
 	// ErrDamaged is wrapped by a [DamageError].
 	ErrDamaged = errors.New("the queue is damaged")
+
+	// ErrBadBackup is returned for a file that is no whole backup, or does not
+	// follow the one before.
+	ErrBadBackup = errors.New("not a usable backup")
 
 	// errNoDir is returned where no directory is given.
 	errNoDir = errors.New("no directory is given")

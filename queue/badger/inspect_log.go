@@ -25,18 +25,21 @@ import (
 // with varints in the middle. Keys end with the number of their transaction,
 // and an entry that is its last one ends a transaction.
 const (
-	logHeader  = 8 + 12
-	maxLogKey  = 1 << 16
-	entryTxn   = 1 << 6
-	entryFinal = 1 << 7
+	logHeader = 8 + 12
+	maxLogKey = 1 << 16
+	// The queue has no larger values; in damaged bytes, any length may stand.
+	maxLogValue = 2 << 20
+	entryTxn    = 1 << 6
+	entryFinal  = 1 << 7
 )
 
 // logEntry is an entry of a log.
 type logEntry struct {
-	meta  byte
-	key   []byte // with its transaction
-	value []byte
-	size  int
+	meta    byte
+	key     []byte // with its transaction
+	value   []byte
+	expires uint64
+	size    int
 }
 
 // parseLogEntry decodes the entry that some bytes begin with.
@@ -55,9 +58,10 @@ func parseLogEntry(b []byte) (logEntry, bool) {
 		e.size += n
 	}
 	rest := uint64(len(b) - e.size)
-	if lengths[0] > maxLogKey || lengths[1] > rest || lengths[0]+lengths[1]+crc32.Size > rest {
+	if lengths[0] > maxLogKey || lengths[1] > maxLogValue || lengths[0]+lengths[1]+crc32.Size > rest {
 		return logEntry{}, false
 	}
+	e.expires = lengths[2]
 	e.key = b[e.size:][:lengths[0]]
 	e.value = b[e.size+len(e.key):][:lengths[1]]
 	e.size += len(e.key) + len(e.value)

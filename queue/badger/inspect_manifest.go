@@ -55,14 +55,14 @@ func (i *Inspection) inspectTables(dir string, tables map[uint64]badgerdb.TableM
 	}
 	concurrently(names, func(name string) {
 		id, _ := table.ParseFileID(filepath.Base(name))
-		if err := guarded(func() error { return i.inspectTable(name, id, tables[id].Compression) }); err != nil {
+		if err := guarded(func() error { return i.inspectTable(name, tables[id].Compression) }); err != nil {
 			i.found(name, "%v", err)
 		}
 	})
 	i.Tables = len(names)
 }
 
-func (i *Inspection) inspectTable(name string, id uint64, compression options.CompressionType) error {
+func (i *Inspection) inspectTable(name string, compression options.CompressionType) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return err
@@ -70,12 +70,7 @@ func (i *Inspection) inspectTable(name string, id uint64, compression options.Co
 	if len(data) == 0 {
 		return fmt.Errorf("%w: it is empty", errDamaged)
 	}
-	defaults := badgerdb.DefaultOptions("")
-	t, err := table.OpenInMemoryTable(data, id, &table.Options{
-		BlockSize:   defaults.BlockSize,
-		ChkMode:     options.OnBlockRead,
-		Compression: compression,
-	})
+	t, err := openTable(data, name, compression)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// restoringDir is where a queue is put together before it takes its place.
+const restoringDir = "restoring"
+
+// restoredName is the name of the meta record that says that the queue was
+// restored, and that what has happened since the backup is to be looked at.
+const restoredName = "restored"
+
+var restoredKey = append([]byte{kindMeta}, restoredName...)
+
+// Restored says what a restore has put together.
+type Restored struct {
+	// Rows counts the keys that were written, Dropped those that were left out
+	// because they are done with, or cannot be read.
+	Rows    int `json:"rows"`
+	Dropped int `json:"dropped"`
+	// Until is the version of the last backup.
+	Until uint64 `json:"until,omitempty"`
+	// Findings say what could not be salvaged.
+	Findings []Finding `json:"findings,omitempty"`
+}
+
+// Restore makes the queue of a directory from backups: a full one, and then
+// incremental ones in their order. There must be no queue in the directory; a
+// report that one was set aside goes. The restored queue has a new identity,
+// so that no event that it makes has the id of one that was sent after the
+// backup.
+func Restore(ctx context.Context, dir string, backups ...string) (Restored, error) {
+	var restored Restored
+	fill := func(db *badgerdb.DB) error {
+		batch := db.NewWriteBatch()
+		defer batch.Cancel()
+		var instance string
+		for i, name := range backups {
+			begin := func(header BackupHeader) error {
+				switch {
+				case i == 0 && header.Since != 0:
+					return fmt.Errorf("%w: it is incremental; give the full backup first", ErrBadBackup)
+				case i > 0 && header.Instance != instance:
+					return fmt.Errorf("%w: it is of another queue than the one before", ErrBadBackup)
+				case i > 0 && header.Since != restored.Until:
+					return fmt.Errorf("%w: it begins after version %d, and the one before ends with %d; is one missing between?", ErrBadBackup, header.Since, restored.Until)
+				}
+				instance = header.Instance
+				return nil
+			}
+			end, err := restoreFile(name, begin, func(one row) error {
+				restored.Rows++
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if one.deleted {
+					return batch.Delete(one.key)
+				}
+				return batch.SetEntry(&badgerdb.Entry{Key: one.key, Value: one.value, ExpiresAt: one.expires})
+			})
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			restored.Until = end.Until
+		}
+		return batch.Flush()
+	}
+	err := build(dir, func(options badgerdb.Options) error { return with(badgerdb.Open, options, fill) }, &restored)
+	return restored, err
+}
+
+func restoreFile(name string, begin func(BackupHeader) error, visit func(row) error) (BackupEnd, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return BackupEnd{}, err
+	}
+	defer func() { _ = f.Close() }()
+	return readBackup(f, begin, visit)
+}
+
+// build makes a queue beside the place where it will be, and moves it there
+// when it is complete.
+func build(dir string, fill func(options badgerdb.Options) error, restored *Restored) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the directory of the queue: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, badgerdb.ManifestFilename)); err == nil {
+		return fmt.Errorf("there is a queue in %s: stop Caddy and move it away first", dir)
+	}
+	unlock, ok := lockDir(dir)
+	if ok {
+		defer unlock()
+	}
+	making := filepath.Join(dir, restoringDir)
+	if err := os.RemoveAll(making); err != nil {
+		return err
+	}
+	if err := os.Mkdir(making, 0o700); err != nil {
+		return err
+	}
+	options := engineOptions(Options{Dir: making}.withDefaults())
+	err := fill(options)
+	if err == nil {
+		err = with(badgerdb.Open, options, func(db *badgerdb.DB) error { return settle(db, restored) })
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(making))
+	}
+	return takePlace(making, dir)
+}
+
+// with does something with a database.
+func with(open func(badgerdb.Options) (*badgerdb.DB, error), options badgerdb.Options, do func(db *badgerdb.DB) error) error {
+	db, err := open(options)
+	if err != nil {
+		return fmt.Errorf("making the queue: %w", err)
+	}
+	return errors.Join(do(db), db.Close())
+}
+
+// settle puts in order what a queue that was put together may have too much
+// of, and gives it a new identity.
+func settle(db *badgerdb.DB, restored *Restored) error {
+	var stale [][]byte
+	err := db.View(func(txn *badgerdb.Txn) error {
+		return each(txn, kindLane, func(item *badgerdb.Item) error {
+			endpoint, _, position, err := parseLaneKey(item.Key())
+			if err == nil {
+				var d queue.Delivery
+				if d, err = readDelivery(txn, string(endpoint), position); err == nil && d.Status == queue.StatusPending {
+					return nil
+				}
+			}
+			// It was decided, and only that it was is not in the backup.
+			stale = append(stale, item.KeyCopy(nil))
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	batch := db.NewWriteBatch()
+	defer batch.Cancel()
+	for _, key := range stale {
+		if err := batch.Delete(key); err != nil {
+			return err
+		}
+	}
+	restored.Dropped += len(stale)
+	if err := batch.Flush(); err != nil {
+		return err
+	}
+	return db.Update(func(txn *badgerdb.Txn) error {
+		meta := metaRecord{Format: storeFormat}
+		key := append([]byte{kindMeta}, metaName...)
+		item, err := txn.Get(key)
+		switch {
+		case err == nil:
+			err = item.Value(func(record []byte) error {
+				meta, err = parseMeta(record)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		case errors.Is(err, badgerdb.ErrKeyNotFound):
+			// Without the key of its hashes, every object looks changed once.
+			_, _ = rand.Read(meta.Instance.HashKey[:])
+		default:
+			return err
+		}
+		// crypto/rand.Read never fails.
+		_, _ = rand.Read(meta.Instance.ID[:])
+		at, err := time.Now().UTC().MarshalText()
+		return errors.Join(err, txn.Set(key, appendMeta(nil, &meta)), txn.Set(restoredKey, at))
+	})
+}
+
+// takePlace moves the files of a queue to their place, the manifest last:
+// without it there is no queue.
+func takePlace(making, dir string) error {
+	entries, err := os.ReadDir(making)
+	if err != nil {
+		return err
+	}
+	for _, manifest := range []bool{false, true} {
+		for _, entry := range entries {
+			name := entry.Name()
+			if name == lockFile || (name == badgerdb.ManifestFilename) != manifest {
+				continue
+			}
+			if err := os.Rename(filepath.Join(making, name), filepath.Join(dir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	err = os.Remove(filepath.Join(dir, reportFile))
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, os.RemoveAll(making), syncDir(dir))
+}
+
+// WasRestored tells whether the queue was restored, and nobody has looked yet
+// at what has happened since the backup.
+func (s *Store) WasRestored() bool {
+	err := s.db.View(func(txn *badgerdb.Txn) error {
+		_, err := txn.Get(restoredKey)
+		return err
+	})
+	return err == nil
+}
+
+// ForgetRestored notes that somebody sees to that.
+func (s *Store) ForgetRestored() error {
+	return s.db.Update(func(txn *badgerdb.Txn) error { return txn.Delete(restoredKey) })
+}
