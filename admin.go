@@ -65,6 +65,9 @@ func (a adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	if view == "health" {
 		return a.health(w, r, app.engine)
 	}
+	if part, ok := strings.CutPrefix(view, "queue"); ok && (part == "" || part[0] == '/') {
+		return a.queue(w, r, app.engine, strings.TrimPrefix(part, "/"))
+	}
 	if store == nil {
 		return refuse(http.StatusServiceUnavailable, errors.New("the queue is not open"))
 	}

@@ -44,6 +44,7 @@ func setupCommand(cmd *cobra.Command) {
 	for _, view := range commandViews {
 		cmd.AddCommand(view.command())
 	}
+	cmd.AddCommand(queueCommand())
 }
 
 // commandView is one of the subcommands.

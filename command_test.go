@@ -18,9 +18,14 @@ import (
 // what it prints.
 func runCommand(t *testing.T, admin *httptest.Server, args ...string) (string, error) {
 	t.Helper()
+	return runAgainst(t, admin.Listener.Addr().String(), args...)
+}
+
+func runAgainst(t *testing.T, address string, args ...string) (string, error) {
+	t.Helper()
 	root := &cobra.Command{Use: "webhooks", SilenceErrors: true, SilenceUsage: true}
 	setupCommand(root)
-	root.SetArgs(append(args, "--address", admin.Listener.Addr().String()))
+	root.SetArgs(append(args, "--address", address))
 
 	// The command prints where commands print; a pipe stands in for it.
 	stdout := os.Stdout

@@ -118,8 +118,12 @@ func (e *engine) openLocked(options badger.Options) (*badger.Store, error) {
 	e.sightings.Store(e.session.sightings)
 	e.trouble.Store(nil)
 	e.store.Store(store)
-	if store.Lost() > 0 {
+	if store.Lost() > 0 || store.WasRestored() {
+		// What happened since is looked at.
 		e.gaps.whole(allResources)
+		if err := store.ForgetRestored(); err != nil {
+			e.log.Error("noting that the queue was restored", zap.Error(err))
+		}
 	}
 	return store, nil
 }

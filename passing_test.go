@@ -176,6 +176,80 @@ func TestDamagedQueue(t *testing.T) {
 			t.Errorf("health: %d, %s; want %q", status, problems, want)
 		}
 	}
+	// Once the operator has restored it, Caddy opens it by itself, and looks
+	// at what has passed meanwhile.
+	kept, err := badger.SetAside(s.dir)
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("kept in %v, %v", kept, err)
+	}
+	if _, err := s.command("queue", "verify", "--dir", kept[0]); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("verify: %v", err)
+	}
+	if printed, err := s.command("queue", "restore", "--dir", s.dir, "--salvage", kept[0]); err != nil {
+		t.Fatalf("restore: %v\n%s", err, printed)
+	}
+	s.expect("items.updated items/1")
+	eventually(t, "health is good again", func() bool { status, _ := s.health(); return status == http.StatusOK })
+}
+
+// command runs `caddy webhooks ARGS` against the running Caddy.
+func (s *stage) command(args ...string) (string, error) {
+	s.t.Helper()
+	return runAgainst(s.t, s.admin, args...)
+}
+
+// A backup of a running queue is a queue, in another directory.
+func TestBackupCommand(t *testing.T) {
+	s := newStage(t)
+	s.mustLoad(s.config("", ""))
+	s.put("/items/1", `{"id":"1"}`)
+	s.expect("items.updated items/1")
+	dir := t.TempDir()
+	full, second := filepath.Join(dir, "full"), filepath.Join(dir, "second")
+	run := func(args ...string) string {
+		t.Helper()
+		printed, err := s.command(append([]string{"queue"}, args...)...)
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, printed)
+		}
+		return printed
+	}
+	run("backup", full)
+	if _, err := s.command("queue", "backup", full); err == nil || !strings.Contains(err.Error(), "there already") {
+		t.Errorf("a backup is overwritten: %v", err)
+	}
+	s.put("/items/2", `{"id":"2"}`)
+	s.expect("items.updated items/2")
+	run("backup", "--after", full, second)
+	run("verify", full, second)
+	if printed := run("stats"); !strings.Contains(printed, `"open": true`) || !strings.Contains(printed, `"free_bytes"`) {
+		t.Errorf("stats: %s", printed)
+	}
+	if _, err := s.command("queue", "verify", "--dir", s.dir); err == nil || !strings.Contains(err.Error(), "has "+s.dir+" open") {
+		t.Errorf("a queue that is open: %v", err)
+	}
+	for _, bad := range [][]string{{"restore", "--dir", s.dir, full}, {"restore", "--dir", dir}, {"restore", "--empty", full}, {"restore", second, "--dir", filepath.Join(dir, "x")}} {
+		if _, err := s.command(append([]string{"queue"}, bad...)...); err == nil {
+			t.Errorf("%v works", bad)
+		}
+	}
+	other := filepath.Join(dir, "queue")
+	run("restore", "--dir", other, full, second)
+	s.mu.Lock()
+	s.state["/items/2"] = `{"id":"2","v":2}` // after the backup
+	s.mu.Unlock()
+	s.mustLoad(strings.ReplaceAll(s.config("", ""), s.dir, other))
+	for {
+		// What was delivered, and not recorded when the backup was made, is
+		// delivered again.
+		e := <-s.events
+		if e == "items.updated items/2" {
+			break
+		}
+	}
+	if status, answer := s.get("/webhooks/queue/backup?since=x"); status != http.StatusBadRequest {
+		t.Errorf("since=x: %d, %v", status, answer)
+	}
 }
 
 func TestGaps(t *testing.T) {

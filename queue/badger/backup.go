@@ -4,6 +4,7 @@ package badger
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -96,7 +97,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, since uint64) (BackupEn
 			return end, queue.ErrClosed
 		}
 		item := it.Item()
-		if last != nil && string(item.Key()) == string(last) {
+		if last != nil && bytes.Equal(item.Key(), last) {
 			continue // an older version
 		}
 		last = item.KeyCopy(last)

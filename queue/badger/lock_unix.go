@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// canLock is true where lockDir works.
+const canLock = true
+
 // lockDir takes the lock that Badger holds on the directory of an open queue,
 // until unlock. It is not ok if that is held already.
 func lockDir(dir string) (unlock func(), ok bool) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
@@ -82,12 +83,23 @@ func newStore(db *badgerdb.DB, options Options, inspection *Inspection) (*Store,
 // openError says what can be done about an error of Badger's.
 func openError(dir string, err error) error {
 	if strings.Contains(err.Error(), "Cannot acquire directory lock") {
-		return fmt.Errorf("%w: another process has %s open; stop it, or give this one its own `queue badger DIR`; use `caddy reload` to change a running server", queue.ErrInUse, dir)
+		return inUse(dir)
 	}
 	if errors.Is(err, os.ErrPermission) {
 		return fmt.Errorf("the directory of the queue must be readable and writable for this process: %w", err)
 	}
 	return fmt.Errorf("opening the queue in %s: %w", dir, err)
+}
+
+// inUse says who has a queue open. Badger writes its number into a file.
+func inUse(dir string) error {
+	who := "another process"
+	if holder, err := os.ReadFile(filepath.Join(dir, lockFile)); err == nil {
+		if number, err := strconv.Atoi(strings.TrimSpace(string(holder))); err == nil {
+			who = fmt.Sprintf("another process, number %d,", number)
+		}
+	}
+	return fmt.Errorf("%w: %s has %s open; stop it, or give this one its own `queue badger DIR`; use `caddy reload` to change a running server", queue.ErrInUse, who, dir)
 }
 
 // syncLogs makes durable what an earlier process has written and not synced.

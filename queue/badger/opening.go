@@ -45,6 +45,14 @@ func openDatabase(options Options) (*badgerdb.DB, *Inspection, error) {
 		if err != nil {
 			return nil, nil, err
 		}
+	} else if canLock {
+		// Without a look at its files, the queue is not opened.
+		f, err := os.Open(options.Dir)
+		if err != nil {
+			return nil, nil, openError(options.Dir, err)
+		}
+		_ = f.Close()
+		return nil, nil, inUse(options.Dir)
 	}
 	beginOpening(options.Dir)
 	var db *badgerdb.DB

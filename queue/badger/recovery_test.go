@@ -196,7 +196,8 @@ func TestInUse(t *testing.T) {
 	dir := t.TempDir()
 	mustOpen(t, Options{Dir: dir})
 	_, err := Open(Options{Dir: dir})
-	if !errors.Is(err, queue.ErrInUse) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "caddy reload") {
+	if !errors.Is(err, queue.ErrInUse) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "caddy reload") ||
+		!strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -104,7 +104,7 @@ func salvageTable(name string, compression options.CompressionType, visit visito
 	if err != nil {
 		// Without its index, nothing of it can be told apart. Inspect has said
 		// so.
-		return nil //nolint:nilerr // what is lost is in the findings
+		return nil
 	}
 	defer func() { _ = t.DecrRef() }()
 	for i, first := range firsts {

@@ -4,7 +4,10 @@
 
 package badger
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
 // freeSpace asks the file system.
 func freeSpace(dir string) (free, total uint64, err error) {
@@ -15,4 +18,13 @@ func freeSpace(dir string) (free, total uint64, err error) {
 	block := uint64(stat.Bsize)
 	//nolint:unconvert // the types differ between systems
 	return uint64(max(stat.Bavail, 0)) * block, uint64(stat.Blocks) * block, nil
+}
+
+// blocks returns how much a file takes of the disk, which is less than its size
+// where nothing was written yet.
+func blocks(info os.FileInfo) int64 {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return stat.Blocks * 512
+	}
+	return info.Size()
 }
