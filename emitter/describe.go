@@ -90,6 +90,9 @@ func describeName(err error) string {
 	}
 }
 
+// certificateWords begin what is said of a receiver's certificate.
+const certificateWords = "TLS: the certificate "
+
 func describeCertificate(err error) string {
 	var (
 		invalid   x509.CertificateInvalidError
@@ -99,15 +102,15 @@ func describeCertificate(err error) string {
 	)
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "TLS: the certificate has expired or is not valid yet"
+		return certificateWords + "has expired or is not valid yet"
 	case errors.As(err, &invalid):
-		return "TLS: the certificate is not valid"
+		return certificateWords + "is not valid"
 	case errors.As(err, &host):
-		return fmt.Sprintf("TLS: the certificate is not for %s", host.Host)
+		return certificateWords + "is not for " + host.Host
 	case errors.As(err, &authority):
-		return "TLS: the certificate is signed by an unknown authority"
+		return certificateWords + "is signed by an unknown authority"
 	case errors.As(err, &verifying):
-		return "TLS: the certificate could not be verified"
+		return certificateWords + "could not be verified"
 	default:
 		return ""
 	}

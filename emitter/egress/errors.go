@@ -23,6 +23,19 @@ var (
 	ErrProxy = errors.New("the egress proxy failed")
 )
 
+// ForSubscriber says in words why a URL cannot be used, to a subscriber who has
+// chosen it: what is wrong with its spelling, but not what the policy blocks and
+// why, which would tell about the network that we are in.
+func ForSubscriber(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, ErrBadURL) && !errors.Is(err, ErrBlocked):
+		return err.Error()
+	}
+	return "the URL cannot be used: receivers must have a public address and HTTPS with a valid certificate"
+}
+
 // ProxyError is why a request did not get past the egress proxy. Its text
 // names no receiver, and none of the proxy's credentials.
 type ProxyError struct {

@@ -148,6 +148,31 @@ func TestCheckURLErrorsHidePathAndQuery(t *testing.T) {
 	}
 }
 
+// TestForSubscriber tells a subscriber about the spelling alone: of whatever is
+// blocked, the same.
+func TestForSubscriber(t *testing.T) {
+	policy := Policy{OnlyHosts: []string{"*.partner.example", "10.0.0.1"}, DenyNetworks: networks("8.8.8.8/32")}
+	policy.Own.Hosts = []string{"api.partner.example"}
+	transport := newTransport(t, policy, Options{})
+	seen := map[string]bool{}
+	for _, to := range []string{
+		"https://10.0.0.1/", "https://127.0.0.1/", "https://169.254.169.254/", "https://8.8.8.8/", "http://a.partner.example/",
+		"https://other.example/", "https://api.partner.example/", "https://metadata.google.internal/",
+	} {
+		err := transport.CheckURL(to)
+		if err == nil {
+			t.Errorf("%s is not refused", to)
+		}
+		seen[ForSubscriber(err)] = true
+	}
+	if len(seen) != 1 {
+		t.Errorf("blocked URLs are told apart: %v", seen)
+	}
+	if got := ForSubscriber(transport.CheckURL("https://a..b/")); !strings.Contains(got, "its dots") || ForSubscriber(nil) != "" {
+		t.Errorf("of a misspelt one: %q", got)
+	}
+}
+
 func FuzzCheckURL(f *testing.F) {
 	for _, test := range readAddresses(f) {
 		f.Add(test.url)

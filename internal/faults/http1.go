@@ -3,7 +3,9 @@
 package faults
 
 import (
+	"bufio"
 	"fmt"
+	"net/http"
 	"strings"
 )
 
@@ -62,8 +64,9 @@ func HTTP1() []Fault {
 		{Name: "cuts the chunks", answer: says(ok+"Transfer-Encoding: chunked\r\n\r\n4\r\nfull\r\n", nil)},
 		{Name: "resets within the body", answer: says(length+"half", (*connection).reset)},
 		{Name: "answers twice", answer: says(ok+"Content-Length: 0\r\n\r\nHTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", (*connection).hang)},
-		{Name: "answers before the request", answer: func(c *connection) {
-			if c.say("HTTP/1.1 204 No Content\r\n\r\n") {
+		{Name: "answers before it has read the body", answer: func(c *connection) {
+			c.reader = bufio.NewReader(c)
+			if _, err := http.ReadRequest(c.reader); err == nil && c.say("HTTP/1.1 204 No Content\r\n\r\n") {
 				c.hang()
 			}
 		}},
