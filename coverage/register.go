@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package coverage remembers which unsafe requests matched no rule, so that an
+// operator can see what changes go unnoticed, and with which rules they would
+// not. It keeps templates of paths and counts, never paths.
+package coverage
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// MaxTemplates bounds how many kinds of requests are told apart. An API has
+// fewer; what comes beyond is noise, or somebody who makes it, and is counted
+// together.
+const MaxTemplates = 1000
+
+// lastEvery is how exact the time of the last request is. Writing it down for
+// each would have all processors fight for it.
+const lastEvery = time.Second
+
+// Register counts requests by method and template. Its methods may be called at
+// any time by any number of goroutines; noting a kind of request that is known
+// takes no lock.
+type Register struct {
+	now func() time.Time
+
+	// known is replaced as a whole where a kind is added, and never written to.
+	known atomic.Pointer[map[string]*entry]
+	other atomic.Uint64
+	mu    sync.Mutex // held by who adds
+}
+
+// entry counts one kind of request.
+type entry struct {
+	first time.Time
+	count atomic.Uint64
+	last  atomic.Int64 // Unix, in nanoseconds
+}
+
+// New returns an empty Register. Now is the clock; nil is time.Now.
+func New(now func() time.Time) *Register {
+	if now == nil {
+		now = time.Now
+	}
+	r := &Register{now: now}
+	r.known.Store(&map[string]*entry{})
+	return r
+}
+
+// Note counts a request. The path is the request's own, escaped or not, without
+// query. It keeps neither, and costs a fraction of a microsecond.
+func (r *Register) Note(method, path string) {
+	var buffer [maxTemplate]byte
+	key := appendKey(buffer[:0], method, path)
+	e := (*r.known.Load())[string(key)]
+	if e == nil {
+		if e = r.add(string(key)); e == nil {
+			r.other.Add(1)
+			return
+		}
+	}
+	e.count.Add(1)
+	if now := r.now().UnixNano(); now-e.last.Load() >= int64(lastEvery) {
+		e.last.Store(now)
+	}
+}
+
+// add returns the entry of a kind that was not known, or nil where there are
+// too many.
+func (r *Register) add(key string) *entry {
+	if len(*r.known.Load()) >= MaxTemplates {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known := *r.known.Load()
+	if e := known[key]; e != nil {
+		return e
+	}
+	if len(known) >= MaxTemplates {
+		return nil
+	}
+	more := make(map[string]*entry, len(known)+1)
+	for k, e := range known {
+		more[k] = e
+	}
+	e := &entry{first: r.now()}
+	more[key] = e
+	r.known.Store(&more)
+	return e
+}
+
+// Line is one kind of request.
+type Line struct {
+	// Method and Template tell which requests: "PATCH" and "/orders/:id".
+	Method   string `json:"method"`
+	Template string `json:"template"`
+	// Count is how many there were.
+	Count uint64 `json:"count"`
+	// First and Last are when the first and the last came, Last to the second.
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
+	// Suggestion is what would catch them.
+	Suggestion Suggestion `json:"suggestion"`
+}
+
+// Report is what a Register holds.
+type Report struct {
+	// Lines are the kinds of requests, those that came most often first.
+	Lines []Line `json:"lines"`
+	// Other counts requests beyond [MaxTemplates] kinds.
+	Other uint64 `json:"other"`
+}
+
+// Report tells what was counted so far.
+func (r *Register) Report() Report {
+	report := Report{Lines: []Line{}, Other: r.other.Load()}
+	for key, e := range *r.known.Load() {
+		count := e.count.Load()
+		if count == 0 {
+			continue // it is being added
+		}
+		method, template, _ := strings.Cut(key, " ")
+		last := max(e.last.Load(), e.first.UnixNano())
+		report.Lines = append(report.Lines, Line{
+			Method: method, Template: template, Count: count,
+			First: e.first, Last: time.Unix(0, last).In(e.first.Location()),
+			Suggestion: suggest(method, template),
+		})
+	}
+	slices.SortFunc(report.Lines, func(a, b Line) int {
+		if a.Count != b.Count {
+			if a.Count > b.Count {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.Template+" "+a.Method, b.Template+" "+b.Method)
+	})
+	return report
+}
+
+// Reset forgets everything, as after a new configuration, whose rules may match
+// what was counted.
+func (r *Register) Reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known.Store(&map[string]*entry{})
+	r.other.Store(0)
+}
