@@ -69,7 +69,7 @@ func (d *dispatcher) run(leasing, attempting context.Context) {
 		case <-leasing.Done():
 			return
 		}
-		lease, err := d.store.LeaseDelivery(leasing, d.target.Endpoint.Name, d.target.Endpoint.Timeout+leaseMargin)
+		lease, err := d.store.LeaseDelivery(leasing, d.target.Endpoint.Name, queue.LeaseOptions{For: d.target.Endpoint.Timeout + leaseMargin})
 		switch {
 		case err == nil && leasing.Err() != nil:
 			// The lease came while leasing ended.

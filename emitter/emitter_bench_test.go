@@ -12,7 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
@@ -38,7 +37,7 @@ type backlog struct {
 	finished sync.WaitGroup
 }
 
-func (q *backlog) LeaseDelivery(ctx context.Context, name string, _ time.Duration) (queue.DeliveryLease, error) {
+func (q *backlog) LeaseDelivery(ctx context.Context, name string, _ queue.LeaseOptions) (queue.DeliveryLease, error) {
 	n := q.left.Add(-1)
 	if n < 0 {
 		<-ctx.Done()

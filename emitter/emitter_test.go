@@ -351,8 +351,8 @@ func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) {
 // expiring is a queue whose events are no longer kept.
 type expiring struct{ queue.Deliveries }
 
-func (e expiring) LeaseDelivery(ctx context.Context, endpoint string, lease time.Duration) (queue.DeliveryLease, error) {
-	held, err := e.Deliveries.LeaseDelivery(ctx, endpoint, lease)
+func (e expiring) LeaseDelivery(ctx context.Context, endpoint string, options queue.LeaseOptions) (queue.DeliveryLease, error) {
+	held, err := e.Deliveries.LeaseDelivery(ctx, endpoint, options)
 	held.Expired = true
 	held.Event = event.Event{ID: held.Event.ID, Key: held.Event.Key}
 	return held, err

@@ -165,9 +165,9 @@ func TestStopReleasesALeaseThatCameLate(t *testing.T) {
 // late is a queue that gives out a lease only when the caller has left.
 type late struct{ queue.Deliveries }
 
-func (l late) LeaseDelivery(ctx context.Context, endpoint string, lease time.Duration) (queue.DeliveryLease, error) {
+func (l late) LeaseDelivery(ctx context.Context, endpoint string, options queue.LeaseOptions) (queue.DeliveryLease, error) {
 	<-ctx.Done()
-	return l.Deliveries.LeaseDelivery(context.WithoutCancel(ctx), endpoint, lease)
+	return l.Deliveries.LeaseDelivery(context.WithoutCancel(ctx), endpoint, options)
 }
 
 // TestStopWithAQueueThatHangs is bounded all the same.
@@ -202,11 +202,11 @@ type leases struct {
 	asked, waiting atomic.Int64
 }
 
-func (l *leases) LeaseDelivery(ctx context.Context, endpoint string, lease time.Duration) (queue.DeliveryLease, error) {
+func (l *leases) LeaseDelivery(ctx context.Context, endpoint string, options queue.LeaseOptions) (queue.DeliveryLease, error) {
 	l.asked.Add(1)
 	l.waiting.Add(1)
 	defer l.waiting.Add(-1)
-	return l.Deliveries.LeaseDelivery(ctx, endpoint, lease)
+	return l.Deliveries.LeaseDelivery(ctx, endpoint, options)
 }
 
 func TestApplyKeepsWhatIsTheSame(t *testing.T) {

@@ -23,11 +23,11 @@ type failing struct {
 	err           error
 }
 
-func (f *failing) LeaseDelivery(ctx context.Context, endpoint string, lease time.Duration) (queue.DeliveryLease, error) {
+func (f *failing) LeaseDelivery(ctx context.Context, endpoint string, options queue.LeaseOptions) (queue.DeliveryLease, error) {
 	if f.lease.Add(-1) >= 0 {
 		return queue.DeliveryLease{}, f.err
 	}
-	return f.Deliveries.LeaseDelivery(ctx, endpoint, lease)
+	return f.Deliveries.LeaseDelivery(ctx, endpoint, options)
 }
 
 func (f *failing) FinishAttempt(ctx context.Context, lease queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) error {

@@ -17,7 +17,7 @@ import (
 type Deliveries interface {
 	// LeaseDelivery waits until the head of one of the endpoint's lanes is
 	// due, and leases it.
-	LeaseDelivery(ctx context.Context, endpoint string, lease time.Duration) (DeliveryLease, error)
+	LeaseDelivery(ctx context.Context, endpoint string, options LeaseOptions) (DeliveryLease, error)
 
 	// FinishAttempt records an attempt and decides the delivery, in one step.
 	// It may be lost by a crash, and then the delivery is attempted again. It

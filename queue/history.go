@@ -16,9 +16,11 @@ type History interface {
 	Events(ctx context.Context, filter Filter, page Page) ([]event.Event, Cursor, error)
 	// Event returns one event, or [ErrNotFound].
 	Event(ctx context.Context, id string) (event.Event, error)
-	// Deliveries lists deliveries by their events' age.
+	// Deliveries lists deliveries by their events' age, then by their
+	// endpoints' names. They stay listed when their events have expired, but
+	// are not found by EventID then.
 	Deliveries(ctx context.Context, filter Filter, page Page) ([]Delivery, Cursor, error)
-	// Attempts lists attempts by their events' age, then by number.
+	// Attempts lists attempts as Deliveries lists theirs, then by number.
 	Attempts(ctx context.Context, filter Filter, page Page) ([]Attempt, Cursor, error)
 	// Unresolved lists what changed without telling which object.
 	Unresolved(ctx context.Context, page Page) ([]Unresolved, Cursor, error)

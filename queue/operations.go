@@ -12,8 +12,8 @@ import (
 // Operations is what operators and subscribers may do to deliveries.
 //
 // Redeliver, Replay and Cancel work through what is selected in small steps,
-// oldest first: each call acts on at most page.Limit rows, looks at not many
-// more, and returns how many it has changed and where the next call is to go
+// oldest first by endpoint: each call acts on at most page.Limit rows, looks at
+// not many more, and returns how many it has changed and where the next call is to go
 // on; "" means that it has come to the end. A call that finds nothing to do in
 // its part returns 0 and a cursor. All three are idempotent: what is as they
 // would make it is left, and does not count. They return when the change
@@ -43,8 +43,8 @@ type Operations interface {
 
 	// Announce commits an operational event, which tells of the module and not
 	// of the API: of an endpoint that was disabled, for example. The store
-	// gives it the next sequence of its Key, and an ID, and writes both into
-	// the Key's snapshot. The Key must be of a resource that nothing marks.
+	// gives it the next sequence of its Key, counted in the Key's snapshot, and
+	// an ID. The Key must be of a resource that nothing marks.
 	// It returns when the event is durable.
 	Announce(ctx context.Context, e event.Event, endpoints []string) error
 }
@@ -101,6 +101,11 @@ type EndpointState struct {
 	// without a success between them; Failures counts them.
 	FailingSince time.Time `json:"failing_since,omitzero"`
 	Failures     int       `json:"failures,omitempty"`
+}
+
+// IsZero tells whether the state has nothing to tell.
+func (s *EndpointState) IsZero() bool {
+	return (s.Status == EndpointActive || s.Status == "") && s.Reason == "" && s.FailingSince.IsZero() && s.Failures == 0
 }
 
 // StoredEndpoints keeps endpoints that subscribers have made. They are nothing

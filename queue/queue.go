@@ -19,6 +19,9 @@ type Store interface {
 	Marks
 	Objects
 	Deliveries
+	Operations
+	EndpointStates
+	StoredEndpoints
 	History
 
 	// Instance returns what tells this queue from any other. It is made when

@@ -3,6 +3,8 @@
 package badger
 
 import (
+	"slices"
+
 	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
@@ -150,6 +152,13 @@ func (b *batch) mark(key event.Key) pendingMark {
 	}
 	pending.exists = true
 	return pending
+}
+
+// unpublished tells whether a delivery is not leasable yet, as its event waits
+// for a sync.
+func (b *batch) unpublished(endpoint string, position uint64) bool {
+	same := func(n birth) bool { return n.position == position && n.endpoint == endpoint }
+	return slices.ContainsFunc(b.born, same) || slices.ContainsFunc(b.s.committer.held, same)
 }
 
 func (b *batch) setMark(record *mark.Record) {

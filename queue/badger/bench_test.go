@@ -180,7 +180,7 @@ func change(s *Store, n int64, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	delivery, err := s.LeaseDelivery(ctx, "erp", time.Minute)
+	delivery, err := s.LeaseDelivery(ctx, "erp", queue.LeaseOptions{For: time.Minute})
 	if err != nil {
 		return err
 	}

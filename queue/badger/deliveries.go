@@ -15,72 +15,6 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-// LeaseDelivery implements [queue.Deliveries].
-func (s *Store) LeaseDelivery(ctx context.Context, endpoint string, lease time.Duration) (queue.DeliveryLease, error) {
-	for {
-		held, err := s.lanes.due.Lease(ctx, endpoint, lease)
-		if err != nil {
-			return queue.DeliveryLease{}, err
-		}
-		var leased queue.DeliveryLease
-		// The caller has the lease now, so it is not the context that ends
-		// this.
-		err = s.view(context.Background(), func(txn *badgerdb.Txn) error {
-			if err := s.findHead(txn, &held); err != nil {
-				return err
-			}
-			leased, err = s.readDelivery(txn, held)
-			return err
-		})
-		if err == nil {
-			return leased, nil
-		}
-		if errors.Is(err, queue.ErrClosed) {
-			return queue.DeliveryLease{}, err
-		}
-		s.damaged("lane", err)
-		held, pinErr := s.lanes.due.Pin(held.Fence)
-		switch {
-		case pinErr != nil:
-			// The lease has passed meanwhile; the lane is another's.
-		case errors.Is(err, errDamaged) || errors.Is(err, badgerdb.ErrKeyNotFound):
-			// Nothing can be done with it.
-			s.lanes.drop(held)
-		default:
-			// The others need not wait for it.
-			s.lanes.due.Finish(held.Fence, func(*lane) (int64, bool) { return schedule.Nanos(s.now().Add(postponed)), true })
-		}
-	}
-}
-
-// findHead finds the first pending delivery of a leased lane, if the last one
-// was decided.
-func (s *Store) findHead(txn *badgerdb.Txn, held *schedule.Lease[lane]) error {
-	if held.Value.attempts != finished {
-		return nil
-	}
-	options := badgerdb.IteratorOptions{Prefix: lanePrefix(nil, held.Group, held.Key)}
-	it := txn.NewIterator(options)
-	defer it.Close()
-	it.Seek(laneKey(nil, held.Group, held.Key, held.Value.head+1))
-	if !it.Valid() {
-		return badgerdb.ErrKeyNotFound
-	}
-	head, err := lastNumber(it.Item().Key())
-	if err != nil {
-		return err
-	}
-	before := held.Value.head
-	held.Value.head, held.Value.attempts = head, 0
-	s.lanes.due.Update(held.Group, held.Key, func(lane *lane) {
-		// The lease may have passed while we looked, and the lane moved on.
-		if lane.head == before && lane.attempts == finished {
-			lane.head, lane.attempts = head, 0
-		}
-	})
-	return nil
-}
-
 func (s *Store) readDelivery(txn *badgerdb.Txn, held schedule.Lease[lane]) (queue.DeliveryLease, error) {
 	leased := queue.DeliveryLease{
 		Delivery: queue.Delivery{
@@ -90,6 +24,13 @@ func (s *Store) readDelivery(txn *badgerdb.Txn, held schedule.Lease[lane]) (queu
 			DueAt:    time.Unix(0, held.Due).UTC(),
 		},
 		Fence: held.Fence,
+	}
+	if held.Value.attempts > 0 {
+		row, err := readLane(txn, laneKey(nil, held.Group, objectOf(held), held.Value.head))
+		if err != nil {
+			return leased, err
+		}
+		leased.PriorAttempts = int(row.Prior)
 	}
 	record, err := s.readEvent(txn, held.Value.head, true)
 	if errors.Is(err, errDamaged) {
@@ -117,18 +58,18 @@ func (s *Store) readExpired(txn *badgerdb.Txn, held schedule.Lease[lane], leased
 	delivery, err := readDelivery(txn, held.Group, held.Value.head)
 	if errors.Is(err, badgerdb.ErrKeyNotFound) || errors.Is(err, errDamaged) {
 		// The lane itself knows enough to end the delivery.
-		lane, laneErr := readLane(txn, laneKey(nil, held.Group, held.Key, held.Value.head))
+		lane, laneErr := readLane(txn, laneKey(nil, held.Group, objectOf(held), held.Value.head))
 		if laneErr != nil {
 			return leased, laneErr
 		}
 		delivery.EventID = lane.EventID
-		delivery.Key, err = parseObject([]byte(held.Key))
+		delivery.Key, err = parseObject([]byte(objectOf(held)))
 	}
 	if err != nil {
 		return leased, err
 	}
 	delivery.Endpoint, delivery.Status = leased.Endpoint, leased.Status
-	delivery.Attempts, delivery.DueAt = leased.Attempts, leased.DueAt
+	delivery.Attempts, delivery.PriorAttempts, delivery.DueAt = leased.Attempts, leased.PriorAttempts, leased.DueAt
 	leased.Delivery = delivery
 	leased.Event = event.Event{ID: delivery.EventID, Key: delivery.Key}
 	leased.Expired = true
@@ -170,7 +111,7 @@ func (s *Store) ReleaseDelivery(ctx context.Context, lease queue.DeliveryLease) 
 		return err
 	}
 	defer s.leave()
-	return s.lanes.due.Release(lease.Fence)
+	return s.lanes.release(lease.Fence, s.now())
 }
 
 // finishAttempt is the operation of FinishAttempt.
@@ -216,9 +157,9 @@ func (op *finishAttempt) stage(b *batch) error {
 	expires := b.s.expiry()
 	b.setUntil(b.key(func(k []byte) []byte { return attemptKey(k, endpoint, position, number) }), op.attempt, expires)
 
-	inLane := b.key(func(k []byte) []byte { return laneKey(k, endpoint, held.Key, position) })
+	inLane := b.key(func(k []byte) []byte { return laneKey(k, endpoint, objectOf(held), position) })
 	if op.verdict.Status == queue.StatusPending {
-		next := laneRecord{EventID: op.lease.EventID, Attempts: number, DueAt: op.verdict.RetryAt}
+		next := laneRecord{EventID: op.lease.EventID, Attempts: number, DueAt: op.verdict.RetryAt, Prior: uint32(op.lease.PriorAttempts)}
 		b.set(inLane, b.key(func(k []byte) []byte { return appendLane(k, &next) }))
 		return nil
 	}
@@ -236,7 +177,7 @@ func (op *finishAttempt) stage(b *batch) error {
 
 func (op *finishAttempt) committed(s *Store) {
 	if op.verdict.Status == queue.StatusPending {
-		s.lanes.retry(op.held, op.verdict.RetryAt)
+		s.lanes.retry(op.held, op.verdict.RetryAt, op.now)
 		return
 	}
 	s.lanes.advance(op.held, op.now)

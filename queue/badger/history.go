@@ -5,7 +5,6 @@ package badger
 import (
 	"context"
 	"math"
-	"slices"
 	"time"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
@@ -16,7 +15,7 @@ import (
 )
 
 // Deliveries implements [queue.History]. The deliveries of one endpoint stand
-// together; those of all are found through their events.
+// together; those of all are merged.
 func (s *Store) Deliveries(ctx context.Context, filter queue.Filter, page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
 	rows, after, err := newRows[queue.Delivery](cursor.Deliveries, page)
 	if err != nil {
@@ -38,7 +37,7 @@ func (s *Store) Deliveries(ctx context.Context, filter queue.Filter, page queue.
 		if filter.Endpoint != "" && filter.EventID == "" {
 			return s.endpointDeliveries(ctx, txn, filter.Endpoint, after, add)
 		}
-		return s.eachDelivery(ctx, txn, filter, after, func(position uint64, endpoint string) (bool, error) {
+		return s.eachPlace(ctx, txn, kindDelivery, filter, after, func(position uint64, endpoint string) (bool, error) {
 			if after != nil && after.Position == position && after.Endpoint == endpoint {
 				return true, nil
 			}
@@ -80,36 +79,6 @@ func (s *Store) endpointDeliveries(
 	})
 }
 
-// eachDelivery visits the places of deliveries by their events, newest first,
-// beginning at the place where the last page ended.
-func (s *Store) eachDelivery(
-	ctx context.Context, txn *badgerdb.Txn, filter queue.Filter, after *cursor.Place,
-	visit func(position uint64, endpoint string) (bool, error),
-) error {
-	from := uint64(math.MaxUint64)
-	if after != nil {
-		from = after.Position
-	}
-	return s.eachEvent(ctx, txn, filter, from, func(position uint64, record eventRecord) (bool, error) {
-		endpoints := record.Endpoints
-		if after != nil && after.Position == position {
-			if i := slices.Index(endpoints, after.Endpoint); i >= 0 {
-				endpoints = endpoints[i:]
-			}
-		}
-		for _, endpoint := range endpoints {
-			if filter.Endpoint != "" && filter.Endpoint != endpoint {
-				continue
-			}
-			more, err := visit(position, endpoint)
-			if err != nil || !more {
-				return false, err
-			}
-		}
-		return true, nil
-	})
-}
-
 // joinLane completes a pending delivery with what its lane knows.
 func (s *Store) joinLane(txn *badgerdb.Txn, position uint64, d *queue.Delivery) error {
 	if d.Status != queue.StatusPending {
@@ -119,7 +88,7 @@ func (s *Store) joinLane(txn *badgerdb.Txn, position uint64, d *queue.Delivery) 
 	if err != nil {
 		return s.skip("lane", err)
 	}
-	d.Attempts, d.DueAt = int(lane.Attempts), lane.DueAt
+	d.Attempts, d.PriorAttempts, d.DueAt = int(lane.Attempts), int(lane.Prior), lane.DueAt
 	return nil
 }
 
@@ -138,8 +107,7 @@ func (s *Store) Attempts(ctx context.Context, filter queue.Filter, page queue.Pa
 			_, err := s.eachAttempt(ctx, txn, filter.Endpoint, nil, after, add)
 			return err
 		}
-		events := queue.Filter{EventID: filter.EventID, Endpoint: filter.Endpoint}
-		return s.eachDelivery(ctx, txn, events, after, func(position uint64, endpoint string) (bool, error) {
+		return s.eachPlace(ctx, txn, kindAttempt, filter, after, func(position uint64, endpoint string) (bool, error) {
 			begin := after
 			if after != nil && (after.Position != position || after.Endpoint != endpoint) {
 				begin = nil

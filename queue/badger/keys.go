@@ -26,6 +26,8 @@ import (
 //	l endpoint object position     a pending delivery, in its lane
 //	d endpoint position            a delivery                              ttl once decided
 //	a endpoint position number     an attempt                              ttl
+//	g endpoint                     an endpoint's state
+//	h endpoint                     an endpoint of a subscriber
 //
 // A position counts events over all objects. It orders the log, and with it
 // every lane.
@@ -44,6 +46,9 @@ const (
 	kindLane       = 'l'
 	kindDelivery   = 'd'
 	kindAttempt    = 'a'
+
+	kindEndpointState = 'g'
+	kindEndpoint      = 'h'
 )
 
 // maxKey is the longest key that is accepted, with room for what Badger adds

@@ -13,10 +13,15 @@ import (
 )
 
 // lanes knows, for each endpoint, the objects that have pending deliveries,
-// and the first of these.
+// and the first of these. Objects are the items of the schedule whatever the
+// endpoint's order is: with [queue.OrderEndpoint] it leases one at a time, by
+// position; with [queue.OrderNone] a delivery that is leased is split off as a
+// part, which stays one until it is decided.
 type lanes struct {
 	due *schedule.Schedule[lane]
 
+	// mu is taken while the schedule's own lock is held, never the other way
+	// round.
 	mu sync.Mutex
 	// pending counts the deliveries of each endpoint.
 	pending map[string]int
@@ -26,18 +31,76 @@ type lanes struct {
 // million of them: it is as small as can be.
 type lane struct {
 	// head is the position of the first pending delivery; if attempts is
-	// finished, that of the last one that was decided, and the head is the
-	// next after it. So the next is found by a seek to where it must be, never
+	// finished, a position before it, most often that of the last one that was
+	// decided. So the next is found by a seek to where it must be, never
 	// through all those that were deleted before it.
 	head uint64
 	// pending counts the deliveries.
 	pending uint32
 	// attempts counts those made of the head.
 	attempts uint32
+	// back, if it is not 0, is the position of a delivery that may have become
+	// pending before the head while the lane was leased: the next head is
+	// looked for from there.
+	back uint64
 }
 
-// finished stands for the attempts of a delivery that was decided.
+// finished stands for the attempts of a head that has to be found.
 const finished = math.MaxUint32
+
+// lowest is the lowest position that the head can have.
+func (l *lane) lowest() uint64 {
+	if l.attempts == finished {
+		return l.head + 1
+	}
+	return l.head
+}
+
+// rank is the lowest position of what is pending, what is leased included.
+func (l *lane) rank() uint64 {
+	if l.back != 0 {
+		return min(l.back, l.lowest())
+	}
+	return l.lowest()
+}
+
+func (l *lane) putBack(position uint64) {
+	if l.back == 0 || position < l.back {
+		l.back = position
+	}
+}
+
+// goBack is called when a lease ends or begins. It tells whether the head is
+// another, and has to be found.
+func (l *lane) goBack() bool {
+	if l.back == 0 {
+		return false
+	}
+	l.lookFrom(l.rank())
+	l.back = 0
+	return true
+}
+
+// lookFrom makes a lane find its head, at a position or behind it.
+func (l *lane) lookFrom(position uint64) {
+	l.head, l.attempts = position-1, finished
+}
+
+// forget makes a lane find its head anew.
+func (l *lane) forget() {
+	l.lookFrom(l.rank())
+	l.back = 0
+}
+
+func (l *lane) absorb(part lane) {
+	lowest := part.rank()
+	if l.pending > 0 {
+		lowest = min(lowest, l.rank())
+	}
+	l.pending += part.pending
+	l.lookFrom(lowest)
+	l.back = 0
+}
 
 // birth is a delivery that is to become leasable.
 type birth struct {
@@ -48,7 +111,10 @@ type birth struct {
 }
 
 func newLanes(now func() time.Time) *lanes {
-	return &lanes{due: schedule.New[lane](now, nil), pending: make(map[string]int)}
+	return &lanes{
+		due:     schedule.New(now, schedule.Hooks[lane]{Position: (*lane).rank, Reset: (*lane).forget, Absorb: (*lane).absorb}),
+		pending: make(map[string]int),
+	}
 }
 
 // publish makes deliveries leasable. Those of a lane must come in their order.
@@ -63,12 +129,67 @@ func (l *lanes) publish(born []birth) {
 	}
 }
 
+// reopen makes a delivery leasable whose place may be before others that are
+// pending.
+func (l *lanes) reopen(b *birth) {
+	l.count(b.endpoint, 1)
+	known := l.due.Touch(b.endpoint, b.object, func(lane *lane, leased bool) (int64, bool) {
+		lane.pending++
+		if leased {
+			// Who has the lease may be about to find the head.
+			if b.position < lane.head || lane.attempts == finished {
+				lane.putBack(b.position)
+			}
+			return 0, false
+		}
+		if b.position >= lane.lowest() {
+			return 0, false
+		}
+		lane.lookFrom(b.position)
+		return b.due, true
+	})
+	if !known {
+		found := lane{pending: 1}
+		found.lookFrom(b.position)
+		l.due.Put(b.endpoint, b.object, b.due, found)
+	}
+}
+
+// hasten makes a pending delivery due, unless it waits for others.
+func (l *lanes) hasten(b *birth) {
+	now := func(*lane, bool) (int64, bool) { return b.due, true }
+	if l.due.Touch(b.endpoint, schedule.PartKey(b.object, b.position), now) {
+		return
+	}
+	l.due.Touch(b.endpoint, b.object, func(lane *lane, leased bool) (int64, bool) {
+		if leased && lane.attempts == finished {
+			lane.putBack(b.position)
+		}
+		return b.due, b.position == lane.head || lane.attempts == finished
+	})
+}
+
 // retry ends a pinned lease; its delivery is attempted again.
-func (l *lanes) retry(held schedule.Lease[lane], dueAt time.Time) {
+func (l *lanes) retry(held schedule.Lease[lane], dueAt, now time.Time) {
 	l.due.Finish(held.Fence, func(lane *lane) (int64, bool) {
 		lane.attempts++
+		if lane.goBack() {
+			return schedule.Nanos(now), true
+		}
 		return schedule.Nanos(dueAt), true
 	})
+}
+
+// release ends a lease; its delivery is due at once.
+func (l *lanes) release(fence uint64, now time.Time) error {
+	if _, err := l.due.Pin(fence); err != nil {
+		return err
+	}
+	l.due.Finish(fence, func(lane *lane) (int64, bool) {
+		lane.goBack()
+		return schedule.Nanos(now), true
+	})
+	return nil
 }
 
 // advance ends a pinned lease whose delivery was decided. What is next in the
@@ -76,9 +197,47 @@ func (l *lanes) retry(held schedule.Lease[lane], dueAt time.Time) {
 func (l *lanes) advance(held schedule.Lease[lane], now time.Time) {
 	l.count(held.Group, -1)
 	l.due.Finish(held.Fence, func(lane *lane) (int64, bool) {
-		lane.pending--
+		lane.pending -= min(lane.pending, 1)
 		lane.attempts = finished
+		lane.goBack()
 		return schedule.Nanos(now), lane.pending > 0
+	})
+}
+
+// leave takes decided deliveries out of a lane that is not leased, or not with
+// one of them. The lane is seized, unless the fence is 0.
+func (l *lanes) leave(endpoint, object string, fence uint64, positions []uint64, due, now int64) {
+	l.count(endpoint, -len(positions))
+	take := func(lane *lane) {
+		lane.pending -= min(lane.pending, uint32(len(positions)))
+		if lane.attempts != finished && lane.head == positions[0] {
+			lane.attempts = finished
+		}
+	}
+	if fence == 0 {
+		l.due.Update(endpoint, object, take)
+		return
+	}
+	l.due.Finish(fence, func(lane *lane) (int64, bool) {
+		resolved := lane.attempts != finished
+		take(lane)
+		lane.goBack()
+		if resolved && lane.attempts == finished {
+			// What waited is gone; the next need not.
+			due = min(due, now)
+		}
+		return due, lane.pending > 0
+	})
+}
+
+// recount ends a pinned lease of a lane that has fewer deliveries than was
+// thought.
+func (l *lanes) recount(held schedule.Lease[lane], pending int) {
+	l.due.Finish(held.Fence, func(lane *lane) (int64, bool) {
+		l.count(held.Group, pending-int(lane.pending))
+		lane.pending = uint32(pending)
+		lane.forget()
+		return held.Due, pending > 0
 	})
 }
 
@@ -86,6 +245,7 @@ func (l *lanes) advance(held schedule.Lease[lane], now time.Time) {
 func (l *lanes) drop(held schedule.Lease[lane]) {
 	l.due.Finish(held.Fence, func(lane *lane) (int64, bool) {
 		l.count(held.Group, -int(lane.pending))
+		lane.goBack()
 		return 0, false
 	})
 }
@@ -105,4 +265,13 @@ func (l *lanes) stats(stats *queue.Stats) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	stats.PendingDeliveries = maps.Clone(l.pending)
+}
+
+// holds tells whether a delivery is leased, or may be in a moment.
+func (l *lanes) holds(endpoint, object string, position uint64) bool {
+	if _, info, known := l.due.Get(endpoint, schedule.PartKey(object, position)); known {
+		return info.Leased
+	}
+	lane, info, known := l.due.Get(endpoint, object)
+	return known && info.Leased && lane.attempts != finished && lane.head == position
 }

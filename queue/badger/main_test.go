@@ -68,7 +68,7 @@ func leaseDelivery(t *testing.T, s *Store, endpoint string) queue.DeliveryLease 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	held, err := s.LeaseDelivery(ctx, endpoint, time.Hour)
+	held, err := s.LeaseDelivery(ctx, endpoint, queue.LeaseOptions{For: time.Hour})
 	must(t, err)
 	return held
 }

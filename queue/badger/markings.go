@@ -52,7 +52,9 @@ func (m markings) need(w *waiter) error {
 }
 
 func causeSize(m *queue.Mark) int {
-	return len(m.Cause.Rule) + len(m.Cause.Outcome) + len(m.Cause.Method) + len(m.Cause.Path) + len(m.Cause.Resource)
+	cause := &m.Cause
+	return len(cause.Rule) + len(cause.Outcome) + len(cause.Method) + len(cause.Path) + len(cause.Resource) +
+		len(cause.TraceParent) + len(cause.Hops)
 }
 
 // many is from how many marks on an operation has no room for what marks that

@@ -43,7 +43,7 @@ type aged struct {
 }
 
 func newMarks(now func() time.Time) *marks {
-	return &marks{due: schedule.New(now, (*markState).look), ages: list.New()}
+	return &marks{due: schedule.New(now, schedule.Hooks[markState]{Second: (*markState).look}), ages: list.New()}
 }
 
 func (m *marks) has(key event.Key) bool {

@@ -5,7 +5,6 @@ package badger
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
@@ -25,7 +24,7 @@ const postponed = time.Minute
 // LeaseMark implements [queue.Marks].
 func (s *Store) LeaseMark(ctx context.Context, resource string, lease time.Duration) (queue.MarkLease, error) {
 	for {
-		held, err := s.marks.due.Lease(ctx, resource, lease)
+		held, err := s.marks.due.Lease(ctx, resource, lease, queue.OrderObject)
 		if err != nil {
 			return queue.MarkLease{}, err
 		}
@@ -110,18 +109,6 @@ type commitReconciled struct {
 	left    mark.Record
 }
 
-// routedEvent is an event in the form in which it is written, but for its
-// position, which only the committer knows.
-type routedEvent struct {
-	id        string
-	object    string
-	endpoints []string
-	record    []byte
-	parts     [][]byte
-	delivery  []byte
-	lane      []byte
-}
-
 // CommitReconciled implements [queue.Marks].
 func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, reconciled queue.Reconciled) error {
 	op := &commitReconciled{
@@ -189,66 +176,9 @@ func (op *commitReconciled) encodeSnapshot(ctx context.Context, shows *showStage
 
 // encode does what can be done outside of the committer: it has the most to
 // do of all.
-func (op *commitReconciled) encode(events []queue.Routed, shows *showStager) error {
-	records := make([]eventRecord, 0, len(events))
-	for i := range events {
-		routed := &events[i]
-		records = append(records, eventRecord{Event: routed.Event, CreatedAt: op.now, Endpoints: unique(routed.Endpoints)})
-		shows.previous(records)
-		parts := splitPayload(records)
-		record := &records[i]
-		e := routedEvent{
-			id:        routed.ID,
-			object:    objectName(routed.Key),
-			endpoints: record.Endpoints,
-			parts:     parts,
-			record:    appendEvent(make([]byte, 0, 256+inline(record)), record),
-			delivery: appendDelivery(nil, &queue.Delivery{
-				EventID:   routed.ID,
-				EventType: routed.Type,
-				Key:       routed.Key,
-				Sequence:  routed.Sequence,
-				Status:    queue.StatusPending,
-				CreatedAt: op.now,
-			}),
-			lane: appendLane(nil, &laneRecord{EventID: routed.ID, DueAt: op.now}),
-		}
-		if len(e.id) > maxKey {
-			return queue.ErrTooLarge
-		}
-		op.need(9, len(e.record))
-		op.need(1+len(e.id), 9)
-		for _, part := range parts {
-			op.need(13, len(part))
-		}
-		for _, endpoint := range e.endpoints {
-			if len(endpoint)+len(e.object) > maxKey {
-				return queue.ErrTooLarge
-			}
-			op.need(len(endpoint)+13, len(e.delivery))
-			op.need(len(endpoint)+len(e.object)+13, len(e.lane))
-		}
-		op.events = append(op.events, e)
-	}
-	return nil
-}
-
-func inline(e *eventRecord) int {
-	if e.Parts > 0 {
-		return 0
-	}
-	return len(e.Payload)
-}
-
-// unique returns endpoints without repeats, in their order.
-func unique(endpoints []string) []string {
-	var once []string
-	for _, endpoint := range endpoints {
-		if !slices.Contains(once, endpoint) {
-			once = append(once, endpoint)
-		}
-	}
-	return once
+func (op *commitReconciled) encode(events []queue.Routed, shows *showStager) (err error) {
+	op.events, err = encodeEvents(&op.waiter, events, op.now, shows)
+	return err
 }
 
 func (op *commitReconciled) stage(b *batch) error {
@@ -288,23 +218,6 @@ func (op *commitReconciled) stage(b *batch) error {
 		b.append(&op.events[i], op.now)
 	}
 	return nil
-}
-
-// append adds an event to the log, and its deliveries to their lanes.
-func (b *batch) append(e *routedEvent, now time.Time) {
-	b.s.lastPosition++
-	position, expires := b.s.lastPosition, b.s.expiry()
-	at := b.key(func(k []byte) []byte { return numberKey(k, kindEvent, position) })
-	b.setUntil(at, e.record, expires)
-	b.setUntil(b.key(func(k []byte) []byte { return eventIDKey(k, e.id) }), at[1:], expires)
-	for i, part := range e.parts {
-		b.setUntil(b.key(func(k []byte) []byte { return partKey(k, kindPart, position, i) }), part, expires)
-	}
-	for _, endpoint := range e.endpoints {
-		b.set(b.key(func(k []byte) []byte { return deliveryKey(k, endpoint, position) }), e.delivery)
-		b.set(b.key(func(k []byte) []byte { return laneKey(k, endpoint, e.object, position) }), e.lane)
-		b.born = append(b.born, birth{endpoint: endpoint, object: e.object, position: position, due: schedule.Nanos(now)})
-	}
 }
 
 func (op *commitReconciled) committed(s *Store) {

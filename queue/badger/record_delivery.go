@@ -10,10 +10,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-const deliveryVersion = 1
+// deliveryVersion 1 has no prior attempts.
+const deliveryVersion = 2
 
 // appendDelivery encodes: event id, event type, key's resource, key's id,
-// sequence, status, attempts, created at, finished at. The endpoint and the
+// sequence, status, attempts, created at, finished at, prior attempts. The
+// endpoint and the
 // event's position stand in the key. While a delivery is pending, its attempts
 // and when it is due stand in its lane, so that a retry writes one of the two.
 func appendDelivery(b []byte, d *queue.Delivery) []byte {
@@ -26,7 +28,8 @@ func appendDelivery(b []byte, d *queue.Delivery) []byte {
 	b = appendText(b, d.Status)
 	b = binary.AppendUvarint(b, uint64(d.Attempts))
 	b = appendTime(b, d.CreatedAt)
-	return appendTime(b, d.FinishedAt)
+	b = appendTime(b, d.FinishedAt)
+	return binary.AppendUvarint(b, uint64(d.PriorAttempts))
 }
 
 func parseDelivery(endpoint string, record []byte) (queue.Delivery, error) {
@@ -42,10 +45,14 @@ func parseDelivery(endpoint string, record []byte) (queue.Delivery, error) {
 		CreatedAt:  r.time(),
 		FinishedAt: r.time(),
 	}
+	if r.version >= 2 {
+		d.PriorAttempts = int(r.uint())
+	}
 	return d, r.end()
 }
 
-const laneVersion = 1
+// laneVersion 1 has no prior attempts.
+const laneVersion = 2
 
 // laneRecord is what a pending delivery needs beyond its key.
 type laneRecord struct {
@@ -55,19 +62,26 @@ type laneRecord struct {
 	Attempts uint32
 	// DueAt is when the next is due.
 	DueAt time.Time
+	// Prior counts those of them that were made before the delivery was asked
+	// for again.
+	Prior uint32
 }
 
-// appendLane encodes: event id, attempts, due at.
+// appendLane encodes: event id, attempts, due at, prior.
 func appendLane(b []byte, l *laneRecord) []byte {
 	b = append(b, laneVersion)
 	b = appendText(b, l.EventID)
 	b = binary.AppendUvarint(b, uint64(l.Attempts))
-	return appendTime(b, l.DueAt)
+	b = appendTime(b, l.DueAt)
+	return binary.AppendUvarint(b, uint64(l.Prior))
 }
 
 func parseLane(record []byte) (laneRecord, error) {
 	r := newReader(record, laneVersion)
 	l := laneRecord{EventID: r.text(), Attempts: uint32(r.uint()), DueAt: r.time()}
+	if r.version >= 2 {
+		l.Prior = uint32(r.uint())
+	}
 	return l, r.end()
 }
 

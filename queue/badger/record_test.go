@@ -92,16 +92,16 @@ var kinds = []struct {
 	},
 	{
 		name:   "delivery",
-		golden: "010265310d6974656d732e75706461746564056974656d73023432090964656c69766572656402bfe9e689ee0108fbe9e689ee0108",
+		golden: "020265310d6974656d732e75706461746564056974656d73023432090964656c69766572656402bfe9e689ee0108fbe9e689ee010801",
 		record: deliveryExample,
 		encode: func() []byte { return appendDelivery(nil, &deliveryExample) },
 		decode: func(b []byte) (any, error) { return parseDelivery("erp", b) },
 	},
 	{
 		name:   "lane",
-		golden: "0102653103bfe9e689ee0108",
-		record: laneRecord{EventID: "e1", Attempts: 3, DueAt: at},
-		encode: func() []byte { return appendLane(nil, &laneRecord{EventID: "e1", Attempts: 3, DueAt: at}) },
+		golden: "0202653103bfe9e689ee010802",
+		record: laneRecord{EventID: "e1", Attempts: 3, DueAt: at, Prior: 2},
+		encode: func() []byte { return appendLane(nil, &laneRecord{EventID: "e1", Attempts: 3, DueAt: at, Prior: 2}) },
 		decode: func(b []byte) (any, error) { return parseLane(b) },
 	},
 	{
@@ -110,6 +110,22 @@ var kinds = []struct {
 		record: attemptExample,
 		encode: func() []byte { return appendAttempt(nil, &attemptExample) },
 		decode: func(b []byte) (any, error) { return parseAttemptRecord("erp", 2, b) },
+	},
+	{
+		name:   "endpoint state",
+		golden: "010864697361626c656403343130bfe9e689ee0108afcde689ee010807",
+		record: stateExample,
+		encode: func() []byte { return appendEndpointState(nil, &stateExample) },
+		decode: func(b []byte) (any, error) { return parseEndpointState("erp", b) },
+	},
+	{
+		name:   "endpoint",
+		golden: "010461636d65067365616c6564",
+		record: queue.StoredEndpoint{Name: "erp", Tenant: "acme", Sealed: []byte("sealed")},
+		encode: func() []byte {
+			return appendEndpoint(nil, &queue.StoredEndpoint{Tenant: "acme", Sealed: []byte("sealed")})
+		},
+		decode: func(b []byte) (any, error) { return parseEndpoint("erp", b) },
 	},
 	{
 		name:   "callback",
@@ -154,10 +170,13 @@ var (
 	partsExample    = eventRecord{Event: event.Event{ID: "e"}, Parts: 3, Back: 2, PreviousParts: 4, PreviousAt: 5}
 	deliveryExample = queue.Delivery{
 		EventID: "e1", EventType: "items.updated", Key: key, Sequence: 9, Endpoint: "erp", Status: queue.StatusDelivered,
-		Attempts: 2, CreatedAt: at, FinishedAt: at.Add(time.Minute),
+		Attempts: 2, PriorAttempts: 1, CreatedAt: at, FinishedAt: at.Add(time.Minute),
 	}
 	attemptExample = queue.Attempt{
 		EventID: "e1", Endpoint: "erp", Number: 2, At: at, Duration: time.Second, Code: 503, Error: "unavailable", Response: []byte("later"),
+	}
+	stateExample = queue.EndpointState{
+		Name: "erp", Status: queue.EndpointDisabled, Reason: "410", Since: at, FailingSince: at.Add(-time.Hour), Failures: 7,
 	}
 	metaExample = metaRecord{Format: 1, Instance: queue.Instance{ID: [16]byte{1, 2}, HashKey: [32]byte{3, 4}}}
 )
@@ -244,6 +263,21 @@ var firstKinds = []struct {
 		golden: "0101650000000000000000000000000000000000000302",
 		record: eventRecord{Event: event.Event{ID: "e"}, Parts: 3, Back: 2},
 		decode: func(b []byte) (any, error) { return parseEvent(b) },
+	},
+	{
+		name:   "delivery",
+		golden: "010265310d6974656d732e75706461746564056974656d73023432090964656c69766572656402bfe9e689ee0108fbe9e689ee0108",
+		record: queue.Delivery{
+			EventID: "e1", EventType: "items.updated", Key: key, Sequence: 9, Endpoint: "erp", Status: queue.StatusDelivered,
+			Attempts: 2, CreatedAt: at, FinishedAt: at.Add(time.Minute),
+		},
+		decode: func(b []byte) (any, error) { return parseDelivery("erp", b) },
+	},
+	{
+		name:   "lane",
+		golden: "0102653103bfe9e689ee0108",
+		record: laneRecord{EventID: "e1", Attempts: 3, DueAt: at},
+		decode: func(b []byte) (any, error) { return parseLane(b) },
 	},
 }
 

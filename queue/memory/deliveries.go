@@ -6,26 +6,72 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
 // LeaseDelivery implements [queue.Deliveries].
-func (s *Store) LeaseDelivery(ctx context.Context, endpoint string, lease time.Duration) (queue.DeliveryLease, error) {
-	held, err := s.lanes.Lease(ctx, endpoint, lease)
-	if err != nil {
-		return queue.DeliveryLease{}, err
+func (s *Store) LeaseDelivery(ctx context.Context, endpoint string, options queue.LeaseOptions) (queue.DeliveryLease, error) {
+	for {
+		held, err := s.lanes.Lease(ctx, endpoint, options.For, options.Order)
+		if err != nil {
+			return queue.DeliveryLease{}, err
+		}
+		if leased, ok := s.begin(held, options); ok {
+			return leased, nil
+		}
 	}
+}
+
+// begin tells which delivery a lease is for, unless that is not to be
+// delivered now; then it has given the lease back.
+func (s *Store) begin(held schedule.Lease[lane], options queue.LeaseOptions) (queue.DeliveryLease, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.lanes.Update(held.Group, held.Key, func(l *lane) { held.Value = *l })
+	if options.Coalesce && options.Order != queue.OrderNone && len(held.Value.pending) > 1 {
+		s.supersede(held)
+		return queue.DeliveryLease{}, false
+	}
+	if len(held.Value.pending) == 0 {
+		// All were cancelled just now.
+		if _, err := s.lanes.Pin(held.Fence); err == nil {
+			s.lanes.Finish(held.Fence, func(l *lane) (int64, bool) { return held.Due, len(l.pending) > 0 })
+		}
+		return queue.DeliveryLease{}, false
+	}
 	position := held.Value.pending[0]
-	return queue.DeliveryLease{
-		Delivery: s.delivery(position, endpoint).Delivery,
-		Event:    s.events[position].Event,
-		Fence:    held.Fence,
-	}, nil
+	d, now := s.delivery(position, held.Group), s.now()
+	_, _, part := schedule.ParsePart(held.Key)
+	if options.Order == queue.OrderNone && !part {
+		taken, err := s.lanes.Split(held.Fence, uint64(position), schedule.Nanos(d.DueAt), func(whole *lane) (lane, bool) {
+			whole.take(position)
+			return lane{pending: []int{position}}, len(whole.pending) > 0
+		})
+		if err != nil || taken.Fence == 0 {
+			return queue.DeliveryLease{}, false
+		}
+		held = taken
+	} else if d.DueAt.After(now) {
+		_ = s.lanes.Yield(held.Fence, func(*lane) int64 { return schedule.Nanos(d.DueAt) })
+		return queue.DeliveryLease{}, false
+	}
+	s.lanes.Update(held.Group, held.Key, func(l *lane) { l.leased = position })
+	return queue.DeliveryLease{Delivery: d.Delivery, Event: s.events[position].Event, Fence: held.Fence}, true
+}
+
+// supersede decides all but the newest deliveries of a lane, and gives its
+// lease back.
+func (s *Store) supersede(held schedule.Lease[lane]) {
+	_ = s.lanes.Yield(held.Fence, func(l *lane) int64 {
+		last := len(l.pending) - 1
+		for _, position := range l.pending[:last] {
+			s.delivery(position, held.Group).decide(queue.StatusSuperseded, s.now())
+		}
+		l.pending = slices.Clone(l.pending[last:])
+		return held.Due
+	})
 }
 
 // FinishAttempt implements [queue.Deliveries].
@@ -43,7 +89,8 @@ func (s *Store) FinishAttempt(ctx context.Context, lease queue.DeliveryLease, at
 	if err != nil {
 		return err
 	}
-	d := s.delivery(held.Value.pending[0], held.Group)
+	position := held.Value.leased
+	d := s.delivery(position, held.Group)
 	d.Attempts++
 	attempt.EventID, attempt.Endpoint, attempt.Number = d.EventID, d.Endpoint, d.Attempts
 	attempt.Response = slices.Clone(attempt.Response)
@@ -52,12 +99,15 @@ func (s *Store) FinishAttempt(ctx context.Context, lease queue.DeliveryLease, at
 	now := s.now()
 	if verdict.Status == queue.StatusPending {
 		d.DueAt = verdict.RetryAt
-		s.lanes.Finish(lease.Fence, func(*lane) (int64, bool) { return schedule.Nanos(verdict.RetryAt), true })
+		s.lanes.Finish(lease.Fence, func(l *lane) (int64, bool) {
+			// One that was asked for again may be before it now.
+			return schedule.Nanos(s.delivery(l.pending[0], held.Group).DueAt), true
+		})
 		return nil
 	}
-	d.Status, d.DueAt, d.FinishedAt = verdict.Status, time.Time{}, now
+	d.decide(verdict.Status, now)
 	s.lanes.Finish(lease.Fence, func(l *lane) (int64, bool) {
-		l.pending = l.pending[1:]
+		l.take(position)
 		return schedule.Nanos(now), len(l.pending) > 0
 	})
 	return nil

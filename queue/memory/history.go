@@ -139,7 +139,8 @@ func (s *Store) Attempts(ctx context.Context, filter queue.Filter, page queue.Pa
 // eachDelivery visits deliveries, those of the newest event first.
 func (s *Store) eachDelivery(visit func(position int, d *delivery) bool) {
 	for position, entry := range slices.Backward(s.events) {
-		for _, d := range entry.deliveries {
+		byName := slices.SortedFunc(slices.Values(entry.deliveries), func(a, b *delivery) int { return cmp.Compare(a.Endpoint, b.Endpoint) })
+		for _, d := range byName {
 			if !visit(position, d) {
 				return
 			}

@@ -15,7 +15,7 @@ import (
 
 // LeaseMark implements [queue.Marks].
 func (s *Store) LeaseMark(ctx context.Context, resource string, lease time.Duration) (queue.MarkLease, error) {
-	held, err := s.marks.Lease(ctx, resource, lease)
+	held, err := s.marks.Lease(ctx, resource, lease, queue.OrderObject)
 	if err != nil {
 		return queue.MarkLease{}, err
 	}
@@ -78,32 +78,32 @@ func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, rec
 
 func (s *Store) log(routed queue.Routed, now time.Time) {
 	position := len(s.events)
-	entry := logged{Event: routed.Event}
+	entry := logged{Event: routed.Event, createdAt: now}
 	entry.Payload = slices.Clone(routed.Payload)
 	for i, endpoint := range routed.Endpoints {
-		if slices.Contains(routed.Endpoints[:i], endpoint) {
-			continue
+		if !slices.Contains(routed.Endpoints[:i], endpoint) {
+			entry.deliveries = append(entry.deliveries, entry.delivery(endpoint, now))
 		}
-		entry.deliveries = append(entry.deliveries, &delivery{Delivery: queue.Delivery{
-			EventID:   routed.ID,
-			EventType: routed.Type,
-			Key:       routed.Key,
-			Sequence:  routed.Sequence,
-			Endpoint:  endpoint,
-			Status:    queue.StatusPending,
-			CreatedAt: now,
-			DueAt:     now,
-		}})
 	}
 	s.events = append(s.events, entry)
 	s.byID[routed.ID] = position
 	for _, d := range entry.deliveries {
-		object := laneKey(routed.Key)
-		joined := s.lanes.Update(d.Endpoint, object, func(l *lane) { l.pending = append(l.pending, position) })
-		if !joined {
-			s.lanes.Put(d.Endpoint, object, schedule.Nanos(now), lane{pending: []int{position}})
-		}
+		s.open(position, d, now)
 	}
+}
+
+// delivery makes a pending delivery of an event.
+func (e *logged) delivery(endpoint string, now time.Time) *delivery {
+	return &delivery{Delivery: queue.Delivery{
+		EventID:   e.ID,
+		EventType: e.Type,
+		Key:       e.Key,
+		Sequence:  e.Sequence,
+		Endpoint:  endpoint,
+		Status:    queue.StatusPending,
+		CreatedAt: e.createdAt,
+		DueAt:     now,
+	}}
 }
 
 // laneKey names an object among those of one endpoint.

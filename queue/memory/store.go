@@ -34,6 +34,8 @@ type Store struct {
 	unresolved []queue.Unresolved
 	snapshots  map[event.Key]event.Snapshot
 	callbacks  map[event.Key]queue.Callback
+	states     map[string]queue.EndpointState
+	endpoints  map[string]queue.StoredEndpoint
 	// events is the log; the position of an event is its index.
 	events []logged
 	byID   map[string]int
@@ -44,6 +46,7 @@ var _ queue.Store = (*Store)(nil)
 // logged is an event with its deliveries, in the order in which it was routed.
 type logged struct {
 	event.Event
+	createdAt  time.Time
 	deliveries []*delivery
 }
 
@@ -52,20 +55,17 @@ type delivery struct {
 	attempts []queue.Attempt
 }
 
-// lane holds the positions of the pending events of one endpoint and object.
-type lane struct {
-	pending []int
-}
-
 // New returns an empty queue that takes the time from now.
 func New(now func() time.Time) *Store {
 	s := &Store{
 		now:       now,
-		marks:     schedule.New(now, (*mark.Record).IsLook),
-		lanes:     schedule.New[lane](now, nil),
+		marks:     schedule.New(now, schedule.Hooks[mark.Record]{Second: (*mark.Record).IsLook}),
+		lanes:     schedule.New(now, schedule.Hooks[lane]{Position: (*lane).first, Reset: func(*lane) {}, Absorb: (*lane).absorb}),
 		intents:   make(map[queue.IntentID]queue.Intent),
 		snapshots: make(map[event.Key]event.Snapshot),
 		callbacks: make(map[event.Key]queue.Callback),
+		states:    make(map[string]queue.EndpointState),
+		endpoints: make(map[string]queue.StoredEndpoint),
 		byID:      make(map[string]int),
 	}
 	// crypto/rand.Read never fails.

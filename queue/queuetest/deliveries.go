@@ -168,7 +168,7 @@ func retriedDeliveryWaits(t *testing.T, s queue.Store) {
 	if len(pending) != 2 || pending[1].Attempts != 1 || !pending[1].DueAt.Equal(at) || pending[0].Attempts != 0 {
 		t.Errorf("got %+v", pending)
 	}
-	again, err := s.LeaseDelivery(t.Context(), "erp", lease)
+	again, err := s.LeaseDelivery(t.Context(), "erp", queue.LeaseOptions{For: lease})
 	must(t, err)
 	if !time.Now().Equal(at) || again.EventID != held.EventID || again.Attempts != 1 {
 		t.Errorf("got %+v at %v", again.Delivery, time.Now())

@@ -4,7 +4,6 @@ package queuetest
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -23,6 +22,7 @@ type model struct {
 	callbacks  map[event.Key]queue.Callback
 	events     []modelEvent
 	lastEvent  int
+	orders     map[string]queue.Order
 }
 
 type modelMark struct {
@@ -40,24 +40,13 @@ func (m *modelMark) look() bool {
 	return !slices.Contains(m.asked, true)
 }
 
-type modelEvent struct {
-	event.Event
-	deliveries []*modelDelivery
-}
-
-type modelDelivery struct {
-	queue.Delivery
-	attempts []queue.Attempt
-	fence    uint64
-	passes   time.Time
-}
-
 func newModel() *model {
 	return &model{
 		intents:   make(map[queue.IntentID]queue.Intent),
 		marks:     make(map[event.Key]*modelMark),
 		snapshots: make(map[event.Key]event.Snapshot),
 		callbacks: make(map[event.Key]queue.Callback),
+		orders:    make(map[string]queue.Order),
 	}
 }
 
@@ -95,7 +84,9 @@ func (m *model) mark(mark queue.Mark, now time.Time) {
 	known.hints = append(known.hints, mark.Hints)
 	known.asked = append(known.asked, asked)
 	known.Hints |= mark.Hints
-	known.Version = max(known.Version, mark.Version) // of one digit each
+	if mark.Version != "" {
+		known.Version = mark.Version
+	}
 	if known.SettleAt.Before(mark.SettleAt) {
 		known.SettleAt = mark.SettleAt
 	}
@@ -156,8 +147,10 @@ func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now t
 		var left queue.Hints
 		if mark.SettleAt.After(reconciled.AskedAt) {
 			left = queue.HintDeleted | queue.HintMayBeDeleted | queue.HintMayBeCreated | queue.HintMayBeUpdated
-		} else {
-			clear(mark.asked[:lease.Generation])
+		} else if !mark.look() {
+			if clear(mark.asked[:lease.Generation]); mark.look() {
+				mark.Cause, mark.SettleAt = event.Cause{}, time.Time{}
+			}
 		}
 		mark.Hints = 0
 		for i := range mark.hints {
@@ -165,9 +158,6 @@ func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now t
 				mark.hints[i] &= left
 			}
 			mark.Hints |= mark.hints[i]
-		}
-		if mark.look() {
-			mark.Cause, mark.SettleAt = event.Cause{}, time.Time{}
 		}
 		mark.MarkedAt = now
 		mark.dueAt = now
@@ -193,14 +183,7 @@ func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now t
 		m.snapshots[lease.Key] = *reconciled.Snapshot
 	}
 	for _, routed := range reconciled.Events {
-		e := modelEvent{Event: routed.Event}
-		for _, endpoint := range routed.Endpoints {
-			e.deliveries = append(e.deliveries, &modelDelivery{Delivery: queue.Delivery{
-				EventID: routed.ID, EventType: routed.Type, Key: routed.Key, Sequence: routed.Sequence,
-				Endpoint: endpoint, Status: queue.StatusPending, CreatedAt: now, DueAt: now,
-			}})
-		}
-		m.events = append(m.events, e)
+		m.log(routed, now)
 	}
 	return true
 }
@@ -222,58 +205,6 @@ func (m *model) retry(lease queue.MarkLease, at time.Time, reason string, now ti
 	return true
 }
 
-// heads returns the first pending delivery of each lane of an endpoint.
-func (m *model) heads(endpoint string) map[event.Key]*modelDelivery {
-	heads := make(map[event.Key]*modelDelivery)
-	for _, e := range m.events {
-		for _, d := range e.deliveries {
-			if d.Endpoint == endpoint && d.Status == queue.StatusPending && heads[d.Key] == nil {
-				heads[d.Key] = d
-			}
-		}
-	}
-	return heads
-}
-
-func (m *model) dueDeliveries(endpoint string, now time.Time) []*modelDelivery {
-	due := slices.Collect(maps.Values(m.heads(endpoint)))
-	return slices.DeleteFunc(due, func(d *modelDelivery) bool { return d.passes.After(now) || d.DueAt.After(now) })
-}
-
-// delivery returns the delivery of a lease that is held.
-func (m *model) delivery(lease queue.DeliveryLease, now time.Time) *modelDelivery {
-	d := m.heads(lease.Endpoint)[lease.Key]
-	if d == nil || d.fence != lease.Fence || !d.passes.After(now) {
-		return nil
-	}
-	return d
-}
-
-func (m *model) finish(lease queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict, now time.Time) bool {
-	d := m.delivery(lease, now)
-	if d == nil {
-		return false
-	}
-	d.passes = time.Time{}
-	d.Attempts++
-	attempt.EventID, attempt.Endpoint, attempt.Number = d.EventID, d.Endpoint, d.Attempts
-	d.attempts = append(d.attempts, attempt)
-	d.Status, d.DueAt = verdict.Status, verdict.RetryAt
-	if verdict.Status != queue.StatusPending {
-		d.DueAt, d.FinishedAt = time.Time{}, now
-	}
-	return true
-}
-
-func (m *model) release(lease queue.DeliveryLease, now time.Time) bool {
-	d := m.delivery(lease, now)
-	if d == nil {
-		return false
-	}
-	d.passes = time.Time{}
-	return true
-}
-
 // What the lists must say, one line a row.
 
 func (m *model) eventLines() []string {
@@ -287,7 +218,7 @@ func (m *model) eventLines() []string {
 func (m *model) deliveryLines(endpoint string) []string {
 	var lines []string
 	for _, e := range slices.Backward(m.events) {
-		for _, d := range e.deliveries {
+		for _, d := range e.byName() {
 			if endpoint == "" || endpoint == d.Endpoint {
 				lines = append(lines, deliveryLine(d.Delivery))
 			}
@@ -299,7 +230,7 @@ func (m *model) deliveryLines(endpoint string) []string {
 func (m *model) attemptLines(endpoint string) []string {
 	var lines []string
 	for _, e := range slices.Backward(m.events) {
-		for _, d := range e.deliveries {
+		for _, d := range e.byName() {
 			for _, a := range slices.Backward(d.attempts) {
 				if endpoint == "" || endpoint == d.Endpoint {
 					lines = append(lines, attemptLine(a))
@@ -352,9 +283,6 @@ func (m *model) stats() queue.Stats {
 			}
 		}
 	}
-	for endpoint := range stats.PendingDeliveries {
-		stats.Lanes[endpoint] = len(m.heads(endpoint))
-	}
 	return stats
 }
 
@@ -370,8 +298,8 @@ func eventLine(e event.Event) string {
 }
 
 func deliveryLine(d queue.Delivery) string {
-	return fmt.Sprintf("%s %s %s %d %s %s attempts=%d created=%s due=%s finished=%s", d.EventID, d.EventType, d.Key,
-		d.Sequence, d.Endpoint, d.Status, d.Attempts, moment(d.CreatedAt), moment(d.DueAt), moment(d.FinishedAt))
+	return fmt.Sprintf("%s %s %s %d %s %s attempts=%d/%d created=%s due=%s finished=%s", d.EventID, d.EventType, d.Key,
+		d.Sequence, d.Endpoint, d.Status, d.Attempts, d.PriorAttempts, moment(d.CreatedAt), moment(d.DueAt), moment(d.FinishedAt))
 }
 
 func attemptLine(a queue.Attempt) string {

@@ -68,6 +68,18 @@ func Run(t *testing.T, open Open) {
 		{"a decided delivery is history", decidedDelivery},
 		{"a lane goes on while it is leased", laneGrows},
 		{"a verdict must be one", badVerdict},
+		{"an endpoint in order", endpointInOrder},
+		{"deliveries without an order", deliveriesWithoutOrder},
+		{"an order changes", orderChanges},
+		{"the latest order counts", latestOrder},
+		{"a lane is coalesced", coalescing},
+		{"decided deliveries are delivered again", redelivering},
+		{"waiting deliveries are delivered at once", redeliveringWaiting},
+		{"events are replayed", replaying},
+		{"deliveries are cancelled", cancelling},
+		{"operational events are announced", announcing},
+		{"endpoints are kept", endpointsKept},
+		{"a bad cursor of an operation is refused", badOperationCursor},
 		{"lists have pages", listsHavePages},
 		{"lists have filters", listsHaveFilters},
 		{"a bad cursor is refused", badCursor},
@@ -172,7 +184,7 @@ func noDelivery(t *testing.T, s queue.Store, endpoint string) {
 func tryDelivery(ctx context.Context, s queue.Store, endpoint string) (queue.DeliveryLease, error) {
 	ctx, cancel := context.WithTimeout(ctx, idle)
 	defer cancel()
-	return s.LeaseDelivery(ctx, endpoint, lease)
+	return s.LeaseDelivery(ctx, endpoint, queue.LeaseOptions{For: lease})
 }
 
 // publish marks an object and reconciles it into an event, and returns the

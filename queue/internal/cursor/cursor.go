@@ -19,6 +19,8 @@ const (
 	Deliveries
 	Attempts
 	Unresolved
+	Selection
+	Replay
 )
 
 // version changes when the layout does. Cursors do not outlive a page, so an

@@ -5,6 +5,8 @@ package schedule
 import (
 	"math"
 	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 // group is a set of items with its own order, and those who wait for them.
@@ -15,8 +17,12 @@ type group struct {
 	// bands hold the items: the second those that are leased only while none
 	// of the first is due.
 	bands [2]band
-	// size counts the items, those in no heap too.
+	// order says what may be leased beside what, and orders the heaps.
+	order queue.Order
+	// size counts the items, those in no heap too, leases those that are
+	// leased, or were when their lease passed.
 	size    int
+	leases  int
 	waiters []*waiter
 	// timer fires when the first item is of interest. It is armed only while
 	// somebody waits.
@@ -29,7 +35,7 @@ type band struct {
 	of *group
 	// heap orders the items by when they are next of interest: free ones when
 	// they are due, leased ones when the lease passes. Pinned ones are not in
-	// it.
+	// it. With [queue.OrderEndpoint] it orders them by their position.
 	heap []uint32
 }
 

@@ -2,6 +2,8 @@
 
 package schedule
 
+import "github.com/caddy-webhooks/caddy-webhooks/queue"
+
 // The heap is binary and holds numbers of items; each item knows its place,
 // so that it can be moved or taken out without a search.
 
@@ -58,7 +60,11 @@ func (s *Schedule[V]) down(b *band, place int) (moved bool) {
 }
 
 func (s *Schedule[V]) before(b *band, one, other int) bool {
-	return s.items.at(b.heap[one]).at < s.items.at(b.heap[other]).at
+	first, second := s.items.at(b.heap[one]), s.items.at(b.heap[other])
+	if b.of.order == queue.OrderEndpoint {
+		return s.hooks.Position(&first.value) < s.hooks.Position(&second.value)
+	}
+	return first.at < second.at
 }
 
 func (s *Schedule[V]) swap(b *band, one, other int) {

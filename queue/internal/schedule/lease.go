@@ -4,6 +4,7 @@ package schedule
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -37,6 +38,7 @@ type hold struct {
 // waiter is somebody who waits for an item of a group.
 type waiter struct {
 	lease  time.Duration
+	order  queue.Order
 	served chan served
 }
 
@@ -47,8 +49,9 @@ type served struct {
 }
 
 // Lease waits until an item of the group is due and leases it, the one that is
-// due longest first. Of those who wait, the first gets it.
-func (s *Schedule[V]) Lease(ctx context.Context, name string, lease time.Duration) (Lease[V], error) {
+// due longest first. Of those who wait, the first gets it. The group's order
+// is that of the last who waits, see [queue.LeaseOptions].
+func (s *Schedule[V]) Lease(ctx context.Context, name string, lease time.Duration, order queue.Order) (Lease[V], error) {
 	if err := ctx.Err(); err != nil {
 		return Lease[V]{}, err
 	}
@@ -58,7 +61,7 @@ func (s *Schedule[V]) Lease(ctx context.Context, name string, lease time.Duratio
 		return Lease[V]{}, queue.ErrClosed
 	}
 	g := s.group(name)
-	w := &waiter{lease: lease, served: make(chan served, 1)}
+	w := &waiter{lease: lease, order: order, served: make(chan served, 1)}
 	g.waiters = append(g.waiters, w)
 	s.serve(g)
 	s.mu.Unlock()
@@ -148,9 +151,17 @@ func (s *Schedule[V]) Finish(fence uint64, change func(value *V) (due int64, sta
 		s.free(h, due)
 		return
 	}
-	delete(s.fences, fence)
-	delete(s.held, h.ref)
+	s.end(h)
+	g := s.items.at(h.ref).band.of
 	s.remove(h.ref)
+	s.serve(g)
+}
+
+// end forgets a lease.
+func (s *Schedule[V]) end(h *hold) {
+	delete(s.fences, h.fence)
+	delete(s.held, h.ref)
+	s.items.at(h.ref).band.of.leases--
 }
 
 // Holds tells whether a lease is held.
@@ -178,25 +189,38 @@ func (s *Schedule[V]) Release(fence uint64) error {
 // serve leases what is due to those who wait, and sees to it that it is called
 // again when the next item is due.
 func (s *Schedule[V]) serve(g *group) {
-	if len(g.waiters) == 0 {
-		g.disarm()
-		return
-	}
 	now := Nanos(s.now())
 	for len(g.waiters) > 0 {
+		if until, blocked := s.blocked(g, now); blocked {
+			s.await(g, until, now)
+			return
+		}
+		if last := g.waiters[len(g.waiters)-1]; last.order != g.order {
+			s.reorder(g, last.order, now)
+		}
 		ref := s.first(g, now)
 		if ref == 0 {
 			break
 		}
 		if at := s.items.at(ref).at; at > now {
-			g.arm(at, now, func() { s.tick(g) })
+			s.await(g, at, now)
 			return
 		}
-		w := g.waiters[0]
-		g.waiters = slices.Delete(g.waiters, 0, 1)
+		i := slices.IndexFunc(g.waiters, func(w *waiter) bool { return w.order == g.order })
+		w := g.waiters[i]
+		g.waiters = slices.Delete(g.waiters, i, i+1)
 		w.served <- served{fence: s.hold(ref, now, w.lease).fence}
 	}
 	g.disarm()
+}
+
+// await sees to it that a group is served again at a time, if that ever comes.
+func (s *Schedule[V]) await(g *group, at, now int64) {
+	if at == math.MaxInt64 {
+		g.disarm()
+		return
+	}
+	g.arm(at, now, func() { s.tick(g) })
 }
 
 // first returns the item of a group that is to be leased next: one of the
@@ -227,10 +251,11 @@ func (s *Schedule[V]) tick(g *group) {
 // hold leases an item that is due; a lease of it that has passed ends here.
 func (s *Schedule[V]) hold(ref uint32, now int64, lease time.Duration) *hold {
 	if old := s.held[ref]; old != nil {
-		delete(s.fences, old.fence)
+		s.end(old)
 	}
 	s.fence++
 	it := s.items.at(ref)
+	it.band.of.leases++
 	h := &hold{ref: ref, fence: s.fence, due: it.at, expires: now + int64(lease)}
 	s.held[ref] = h
 	s.fences[h.fence] = h
@@ -241,8 +266,7 @@ func (s *Schedule[V]) hold(ref uint32, now int64, lease time.Duration) *hold {
 
 // free ends a lease; its item is due at the given time.
 func (s *Schedule[V]) free(h *hold, due int64) {
-	delete(s.fences, h.fence)
-	delete(s.held, h.ref)
+	s.end(h)
 	it := s.items.at(h.ref)
 	it.at = due
 	if it.place == outside {

@@ -23,10 +23,8 @@ import (
 //
 // Times are in nanoseconds since 1970, as [Nanos] makes them.
 type Schedule[V any] struct {
-	now func() time.Time
-	// second tells of a value whether its item belongs into the second band of
-	// its group; nil if none does.
-	second func(value *V) bool
+	now   func() time.Time
+	hooks Hooks[V]
 
 	mu     sync.Mutex
 	closed bool
@@ -46,13 +44,28 @@ type Schedule[V any] struct {
 	fence  uint64
 }
 
+// Hooks tell what a schedule must know of its items' values. All may be nil
+// where nothing makes use of them.
+type Hooks[V any] struct {
+	// Second tells whether an item is leased only while no other of its group
+	// is due.
+	Second func(value *V) bool
+	// Position orders the items of a group with [queue.OrderEndpoint].
+	Position func(value *V) uint64
+	// Reset prepares an item for another order: it is due at once, whatever it
+	// waited for.
+	Reset func(value *V)
+	// Absorb puts a part that was split off back into its whole, which may be
+	// the zero value.
+	Absorb func(whole *V, part V)
+}
+
 // New returns an empty schedule that takes the time from now. Its timers run
-// on the clock of package time. Items whose value is second, if that is not
-// nil, are leased only while no other of their group is due.
-func New[V any](now func() time.Time, second func(value *V) bool) *Schedule[V] {
+// on the clock of package time.
+func New[V any](now func() time.Time, hooks Hooks[V]) *Schedule[V] {
 	return &Schedule[V]{
 		now:    now,
-		second: second,
+		hooks:  hooks,
 		groups: make(map[string]*group),
 		index:  make(map[uint64]uint32),
 		seed:   maphash.MakeSeed(),
@@ -66,8 +79,9 @@ func New[V any](now func() time.Time, second func(value *V) bool) *Schedule[V] {
 type Info struct {
 	// Due is when the item is due, or was when it was leased.
 	Due int64
-	// Leased tells whether a worker holds the item.
-	Leased bool
+	// Leased tells whether a worker holds the item, Pinned whether what the
+	// worker found is being committed.
+	Leased, Pinned bool
 }
 
 // Put adds an item. If it is there already, its value is replaced and, unless
@@ -108,11 +122,41 @@ func (s *Schedule[V]) Update(name, key string, change func(value *V)) bool {
 	return true
 }
 
-// rank puts an item into the band that its value belongs into.
+// Touch changes the value of an item, and, unless it is leased, when it is due
+// if change says so. It tells whether the item is there.
+func (s *Schedule[V]) Touch(name, key string, change func(value *V, leased bool) (due int64, set bool)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	ref := s.lookup(name, key)
+	if ref == 0 {
+		return false
+	}
+	due, set := change(&s.items.at(ref).value, s.info(ref).Leased)
+	s.rank(ref)
+	if set {
+		s.expire(ref)
+		s.retime(ref, due)
+		s.serve(s.items.at(ref).band.of)
+	}
+	return true
+}
+
+// expire forgets a lease that has passed.
+func (s *Schedule[V]) expire(ref uint32) {
+	if h := s.held[ref]; h != nil && !h.pinned && h.expires <= Nanos(s.now()) {
+		s.end(h)
+	}
+}
+
+// rank puts an item where its value belongs.
 func (s *Schedule[V]) rank(ref uint32) {
 	it := s.items.at(ref)
 	b := &it.band.of.bands[s.bandOf(&it.value)]
 	if b == it.band {
+		if b.of.order == queue.OrderEndpoint && it.place != outside {
+			s.fix(b, int(it.place))
+		}
 		return
 	}
 	if it.place == outside {
@@ -125,7 +169,7 @@ func (s *Schedule[V]) rank(ref uint32) {
 }
 
 func (s *Schedule[V]) bandOf(value *V) int {
-	if s.second != nil && s.second(value) {
+	if s.hooks.Second != nil && s.hooks.Second(value) {
 		return 1
 	}
 	return 0
@@ -202,7 +246,7 @@ func (s *Schedule[V]) Close() {
 
 func (s *Schedule[V]) info(ref uint32) Info {
 	if h := s.held[ref]; h != nil && (h.pinned || h.expires > Nanos(s.now())) {
-		return Info{Due: h.due, Leased: true}
+		return Info{Due: h.due, Leased: true, Pinned: h.pinned}
 	}
 	return Info{Due: s.items.at(ref).at}
 }

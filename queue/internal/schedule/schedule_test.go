@@ -23,7 +23,7 @@ import (
 func TestOrderAndCollisions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		clock := time.Unix(1000, 0)
-		s := New[int](func() time.Time { return clock }, nil)
+		s := New(func() time.Time { return clock }, Hooks[int]{})
 		s.mask = 3
 		type name struct{ group, key string }
 		want := make(map[name]int64)
@@ -41,7 +41,7 @@ func TestOrderAndCollisions(t *testing.T) {
 			for {
 				ctx, cancel := context.WithCancel(context.Background())
 				cancelIfIdle(s, group, cancel)
-				held, err := s.Lease(ctx, group, time.Second)
+				held, err := s.Lease(ctx, group, time.Second, queue.OrderObject)
 				cancel()
 				if err != nil {
 					break
@@ -80,13 +80,13 @@ func cancelIfIdle(s *Schedule[int], group string, cancel func()) {
 // longer, and an item goes to the one who waits longest.
 func TestEarlierItemWakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New[int](time.Now, nil)
+		s := New(time.Now, Hooks[int]{})
 		began := time.Now()
 		s.Put("g", "late", Nanos(began.Add(time.Hour)), 0)
 		got := make(chan string, 2)
 		for range 2 {
 			go func() {
-				held, err := s.Lease(t.Context(), "g", 24*time.Hour)
+				held, err := s.Lease(t.Context(), "g", 24*time.Hour, queue.OrderObject)
 				if err != nil {
 					t.Error(err)
 				}
@@ -109,9 +109,9 @@ func TestEarlierItemWakes(t *testing.T) {
 // the pin is taken back, its time counts.
 func TestPin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New[int](time.Now, nil)
+		s := New(time.Now, Hooks[int]{})
 		s.Put("g", "k", Nanos(time.Now()), 0)
-		held, err := s.Lease(t.Context(), "g", time.Minute)
+		held, err := s.Lease(t.Context(), "g", time.Minute, queue.OrderObject)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestPin(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		if _, err := s.Lease(ctx, "g", time.Minute); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := s.Lease(ctx, "g", time.Minute, queue.OrderObject); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("leased while pinned: %v", err)
 		}
 		if _, info, _ := s.Get("g", "k"); !info.Leased {
@@ -136,7 +136,7 @@ func TestPin(t *testing.T) {
 		if _, err := s.Pin(held.Fence); !errors.Is(err, queue.ErrLeaseLost) {
 			t.Errorf("pinned after its time: %v", err)
 		}
-		again, err := s.Lease(t.Context(), "g", time.Minute)
+		again, err := s.Lease(t.Context(), "g", time.Minute, queue.OrderObject)
 		if err != nil || again.Fence == held.Fence {
 			t.Errorf("got %+v and %v", again, err)
 		}
@@ -147,10 +147,10 @@ func TestPin(t *testing.T) {
 // for.
 func TestGroupsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New[int](time.Now, nil)
+		s := New(time.Now, Hooks[int]{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := s.Lease(ctx, "g", time.Minute); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := s.Lease(ctx, "g", time.Minute, queue.OrderObject); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatal(err)
 		}
 		if len(s.groups) != 0 {
@@ -163,7 +163,7 @@ func TestGroupsAreForgotten(t *testing.T) {
 // and change their band with their value.
 func TestBands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New(time.Now, func(value *int) bool { return *value < 0 })
+		s := New(time.Now, Hooks[int]{Second: func(value *int) bool { return *value < 0 }})
 		now := Nanos(time.Now())
 		s.Put("g", "second", now-10, -1)
 		s.Put("g", "later", now+1, 0)
@@ -171,7 +171,7 @@ func TestBands(t *testing.T) {
 		s.Put("g", "changes", now-20, -1)
 		s.Update("g", "changes", func(value *int) { *value = 2 })
 		for _, want := range []string{"changes", "first", "second", "later"} {
-			held, err := s.Lease(t.Context(), "g", time.Minute)
+			held, err := s.Lease(t.Context(), "g", time.Minute, queue.OrderObject)
 			if err != nil || held.Key != want {
 				t.Fatalf("got %s and %v, want %s", held.Key, err, want)
 			}
@@ -185,13 +185,13 @@ func TestBands(t *testing.T) {
 				*value = -5
 				return now, true
 			})
-			if held, err = s.Lease(t.Context(), "g", time.Minute); err != nil || held.Key != "second" {
+			if held, err = s.Lease(t.Context(), "g", time.Minute, queue.OrderObject); err != nil || held.Key != "second" {
 				t.Fatalf("got %s and %v, want second", held.Key, err)
 			}
-			if held, err = s.Lease(t.Context(), "g", time.Minute); err != nil || held.Key != "first" {
+			if held, err = s.Lease(t.Context(), "g", time.Minute, queue.OrderObject); err != nil || held.Key != "first" {
 				t.Fatalf("got %s and %v, want first again", held.Key, err)
 			}
-			if held, err = s.Lease(t.Context(), "g", time.Minute); err != nil || held.Key != "later" {
+			if held, err = s.Lease(t.Context(), "g", time.Minute, queue.OrderObject); err != nil || held.Key != "later" {
 				t.Fatalf("got %s and %v, want later", held.Key, err)
 			}
 			return
@@ -223,7 +223,7 @@ func TestMillionItems(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	s := New[lane](time.Now, nil)
+	s := New(time.Now, Hooks[lane]{})
 	for n := range 1_000_000 {
 		s.Put("erp", "items/"+strconv.Itoa(1_000_000+n), rand.Int64(), lane{})
 	}
@@ -238,13 +238,13 @@ func TestMillionItems(t *testing.T) {
 }
 
 func BenchmarkLeaseFinish(b *testing.B) {
-	s := New[int](time.Now, nil)
+	s := New(time.Now, Hooks[int]{})
 	for n := range 100_000 {
 		s.Put("g", strconv.Itoa(n), 0, n)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		held, err := s.Lease(b.Context(), "g", time.Minute)
+		held, err := s.Lease(b.Context(), "g", time.Minute, queue.OrderObject)
 		if err != nil {
 			b.Fatal(err)
 		}

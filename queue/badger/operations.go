@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/cursor"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
+)
+
+// maxChanged is how many deliveries are changed in one transaction, so that
+// what the API's own requests wait for is not held up.
+const maxChanged = 64
+
+// Redeliver implements [queue.Operations].
+func (s *Store) Redeliver(ctx context.Context, selection queue.Selection, page queue.Page) (int, queue.Cursor, error) {
+	found, err := s.selectDeliveries(ctx, selection, page, cursor.Limit(page))
+	if err != nil {
+		return 0, "", err
+	}
+	return s.inSteps(ctx, found, func(rows []selected) changing { return &reopen{rows: rows, hasten: true, now: s.now()} })
+}
+
+// Replay implements [queue.Operations].
+func (s *Store) Replay(ctx context.Context, endpoint string, selection queue.Selection, page queue.Page) (int, queue.Cursor, error) {
+	found, err := s.selectEvents(ctx, endpoint, selection, page, cursor.Limit(page))
+	if err != nil {
+		return 0, "", err
+	}
+	return s.inSteps(ctx, found, func(rows []selected) changing { return &reopen{rows: rows, create: true, now: s.now()} })
+}
+
+// Cancel implements [queue.Operations].
+func (s *Store) Cancel(ctx context.Context, selection queue.Selection, page queue.Page) (int, queue.Cursor, error) {
+	found, err := s.selectDeliveries(ctx, selection, page, cursor.Limit(page))
+	if err != nil {
+		return 0, "", err
+	}
+	return s.inSteps(ctx, found, func(rows []selected) changing { return &cancelling{rows: rows, now: s.now()} })
+}
+
+// changing is an operation that changes deliveries.
+type changing interface {
+	operation
+	// changed counts those that it has changed, and returns those that it could
+	// not change just then.
+	changed() (n int, busy []selected)
+}
+
+// inSteps changes what was found, a few at a time.
+func (s *Store) inSteps(ctx context.Context, found selecting, step func(rows []selected) changing) (int, queue.Cursor, error) {
+	changed, patience := 0, 1000
+	for rest := found.rows; len(rest) > 0; {
+		n := min(len(rest), maxChanged)
+		some := rest[:n]
+		op := step(some)
+		w := op.wait()
+		w.durable = true
+		for i := range some {
+			row := &some[i]
+			names := len(row.Endpoint) + len(row.Key.Resource) + len(row.Key.ID) + len(row.EventID) + len(row.EventType)
+			if names > maxKey {
+				return changed, "", queue.ErrTooLarge
+			}
+			w.need(names, 64)
+			w.need(names, 64)
+		}
+		if err := s.submit(ctx, op); err != nil {
+			return changed, "", err
+		}
+		done, busy := op.changed()
+		changed += done
+		if rest = rest[len(some):]; len(busy) > 0 && patience > 0 {
+			// That is over when a worker or the committer has had its turn.
+			patience--
+			runtime.Gosched()
+			rest = append(slices.Clone(busy), rest...)
+		}
+	}
+	return changed, found.next, nil
+}
+
+// reopen is the operation that makes deliveries pending, and due.
+type reopen struct {
+	waiter
+	rows []selected
+	// create makes those that there never were; hasten makes those due that
+	// wait for a retry.
+	create, hasten bool
+	now            time.Time
+
+	born     []birth
+	hastened []birth
+}
+
+func (op *reopen) changed() (int, []selected) { return len(op.born) + len(op.hastened), nil }
+
+func (op *reopen) stage(b *batch) error {
+	for i := range op.rows {
+		if err := op.one(b, &op.rows[i]); err != nil && b.failed == nil {
+			// Others may have been written.
+			b.failed = err
+		}
+	}
+	return nil
+}
+
+func (op *reopen) one(b *batch, row *selected) error {
+	if _, err := b.s.readEvent(b.txn, row.position, false); err != nil {
+		return ignoreGone(err)
+	}
+	d, err := readDelivery(b.txn, row.Endpoint, row.position)
+	switch {
+	case err != nil && !op.create:
+		return ignoreGone(err)
+	case err != nil:
+		if err := ignoreGone(err); err != nil {
+			return err
+		}
+		d = row.Delivery
+	case d.Status == queue.StatusPending:
+		return op.hastenOne(b, row)
+	}
+	object := objectName(d.Key)
+	d.Status, d.FinishedAt, d.PriorAttempts = queue.StatusPending, time.Time{}, d.Attempts
+	next := laneRecord{EventID: d.EventID, Attempts: uint32(d.Attempts), Prior: uint32(d.Attempts), DueAt: op.now}
+	b.set(
+		b.key(func(k []byte) []byte { return deliveryKey(k, d.Endpoint, row.position) }),
+		b.key(func(k []byte) []byte { return appendDelivery(k, &d) }))
+	b.set(
+		b.key(func(k []byte) []byte { return laneKey(k, d.Endpoint, object, row.position) }),
+		b.key(func(k []byte) []byte { return appendLane(k, &next) }))
+	op.born = append(op.born, birth{endpoint: d.Endpoint, object: object, position: row.position, due: schedule.Nanos(op.now)})
+	return nil
+}
+
+func (op *reopen) hastenOne(b *batch, row *selected) error {
+	object := objectName(row.Key)
+	key := b.key(func(k []byte) []byte { return laneKey(k, row.Endpoint, object, row.position) })
+	waiting, err := readLane(b.txn, key)
+	if err != nil || !op.hasten || !waiting.DueAt.After(op.now) || b.s.lanes.holds(row.Endpoint, object, row.position) {
+		return ignoreGone(err)
+	}
+	waiting.DueAt = op.now
+	b.set(key, b.key(func(k []byte) []byte { return appendLane(k, &waiting) }))
+	op.hastened = append(op.hastened, birth{endpoint: row.Endpoint, object: object, position: row.position, due: schedule.Nanos(op.now)})
+	return nil
+}
+
+func (op *reopen) committed(s *Store) {
+	for i := range op.born {
+		s.lanes.reopen(&op.born[i])
+	}
+	for i := range op.hastened {
+		s.lanes.hasten(&op.hastened[i])
+	}
+}
+
+func (op *reopen) aborted(*Store) {}
+
+// cancelling is the operation of Cancel.
+type cancelling struct {
+	waiter
+	rows []selected
+	now  time.Time
+
+	cancelled int
+	busy      []selected
+	lanes     []*cancelledLane
+}
+
+// cancelledLane is a lane, or a part of one, that loses deliveries.
+type cancelledLane struct {
+	endpoint, key string
+	// held is the lane's, if nobody else has it. Otherwise it is leased with
+	// its head.
+	held      schedule.Lease[lane]
+	leased    bool
+	head      uint64
+	positions []uint64
+}
+
+func (op *cancelling) changed() (int, []selected) { return op.cancelled, op.busy }
+
+func (op *cancelling) stage(b *batch) error {
+	for i := range op.rows {
+		if err := op.one(b, &op.rows[i]); err != nil && b.failed == nil {
+			b.failed = err
+		}
+	}
+	return nil
+}
+
+func (op *cancelling) one(b *batch, row *selected) error {
+	d, err := readDelivery(b.txn, row.Endpoint, row.position)
+	if err != nil || d.Status != queue.StatusPending || b.unpublished(row.Endpoint, row.position) {
+		return ignoreGone(err)
+	}
+	object := objectName(d.Key)
+	waiting, err := readLane(b.txn, laneKey(nil, d.Endpoint, object, row.position))
+	if err != nil {
+		return ignoreGone(err)
+	}
+	in, busy := op.lane(b.s, d.Endpoint, object, row.position)
+	switch {
+	case busy:
+		op.busy = append(op.busy, *row)
+		return nil
+	case in == nil, in.leased && in.head == row.position:
+		return nil
+	}
+	b.decide(d.Endpoint, object, laneRow{position: row.position, laneRecord: waiting}, queue.StatusCancelled, op.now)
+	in.positions = append(in.positions, row.position)
+	op.cancelled++
+	return nil
+}
+
+// lane returns the lane of a delivery, seized if nobody has it. It is busy for
+// the moment in which whoever has leased it finds its head, or the committer
+// ends its lease. It is nil if it is not known.
+func (op *cancelling) lane(s *Store, endpoint, object string, position uint64) (in *cancelledLane, busy bool) {
+	for _, key := range []string{schedule.PartKey(object, position), object} {
+		for _, in := range op.lanes {
+			if in.endpoint == endpoint && in.key == key {
+				return in, false
+			}
+		}
+		in := &cancelledLane{endpoint: endpoint, key: key}
+		if held, seized := s.lanes.due.Seize(endpoint, key); seized {
+			in.held = held
+			op.lanes = append(op.lanes, in)
+			return in, false
+		}
+		state, info, known := s.lanes.due.Get(endpoint, key)
+		if !known {
+			continue
+		}
+		_, _, part := schedule.ParsePart(key)
+		if !info.Leased || info.Pinned || state.attempts == finished || !part && s.lanes.due.Order(endpoint) == queue.OrderNone {
+			return nil, true
+		}
+		in.leased, in.head = true, state.head
+		op.lanes = append(op.lanes, in)
+		return in, false
+	}
+	return nil, false
+}
+
+func (op *cancelling) committed(s *Store) {
+	for _, in := range op.lanes {
+		switch {
+		case len(in.positions) > 0:
+			s.lanes.leave(in.endpoint, in.key, in.held.Fence, in.positions, in.held.Due, schedule.Nanos(op.now))
+		case !in.leased:
+			op.giveBack(s, in)
+		}
+	}
+}
+
+func (op *cancelling) aborted(s *Store) {
+	for _, in := range op.lanes {
+		if !in.leased {
+			op.giveBack(s, in)
+		}
+	}
+}
+
+func (op *cancelling) giveBack(s *Store, in *cancelledLane) {
+	s.lanes.due.Finish(in.held.Fence, func(*lane) (int64, bool) { return in.held.Due, true })
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/cursor"
+)
+
+// maxLooked is how many rows one call of an operation looks at.
+const maxLooked = 10_000
+
+// selected is a delivery that an operation is about.
+type selected struct {
+	position uint64
+	queue.Delivery
+}
+
+// selecting is one call's part of what is selected.
+type selecting struct {
+	rows []selected
+	next queue.Cursor
+}
+
+// place takes a row that was looked at, and tells whether there is room for
+// more.
+func (g *selecting) take(list cursor.List, row selected, matches bool, looked, limit int) bool {
+	if matches {
+		g.rows = append(g.rows, row)
+	}
+	if len(g.rows) < limit && looked < maxLooked {
+		return true
+	}
+	g.next = cursor.Encode(list, cursor.Place{Position: row.position, Endpoint: row.Endpoint})
+	return false
+}
+
+// selectDeliveries returns a part of the deliveries that are selected, oldest
+// first by endpoint.
+func (s *Store) selectDeliveries(ctx context.Context, selection queue.Selection, page queue.Page, limit int) (selecting, error) {
+	var found selecting
+	after, ok, err := cursor.Decode(cursor.Selection, page.Cursor)
+	if err != nil {
+		return found, err
+	}
+	looked := 0
+	err = s.view(ctx, func(txn *badgerdb.Txn) error {
+		if selection.EventID != "" {
+			return s.selectOfEvent(ctx, txn, selection, &found)
+		}
+		prefix := []byte{kindDelivery}
+		if selection.Endpoint != "" {
+			prefix = endpointPrefix(nil, kindDelivery, selection.Endpoint)
+		}
+		from := prefix
+		if ok {
+			from = next(deliveryKey(nil, after.Endpoint, after.Position))
+		}
+		return s.eachFrom(ctx, txn, prefix, from, func(item *badgerdb.Item) (bool, error) {
+			row, err := deliveryOf(item)
+			if err != nil {
+				return true, s.skip("delivery", err)
+			}
+			looked++
+			return found.take(cursor.Selection, row, selects(&selection, &row.Delivery), looked, limit), nil
+		})
+	})
+	return found, err
+}
+
+// selectOfEvent returns the deliveries of one event. There are as many as it
+// has endpoints, so they are one part.
+func (s *Store) selectOfEvent(ctx context.Context, txn *badgerdb.Txn, selection queue.Selection, found *selecting) error {
+	position, err := s.positionOf(txn, selection.EventID)
+	if err != nil {
+		return s.skip("event", err)
+	}
+	endpoints := []string{selection.Endpoint}
+	if selection.Endpoint == "" {
+		if endpoints, err = s.endpointsOf(ctx, txn, kindDelivery); err != nil {
+			return err
+		}
+	}
+	for _, endpoint := range endpoints {
+		d, err := readDelivery(txn, endpoint, position)
+		if err != nil {
+			if err := s.skip("delivery", err); err != nil {
+				return err
+			}
+			continue
+		}
+		if selects(&selection, &d) {
+			found.rows = append(found.rows, selected{position: position, Delivery: d})
+		}
+	}
+	return nil
+}
+
+// endpointsOf returns the endpoints that have rows of a kind, by the order of
+// their keys. It skips from one to the next.
+func (s *Store) endpointsOf(ctx context.Context, txn *badgerdb.Txn, kind byte) ([]string, error) {
+	var endpoints []string
+	it := txn.NewIterator(badgerdb.IteratorOptions{Prefix: []byte{kind}})
+	defer it.Close()
+	for it.Rewind(); it.Valid(); {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		r := reader{rest: it.Item().Key()[1:]}
+		endpoint := r.text()
+		if r.err != nil {
+			it.Next()
+			continue
+		}
+		endpoints = append(endpoints, endpoint)
+		// No position is as high as this.
+		it.Seek(append(endpointPrefix(nil, kind, endpoint), "\xff\xff\xff\xff\xff\xff\xff\xff\xff"...))
+	}
+	return endpoints, nil
+}
+
+func deliveryOf(item *badgerdb.Item) (selected, error) {
+	key := item.Key()
+	r := reader{rest: key[1:]}
+	endpoint := r.text()
+	if r.err != nil || len(r.rest) != 8 {
+		return selected{}, errDamaged
+	}
+	row := selected{}
+	var err error
+	if row.position, err = lastNumber(key); err != nil {
+		return row, err
+	}
+	err = item.Value(func(record []byte) error {
+		var err error
+		row.Delivery, err = parseDelivery(endpoint, record)
+		return err
+	})
+	return row, err
+}
+
+// selects tells whether a delivery is selected. Its event id is looked at
+// elsewhere.
+func selects(selection *queue.Selection, d *queue.Delivery) bool {
+	return (selection.Endpoint == "" || selection.Endpoint == d.Endpoint) &&
+		(len(selection.Statuses) == 0 || slices.Contains(selection.Statuses, d.Status)) &&
+		selectsEvent(selection, d)
+}
+
+func selectsEvent(selection *queue.Selection, d *queue.Delivery) bool {
+	return (len(selection.Types) == 0 || slices.Contains(selection.Types, d.EventType)) &&
+		(selection.Key == event.Key{} || selection.Key == d.Key) &&
+		!d.CreatedAt.Before(selection.From) &&
+		(selection.To.IsZero() || d.CreatedAt.Before(selection.To))
+}
+
+// selectEvents returns a part of the events that are selected, oldest first, as
+// deliveries to an endpoint.
+func (s *Store) selectEvents(ctx context.Context, endpoint string, selection queue.Selection, page queue.Page, limit int) (selecting, error) {
+	var found selecting
+	after, ok, err := cursor.Decode(cursor.Replay, page.Cursor)
+	if err != nil {
+		return found, err
+	}
+	looked := 0
+	visit := func(position uint64, record *eventRecord) bool {
+		row := selected{position: position, Delivery: queue.Delivery{
+			EventID: record.ID, EventType: record.Type, Key: record.Key, Sequence: record.Sequence, Endpoint: endpoint,
+			Status: queue.StatusPending, CreatedAt: record.CreatedAt,
+		}}
+		looked++
+		return found.take(cursor.Replay, row, selectsEvent(&selection, &row.Delivery), looked, limit)
+	}
+	err = s.view(ctx, func(txn *badgerdb.Txn) error {
+		if selection.EventID != "" {
+			position, err := s.positionOf(txn, selection.EventID)
+			if err != nil {
+				return s.skip("event", err)
+			}
+			record, err := s.readEvent(txn, position, false)
+			if err != nil {
+				return s.skip("event", err)
+			}
+			visit(position, &record)
+			found.next = ""
+			return nil
+		}
+		from := []byte{kindEvent}
+		if ok {
+			from = numberKey(nil, kindEvent, after.Position+1)
+		}
+		return s.eachFrom(ctx, txn, []byte{kindEvent}, from, func(item *badgerdb.Item) (bool, error) {
+			position, err := lastNumber(item.Key())
+			if err != nil {
+				return true, s.skip("event", err)
+			}
+			record, err := s.eventOf(txn, item, position, false)
+			if err != nil {
+				return true, s.skip("event", err)
+			}
+			return visit(position, &record), nil
+		})
+	})
+	return found, err
+}
+
+// Count implements [queue.Operations].
+func (s *Store) Count(ctx context.Context, selection queue.Selection) (int, error) {
+	count := 0
+	page := queue.Page{}
+	for {
+		found, err := s.selectDeliveries(ctx, selection, page, queue.MaxCount-count)
+		count += len(found.rows)
+		if err != nil || found.next == "" || count >= queue.MaxCount {
+			return min(count, queue.MaxCount), err
+		}
+		page.Cursor = found.next
+	}
+}
+
+// ignoreGone drops the error of what is not there.
+func ignoreGone(err error) error {
+	if errors.Is(err, badgerdb.ErrKeyNotFound) || errors.Is(err, errDamaged) || errors.Is(err, queue.ErrNotFound) {
+		return nil
+	}
+	return err
+}

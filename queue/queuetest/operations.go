@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queuetest
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+func redelivering(t *testing.T, s queue.Store) {
+	publish(t, s, item("1"), "erp", "crm")
+	deliver(t, s, leaseDelivery(t, s, "erp"))
+	publish(t, s, item("1"), "erp")
+	publish(t, s, item("2"), "erp")
+	held := leaseDelivery(t, s, "erp")
+	must(t, s.FinishAttempt(t.Context(), held, queue.Attempt{Code: 500}, queue.Verdict{Status: queue.StatusDead}))
+	selection := queue.Selection{Endpoint: "erp", Statuses: []queue.Status{queue.StatusDelivered, queue.StatusDead}}
+	redeliver(t, s, selection, 2)
+	redeliver(t, s, selection, 0)
+	redeliver(t, s, queue.Selection{}, 0)
+
+	// They are in their lanes again, and before what is younger.
+	got := make(map[string][]string)
+	for range 3 {
+		held := leaseDelivery(t, s, "erp")
+		got[held.Key.ID] = append(got[held.Key.ID], held.EventID)
+		if held.Attempts != held.PriorAttempts {
+			t.Errorf("got %+v", held.Delivery)
+		}
+		if held.EventID == "items/1-1" && (held.Attempts != 1 || held.Event.Sequence != 1) {
+			t.Errorf("got %+v", held.Delivery)
+		}
+		deliver(t, s, held)
+	}
+	noDelivery(t, s, "erp")
+	if !reflect.DeepEqual(got, map[string][]string{"1": {"items/1-1", "items/1-2"}, "2": {"items/2-1"}}) {
+		t.Errorf("got %v", got)
+	}
+	attempts, _, err := s.Attempts(t.Context(), queue.Filter{EventID: "items/1-1"}, queue.Page{})
+	must(t, err)
+	wantNames(t, attempts, attemptName, "items/1-1>erp#2", "items/1-1>erp#1")
+	listed, _, err := s.Deliveries(t.Context(), queue.Filter{EventID: "items/1-1", Endpoint: "erp"}, queue.Page{})
+	must(t, err)
+	if len(listed) != 1 || listed[0].Status != queue.StatusDelivered || listed[0].Attempts != 2 || listed[0].PriorAttempts != 1 {
+		t.Errorf("got %+v", listed)
+	}
+}
+
+func redeliver(t *testing.T, s queue.Store, selection queue.Selection, want int) {
+	t.Helper()
+	n, next, err := s.Redeliver(t.Context(), selection, queue.Page{})
+	if err != nil || n != want || next != "" {
+		t.Errorf("redelivered %d, want %d, and then %q: %v", n, want, next, err)
+	}
+}
+
+// redeliveringWaiting asks again for what waits for a retry, for what is
+// leased, and for what is before something that is.
+func redeliveringWaiting(t *testing.T, s queue.Store) {
+	for range 3 {
+		publish(t, s, item("1"), "erp")
+	}
+	deliver(t, s, leaseDelivery(t, s, "erp"))
+	retryAt(t, s, leaseDelivery(t, s, "erp"), time.Now().Add(time.Hour))
+	noDelivery(t, s, "erp")
+	redeliver(t, s, queue.Selection{Key: item("1"), Statuses: []queue.Status{queue.StatusPending}}, 1)
+	second := leaseDelivery(t, s, "erp")
+	if second.EventID != "items/1-2" || second.Attempts != 1 || second.PriorAttempts != 0 {
+		t.Errorf("got %+v", second.Delivery)
+	}
+	redeliver(t, s, queue.Selection{EventID: "items/1-2"}, 0)
+	redeliver(t, s, queue.Selection{EventID: "items/1-1"}, 1)
+	noDelivery(t, s, "erp")
+	retryAt(t, s, second, time.Now().Add(time.Minute))
+	first := leaseDelivery(t, s, "erp")
+	if first.EventID != "items/1-1" {
+		t.Errorf("got %+v", first.Delivery)
+	}
+	deliver(t, s, first)
+	noDelivery(t, s, "erp")
+	time.Sleep(time.Minute)
+	for _, id := range []string{"items/1-2", "items/1-3"} {
+		held := leaseDelivery(t, s, "erp")
+		if held.EventID != id {
+			t.Errorf("got %+v, want %s", held.Delivery, id)
+		}
+		deliver(t, s, held)
+	}
+}
+
+func replaying(t *testing.T, s queue.Store) {
+	publish(t, s, item("1"), "erp")
+	publish(t, s, item("1"), "erp", "crm")
+	publish(t, s, item("2"))
+	publish(t, s, item("1"))
+	deliver(t, s, leaseDelivery(t, s, "crm"))
+	total := 0
+	page := queue.Page{Limit: 2}
+	for calls := 0; ; calls++ {
+		n, next, err := s.Replay(t.Context(), "crm", queue.Selection{Key: item("1"), Endpoint: "other"}, page)
+		must(t, err)
+		if total += n; next == "" {
+			break
+		}
+		if page.Cursor = next; calls > 3 {
+			t.Fatal("there is no end")
+		}
+	}
+	if total != 3 {
+		t.Errorf("replayed %d, want 3", total)
+	}
+	if n, _, err := s.Replay(t.Context(), "crm", queue.Selection{Key: item("1")}, queue.Page{}); err != nil || n != 0 {
+		t.Errorf("replayed %d the second time: %v", n, err)
+	}
+	listed, _, err := s.Deliveries(t.Context(), queue.Filter{}, queue.Page{})
+	must(t, err)
+	wantNames(t, listed, deliveryName, "items/1-3>crm", "items/1-2>crm", "items/1-2>erp", "items/1-1>crm", "items/1-1>erp")
+	for _, want := range []struct {
+		id       string
+		attempts int
+	}{{"items/1-1", 0}, {"items/1-2", 1}, {"items/1-3", 0}} {
+		held := leaseDelivery(t, s, "crm")
+		if held.EventID != want.id || held.Attempts != want.attempts || held.PriorAttempts != want.attempts || held.Event.ID != want.id {
+			t.Errorf("got %+v, want %v", held.Delivery, want)
+		}
+		deliver(t, s, held)
+	}
+	noDelivery(t, s, "crm")
+}
+
+func cancelling(t *testing.T, s queue.Store) {
+	for range 3 {
+		publish(t, s, item("1"), "erp")
+		publish(t, s, item("2"), "erp", "crm")
+	}
+	held := leaseDelivery(t, s, "erp")
+	began := time.Now()
+	if n, _, err := s.Cancel(t.Context(), queue.Selection{Endpoint: "erp", Key: held.Key}, queue.Page{}); err != nil || n != 2 {
+		t.Errorf("cancelled %d, want 2: %v", n, err)
+	}
+	deliver(t, s, held)
+	other := leaseDelivery(t, s, "erp")
+	if other.Key == held.Key {
+		t.Errorf("got %+v, which is cancelled", other.Delivery)
+	}
+	must(t, s.ReleaseDelivery(t.Context(), other))
+	if n, _, err := s.Cancel(t.Context(), queue.Selection{EventID: other.EventID, Endpoint: "erp"}, queue.Page{}); err != nil || n != 1 {
+		t.Errorf("cancelled %d, want 1: %v", n, err)
+	}
+	if next := leaseDelivery(t, s, "erp"); next.Sequence != 2 {
+		t.Errorf("got %+v", next.Delivery)
+	}
+	got := stats(t, s).PendingDeliveries
+	if !reflect.DeepEqual(got, map[string]int{"erp": 2, "crm": 3}) {
+		t.Errorf("pending are %v", got)
+	}
+	listed, _, err := s.Deliveries(t.Context(), queue.Filter{Status: queue.StatusCancelled}, queue.Page{})
+	must(t, err)
+	if len(listed) != 3 || !listed[0].FinishedAt.Equal(began) || !listed[0].DueAt.IsZero() {
+		t.Errorf("got %+v", listed)
+	}
+	for selection, want := range map[*queue.Selection]int{
+		{}: 9, {Endpoint: "crm"}: 3, {Statuses: []queue.Status{queue.StatusCancelled, queue.StatusDelivered}}: 4,
+		{Types: []string{"items.updated", "x"}}: 9, {Types: []string{"x"}}: 0, {To: began}: 0,
+	} {
+		if n, err := s.Count(t.Context(), *selection); err != nil || n != want {
+			t.Errorf("counted %d of %+v, want %d: %v", n, selection, want, err)
+		}
+	}
+}
+
+func announcing(t *testing.T, s queue.Store) {
+	key := event.Key{Resource: "webhooks", ID: "erp"}
+	for range 2 {
+		e := event.Event{Type: "endpoint.disabled", Key: key, Op: event.OpChange, Time: time.Now(), Payload: []byte("{}")}
+		must(t, s.Announce(t.Context(), e, []string{"crm"}))
+	}
+	first := leaseDelivery(t, s, "crm")
+	deliver(t, s, first)
+	second := leaseDelivery(t, s, "crm")
+	if first.Sequence != 1 || second.Sequence != 2 || first.EventID == second.EventID || first.EventType != "endpoint.disabled" {
+		t.Errorf("got %+v and %+v", first.Delivery, second.Delivery)
+	}
+	if want := event.ID(s.Instance().ID, key, 1, "endpoint.disabled", nil); first.EventID != want || first.Event.ID != want {
+		t.Errorf("got id %q, want %q", first.EventID, want)
+	}
+	if object, err := s.Object(t.Context(), key); err != nil || object.Sequence != 2 {
+		t.Errorf("got %+v and %v", object, err)
+	}
+}
+
+func endpointsKept(t *testing.T, s queue.Store) {
+	ctx := t.Context()
+	state := queue.EndpointState{
+		Name: "erp", Status: queue.EndpointDisabled, Reason: "410", Since: time.Now().UTC(), FailingSince: time.Now().UTC(), Failures: 3,
+	}
+	must(t, s.PutEndpointState(ctx, state))
+	must(t, s.PutEndpointState(ctx, queue.EndpointState{Name: "crm", Status: queue.EndpointPaused}))
+	states, err := s.EndpointStates(ctx)
+	must(t, err)
+	if len(states) != 2 || states[0].Name != "crm" || !states[1].Since.Equal(state.Since) || !states[1].FailingSince.Equal(state.FailingSince) {
+		t.Fatalf("got %+v", states)
+	}
+	if states[1].Since, states[1].FailingSince = state.Since, state.FailingSince; states[1] != state {
+		t.Errorf("got %+v, want %+v", states[1], state)
+	}
+	must(t, s.PutEndpointState(ctx, queue.EndpointState{Name: "erp", Status: queue.EndpointActive, Since: time.Now()}))
+	if states, err = s.EndpointStates(ctx); err != nil || len(states) != 1 {
+		t.Errorf("got %+v and %v", states, err)
+	}
+
+	for _, name := range []string{"b", "c", "a", "b"} {
+		must(t, s.PutEndpoint(ctx, queue.StoredEndpoint{Name: name, Tenant: "acme", Sealed: []byte("sealed " + name)}))
+	}
+	must(t, s.DeleteEndpoint(ctx, "c"))
+	must(t, s.DeleteEndpoint(ctx, "c"))
+	listed, err := s.StoredEndpoints(ctx, "", 1)
+	must(t, err)
+	want := []queue.StoredEndpoint{{Name: "a", Tenant: "acme", Sealed: []byte("sealed a")}}
+	if !reflect.DeepEqual(listed, want) {
+		t.Errorf("got %+v", listed)
+	}
+	if listed, err = s.StoredEndpoints(ctx, "a", 9); err != nil || len(listed) != 1 || listed[0].Name != "b" {
+		t.Errorf("got %+v and %v", listed, err)
+	}
+}
+
+func operationsEnd(t *testing.T, s queue.Store) map[string]func() error {
+	ctx := t.Context()
+	return map[string]func() error{
+		"Redeliver":        func() error { _, _, err := s.Redeliver(ctx, queue.Selection{}, queue.Page{}); return err },
+		"Replay":           func() error { _, _, err := s.Replay(ctx, "erp", queue.Selection{}, queue.Page{}); return err },
+		"Cancel":           func() error { _, _, err := s.Cancel(ctx, queue.Selection{}, queue.Page{}); return err },
+		"Count":            func() error { _, err := s.Count(ctx, queue.Selection{}); return err },
+		"Announce":         func() error { return s.Announce(ctx, event.Event{Key: item("1")}, nil) },
+		"PutEndpointState": func() error { return s.PutEndpointState(ctx, queue.EndpointState{}) },
+		"EndpointStates":   func() error { _, err := s.EndpointStates(ctx); return err },
+		"PutEndpoint":      func() error { return s.PutEndpoint(ctx, queue.StoredEndpoint{}) },
+		"DeleteEndpoint":   func() error { return s.DeleteEndpoint(ctx, "a") },
+		"StoredEndpoints":  func() error { _, err := s.StoredEndpoints(ctx, "", 1); return err },
+	}
+}
+
+func badOperationCursor(t *testing.T, s queue.Store) {
+	fill(t, s)
+	_, cursor, err := s.Events(t.Context(), queue.Filter{}, queue.Page{Limit: 1})
+	must(t, err)
+	page := queue.Page{Cursor: cursor}
+	for name, verb := range map[string]func() error{
+		"Redeliver": func() error { _, _, err := s.Redeliver(t.Context(), queue.Selection{}, page); return err },
+		"Replay":    func() error { _, _, err := s.Replay(t.Context(), "erp", queue.Selection{}, page); return err },
+		"Cancel":    func() error { _, _, err := s.Cancel(t.Context(), queue.Selection{}, page); return err },
+	} {
+		if err := verb(); !errors.Is(err, queue.ErrBadCursor) {
+			t.Errorf("%s: %v, want ErrBadCursor", name, err)
+		}
+	}
+}
