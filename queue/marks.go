@@ -16,6 +16,7 @@ type Mark struct {
 	// Hints tell what the exchange meant to do.
 	Hints Hints
 	// Version is the object's version as a write's response told it, or "".
+	// Of marks that are merged the newest counts, in whatever order they came.
 	Version string
 	// Cause is the exchange, for the event.
 	Cause event.Cause

@@ -25,52 +25,55 @@ func TestEval(t *testing.T) {
 			Rule: "PATCH /items/:id", Method: "PATCH", Path: "/items/1", Resource: "orders", Outcome: event.OutcomeChanged,
 		},
 	}
-	for expression, want := range map[string]bool{
-		`object.state == 'paid'`:                                                  true,
-		`object.id == 9007199254740993`:                                           true,
-		`object.id == 9007199254740992`:                                           false,
-		`object.big == 18446744073709551615u`:                                     true,
-		`object.big > 5`:                                                          true,
-		`object.bigger == '18446744073709551616'`:                                 true,
-		`object.huge == '1e400'`:                                                  true,
-		`object.price == 10.10 && object.price < 11`:                              true,
-		`object.n == 1`:                                                           true,
-		`object.none == null`:                                                     true,
-		`object.yes`:                                                              true,
-		`object.twice == 1`:                                                       true,
-		`has(object.gone)`:                                                        false,
-		`has(object.buyer) && has(object.buyer.card)`:                             false,
-		`object.?gone.?deeper.orValue('x') == 'x'`:                                true,
-		`object.lines.exists(l, l.n > 2)`:                                         true,
-		`object.lines.map(l, l.n).size() == 2`:                                    true,
-		`object['a.b']['@id'] == 'x'`:                                             true,
-		`object.state.startsWith('pa')`:                                           true,
-		`object.state.upperAscii() == 'PAID'`:                                     true,
-		`previous.state == 'open'`:                                                true,
-		`has(previous.state)`:                                                     true,
-		`has(previous.buyer) && has(previous.buyer.vip)`:                          false,
-		`previous.lines[0].sku == 'a'`:                                            true,
-		`previous['lines.#.sku'][0] == 'a'`:                                       true,
-		`previous.items.state == 'new'`:                                           true,
-		`previous['items.state'] == 'new'`:                                        true,
-		`previous.?items.?state.orValue('') == 'new'`:                             true,
-		`previous['items']['state'] == 'new'`:                                     true,
-		`previous.x['a.b'] == 5`:                                                  true,
-		`has(previous.never)`:                                                     false,
-		`'state' in changed && !('buyer.vip' in changed)`:                         true,
-		`size(changed) == 2 && changed.size() == 2`:                               true,
-		`cause.method == 'PATCH' && cause.path == '/items/1' && cause.rule != ''`: true,
-		`cause.outcome == 'changed' && cause.resource == 'orders'`:                true,
-		`[1, 2].exists(previous, previous == 2)`:                                  true,
-		`"4" + "2" == "42" || object.gone.x`:                                      true,
+	for _, tc := range []struct {
+		expression string
+		want       bool
+	}{
+		{`object.state == 'paid'`, true},
+		{`object.id == 9007199254740993`, true},
+		{`object.id == 9007199254740992`, false},
+		{`object.big == 18446744073709551615u`, true},
+		{`object.big > 5`, true},
+		{`object.bigger == '18446744073709551616'`, true},
+		{`object.huge == '1e400'`, true},
+		{`object.price == 10.10 && object.price < 11`, true},
+		{`object.n == 1`, true},
+		{`object.none == null`, true},
+		{`object.yes`, true},
+		{`object.twice == 1`, true},
+		{`has(object.gone)`, false},
+		{`has(object.buyer) && has(object.buyer.card)`, false},
+		{`object.?gone.?deeper.orValue('x') == 'x'`, true},
+		{`object.lines.exists(l, l.n > 2)`, true},
+		{`object.lines.map(l, l.n).size() == 2`, true},
+		{`object['a.b']['@id'] == 'x'`, true},
+		{`object.state.startsWith('pa')`, true},
+		{`object.state.upperAscii() == 'PAID'`, true},
+		{`previous.state == 'open'`, true},
+		{`has(previous.state)`, true},
+		{`has(previous.buyer) && has(previous.buyer.vip)`, false},
+		{`previous.lines[0].sku == 'a'`, true},
+		{`previous['lines.#.sku'][0] == 'a'`, true},
+		{`previous.items.state == 'new'`, true},
+		{`previous['items.state'] == 'new'`, true},
+		{`previous.?items.?state.orValue('') == 'new'`, true},
+		{`previous['items']['state'] == 'new'`, true},
+		{`previous.x['a.b'] == 5`, true},
+		{`has(previous.never)`, false},
+		{`'state' in changed && !('buyer.vip' in changed)`, true},
+		{`size(changed) == 2 && changed.size() == 2`, true},
+		{`cause.method == 'PATCH' && cause.path == '/items/1' && cause.rule != ''`, true},
+		{`cause.outcome == 'changed' && cause.resource == 'orders'`, true},
+		{`[1, 2].exists(previous, previous == 2)`, true},
+		{`"4" + "2" == "42" || object.gone.x`, true},
 	} {
-		c, err := Compile(expression)
+		c, err := Compile(tc.expression)
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		if got, err := c.Eval(in); err != nil || got != want {
-			t.Errorf("%s: %v, %v", expression, got, err)
+		if got, err := c.Eval(in); err != nil || got != tc.want {
+			t.Errorf("%s: %v, %v", tc.expression, got, err)
 		}
 	}
 }

@@ -84,9 +84,7 @@ func (m *model) mark(mark queue.Mark, now time.Time) {
 	known.hints = append(known.hints, mark.Hints)
 	known.asked = append(known.asked, asked)
 	known.Hints |= mark.Hints
-	if mark.Version != "" {
-		known.Version = mark.Version
-	}
+	known.Version = max(known.Version, mark.Version) // of one digit each
 	if known.SettleAt.Before(mark.SettleAt) {
 		known.SettleAt = mark.SettleAt
 	}

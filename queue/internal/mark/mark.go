@@ -68,7 +68,8 @@ func (r *Record) hint(hints queue.Hints) {
 }
 
 // Merge adds one more mark of the same object. What earlier marks told is
-// kept, the newer word wins, and the object is due at once: what was waited
+// kept, the newer word wins (of versions the newest), and the object is due at
+// once: what was waited
 // for may have happened. But a look on a mark that was asked for says nothing
 // of what is waited for, and is served by the Show that is read then; and a
 // look that is asked for begins anew.
@@ -76,7 +77,7 @@ func (r *Record) Merge(m queue.Mark, now time.Time) {
 	was := r.IsLook()
 	r.Generation++
 	r.hint(m.Hints)
-	if m.Version != "" {
+	if m.Version != "" && !older(m.Version, r.Version) {
 		r.Version = m.Version
 	}
 	if m.SettleAt.After(r.SettleAt) {
@@ -95,6 +96,15 @@ func (r *Record) Merge(m queue.Mark, now time.Time) {
 		r.MarkedAt = now
 		r.Tries, r.LastError = 0, ""
 	}
+}
+
+// older tells whether a version is known to be older than another. The answers
+// to two writes may come in another order than the API did them; with the
+// older version, a Show that does not have the newer write would count as
+// fresh.
+func older(a, b string) bool {
+	order, ok := event.CompareVersions(a, b)
+	return ok && order < 0
 }
 
 // Reconciled applies a reconciliation that began at the given generation,

@@ -86,3 +86,26 @@ func TestLooks(t *testing.T) {
 		t.Errorf("left as %+v, want a mark that is not settled", r)
 	}
 }
+
+// TestVersionOfTwoAnswers merges the marks of two writes whose answers came in
+// another order than the API did them. With the version of the first, a replica
+// that had not the second passed for fresh, and the second was lost.
+func TestVersionOfTwoAnswers(t *testing.T) {
+	now := time.Now()
+	for _, test := range []struct{ first, second, want string }{
+		{"2", "1", "2"},
+		{"1", "2", "2"},
+		{"9", "10", "10"},
+		{"2026-01-01T00:00:02Z", "2026-01-01T00:00:01Z", "2026-01-01T00:00:02Z"},
+		{"", "1", "1"},
+		{"1", "", "1"},
+		// What cannot be compared may be newer.
+		{`"etag-a"`, `"etag-b"`, `"etag-b"`},
+	} {
+		r := New(queue.Mark{Version: test.first}, now)
+		r.Merge(queue.Mark{Version: test.second}, now)
+		if r.Version != test.want {
+			t.Errorf("%s, then %s: %s; want %s", test.first, test.second, r.Version, test.want)
+		}
+	}
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// name names a scenario.
+func (o Options) name() string {
+	words := make([]string, len(o.Requests))
+	for i, kind := range o.Requests {
+		words[i] = kind.String()
+	}
+	name := fmt.Sprintf("%s, %d crashes", strings.Join(words, " "), o.Crashes)
+	switch {
+	case o.Known:
+		name += ", known"
+	case o.Exists:
+		name += ", not known"
+	}
+	if o.Lag {
+		name += ", replicas lag"
+	}
+	return name
+}
+
+// explore explores a scenario, and tells how many states there are.
+func explore(t *testing.T, o Options) Result {
+	t.Helper()
+	result, err := Explore(o)
+	if err != nil {
+		t.Fatalf("%s: %v after %d states", o.name(), err, result.States)
+	}
+	if result.Broken != "" {
+		t.Logf("%s: %d states\n  %s\n  %s", o.name(), result.States, strings.Join(result.Trace, "\n  "), result.Broken)
+	} else {
+		t.Logf("%s: %d states", o.name(), result.States)
+	}
+	return result
+}
+
+// beginnings are what may be known of the object before the first request.
+func beginnings(o Options) []Options {
+	absent, unseen, known := o, o, o
+	unseen.Exists = true
+	known.Exists, known.Known = true, true
+	return []Options{absent, unseen, known}
+}
+
+// G1 to G5: with every mechanism on, no order of events breaks a promise.
+func TestPromises(t *testing.T) {
+	kinds := []Kind{Create, Update, Delete}
+	var scenarios []Options
+	for _, first := range kinds {
+		for _, second := range kinds {
+			scenarios = append(scenarios, beginnings(Options{Requests: []Kind{first, second}, Crashes: 2})...)
+		}
+	}
+	scenarios = append(
+		scenarios,
+		Options{Requests: []Kind{Update, Update, Update}, Exists: true, Known: true, Crashes: 2},
+		Options{Requests: []Kind{Create, Update, Delete}, Crashes: 2},
+		Options{Requests: []Kind{Update, Delete, Create}, Exists: true, Known: true, Crashes: 2},
+		Options{Requests: []Kind{Delete, Create, Update}, Exists: true, Crashes: 1},
+		// Replicas lag, and versions prove what is fresh.
+		Options{Requests: []Kind{Create, Update, Update}, Crashes: 2, Lag: true},
+		Options{Requests: []Kind{Update, Update}, Exists: true, Crashes: 2, Lag: true},
+		Options{Requests: []Kind{Update, Update, Update}, Exists: true, Known: true, Lag: true},
+	)
+	for _, o := range scenarios {
+		t.Run(o.name(), func(t *testing.T) {
+			t.Parallel()
+			if result := explore(t, o); result.Broken != "" {
+				t.Error(result.Broken)
+			}
+		})
+	}
+}
+
+// Each mechanism is needed: without it there is an order of events that breaks
+// a promise.
+func TestEachMechanismIsNeeded(t *testing.T) {
+	update := Options{Requests: []Kind{Update}, Exists: true, Known: true}
+	updates := Options{Requests: []Kind{Update, Update}, Exists: true, Known: true}
+	create := Options{Requests: []Kind{Create}}
+	with := func(o Options, change func(*Options)) Options {
+		change(&o)
+		return o
+	}
+	for _, tc := range []struct {
+		mechanism string
+		options   Options
+		want      string
+	}{
+		{"M1: the intent is durable before the API is asked", with(update, func(o *Options) { o.Off.Intent, o.Crashes = true, 1 }), "LOST"},
+		{"M1: the last byte waits for the mark", with(create, func(o *Options) { o.Off.LastByte, o.Crashes = true, 1 }), "LOST"},
+		{"M2: intent and mark in one step", with(update, func(o *Options) { o.Off.OneStep, o.Crashes = true, 1 }), "LOST"},
+		{"M3: the generation", with(updates, func(o *Options) { o.Off.Generation = true }), "LOST"},
+		{"M4: snapshot and event in one step", with(update, func(o *Options) { o.Off.OneCommit, o.Crashes = true, 1 }), "LOST"},
+		{"M5: unknown outcomes are changes", with(update, func(o *Options) { o.Off.Unknown = true }), "LOST"},
+		{"M5: unknown outcomes are looked at again", with(update, func(o *Options) { o.Off.Settle = true }), "LOST"},
+		{"freshness: versions", with(update, func(o *Options) { o.Off.Freshness, o.Lag = true, true }), "LOST"},
+		{"freshness: the versions of answers", with(update, func(o *Options) { o.Off.FreshnessOfAnswers, o.Lag = true, true }), "LOST"},
+		{"freshness: the newest of them", with(updates, func(o *Options) { o.Off.Newest, o.Lag = true, true }), "LOST"},
+		{"a delete needs proof", with(create, func(o *Options) { o.Off.Proof, o.Lag = true, true }), "INVENTED"},
+	} {
+		t.Run(tc.mechanism, func(t *testing.T) {
+			if result := explore(t, tc.options); !strings.HasPrefix(result.Broken, tc.want) {
+				t.Errorf("without it: %q; want %s", result.Broken, tc.want)
+			}
+			tc.options.Off = Off{}
+			if result := explore(t, tc.options); result.Broken != "" {
+				t.Errorf("with it: %s", result.Broken)
+			}
+		})
+	}
+}
+
+// What docs/guarantees.md calls a known gap is one: a 404 has no version, so a
+// replica that lags can prove a delete that was not made, or hide a create that
+// was.
+func TestKnownGaps(t *testing.T) {
+	for _, o := range []Options{
+		{Requests: []Kind{Create, Delete}, Lag: true},
+		{Requests: []Kind{Delete, Create}, Exists: true, Known: true, Lag: true},
+		{Requests: []Kind{Update, Delete}, Exists: true, Known: true, Lag: true},
+	} {
+		if result := explore(t, o); result.Broken == "" {
+			t.Errorf("%s: no promise is broken any more; move it to TestPromises, and take it out of docs/guarantees.md", o.name())
+		}
+	}
+}
+
+func TestTooMany(t *testing.T) {
+	if _, err := Explore(Options{Requests: make([]Kind, maxRequests+1)}); err == nil {
+		t.Error("too many requests are explored")
+	}
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+import "fmt"
+
+// broken names the promise that a state breaks, or returns "".
+func (o *Options) broken(s *State) string {
+	switch s.queue.broken {
+	case outOfOrder:
+		return "ORDER: an event tells a state that was before the last event's"
+	case withAHole:
+		return "ORDER: an event's sequence leaves one out"
+	case notDeleted:
+		return "INVENTED: an event tells of a delete that nobody made"
+	case sound:
+	}
+	if !s.over() {
+		return ""
+	}
+	last := s.queue.snapshot
+	exists := s.exists(s.now)
+	switch {
+	case s.queue.untold > 0:
+		return "LOST: a snapshot has no event"
+	case exists && last.known && !last.gone && last.state == s.now:
+	case !exists && last.gone:
+	case !exists && !last.known:
+		// Nobody was ever told that there was an object.
+	case exists && !last.known && s.now == 1:
+		// Nothing changed, and nobody looked.
+	case o.unresolvedIs(s, s.now):
+		// The operator is shown that something was created.
+	default:
+		return fmt.Sprintf("LOST: the API is in state %d (present: %t), and what was last known is state %d (known: %t, gone: %t)",
+			s.now, exists, last.state, last.known, last.gone)
+	}
+	for i, r := range s.requests {
+		if r.told && s.queue.unresolved.has(i) {
+			return fmt.Sprintf("LOST: the client has the answer to request %d, whose object is unresolved", i+1)
+		}
+	}
+	return ""
+}
+
+// over tells whether nothing is left to be done.
+func (s *State) over() bool {
+	return s.quiet() && s.queue.intents == 0 && !s.queue.mark.made && !s.lease.held && !s.lease.owed
+}
+
+// unresolvedIs tells whether a state was made by a create that is unresolved.
+func (o *Options) unresolvedIs(s *State, state uint8) bool {
+	for i, r := range s.requests {
+		if r.applied == state && s.queue.unresolved.has(i) {
+			return true
+		}
+	}
+	return false
+}
