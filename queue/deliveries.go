@@ -28,6 +28,10 @@ type Deliveries interface {
 	// ReleaseDelivery gives a lease back without an attempt; the delivery is
 	// due again at once.
 	ReleaseDelivery(ctx context.Context, lease DeliveryLease) error
+
+	// PostponeDelivery gives a lease back without an attempt; the delivery is
+	// due again at the given time, or when the process starts again.
+	PostponeDelivery(ctx context.Context, lease DeliveryLease, until time.Time) error
 }
 
 // LeaseOptions say how deliveries of an endpoint are leased.
@@ -46,6 +50,10 @@ type LeaseOptions struct {
 	// older become [StatusSuperseded] before it is leased. With OrderNone,
 	// deliveries do not wait for each other, and it does nothing.
 	Coalesce bool
+	// Admit, if not nil, is asked whether there is room for a payload of so
+	// many bytes, before it is read into memory. If not, nothing is leased, and
+	// LeaseDelivery fails with [ErrNotAdmitted]. It must return at once.
+	Admit func(size int64) bool
 }
 
 // Order says what makes a lane of an endpoint's deliveries.

@@ -26,4 +26,7 @@ var (
 	// ErrNewerFormat is returned on opening a queue, or reading a record, that
 	// a newer version of this module has written.
 	ErrNewerFormat = errors.New("written by a newer version of caddy-webhooks")
+	// ErrNotAdmitted is returned for a delivery that is due, and that
+	// [LeaseOptions.Admit] has no room for.
+	ErrNotAdmitted = errors.New("there is no room for the payload")
 )

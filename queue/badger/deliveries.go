@@ -114,6 +114,15 @@ func (s *Store) ReleaseDelivery(ctx context.Context, lease queue.DeliveryLease) 
 	return s.lanes.release(lease.Fence, s.now())
 }
 
+// PostponeDelivery implements [queue.Deliveries].
+func (s *Store) PostponeDelivery(ctx context.Context, lease queue.DeliveryLease, until time.Time) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	return s.lanes.release(lease.Fence, until)
+}
+
 // finishAttempt is the operation of FinishAttempt.
 type finishAttempt struct {
 	waiter

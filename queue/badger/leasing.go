@@ -43,13 +43,13 @@ func (s *Store) LeaseDelivery(ctx context.Context, endpoint string, options queu
 		// this.
 		err = s.view(context.Background(), func(txn *badgerdb.Txn) error {
 			var err error
-			leased, err = s.begin(txn, &held, options.Order)
+			leased, err = s.begin(txn, &held, options)
 			return err
 		})
 		switch {
 		case err == nil:
 			return leased, nil
-		case errors.Is(err, queue.ErrClosed):
+		case errors.Is(err, queue.ErrClosed), errors.Is(err, queue.ErrNotAdmitted):
 			return queue.DeliveryLease{}, err
 		case !errors.Is(err, errOthersFirst) && !errors.Is(err, queue.ErrLeaseLost):
 			s.giveUp(held, err)
@@ -58,7 +58,8 @@ func (s *Store) LeaseDelivery(ctx context.Context, endpoint string, options queu
 }
 
 // begin finds the delivery that a lease is for, and reads it.
-func (s *Store) begin(txn *badgerdb.Txn, held *schedule.Lease[lane], order queue.Order) (queue.DeliveryLease, error) {
+func (s *Store) begin(txn *badgerdb.Txn, held *schedule.Lease[lane], options queue.LeaseOptions) (queue.DeliveryLease, error) {
+	order := options.Order
 	dueAt, err := s.findHead(txn, held, order)
 	if err != nil {
 		return queue.DeliveryLease{}, err
@@ -81,7 +82,35 @@ func (s *Store) begin(txn *badgerdb.Txn, held *schedule.Lease[lane], order queue
 		})
 		return queue.DeliveryLease{}, errors.Join(errOthersFirst, err)
 	}
+	if !admitted(txn, held.Value.head, options.Admit) {
+		err := s.lanes.due.Yield(held.Fence, func(lane *lane) int64 {
+			lane.goBack()
+			return held.Due
+		})
+		return queue.DeliveryLease{}, errors.Join(queue.ErrNotAdmitted, err)
+	}
 	return s.readDelivery(txn, *held)
+}
+
+// admitted asks whether there is room for an event, by the size that reading it
+// takes. What cannot be told is let in: reading it tells more.
+func admitted(txn *badgerdb.Txn, position uint64, admit func(size int64) bool) bool {
+	if admit == nil {
+		return true
+	}
+	item, err := txn.Get(numberKey(nil, kindEvent, position))
+	if err != nil {
+		return true
+	}
+	size := item.ValueSize()
+	_ = item.Value(func(value []byte) error {
+		record, err := parseEvent(value)
+		if err == nil {
+			size += int64(record.Parts+record.PreviousParts) * partSize
+		}
+		return err
+	})
+	return admit(size)
 }
 
 // split makes the head of a leased lane a part of its own: others of the

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
@@ -18,28 +19,28 @@ func (s *Store) LeaseDelivery(ctx context.Context, endpoint string, options queu
 		if err != nil {
 			return queue.DeliveryLease{}, err
 		}
-		if leased, ok := s.begin(held, options); ok {
-			return leased, nil
+		if leased, ok, err := s.begin(held, options); ok || err != nil {
+			return leased, err
 		}
 	}
 }
 
 // begin tells which delivery a lease is for, unless that is not to be
 // delivered now; then it has given the lease back.
-func (s *Store) begin(held schedule.Lease[lane], options queue.LeaseOptions) (queue.DeliveryLease, bool) {
+func (s *Store) begin(held schedule.Lease[lane], options queue.LeaseOptions) (queue.DeliveryLease, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lanes.Update(held.Group, held.Key, func(l *lane) { held.Value = *l })
 	if options.Coalesce && options.Order != queue.OrderNone && len(held.Value.pending) > 1 {
 		s.supersede(held)
-		return queue.DeliveryLease{}, false
+		return queue.DeliveryLease{}, false, nil
 	}
 	if len(held.Value.pending) == 0 {
 		// All were cancelled just now.
 		if _, err := s.lanes.Pin(held.Fence); err == nil {
 			s.lanes.Finish(held.Fence, func(l *lane) (int64, bool) { return held.Due, len(l.pending) > 0 })
 		}
-		return queue.DeliveryLease{}, false
+		return queue.DeliveryLease{}, false, nil
 	}
 	position := held.Value.pending[0]
 	d, now := s.delivery(position, held.Group), s.now()
@@ -50,15 +51,19 @@ func (s *Store) begin(held schedule.Lease[lane], options queue.LeaseOptions) (qu
 			return lane{pending: []int{position}}, len(whole.pending) > 0
 		})
 		if err != nil || taken.Fence == 0 {
-			return queue.DeliveryLease{}, false
+			return queue.DeliveryLease{}, false, nil
 		}
 		held = taken
 	} else if d.DueAt.After(now) {
 		_ = s.lanes.Yield(held.Fence, func(*lane) int64 { return schedule.Nanos(d.DueAt) })
-		return queue.DeliveryLease{}, false
+		return queue.DeliveryLease{}, false, nil
+	}
+	if e := &s.events[position]; options.Admit != nil && !options.Admit(int64(len(e.Payload)+len(e.PreviousShow))) {
+		_ = s.lanes.Yield(held.Fence, func(*lane) int64 { return held.Due })
+		return queue.DeliveryLease{}, false, queue.ErrNotAdmitted
 	}
 	s.lanes.Update(held.Group, held.Key, func(l *lane) { l.leased = position })
-	return queue.DeliveryLease{Delivery: d.Delivery, Event: s.events[position].Event, Fence: held.Fence}, true
+	return queue.DeliveryLease{Delivery: d.Delivery, Event: s.events[position].Event, Fence: held.Fence}, true, nil
 }
 
 // supersede decides all but the newest deliveries of a lane, and gives its
@@ -120,6 +125,15 @@ func (s *Store) ReleaseDelivery(ctx context.Context, lease queue.DeliveryLease) 
 	}
 	defer s.mu.Unlock()
 	return s.lanes.Release(lease.Fence)
+}
+
+// PostponeDelivery implements [queue.Deliveries].
+func (s *Store) PostponeDelivery(ctx context.Context, lease queue.DeliveryLease, until time.Time) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	return s.lanes.Yield(lease.Fence, func(*lane) int64 { return schedule.Nanos(until) })
 }
 
 func (s *Store) delivery(position int, endpoint string) *delivery {

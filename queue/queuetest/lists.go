@@ -280,6 +280,7 @@ func closing(t *testing.T, s queue.Store) {
 		"LeaseDelivery":                        func() error { _, err := s.LeaseDelivery(ctx, "erp", queue.LeaseOptions{For: lease}); return err },
 		"FinishAttempt":                        func() error { return s.FinishAttempt(ctx, held, queue.Attempt{}, delivered()) },
 		"ReleaseDelivery":                      func() error { return s.ReleaseDelivery(ctx, held) },
+		"PostponeDelivery":                     func() error { return s.PostponeDelivery(ctx, held, time.Now()) },
 		"Events":                               func() error { _, _, err := s.Events(ctx, queue.Filter{}, queue.Page{}); return err },
 		"Event":                                func() error { _, err := s.Event(ctx, "items/1-1"); return err },
 		"Deliveries":                           func() error { _, _, err := s.Deliveries(ctx, queue.Filter{}, queue.Page{}); return err },

@@ -65,6 +65,8 @@ func Run(t *testing.T, open Open) {
 		{"a delivery's lease passes", deliveryLeasePasses},
 		{"a retried delivery waits", retriedDeliveryWaits},
 		{"a released delivery is due", releasedDelivery},
+		{"a postponed delivery waits", postponedDelivery},
+		{"what there is no room for waits", admission},
 		{"a decided delivery is history", decidedDelivery},
 		{"a lane goes on while it is leased", laneGrows},
 		{"a verdict must be one", badVerdict},
