@@ -29,15 +29,17 @@ type answer struct {
 	code       int
 	body       []byte
 	retryAfter time.Duration
-	err        error
+	// word is what webhook-delivery said.
+	word string
+	err  error
 }
 
 // attempt posts an event once. It takes no longer than the endpoint's timeout,
 // the answer's last byte included.
-func (d *dispatcher) attempt(ctx context.Context, ev *event.Event, at time.Time) answer {
+func (d *dispatcher) attempt(ctx context.Context, ev *event.Event, to destination, trace string, at time.Time) answer {
 	ctx, cancel := context.WithTimeout(ctx, d.target.Endpoint.Timeout)
 	defer cancel()
-	request, err := d.request(ctx, ev, d.format(), at)
+	request, err := d.request(ctx, ev, to, trace, at)
 	if err != nil {
 		return answer{err: err}
 	}
@@ -54,7 +56,10 @@ func (d *dispatcher) attempt(ctx context.Context, ev *event.Event, at time.Time)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errBrokenAnswer, err)
 	}
-	return answer{code: response.StatusCode, body: body, retryAfter: retryAfter(response.Header, d.options.Now()), err: err}
+	return answer{
+		code: response.StatusCode, body: body, retryAfter: retryAfter(response.Header, d.options.Now()),
+		word: response.Header.Get(deliveryHeader), err: err,
+	}
 }
 
 // buffers are what answers are read into; most are far smaller than one, so

@@ -39,6 +39,8 @@ func describe(err error) string {
 		return blocked.Error()
 	case errors.As(err, &proxy):
 		return proxy.Error()
+	case errors.Is(err, errNoAddress), errors.Is(err, errPanic):
+		return err.Error()
 	case errors.Is(err, errBrokenAnswer):
 		return describeBroken(err)
 	case errors.Is(err, context.Canceled):

@@ -12,179 +12,242 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 const (
-	// leaseMargin is how much longer than an attempt a lease is: time for a
-	// busy queue to record the attempt, and to wait before another if it
-	// cannot.
+	// leaseMargin is how much longer than an attempt a lease is: time to look
+	// up where it goes, and for a busy queue to record the attempt.
 	leaseMargin = 30 * time.Second
 	// recordTimeout bounds a call to a queue that hangs.
 	recordTimeout = 5 * time.Second
-	// A queue that fails is asked again after minPause, then ever less often.
-	minPause = time.Second
-	maxPause = 30 * time.Second
+	// idleReservation is how long memory is kept for a delivery that was due
+	// and may not be any more.
+	idleReservation = time.Second
 )
 
 // dispatcher delivers to one target. Everything that is the same for all its
 // attempts is made once.
 type dispatcher struct {
+	emitter *Emitter
 	store   queue.Deliveries
 	options Options
 	target  Target
-	url     *url.URL
+	url     *url.URL // nil where requests name the receivers
 	// template is what all requests have in common.
 	template *http.Request
 	logger   *zap.Logger
-	// slots holds a token for each attempt in flight.
-	slots chan struct{}
+	standing *standing
+	limits   limits
+	leasing  queue.LeaseOptions
+
+	// reserved is the memory that is taken for the next delivery, and wanted
+	// what a delivery needed that was not let in. Both are run's own.
+	reserved claim
+	wanted   int64
 
 	// retire ends leasing, abort breaks off attempts. Both are set on starting
 	// and may be called more than once.
 	retire, abort context.CancelFunc
 }
 
-func newDispatcher(store queue.Deliveries, options Options, target Target, u *url.URL) *dispatcher {
-	return &dispatcher{
-		store: store, options: options, target: target, url: u,
-		template: newTemplate(u),
-		logger: options.Logger.With(zap.String("endpoint", target.Endpoint.Name),
-			zap.String("receiver", u.Scheme+"://"+u.Host)),
-		slots: make(chan struct{}, target.Endpoint.Concurrency),
+func newDispatcher(e *Emitter, target Target, u *url.URL, s *standing) *dispatcher {
+	d := &dispatcher{
+		emitter: e, store: e.store, options: e.options, target: target, url: u,
+		logger:   e.options.Logger.With(zap.String("endpoint", target.Endpoint.Name)),
+		standing: s, limits: target.limits(e.gate.share()),
 	}
+	if u != nil {
+		d.template = newTemplate(u)
+		d.logger = d.logger.With(zap.String("receiver", u.Scheme+"://"+u.Host))
+	}
+	d.leasing = queue.LeaseOptions{
+		For: target.Endpoint.Timeout + leaseMargin, Order: orders[target.Endpoint.Order], Coalesce: target.Endpoint.Coalesce,
+		Admit: d.admit,
+	}
+	return d
+}
+
+var orders = map[endpoint.Order]queue.Order{
+	endpoint.OrderObject: queue.OrderObject, endpoint.OrderEndpoint: queue.OrderEndpoint, endpoint.OrderNone: queue.OrderNone,
 }
 
 // run leases deliveries and starts their attempts until leasing is done, and
-// returns when the last attempt has ended. A delivery is leased only when there
-// is room for its attempt, so that its lease time covers nothing else.
+// returns when the last attempt has ended. A delivery is leased only when its
+// attempt may begin, so that its lease time covers nothing else.
 func (d *dispatcher) run(leasing, attempting context.Context) {
 	var inFlight sync.WaitGroup
 	defer inFlight.Wait()
-	pause := minPause
-	for {
-		select {
-		case d.slots <- struct{}{}:
-		case <-leasing.Done():
-			return
-		}
-		lease, err := d.store.LeaseDelivery(leasing, d.target.Endpoint.Name, queue.LeaseOptions{For: d.target.Endpoint.Timeout + leaseMargin})
+	// Another dispatcher of the endpoint may wait for what this was told.
+	defer d.standing.signal()
+	defer d.giveBack()
+	for d.ready(leasing) {
+		lease, err := d.lease(leasing)
 		switch {
 		case err == nil && leasing.Err() != nil:
 			// The lease came while leasing ended.
 			d.release(lease)
 			return
 		case err == nil:
-			pause = minPause
-			inFlight.Go(func() {
-				defer func() { <-d.slots }()
-				d.deliver(attempting, lease)
-			})
-			continue
+			d.begin(attempting, &inFlight, lease)
 		case leasing.Err() != nil, errors.Is(err, queue.ErrClosed):
 			return
+		case errors.Is(err, queue.ErrNotAdmitted):
+			if !d.reserve(leasing) {
+				return
+			}
+		case errors.Is(err, context.DeadlineExceeded):
+			// Nothing is due for which memory was kept.
+			d.giveBack()
+		default:
+			d.queueFailed("leasing a delivery failed", err)
 		}
-		<-d.slots
-		d.options.Metrics.QueueFailed(d.target.Endpoint.Name)
-		d.logger.Error("leasing a delivery failed", zap.Error(err), zap.Duration("pause", pause))
-		select {
-		case <-time.After(pause):
-		case <-leasing.Done():
-			return
-		}
-		pause = min(2*pause, maxPause)
 	}
 }
 
-// deliver makes one attempt and records it.
-func (d *dispatcher) deliver(ctx context.Context, lease queue.DeliveryLease) {
-	started := d.options.Now()
-	if lease.Expired {
-		d.record(lease, queue.Attempt{At: started, Error: expiredWords}, queue.Verdict{Status: queue.StatusDead})
-		return
+// ready waits until an attempt may begin. It returns false when leasing is
+// done.
+func (d *dispatcher) ready(leasing context.Context) bool {
+	for leasing.Err() == nil {
+		wait := d.standing.ready(d.limits, d.options.Now())
+		if wait == 0 {
+			return true
+		}
+		if wait == forever {
+			d.giveBack()
+			select {
+			case <-d.standing.wake:
+			case <-leasing.Done():
+			}
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-d.standing.wake:
+		case <-timer.C:
+		case <-leasing.Done():
+		}
+		timer.Stop()
 	}
-	failpoint.Here("delivery.leased")
-	answer := d.attempt(ctx, &lease.Event, started)
-	failpoint.Here("attempt.made")
-	if answer.err != nil && ctx.Err() != nil {
-		// Broken off by Stop, which is no fault of the receiver's.
+	return false
+}
+
+// lease leases the next delivery that is due. With memory reserved, it does not
+// wait for long.
+func (d *dispatcher) lease(leasing context.Context) (queue.DeliveryLease, error) {
+	if d.reserved.size > 0 {
+		var cancel context.CancelFunc
+		leasing, cancel = context.WithTimeout(leasing, idleReservation)
+		defer cancel()
+	}
+	return d.store.LeaseDelivery(leasing, d.target.Endpoint.Name, d.leasing)
+}
+
+// claim is memory that is taken for a delivery.
+type claim struct {
+	size int64
+	of   class
+}
+
+// admit takes the memory for a payload, if there is any.
+func (d *dispatcher) admit(size int64) bool {
+	d.wanted = d.emitter.gate.weigh(size)
+	if d.reserved.size >= d.wanted {
+		return true
+	}
+	d.giveBack()
+	of := d.standing.class(d.limits)
+	if !d.emitter.gate.try(d.wanted, of) {
+		return false
+	}
+	d.reserved = claim{d.wanted, of}
+	return true
+}
+
+// reserve waits for the memory of a payload that was not let in. It returns
+// false when leasing is done.
+func (d *dispatcher) reserve(leasing context.Context) bool {
+	of := d.standing.class(d.limits)
+	if d.emitter.gate.wait(leasing, d.wanted, of) != nil {
+		return false
+	}
+	d.reserved = claim{d.wanted, of}
+	return true
+}
+
+// giveBack gives back the memory that nothing was leased for.
+func (d *dispatcher) giveBack() {
+	if d.reserved.size > 0 {
+		d.emitter.gate.free(d.reserved.size, d.reserved.of)
+		d.reserved = claim{}
+	}
+}
+
+// charge returns the memory that a leased delivery holds, taken from what was
+// reserved for it.
+func (d *dispatcher) charge(lease *queue.DeliveryLease) claim {
+	held := claim{d.emitter.gate.weigh(int64(len(lease.Event.Payload))), d.reserved.of}
+	switch {
+	case d.reserved.size < held.size:
+		d.emitter.gate.take(held.size-d.reserved.size, held.of)
+	case d.reserved.size > held.size:
+		d.emitter.gate.free(d.reserved.size-held.size, held.of)
+	}
+	d.reserved = claim{}
+	d.standing.hold(held.size)
+	return held
+}
+
+// begin starts the attempt of a delivery, or gives the delivery back if its
+// receiver is not to get it now.
+func (d *dispatcher) begin(attempting context.Context, inFlight *sync.WaitGroup, lease queue.DeliveryLease) {
+	held := d.charge(&lease)
+	done := func() {
+		d.emitter.gate.free(held.size, held.of)
+		d.standing.hold(-held.size)
+		d.standing.leave()
+	}
+	d.standing.occupy(d.options.Now())
+	if d.target.Resolve == nil && d.standing.begin(d.limits, d.limits.receiver, d.options.Now()) > 0 {
+		// Something has happened since it was asked for.
+		done()
 		d.release(lease)
 		return
 	}
-	ended := d.options.Now()
-	result := classify(answer.code, answer.err)
-	attempt := queue.Attempt{
-		At: started, Duration: ended.Sub(started), Code: answer.code, Response: answer.body,
-		Error: describe(answer.err),
-	}
-	if result == failed && attempt.Error == "" {
-		attempt.Error = describeCode(answer.code)
-	}
-	schedule := Schedule(d.target.Endpoint.Schedule)
-	d.record(lease, attempt, decide(result, lease.Attempts+1, schedule, d.options.Jitter(), answer.retryAfter, ended))
-}
-
-// expiredWords stand in the attempt that ends a delivery whose event is gone.
-const expiredWords = "not sent: the event's retention has passed"
-
-// record finishes an attempt. Where the queue cannot, the lease is left to
-// pass: giving it back would send the event again at once, and again, for as
-// long as the queue cannot record.
-func (d *dispatcher) record(lease queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) {
-	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
-	defer cancel()
-	name := d.target.Endpoint.Name
-	err := d.store.FinishAttempt(ctx, lease, attempt, verdict)
-	failpoint.Here("attempt.recorded")
-	switch {
-	case err == nil:
-		d.options.Metrics.Attempted(name, verdict.Status, attempt.Duration, attempt.At.Add(attempt.Duration).Sub(lease.CreatedAt))
-		d.log(lease, attempt, verdict)
-	case errors.Is(err, queue.ErrLeaseLost):
-		d.options.Metrics.LeaseLost(name)
-		d.logger.Debug("attempt not recorded", zap.String("event", lease.EventID), zap.Error(err))
-	default:
-		d.options.Metrics.QueueFailed(name)
-		d.logger.Error("recording an attempt failed; the delivery is attempted again",
-			zap.String("event", lease.EventID), zap.Error(err))
-	}
+	inFlight.Go(func() {
+		defer done()
+		d.deliver(attempting, lease)
+	})
 }
 
 // release gives a delivery back without an attempt.
 func (d *dispatcher) release(lease queue.DeliveryLease) {
 	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()
-	err := d.store.ReleaseDelivery(ctx, lease)
+	d.returned(lease, d.store.ReleaseDelivery(ctx, lease))
+}
+
+// postpone gives a delivery back without an attempt, to be due later.
+func (d *dispatcher) postpone(lease queue.DeliveryLease, wait time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
+	defer cancel()
+	d.returned(lease, d.store.PostponeDelivery(ctx, lease, d.options.Now().Add(wait)))
+}
+
+func (d *dispatcher) returned(lease queue.DeliveryLease, err error) {
 	if err != nil && !errors.Is(err, queue.ErrLeaseLost) && !errors.Is(err, queue.ErrClosed) {
 		d.options.Metrics.QueueFailed(d.target.Endpoint.Name)
-		d.logger.Error("releasing a delivery failed; it waits until its lease has passed",
+		d.logger.Error("giving a delivery back failed; it waits until its lease has passed",
 			zap.String("event", lease.EventID), zap.Error(err))
 	}
 }
 
-func (d *dispatcher) log(lease queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) {
-	level, message := zap.DebugLevel, "event delivered"
-	switch verdict.Status {
-	case queue.StatusPending:
-		level, message = zap.InfoLevel, "attempt failed"
-	case queue.StatusDead:
-		level, message = zap.WarnLevel, "delivery is dead: no attempt is left"
-	case queue.StatusDelivered:
-	}
-	entry := d.logger.Check(level, message)
-	if entry == nil {
-		return
-	}
-	fields := []zap.Field{
-		zap.String("event", lease.EventID), zap.String("type", lease.EventType), zap.Stringer("object", lease.Key),
-		zap.Int("attempt", lease.Attempts+1), zap.Int("code", attempt.Code), zap.Duration("duration", attempt.Duration),
-	}
-	if attempt.Error != "" {
-		fields = append(fields, zap.String("error", attempt.Error))
-	}
-	if verdict.Status == queue.StatusPending {
-		fields = append(fields, zap.Time("retry_at", verdict.RetryAt))
-	}
-	entry.Write(fields...)
+// queueFailed lets the queue rest.
+func (d *dispatcher) queueFailed(what string, err error) {
+	d.standing.mu.Lock()
+	pause := d.standing.falter(d.options.Now())
+	d.standing.mu.Unlock()
+	d.options.Metrics.QueueFailed(d.target.Endpoint.Name)
+	d.logger.Error(what, zap.Error(err), zap.Duration("pause", pause))
 }

@@ -4,9 +4,13 @@
 // attempts each with a signed POST, and records what the receiver answered.
 //
 // Each endpoint has a dispatcher of its own, which shares nothing with the
-// others but the queue and the transport: an endpoint that hangs holds its own
-// attempts and nobody else's. Order within a lane is the queue's doing; any
-// number of emitters may work on one queue.
+// others but the queue, the transport and a bound on memory: an endpoint that
+// hangs holds its own attempts and nobody else's. Order within a lane is the
+// queue's doing; any number of emitters may work on one queue.
+//
+// What to do is decided by values without any I/O: what an answer means in
+// verdict.go, when to try again in schedule.go, how much a receiver gets in
+// breaker.go, what an endpoint's failures come to in health.go.
 package emitter
 
 import (
@@ -14,12 +18,14 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/hop"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -38,14 +44,58 @@ type Options struct {
 	Jitter func() float64
 	// Metrics is told of every attempt. Default: [NopMetrics].
 	Metrics Metrics
+	// Tracer makes attempts part of a trace. Default: [NopTracer].
+	Tracer Tracer
 	// UserAgent is the User-Agent header. Default: [DefaultUserAgent].
 	UserAgent string
+	// States keeps which endpoints are paused or disabled, and since when they
+	// have been failing. Default: nowhere; a restart forgets it.
+	States queue.EndpointStates
+	// Notify is told what an operator wants to know. It is called by the
+	// goroutine of an attempt, and holds up its endpoint until it returns.
+	// Default: nobody.
+	Notify func(Notice)
+	// Hops signs the hops of deliveries, so that loops are found. Default: a
+	// key that nobody else has.
+	Hops hop.Key
+	// Memory is how many bytes of payloads may be in flight at once, over all
+	// endpoints. Default: [DefaultMemory].
+	Memory int64
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Jitter == nil {
+		o.Jitter = rand.Float64
+	}
+	if o.Metrics == nil {
+		o.Metrics = NopMetrics{}
+	}
+	if o.Tracer == nil {
+		o.Tracer = NopTracer{}
+	}
+	if o.UserAgent == "" {
+		o.UserAgent = DefaultUserAgent
+	}
+	if o.Notify == nil {
+		o.Notify = func(Notice) {}
+	}
+	if o.Memory <= 0 {
+		o.Memory = DefaultMemory
+	}
+	return o
 }
 
 // Emitter delivers to the targets that were applied last.
 type Emitter struct {
 	store   queue.Deliveries
 	options Options
+	gate    *gate
 
 	mu      sync.Mutex
 	stopped bool
@@ -55,28 +105,19 @@ type Emitter struct {
 	// only wait for their last attempts.
 	running map[*dispatcher]struct{}
 	ended   sync.WaitGroup
+	// standings has what is known of endpoints. One that is no longer applied
+	// keeps its own, as it may come back with the next configuration.
+	standings map[string]*standing
+	// restored is true once the states are read that an earlier process kept.
+	restored bool
 }
 
 // New returns an emitter without targets. It starts nothing.
 func New(store queue.Deliveries, options Options) *Emitter {
-	if options.Logger == nil {
-		options.Logger = zap.NewNop()
-	}
-	if options.Now == nil {
-		options.Now = time.Now
-	}
-	if options.Jitter == nil {
-		options.Jitter = rand.Float64
-	}
-	if options.Metrics == nil {
-		options.Metrics = NopMetrics{}
-	}
-	if options.UserAgent == "" {
-		options.UserAgent = DefaultUserAgent
-	}
+	options = options.withDefaults()
 	return &Emitter{
-		store: store, options: options,
-		active: map[string]*dispatcher{}, running: map[*dispatcher]struct{}{},
+		store: store, options: options, gate: newGate(options.Memory),
+		active: map[string]*dispatcher{}, running: map[*dispatcher]struct{}{}, standings: map[string]*standing{},
 	}
 }
 
@@ -87,18 +128,22 @@ func New(store queue.Deliveries, options Options) *Emitter {
 // the queue.
 //
 // It fails without an effect if a target is not valid or two have one name,
-// and with [ErrStopped] after Stop.
+// with [ErrStopped] after Stop, and if the states of endpoints cannot be read:
+// one that somebody has paused must not get anything.
 func (e *Emitter) Apply(targets []Target) error {
-	next := make(map[string]*dispatcher, len(targets))
+	checked := make([]Target, 0, len(targets))
+	urls := make([]*url.URL, 0, len(targets))
+	seen := make(map[string]bool, len(targets))
 	for _, target := range targets {
 		target, u, err := target.check()
 		if err != nil {
 			return err
 		}
-		if _, ok := next[target.Endpoint.Name]; ok {
+		if seen[target.Endpoint.Name] {
 			return fmt.Errorf("%w: two endpoints are named %s", ErrBadTarget, target.Endpoint.Name)
 		}
-		next[target.Endpoint.Name] = newDispatcher(e.store, e.options, target, u)
+		seen[target.Endpoint.Name] = true
+		checked, urls = append(checked, target), append(urls, u)
 	}
 
 	e.mu.Lock()
@@ -106,10 +151,22 @@ func (e *Emitter) Apply(targets []Target) error {
 	if e.stopped {
 		return ErrStopped
 	}
-	for name, old := range e.active {
-		if fresh, ok := next[name]; ok && fresh.target.same(old.target) {
+	if err := e.restore(); err != nil {
+		return err
+	}
+	next := make(map[string]*dispatcher, len(checked))
+	for i, target := range checked {
+		name := target.Endpoint.Name
+		if old, ok := e.active[name]; ok && target.same(old.target) {
 			next[name] = old
-		} else {
+			continue
+		}
+		standing := e.standing(name)
+		standing.configure(target)
+		next[name] = newDispatcher(e, target, urls[i], standing)
+	}
+	for name, old := range e.active {
+		if next[name] != old {
 			old.retire()
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
@@ -62,6 +63,8 @@ func (q *backlog) FinishAttempt(_ context.Context, _ queue.DeliveryLease, _ queu
 }
 
 func (q *backlog) ReleaseDelivery(context.Context, queue.DeliveryLease) error { return nil }
+
+func (q *backlog) PostponeDelivery(context.Context, queue.DeliveryLease, time.Time) error { return nil }
 
 // BenchmarkDeliver drains a backlog. Its time per operation divided into that
 // of BenchmarkBareClient is what signing, recording and policy cost.

@@ -10,7 +10,18 @@ var (
 	ErrStopped = errors.New("the emitter was stopped")
 	// ErrBadTarget is returned for a target that nothing could be sent to.
 	ErrBadTarget = errors.New("not a usable target")
+	// ErrNoReceiver is returned by [Target.Resolve] for an object without a
+	// receiver, or whose receiver wants no more.
+	ErrNoReceiver = errors.New("the object has no receiver")
+	// ErrUnknownEndpoint is returned for an endpoint that is not applied.
+	ErrUnknownEndpoint = errors.New("there is no endpoint of that name")
 )
 
-// errBrokenAnswer tells failures after the answer's headers from those before.
-var errBrokenAnswer = errors.New("the answer was not complete")
+var (
+	// errBrokenAnswer tells failures after the answer's headers from those
+	// before.
+	errBrokenAnswer = errors.New("the answer was not complete")
+	// errNoAddress and errPanic are failures on our side.
+	errNoAddress = errors.New("the object's receiver could not be looked up")
+	errPanic     = errors.New("an error in caddy-webhooks; the log has it")
+)

@@ -54,8 +54,13 @@ func newPublisher(store queue.Store) *publisher {
 // it. The change of an event may set what is particular to it.
 func (p *publisher) publish(t testing.TB, id string, endpoints []string, change func(*event.Event)) event.Event {
 	t.Helper()
+	return p.publishOf(t, "items", id, endpoints, change)
+}
+
+func (p *publisher) publishOf(t testing.TB, resource, id string, endpoints []string, change func(*event.Event)) event.Event {
+	t.Helper()
 	ctx := context.Background()
-	key, err := event.NewKey("items", id)
+	key, err := event.NewKey(resource, id)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,11 +12,14 @@ import (
 // goroutines at once and must return quickly.
 type Metrics interface {
 	// Attempted counts an attempt that was recorded. Status is what it made of
-	// its delivery: pending if there will be another attempt. Took is the
-	// attempt's duration, age the time since the event was committed.
-	Attempted(endpoint string, status queue.Status, took, age time.Duration)
+	// its delivery: pending if there will be another attempt. Code is what the
+	// receiver answered, 0 for nothing. Took is the attempt's duration, age the
+	// time since the event was committed.
+	Attempted(endpoint string, status queue.Status, code int, took, age time.Duration)
+	// Unsent counts a delivery that was decided without an attempt.
+	Unsent(endpoint string)
 	// LeaseLost counts an attempt that could not be recorded because its
-	// delivery was no longer leased: it will be, or was, attempted again.
+	// delivery was no longer leased.
 	LeaseLost(endpoint string)
 	// QueueFailed counts a call that the queue failed.
 	QueueFailed(endpoint string)
@@ -26,7 +29,10 @@ type Metrics interface {
 type NopMetrics struct{}
 
 // Attempted implements [Metrics].
-func (NopMetrics) Attempted(string, queue.Status, time.Duration, time.Duration) {}
+func (NopMetrics) Attempted(string, queue.Status, int, time.Duration, time.Duration) {}
+
+// Unsent implements [Metrics].
+func (NopMetrics) Unsent(string) {}
 
 // LeaseLost implements [Metrics].
 func (NopMetrics) LeaseLost(string) {}

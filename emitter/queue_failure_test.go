@@ -6,13 +6,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -39,10 +39,10 @@ func (f *failing) FinishAttempt(ctx context.Context, lease queue.DeliveryLease, 
 
 // counters counts what metrics are told.
 type counters struct {
-	delivered, pending, dead, leaseLost, queueFailed atomic.Int64
+	delivered, pending, dead, unsent, leaseLost, queueFailed atomic.Int64
 }
 
-func (c *counters) Attempted(_ string, status queue.Status, _, _ time.Duration) {
+func (c *counters) Attempted(_ string, status queue.Status, _ int, _, _ time.Duration) {
 	switch status {
 	case queue.StatusDelivered:
 		c.delivered.Add(1)
@@ -52,43 +52,80 @@ func (c *counters) Attempted(_ string, status queue.Status, _, _ time.Duration) 
 		c.dead.Add(1)
 	}
 }
+func (c *counters) Unsent(string)      { c.unsent.Add(1) }
 func (c *counters) LeaseLost(string)   { c.leaseLost.Add(1) }
 func (c *counters) QueueFailed(string) { c.queueFailed.Add(1) }
 
-// TestQueueThatCannotRecord must not make the same event be sent again and
-// again: it is sent again when its lease has passed.
+// TestQueueThatCannotRecord must not make the same event be sent again, however
+// long the queue cannot record it: it is recorded when the queue can.
 func TestQueueThatCannotRecord(t *testing.T) {
 	for _, test := range []struct {
 		name        string
 		err         error
 		lost, wrong int64
 	}{
-		{"lease lost", queue.ErrLeaseLost, 2, 0},
-		{"disk full", errors.New("no space left on device"), 0, 2},
+		{"lease lost", queue.ErrLeaseLost, 3, 0},
+		{"disk full", errors.New("no space left on device"), 0, 3},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				metrics := &counters{}
 				w := newWorld(t, Options{Metrics: metrics})
 				store := &failing{Deliveries: w.store, err: test.err}
-				store.finish.Store(2)
+				store.finish.Store(3)
 				w.emitter.store = store
 				w.apply(t, w.target(t, "erp"))
-				began := time.Now()
 				w.publish(t, "1", []string{"erp"}, nil)
 				time.Sleep(10 * time.Minute)
 				synctest.Wait()
-				all := w.receivers.of("erp")
-				lease := endpoint.DefaultTimeout + leaseMargin
-				if len(all) != 3 || all[1].at.Sub(began) != lease || all[2].at.Sub(began) != 2*lease {
+				if all := w.receivers.of("erp"); len(all) != 1 {
 					t.Errorf("%d attempts: %+v", len(all), all)
 				}
 				if metrics.leaseLost.Load() != test.lost || metrics.queueFailed.Load() != test.wrong || metrics.delivered.Load() != 1 {
 					t.Errorf("counted %d lost, %d failed, %d delivered", metrics.leaseLost.Load(), metrics.queueFailed.Load(), metrics.delivered.Load())
 				}
+				if list := deliveries(t, w.store, queue.Filter{}); list[0].Status != queue.StatusDelivered || list[0].Attempts != 1 {
+					t.Errorf("the delivery is %+v", list[0])
+				}
+				if standing := w.emitter.Standings()["erp"]; standing.Unrecorded != 0 {
+					t.Errorf("%d attempts are still remembered", standing.Unrecorded)
+				}
 			})
 		})
 	}
+}
+
+// TestQueueThatNeverRecords for three days gets each event sent once, and the
+// endpoint gets ever fewer of them: each is remembered.
+func TestQueueThatNeverRecords(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, Options{})
+		store := &failing{Deliveries: w.store, err: errors.New("no space left on device")}
+		store.finish.Store(1 << 40)
+		w.emitter.store = store
+		target := w.target(t, "erp")
+		w.apply(t, target)
+		for i := range 100 {
+			w.publish(t, strconv.Itoa(i), []string{"erp"}, nil)
+		}
+		time.Sleep(72 * time.Hour)
+		synctest.Wait()
+		// A reload must not forget it.
+		target.Endpoint.Timeout = time.Second
+		w.apply(t, target)
+		time.Sleep(time.Hour)
+		store.finish.Store(0)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if all := w.receivers.of("erp"); len(all) != 100 {
+			t.Errorf("%d attempts", len(all))
+		}
+		for _, delivery := range deliveries(t, w.store, queue.Filter{}) {
+			if delivery.Status != queue.StatusDelivered || delivery.Attempts != 1 {
+				t.Errorf("%+v", delivery)
+			}
+		}
+	})
 }
 
 // TestQueueThatCannotLease is asked again ever less often, and works as soon as

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/hop"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
@@ -29,12 +30,16 @@ func newTemplate(u *url.URL) *http.Request {
 // request returns the request of one attempt: the bytes that the event has in
 // the delivery's format, credentials, and a time and signatures of its own. It
 // fails where credentials have to be asked for and do not come.
-func (d *dispatcher) request(ctx context.Context, ev *event.Event, format payload.Format, at time.Time) (*http.Request, error) {
-	body := format.Render(ev)
+func (d *dispatcher) request(ctx context.Context, ev *event.Event, to destination, trace string, at time.Time) (*http.Request, error) {
+	body := d.format().Render(ev)
+	if !d.target.Endpoint.Trace {
+		trace = ""
+	}
 	values := [...]string{
 		ev.ID, strconv.FormatInt(at.Unix(), 10),
 		ev.Type, ev.Key.String(), strconv.FormatUint(ev.Sequence, 10), string(ev.Freshness),
-		d.options.UserAgent, body.ContentType,
+		d.options.Hops.Sign(ev.Cause.Hops, d.target.Endpoint.Name, at), trace,
+		d.options.UserAgent, body.ContentType, to.authorization,
 	}
 	header := make(http.Header, len(values)+len(body.Header)+4)
 	for i, name := range headerNames {
@@ -59,12 +64,12 @@ func (d *dispatcher) request(ctx context.Context, ev *event.Event, format payloa
 		}
 	}
 
-	message := sign.Message{ID: ev.ID, At: at, URL: d.url, ContentType: header.Get("Content-Type"), Body: body.Bytes}
+	message := sign.Message{ID: ev.ID, At: at, URL: to.url, ContentType: header.Get("Content-Type"), Body: body.Bytes}
 	for _, scheme := range d.target.Endpoint.Signatures {
 		scheme.Sign(message, d.target.Endpoint.Secrets, header)
 	}
 
-	request := d.template.WithContext(ctx)
+	request := to.template.WithContext(ctx)
 	request.Header = header
 	request.Body, request.GetBody = http.NoBody, emptyBody
 	if len(body.Bytes) > 0 {
@@ -86,7 +91,8 @@ func (d *dispatcher) format() payload.Format {
 var headerNames = [...]string{
 	"Webhook-Id", "Webhook-Timestamp",
 	"Webhook-Event", "Webhook-Object", "Webhook-Sequence", "Webhook-Freshness",
-	"User-Agent", "Content-Type",
+	hop.Header, "Traceparent",
+	"User-Agent", "Content-Type", "Authorization",
 }
 
 func emptyBody() (io.ReadCloser, error) { return http.NoBody, nil }

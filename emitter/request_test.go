@@ -13,7 +13,6 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/auth"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
@@ -31,8 +30,9 @@ func requestOf(t *testing.T, change func(*Target), ev *event.Event) *http.Reques
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := newDispatcher(memory.New(time.Now), Options{UserAgent: DefaultUserAgent, Logger: zap.NewNop()}, target, u)
-	request, err := d.request(t.Context(), ev, d.format(), time.Unix(1614265330, 0))
+	d := newDispatcher(New(memory.New(time.Now), Options{}), target, u, newStanding("erp"))
+	to := destination{url: u, template: d.template}
+	request, err := d.request(t.Context(), ev, to, "", time.Unix(1614265330, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@
 package emitter
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/auth"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
 // Target is an endpoint and the way to it.
@@ -22,6 +24,14 @@ type Target struct {
 	// endpoints. It stays its owner's to close, after the emitter has stopped
 	// or has been given another.
 	Transport http.RoundTripper
+	// Resolve, if not nil, says where an object's events go, in place of the
+	// endpoint's URL: requests have named a receiver for each object. It is
+	// asked before each attempt, and [ErrNoReceiver] ends the delivery. Other
+	// errors are failures as any other, and must hold no secrets.
+	//
+	// Such a target has one breaker for each host, and one host gets no more
+	// than an eighth of its concurrency.
+	Resolve func(ctx context.Context, key event.Key) (Address, error)
 	// Tokens carries requests for access tokens. Default: Transport.
 	Tokens http.RoundTripper
 }
@@ -34,21 +44,59 @@ func (t Target) tokens() http.RoundTripper {
 	return t.Tokens
 }
 
-// check returns the target with its defaults and its parsed URL. Its errors do
-// not show the URL.
+// Address is where a delivery goes.
+type Address struct {
+	// URL is the receiver's. Its path and query are shown nowhere.
+	URL string
+	// Authorization is the header of that name; "" is none.
+	Authorization string
+}
+
+// hostShare is the part of a target's concurrency that one host gets, of those
+// that requests have named.
+const hostShare = 8
+
+// limits returns the bounds that the target is delivered to in.
+func (t Target) limits(memory int64) limits {
+	l := limits{concurrency: t.Endpoint.Concurrency, perReceiver: t.Endpoint.Concurrency, memory: memory, receiver: t.Endpoint.URL}
+	if t.Resolve != nil {
+		l.perReceiver, l.receiver = max(1, l.concurrency/hostShare), ""
+	}
+	return l
+}
+
+// check returns the target with its defaults and its parsed URL, which is nil
+// where there is none. Its errors do not show the URL.
 func (t Target) check() (Target, *url.URL, error) {
-	if err := t.Endpoint.Validate(); err != nil {
+	checked := t.Endpoint
+	if t.Resolve != nil {
+		// There is no URL to check yet.
+		checked.URL = "https://receiver.invalid"
+	}
+	if err := checked.Validate(); err != nil {
 		return Target{}, nil, err
 	}
 	if t.Transport == nil {
 		return Target{}, nil, fmt.Errorf("%w: endpoint %s has no transport", ErrBadTarget, t.Endpoint.Name)
 	}
-	u, err := url.Parse(t.Endpoint.URL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	t.Endpoint = t.Endpoint.WithDefaults()
+	if t.Resolve != nil {
+		return t, nil, nil
+	}
+	u, err := parseURL(t.Endpoint.URL)
+	if err != nil {
 		return Target{}, nil, fmt.Errorf("%w: endpoint %s has no http or https URL", ErrBadTarget, t.Endpoint.Name)
 	}
-	t.Endpoint = t.Endpoint.WithDefaults()
 	return t, u, nil
+}
+
+// parseURL reads the URL of a receiver.
+func parseURL(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, ErrBadTarget
+	}
+	return u, nil
 }
 
 // same tells whether two targets with their defaults are delivered to alike.
@@ -57,10 +105,12 @@ func (t Target) check() (Target, *url.URL, error) {
 func (t Target) same(other Target) bool {
 	a, b := t.Endpoint, other.Endpoint
 	return a.Name == b.Name && a.URL == b.URL && a.Timeout == b.Timeout && a.Concurrency == b.Concurrency &&
+		a.Order == b.Order && a.Coalesce == b.Coalesce && a.Rate == b.Rate && a.Success.Equal(b.Success) &&
+		a.Deadline == b.Deadline && a.DisableAfter == b.DisableAfter && a.Trace == b.Trace &&
 		slices.Equal(a.Schedule, b.Schedule) && slices.EqualFunc(a.Secrets, b.Secrets, sign.Secret.Equal) &&
 		sign.EqualSchemes(a.Signatures, b.Signatures) && auth.Equal(a.Auth, b.Auth) && a.Payload.Equal(b.Payload) &&
 		sameTransport(t.tokens(), other.tokens()) &&
-		sameTransport(t.Transport, other.Transport)
+		sameTransport(t.Transport, other.Transport) && t.Resolve == nil && other.Resolve == nil
 }
 
 // sameTransport does not panic on transports that cannot be compared, such as

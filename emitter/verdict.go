@@ -4,65 +4,89 @@ package emitter
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// outcome is what an attempt achieved.
-type outcome int
-
-const (
-	// failed: the receiver did not take the event, or may not have.
-	failed outcome = iota
+// ruling is what an attempt's end means, for the delivery and for the endpoint.
+type ruling struct {
 	// delivered: the receiver answered with success, and completely.
-	delivered
+	delivered bool
+	// final: the receiver does not want this event; there is no retry.
+	final bool
+	// down: the receiver does not work, as opposed to not liking this event.
+	down bool
+	// throttled: the receiver wants fewer attempts, or is in front of one that
+	// does not keep up.
+	throttled bool
+	// disable says why the endpoint gets nothing more; "" if it does.
+	disable string
+}
+
+// Header and words by which a receiver may say more than a status can.
+const (
+	deliveryHeader = "Webhook-Delivery"
+	wordDisable    = "disable"
+	wordAbort      = "abort-message"
 )
 
-// classify tells what an attempt achieved. Only 2xx is success, as Standard
-// Webhooks has it: a redirect is a failure that the operator should see, not a
-// place to send the event on to. An answer that breaks off is a failure
-// whatever its status: the receiver may have broken off with it, and a repeat
-// harms less than a loss.
-func classify(code int, err error) outcome {
-	if err == nil && code >= 200 && code <= 299 {
-		return delivered
+// rule tells what an attempt's end means. Only what the endpoint calls success
+// is, and that is 2xx unless it says otherwise, as Standard Webhooks has it: a
+// redirect is a failure that the operator should see, not a place to send the
+// event on to. An answer that breaks off is a failure whatever its status: the
+// receiver may have broken off with it, and a repeat harms less than a loss.
+func rule(code int, word string, err error, success endpoint.Statuses) ruling {
+	if err != nil {
+		return ruling{down: true}
 	}
-	return failed
+	r := ruling{delivered: success.Match(code)}
+	switch word = strings.ToLower(strings.TrimSpace(word)); {
+	case word == wordDisable:
+		r.disable = "its receiver answered webhook-delivery: disable"
+	case word == wordAbort && !r.delivered:
+		r.final = true
+	}
+	if r.delivered {
+		return r
+	}
+	switch code {
+	case http.StatusGone:
+		r.disable = "its receiver answered 410 Gone"
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		r.throttled, r.down = true, true
+	case http.StatusRequestTimeout:
+		r.down = true
+	default:
+		r.down = code >= 500
+	}
+	return r
 }
 
-// decide turns an outcome into a verdict. Attempts counts the attempts made,
-// with this one; asked is the time that the receiver asked for.
-func decide(result outcome, attempts int, schedule Schedule, jitter float64, asked time.Duration, now time.Time) queue.Verdict {
-	if result == delivered {
+// trial is a failed attempt, as far as it matters to the next.
+type trial struct {
+	// attempts counts those made of the delivery, with this one.
+	attempts int
+	// ended is when this one did, asked what the receiver asked to wait, and
+	// jitter a number in [0, 1).
+	ended  time.Time
+	asked  time.Duration
+	jitter float64
+	// deadline is when the delivery is no longer wanted; zero is never.
+	deadline time.Time
+}
+
+// decide turns a ruling into a verdict.
+func decide(r ruling, t trial, schedule Schedule) queue.Verdict {
+	if r.delivered {
 		return queue.Verdict{Status: queue.StatusDelivered}
 	}
-	delay, ok := schedule.NextAsked(attempts, jitter, asked)
-	if !ok {
+	delay, ok := schedule.NextAsked(t.attempts, t.jitter, t.asked)
+	retry := t.ended.Add(delay)
+	if !ok || r.final || !t.deadline.IsZero() && retry.After(t.deadline) {
 		return queue.Verdict{Status: queue.StatusDead}
 	}
-	return queue.Verdict{Status: queue.StatusPending, RetryAt: now.Add(delay)}
-}
-
-// maxAsked bounds what is read from a Retry-After, so that no arithmetic
-// overflows. The schedule bounds it further.
-const maxAsked = 365 * 24 * time.Hour
-
-// retryAfter reads a Retry-After header, in seconds or as a date. It returns 0
-// for one that is missing, malformed or in the past.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	value := strings.TrimSpace(header.Get("Retry-After"))
-	if value == "" {
-		return 0
-	}
-	if seconds, err := strconv.ParseUint(value, 10, 63); err == nil {
-		return time.Duration(min(seconds, uint64(maxAsked/time.Second))) * time.Second
-	}
-	date, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	return min(max(date.Sub(now), 0), maxAsked)
+	return queue.Verdict{Status: queue.StatusPending, RetryAt: retry}
 }

@@ -4,24 +4,61 @@ package emitter
 
 import (
 	"errors"
-	"net/http"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-func TestClassify(t *testing.T) {
+// TestRuleOfEveryStatus holds every status against the words of Standard
+// Webhooks.
+func TestRuleOfEveryStatus(t *testing.T) {
 	for code := range 1000 {
-		want := failed
-		if code/100 == 2 {
-			want = delivered
+		want := ruling{
+			delivered: code/100 == 2,
+			throttled: slices.Contains([]int{429, 502, 503, 504}, code),
+			down:      code >= 500 || code == 429 || code == 408,
 		}
-		if got := classify(code, nil); got != want {
-			t.Errorf("%d: got %d", code, got)
+		if code == 410 {
+			want.disable = "its receiver answered 410 Gone"
 		}
-		if classify(code, errors.New("broke off")) != failed {
-			t.Errorf("%d with an error is success", code)
+		if got := rule(code, "", nil, endpoint.Statuses{}); got != want {
+			t.Errorf("%d: got %+v, want %+v", code, got, want)
+		}
+		if got := rule(code, wordDisable, errors.New("broke off"), endpoint.Statuses{}); got != (ruling{down: true}) {
+			t.Errorf("%d with an error: got %+v", code, got)
+		}
+	}
+}
+
+func TestRule(t *testing.T) {
+	disable := "its receiver answered webhook-delivery: disable"
+	success, err := endpoint.ParseStatuses("200", "302", "410", "503")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name    string
+		code    int
+		word    string
+		success endpoint.Statuses
+		want    ruling
+	}{
+		{"disable with a success", 200, "disable", endpoint.Statuses{}, ruling{delivered: true, disable: disable}},
+		{"disable with a failure", 400, " Disable ", endpoint.Statuses{}, ruling{disable: disable}},
+		{"abort with a failure", 400, "abort-message", endpoint.Statuses{}, ruling{final: true}},
+		{"abort while down", 503, "abort-message", endpoint.Statuses{}, ruling{final: true, down: true, throttled: true}},
+		{"abort with a success", 200, "abort-message", endpoint.Statuses{}, ruling{delivered: true}},
+		{"an unknown word", 400, "explode", endpoint.Statuses{}, ruling{}},
+		{"a redirect that is success", 302, "", success, ruling{delivered: true}},
+		{"gone that is success", 410, "", success, ruling{delivered: true}},
+		{"unavailable that is success", 503, "", success, ruling{delivered: true}},
+		{"204 that is not success", 204, "", success, ruling{}},
+	} {
+		if got := rule(test.code, test.word, nil, test.success); got != test.want {
+			t.Errorf("%s: got %+v, want %+v", test.name, got, test.want)
 		}
 	}
 }
@@ -29,54 +66,35 @@ func TestClassify(t *testing.T) {
 func TestDecide(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	schedule := Schedule{time.Minute, time.Hour}
+	pending := func(delay time.Duration) queue.Verdict {
+		return queue.Verdict{Status: queue.StatusPending, RetryAt: now.Add(delay)}
+	}
+	done, dead := queue.Verdict{Status: queue.StatusDelivered}, queue.Verdict{Status: queue.StatusDead}
 	for _, test := range []struct {
-		name     string
-		result   outcome
-		attempts int
-		asked    time.Duration
-		want     queue.Verdict
+		name   string
+		ruling ruling
+		trial  trial
+		want   queue.Verdict
 	}{
-		{"success at once", delivered, 1, 0, queue.Verdict{Status: queue.StatusDelivered}},
-		{"success at last", delivered, 3, 0, queue.Verdict{Status: queue.StatusDelivered}},
-		{"success after more than the schedule, by hand", delivered, 9, 0, queue.Verdict{Status: queue.StatusDelivered}},
-		{"first failure", failed, 1, 0, queue.Verdict{Status: queue.StatusPending, RetryAt: now.Add(time.Minute)}},
-		{"first failure, asked for time", failed, 1, 10 * time.Minute, queue.Verdict{Status: queue.StatusPending, RetryAt: now.Add(11 * time.Minute)}},
-		{"second failure", failed, 2, 0, queue.Verdict{Status: queue.StatusPending, RetryAt: now.Add(time.Hour)}},
-		{"last failure", failed, 3, 0, queue.Verdict{Status: queue.StatusDead}},
-		{"last failure, asked for time", failed, 3, time.Hour, queue.Verdict{Status: queue.StatusDead}},
-		{"failure after a shortened schedule", failed, 9, 0, queue.Verdict{Status: queue.StatusDead}},
+		{"success at once", ruling{delivered: true}, trial{attempts: 1}, done},
+		{"success at last", ruling{delivered: true}, trial{attempts: 3}, done},
+		{"success after more than the schedule, by hand", ruling{delivered: true}, trial{attempts: 9}, done},
+		{"success after the deadline", ruling{delivered: true}, trial{attempts: 1, deadline: now.Add(-time.Hour)}, done},
+		{"first failure", ruling{}, trial{attempts: 1}, pending(time.Minute)},
+		{"first failure, asked for time", ruling{}, trial{attempts: 1, asked: 10 * time.Minute}, pending(11 * time.Minute)},
+		{"first failure, asked for a year", ruling{}, trial{attempts: 1, asked: maxAsked}, pending(time.Hour)},
+		{"second failure", ruling{}, trial{attempts: 2}, pending(time.Hour)},
+		{"last failure", ruling{}, trial{attempts: 3}, dead},
+		{"last failure, asked for time", ruling{}, trial{attempts: 3, asked: time.Hour}, dead},
+		{"failure after a shortened schedule", ruling{}, trial{attempts: 9}, dead},
+		{"the receiver does not want it", ruling{final: true}, trial{attempts: 1}, dead},
+		{"a retry before the deadline", ruling{}, trial{attempts: 1, deadline: now.Add(time.Minute)}, pending(time.Minute)},
+		{"a retry after the deadline", ruling{}, trial{attempts: 1, deadline: now.Add(time.Minute - 1)}, dead},
+		{"gone, and to be kept", ruling{disable: "gone"}, trial{attempts: 1}, pending(time.Minute)},
 	} {
-		if got := decide(test.result, test.attempts, schedule, 0.5, test.asked, now); got != test.want {
+		test.trial.ended, test.trial.jitter = now, 0.5
+		if got := decide(test.ruling, test.trial, schedule); got != test.want {
 			t.Errorf("%s: got %+v, want %+v", test.name, got, test.want)
 		}
-	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
-	for _, test := range []struct {
-		value string
-		want  time.Duration
-	}{
-		{"", 0},
-		{"0", 0},
-		{"120", 2 * time.Minute},
-		{" 120 ", 2 * time.Minute},
-		{"-1", 0},
-		{"1.5", 0},
-		{"soon", 0},
-		{"99999999999999999", maxAsked},
-		{"999999999999999999999999999", 0},
-		{"Tue, 01 Sep 2026 12:05:00 GMT", 5 * time.Minute},
-		{"Tue, 01 Sep 2026 11:00:00 GMT", 0},
-		{"Sat, 01 Sep 9999 11:00:00 GMT", maxAsked},
-	} {
-		header := http.Header{"Retry-After": {test.value}}
-		if got := retryAfter(header, now); got != test.want {
-			t.Errorf("%q: got %s, want %s", test.value, got, test.want)
-		}
-	}
-	if got := retryAfter(nil, now); got != 0 {
-		t.Errorf("no header: got %s", got)
 	}
 }

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package emitter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// destination is where one attempt goes.
+type destination struct {
+	// receiver names whom the breaker knows.
+	receiver      string
+	url           *url.URL
+	template      *http.Request
+	authorization string
+}
+
+// What stands in the attempt of a delivery that is decided without one.
+//
+//nolint:gosec // G101: these are words for operators, and no credentials.
+const (
+	expiredWords  = "not sent: the event's retention has passed"
+	deadlineWords = "not sent: the endpoint's deadline has passed"
+	loopWords     = "not sent: the event came from deliveries to this endpoint, again and again; does its URL lead back to the API?"
+	nowhereWords  = "not sent: the object has no receiver, or it wants no more"
+)
+
+// deliver makes one attempt and records it. The endpoint's own receiver has a
+// place for it.
+func (d *dispatcher) deliver(ctx context.Context, lease queue.DeliveryLease) {
+	began := d.options.Now()
+	vacate := func() {
+		if d.target.Resolve == nil {
+			d.standing.vacate(d.limits.receiver)
+		}
+	}
+	kept, found, room := d.standing.recall(&lease, began)
+	switch {
+	case found:
+		vacate()
+		d.record(lease, kept.attempt, kept.verdict)
+		return
+	case !room:
+		vacate()
+		d.postpone(lease, maxPause)
+		return
+	}
+	if words := d.unsent(&lease, began); words != "" {
+		vacate()
+		d.refuse(lease, began, words)
+		return
+	}
+	to, ok := d.destination(ctx, lease, began)
+	if ok {
+		d.send(ctx, lease, to, began)
+	}
+}
+
+// unsent returns why a delivery is not to be attempted, or "".
+func (d *dispatcher) unsent(lease *queue.DeliveryLease, now time.Time) string {
+	switch deadline := d.deadline(lease); {
+	case lease.Expired:
+		return expiredWords
+	case !deadline.IsZero() && now.After(deadline):
+		return deadlineWords
+	case d.options.Hops.Broken(lease.Event.Cause.Hops, lease.Endpoint):
+		return loopWords
+	default:
+		return ""
+	}
+}
+
+// deadline returns when a delivery is no longer wanted; zero is never. One that
+// somebody has asked for again has none.
+func (d *dispatcher) deadline(lease *queue.DeliveryLease) time.Time {
+	if d.target.Endpoint.Deadline == 0 || lease.PriorAttempts > 0 {
+		return time.Time{}
+	}
+	return lease.CreatedAt.Add(d.target.Endpoint.Deadline)
+}
+
+// refuse ends a delivery without an attempt.
+func (d *dispatcher) refuse(lease queue.DeliveryLease, at time.Time, words string) {
+	d.record(lease, queue.Attempt{At: at, Error: words}, queue.Verdict{Status: queue.StatusDead})
+}
+
+// destination returns where a delivery goes, with a place taken there, or false
+// if that was not possible and the delivery was given back or decided.
+func (d *dispatcher) destination(ctx context.Context, lease queue.DeliveryLease, began time.Time) (destination, bool) {
+	if d.target.Resolve == nil {
+		return destination{receiver: d.limits.receiver, url: d.url, template: d.template}, true
+	}
+	resolving, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	address, err := d.target.Resolve(resolving, lease.Key)
+	if err != nil && ctx.Err() != nil {
+		d.release(lease)
+		return destination{}, false
+	}
+	if errors.Is(err, ErrNoReceiver) {
+		d.refuse(lease, began, nowhereWords)
+		return destination{}, false
+	}
+	var u *url.URL
+	if err == nil {
+		if u, err = parseURL(address.URL); err != nil {
+			d.refuse(lease, began, nowhereWords)
+			return destination{}, false
+		}
+	}
+	if err != nil {
+		d.logger.Error("looking up an object's receiver", zap.Stringer("object", lease.Key), zap.Error(err))
+		d.finish(lease, answer{err: errNoAddress}, ruling{}, began, d.options.Now())
+		return destination{}, false
+	}
+	to := destination{receiver: u.Host, url: u, template: newTemplate(u), authorization: address.Authorization}
+	switch wait := d.standing.begin(d.limits, to.receiver, d.options.Now()); {
+	case wait == forever:
+		d.release(lease)
+		return to, false
+	case wait > 0:
+		d.postpone(lease, wait)
+		return to, false
+	}
+	return to, true
+}
+
+// send makes an attempt, and records it.
+func (d *dispatcher) send(ctx context.Context, lease queue.DeliveryLease, to destination, began time.Time) {
+	trace, endSpan := d.options.Tracer.Attempt(ctx, &lease.Delivery, lease.Event.Cause)
+	failpoint.Here("delivery.leased")
+	got := d.protected(ctx, &lease, to, trace, began)
+	failpoint.Here("attempt.made")
+	ended := d.options.Now()
+	if got.err != nil && ctx.Err() != nil {
+		// Broken off by Stop, which is no fault of the receiver's.
+		endSpan(0, "cancelled")
+		d.standing.vacate(to.receiver)
+		d.release(lease)
+		return
+	}
+	endSpan(got.code, describe(got.err))
+	meant := rule(got.code, got.word, got.err, d.target.Endpoint.Success)
+	changed, state := d.standing.end(d.limits, to.receiver,
+		finished{ruling: meant, began: began, ended: ended, asked: got.retryAfter, jitter: d.options.Jitter()}, d.target.Endpoint.DisableAfter)
+	d.finish(lease, got, meant, began, ended)
+	d.report(changed, state, ended)
+}
+
+// finish records an attempt, with what follows from it.
+func (d *dispatcher) finish(lease queue.DeliveryLease, got answer, meant ruling, began, ended time.Time) {
+	attempt := queue.Attempt{
+		At: began, Duration: ended.Sub(began), Code: got.code, Response: got.body, Error: describe(got.err),
+	}
+	if !meant.delivered && attempt.Error == "" {
+		attempt.Error = describeCode(got.code)
+	}
+	if meant.final {
+		attempt.Error += "; the receiver asked not to be sent this again"
+	}
+	d.record(lease, attempt, decide(meant, trial{
+		attempts: lease.Attempts - lease.PriorAttempts + 1, ended: ended, asked: got.retryAfter,
+		jitter: d.options.Jitter(), deadline: d.deadline(&lease),
+	}, Schedule(d.target.Endpoint.Schedule)))
+}
+
+// protected is attempt for code that may panic. The process serves the API, and
+// must not go down over a delivery.
+func (d *dispatcher) protected(ctx context.Context, lease *queue.DeliveryLease, to destination, trace string, began time.Time) (got answer) {
+	defer func() {
+		if r := recover(); r != nil {
+			d.logger.Error("an attempt panicked", zap.String("event", lease.EventID),
+				zap.String("panic", fmt.Sprintf("%T", r)), zap.ByteString("stack", debug.Stack()))
+			got = answer{err: errPanic}
+		}
+	}()
+	return d.attempt(ctx, &lease.Event, to, trace, began)
+}
+
+// record finishes an attempt. What the queue cannot record is remembered, and
+// recorded when the delivery is leased again: sending the event again would
+// send it again and again for as long as the queue cannot record.
+func (d *dispatcher) record(lease queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) {
+	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
+	defer cancel()
+	name := d.target.Endpoint.Name
+	err := d.store.FinishAttempt(ctx, lease, attempt, verdict)
+	failpoint.Here("attempt.recorded")
+	if err != nil {
+		d.standing.remember(&lease, attempt, verdict, err, d.options.Now())
+	}
+	switch {
+	case err == nil:
+		d.standing.rested(lease.EventID)
+		d.recorded(lease, attempt, verdict)
+	case errors.Is(err, queue.ErrLeaseLost):
+		d.options.Metrics.LeaseLost(name)
+		d.logger.Debug("attempt not recorded", zap.String("event", lease.EventID), zap.Error(err))
+	default:
+		d.options.Metrics.QueueFailed(name)
+		d.logger.Error("recording an attempt failed; it is recorded later, and the event is not sent again for that",
+			zap.String("event", lease.EventID), zap.Error(err))
+	}
+}
+
+// recorded tells what an attempt came to.
+func (d *dispatcher) recorded(lease queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) {
+	if attempt.Code == 0 && attempt.Duration == 0 {
+		d.options.Metrics.Unsent(lease.Endpoint)
+	} else {
+		ended := attempt.At.Add(attempt.Duration)
+		d.options.Metrics.Attempted(lease.Endpoint, verdict.Status, attempt.Code, attempt.Duration, ended.Sub(lease.CreatedAt))
+	}
+	d.log(lease, attempt, verdict)
+	// That a message about trouble could not be delivered is no news of its
+	// own: two endpoints that fail would tell each other for ever.
+	if verdict.Status != queue.StatusDead || lease.Key.Resource == OperationalResource {
+		return
+	}
+	delivery := lease.Delivery
+	delivery.Status, delivery.Attempts = queue.StatusDead, lease.Attempts+1
+	attempt.EventID, attempt.Endpoint, attempt.Number = lease.EventID, lease.Endpoint, delivery.Attempts
+	d.options.Notify(Notice{
+		Type: DeliveryExhausted, At: d.options.Now(), State: d.standing.view().EndpointState,
+		Delivery: &delivery, Attempt: &attempt,
+	})
+}
+
+func (d *dispatcher) log(lease queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) {
+	level, message := zap.DebugLevel, "event delivered"
+	switch verdict.Status {
+	case queue.StatusPending:
+		level, message = zap.InfoLevel, "attempt failed"
+	case queue.StatusDead:
+		level, message = zap.WarnLevel, "delivery is dead: no attempt is left"
+	default:
+	}
+	entry := d.logger.Check(level, message)
+	if entry == nil {
+		return
+	}
+	fields := []zap.Field{
+		zap.String("event", lease.EventID), zap.String("type", lease.EventType), zap.Stringer("object", lease.Key),
+		zap.Int("attempt", lease.Attempts+1), zap.Int("code", attempt.Code), zap.Duration("duration", attempt.Duration),
+	}
+	if attempt.Error != "" {
+		fields = append(fields, zap.String("error", attempt.Error))
+	}
+	if verdict.Status == queue.StatusPending {
+		fields = append(fields, zap.Time("retry_at", verdict.RetryAt))
+	}
+	entry.Write(fields...)
+}

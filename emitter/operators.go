@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package emitter
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// restoreTimeout bounds the reading of endpoints' states.
+const restoreTimeout = 10 * time.Second
+
+// restore reads what an earlier process knew of endpoints. The caller holds the
+// lock.
+func (e *Emitter) restore() error {
+	if e.restored || e.options.States == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), restoreTimeout)
+	defer cancel()
+	states, err := e.options.States.EndpointStates(ctx)
+	if err != nil {
+		return fmt.Errorf("reading which endpoints are paused or disabled: %w", err)
+	}
+	for _, state := range states {
+		e.standing(state.Name).restore(state)
+	}
+	e.restored = true
+	return nil
+}
+
+// standing returns what is known of an endpoint. The caller holds the lock.
+func (e *Emitter) standing(name string) *standing {
+	s, ok := e.standings[name]
+	if !ok {
+		s = newStanding(name)
+		e.standings[name] = s
+	}
+	return s
+}
+
+// Pause stops attempts at an endpoint until it is resumed, restarts included.
+// Its events are kept. Attempts in flight end as they would have. One that is
+// disabled is paused from then on. It is idempotent, and fails with
+// [ErrUnknownEndpoint] for one that is not applied.
+func (e *Emitter) Pause(ctx context.Context, name, reason string) error {
+	return e.set(ctx, name, queue.EndpointPaused, reason)
+}
+
+// Resume lets attempts at an endpoint go on, one that was disabled too, and
+// forgets how long it has been failing. It is idempotent, and fails with
+// [ErrUnknownEndpoint] for one that is not applied.
+func (e *Emitter) Resume(ctx context.Context, name string) error {
+	return e.set(ctx, name, queue.EndpointActive, "")
+}
+
+func (e *Emitter) set(ctx context.Context, name string, status queue.EndpointStatus, reason string) error {
+	e.mu.Lock()
+	_, known := e.active[name]
+	s := e.standings[name]
+	e.mu.Unlock()
+	if !known {
+		return fmt.Errorf("%w: %s", ErrUnknownEndpoint, name)
+	}
+	was := s.view().Status
+	if !s.set(status, reason, e.options.Now()) {
+		return nil
+	}
+	if was == queue.EndpointDisabled && status == queue.EndpointActive {
+		e.options.Notify(Notice{Type: EndpointRecovered, At: e.options.Now(), State: s.view().EndpointState})
+	}
+	return e.save(ctx, s)
+}
+
+// save writes an endpoint's state. Where several are to be written at once, the
+// latest is written last.
+func (e *Emitter) save(ctx context.Context, s *standing) error {
+	if e.options.States == nil {
+		return nil
+	}
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.mu.Lock()
+	state := s.state
+	s.mu.Unlock()
+	if err := e.options.States.PutEndpointState(ctx, state); err != nil {
+		return fmt.Errorf("keeping the state of endpoint %s: %w", s.name, err)
+	}
+	return nil
+}
+
+// Standing is how an endpoint stands.
+type Standing struct {
+	queue.EndpointState
+	// InFlight counts attempts under way, and Allowed how many may be: fewer
+	// than the endpoint's concurrency while its receiver is down or asks for
+	// less. Allowed is 0 for an endpoint whose receivers requests have named.
+	InFlight int `json:"in_flight"`
+	Allowed  int `json:"allowed,omitempty"`
+	// Down tells that the receiver was found down, and RetryAt when it is tried
+	// again, or when it gets the next attempt.
+	Down    bool      `json:"down,omitempty"`
+	RetryAt time.Time `json:"retry_at,omitzero"`
+	// Unrecorded counts attempts that the queue could not record yet.
+	Unrecorded int `json:"unrecorded,omitempty"`
+}
+
+// Standings returns how the endpoints stand that are applied, by name.
+func (e *Emitter) Standings() map[string]Standing {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.options.Now()
+	all := make(map[string]Standing, len(e.active))
+	for name, d := range e.active {
+		all[name] = d.standing.in(d.limits, now)
+	}
+	return all
+}
+
+// InFlight returns how many bytes are in flight, over all endpoints.
+func (e *Emitter) InFlight() int64 {
+	return e.gate.inFlight()
+}
+
+// Status returns whether an endpoint gets deliveries. It is active unless
+// something else is known.
+func (e *Emitter) Status(name string) queue.EndpointStatus {
+	e.mu.Lock()
+	s, ok := e.standings[name]
+	e.mu.Unlock()
+	if !ok {
+		return queue.EndpointActive
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.Status
+}
+
+func (s *standing) view() Standing {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	view := Standing{EndpointState: s.state, InFlight: s.inFlight, Unrecorded: len(s.unrecorded)}
+	view.FailingSince, view.Failures = s.health.since, s.health.failures
+	if s.state.Status == queue.EndpointDisabled {
+		view.FailingSince, view.Failures = s.state.FailingSince, s.state.Failures
+	}
+	return view
+}
+
+// in is view with what an endpoint's one receiver gets.
+func (s *standing) in(l limits, now time.Time) Standing {
+	view := s.view()
+	if l.receiver == "" {
+		return view
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.receiver(l.receiver)
+	view.Allowed, view.Down = r.breaker.allowed(l.concurrency), r.breaker.open()
+	if r.breaker.wait(now) > 0 {
+		view.RetryAt = r.breaker.until
+	}
+	return view
+}
+
+// report tells what an attempt has changed for an endpoint, and keeps it.
+func (d *dispatcher) report(changed change, state queue.EndpointState, at time.Time) {
+	notice := Notice{At: at, State: state}
+	switch changed {
+	case unchanged:
+		return
+	case nowFailing:
+		notice.Type = EndpointFailing
+		d.logger.Warn("the endpoint is failing", zap.Time("since", state.FailingSince), zap.Int("failures", state.Failures))
+	case recovered:
+		notice.Type = EndpointRecovered
+		d.logger.Info("the endpoint works again")
+	case exhausted:
+		notice.Type = EndpointDisabled
+		d.logger.Error("the endpoint is disabled and gets nothing more until it is resumed",
+			zap.String("reason", state.Reason), zap.String("remedy", "caddy webhooks resume "+state.Name))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
+	defer cancel()
+	if err := d.emitter.save(ctx, d.standing); err != nil {
+		d.options.Metrics.QueueFailed(d.standing.name)
+		d.logger.Error("the endpoint's state was not kept; a restart forgets it", zap.Error(err))
+	}
+	d.options.Notify(notice)
+}

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package emitter
+
+import (
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// standing is what is known of one endpoint, however often its settings
+// change.
+type standing struct {
+	name string
+	// wake tells the dispatcher that something has changed that it may wait
+	// for.
+	wake chan struct{}
+	// saving lets one state at a time be written, the latest last.
+	saving sync.Mutex
+
+	mu sync.Mutex
+	// state is whether the endpoint gets deliveries, and why not.
+	state  queue.EndpointState
+	health health
+	// receivers has what is known of those that the endpoint's deliveries go
+	// to: one, by its URL; or, for an endpoint whose receivers are named by
+	// requests, one for each host.
+	receivers map[string]*receiver
+	inFlight  int
+	// held is how much memory the endpoint's attempts have taken.
+	held int64
+	// limiter keeps to the endpoint's rate; nil is no limit.
+	limiter *rate.Limiter
+	limited endpoint.Rate
+	// unrecorded has what attempts made of deliveries that the queue could not
+	// record, by event.
+	unrecorded map[string]unrecorded
+	// rest is when the queue may be used again, which has failed, and pause how
+	// long it rests next time.
+	rest  time.Time
+	pause time.Duration
+}
+
+// receiver is what is known of one that deliveries go to.
+type receiver struct {
+	breaker  breaker
+	inFlight int
+	// postponed counts deliveries that wait because too many are in flight.
+	postponed int
+	// proven is true if the receiver answered when it was last sent something.
+	proven bool
+}
+
+func newStanding(name string) *standing {
+	return &standing{
+		name: name, wake: make(chan struct{}, 1), receivers: map[string]*receiver{}, unrecorded: map[string]unrecorded{},
+		state: queue.EndpointState{Name: name, Status: queue.EndpointActive},
+	}
+}
+
+// restore takes over what was known before a restart.
+func (s *standing) restore(state queue.EndpointState) {
+	s.state = state
+	if !state.FailingSince.IsZero() {
+		s.health = health{since: state.FailingSince, failures: state.Failures, announced: true}
+	}
+}
+
+// configure takes over settings of a new target.
+func (s *standing) configure(t Target) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if rated := t.Endpoint.Rate; rated != s.limited {
+		s.limited, s.limiter = rated, nil
+		if !rated.IsZero() {
+			s.limiter = rate.NewLimiter(rate.Limit(rated.PerSecond()), rated.Burst())
+		}
+	}
+	if t.Resolve != nil {
+		return
+	}
+	// Another URL is another receiver, about which nothing is known.
+	for url, r := range s.receivers {
+		if url != t.Endpoint.URL && r.inFlight == 0 {
+			delete(s.receivers, url)
+		}
+	}
+}
+
+// signal wakes the dispatcher.
+func (s *standing) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// limits are the bounds that a dispatcher works in.
+type limits struct {
+	concurrency int
+	// perReceiver is the part of it that one receiver gets.
+	perReceiver int
+	// memory is how much may be in flight before the endpoint waits.
+	memory int64
+	// receiver is the endpoint's one receiver; "" if requests name them.
+	receiver string
+}
+
+// forever is a wait that only a signal ends.
+const forever = time.Duration(1<<63 - 1)
+
+// ready returns 0 if an attempt may begin, and otherwise after how long to look
+// again if nothing is signalled before.
+func (s *standing) ready(l limits, now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.state.Status != queue.EndpointActive:
+		return forever
+	case s.rest.After(now):
+		return s.rest.Sub(now)
+	case s.inFlight >= l.concurrency || s.held >= l.memory:
+		return forever
+	}
+	if l.receiver != "" {
+		if wait := s.receiver(l.receiver).wait(l.perReceiver, now); wait > 0 {
+			return wait
+		}
+	}
+	if s.limiter != nil {
+		if missing := 1 - s.limiter.TokensAt(now); missing > 0 {
+			return max(time.Microsecond, time.Duration(missing/float64(s.limiter.Limit())*float64(time.Second)))
+		}
+	}
+	return 0
+}
+
+// wait returns how long no attempt may begin.
+func (r *receiver) wait(concurrency int, now time.Time) time.Duration {
+	if r.inFlight >= r.breaker.allowed(concurrency) {
+		return forever
+	}
+	return r.breaker.wait(now)
+}
+
+// receiver returns what is known of a receiver. The caller holds the lock.
+func (s *standing) receiver(name string) *receiver {
+	r, ok := s.receivers[name]
+	if !ok {
+		r = &receiver{}
+		s.receivers[name] = r
+	}
+	return r
+}
+
+// class tells whether an endpoint's one receiver answered when it was last sent
+// something. Of those that requests have named, some surely have.
+func (s *standing) class(l limits) class {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l.receiver == "" || s.receiver(l.receiver).proven {
+		return proven
+	}
+	return unproven
+}
+
+// postponement is how long a delivery waits whose receiver has as many attempts
+// in flight as it may; those that wait come back one after another.
+const (
+	postponement    = 100 * time.Millisecond
+	maxPostponement = 30 * time.Second
+)
+
+// occupy takes a place for an attempt, and leave gives it back where none was
+// begun.
+func (s *standing) occupy(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inFlight++
+	if s.limiter != nil {
+		s.limiter.AllowN(now, 1)
+	}
+}
+
+func (s *standing) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inFlight--
+	s.signal()
+}
+
+// begin takes a place at a receiver, or returns after how long to try again.
+func (s *standing) begin(l limits, name string, now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.Status != queue.EndpointActive {
+		return forever
+	}
+	r := s.receiver(name)
+	switch wait := r.wait(l.perReceiver, now); {
+	case wait == forever:
+		r.postponed++
+		return min(maxPostponement, time.Duration(1+r.postponed/l.perReceiver)*postponement)
+	case wait > 0:
+		return wait
+	}
+	r.inFlight++
+	r.postponed = max(0, r.postponed-1)
+	return 0
+}
+
+// vacate gives a place at a receiver back, after an attempt that says nothing
+// about it.
+func (s *standing) vacate(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.receiver(name).inFlight--
+	s.signal()
+}
+
+// end gives a place at a receiver back after an attempt, and returns what has
+// changed for the endpoint, with its state.
+func (s *standing) end(l limits, name string, f finished, disableAfter time.Duration) (change, queue.EndpointState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.receiver(name)
+	r.inFlight--
+	s.signal()
+	r.breaker, r.proven = r.breaker.after(f, l.perReceiver), !f.down
+	if l.receiver == "" {
+		// Receivers that requests name say nothing about each other.
+		if r.inFlight == 0 && r.breaker == (breaker{until: r.breaker.until}) && r.breaker.wait(f.ended) == 0 {
+			delete(s.receivers, name)
+		}
+		return unchanged, s.state
+	}
+	var changed change
+	s.health, changed = s.health.after(f.delivered, f.ended, disableAfter)
+	if s.state.Status == queue.EndpointDisabled {
+		changed = unchanged
+	}
+	switch {
+	case s.state.Status != queue.EndpointDisabled && (f.disable != "" || changed == exhausted):
+		reason := f.disable
+		if reason == "" {
+			reason = "every attempt failed for " + disableAfter.String()
+		}
+		s.state = queue.EndpointState{Name: s.name, Status: queue.EndpointDisabled, Reason: reason, Since: f.ended}
+		changed = exhausted
+		fallthrough
+	case changed == nowFailing:
+		s.state.FailingSince, s.state.Failures = s.health.since, s.health.failures
+	case changed == recovered:
+		s.state.FailingSince, s.state.Failures = time.Time{}, 0
+	}
+	return changed, s.state
+}
+
+// hold counts memory of an attempt, or gives it back.
+func (s *standing) hold(size int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held += size
+	if size < 0 {
+		s.signal()
+	}
+}
+
+// set changes whether the endpoint gets deliveries, and tells whether that is
+// another than before. One that returns begins anew.
+func (s *standing) set(status queue.EndpointStatus, reason string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.Status == status {
+		return false
+	}
+	s.state = queue.EndpointState{Name: s.name, Status: status, Reason: reason, Since: now}
+	if status == queue.EndpointActive {
+		s.health = health{}
+		for _, r := range s.receivers {
+			r.breaker = breaker{}
+		}
+	} else {
+		s.state.FailingSince, s.state.Failures = s.health.since, s.health.failures
+	}
+	s.signal()
+	return true
+}
