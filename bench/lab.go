@@ -23,7 +23,10 @@ const (
 	holeAddress   = "127.0.0.1:19002"
 	bareAddress   = "127.0.0.1:19080"
 	moduleAddress = "127.0.0.1:19081"
-	secret        = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+	receiversAddress = "127.0.0.1:19003"
+
+	secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 )
 
 // lab is what all measures share: a directory and a Caddy binary.

@@ -26,7 +26,9 @@ var measures = []measure{
 	{"P1", measureThroughput},
 	{"P1.latency", measureLatency},
 	{"P2", measureMarks},
+	{"P3", measureDrain},
 	{"P4", measureEventLatency},
+	{"P6", measureHanging},
 	{"P7", measureCPU},
 }
 

@@ -23,6 +23,8 @@ func serve(kind string) {
 		err = listen(sinkAddress, http.HandlerFunc(sink))
 	case "hole":
 		err = hole()
+	case "receivers":
+		err = serveReceivers(receiversAddress)
 	default:
 		err = fmt.Errorf("there is no server %q", kind)
 	}
