@@ -30,6 +30,9 @@ func init() {
 //	GET /webhooks/attempts     attempts, newest first
 //	GET /webhooks/marks        objects that wait for reconciling
 //	GET /webhooks/unresolved   exchanges that changed something without telling what
+//	GET /webhooks/endpoints    endpoints, and how they stand
+//
+// and what they do about it, see operatorVerb and operateEndpoint.
 //
 // Lists take `limit` and `cursor`, and where it applies `event`, `type`,
 // `object`, `endpoint` and `status`.
@@ -49,10 +52,6 @@ func (a adminAPI) Routes() []caddy.AdminRoute {
 }
 
 func (a adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		return refuse(http.StatusMethodNotAllowed, fmt.Errorf("%s is not possible here; use GET", r.Method))
-	}
 	// Admin routes are provisioned before the apps, and stay when a new
 	// configuration fails: so the app is looked up for every request.
 	found, err := caddy.ActiveContext().AppIfConfigured("webhooks")
@@ -62,6 +61,13 @@ func (a adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	app := found.(*App)
 	store := app.engine.store.Load()
 	view := strings.Trim(strings.TrimPrefix(r.URL.Path, "/webhooks"), "/")
+	if served, err := a.operate(w, r, app, view); served {
+		return err
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		return refuse(http.StatusMethodNotAllowed, fmt.Errorf("%s is not possible here; use GET", r.Method))
+	}
 	if view == "health" {
 		return a.health(w, r, app.engine)
 	}

@@ -29,6 +29,7 @@ import (
 //	        payload   show|standard|gateway|cloudevents|thin|fields ...
 //	        timeout <duration>
 //	        retry   <durations...>|none
+//	        ...     as DeliveryPolicy has them
 //	    }
 //	    egress {
 //	        allow http
@@ -178,7 +179,10 @@ func (e *Endpoint) unmarshalOption(d *caddyfile.Dispenser, word string) error {
 		}
 		return nil
 	}
-	return d.Errf("unknown option %q of endpoint %s; it takes events, secret, signature, auth, tls, payload, timeout and retry", word, e.Name)
+	if mine, err := e.DeliveryPolicy.unmarshalOption(d, word); mine || err != nil {
+		return err
+	}
+	return d.Errf("unknown option %q of endpoint %s; it takes events, secret, signature, auth, tls, payload, timeout, retry, %s", word, e.Name, policyWords)
 }
 
 // checkURLs checks the endpoints' URLs against the egress policy, once both
@@ -190,7 +194,7 @@ func (a *App) checkURLs(lines map[string]caddyfile.Token) error {
 		return err
 	}
 	for _, e := range a.Endpoints {
-		if strings.Contains(e.URL, "{") {
+		if strings.Contains(e.URL, "{") || e.isNamed() {
 			continue
 		}
 		if err := transport.CheckURL(e.URL); err != nil {

@@ -23,11 +23,11 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "webhooks",
-		Usage: "status|events|deliveries|attempts|marks|unresolved",
-		Short: "Shows what the webhooks of a running Caddy are doing",
+		Usage: "status|events|deliveries|attempts|marks|unresolved|endpoints|resend|recover|replay|cancel|pause|resume",
+		Short: "Shows what the webhooks of a running Caddy are doing, and acts on deliveries",
 		Long: `
-Shows what the webhooks of a running Caddy are doing. It asks Caddy's admin
-endpoint, since the queue belongs to the running process alone.
+Shows what the webhooks of a running Caddy are doing, and acts on deliveries. It
+asks Caddy's admin endpoint, since the queue belongs to the running process alone.
 
 Lists are shown newest first, a page at a time; the last line of a page tells
 how to see the next. With --json, the answer is printed as it comes.
@@ -45,6 +45,10 @@ func setupCommand(cmd *cobra.Command) {
 		cmd.AddCommand(view.command())
 	}
 	cmd.AddCommand(queueCommand())
+	for _, verb := range commandVerbs {
+		cmd.AddCommand(verb.command())
+	}
+	cmd.AddCommand(endpointCommands()...)
 }
 
 // commandView is one of the subcommands.
@@ -85,6 +89,13 @@ var commandViews = []commandView{
 				took = time.Duration(n).Round(10 * time.Microsecond).String()
 			}
 			return []any{clock(t["at"]), t["event_id"], t["endpoint"], t["number"], t["code"], took, t["error"]}
+		},
+	},
+	{
+		name: "endpoints", short: "Lists endpoints, and how they stand", paged: true,
+		headings: []string{"ENDPOINT", "HOST", "STATUS", "PENDING", "IN FLIGHT", "FAILING SINCE", "FAILURES", "RETRY AT", "REASON"},
+		row: func(e map[string]any) []any {
+			return []any{e["name"], e["host"], e["status"], e["pending"], e["in_flight"], clock(e["failing_since"]), e["failures"], clock(e["retry_at"]), e["reason"]}
 		},
 	},
 	{

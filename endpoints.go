@@ -21,7 +21,9 @@ type Endpoint struct {
 	Name string `json:"name"`
 
 	// URL is where events are posted to. Placeholders such as `{env.NAME}`
-	// are replaced. Required.
+	// are replaced. `requests` stands for the receivers that requests name: the
+	// endpoint `notify.items` says how those of the resource `items` are
+	// delivered to. Required.
 	URL string `json:"url"`
 
 	// Events are the types of the events it gets; `items.*` stands for all
@@ -65,6 +67,7 @@ type Endpoint struct {
 	NoRetry bool `json:"no_retry,omitempty"`
 
 	Rotation
+	DeliveryPolicy
 }
 
 // provisionEndpoints checks the endpoints and the way to them.
@@ -77,11 +80,23 @@ func (a *App) provisionEndpoints() error {
 		return err
 	}
 	endpoints := make([]endpoint.Endpoint, 0, len(a.Endpoints))
+	a.named = make(map[string]endpoint.Endpoint)
 	for _, declared := range a.Endpoints {
+		if err := declared.checkNamed(); err != nil {
+			return fmt.Errorf("endpoint %s: %w", declared.Name, err)
+		}
 		made, err := declared.endpoint(a.transport)
 		if err != nil {
 			return fmt.Errorf("endpoint %s: %w", declared.Name, err)
 		}
+		if declared.isNamed() {
+			if _, twice := a.named[made.Name]; twice {
+				return fmt.Errorf("endpoint %s is declared twice; keep one of them", made.Name)
+			}
+			a.named[made.Name] = made
+			continue
+		}
+		a.drops = a.drops || made.WhenDisabled == endpoint.Drop
 		endpoints = append(endpoints, made)
 	}
 	a.endpoints, err = endpoint.NewSet(endpoints...)
@@ -95,13 +110,18 @@ func (e *Endpoint) endpoint(transport *egress.Transport) (endpoint.Endpoint, err
 	if made.URL, err = repl.ReplaceOrErr(e.URL, true, true); err != nil {
 		return made, fmt.Errorf("url: %w; set what the placeholder stands for", err)
 	}
-	if err := transport.CheckURL(made.URL); err != nil {
+	if e.isNamed() {
+		made.URL = ""
+	} else if err := transport.CheckURL(made.URL); err != nil {
 		return made, err
 	}
 	if err := e.provisionDelivery(&made, repl, transport); err != nil {
 		return made, err
 	}
 	if made.Events, err = endpoint.ParseFilter(e.Events...); err != nil {
+		return made, err
+	}
+	if err := e.DeliveryPolicy.apply(&made); err != nil {
 		return made, err
 	}
 	for _, delay := range e.Retry {
@@ -145,13 +165,18 @@ func (a *App) targets(transport *egress.Transport) []emitter.Target {
 	for e := range a.endpoints.All() {
 		targets = append(targets, emitter.Target{Endpoint: e, Transport: transport.With(e.TLS), Tokens: transport.With(e.TLS.ForTokens())})
 	}
-	return targets
+	return append(targets, a.namedTargets(transport)...)
 }
 
 // receiverTLS returns the TLS settings that the endpoints have of their own.
 func (a *App) receiverTLS() []*egress.TLS {
 	var settings []*egress.TLS
 	for e := range a.endpoints.All() {
+		if e.TLS != nil {
+			settings = append(settings, e.TLS, e.TLS.ForTokens())
+		}
+	}
+	for _, e := range a.named {
 		if e.TLS != nil {
 			settings = append(settings, e.TLS, e.TLS.ForTokens())
 		}

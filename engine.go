@@ -44,6 +44,8 @@ type engine struct {
 	// nil before the first use.
 	store   atomic.Pointer[badger.Store]
 	trouble atomic.Pointer[trouble]
+	// operations works on deliveries, see working.
+	operations atomic.Pointer[operations]
 	// keyring seals what only this queue may read; nil until an app has
 	// started, or where there is no key.
 	keyring atomic.Pointer[seal.Keyring]
@@ -116,6 +118,7 @@ func (e *engine) openLocked(options badger.Options) (*badger.Store, error) {
 	}
 	e.session = newSession(store)
 	e.sightings.Store(e.session.sightings)
+	e.operations.Store(e.session.operations)
 	e.trouble.Store(nil)
 	e.store.Store(store)
 	if store.Lost() > 0 || store.WasRestored() {
@@ -186,7 +189,7 @@ func (e *engine) apply(app *App) error {
 	if transport == nil || !e.policy.Equal(app.policy) {
 		transport = app.transport
 	}
-	if err := e.session.emitter.Apply(app.targets(transport)); err != nil {
+	if err := e.session.operations.apply(app, app.targets(transport)); err != nil {
 		return err
 	}
 	if e.transport != nil && e.transport != transport {

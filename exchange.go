@@ -42,12 +42,15 @@ type exchange struct {
 	callback []byte
 	intent   queue.IntentID
 	noted    time.Time
+	// trace and hops tell where the exchange comes from.
+	trace, hops string
 	// resolved is true once the intent is, or is about to be.
 	resolved bool
 }
 
 func newExchange(h *Handler, w http.ResponseWriter, request asked, found match) *exchange {
 	x := &exchange{handler: h, request: request, match: found, path: request.r.URL.Path}
+	x.trace, x.hops = h.origin(request.r)
 	x.tee.ResponseWriterWrapper = &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}
 	rule, r := found.rule, request.r
 	keys, err := x.requestKeys()
@@ -235,7 +238,9 @@ func (x *exchange) mark(key event.Key, hints queue.Hints, outcome event.Outcome)
 	rule := x.match.rule
 	mark := queue.Mark{
 		Key: key, Hints: hints,
-		Cause: event.Cause{Rule: rule.text, Outcome: outcome, At: x.noted, Method: x.request.r.Method, Path: x.path},
+		Cause: event.Cause{
+			Rule: rule.text, Outcome: outcome, At: x.noted, Method: x.request.r.Method, Path: x.path, TraceParent: x.trace, Hops: x.hops,
+		},
 	}
 	settle := time.Duration(0)
 	switch {

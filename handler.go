@@ -82,6 +82,7 @@ type Handler struct {
 	Resources []*Resource `json:"resources,omitempty"`
 
 	queue     intentQueue
+	hops      func(header string) string
 	log       *zap.Logger
 	rules     *ruleset
 	overrides []value
@@ -154,7 +155,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("getting the webhooks app: %w", err)
 	}
-	h.queue = app.(*App)
+	h.queue, h.hops = app.(*App), app.(*App).hopsOf
 	return app.(*App).register(h)
 }
 

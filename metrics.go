@@ -9,7 +9,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 )
 
@@ -35,6 +34,9 @@ type collectors struct {
 	ownerless         *prometheus.CounterVec
 	conditionsFailed  *prometheus.CounterVec
 	unmatchedRequests *prometheus.CounterVec
+	unsent            prometheus.Counter
+	dropped           prometheus.Counter
+	operational       *prometheus.CounterVec
 }
 
 func newCollectors() *collectors {
@@ -62,7 +64,17 @@ func newCollectors() *collectors {
 		}, []string{"resource"}),
 		events: counter("events_total", "Events committed.", "type"),
 		attempts: counter("attempts_total",
-			"Attempts of deliveries, by what they made of the delivery: delivered, pending (there will be another) or dead.", "status"),
+			"Attempts of deliveries, by what they made of the delivery: delivered, pending (there will be another) or dead; and by the first digit of what the receiver answered, none if it did not.", "status", "code"),
+		unsent: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: "caddy", Subsystem: "webhooks", Name: "deliveries_unsent_total",
+			Help: "Deliveries that were given up without an attempt: too late, in a loop, or with nowhere to go.",
+		}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: "caddy", Subsystem: "webhooks", Name: "deliveries_dropped_total",
+			Help: "Events that a disabled endpoint did not get because it wants nothing kept.",
+		}),
+		operational: counter("operational_events_total",
+			"Operational events: endpoints that fail, are disabled or recover, and deliveries that are dead.", "type"),
 		durations: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "caddy", Subsystem: "webhooks", Name: "attempt_duration_seconds",
 			Help: "How long attempts took.", Buckets: seconds,
@@ -90,7 +102,9 @@ func (c *collectors) register(registry *prometheus.Registry, e *engine) error {
 	for _, collector := range []prometheus.Collector{
 		c.exchanges, c.gaps, c.repaired, c.unresolved, c.reconciled, c.shows, c.events, c.attempts, c.durations, c.ages, c.troubles,
 		c.callbacksRefused, c.ownerless, c.conditionsFailed, c.unmatchedRequests,
+		c.unsent, c.dropped, c.operational,
 		queueCollector{e},
+		deliveryCollector{e},
 	} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
@@ -124,15 +138,6 @@ func (c *collectors) Ownerless(resource string) {
 // ConditionFailed implements reconcile.Metrics.
 func (c *collectors) ConditionFailed(resource string) {
 	c.conditionsFailed.WithLabelValues(resource).Inc()
-}
-
-// Attempted implements emitter.Metrics.
-func (c *collectors) Attempted(_ string, status queue.Status, took, age time.Duration) {
-	c.attempts.WithLabelValues(string(status)).Inc()
-	c.durations.Observe(took.Seconds())
-	if status == queue.StatusDelivered {
-		c.ages.Observe(age.Seconds())
-	}
 }
 
 // LeaseLost implements emitter.Metrics.

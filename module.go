@@ -21,7 +21,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -89,6 +91,11 @@ type App struct {
 	endpoints *endpoint.Set
 	policy    egress.Policy
 	transport *egress.Transport
+	// named has the endpoints whose receivers requests name, by name.
+	named map[string]endpoint.Endpoint
+	// drops is true if some endpoint wants nothing kept while it is disabled.
+	drops  bool
+	events *caddyevents.App
 
 	mu       sync.Mutex
 	handlers []*Handler
@@ -135,6 +142,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := a.provisionEndpoints(); err != nil {
+		return err
+	}
+	if err := a.provisionEvents(ctx); err != nil {
 		return err
 	}
 	value, _, err := engines.LoadOrNew(a.dir, func() (caddy.Destructor, error) {
@@ -226,6 +236,9 @@ func (a *App) register(h *Handler) error {
 		a.owners = make(map[string]*Handler)
 	}
 	for _, r := range h.rules.resources {
+		if r.name == emitter.OperationalResource {
+			return fmt.Errorf("resource %s has the name that operational events use; give it another", r.name)
+		}
 		other := a.owners[r.name]
 		// A snippet that two sites import makes two handlers that are one.
 		if other != nil && !bytes.Equal(other.declared, h.declared) {

@@ -88,7 +88,7 @@ func (a *App) reconciled(h *Handler, r *resource, limit *reconcile.Limit, looks 
 	made := reconcile.Resource{
 		Name: r.name, Read: r.reader(h), Version: r.version, ETag: r.etag, Tenant: r.tenant,
 		Projection: r.projection, KeepShow: r.keepShow, Triggers: r.triggers, Limit: limit, Looks: looks,
-		Route: func(e *event.Event) []string { return a.endpoints.Match(e.Type, e.Tenant) },
+		Route: a.route,
 	}
 	if r.aliases {
 		made.Canonical = r.canonical

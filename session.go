@@ -7,7 +7,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
@@ -18,7 +17,7 @@ import (
 type session struct {
 	store      *badger.Store
 	reconciler *reconcile.Reconciler
-	emitter    *emitter.Emitter
+	operations *operations
 	sightings  *sightings
 }
 
@@ -26,7 +25,7 @@ func newSession(store *badger.Store) *session {
 	return &session{
 		store:      store,
 		reconciler: reconcile.New(store, reconcile.Options{Logger: liveLogger("reconcile"), Metrics: metrics}),
-		emitter:    emitter.New(store, emitter.Options{Logger: liveLogger("emitter"), Metrics: metrics}),
+		operations: newOperations(store),
 		sightings:  newSightings(store, event.NewHasher(store.Instance().HashKey), liveLogger("sightings")),
 	}
 }
@@ -34,7 +33,7 @@ func newSession(store *badger.Store) *session {
 // rest leaves the queue open and nobody at work on it.
 func (s *session) rest(log *zap.Logger) {
 	s.reconciler.Apply(reconcile.Plan{})
-	if err := s.emitter.Apply(nil); err != nil {
+	if err := s.operations.apply(nil, nil); err != nil {
 		log.Error("ending deliveries", zap.Error(err))
 	}
 }
@@ -44,7 +43,7 @@ func (s *session) rest(log *zap.Logger) {
 func (s *session) stop(ctx context.Context, log *zap.Logger) error {
 	s.sightings.stop()
 	err := s.reconciler.Stop(ctx)
-	s.emitter.Stop(ctx)
+	s.operations.stop(ctx)
 	if err != nil {
 		log.Warn("work was cut short; the next start takes it up again", zap.Error(err))
 	}

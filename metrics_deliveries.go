@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// No metric has a label for the endpoint: subscribers may be many, and come and
+// go. What one of them does, the lists of deliveries and attempts tell.
+
+// Attempted implements emitter.Metrics.
+func (c *collectors) Attempted(_ string, status queue.Status, code int, took, age time.Duration) {
+	c.attempts.WithLabelValues(string(status), codeClass(code)).Inc()
+	c.durations.Observe(took.Seconds())
+	if status == queue.StatusDelivered {
+		c.ages.Observe(age.Seconds())
+	}
+}
+
+// Unsent implements emitter.Metrics.
+func (c *collectors) Unsent(string) {
+	c.unsent.Inc()
+}
+
+// codeClass returns the class of an HTTP status.
+func codeClass(code int) string {
+	switch {
+	case code == 0:
+		return "none"
+	case code < 200 || code > 599:
+		return "other"
+	default:
+		return string(rune('0'+code/100)) + "xx"
+	}
+}
+
+// deliveryCollector reads the gauges of what works on deliveries when they are
+// asked for.
+type deliveryCollector struct {
+	engine *engine
+}
+
+var (
+	deliveryEndpoints = prometheus.NewDesc("caddy_webhooks_endpoints",
+		"Endpoints, by how they stand: active, failing, paused or disabled.", []string{"status"}, nil)
+	deliveryDown     = gauge("endpoints_down", "Endpoints whose receivers were found down and are tried now and then.")
+	deliveryInFlight = gauge("attempts_in_flight", "Attempts under way.")
+	deliveryMemory   = gauge("attempts_memory_bytes", "Memory that is taken for attempts under way.")
+	deliveryKept     = gauge("attempts_unrecorded", "Attempts that the queue could not record yet.")
+)
+
+// Describe implements prometheus.Collector.
+func (deliveryCollector) Describe(descriptions chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{deliveryEndpoints, deliveryDown, deliveryInFlight, deliveryMemory, deliveryKept} {
+		descriptions <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c deliveryCollector) Collect(values chan<- prometheus.Metric) {
+	working := c.engine.working()
+	if working == nil {
+		return
+	}
+	counts := map[string]int{"active": 0, "failing": 0, "paused": 0, "disabled": 0}
+	down, inFlight, kept := 0, 0, 0
+	for _, standing := range working.emitter.Standings() {
+		counts[statusOf(standing)]++
+		inFlight += standing.InFlight
+		kept += standing.Unrecorded
+		if standing.Down {
+			down++
+		}
+	}
+	put := func(d *prometheus.Desc, v float64, labels ...string) {
+		values <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for status, n := range counts {
+		put(deliveryEndpoints, float64(n), status)
+	}
+	put(deliveryDown, float64(down))
+	put(deliveryInFlight, float64(inFlight))
+	put(deliveryMemory, float64(working.emitter.InFlight()))
+	put(deliveryKept, float64(kept))
+}
+
+// statusOf returns the status of an endpoint, with those that are active and
+// fail apart.
+func statusOf(standing emitter.Standing) string {
+	if standing.Status == queue.EndpointActive && standing.Failures > 0 {
+		return "failing"
+	}
+	return string(standing.Status)
+}
