@@ -141,6 +141,7 @@ func (c *committer) finish() {
 		return
 	}
 	failpoint.Here("batch.committed")
+	c.s.lanes.expect(b.born)
 	for _, op := range b.operations {
 		op.committed(c.s)
 	}

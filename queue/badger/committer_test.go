@@ -184,6 +184,9 @@ func TestFailedSync(t *testing.T) {
 	if leasable(s, "erp") != 0 {
 		t.Error("the delivery can be leased before a sync")
 	}
+	if stats, err := s.Stats(t.Context()); err != nil || stats.Marks != 0 || stats.PendingDeliveries["erp"] != 1 {
+		t.Errorf("what was marked is neither a mark nor a delivery: %+v, %v", stats, err)
+	}
 	s.committer.sync = sync
 	markItem(t, s, "2")
 	if leasable(s, "erp") != 1 {

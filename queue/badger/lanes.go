@@ -117,11 +117,24 @@ func newLanes(now func() time.Time) *lanes {
 	}
 }
 
-// publish makes deliveries leasable. Those of a lane must come in their order.
+// expect counts deliveries that are committed, so that they are seen before
+// they can be leased.
+func (l *lanes) expect(born []birth) {
+	if len(born) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range born {
+		l.pending[born[i].endpoint]++
+	}
+}
+
+// publish makes deliveries leasable that are expected. Those of a lane must
+// come in their order.
 func (l *lanes) publish(born []birth) {
 	for i := range born {
 		b := &born[i]
-		l.count(b.endpoint, 1)
 		joined := l.due.Update(b.endpoint, b.object, func(lane *lane) { lane.pending++ })
 		if !joined {
 			l.due.Put(b.endpoint, b.object, b.due, lane{head: b.position, pending: 1})

@@ -116,8 +116,7 @@ func admitted(txn *badgerdb.Txn, position uint64, admit func(size int64) bool) b
 // split makes the head of a leased lane a part of its own: others of the
 // object need not wait for it.
 func (s *Store) split(held *schedule.Lease[lane], dueAt time.Time) error {
-	part := held.Value
-	part.pending = 1
+	part := lane{head: held.Value.head, pending: 1, attempts: held.Value.attempts}
 	due := held.Due
 	if !dueAt.IsZero() {
 		due = schedule.Nanos(dueAt)

@@ -29,6 +29,19 @@ func countKeys(t *testing.T, s *Store, kind byte) (keys int) {
 	return keys
 }
 
+func expiryOf(t *testing.T, s *Store, key []byte) uint64 {
+	t.Helper()
+	var expires uint64
+	must(t, s.db.View(func(txn *badgerdb.Txn) error {
+		item, err := txn.Get(key)
+		if err == nil {
+			expires = item.ExpiresAt()
+		}
+		return err
+	}))
+	return expires
+}
+
 // The parts of a Show go when another replaces it.
 func TestPartsOfShows(t *testing.T) {
 	s := mustOpen(t, Options{Durability: Process})

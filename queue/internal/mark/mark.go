@@ -69,10 +69,9 @@ func (r *Record) hint(hints queue.Hints) {
 
 // Merge adds one more mark of the same object. What earlier marks told is
 // kept, the newer word wins (of versions the newest), and the object is due at
-// once: what was waited
-// for may have happened. But a look on a mark that was asked for says nothing
-// of what is waited for, and is served by the Show that is read then; and a
-// look that is asked for begins anew.
+// once: what was waited for may have happened. But a look on a mark that was
+// asked for says nothing of what is waited for, and is served by the Show that
+// is read then; and a look that is asked for begins anew.
 func (r *Record) Merge(m queue.Mark, now time.Time) {
 	was := r.IsLook()
 	r.Generation++
