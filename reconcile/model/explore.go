@@ -12,7 +12,7 @@ import (
 var ErrTooMany = errors.New("too many states")
 
 // maxStates bounds an exploration, in memory of some hundred bytes each.
-const maxStates = 1_000_000
+const maxStates = 4_000_000
 
 // Result is what an exploration found.
 type Result struct {

@@ -17,6 +17,15 @@ type Options struct {
 
 	// Off takes mechanisms away.
 	Off Off
+	// LookAgain adds one that the code does not have, and that would close the
+	// gap which a 404 without a version leaves where replicas lag: whoever finds
+	// an object gone remembers the newest version that was told of it, takes no
+	// older Show for a new life, and looks at it once more when replicas must
+	// have caught up.
+	LookAgain bool
+	// Ends is true where only the ends are of interest: the last event tells
+	// what the API shows, whatever was told on the way.
+	Ends bool
 }
 
 // Off names the mechanisms that are taken away.

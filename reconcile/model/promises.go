@@ -6,14 +6,13 @@ import "fmt"
 
 // broken names the promise that a state breaks, or returns "".
 func (o *Options) broken(s *State) string {
-	switch s.queue.broken {
-	case outOfOrder:
-		return "ORDER: an event tells a state that was before the last event's"
-	case withAHole:
+	switch fault := s.queue.broken; {
+	case fault == withAHole:
 		return "ORDER: an event's sequence leaves one out"
-	case notDeleted:
+	case fault == outOfOrder && !o.Ends:
+		return "ORDER: an event tells a state that was before the last event's"
+	case fault == notDeleted && !o.Ends:
 		return "INVENTED: an event tells of a delete that nobody made"
-	case sound:
 	}
 	if !s.over() {
 		return ""

@@ -11,7 +11,7 @@ func (o *Options) reconcile(s *State, yield func(step, State)) {
 		n.tell()
 		n.sync()
 		yield(step{verb: owe}, n)
-	case !s.lease.held && s.queue.mark.made && !s.queue.mark.waits:
+	case !s.lease.held && s.queue.mark.due(s):
 		n := *s
 		m := &n.queue.mark
 		n.lease = lease{held: true, again: m.again, hints: m.hints, version: m.version, unsettled: m.settle != 0, calm: n.quiet()}
@@ -48,7 +48,11 @@ func (o *Options) commitFinding(n *State) {
 		return
 	}
 	if found == moved {
+		before := n.queue.snapshot
 		n.queue.snapshot = snapshot{known: true, gone: !l.present, state: l.state}
+		if o.LookAgain && !l.present && before.known && !before.gone {
+			n.queue.snapshot.version = before.state
+		}
 		n.queue.untold++
 		if o.Off.OneCommit {
 			n.lease.owed = true
@@ -57,7 +61,25 @@ func (o *Options) commitFinding(n *State) {
 		}
 	}
 	o.clear(&n.queue.mark, l)
+	if o.LookAgain && !l.present {
+		o.lookAgain(n, l)
+	}
 	n.sync()
+}
+
+// lookAgain does what [Options].LookAgain says for an object that was found gone.
+func (o *Options) lookAgain(n *State, l lease) {
+	if last := &n.queue.snapshot; last.gone {
+		last.version = max(last.version, l.version)
+	}
+	if m := &n.queue.mark; !m.made && !l.calm {
+		*m = mark{made: true, looks: true}
+	}
+}
+
+// due tells whether a mark can be leased.
+func (m *mark) due(s *State) bool {
+	return m.made && !m.waits && (!m.looks || s.quiet())
 }
 
 // tell adds the event of the snapshot, and holds it to the one before.
@@ -113,6 +135,9 @@ func (o *Options) decide(s *State, l lease) finding {
 		if l.state < l.version || last.known && !last.gone && l.state < last.state {
 			return again
 		}
+	}
+	if last.gone && l.state < last.version && !believed {
+		return again
 	}
 	same := last.known && !last.gone && last.state == l.state
 	deleted := !l.again && l.hints&hintDeleted != 0 && l.hints&hintCreated == 0

@@ -69,6 +69,7 @@ const (
 type mark struct {
 	made, again  bool // the generation is at least 1, and at least 2
 	waits        bool // it is due at SettleAt, and not sooner
+	looks        bool // it is left by LookAgain, and due when all is over
 	hints, young hints
 	// moved is true where a mark is younger than the lease, and movedLate where
 	// such a mark has a SettleAt.
@@ -82,7 +83,7 @@ type mark struct {
 // merge is mark.Record.Merge of queue/internal.
 func (m *mark) merge(h hints, version uint8, settle set, newest bool) {
 	m.again = m.made
-	m.made, m.moved, m.waits = true, true, false
+	m.made, m.moved, m.waits, m.looks = true, true, false, false
 	m.hints |= h
 	m.young |= h
 	if version != 0 && (!newest || version > m.version) {
@@ -99,6 +100,9 @@ func (m *mark) leased() { m.young, m.moved, m.movedLate = 0, false, false }
 type snapshot struct {
 	known, gone bool
 	state       uint8
+	// version is the newest that was seen of an object that is gone: with
+	// LookAgain.
+	version uint8
 }
 
 // queue is what the queue holds.
