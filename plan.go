@@ -89,6 +89,8 @@ func (a *App) reconciled(h *Handler, r *resource, limit *reconcile.Limit, looks 
 		Name: r.name, Read: r.reader(h), Version: r.version, ETag: r.etag, Tenant: r.tenant,
 		Projection: r.projection, KeepShow: r.keepShow, Triggers: r.triggers, Limit: limit, Looks: looks,
 		Route: a.route,
+		// What is sent is decided when the event is committed.
+		Formats: a.formats,
 	}
 	if r.aliases {
 		made.Canonical = r.canonical

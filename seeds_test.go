@@ -338,3 +338,20 @@ func TestReceiverWords(t *testing.T) {
 		t.Errorf("got %v %s", c.header, c.body)
 	}
 }
+
+// TestFormatsAreCommitted tells with each event in which form its endpoints
+// want it.
+func TestFormatsAreCommitted(t *testing.T) {
+	t.Setenv("SEED_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+	app := provisioned(t, `endpoint a https://a.example/ {
+		secret {env.SEED_SECRET}
+	}
+	endpoint b https://b.example/ {
+		secret {env.SEED_SECRET}
+		payload gateway
+	}`)
+	formats := app.formats([]string{"a", "b", "nobody"})
+	if len(formats) != 2 || formats["a"] != "show" || formats["b"] != `{"kind":"gateway"}` {
+		t.Errorf("got %v", formats)
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -24,6 +25,8 @@ type destination struct {
 	url           *url.URL
 	template      *http.Request
 	authorization string
+	// format is the form in which the event is sent.
+	format payload.Format
 }
 
 // What stands in the attempt of a delivery that is decided without one.
@@ -185,6 +188,7 @@ func (d *dispatcher) protected(ctx context.Context, lease *queue.DeliveryLease, 
 			got = answer{err: errPanic}
 		}
 	}()
+	to.format = d.format(lease.Format)
 	return d.attempt(ctx, &lease.Event, to, trace, began)
 }
 

@@ -16,7 +16,6 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/hop"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
-	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
 )
 
 // newTemplate returns what all requests to a URL have in common.
@@ -31,7 +30,7 @@ func newTemplate(u *url.URL) *http.Request {
 // the delivery's format, credentials, and a time and signatures of its own. It
 // fails where credentials have to be asked for and do not come.
 func (d *dispatcher) request(ctx context.Context, ev *event.Event, to destination, trace string, at time.Time) (*http.Request, error) {
-	body := d.format().Render(ev)
+	body := to.format.Render(ev)
 	if !d.target.Endpoint.Trace {
 		trace = ""
 	}
@@ -79,11 +78,6 @@ func (d *dispatcher) request(ctx context.Context, ev *event.Event, to destinatio
 		request.GetBody = reader
 	}
 	return request, nil
-}
-
-// format returns the form in which a delivery is sent.
-func (d *dispatcher) format() payload.Format {
-	return d.target.Endpoint.Payload
 }
 
 // headerNames are the headers of a request but for its signatures, in their

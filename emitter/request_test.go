@@ -31,7 +31,7 @@ func requestOf(t *testing.T, change func(*Target), ev *event.Event) *http.Reques
 		t.Fatal(err)
 	}
 	d := newDispatcher(New(memory.New(time.Now), Options{}), target, u, newStanding("erp"))
-	to := destination{url: u, template: d.template}
+	to := destination{url: u, template: d.template, format: d.format("")}
 	request, err := d.request(t.Context(), ev, to, "", time.Unix(1614265330, 0))
 	if err != nil {
 		t.Fatal(err)

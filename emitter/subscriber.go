@@ -11,6 +11,10 @@ import (
 // noAnswer is what a subscriber is told of an attempt that no answer came of.
 const noAnswer = "no answer came from the receiver"
 
+// notSent begins what stands in the attempt of a delivery that is decided
+// without one.
+const notSent = "not sent: "
+
 // ForSubscriber returns an attempt as the subscriber may see it, who has chosen
 // the URL. What would tell a blocked address from a free one, a name that
 // exists from one that does not, or an open port from a closed one is left out,
@@ -18,7 +22,7 @@ const noAnswer = "no answer came from the receiver"
 // scanned. What a receiver has answered, and what is wrong with a certificate
 // that it has shown, is kept.
 func ForSubscriber(attempt queue.Attempt) queue.Attempt {
-	if attempt.Code != 0 || attempt.Error == "" || strings.HasPrefix(attempt.Error, certificateWords) || attempt.Error == expiredWords {
+	if attempt.Code != 0 || attempt.Error == "" || strings.HasPrefix(attempt.Error, certificateWords) || strings.HasPrefix(attempt.Error, notSent) {
 		return attempt
 	}
 	attempt.Error, attempt.Duration = noAnswer, 0

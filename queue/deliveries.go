@@ -77,6 +77,10 @@ type DeliveryLease struct {
 	// true and only Event.ID and Event.Key are set.
 	Event   event.Event
 	Expired bool
+	// Format is what [Routed.Formats] said of the endpoint when the event was
+	// committed; "" where it said nothing, and where the event was not meant
+	// for the endpoint then ([Operations.Replay]).
+	Format string
 	// Fence tells this lease from any other of the lane.
 	Fence uint64
 }

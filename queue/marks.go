@@ -154,4 +154,9 @@ type Routed struct {
 	event.Event
 	// Endpoints names the endpoints, which may be none.
 	Endpoints []string
+	// Formats says, by endpoint, in which form the event goes there. It is
+	// opaque to the queue, and kept with the event, so that a delivery has the
+	// same form however late it is attempted. An endpoint that is missing has
+	// none.
+	Formats map[string]string
 }

@@ -38,6 +38,9 @@ type Resource struct {
 	Triggers []event.Trigger
 	// Route names the endpoints that an event goes to.
 	Route func(e *event.Event) []string
+	// Formats, where not nil, returns by endpoint in which form events go to
+	// some endpoints now.
+	Formats func(endpoints []string) map[string]string
 	// Callback, where not nil, sends events to the receiver that an exchange
 	// named for the object.
 	Callback *CallbackRule

@@ -70,7 +70,11 @@ func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decisi
 			ContentType:  contentType,
 			Payload:      payload,
 		}
-		reconciled.Events = append(reconciled.Events, queue.Routed{Event: e, Endpoints: r.route(lease, &e)})
+		routed := queue.Routed{Event: e, Endpoints: r.route(lease, &e)}
+		if r.Formats != nil {
+			routed.Formats = r.Formats(routed.Endpoints)
+		}
+		reconciled.Events = append(reconciled.Events, routed)
 	}
 	reconciled.CloseCallback = r.callbackEnds(lease, d)
 	return reconciled, conditions, nil

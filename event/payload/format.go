@@ -47,6 +47,7 @@ const (
 	maxName     = 128
 	maxPath     = 256
 	maxTemplate = 1024
+	maxText     = 4096
 )
 
 // Config says what a format is.
@@ -102,7 +103,9 @@ func New(config Config) (Format, error) {
 	if err != nil {
 		return Format{}, fmt.Errorf("%w: %w", ErrBadFormat, err)
 	}
-	f.text = string(text)
+	if f.text = string(text); len(text) > maxText {
+		return Format{}, fmt.Errorf("%w: payload %s: it has %d bytes as a text; at most %d are possible", ErrBadFormat, config.Kind, len(text), maxText)
+	}
 	if f.config.Kind == Show {
 		f.text = string(Show)
 	}

@@ -259,6 +259,10 @@ func TestFormatsThatCannotBe(t *testing.T) {
 	for i := range many {
 		many[i] = Field{strings.Repeat("x", i+1), "a"}
 	}
+	long := make([]Field, 16)
+	for i := range long {
+		long[i] = Field{strings.Repeat("x", maxName-i), strings.Repeat("p", maxPath)}
+	}
 	for name, test := range map[string]struct {
 		config Config
 		want   string
@@ -272,6 +276,8 @@ func TestFormatsThatCannotBe(t *testing.T) {
 		"previous of cloudevents": {Config{Kind: CloudEvents, Previous: true}, "no place for previous"},
 		"no fields":               {Config{Kind: Fields}, "it has 0 fields"},
 		"many fields":             {Config{Kind: Fields, Fields: many}, "it has 65 fields"},
+		"long fields":             {Config{Kind: Fields, Fields: []Field{{strings.Repeat("n", maxName), strings.Repeat("p", maxPath)}, {strings.Repeat("m", maxName), strings.Repeat("p", maxPath)}, {"a", strings.Repeat("p", maxPath+1)}}}, "write a path of the Show"},
+		"too much of everything":  {Config{Kind: Fields, Fields: long}, "as a text"},
 		"a field twice":           {Config{Kind: Fields, Fields: []Field{{"a", "b"}, {"a", "c"}}}, "stands twice"},
 		"a field without a name":  {Config{Kind: Fields, Fields: []Field{{"", "b"}}}, "name has 0 bytes"},
 		"a field without a path":  {Config{Kind: Fields, Fields: []Field{{"a", ""}}}, "write a path of the Show"},

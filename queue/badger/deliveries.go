@@ -50,6 +50,7 @@ func (s *Store) readDelivery(txn *badgerdb.Txn, held schedule.Lease[lane]) (queu
 	leased.Sequence = record.Sequence
 	leased.CreatedAt = record.CreatedAt
 	leased.Event = record.Event
+	leased.Format = record.format(held.Group)
 	return leased, nil
 }
 

@@ -4,12 +4,13 @@ package badger
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// eventVersion 1 has no tenant and no previous Show, and of a cause what
+// eventVersion 1 has no tenant, no previous Show and no formats, and of a cause what
 // reader.cause says.
 const eventVersion = 2
 
@@ -19,8 +20,10 @@ type eventRecord struct {
 	// CreatedAt is when the event was committed; its retention counts from
 	// here.
 	CreatedAt time.Time
-	// Endpoints names those it goes to.
+	// Endpoints names those it goes to, and Formats the form in which it goes
+	// to each, "" for none.
 	Endpoints []string
+	Formats   []string
 	// Parts is 0 if the payload stands in the record. Otherwise the payload
 	// is in as many records of its own, at the position that lies Back before
 	// the event's: events of one commit that send the same Show share it.
@@ -35,7 +38,7 @@ type eventRecord struct {
 // appendEvent encodes: id, type, key's resource, key's id, sequence, op, time,
 // version, freshness, cause, previous fields, content type, tenant, the
 // previous Show's parts and either its number or itself, created at, the
-// number of endpoints and each, parts, and then either back or, to the end,
+// number of endpoints and each with its format, parts, and then either back or, to the end,
 // the payload.
 func appendEvent(b []byte, e *eventRecord) []byte {
 	b = append(b, eventVersion)
@@ -60,14 +63,23 @@ func appendEvent(b []byte, e *eventRecord) []byte {
 	}
 	b = appendTime(b, e.CreatedAt)
 	b = binary.AppendUvarint(b, uint64(len(e.Endpoints)))
-	for _, endpoint := range e.Endpoints {
+	for i, endpoint := range e.Endpoints {
 		b = appendText(b, endpoint)
+		b = appendText(b, e.Formats[i])
 	}
 	b = binary.AppendUvarint(b, uint64(e.Parts))
 	if e.Parts > 0 {
 		return binary.AppendUvarint(b, e.Back)
 	}
 	return append(b, e.Payload...)
+}
+
+// format returns the form in which the event goes to an endpoint.
+func (e *eventRecord) format(endpoint string) string {
+	if i := slices.Index(e.Endpoints, endpoint); i >= 0 {
+		return e.Formats[i]
+	}
+	return ""
 }
 
 // parseEvent decodes an event. Its payload and its previous Show are parts of
@@ -94,8 +106,12 @@ func parseEvent(record []byte) (eventRecord, error) {
 	e.CreatedAt = r.time()
 	if n := r.count(); n > 0 {
 		e.Endpoints = make([]string, n)
+		e.Formats = make([]string, n)
 		for i := range e.Endpoints {
 			e.Endpoints[i] = r.text()
+			if r.version >= 2 {
+				e.Formats[i] = r.text()
+			}
 		}
 	}
 	parts := r.uint()

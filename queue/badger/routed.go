@@ -29,18 +29,22 @@ func encodeEvents(w *waiter, events []queue.Routed, now time.Time, shows *showSt
 	records := make([]eventRecord, 0, len(events))
 	for i := range events {
 		routed := &events[i]
-		records = append(records, eventRecord{Event: routed.Event, CreatedAt: now, Endpoints: unique(routed.Endpoints)})
+		record := eventRecord{Event: routed.Event, CreatedAt: now, Endpoints: unique(routed.Endpoints)}
+		for _, endpoint := range record.Endpoints {
+			record.Formats = append(record.Formats, routed.Formats[endpoint])
+		}
+		records = append(records, record)
 		if shows != nil {
 			shows.previous(records)
 		}
 		parts := splitPayload(records)
-		record := &records[i]
+		written := &records[i]
 		e := routedEvent{
 			id:        routed.ID,
 			object:    objectName(routed.Key),
-			endpoints: record.Endpoints,
+			endpoints: written.Endpoints,
 			parts:     parts,
-			record:    appendEvent(make([]byte, 0, 256+inline(record)), record),
+			record:    appendEvent(make([]byte, 0, 256+inline(written)), written),
 			delivery: appendDelivery(nil, &queue.Delivery{
 				EventID:   routed.ID,
 				EventType: routed.Type,

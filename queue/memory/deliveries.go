@@ -63,7 +63,7 @@ func (s *Store) begin(held schedule.Lease[lane], options queue.LeaseOptions) (qu
 		return queue.DeliveryLease{}, false, queue.ErrNotAdmitted
 	}
 	s.lanes.Update(held.Group, held.Key, func(l *lane) { l.leased = position })
-	return queue.DeliveryLease{Delivery: d.Delivery, Event: s.events[position].Event, Fence: held.Fence}, true, nil
+	return queue.DeliveryLease{Delivery: d.Delivery, Event: s.events[position].Event, Format: d.format, Fence: held.Fence}, true, nil
 }
 
 // supersede decides all but the newest deliveries of a lane, and gives its

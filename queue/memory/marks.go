@@ -82,7 +82,9 @@ func (s *Store) log(routed queue.Routed, now time.Time) {
 	entry.Payload = slices.Clone(routed.Payload)
 	for i, endpoint := range routed.Endpoints {
 		if !slices.Contains(routed.Endpoints[:i], endpoint) {
-			entry.deliveries = append(entry.deliveries, entry.delivery(endpoint, now))
+			d := entry.delivery(endpoint, now)
+			d.format = routed.Formats[endpoint]
+			entry.deliveries = append(entry.deliveries, d)
 		}
 	}
 	s.events = append(s.events, entry)

@@ -53,6 +53,7 @@ type logged struct {
 type delivery struct {
 	queue.Delivery
 	attempts []queue.Attempt
+	format   string
 }
 
 // New returns an empty queue that takes the time from now.

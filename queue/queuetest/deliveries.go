@@ -62,6 +62,42 @@ func eventComesBack(t *testing.T, s queue.Store) {
 	}
 }
 
+// formatStays keeps what was said of an endpoint with an event, through retries
+// and when it is delivered again.
+func formatStays(t *testing.T, s queue.Store) {
+	commitEvents(t, s,
+		queue.Routed{
+			Event:     event.Event{ID: "e1", Type: "items.updated", Key: item("1"), Sequence: 1},
+			Endpoints: []string{"erp", "crm", "erp"}, Formats: map[string]string{"erp": "thin", "nobody": "show"},
+		},
+		queue.Routed{
+			Event:     event.Event{ID: "e2", Type: "items.updated", Key: item("1"), Sequence: 2},
+			Endpoints: []string{"crm"}, Formats: map[string]string{"crm": "show"},
+		})
+	want := func(endpoint, id, format string, status queue.Status) {
+		t.Helper()
+		held := leaseDelivery(t, s, endpoint)
+		if held.EventID != id || held.Format != format {
+			t.Errorf("%s: got %s as %q, want %s as %q", endpoint, held.EventID, held.Format, id, format)
+		}
+		must(t, s.FinishAttempt(t.Context(), held, queue.Attempt{}, queue.Verdict{Status: status}))
+	}
+	want("erp", "e1", "thin", queue.StatusPending)
+	want("erp", "e1", "thin", queue.StatusDelivered)
+	want("crm", "e1", "", queue.StatusDelivered)
+	want("crm", "e2", "show", queue.StatusDead)
+	redeliver(t, s, queue.Selection{}, 3)
+	want("erp", "e1", "thin", queue.StatusDelivered)
+	want("crm", "e1", "", queue.StatusDelivered)
+	want("crm", "e2", "show", queue.StatusDelivered)
+
+	// An endpoint that an event was not meant for has none.
+	_, _, err := s.Replay(t.Context(), "new", queue.Selection{}, queue.Page{})
+	must(t, err)
+	want("new", "e1", "", queue.StatusDelivered)
+	want("new", "e2", "", queue.StatusDelivered)
+}
+
 func wantEvent(t *testing.T, got, want event.Event) {
 	t.Helper()
 	if !got.Time.Equal(want.Time) || !got.Cause.At.Equal(want.Cause.At) {

@@ -58,6 +58,7 @@ func Run(t *testing.T, open Open) {
 		{"objects are listed", objectsListed},
 		{"a snapshot comes back", snapshotComesBack},
 		{"an event comes back", eventComesBack},
+		{"a format stays with its delivery", formatStays},
 		{"large payloads come back", largePayloads},
 		{"large Shows come back", largeShows},
 		{"a lane is in order", laneIsInOrder},
