@@ -3,6 +3,7 @@
 package badger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -51,11 +52,12 @@ func (a acknowledged) encode() []byte {
 // readAcknowledged reads the file. There is none before the first batch.
 func readAcknowledged(dir string) (acknowledged, error) {
 	b, err := os.ReadFile(filepath.Join(dir, acknowledgedFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return acknowledged{}, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return acknowledged{}, err
+	}
+	if len(bytes.Trim(b, "\x00")) == 0 {
+		// As the file is not synced, a power cut may leave its name only.
+		return acknowledged{}, nil
 	}
 	if len(b) != acknowledgedLength || b[0] != acknowledgedVersion ||
 		crc32.Checksum(b[:len(b)-4], castagnoli) != binary.BigEndian.Uint32(b[len(b)-4:]) {

@@ -186,6 +186,7 @@ func (c *committer) commit(b *batch) error {
 	}
 	if c.s.space.check() == SpaceCritical {
 		b.txn.Discard()
+		c.s.rest()
 		return ErrFull
 	}
 	c.numbers.number(b)

@@ -171,7 +171,18 @@ func (w *spaceWatch) unknown(err error) {
 // CheckSpace looks how much free space there is. From SpaceCritical on the
 // queue refuses all work with [ErrFull], and is to be closed.
 func (s *Store) CheckSpace() Level {
-	return s.space.check()
+	level := s.space.check()
+	if level == SpaceCritical {
+		s.rest()
+	}
+	return level
+}
+
+// rest gives out no more work: what comes of it could not be recorded, and
+// would be done again and again.
+func (s *Store) rest() {
+	s.marks.due.Close()
+	s.lanes.due.Close()
 }
 
 // Level returns what CheckSpace has found last.

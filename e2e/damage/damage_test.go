@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package damage flips bytes in the files of a queue, and starts a real Caddy
+// on it. Each case ends in a running API, and either nothing is lost or the
+// health check says what is.
+package damage
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/e2e/internal/lab"
+)
+
+var (
+	binary string
+	cases  = flag.Int("cases", 30, "how many damages there are of each of the seven kinds of files")
+	seed   = flag.Uint64("seed", 1, "seed of the places")
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "caddy-webhooks-damage")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if binary, err = lab.Build(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// kinds of files in a queue's directory.
+var kinds = []string{".sst", ".mem", ".vlog", "MANIFEST", "KEYREGISTRY", "acknowledged", "gaps"}
+
+// TestDamage damages each kind of file at seeded places. What was acknowledged
+// and not delivered yet must be delivered, or the health check must be red;
+// and the API answers, always.
+func TestDamage(t *testing.T) {
+	a, r := lab.NewAPI(t), lab.NewReceiver(t)
+	pristine := filepath.Join(t.TempDir(), "queue")
+	c := lab.New(t, binary, a, r, pristine)
+	c.Global = "free_space 300MiB 200MiB 1MiB"
+	// A queue with tables and a log, in which marks wait: the API cannot be
+	// read while they are made.
+	for range 2 {
+		c.Start(t)
+		for i := range 20 {
+			put(t, c, fmt.Sprintf("/items/%d", i))
+		}
+		c.Told(t, time.Minute)
+		c.Stop(t)
+	}
+	c.Start(t)
+	a.Hide(true)
+	for i := range 20 {
+		put(t, c, fmt.Sprintf("/items/%d", i))
+	}
+	c.Kill()
+	a.Hide(false)
+
+	outcomes := make(map[string]int)
+	for _, kind := range kinds {
+		random := rand.New(rand.NewPCG(*seed, uint64(len(kind))))
+		for range *cases {
+			dir := filepath.Join(t.TempDir(), "queue")
+			place := copyDamaged(t, random, pristine, dir, kind)
+			if place == "" {
+				t.Errorf("there is no file of kind %s", kind)
+				break
+			}
+			outcome := start(t, a, dir, place)
+			outcomes[kind+" "+outcome]++
+			_ = os.RemoveAll(dir)
+		}
+	}
+	t.Log(outcomes)
+}
+
+func put(t *testing.T, c *lab.Caddy, path string) {
+	t.Helper()
+	status, err := c.Do(t.Context(), "PUT", path, `{"padding":"`+strings.Repeat("y", 200)+`"}`)
+	if err != nil || status != 200 {
+		t.Fatalf("PUT %s: %d, %v\n%s", path, status, err, c.Tail())
+	}
+}
+
+// start starts Caddy on a damaged queue, and says how that ended.
+func start(t *testing.T, a *lab.API, dir, place string) string {
+	t.Helper()
+	r := lab.NewReceiver(t)
+	c := lab.New(t, binary, a, r, dir)
+	c.Global = "free_space 300MiB 200MiB 1MiB"
+	c.Start(t)
+	defer c.Kill()
+	if status, err := c.Do(t.Context(), "PUT", "/items/new", `{}`); err != nil || status != 200 {
+		t.Errorf("%s: the API answers %d, %v", place, status, err)
+	}
+	open, _, err := c.Queued()
+	if err != nil {
+		t.Errorf("%s: %v", place, err)
+	}
+	status, problems, err := c.Health()
+	if !open {
+		if err != nil || status == 200 || !strings.Contains(problems, "set-aside-") {
+			t.Errorf("%s: the queue is not open, and health is %d, %s, %v", place, status, problems, err)
+		}
+		return "set aside"
+	}
+	// Nothing is lost: all twenty objects are told as they are.
+	lost := true
+	for deadline := time.Now().Add(20 * time.Second); lost && time.Now().Before(deadline); {
+		lost = len(r.Missing(a)) > 0
+		if lost {
+			time.Sleep(10 * time.Millisecond) // another process is asked
+		}
+	}
+	if lost {
+		if status, problems, err = c.Health(); err != nil || status == 200 {
+			t.Errorf("%s: %v is lost, and health says %d, %s, %v", place, r.Missing(a), status, problems, err)
+		}
+		return "reported"
+	}
+	return "no loss"
+}
+
+// copyDamaged copies a queue, and changes some bytes of a file of a kind.
+func copyDamaged(t *testing.T, random *rand.Rand, from, to, kind string) string {
+	t.Helper()
+	if err := os.Mkdir(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		name := entry.Name()
+		if name == "reserve" || name == "LOCK" || entry.IsDir() {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(from, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		used := strings.TrimRight(string(content), "\x00")
+		file := filepath.Join(to, name)
+		if err := os.WriteFile(file, []byte(used), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(file, int64(len(content))); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, kind) && len(content) > 0 {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	slices.Sort(names)
+	name := names[random.IntN(len(names))]
+	f, err := os.OpenFile(filepath.Join(to, name), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	content, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := len(strings.TrimRight(string(content), "\x00"))
+	if random.IntN(6) == 0 {
+		size := random.IntN(used + 1)
+		if err := f.Truncate(int64(size)); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("%s: cut to %d bytes of %d", name, size, used)
+	}
+	at, n := random.IntN(used+16), 1+random.IntN(8)
+	bytes := make([]byte, n)
+	for i := range bytes {
+		if at+i < len(content) {
+			bytes[i] = content[at+i]
+		}
+		bytes[i] ^= byte(1 + random.IntN(255))
+	}
+	if _, err := f.WriteAt(bytes, int64(at)); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%s: %d bytes of %d at %d", name, n, used, at)
+}
+
+// TestRestore takes a backup of a running queue, destroys the queue, and
+// restores it while Caddy goes on without it.
+func TestRestore(t *testing.T) {
+	a, r := lab.NewAPI(t), lab.NewReceiver(t)
+	c := lab.New(t, binary, a, r, filepath.Join(t.TempDir(), "queue"))
+	c.Global = "free_space 300MiB 200MiB 1MiB"
+	c.Start(t)
+	for i := range 20 {
+		put(t, c, fmt.Sprintf("/items/%d", i))
+	}
+	c.Told(t, time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	full := filepath.Join(t.TempDir(), "full")
+	if output, err := c.Run(ctx, "webhooks", "queue", "backup", full, "--address", c.Admin()); err != nil {
+		t.Fatalf("backup: %v\n%s", err, output)
+	}
+	for i := range 10 {
+		put(t, c, fmt.Sprintf("/items/%d", i))
+	}
+	c.Told(t, time.Minute)
+	c.Kill()
+	if err := os.Truncate(filepath.Join(c.Queue, "MANIFEST"), 20); err != nil {
+		t.Fatal(err)
+	}
+	c.Start(t)
+	for i := range 5 {
+		put(t, c, fmt.Sprintf("/items/%d", i))
+	}
+	if output, err := c.Run(ctx, "webhooks", "queue", "restore", "--dir", c.Queue, full); err != nil {
+		t.Fatalf("restore: %v\n%s", err, output)
+	}
+	c.Told(t, time.Minute)
+	c.Stop(t)
+}

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package lab runs a real Caddy between an API and a receiver, for tests that
+// take its disk away.
+package lab
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Build builds Caddy with this module into a directory.
+func Build(dir string) (string, error) {
+	binary := filepath.Join(dir, "caddy")
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, "go", "build", "-tags", "nobadger,nomysql,nopgx", "-o", binary, "../../cmd/caddy") //nolint:gosec // the arguments are all from here
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building Caddy: %w\n%s", err, output)
+	}
+	return binary, nil
+}
+
+// Caddy is an installation: a configuration, a queue, a log, and at most one
+// process at a time.
+type Caddy struct {
+	// Queue is the queue's directory; Global stands in the global webhooks
+	// block.
+	Queue, Global string
+
+	binary      string
+	api         *API
+	receiver    *Receiver
+	site, admin string
+	home        string
+	client      *http.Client
+
+	command *exec.Cmd
+	exited  chan struct{}
+	log     lockedBuffer
+}
+
+// lockedBuffer is a log that is read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// New returns an installation that has not started.
+func New(t testing.TB, binary string, a *API, r *Receiver, queue string) *Caddy {
+	t.Helper()
+	c := &Caddy{
+		Queue: queue, binary: binary, api: a, receiver: r,
+		site: freeAddress(t), admin: freeAddress(t), home: t.TempDir(),
+		client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+	}
+	t.Cleanup(func() {
+		c.Kill()
+		c.client.CloseIdleConnections()
+		if t.Failed() {
+			t.Logf("the end of Caddy's log:\n%s", c.Tail())
+		}
+	})
+	return c
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+func (c *Caddy) caddyfile() string {
+	return fmt.Sprintf(`{
+	admin %s
+	auto_https off
+	persist_config off
+	webhooks {
+		queue badger %s
+		endpoint receiver %s {
+			secret whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=
+			retry %s
+		}
+		egress {
+			allow http
+			allow network 127.0.0.0/8
+		}
+		%s
+	}
+}
+http://%s {
+	bind 127.0.0.1
+	webhooks {
+		upstream %s
+		upstream_timeout 1s
+		resource items {
+			version version
+		}
+	}
+	reverse_proxy %s
+}
+`, c.admin, c.Queue, c.receiver.server.URL, strings.Repeat("100ms ", 100), c.Global, c.site, c.api.server.Listener.Addr(), c.api.server.Listener.Addr())
+}
+
+// Start starts Caddy and waits until the API can be reached through it.
+func (c *Caddy) Start(t testing.TB) {
+	t.Helper()
+	file := filepath.Join(c.home, "Caddyfile")
+	if err := os.WriteFile(file, []byte(c.caddyfile()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.command = exec.CommandContext(context.Background(), c.binary, "run", "--config", file, "--adapter", "caddyfile") //nolint:gosec // built by Build
+	c.command.Dir = c.home
+	c.command.Env = append(os.Environ(), "HOME="+c.home, "XDG_DATA_HOME="+c.home, "XDG_CONFIG_HOME="+c.home)
+	c.command.Stdout, c.command.Stderr = &c.log, &c.log
+	if err := c.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	exited := make(chan struct{})
+	c.exited = exited
+	command := c.command
+	go func() {
+		_ = command.Wait()
+		close(exited)
+	}()
+	c.Eventually(t, "Caddy starts", time.Minute, func() error {
+		if !c.Alive() {
+			t.Fatalf("Caddy has ended:\n%s", c.Tail())
+		}
+		response, err := c.client.Get("http://" + c.site + "/ready")
+		if err != nil {
+			return err
+		}
+		return response.Body.Close()
+	})
+}
+
+// Alive tells whether the process lives.
+func (c *Caddy) Alive() bool {
+	select {
+	case <-c.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// Kill kills the process as a crash would. It may be dead already.
+func (c *Caddy) Kill() {
+	if c.command == nil {
+		return
+	}
+	_ = c.command.Process.Kill()
+	<-c.exited
+	c.client.CloseIdleConnections()
+}
+
+// Stop ends the process as an operator would.
+func (c *Caddy) Stop(t testing.TB) {
+	t.Helper()
+	if err := c.command.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-c.exited:
+	case <-time.After(30 * time.Second):
+		t.Errorf("Caddy does not stop\n%s", c.Tail())
+		c.Kill()
+	}
+	c.client.CloseIdleConnections()
+}
+
+// Tail returns the end of the log.
+func (c *Caddy) Tail() string {
+	log := uninteresting.ReplaceAllString(c.log.String(), "")
+	return log[max(0, len(log)-6000):]
+}
+
+var uninteresting = regexp.MustCompile(`(?m)^\{"level":"(info|debug)"[^\n]*\n`)
+
+// Admin returns the address of the admin endpoint.
+func (c *Caddy) Admin() string { return c.admin }
+
+// Log returns the whole log.
+func (c *Caddy) Log() string { return c.log.String() }
+
+// Do sends a request to the API through Caddy.
+func (c *Caddy) Do(ctx context.Context, method, path, body string) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+c.site+path, strings.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	response, err := c.client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, err
+}
+
+// Health asks for the health.
+func (c *Caddy) Health() (status int, problems string, err error) {
+	response, err := c.client.Get("http://" + c.admin + "/webhooks/health")
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(text), err
+}
+
+// Queued asks for the state of the queue.
+func (c *Caddy) Queued() (open bool, answer map[string]any, err error) {
+	response, err := c.client.Get("http://" + c.admin + "/webhooks/queue")
+	if err != nil {
+		return false, nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return false, nil, err
+	}
+	open, _ = answer["open"].(bool)
+	return open, answer, nil
+}
+
+// Run runs a command of the binary.
+func (c *Caddy) Run(ctx context.Context, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, c.binary, args...) //nolint:gosec // built by Build
+	command.Env = append(os.Environ(), "HOME="+c.home, "XDG_DATA_HOME="+c.home, "XDG_CONFIG_HOME="+c.home)
+	output, err := command.CombinedOutput()
+	return string(output), err
+}
+
+// Eventually waits until a condition has no error any more.
+func (c *Caddy) Eventually(t testing.TB, what string, patience time.Duration, condition func() error) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		err := condition()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within %s: %v\n%s", what, patience, err, c.Tail())
+		}
+		time.Sleep(20 * time.Millisecond) // another process is asked
+	}
+}
+
+// Told waits until the receiver was told what the API shows.
+func (c *Caddy) Told(t testing.TB, patience time.Duration) {
+	t.Helper()
+	c.Eventually(t, "all changes are told of", patience, func() error {
+		missing := c.receiver.Missing(c.api)
+		if len(missing) == 0 {
+			return nil
+		}
+		return fmt.Errorf("%d objects are not: %s", len(missing), strings.Join(missing[:min(3, len(missing))], "; "))
+	})
+}

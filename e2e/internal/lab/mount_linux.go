@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// Mount mounts a file system at a directory, until the test ends. Where that
+// is not permitted, the test says so: and fails where it must not be left
+// out.
+func Mount(t testing.TB, dir string, args ...string) {
+	t.Helper()
+	if err := TryMount(t, dir, args...); err != nil {
+		NotPermitted(t, err)
+	}
+	t.Cleanup(func() { Unmount(t, dir) })
+}
+
+// NotPermitted ends a test for which something is missing.
+func NotPermitted(t testing.TB, err error) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf("this test needs a file system of its own, and in CI it must run: %v", err)
+	}
+	t.Skipf("NOT TESTED: this test needs a file system of its own, and mounting one is not permitted here: %v", err)
+}
+
+// TryMount mounts a file system, for this user.
+func TryMount(t testing.TB, dir string, args ...string) error {
+	t.Helper()
+	if err := privileged(t, "mount", append(args, dir)...); err != nil {
+		return err
+	}
+	return privileged(t, "chown", fmt.Sprint(os.Getuid()), dir)
+}
+
+// Unmount unmounts what is mounted at a directory.
+func Unmount(t testing.TB, dir string) {
+	t.Helper()
+	if err := privileged(t, "umount", dir); err != nil {
+		t.Errorf("unmounting: %v", err)
+	}
+}
+
+// privileged runs a command as root.
+func privileged(t testing.TB, name string, args ...string) error {
+	t.Helper()
+	if os.Getuid() != 0 {
+		name, args = "sudo", append([]string{"-n", name}, args...)
+	}
+	output, err := exec.Command(name, args...).CombinedOutput() //nolint:gosec,noctx // commands of the tests; they end by themselves
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, output)
+	}
+	return nil
+}

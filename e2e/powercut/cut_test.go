@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+// Package powercut takes the power away: the queue is on a file system of its
+// own, in an image. At a random moment the process is killed and the image is
+// copied, without what the file system has not written to it yet. The copy is
+// what a machine would find that lost its power at that moment, and the next
+// process goes on from there.
+//
+// Two things are not in the model. A disk may lose what it was given and not
+// told to flush, which the copy has; and may tear a block. Badger's checksums
+// are for the latter.
+package powercut
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/e2e/internal/lab"
+)
+
+var (
+	binary string
+	cuts   = flag.Int("cuts", 8, "how often the power is cut")
+	seed   = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the moments")
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "caddy-webhooks-powercut")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if binary, err = lab.Build(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// volume is a file system in an image.
+type volume struct {
+	image, dir string
+}
+
+func newVolume(t *testing.T) *volume {
+	t.Helper()
+	v := &volume{image: filepath.Join(t.TempDir(), "image"), dir: t.TempDir()}
+	f, err := os.Create(v.image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(1 << 30); err != nil {
+		t.Fatal(err)
+	}
+	_ = f.Close()
+	if output, err := exec.CommandContext(t.Context(), "mkfs.ext4", "-q", "-F", v.image).CombinedOutput(); err != nil { //nolint:gosec // the image is this test's
+		lab.NotPermitted(t, fmt.Errorf("mkfs.ext4: %w: %s", err, output))
+	}
+	return v
+}
+
+// mount mounts the image. Its journal is committed only when somebody asks for
+// a sync, so that nothing reaches the image by the way.
+func (v *volume) mount(t *testing.T) {
+	t.Helper()
+	if err := lab.TryMount(t, v.dir, "-o", "loop,commit=600,data=ordered", v.image); err != nil {
+		lab.NotPermitted(t, err)
+	}
+}
+
+// cut copies the image as it is now, and goes on with the copy.
+func (v *volume) cut(t *testing.T) {
+	t.Helper()
+	next := v.image + ".next"
+	if err := copySparse(v.image, next); err != nil {
+		t.Fatal(err)
+	}
+	// Unmounting writes what the copy does not have.
+	lab.Unmount(t, v.dir)
+	if err := os.Rename(next, v.image); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copySparse copies a file that is mostly zeros.
+func copySparse(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	block := make([]byte, 1<<20)
+	zeros := make([]byte, len(block))
+	var at int64
+	for {
+		n, err := io.ReadFull(in, block)
+		if n > 0 && string(block[:n]) != string(zeros[:n]) {
+			if _, err := out.WriteAt(block[:n], at); err != nil {
+				return err
+			}
+		}
+		at += int64(n)
+		if err != nil {
+			break
+		}
+	}
+	if err := out.Truncate(at); err != nil {
+		return err
+	}
+	return out.Close()
+}
+
+// TestPowerCut cuts the power again and again under load. With `durability
+// power`, whatever the client was told of is told of, and so is all that the
+// API has done without an answer; the queue is never found damaged.
+func TestPowerCut(t *testing.T) {
+	t.Logf("seed %d", *seed)
+	random := rand.New(rand.NewPCG(*seed, 1))
+	v := newVolume(t)
+	v.mount(t)
+	a, r := lab.NewAPI(t), lab.NewReceiver(t)
+	c := lab.New(t, binary, a, r, filepath.Join(v.dir, "queue"))
+	c.Global = "free_space 260MiB 200MiB 64MiB"
+	mounted := true
+	defer func() {
+		c.Kill()
+		if mounted {
+			lab.Unmount(t, v.dir)
+		}
+	}()
+	requests := int64(0)
+	for range *cuts {
+		c.Start(t)
+		// Large enough that logs fill up and tables are made.
+		load := lab.NewLoad(t.Context(), c, 8, 30, 20_000)
+		time.Sleep(time.Duration(200+random.IntN(1500)) * time.Millisecond) // the moment of the cut
+		load.Cease()
+		c.Kill()
+		v.cut(t)
+		mounted = false
+		load.Stop()
+		requests += load.Requests.Load()
+		v.mount(t)
+		mounted = true
+	}
+	c.Start(t)
+	c.Told(t, 2*time.Minute)
+	if status, problems, err := c.Health(); err != nil || status != 200 {
+		t.Errorf("health: %d, %s, %v", status, problems, err)
+	}
+	for line := range strings.Lines(c.Log()) {
+		if strings.Contains(line, "damaged") || strings.Contains(line, "missing from the queue") {
+			t.Errorf("the queue was found damaged: %s", line)
+		}
+	}
+	t.Logf("%d cuts, %d requests, %d deliveries", *cuts, requests, r.Total())
+	c.Stop(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if output, err := c.Run(ctx, "webhooks", "queue", "verify", "--dir", c.Queue); err != nil {
+		t.Errorf("verify: %v\n%s", err, output)
+	}
+}
