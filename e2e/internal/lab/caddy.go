@@ -27,7 +27,7 @@ func Build(dir string) (string, error) {
 	binary := filepath.Join(dir, "caddy")
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
-	command := exec.CommandContext(ctx, "go", "build", "-tags", "nobadger,nomysql,nopgx", "-o", binary, "../../cmd/caddy") //nolint:gosec // the arguments are all from here
+	command := exec.CommandContext(ctx, "go", "build", "-tags", "nobadger,nomysql,nopgx", "-o", binary, "../../cmd/caddy")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building Caddy: %w\n%s", err, output)
@@ -140,7 +140,7 @@ func (c *Caddy) Start(t testing.TB) {
 	if err := os.WriteFile(file, []byte(c.caddyfile()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c.command = exec.CommandContext(context.Background(), c.binary, "run", "--config", file, "--adapter", "caddyfile") //nolint:gosec // built by Build
+	c.command = exec.CommandContext(context.Background(), c.binary, "run", "--config", file, "--adapter", "caddyfile")
 	c.command.Dir = c.home
 	c.command.Env = append(os.Environ(), "HOME="+c.home, "XDG_DATA_HOME="+c.home, "XDG_CONFIG_HOME="+c.home)
 	c.command.Stdout, c.command.Stderr = &c.log, &c.log
@@ -257,7 +257,7 @@ func (c *Caddy) Queued() (open bool, answer map[string]any, err error) {
 
 // Run runs a command of the binary.
 func (c *Caddy) Run(ctx context.Context, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, c.binary, args...) //nolint:gosec // built by Build
+	command := exec.CommandContext(ctx, c.binary, args...)
 	command.Env = append(os.Environ(), "HOME="+c.home, "XDG_DATA_HOME="+c.home, "XDG_CONFIG_HOME="+c.home)
 	output, err := command.CombinedOutput()
 	return string(output), err

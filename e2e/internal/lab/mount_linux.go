@@ -52,7 +52,7 @@ func privileged(t testing.TB, name string, args ...string) error {
 	if os.Getuid() != 0 {
 		name, args = "sudo", append([]string{"-n", name}, args...)
 	}
-	output, err := exec.Command(name, args...).CombinedOutput() //nolint:gosec,noctx // commands of the tests; they end by themselves
+	output, err := exec.Command(name, args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s: %w: %s", name, err, output)
 	}
