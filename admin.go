@@ -238,9 +238,9 @@ func parseQuery(r *http.Request) (filter queue.Filter, page queue.Page, err erro
 		case "status":
 			filter.Status = queue.Status(value)
 			switch filter.Status {
-			case queue.StatusPending, queue.StatusDelivered, queue.StatusDead:
+			case queue.StatusPending, queue.StatusDelivered, queue.StatusDead, queue.StatusSuperseded, queue.StatusCancelled:
 			default:
-				return filter, page, fmt.Errorf("%w: status is pending, delivered or dead, not %q", errBadQuery, value)
+				return filter, page, fmt.Errorf("%w: status is pending, delivered, dead, superseded or cancelled, not %q", errBadQuery, value)
 			}
 		case "object":
 			if filter.Key, err = event.ParseKey(value); err != nil {

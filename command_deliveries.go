@@ -59,7 +59,7 @@ var commandVerbs = []commandVerb{
 func (v commandVerb) command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: v.use, Short: v.short, Args: cobra.NoArgs,
-		Long: v.long + "\n\nIt tells how many deliveries are meant, and asks before it acts. Repeating it does no harm.",
+		Long: v.long + "\n\nIt tells how many deliveries are meant, and asks before it acts. What is pending already is not sent twice.",
 		RunE: caddycmd.WrapCommandFuncForCobra(v.run),
 	}
 	if v.argument != "" {
@@ -152,7 +152,7 @@ var errNotConfirmed = errors.New("nothing was done; confirm with --yes")
 // confirm asks at a terminal.
 func confirm(question string, in *os.File, out io.Writer) error {
 	if in == nil || !term.IsTerminal(int(in.Fd())) {
-		return fmt.Errorf("%s %w", question, errNotConfirmed)
+		return fmt.Errorf("%s But %w", question, errNotConfirmed)
 	}
 	fmt.Fprintf(out, "%s Go on? [y/N] ", question)
 	answer, err := bufio.NewReader(in).ReadString('\n')

@@ -17,6 +17,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
@@ -42,6 +43,10 @@ type checker struct {
 	retries int
 	sent    map[string][]byte
 	faults  []string
+	// order and coalesce are the endpoints'; inFlight counts by host.
+	order    endpoint.Order
+	coalesce bool
+	inFlight map[string]int
 }
 
 func (c *checker) fault(format string, args ...any) {
@@ -61,6 +66,7 @@ func (c *checker) answer(ctx context.Context, g got) (int, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		l.inFlight = false
+		c.inFlight[g.host]--
 	}()
 	switch roll % 6 {
 	case 0:
@@ -84,14 +90,15 @@ func (c *checker) begin(g got, sequence uint64) (*lane, int) {
 	defer c.mu.Unlock()
 	name := strings.TrimSuffix(g.host, ".example") + " " + g.header.Get("webhook-object")
 	l := c.lane(name)
-	if l.inFlight {
+	c.inFlight[g.host]++
+	if l.inFlight || c.order == endpoint.OrderEndpoint && c.inFlight[g.host] > 1 {
 		c.fault("%s: %s comes while another is in flight", name, g.event())
 	}
 	switch {
 	case sequence == l.last && l.decided:
 		c.fault("%s: %s comes again after it was decided", name, g.event())
 	case sequence == l.last:
-	case sequence == l.last+1 && l.decided:
+	case sequence == l.last+1 && l.decided, c.coalesce && sequence > l.last:
 		l.last, l.decided = sequence, false
 	default:
 		c.fault("%s: %d comes after %d, decided %t", name, sequence, l.last, l.decided)
@@ -152,8 +159,10 @@ func TestLanesUnderFire(t *testing.T) {
 		rolls := rapid.SliceOfN(rapid.IntRange(0, 2000), 1, 40).Draw(rt, "rolls")
 		steps := rapid.SliceOfN(rapid.IntRange(0, 9), 1, 40).Draw(rt, "steps")
 		retries := rapid.IntRange(0, 3).Draw(rt, "retries")
+		order := rapid.SampledFrom([]endpoint.Order{endpoint.OrderObject, endpoint.OrderEndpoint}).Draw(rt, "order")
+		coalesce := rapid.Bool().Draw(rt, "coalesce")
 		var faults []string
-		synctest.Test(t, func(t *testing.T) { faults = fire(t, rolls, steps, retries) })
+		synctest.Test(t, func(t *testing.T) { faults = fire(t, rolls, steps, retries, order, coalesce) })
 		if len(faults) > 0 {
 			rt.Fatalf("%q", faults)
 		}
@@ -161,10 +170,13 @@ func TestLanesUnderFire(t *testing.T) {
 }
 
 // fire plays the steps and returns what went against the promises.
-func fire(t *testing.T, rolls, steps []int, retries int) []string {
+func fire(t *testing.T, rolls, steps []int, retries int, order endpoint.Order, coalesce bool) []string {
 	store := memory.New(time.Now)
 	p := newPublisher(store)
-	check := &checker{rolls: rolls, lanes: map[string]*lane{}, retries: retries, sent: map[string][]byte{}}
+	check := &checker{
+		rolls: rolls, lanes: map[string]*lane{}, retries: retries, sent: map[string][]byte{},
+		order: order, coalesce: coalesce, inFlight: map[string]int{},
+	}
 	r := &receivers{answer: check.answer}
 	names := []string{"e0", "e1"}
 	targets := func(concurrency int) []Target {
@@ -173,6 +185,7 @@ func fire(t *testing.T, rolls, steps []int, retries int) []string {
 			target := newTarget(t, name, r)
 			target.Endpoint.Timeout = time.Second
 			target.Endpoint.Concurrency = concurrency
+			target.Endpoint.Order, target.Endpoint.Coalesce = order, coalesce
 			target.Endpoint.Schedule = make([]time.Duration, retries)
 			for i := range target.Endpoint.Schedule {
 				target.Endpoint.Schedule[i] = time.Duration(i+1) * 3 * time.Second
@@ -224,7 +237,7 @@ func fire(t *testing.T, rolls, steps []int, retries int) []string {
 		}
 	}
 	for name, l := range check.lanes {
-		if !l.decided {
+		if !l.decided && !coalesce {
 			check.fault("%s: %d was given up before its last attempt", name, l.last)
 		}
 	}
