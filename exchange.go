@@ -123,7 +123,7 @@ func (x *exchange) begin(ctx context.Context) error {
 		intent.Touches = append(slices.Clone(x.keys[1:]), x.ahead...)
 	}
 	if !intent.Key.IsZero() {
-		intent.Deadline = x.noted.Add(time.Duration(x.handler.UpstreamTimeout))
+		intent.Deadline = x.noted.Add(x.uncertainFor())
 	}
 	// The API will be asked whether or not the client stays, so the client's
 	// going away is no reason not to note it.
@@ -145,6 +145,12 @@ func (x *exchange) begin(ctx context.Context) error {
 func (x *exchange) outcome(err error, whole bool) event.Outcome {
 	usual := outcomeOf(x.request.r, x.tee.status, err, whole)
 	return x.match.rule.outcome(usual, x.tee.status, whole, x.tee.answer.json)
+}
+
+// uncertainFor is how long after the exchange the API may still do what it was
+// asked, and its replicas may not show it.
+func (x *exchange) uncertainFor() time.Duration {
+	return time.Duration(x.handler.UpstreamTimeout) + x.match.rule.resource.lag
 }
 
 // end resolves the intent by how the exchange ended, unless the whole response
@@ -248,10 +254,10 @@ func (x *exchange) mark(key event.Key, hints queue.Hints, outcome event.Outcome)
 		// The API may commit late. And after a delete, a replica that lags may
 		// show a change made before it, and a soft delete shows the object for
 		// good. Whatever is found first, the object is looked at once more.
-		settle = time.Duration(x.handler.UpstreamTimeout)
+		settle = x.uncertainFor()
 	case x.tee.status == http.StatusAccepted:
 		// Accepted, and done later (RFC 9110, section 15.3.3).
-		settle = time.Duration(x.handler.UpstreamTimeout)
+		settle = x.uncertainFor()
 	case key.Resource != rule.resource.name:
 		// A listing or another object shows what was done when its replica
 		// has caught up, and has no version of the write's response.

@@ -86,7 +86,7 @@ func (e *engine) listed(name string) bool {
 // reconciled returns a resource as reconcile wants it.
 func (a *App) reconciled(h *Handler, r *resource, limit *reconcile.Limit, looks *rate.Limiter) reconcile.Resource {
 	made := reconcile.Resource{
-		Name: r.name, Read: r.reader(h), Version: r.version, ETag: r.etag, Tenant: r.tenant,
+		Name: r.name, Read: r.reader(h), Version: r.version, ETag: r.etag, Lag: r.lag, Tenant: r.tenant,
 		Projection: r.projection, KeepShow: r.keepShow, Triggers: r.triggers, Limit: limit, Looks: looks,
 		Route: a.route,
 		// What is sent is decided when the event is committed.

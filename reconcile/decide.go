@@ -50,6 +50,8 @@ type decision struct {
 	next event.Snapshot
 	// freshness says how the Show was proven fresh.
 	freshness event.Freshness
+	// again is how long to wait before looking again, when early.
+	again time.Duration
 	// name is the object's own name, when aliased.
 	name event.Key
 	// reason says in words what is wrong, when stale, missing or unusable.
@@ -81,7 +83,7 @@ func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer sho
 		if last := lease.Snapshot; last != nil && last.Alias != "" {
 			return decision{finding: aliased, name: event.Key{Resource: lease.Key.Resource, ID: last.Alias}}
 		}
-		return decideGone(lease, now)
+		return r.decideGone(lease, now)
 	case status < 200 || status > 299:
 		return decision{finding: unusable, reason: fmt.Sprintf("Show was answered with %d", status)}
 	case len(answer.Body) == 0:
@@ -133,7 +135,7 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 	case last == nil && created(lease.Hints), last != nil && last.Gone:
 		d.op = event.OpCreate
 	case same && !proven && confirmed(lease.Hints) && lease.SettleAt.IsZero() && !believed(lease, now, secondLook):
-		d.finding = early
+		d.finding, d.again = early, secondLook
 	case same:
 		d.finding = nothing
 	}
@@ -156,21 +158,31 @@ func (r *Resource) freshness(lease queue.MarkLease, version string, now time.Tim
 		return event.FreshnessUnproven, false, ""
 	}
 	f = event.FreshnessUnproven
+	patience := lagFor
 	if order, ok := event.CompareVersions(version, lease.Version); ok {
 		f, proven = event.FreshnessVersion, order >= 0
 		if order < 0 {
 			stale = "Show is older than the version that the write's response had"
 		}
 	}
-	if last := lease.Snapshot; last != nil && !last.Gone && stale == "" {
-		if order, ok := event.CompareVersions(version, last.Version); ok {
+	if last := lease.Snapshot; last != nil && stale == "" {
+		order, ok := event.CompareVersions(version, last.Version)
+		switch {
+		case !ok:
+		case last.Gone && order <= 0:
+			stale = "Show has the object as it was before its delete"
+			if created(lease.Hints) {
+				// Versions may begin anew in a second life.
+				patience = max(secondLook, r.Lag)
+			}
+		default:
 			f = event.FreshnessVersion
 			if order < 0 {
 				stale = "Show is older than a version that was seen already"
 			}
 		}
 	}
-	if stale != "" && believed(lease, now, lagFor) {
+	if stale != "" && believed(lease, now, patience) {
 		return event.FreshnessUnproven, true, ""
 	}
 	return f, proven, stale
@@ -214,16 +226,22 @@ func created(hints queue.Hints) bool {
 
 // decideGone decides what a 404 or 410 means. A delete is announced on proof
 // only: somebody asked the API to delete the object, and it is gone.
-func decideGone(lease queue.MarkLease, now time.Time) decision {
+//
+// Of an object that was never seen, or not for long, 404 says just as well that
+// a replica does not have it yet, and would show it later.
+func (r *Resource) decideGone(lease queue.MarkLease, now time.Time) decision {
 	there := lease.Snapshot != nil && !lease.Snapshot.Gone
 	knownGone := lease.Snapshot != nil && lease.Snapshot.Gone
 	changed := confirmed(lease.Hints)
 	switch {
 	case lease.Hints.Has(queue.HintDeleted) && !knownGone,
 		lease.Hints.Has(queue.HintMayBeDeleted) && (there || changed && !knownGone):
+		if patience := r.patienceGone(lease, now); patience > 0 {
+			return decision{finding: early, again: patience}
+		}
 		gone := event.Snapshot{Key: lease.Key, Gone: true, Time: now}
 		if there {
-			gone.Tenant = lease.Snapshot.Tenant
+			gone.Tenant, gone.Version = lease.Snapshot.Tenant, lease.Snapshot.Version
 		}
 		return decision{finding: moved, op: event.OpDelete, freshness: event.FreshnessUnproven, next: gone}
 	case lease.Hints.Has(queue.HintDeleted), lease.Hints.Has(queue.HintMayBeDeleted):
@@ -234,4 +252,26 @@ func decideGone(lease queue.MarkLease, now time.Time) decision {
 	}
 	// No exchange is known to have changed anything, and there is nothing.
 	return decision{finding: nothing}
+}
+
+// patienceGone returns how long to wait before a 404 proves a delete: until no
+// replica can be so far behind that it does not have the object yet.
+func (r *Resource) patienceGone(lease queue.MarkLease, now time.Time) time.Duration {
+	last := lease.Snapshot
+	if last == nil || last.Gone {
+		return remaining(lease.MarkedAt, lease.Cause.At, now, max(secondLook, r.Lag))
+	}
+	patience := r.Lag
+	if !lease.Hints.Has(queue.HintDeleted) {
+		patience = max(secondLook, r.Lag)
+	}
+	return remaining(last.Time, last.ChangedAt, now, patience)
+}
+
+// remaining returns what is left of a time that begins with the later of two.
+func remaining(a, b, now time.Time, d time.Duration) time.Duration {
+	if b.After(a) {
+		a = b
+	}
+	return max(0, d-now.Sub(a))
 }

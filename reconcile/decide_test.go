@@ -53,10 +53,10 @@ func TestDecide(t *testing.T) {
 	const knownFinding = known
 	known := func(body string) *event.Snapshot {
 		d := r.decide(hasher, queue.MarkLease{Mark: queue.Mark{Key: testKey}}, answer(200, body), testTime)
-		d.next.Sequence = 7
+		d.next.Sequence, d.next.Time = 7, testTime.Add(-time.Hour)
 		return &d.next
 	}
-	gone := &event.Snapshot{Key: testKey, Gone: true, Sequence: 8, Version: "9"}
+	gone := &event.Snapshot{Key: testKey, Gone: true, Sequence: 8, Version: "4"}
 	pending := `{"v":5,"state":"pending"}`
 
 	for name, tc := range map[string]struct {
@@ -79,13 +79,13 @@ func TestDecide(t *testing.T) {
 		"older than the write's response":             {nil, queue.HintUpdated, "6", answer(200, pending), stale, "", ""},
 		"as new as the write's response":              {nil, queue.HintCreated, "5", answer(200, pending), moved, event.OpCreate, event.FreshnessVersion},
 		"no difference, but older than the write":     {known(pending), queue.HintUpdated, "6", answer(200, pending), stale, "", ""},
-		"created again":                               {gone, queue.HintCreated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
-		"there again after an update":                 {gone, queue.HintUpdated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
+		"created again":                               {gone, queue.HintCreated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessVersion},
+		"there again after an update":                 {gone, queue.HintUpdated, "", answer(200, pending), moved, event.OpCreate, event.FreshnessVersion},
 		"deleted":                                     {known(pending), queue.HintDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
 		"deleted, answered 410":                       {known(pending), queue.HintDeleted, "", answer(410, ""), moved, event.OpDelete, event.FreshnessUnproven},
-		"deleted, never seen":                         {nil, queue.HintDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
-		"created and deleted, never seen":             {nil, queue.HintCreated | queue.HintDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
-		"created, delete of unknown end":              {nil, queue.HintCreated | queue.HintMayBeDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
+		"deleted, never seen":                         {nil, queue.HintDeleted, "", answer(404, ""), early, "", ""},
+		"created and deleted, never seen":             {nil, queue.HintCreated | queue.HintDeleted, "", answer(404, ""), early, "", ""},
+		"created, delete of unknown end":              {nil, queue.HintCreated | queue.HintMayBeDeleted, "", answer(404, ""), early, "", ""},
 		"delete of unknown end":                       {known(pending), queue.HintMayBeDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
 		"delete of unknown end, never seen":           {nil, queue.HintMayBeDeleted, "", answer(404, ""), nothing, "", ""},
 		"deleted, announced already":                  {gone, queue.HintDeleted, "", answer(404, ""), nothing, "", ""},
@@ -105,7 +105,7 @@ func TestDecide(t *testing.T) {
 		"looked at, and updated":                      {nil, queue.HintLooked | queue.HintUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessUnproven},
 		"looked at, and maybe updated":                {nil, queue.HintLooked | queue.HintMayBeUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessUnproven},
 		"looked at, and gone":                         {known(pending), queue.HintLooked, "", answer(404, ""), nothing, "", ""},
-		"there again, looked at":                      {gone, queue.HintLooked, "", answer(200, pending), moved, event.OpCreate, event.FreshnessUnproven},
+		"there again, looked at":                      {gone, queue.HintLooked, "", answer(200, pending), moved, event.OpCreate, event.FreshnessVersion},
 		"not in a complete list, and gone":            {known(pending), queue.HintMayBeDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
 		"not in a complete list, and there":           {known(pending), queue.HintMayBeDeleted, "", answer(200, pending), nothing, "", ""},
 		"404 without a delete":                        {known(pending), queue.HintUpdated, "", answer(404, ""), missing, "", ""},
@@ -120,7 +120,7 @@ func TestDecide(t *testing.T) {
 		"a Show that is not JSON":     {nil, queue.HintCreated, "", answer(200, "<a/>"), moved, event.OpCreate, event.FreshnessUnproven},
 		"versions not comparable":     {known(pending), queue.HintUpdated, "x", answer(200, `{"v":6}`), moved, event.OpChange, event.FreshnessVersion},
 		"versions never comparable":   {known(`{"v":"x"}`), queue.HintUpdated, "", answer(200, `{"v":"y"}`), moved, event.OpChange, event.FreshnessUnproven},
-		"a version of a deleted life": {gone, queue.HintCreated, "", answer(200, `{"v":1}`), moved, event.OpCreate, event.FreshnessUnproven},
+		"a version of a deleted life": {gone, queue.HintCreated, "", answer(200, `{"v":1}`), stale, "", ""},
 	} {
 		lease := queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: tc.hints, Version: tc.version}, Snapshot: tc.snapshot, MarkedAt: testTime}
 		d := r.decide(hasher, lease, tc.answer, testTime)
@@ -133,6 +133,41 @@ func TestDecide(t *testing.T) {
 		}
 		if d.finding >= stale && d.reason == "" {
 			t.Errorf("%s: no reason is given", name)
+		}
+	}
+}
+
+// What a lagging replica could answer is looked at again; when no replica can
+// lag any more, it is taken.
+func TestPatience(t *testing.T) {
+	r := testResource(t)
+	r.Lag = 10 * time.Second
+	hasher := event.NewHasher([32]byte{1})
+	seen := &event.Snapshot{Key: testKey, Version: "5", Time: testTime, ChangedAt: testTime}
+	gone := &event.Snapshot{Key: testKey, Version: "5", Gone: true, Time: testTime}
+	for name, tc := range map[string]struct {
+		snapshot *event.Snapshot
+		hints    queue.Hints
+		answer   show.Show
+		first    finding
+		after    time.Duration
+		then     finding
+		op       event.Op
+	}{
+		"deleted, never seen":                 {nil, queue.HintDeleted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},
+		"created, delete of unknown end":      {nil, queue.HintCreated | queue.HintMayBeDeleted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},
+		"deleted just after it was seen":      {seen, queue.HintDeleted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},
+		"unknown delete just after":           {seen, queue.HintMayBeDeleted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},
+		"gone, and shown as it was":           {gone, queue.HintUpdated, answer(200, `{"v":5}`), stale, lagFor, moved, event.OpCreate},
+		"gone, and created with that version": {gone, queue.HintCreated, answer(200, `{"v":1}`), stale, 10 * time.Second, moved, event.OpCreate},
+		"gone, and created anew":              {gone, queue.HintCreated, answer(200, `{"v":6}`), moved, 0, moved, event.OpCreate},
+	} {
+		lease := queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: tc.hints}, Snapshot: tc.snapshot, MarkedAt: testTime}
+		if d := r.decide(hasher, lease, tc.answer, testTime.Add(time.Millisecond)); d.finding != tc.first {
+			t.Errorf("%s: finding %d at first, want %d", name, d.finding, tc.first)
+		}
+		if d := r.decide(hasher, lease, tc.answer, testTime.Add(tc.after)); d.finding != tc.then || d.op != tc.op {
+			t.Errorf("%s: finding %d, %s then, want %d, %s", name, d.finding, d.op, tc.then, tc.op)
 		}
 	}
 }

@@ -318,7 +318,7 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		reconciled.Marks = []queue.Mark{aliasMark(lease, d.name)}
 		result = ResultAlias
 	case early:
-		r.postpone(ctx, lease, now.Add(secondLook))
+		r.postpone(ctx, lease, now.Add(d.again))
 		return ResultEarly
 	case stale:
 		r.retry(ctx, lease, ResultStale, d.reason, 0)

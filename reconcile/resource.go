@@ -24,6 +24,8 @@ type Resource struct {
 	Version string
 	// ETag says that the version is the Show's ETag.
 	ETag bool
+	// Lag is how far the API's answers may lag behind its writes.
+	Lag time.Duration
 	// Tenant is the path of the owner in Show, or "".
 	Tenant string
 	// Projection removes from a Show what must not be stored or sent. The
