@@ -32,7 +32,8 @@ func init() {
 //	GET /webhooks/unresolved   exchanges that changed something without telling what
 //	GET /webhooks/endpoints    endpoints, and how they stand
 //
-// and what they do about it, see operatorVerb and operateEndpoint.
+// and what operators do about it: see operatorVerb and operateEndpoint, and for
+// detection see detect.
 //
 // Lists take `limit` and `cursor`, and where it applies `event`, `type`,
 // `object`, `endpoint` and `status`.
@@ -62,6 +63,9 @@ func (a adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	store := app.engine.store.Load()
 	view := strings.Trim(strings.TrimPrefix(r.URL.Path, "/webhooks"), "/")
 	if served, err := a.operate(w, r, app, view); served {
+		return err
+	}
+	if served, err := a.detect(w, r, app, view); served {
 		return err
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {

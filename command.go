@@ -23,7 +23,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "webhooks",
-		Usage: "status|events|deliveries|attempts|marks|unresolved|endpoints|resend|recover|replay|cancel|pause|resume",
+		Usage: "status|events|deliveries|attempts|marks|unresolved|endpoints|coverage|look|list|dismiss|queue|resend|recover|replay|cancel|pause|resume",
 		Short: "Shows what the webhooks of a running Caddy are doing, and acts on deliveries",
 		Long: `
 Shows what the webhooks of a running Caddy are doing, and acts on deliveries. It
@@ -49,6 +49,7 @@ func setupCommand(cmd *cobra.Command) {
 		cmd.AddCommand(verb.command())
 	}
 	cmd.AddCommand(endpointCommands()...)
+	cmd.AddCommand(detectionCommands()...)
 }
 
 // commandView is one of the subcommands.
@@ -107,9 +108,9 @@ var commandViews = []commandView{
 	},
 	{
 		name: "unresolved", short: "Lists exchanges that changed something without telling which object", paged: true,
-		headings: []string{"NOTED", "RESOURCE", "RULE", "REASON"},
+		headings: []string{"ID", "NOTED", "RESOURCE", "RULE", "REASON"},
 		row: func(u map[string]any) []any {
-			return []any{clock(u["noted"]), u["resource"], u["rule"], u["reason"]}
+			return []any{u["id"], clock(u["noted"]), u["resource"], u["rule"], u["reason"]}
 		},
 	},
 }

@@ -269,6 +269,7 @@ func (a *App) sight(r *resource, passed sighting) {
 // unmatched implements intentQueue.
 func (*App) unmatched(method, path string) {
 	uncovered.Note(method, path)
+	metrics.unmatchedRequests.WithLabelValues().Inc()
 }
 
 // Interface guards

@@ -56,7 +56,7 @@ type trial struct {
 
 	mu     sync.Mutex
 	next   int
-	shows  map[string]int // how many Shows of an object were asked for
+	shows  map[string]int      // how many Shows of an object were asked for
 	states map[string][]moment // by id, oldest first
 	// told are the ids of which an answer, or a path, told.
 	told   map[string]bool

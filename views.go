@@ -59,6 +59,7 @@ type attemptView struct {
 }
 
 type unresolvedView struct {
+	ID       uint64     `json:"id"`
 	Resource string     `json:"resource"`
 	Kind     event.Kind `json:"kind"`
 	Rule     string     `json:"rule"`
@@ -68,7 +69,7 @@ type unresolvedView struct {
 }
 
 func newUnresolvedView(u queue.Unresolved) unresolvedView {
-	return unresolvedView{Resource: u.Resource, Kind: u.Kind, Rule: u.Rule, Noted: u.Noted, At: u.At, Reason: u.Reason}
+	return unresolvedView{ID: uint64(u.ID), Resource: u.Resource, Kind: u.Kind, Rule: u.Rule, Noted: u.Noted, At: u.At, Reason: u.Reason}
 }
 
 type markView struct {
