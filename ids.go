@@ -5,6 +5,7 @@ package webhooks
 import (
 	"github.com/tidwall/gjson"
 
+	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
@@ -35,17 +36,25 @@ func scalar(v gjson.Result) string {
 
 // scalarsAt returns the texts of all strings and numbers at a path: one, or
 // those of an array. Where the whole body is an array, as a batch's is, the
-// path may also be that of each element.
+// path may also be that of each element. Where it leads through a list that is
+// none, because XML writes a list of one as the one, it is taken as a list.
 func scalarsAt(json []byte, path string) []string {
 	if len(json) == 0 {
 		return nil
 	}
-	found := gjson.GetBytes(json, path)
-	if !found.Exists() && json[0] == '[' {
-		found = gjson.GetBytes(json, "#."+path)
+	found := body.Values(json, path)
+	if len(found) == 0 && json[0] == '[' {
+		found = body.Values(json, "#."+path)
 	}
-	return appendScalars(nil, found, 4)
+	var texts []string
+	for _, raw := range found {
+		texts = appendScalars(texts, gjson.ParseBytes(raw), maxNested)
+	}
+	return texts
 }
+
+// maxNested bounds how deep the arrays are nested that ids are taken from.
+const maxNested = 4
 
 func appendScalars(texts []string, v gjson.Result, depth int) []string {
 	if !v.IsArray() {

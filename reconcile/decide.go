@@ -132,10 +132,13 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 	switch {
 	case last == nil && onlyLooked(lease.Hints):
 		d.finding = known
-	case last == nil && created(lease.Hints), last != nil && last.Gone:
-		d.op = event.OpCreate
+	case last != nil && last.Gone && !created(lease.Hints) && r.patienceBack(last, now) > 0:
+		// Nobody is known to have made it again; a replica may lag.
+		d.finding, d.again = early, r.patienceBack(last, now)
 	case same && !proven && confirmed(lease.Hints) && lease.SettleAt.IsZero() && !believed(lease, now, secondLook):
 		d.finding, d.again = early, secondLook
+	case last == nil && created(lease.Hints), last != nil && last.Gone:
+		d.op = event.OpCreate
 	case same:
 		d.finding = nothing
 	}
@@ -241,7 +244,7 @@ func (r *Resource) decideGone(lease queue.MarkLease, now time.Time) decision {
 		}
 		gone := event.Snapshot{Key: lease.Key, Gone: true, Time: now}
 		if there {
-			gone.Tenant, gone.Version = lease.Snapshot.Tenant, lease.Snapshot.Version
+			gone.Tenant, gone.Version = lease.Snapshot.Tenant, newest(lease.Snapshot.Version, lease.Version)
 		}
 		return decision{finding: moved, op: event.OpDelete, freshness: event.FreshnessUnproven, next: gone}
 	case lease.Hints.Has(queue.HintDeleted), lease.Hints.Has(queue.HintMayBeDeleted):
@@ -266,6 +269,21 @@ func (r *Resource) patienceGone(lease queue.MarkLease, now time.Time) time.Durat
 		patience = max(secondLook, r.Lag)
 	}
 	return remaining(last.Time, last.ChangedAt, now, patience)
+}
+
+// patienceBack returns how long to wait before an object that is gone, and that
+// nobody is known to have made again, is taken to be back.
+func (r *Resource) patienceBack(last *event.Snapshot, now time.Time) time.Duration {
+	return remaining(last.Time, last.ChangedAt, now, max(secondLook, r.Lag))
+}
+
+// newest returns the newer of two versions, or the first where they cannot be
+// compared.
+func newest(a, b string) string {
+	if order, ok := event.CompareVersions(a, b); ok && order < 0 || a == "" {
+		return b
+	}
+	return a
 }
 
 // remaining returns what is left of a time that begins with the later of two.

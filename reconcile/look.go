@@ -83,6 +83,11 @@ func between(markedAt, settleAt, now time.Time) time.Duration {
 
 // lookAt returns when an object is to be looked at next, zero for not at all.
 func (r *Resource) lookAt(lease queue.MarkLease, d decision, now time.Time, late time.Duration, jitter float64) time.Time {
+	if d.next.Gone && r.Lag > 0 {
+		// A 404 tells no version. If the object was made again meanwhile, a
+		// replica that lags does not have it yet.
+		return now.Add(r.Lag)
+	}
 	if r.Every <= 0 || !d.document.IsJSON() || r.Final(d.document) {
 		return time.Time{}
 	}
