@@ -328,3 +328,41 @@ func TestCloseDrains(t *testing.T) {
 		t.Errorf("%d marks are there, %d were acknowledged", stats.Marks, acknowledged)
 	}
 }
+
+// Postponing a look costs no transaction: a budget may have room for few of
+// very many.
+func TestPostponedLook(t *testing.T) {
+	s := mustOpen(t, Options{Durability: Process})
+	must(t, s.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: item("1"), Hints: queue.HintLooked}}}, true))
+	held := leaseMark(t, s)
+	commits := s.committer.commits.Load()
+	must(t, s.RetryMark(t.Context(), held, s.now(), ""))
+	must(t, s.RetryMark(t.Context(), leaseMark(t, s), s.now(), ""))
+	if got := s.committer.commits.Load(); got != commits {
+		t.Errorf("%d commits", got-commits)
+	}
+}
+
+// What is committed and not synced cannot be cancelled: it is in no lane yet.
+func TestUnsyncedDeliveries(t *testing.T) {
+	s := mustOpen(t, Options{})
+	publish(t, s, "1", "erp")
+	markItem(t, s, "1")
+	leased := leaseMark(t, s)
+	sync := s.committer.sync
+	s.committer.sync = func() error { return errors.New("input/output error") }
+	if err := s.CommitReconciled(t.Context(), leased, found(leased, "erp")); err == nil {
+		t.Error("the sync did not fail")
+	}
+	// It is durable with the next sync that works, and the operation's own is
+	// that.
+	s.committer.sync = sync
+	if n, _, err := s.Cancel(t.Context(), queue.Selection{}, queue.Page{}); err != nil || n != 1 {
+		t.Errorf("cancelled %d, want the one that is synced: %v", n, err)
+	}
+	markItem(t, s, "2")
+	finish(t, s, "erp", queue.Verdict{Status: queue.StatusDelivered})
+	if stats, err := s.Stats(t.Context()); err != nil || len(stats.PendingDeliveries) != 0 || len(stats.Lanes) != 0 {
+		t.Errorf("left: %+v, %v", stats, err)
+	}
+}

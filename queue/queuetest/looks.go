@@ -188,7 +188,7 @@ func manyMarks(t *testing.T, s queue.Store) {
 		}
 	}
 	mark(t, s, marks...)
-	for range 100 {
+	for range 3000 {
 		must(t, s.RetryMark(t.Context(), leaseMark(t, s, "orders"), time.Now().Add(time.Hour), strings.Repeat("e", 2000)))
 	}
 	markKey(t, s, item("1"))

@@ -199,6 +199,28 @@ func TestBands(t *testing.T) {
 	})
 }
 
+// With an order of the whole group, nothing is leased while what was found of
+// another item is being committed: it may fail.
+func TestPinnedIsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(time.Now, Hooks[int]{Position: func(value *int) uint64 { return uint64(*value) }, Reset: func(*int) {}})
+		s.Put("g", "later", Nanos(time.Now()), 2)
+		s.Put("g", "first", Nanos(time.Now()), 1)
+		held, err := s.Lease(t.Context(), "g", time.Minute, queue.OrderEndpoint)
+		if err != nil || held.Key != "first" {
+			t.Fatalf("got %s and %v, want first", held.Key, err)
+		}
+		if _, err := s.Pin(held.Fence); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if other, err := s.Lease(ctx, "g", time.Minute, queue.OrderEndpoint); err == nil {
+			t.Errorf("got %s", other.Key)
+		}
+	})
+}
+
 func TestNanos(t *testing.T) {
 	for _, test := range []struct {
 		at   time.Time
