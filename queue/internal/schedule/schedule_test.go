@@ -241,7 +241,7 @@ func TestMillionItems(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a second")
 	}
-	type lane [2]uint64
+	type lane [3]uint64
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
