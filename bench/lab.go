@@ -146,7 +146,21 @@ func (l *lab) bare() (*process, error) {
 
 // module runs Caddy with the module. Shows are read from the given address.
 func (l *lab) module(durability, shows string) (*process, error) {
-	return l.run("module", moduleAddress, moduleConfig, map[string]string{"Durability": durability, "Shows": shows})
+	return l.moduleBeside(0, durability, shows)
+}
+
+// moduleBeside is module with more resources, of five rules each, than the one
+// that is measured.
+func (l *lab) moduleBeside(resources int, durability, shows string) (*process, error) {
+	var text strings.Builder
+	for i := range resources {
+		name := fmt.Sprintf("resource%d", i)
+		fmt.Fprintf(&text, "\t\tresource %[1]s {\n\t\t\tcreate POST /%[1]s\n\t\t\tupdate PUT|PATCH /%[1]s/:id\n"+
+			"\t\t\tupdate POST /%[1]s/:id/pay\n\t\t\tupdate * /%[1]s/:id/*\n\t\t\tdelete DELETE /%[1]s/:id\n\t\t}\n", name)
+	}
+	return l.run("module", moduleAddress, moduleConfig, map[string]string{
+		"Durability": durability, "Shows": shows, "Resources": text.String(),
+	})
 }
 
 func (l *lab) run(name, address string, config *template.Template, data map[string]string) (*process, error) {
@@ -203,7 +217,7 @@ http://` + moduleAddress + ` {
 		resource items {
 			version items.version
 		}
-	}
+{{.Resources}}	}
 	reverse_proxy ` + apiAddress + `
 }
 `))

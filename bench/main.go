@@ -24,12 +24,14 @@ type measure struct {
 
 var measures = []measure{
 	{"P1", measureThroughput},
+	{"P1.rules", measureRules},
 	{"P1.latency", measureLatency},
 	{"P2", measureMarks},
 	{"P3", measureDrain},
 	{"P4", measureEventLatency},
 	{"P6", measureHanging},
 	{"P7", measureCPU},
+	{"tracked", measureTracked},
 }
 
 func main() {

@@ -18,6 +18,19 @@ const pairs = 12
 // measureThroughput prints P1: requests per second with the module by those
 // without, in slices that take turns.
 func measureThroughput(l *lab) error {
+	return throughput(l, "P1", 0)
+}
+
+// manyResources is how many resources P1.rules has beside the one that is
+// measured.
+const manyResources = 200
+
+// measureRules prints P1.rules: P1 with many resources of five rules each.
+func measureRules(l *lab) error {
+	return throughput(l, "P1.rules", manyResources)
+}
+
+func throughput(l *lab, name string, resources int) error {
 	servers, err := startAll(
 		func() (*process, error) { return server("api", apiAddress) },
 		func() (*process, error) { return server("hole", holeAddress) },
@@ -31,17 +44,17 @@ func measureThroughput(l *lab) error {
 		name, durability, method string
 		path                     func(uint64) string
 	}{
-		{"P1.unmatched", "power", "PATCH", other},
-		{"P1.show", "power", "GET", object},
-		{"P1.process", "process", "PATCH", object},
-		{"P1.power", "power", "PATCH", object},
+		{".unmatched", "power", "PATCH", other},
+		{".show", "power", "GET", object},
+		{".process", "process", "PATCH", object},
+		{".power", "power", "PATCH", object},
 	} {
 		// Reconciling is paused: Shows are asked for where nobody answers.
-		module, err := l.module(m.durability, holeAddress)
+		module, err := l.moduleBeside(resources, m.durability, holeAddress)
 		if err != nil {
 			return err
 		}
-		err = compare(l, m.name, m.method, m.path)
+		err = compare(l, name+m.name, m.method, m.path)
 		module.stop()
 		if err != nil {
 			return err
