@@ -32,6 +32,7 @@ var measures = []measure{
 	{"P6", measureHanging},
 	{"P7", measureCPU},
 	{"tracked", measureTracked},
+	{"sign", measureSignatures},
 }
 
 func main() {
