@@ -45,3 +45,25 @@ func TestOwnStaysTheSame(t *testing.T) {
 		t.Errorf("ours is %+v", own)
 	}
 }
+
+// TestOwnIsInOrder asks again and again what is ours, of several servers, which
+// Caddy keeps in no order.
+func TestOwnIsInOrder(t *testing.T) {
+	s := newStage(t)
+	more := ""
+	for range 4 {
+		more += "http://" + freeAddress(t) + " {\n\trespond ok\n}\n"
+	}
+	s.mustLoad(s.config("", "") + more)
+	started := running(t).started
+	app := started[len(started)-1]
+	first, err := app.own()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		if again, err := app.own(); err != nil || !again.Equal(first) {
+			t.Fatalf("got %+v and %v, then %+v", first, err, again)
+		}
+	}
+}

@@ -10,7 +10,10 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -353,5 +356,41 @@ func TestFormatsAreCommitted(t *testing.T) {
 	formats := app.formats([]string{"a", "b", "nobody"})
 	if len(formats) != 2 || formats["a"] != "show" || formats["b"] != `{"kind":"gateway"}` {
 		t.Errorf("got %v", formats)
+	}
+}
+
+// TestReloadChangesNoRetry gives an endpoint another payload while a delivery
+// waits for its retry: that sends the same bytes, and the next event is sent in
+// the new form.
+func TestReloadChangesNoRetry(t *testing.T) {
+	s := newStage(t)
+	calls := make(chan string, 10)
+	var count atomic.Int64
+	failing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if count.Add(1) == 1 {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		calls <- string(body)
+	}))
+	t.Cleanup(failing.Close)
+	endpoint := func(payload string) string {
+		return "endpoint other " + failing.URL + " {\n secret {env.TEST_SECRET}\n retry 2s 2s 2s\n payload " + payload + "\n}\n"
+	}
+	s.mustLoad(s.config(endpoint("gateway"), ""))
+	s.put("/items/1", `{"id":"1"}`)
+	s.expect("items.updated items/1")
+	sent := []string{<-calls}
+	s.mustLoad(s.config(endpoint("thin"), ""))
+	s.put("/items/2", `{"id":"2"}`)
+	for range 2 {
+		sent = append(sent, <-calls)
+	}
+	retried := slices.ContainsFunc(sent[1:], func(body string) bool { return body == sent[0] })
+	if !retried || !strings.Contains(sent[0], `"event_body":{"id":"1"}`) {
+		t.Errorf("sent\n%s", strings.Join(sent, "\n"))
+	}
+	if !slices.ContainsFunc(sent, func(body string) bool { return strings.Contains(body, `"object":"items/2"`) }) {
+		t.Errorf("sent\n%s", strings.Join(sent, "\n"))
 	}
 }
