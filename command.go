@@ -101,9 +101,9 @@ var commandViews = []commandView{
 	},
 	{
 		name: "marks", short: "Lists objects that wait for reconciling",
-		headings: []string{"MARKED", "OBJECT", "TRIES", "DUE", "LAST ERROR"},
+		headings: []string{"MARKED", "OBJECT", "RULE", "OUTCOME", "TRIES", "DUE", "LAST ERROR"},
 		row: func(m map[string]any) []any {
-			return []any{clock(m["marked_at"]), m["object"], m["tries"], clock(m["due_at"]), m["last_error"]}
+			return []any{clock(m["marked_at"]), m["object"], m["rule"], m["outcome"], m["tries"], clock(m["due_at"]), m["last_error"]}
 		},
 	},
 	{

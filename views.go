@@ -79,10 +79,16 @@ type markView struct {
 	Leased    bool      `json:"leased"`
 	Tries     int       `json:"tries"`
 	LastError string    `json:"last_error,omitempty"`
+	// Rule and Outcome are of the exchange that led here last; where that is
+	// unknown, the object is looked at until SettleAt.
+	Rule     string        `json:"rule,omitempty"`
+	Outcome  event.Outcome `json:"outcome,omitempty"`
+	SettleAt time.Time     `json:"settle_at,omitzero"`
 }
 
 func newMarkView(m queue.PendingMark) markView {
-	return markView{Object: m.Key.String(), MarkedAt: m.MarkedAt, DueAt: m.DueAt, Leased: m.Leased, Tries: m.Tries, LastError: m.LastError}
+	return markView{Object: m.Key.String(), MarkedAt: m.MarkedAt, DueAt: m.DueAt, Leased: m.Leased, Tries: m.Tries, LastError: m.LastError,
+		Rule: m.Rule, Outcome: m.Outcome, SettleAt: m.SettleAt}
 }
 
 // origin returns what of a receiver's URL may be seen: its scheme and host.

@@ -79,6 +79,12 @@ type PendingMark struct {
 	Leased     bool
 	// LastError is the reason of the last retry.
 	LastError string
+	// Rule and Outcome are of the exchange that led here last. With an unknown
+	// outcome the object is looked at until SettleAt, when the API can no
+	// longer commit late.
+	Rule     string
+	Outcome  event.Outcome
+	SettleAt time.Time
 }
 
 // Stats counts what is in the queue.

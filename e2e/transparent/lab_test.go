@@ -114,6 +114,13 @@ const module = `
 		resource versioned {
 			version v
 		}
+		resource called {
+			show POST /rpc body "{\"method\":\"get\",\"id\":\"{id}\"}"
+			update POST /rpc where request:method is set {
+				touches versioned request:other
+			}
+			id request:id
+		}
 	}
 `
 

@@ -206,6 +206,9 @@ func (s *Store) Pending(ctx context.Context, limit int) ([]queue.PendingMark, er
 				DueAt:      record.DueAt,
 				Leased:     info.Leased,
 				LastError:  record.LastError,
+				Rule:       record.Cause.Rule,
+				Outcome:    record.Cause.Outcome,
+				SettleAt:   record.SettleAt,
 			})
 		}
 		return nil

@@ -196,6 +196,9 @@ func (s *Store) Pending(ctx context.Context, limit int) ([]queue.PendingMark, er
 			DueAt:      r.DueAt,
 			Leased:     info.Leased,
 			LastError:  r.LastError,
+			Rule:       r.Cause.Rule,
+			Outcome:    r.Cause.Outcome,
+			SettleAt:   r.SettleAt,
 		})
 		return true
 	})

@@ -248,6 +248,7 @@ func (m *model) pendingLines(now time.Time) []string {
 		lines = append(lines, pendingLine(queue.PendingMark{
 			Key: key, Generation: mark.Generation, Tries: mark.Tries, MarkedAt: mark.MarkedAt,
 			DueAt: mark.dueAt, Leased: mark.passes.After(now), LastError: mark.lastError,
+			Rule: mark.Cause.Rule, Outcome: mark.Cause.Outcome, SettleAt: mark.SettleAt,
 		}))
 	}
 	slices.Sort(lines)
@@ -305,8 +306,8 @@ func attemptLine(a queue.Attempt) string {
 }
 
 func pendingLine(p queue.PendingMark) string {
-	return fmt.Sprintf("%s gen=%d tries=%d marked=%s due=%s leased=%v %s", p.Key, p.Generation, p.Tries,
-		moment(p.MarkedAt), moment(p.DueAt), p.Leased, p.LastError)
+	return fmt.Sprintf("%s gen=%d tries=%d marked=%s due=%s leased=%v %s by %s %s until %s", p.Key, p.Generation, p.Tries,
+		moment(p.MarkedAt), moment(p.DueAt), p.Leased, p.LastError, p.Rule, p.Outcome, moment(p.SettleAt))
 }
 
 func markLine(l queue.MarkLease) string {
