@@ -17,7 +17,7 @@ import (
 //	webhooks {
 //	    queue      badger [<dir>]
 //	    durability power|process
-//	    retention  <duration>
+//	    retention  <duration> [<size>]
 //	    free_space  <low> [<critical> [<reserve>]]
 //	    secrets_key <current> [<previous...>]
 //	    endpoint <name> <url> {
@@ -84,7 +84,7 @@ func (a *App) unmarshalOption(d *caddyfile.Dispenser, word string, lines map[str
 		a.Durability = value
 		return nil
 	case "retention":
-		return duration(d, &a.Retention)
+		return a.unmarshalRetention(d)
 	case "free_space":
 		return a.unmarshalFreeSpace(d)
 	case "secrets_key":

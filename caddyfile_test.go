@@ -140,6 +140,11 @@ func TestCaddyfileErrors(t *testing.T) {
 		"engine":               {global("queue postgres x"), []string{"badger is the only engine", "Caddyfile:3"}},
 		"durability":           {global("durability none"), []string{"durability is power or process", "Caddyfile:3"}},
 		"retention":            {global("retention long"), []string{"retention takes a duration", "Caddyfile:3"}},
+		"retention size":       {global("retention 7d much"), []string{"takes a size", "Caddyfile:3"}},
+		"free space":           {global("free_space plenty"), []string{"free_space takes sizes", "Caddyfile:3"}},
+		"no free space":        {global("free_space"), []string{"free_space takes how much", "Caddyfile:3"}},
+		"little free space":    {global("free_space 2GiB 1MiB"), []string{"at least 192 MiB", "Caddyfile:3"}},
+		"secrets key":          {global("secrets_key"), []string{"openssl rand -base64 32", "Caddyfile:3"}},
 		"endpoint without URL": {global("endpoint erp"), []string{"endpoint takes a name and a URL", "Caddyfile:3"}},
 		"endpoint twice": {
 			global("endpoint erp https://a.example/ {\nsecret {env.S}\n}\nendpoint erp https://b.example/ {\nsecret {env.S}\n}"),

@@ -52,6 +52,9 @@ type engine struct {
 	// sightings compares Shows that passed while the queue is open.
 	sightings atomic.Pointer[sightings]
 	gaps      *gaps
+	// retentionSize is how much history there may be, in bytes; 0 for no
+	// bound.
+	retentionSize atomic.Uint64
 
 	mu      sync.Mutex
 	closed  bool
@@ -200,6 +203,7 @@ func (e *engine) apply(app *App) error {
 	e.options = app.queueOptions()
 	e.session.store.SetDurability(app.durability())
 	e.session.store.SetRetention(time.Duration(app.Retention))
+	e.retentionSize.Store(app.RetentionSize)
 	e.session.reconciler.Apply(app.plan())
 	return nil
 }

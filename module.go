@@ -64,6 +64,11 @@ type App struct {
 	// 1h. Default: 720h (30 days).
 	Retention caddy.Duration `json:"retention,omitempty"`
 
+	// RetentionSize is how large the queue's tables may become, in bytes:
+	// beyond that, the oldest history is removed before its time. What is
+	// pending stays. At least 268435456 (256 MiB). Default: no bound.
+	RetentionSize uint64 `json:"retention_size,omitempty"`
+
 	// FreeSpace says how much of the queue's disk is left alone.
 	FreeSpace *FreeSpace `json:"free_space,omitempty"`
 

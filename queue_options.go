@@ -8,6 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
@@ -32,6 +33,10 @@ type FreeSpace struct {
 	// smaller volume.
 	Reserve uint64 `json:"reserve,omitempty"`
 }
+
+// minRetentionSize is the least bound of history: so much may stand in tables
+// that Badger has not compacted yet.
+const minRetentionSize = 256 << 20
 
 func (f *FreeSpace) space() badger.Space {
 	if f == nil {
@@ -60,8 +65,30 @@ func (a *App) unmarshalFreeSpace(d *caddyfile.Dispenser) error {
 	return nil
 }
 
+// unmarshalRetention reads `retention DURATION [SIZE]`.
+func (a *App) unmarshalRetention(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.Err("retention takes how long history is kept, and how much of it at most, as `retention 30d 20GiB`; the size may be left out")
+	}
+	age, err := caddy.ParseDuration(args[0])
+	if err != nil || age <= 0 {
+		return d.Errf("retention takes a duration, as 30d, not %q", args[0])
+	}
+	a.Retention = caddy.Duration(age)
+	if len(args) == 2 {
+		if a.RetentionSize, err = humanize.ParseBytes(args[1]); err != nil || a.RetentionSize == 0 {
+			return d.Errf("retention takes a size after the duration, as 20GiB, not %q", args[1])
+		}
+	}
+	return nil
+}
+
 // validateQueue checks what is configured of the queue.
 func (a *App) validateQueue() error {
+	if a.RetentionSize != 0 && a.RetentionSize < minRetentionSize {
+		return fmt.Errorf("retention: a size of %d MiB is too small; Badger needs room to work in, so it must be at least %d MiB", a.RetentionSize>>20, minRetentionSize>>20)
+	}
 	if err := a.FreeSpace.space().Check(); err != nil {
 		return fmt.Errorf("free_space: %w", err)
 	}

@@ -33,17 +33,19 @@ type trouble struct {
 // watch closes the queue before its disk is full, opens it when there is room
 // again, and sees to it that what passed meanwhile is made up for.
 type watch struct {
-	engine *engine
-	cancel context.CancelFunc
-	done   chan struct{}
-	tried  time.Time
-	level  badger.Level
+	engine  *engine
+	cancel  context.CancelFunc
+	done    chan struct{}
+	trimmed chan struct{} // closed when trimming has ended
+	tried   time.Time
+	level   badger.Level
 }
 
 func newWatch(e *engine) *watch {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &watch{engine: e, cancel: cancel, done: make(chan struct{}), tried: time.Now()}
+	w := &watch{engine: e, cancel: cancel, done: make(chan struct{}), trimmed: make(chan struct{}), tried: time.Now()}
 	go w.run(ctx)
+	go w.trim(ctx)
 	return w
 }
 
@@ -51,6 +53,7 @@ func newWatch(e *engine) *watch {
 func (w *watch) stop() {
 	w.cancel()
 	<-w.done
+	<-w.trimmed
 }
 
 func (w *watch) run(ctx context.Context) {

@@ -58,6 +58,9 @@ type Store struct {
 	// committer.
 	lastPosition uint64
 
+	// trimmed is the position of the last event that Trim has looked at.
+	trimmed atomic.Uint64
+
 	// idle holds channels for waiters, see done.
 	idle sync.Pool
 
