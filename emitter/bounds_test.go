@@ -243,3 +243,38 @@ func TestManySmallAndOneLarge(t *testing.T) {
 		}
 	})
 }
+
+// TestOneEndpointOfMemory begins to hang with very many deliveries waiting: it
+// fills its share of the memory and no more, and another goes on.
+func TestOneEndpointOfMemory(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, Options{Memory: 1 << 20})
+		var hole atomic.Bool
+		w.receivers.answer = func(ctx context.Context, g got) (int, error) {
+			if hole.Load() && g.host == "hole.example" {
+				return hang(ctx)
+			}
+			return http.StatusOK, nil
+		}
+		w.apply(t, w.target(t, "hole"), w.target(t, "erp"))
+		large := func(ev *event.Event) { ev.Payload = bytes.Repeat([]byte("x"), 4<<10) }
+		w.publish(t, "first", []string{"hole", "erp"}, large)
+		synctest.Wait()
+		hole.Store(true)
+		for i := range 200 {
+			w.publish(t, strconv.Itoa(i), []string{"hole"}, large)
+		}
+		synctest.Wait()
+		if n := w.emitter.Standings()["hole"].InFlight; n < 2 || n > 1<<20/shares/(12<<10)+1 {
+			t.Errorf("%d attempts hang", n)
+		}
+		began := time.Now()
+		for i := range 200 {
+			w.publish(t, strconv.Itoa(i), []string{"erp"}, large)
+		}
+		synctest.Wait()
+		if n := len(w.receivers.of("erp")); n != 201 || time.Since(began) > 0 {
+			t.Errorf("erp got %d events after %s", n, time.Since(began))
+		}
+	})
+}

@@ -225,7 +225,8 @@ func fire(t *testing.T, rolls, steps []int, retries int, order endpoint.Order, c
 		}
 	}
 	apply(targets(2))
-	time.Sleep(time.Hour)
+	// A receiver that always fails gets an attempt a minute.
+	time.Sleep(72 * time.Hour)
 	synctest.Wait()
 	emitter.Stop(context.Background())
 
