@@ -32,6 +32,10 @@ type batch struct {
 	// not know yet.
 	closed map[queue.IntentID]struct{}
 	marked map[event.Key]pendingMark
+	// recent holds marks as earlier transactions have written them. Objects
+	// that change often are marked again before they are reconciled, and
+	// reading the mark from the store would cost as much as writing it.
+	recent map[event.Key]mark.Record
 	// born are deliveries that become leasable when the batch is durable.
 	born []birth
 }
@@ -48,6 +52,25 @@ func newBatch(s *Store) *batch {
 		entries: make([]badgerdb.Entry, 0, 1024),
 		closed:  make(map[queue.IntentID]struct{}),
 		marked:  make(map[event.Key]pendingMark),
+		recent:  make(map[event.Key]mark.Record),
+	}
+}
+
+// maxRecent bounds how many marks are kept in memory: some 7 MB of them.
+const maxRecent = 16 << 10
+
+// remember keeps what the transaction has made of marks, once it is committed.
+// Nobody but the batch writes marks, so what is kept is what is stored.
+func (b *batch) remember() {
+	if len(b.recent)+len(b.marked) > maxRecent {
+		clear(b.recent)
+	}
+	for key, m := range b.marked {
+		if m.exists {
+			b.recent[key] = m.record
+		} else {
+			delete(b.recent, key)
+		}
 	}
 }
 
@@ -134,6 +157,9 @@ func (b *batch) mark(key event.Key) pendingMark {
 	}
 	if !b.s.marks.has(key) {
 		return pendingMark{}
+	}
+	if record, ok := b.recent[key]; ok {
+		return pendingMark{record: record, exists: true}
 	}
 	var pending pendingMark
 	item, err := b.txn.Get(b.key(func(b []byte) []byte { return objectKey(b, kindMark, key) }))

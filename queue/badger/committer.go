@@ -142,6 +142,7 @@ func (c *committer) finish() {
 	}
 	failpoint.Here("batch.committed")
 	c.s.lanes.expect(b.born)
+	b.remember()
 	for _, op := range b.operations {
 		op.committed(c.s)
 	}
