@@ -239,7 +239,9 @@ func (s *standing) end(l limits, name string, f finished, disableAfter time.Dura
 		return unchanged, s.state
 	}
 	var changed change
-	s.health, changed = s.health.after(f.delivered, f.ended, disableAfter)
+	if !f.ours {
+		s.health, changed = s.health.after(f.delivered, f.ended, disableAfter)
+	}
 	if s.state.Status == queue.EndpointDisabled {
 		changed = unchanged
 	}

@@ -3,10 +3,12 @@
 package emitter
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -22,6 +24,9 @@ type ruling struct {
 	// throttled: the receiver wants fewer attempts, or is in front of one that
 	// does not keep up.
 	throttled bool
+	// ours: the receiver was not even asked, as the egress proxy failed. The
+	// attempt counts as one, and says nothing about the endpoint's health.
+	ours bool
 	// disable says why the endpoint gets nothing more; "" if it does.
 	disable string
 }
@@ -40,7 +45,7 @@ const (
 // receiver may have broken off with it, and a repeat harms less than a loss.
 func rule(code int, word string, err error, success endpoint.Statuses) ruling {
 	if err != nil {
-		return ruling{down: true}
+		return ruling{down: true, ours: errors.Is(err, egress.ErrProxy)}
 	}
 	r := ruling{delivered: success.Match(code)}
 	switch word = strings.ToLower(strings.TrimSpace(word)); {

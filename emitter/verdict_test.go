@@ -4,10 +4,12 @@ package emitter
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -29,6 +31,24 @@ func TestRuleOfEveryStatus(t *testing.T) {
 		}
 		if got := rule(code, wordDisable, errors.New("broke off"), endpoint.Statuses{}); got != (ruling{down: true}) {
 			t.Errorf("%d with an error: got %+v", code, got)
+		}
+	}
+}
+
+// A proxy of ours that fails is no fault of the receiver's: its endpoint's
+// health does not suffer, however long that lasts.
+func TestProxyIsNoReceiver(t *testing.T) {
+	meant := rule(0, "", fmt.Errorf("sending: %w", egress.ErrProxy), endpoint.Statuses{})
+	if meant != (ruling{down: true, ours: true}) {
+		t.Fatalf("got %+v", meant)
+	}
+	s := newStanding("erp")
+	at := time.Unix(1_700_000_000, 0)
+	for range 100 {
+		at = at.Add(time.Hour)
+		s.receiver("r").inFlight++
+		if changed, state := s.end(limits{receiver: "r", perReceiver: 1}, "r", finished{ruling: meant, began: at, ended: at}, time.Hour); changed != unchanged || state.Status == queue.EndpointDisabled {
+			t.Fatalf("changed %d, state %+v", changed, state)
 		}
 	}
 }
