@@ -38,6 +38,12 @@ test: ## run all tests with the race detector
 	$(GO) test -race -timeout 30m ./...
 	@set -e; for dir in $(NESTED); do echo "in $$dir:"; (cd $$dir && $(GO) test -race -timeout 30m ./...); done
 
+.PHONY: soak
+soak: ## the long runs: 1,000 kills, 100 power cuts, 2,000 damages
+	$(GO) test -race -timeout 6h ./e2e/crash -run TestKill -kills 1000
+	$(GO) test -timeout 6h ./e2e/powercut -cuts 100
+	$(GO) test -timeout 6h ./e2e/damage -cases 300
+
 .PHONY: lint
 lint: ## check format, go vet and golangci-lint
 	@unformatted=$$(gofmt -l .); \

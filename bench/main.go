@@ -29,6 +29,7 @@ var measures = []measure{
 	{"P2", measureMarks},
 	{"P3", measureDrain},
 	{"P4", measureEventLatency},
+	{"P5", measurePending},
 	{"P6", measureHanging},
 	{"P7", measureCPU},
 	{"tracked", measureTracked},
@@ -38,6 +39,13 @@ var measures = []measure{
 func main() {
 	if len(os.Args) > 2 && os.Args[1] == "serve" {
 		serve(os.Args[2])
+		return
+	}
+	if len(os.Args) > 5 && os.Args[1] == "pending" {
+		if err := runPending(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
 		return
 	}
 	only := flag.String("only", "", "measure only these, separated by commas, such as P1,P4")
