@@ -124,7 +124,8 @@ func (l *lab) pending(step, dir string, n int) (waiting, error) {
 	if err != nil {
 		return told, fmt.Errorf("%s %d: %w", step, n, err)
 	}
-	return told, json.Unmarshal(output, &told)
+	err = json.Unmarshal(output, &told)
+	return told, err
 }
 
 // runPending is the other process: STEP DIR N STARTED.
