@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -47,6 +48,10 @@ type dispatcher struct {
 	reserved claim
 	wanted   int64
 
+	// hops is the hop header of this second's deliveries: for all that come by
+	// no chain it is the same.
+	hops atomic.Pointer[hopHeader]
+
 	// retire ends leasing, abort breaks off attempts. Both are set on starting
 	// and may be called more than once.
 	retire, abort context.CancelFunc
@@ -67,6 +72,25 @@ func newDispatcher(e *Emitter, target Target, u *url.URL, s *standing) *dispatch
 		Admit: d.admit,
 	}
 	return d
+}
+
+// hopHeader is a hop header that is good for a second.
+type hopHeader struct {
+	unix   int64
+	header string
+}
+
+// hop returns the hop header of a delivery.
+func (d *dispatcher) hop(chain string, at time.Time) string {
+	if chain != "" {
+		return d.options.Hops.Sign(chain, d.target.Endpoint.Name, at)
+	}
+	if last := d.hops.Load(); last != nil && last.unix == at.Unix() {
+		return last.header
+	}
+	header := d.options.Hops.Sign("", d.target.Endpoint.Name, at)
+	d.hops.Store(&hopHeader{at.Unix(), header})
+	return header
 }
 
 var orders = map[endpoint.Order]queue.Order{

@@ -104,6 +104,9 @@ type limits struct {
 	concurrency int
 	// perReceiver is the part of it that one receiver gets.
 	perReceiver int
+	// underWay bounds the deliveries that are looked up, attempted or recorded.
+	// Recording takes its own time, in which the receiver is free for others.
+	underWay int
 	// memory is how much may be in flight before the endpoint waits.
 	memory int64
 	// receiver is the endpoint's one receiver; "" if requests name them.
@@ -123,7 +126,7 @@ func (s *standing) ready(l limits, now time.Time) time.Duration {
 		return forever
 	case s.rest.After(now):
 		return s.rest.Sub(now)
-	case s.inFlight >= l.concurrency || s.held >= l.memory:
+	case s.inFlight >= l.underWay || s.held >= l.memory:
 		return forever
 	}
 	if l.receiver != "" {

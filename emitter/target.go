@@ -56,11 +56,17 @@ type Address struct {
 // that requests have named.
 const hostShare = 8
 
+// recorded is how many attempts of an endpoint may be on their way into the
+// queue, besides those in flight. A queue writes many together about as fast
+// as one.
+const recorded = 256
+
 // limits returns the bounds that the target is delivered to in.
 func (t Target) limits(memory int64) limits {
 	l := limits{concurrency: t.Endpoint.Concurrency, perReceiver: t.Endpoint.Concurrency, memory: memory, receiver: t.Endpoint.URL}
+	l.underWay = l.concurrency + recorded
 	if t.Resolve != nil {
-		l.perReceiver, l.receiver = max(1, l.concurrency/hostShare), ""
+		l.perReceiver, l.receiver, l.underWay = max(1, l.concurrency/hostShare), "", l.concurrency
 	}
 	return l
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-func (s *Store) readDelivery(txn *badgerdb.Txn, held schedule.Lease[lane]) (queue.DeliveryLease, error) {
+func (s *Store) readDelivery(txn *badgerdb.Txn, held schedule.Lease[lane], admit func(size int64) bool) (queue.DeliveryLease, error) {
 	leased := queue.DeliveryLease{
 		Delivery: queue.Delivery{
 			Endpoint: held.Group,
@@ -32,7 +32,7 @@ func (s *Store) readDelivery(txn *badgerdb.Txn, held schedule.Lease[lane]) (queu
 		}
 		leased.PriorAttempts = int(row.Prior)
 	}
-	record, err := s.readEvent(txn, held.Value.head, true)
+	record, err := s.readAdmitted(txn, held.Value.head, admit)
 	if errors.Is(err, errDamaged) {
 		// The lane goes on without it.
 		s.damaged("event", err)

@@ -29,6 +29,28 @@ func (s *Store) readEvent(txn *badgerdb.Txn, position uint64, withPayload bool) 
 // eventOf decodes an event and checks whether it is still to be kept: Badger
 // forgets to the second, and knows nothing of a retention that was shortened.
 func (s *Store) eventOf(txn *badgerdb.Txn, item *badgerdb.Item, position uint64, withPayload bool) (eventRecord, error) {
+	return s.admittedEvent(txn, item, position, withPayload, nil)
+}
+
+// readAdmitted is readEvent with its payload, for which there has to be room: it
+// fails with [queue.ErrNotAdmitted] before it reads more than there is.
+func (s *Store) readAdmitted(txn *badgerdb.Txn, position uint64, admit func(size int64) bool) (eventRecord, error) {
+	item, err := txn.Get(numberKey(nil, kindEvent, position))
+	if errors.Is(err, badgerdb.ErrKeyNotFound) {
+		return eventRecord{}, queue.ErrNotFound
+	}
+	if err != nil {
+		return eventRecord{}, err
+	}
+	return s.admittedEvent(txn, item, position, true, admit)
+}
+
+func (s *Store) admittedEvent(
+	txn *badgerdb.Txn, item *badgerdb.Item, position uint64, withPayload bool, admit func(size int64) bool,
+) (eventRecord, error) {
+	if admit != nil && !admit(item.ValueSize()) {
+		return eventRecord{}, queue.ErrNotAdmitted
+	}
 	value, err := item.ValueCopy(nil)
 	if err != nil {
 		return eventRecord{}, err
@@ -43,6 +65,9 @@ func (s *Store) eventOf(txn *badgerdb.Txn, item *badgerdb.Item, position uint64,
 	if !withPayload {
 		record.Payload = nil
 		return record, nil
+	}
+	if parts := int64(record.Parts + record.PreviousParts); parts > 0 && admit != nil && !admit(item.ValueSize()+parts*partSize) {
+		return eventRecord{}, queue.ErrNotAdmitted
 	}
 	if record.Parts > 0 {
 		at := position - record.Back

@@ -82,35 +82,15 @@ func (s *Store) begin(txn *badgerdb.Txn, held *schedule.Lease[lane], options que
 		})
 		return queue.DeliveryLease{}, errors.Join(errOthersFirst, err)
 	}
-	if !admitted(txn, held.Value.head, options.Admit) {
-		err := s.lanes.due.Yield(held.Fence, func(lane *lane) int64 {
+	leased, err := s.readDelivery(txn, *held, options.Admit)
+	if errors.Is(err, queue.ErrNotAdmitted) {
+		yielded := s.lanes.due.Yield(held.Fence, func(lane *lane) int64 {
 			lane.goBack()
 			return held.Due
 		})
-		return queue.DeliveryLease{}, errors.Join(queue.ErrNotAdmitted, err)
+		return queue.DeliveryLease{}, errors.Join(err, yielded)
 	}
-	return s.readDelivery(txn, *held)
-}
-
-// admitted asks whether there is room for an event, by the size that reading it
-// takes. What cannot be told is let in: reading it tells more.
-func admitted(txn *badgerdb.Txn, position uint64, admit func(size int64) bool) bool {
-	if admit == nil {
-		return true
-	}
-	item, err := txn.Get(numberKey(nil, kindEvent, position))
-	if err != nil {
-		return true
-	}
-	size := item.ValueSize()
-	_ = item.Value(func(value []byte) error {
-		record, err := parseEvent(value)
-		if err == nil {
-			size += int64(record.Parts+record.PreviousParts) * partSize
-		}
-		return err
-	})
-	return admit(size)
+	return leased, err
 }
 
 // split makes the head of a leased lane a part of its own: others of the
