@@ -87,8 +87,10 @@ type markView struct {
 }
 
 func newMarkView(m queue.PendingMark) markView {
-	return markView{Object: m.Key.String(), MarkedAt: m.MarkedAt, DueAt: m.DueAt, Leased: m.Leased, Tries: m.Tries, LastError: m.LastError,
-		Rule: m.Rule, Outcome: m.Outcome, SettleAt: m.SettleAt}
+	return markView{
+		Object: m.Key.String(), MarkedAt: m.MarkedAt, DueAt: m.DueAt, Leased: m.Leased, Tries: m.Tries, LastError: m.LastError,
+		Rule: m.Rule, Outcome: m.Outcome, SettleAt: m.SettleAt,
+	}
 }
 
 // origin returns what of a receiver's URL may be seen: its scheme and host.
