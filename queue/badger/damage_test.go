@@ -247,6 +247,33 @@ func TestTornLog(t *testing.T) {
 	}
 }
 
+// A kill between the making of a table and the deletion of its log leaves
+// both, and nothing is lost.
+func TestLogOfATable(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, Options{Dir: dir, FreeSpace: noReserve})
+	populate(t, s)
+	logs := load(t, image(t, dir))
+	must(t, s.Close())
+	files := load(t, dir)
+	for name, log := range logs {
+		if strings.HasSuffix(name, ".mem") {
+			files[name] = log
+		}
+	}
+	delete(files, lockFile)
+	s = mustOpen(t, Options{Dir: store(t, files), FreeSpace: noReserve})
+	if got := s.Lost(); got != 0 {
+		t.Errorf("%d batches are lost", got)
+	}
+	markItem(t, s, "after")
+	must(t, s.Close())
+	inspection, err := Inspect(dir)
+	if err != nil || len(inspection.Findings)+len(inspection.Notes) > 0 {
+		t.Errorf("got %+v, %v", inspection, err)
+	}
+}
+
 // Where opening the queue has killed a process, another has to try first.
 func TestProbe(t *testing.T) {
 	in := installations(t)[1]

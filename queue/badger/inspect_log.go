@@ -185,7 +185,9 @@ func (i *Inspection) inspectLogs(names []string) {
 		}
 		batches, end := scanLog(log)
 		for _, number := range batches {
-			if number != last && number != last+1 {
+			// A crash may leave a log whose table is there already: so the
+			// first number may lie before the last one of the tables.
+			if number > last+1 {
 				i.hole(name, last, number)
 			}
 			last = number
