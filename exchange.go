@@ -44,8 +44,9 @@ type exchange struct {
 	noted    time.Time
 	// trace and hops tell where the exchange comes from.
 	trace, hops string
-	// resolved is true once the intent is, or is about to be.
-	resolved bool
+	// resolved is true once the intent is, or is about to be; left, once the
+	// exchange counts as over for what it lends.
+	resolved, left bool
 }
 
 func newExchange(h *Handler, w http.ResponseWriter, request asked, found match) *exchange {

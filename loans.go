@@ -23,8 +23,16 @@ const (
 // write overlapped it; or the credential of its caller. None of it is stored.
 type loans struct {
 	mu      sync.Mutex
-	running map[event.Key]int
+	running map[event.Key]runners
 	kept    map[event.Key]loan
+}
+
+// runners are the exchanges about an object that are under way.
+type runners struct {
+	count int
+	// overlap is true once there were two at a time, until there is none: the
+	// answer of neither is sure to be what came last.
+	overlap bool
 }
 
 // loan is what an exchange lent.
@@ -35,7 +43,7 @@ type loan struct {
 }
 
 func newLoans() *loans {
-	return &loans{running: make(map[event.Key]int), kept: make(map[event.Key]loan)}
+	return &loans{running: make(map[event.Key]runners), kept: make(map[event.Key]loan)}
 }
 
 func (x *exchange) remembered() bool {
@@ -51,7 +59,8 @@ func (l *loans) begin(x *exchange) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, key := range x.keys {
-		l.running[key]++
+		r := l.running[key]
+		l.running[key] = runners{count: r.count + 1, overlap: r.overlap || r.count > 0}
 		if k := l.kept[key]; k.show != nil {
 			delete(l.kept, key)
 		}
@@ -74,11 +83,11 @@ func (l *loans) keep(x *exchange, key event.Key) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	overlapping := l.running[key]
-	if len(x.keys) > 0 {
-		overlapping-- // the exchange itself
-	}
-	if lent.show != nil && overlapping > 0 {
+	// All has been said: the object may be reconciled before the exchange has
+	// ended in every respect, and then it is no other that overlaps.
+	overlap := l.running[key].overlap
+	l.leave(x)
+	if lent.show != nil && (overlap || l.running[key].count > 0) {
 		return
 	}
 	if len(l.kept) >= maxRemembered {
@@ -110,12 +119,26 @@ func (l *loans) end(x *exchange, outcome event.Outcome) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.leave(x)
 	for _, key := range x.keys {
-		if l.running[key]--; l.running[key] <= 0 {
-			delete(l.running, key)
-		}
 		if k := l.kept[key]; outcome == event.OutcomeUnknown && k.show != nil {
 			delete(l.kept, key)
+		}
+	}
+}
+
+// leave takes an exchange from those that run, once.
+func (l *loans) leave(x *exchange) {
+	if x.left {
+		return
+	}
+	x.left = true
+	for _, key := range x.keys {
+		r := l.running[key]
+		if r.count--; r.count > 0 {
+			l.running[key] = r
+		} else {
+			delete(l.running, key)
 		}
 	}
 }
@@ -126,7 +149,7 @@ func (l *loans) take(key event.Key) loan {
 	defer l.mu.Unlock()
 	k := l.kept[key]
 	delete(l.kept, key)
-	if time.Since(k.at) > rememberFor || k.show != nil && l.running[key] > 0 {
+	if time.Since(k.at) > rememberFor || k.show != nil && l.running[key].count > 0 {
 		return loan{}
 	}
 	return k

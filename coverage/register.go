@@ -72,8 +72,9 @@ func (r *Register) Note(method, path string) {
 // add returns the entry of a kind that was not known, or nil where there are
 // too many.
 func (r *Register) add(key string) *entry {
-	if len(*r.known.Load()) >= MaxTemplates {
-		return nil
+	// Somebody else may have added it in the meantime, as the last.
+	if known := *r.known.Load(); known[key] != nil || len(known) >= MaxTemplates {
+		return known[key]
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

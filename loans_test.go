@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// A response serves as the Show only where no other write overlapped its own:
+// whichever of two was answered last, the other may have been done last.
+func TestResponseIsTheLastWord(t *testing.T) {
+	h := handlerFor(t, new(recordingQueue), &Resource{Name: "items", ShowFrom: showFromResponse})
+	key := event.Key{Resource: "items", ID: "1"}
+	begin := func() *exchange {
+		x := exchangeOf(t, h, http.MethodPut, "/items/1", "{}", captured{body: []byte(`{"id":"1"}`)})
+		h.loans.begin(x)
+		return x
+	}
+	end := func(x *exchange) {
+		h.loans.keep(x, key)
+		h.loans.end(x, event.OutcomeChanged)
+	}
+	taken := func() bool { return h.loans.take(key).show != nil }
+
+	end(begin())
+	if !taken() {
+		t.Error("the response to a write alone is not taken")
+	}
+	if taken() {
+		t.Error("a response is taken twice")
+	}
+	for name, order := range map[string][2]int{"in their order": {0, 1}, "the other way round": {1, 0}} {
+		both := [2]*exchange{begin(), begin()}
+		end(both[order[0]])
+		end(both[order[1]])
+		if taken() {
+			t.Errorf("two that overlap, ended %s: a response is taken", name)
+		}
+	}
+	end(begin())
+	later := begin()
+	if taken() {
+		t.Error("a response is taken while another write is under way")
+	}
+	h.loans.end(later, event.OutcomeUnknown)
+	end(begin())
+	if !taken() {
+		t.Error("after all have ended, a response is not taken")
+	}
+	if len(h.loans.running)+len(h.loans.kept) != 0 {
+		t.Errorf("something is kept: %v, %v", h.loans.running, h.loans.kept)
+	}
+}
