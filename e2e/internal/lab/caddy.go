@@ -162,7 +162,14 @@ func (c *Caddy) Start(t testing.TB) {
 		if err != nil {
 			return err
 		}
-		return response.Body.Close()
+		if err := response.Body.Close(); err != nil {
+			return err
+		}
+		// The site is there before the last app has started.
+		if status, problems, err := c.Health(); err != nil || status == http.StatusNotFound {
+			return fmt.Errorf("health is %d %s, %v", status, problems, err)
+		}
+		return nil
 	})
 }
 
