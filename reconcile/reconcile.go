@@ -367,7 +367,7 @@ func (r *Reconciler) noteTransition(resource *Resource, lease queue.MarkLease, r
 // next exchange brings a credential.
 func (r *Reconciler) noCredential(ctx context.Context, resource *Resource, lease queue.MarkLease) bool {
 	r.metrics.Reconciled(resource.Name, ResultNoCaller, 0)
-	if err := r.store.RetryMark(ctx, lease, r.now().Add(lastRetry), ErrNoCredential.Error()); err != nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrLeaseLost) {
+	if err := r.store.RetryMark(ctx, lease, r.now().Add(lastRetry), ErrNoCredential.Error()); err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrLeaseLost) {
 		r.log.Error("recording a retry", zap.String("object", lease.Key.String()), zap.Error(err))
 	}
 	return true
@@ -407,7 +407,8 @@ func (r *Reconciler) commit(ctx context.Context, lease queue.MarkLease, reconcil
 	case err == nil:
 	case errors.Is(err, queue.ErrLeaseLost):
 		return ResultLost
-	case errors.Is(err, queue.ErrClosed):
+	case errors.Is(err, queue.ErrClosed), ctx.Err() != nil:
+		// Stopped: the mark is still there.
 		return ResultFailed
 	default:
 		r.log.Error("committing what reconciling found", zap.String("object", lease.Key.String()), zap.Error(err))
@@ -437,7 +438,7 @@ func (r *Reconciler) retry(ctx context.Context, lease queue.MarkLease, result Re
 			zap.String("reason", reason), zap.Int("tries", lease.Tries+1), zap.Duration("in", delay))
 	}
 	err := r.store.RetryMark(ctx, lease, r.now().Add(delay), reason)
-	if err != nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrLeaseLost) {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrLeaseLost) {
 		r.log.Error("recording a retry", zap.String("object", lease.Key.String()), zap.Error(err))
 	}
 }
