@@ -90,10 +90,15 @@ func (a *asked) text(v value) string {
 	return ""
 }
 
-// textOrPath is text for a rule's condition, which may look at the path.
+// textOrPath is text for a rule's condition, which may look at the path, and
+// for which objects, arrays and booleans of the body are values too.
 func (a *asked) textOrPath(v value, r *rule, found *match) string {
-	if v.source == fromPath {
+	switch v.source {
+	case fromPath:
 		return found.value(r, v.name)
+	case fromRequest:
+		return textAt(a.json(), v.name)
+	case fromResponse, fromQuery, fromHeader, fromLocation:
 	}
 	return a.text(v)
 }

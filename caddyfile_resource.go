@@ -66,6 +66,8 @@ const resourceWords = "show, keep, create, update, delete, id, key, aliases, ver
 //	show    [<method>] <path> [body <body>] {
 //	    header <field> <value>
 //	    body   <body>
+//	    gone   [<statuses...>] [where <condition>]
+//	    failed [<statuses...>] [where <condition>]
 //	}
 //	show    from response
 //	show    as caller [<headers...>]
@@ -183,7 +185,22 @@ func (r *Resource) unmarshalShow(d *caddyfile.Dispenser) (part any, err error) {
 		return nil, d.Errf("show: unexpected %q after the path", rest[0])
 	}
 	r.Show = &request
-	return "show", unmarshalRequestBlock(d, &request)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		switch word := d.Val(); word {
+		case "gone":
+			err = unmarshalAnswer(d, word, d.RemainingArgs(), &r.Gone)
+		case "failed":
+			err = unmarshalAnswer(d, word, d.RemainingArgs(), &r.Failed)
+		case "header", "body":
+			err = unmarshalRequestOption(d, word, &request)
+		default:
+			err = d.Errf("unknown option %q of show; it takes header, body, gone and failed", word)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return "show", nil
 }
 
 // unmarshalRequest reads a method, a path and perhaps a body from the arguments

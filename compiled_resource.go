@@ -27,6 +27,12 @@ func (r *resource) compileShow(d Resource) error {
 	case !slices.Contains([]string{showFromOperator, showFromCaller, showFromResponse}, d.ShowFrom):
 		return fmt.Errorf("show is taken from the operator, the caller or the response, not from %q", d.ShowFrom)
 	}
+	if r.gone, err = d.Gone.compile(); err != nil {
+		return fmt.Errorf("gone: %w", err)
+	}
+	if r.failed, err = d.Failed.compile(); err != nil {
+		return fmt.Errorf("failed: %w", err)
+	}
 	return nil
 }
 

@@ -140,14 +140,14 @@ func (r *resource) reader(h *Handler) func(context.Context, queue.MarkLease) (sh
 			return show.Show{}, err
 		}
 		if r.showFrom == showFromOperator {
-			return h.upstream.Read(ctx, request)
+			return r.read(ctx, h.upstream, request)
 		}
 		lent := h.loans.take(lease.Key)
 		switch {
 		case lent.show != nil && lease.Generation <= 1:
-			return *lent.show, nil
+			return r.understood(*lent.show)
 		case r.showFrom == showFromResponse, lease.Look:
-			return h.upstream.Read(ctx, request)
+			return r.read(ctx, h.upstream, request)
 		case lent.header == nil:
 			return show.Show{}, reconcile.ErrNoCredential
 		}
@@ -158,7 +158,7 @@ func (r *resource) reader(h *Handler) func(context.Context, queue.MarkLease) (sh
 		for name, values := range lent.header {
 			request.Header[name] = values
 		}
-		answer, err := h.upstream.Read(ctx, request)
+		answer, err := r.read(ctx, h.upstream, request)
 		if err != nil || answer.Status >= 500 || answer.Status == http.StatusTooManyRequests || answer.Status == http.StatusNotFound {
 			h.loans.giveBack(lease.Key, lent)
 		}

@@ -31,6 +31,16 @@ type Resource struct {
 	// key. Default: `GET /NAME/:id`.
 	Show *Request `json:"show,omitempty"`
 
+	// Gone says which answers to Show, besides 404 and 410, mean that there is
+	// no such object: an RPC's "not found" with 200 or 500, or the mark of a
+	// soft delete. Its statuses are 2xx by default.
+	Gone *Answer `json:"gone,omitempty"`
+
+	// Failed says which answers to Show mean that the API could not tell: an
+	// RPC's error with 200 would be taken for the object otherwise. Show is
+	// asked for again. Gone goes before. Its statuses are 2xx by default.
+	Failed *Answer `json:"failed,omitempty"`
+
 	// ShowFrom says whose Show is taken: the `operator`'s, read with the
 	// credential in `upstream`; the `caller`'s, read with the credential of
 	// the request that made the change, which is kept in memory and never

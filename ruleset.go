@@ -18,6 +18,8 @@ type resource struct {
 	show     template
 	showText string
 	showFrom string
+	// gone and failed say what answers to Show mean besides their status.
+	gone, failed *answer
 	// callerHeaders are lent to the reading of the caller's Show.
 	callerHeaders []string
 	ids           []value
