@@ -57,8 +57,13 @@ func (c *condition) holds(text string) bool {
 }
 
 // meets tells whether one value can fulfil both conditions, as far as they
-// list their values.
+// list their values. Of two expressions nothing can be said but whether they are
+// the same; where they differ, and both match, the rule that stands first is
+// taken.
 func (c *condition) meets(other condition) bool {
+	if c.matches != nil && other.matches != nil && c.matches.String() != other.matches.String() {
+		return false
+	}
 	if len(c.is) > 0 && len(other.is) > 0 {
 		return slices.ContainsFunc(c.is, func(text string) bool { return slices.Contains(other.is, text) })
 	}
