@@ -74,7 +74,11 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if len(h.Resources) == 0 {
 		return d.Err("no resource is declared: add one, as `resource items`")
 	}
-	return nil
+	set, err := compileResources(h.Resources)
+	if err != nil {
+		return err
+	}
+	return set.link()
 }
 
 func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, word string) error {

@@ -3,6 +3,7 @@
 package webhooks
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -29,6 +30,7 @@ func (d *Rule) unmarshal(tokens *caddyfile.Dispenser, resource string) error {
 		return tokens.Errf("%s takes methods and a path, as `%s PUT|PATCH /%s/:id`", d.Kind, d.Kind, resource)
 	}
 	d.Path = args[1]
+	d.at = fmt.Sprintf(", at %s:%d", tokens.File(), tokens.Line())
 	if args[0] != "*" {
 		d.Methods = strings.Split(args[0], "|")
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
@@ -95,6 +96,12 @@ func (r *resource) compileProjection(d Resource) error {
 	}
 	if len(d.Hide)+len(d.Only) == 0 {
 		return nil
+	}
+	for _, path := range slices.Concat(d.Hide, d.Only) {
+		// It would hide nothing, without a word.
+		if strings.HasPrefix(path, "/") {
+			return fmt.Errorf("path %q: %w", path, errXPath)
+		}
 	}
 	var err error
 	r.projection, err = event.NewProjection(d.Hide, d.Only)

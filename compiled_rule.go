@@ -29,6 +29,8 @@ type rule struct {
 	methods  []string
 	// text names the rule in causes, logs and metrics.
 	text string
+	// at is where it stands, for errors; "" outside of Caddyfiles.
+	at string
 	// parts tells for each part of the object's key where it may stand.
 	parts []keyPart
 
@@ -96,7 +98,7 @@ func (d *Rule) compile(of *resource, keys map[string][]value) (*rule, error) {
 	}
 	r := &rule{
 		kind: d.Kind, resource: of, pattern: path, methods: d.Methods,
-		text: d.String(), matchers: d.matchers,
+		text: d.String(), at: d.at, matchers: d.matchers,
 	}
 	if r.parts, err = d.keyParts(of, path, keys); err != nil {
 		return nil, err

@@ -105,12 +105,12 @@ func (set *ruleset) link() error {
 			for i := range rule.touches {
 				t := &rule.touches[i]
 				if t.target = set.byName[t.resource]; t.target == nil {
-					return fmt.Errorf("resource %s: %s: touches %s: there is no such resource; declare it, as `resource %s`",
-						r.name, rule.text, t.resource, t.resource)
+					return fmt.Errorf("resource %s: %s: touches %s: there is no such resource; declare it, as `resource %s`%s",
+						r.name, rule.text, t.resource, t.resource, rule.at)
 				}
 				if len(t.target.show.names) != 1 {
-					return fmt.Errorf("resource %s: %s: touches %s: its key has %d parts (%s), and one place tells only one",
-						r.name, rule.text, t.resource, len(t.target.show.names), t.target.showText)
+					return fmt.Errorf("resource %s: %s: touches %s: its key has %d parts (%s), and one place tells only one%s",
+						r.name, rule.text, t.resource, len(t.target.show.names), t.target.showText, rule.at)
 				}
 				if t.via != nil {
 					t.via.of = t.target

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"strings"
+	"testing"
+)
+
+// Rules that can never do what is meant are refused, with the line on which
+// they stand and with what to write instead.
+func TestRefusedRules(t *testing.T) {
+	site := func(lines string) string {
+		return ":80 {\n\twebhooks {\n\t\tupstream localhost:9000\n" + lines + "\n\t}\n}\n"
+	}
+	item := func(lines string) string { return site("resource items {\n" + lines + "\n}") }
+	for name, tc := range map[string]struct {
+		text string
+		want []string
+	}{
+		"a placeholder in where that the path lacks": {
+			item("update PATCH /items/:id where :kind is a"),
+			[]string{":kind is no placeholder of the path /items/:id", "Caddyfile:5"},
+		},
+		"a placeholder in touches that the path lacks": {
+			site("resource users\nresource items {\nupdate PATCH /items/:id {\ntouches users :user\n}\n}"),
+			[]string{":user is no placeholder of the path /items/:id", "Caddyfile:6"},
+		},
+		"a placeholder in find that the rule lacks": {
+			item("create POST /items {\nfind GET /items?reference={:reference} items.#.id\n}"),
+			[]string{"find", "reference", "request:", "Caddyfile:5"},
+		},
+		"a placeholder in via that the rule lacks": {
+			site("resource users\nresource items {\nupdate PATCH /items/:id {\ntouches users via GET /items/:item/users users.#.id\n}\n}"),
+			[]string{"touches users", "item", "Caddyfile:6"},
+		},
+		"a placeholder of show in braces that is no name": {
+			item("show GET /items?id={request:id}"),
+			[]string{"parts of the object's key", "as {id}", "Caddyfile:5"},
+		},
+		"a rule without a part of the key": {
+			item("show GET /a/:a/items/:id\nupdate PATCH /items/:id"),
+			[]string{"the path lacks :a", "key :a request:a", "Caddyfile:6"},
+		},
+		"CEL that does not compile": {
+			item("event items.large on change when \"object.amount >\""),
+			[]string{"event items.large", "column 16", "Caddyfile:5"},
+		},
+		"CEL that is no condition": {
+			item("event items.large on change when \"1 + 1\""),
+			[]string{"event items.large", "it must be true or false", "Caddyfile:5"},
+		},
+		"CEL about what is not there": {
+			item("event items.large on change when \"thing.amount > 1\""),
+			[]string{"event items.large", "thing", "Caddyfile:5"},
+		},
+		"one exchange, two kinds": {
+			item("update POST /items/:id\ndelete POST /items/:id"),
+			[]string{"match the same requests; remove one of them, or tell them apart", "Caddyfile:6"},
+		},
+		"one exchange, two kinds, one condition": {
+			item("update POST /items/:id where query:a is 1 2\ndelete POST /items/:id where query:a is 2"),
+			[]string{"match the same requests", "tell them apart", "Caddyfile:6"},
+		},
+		"one exchange, one expression": {
+			item("update POST /items/:id where query:a matches x\ndelete POST /items/:id where query:a matches x"),
+			[]string{"match the same requests", "Caddyfile:6"},
+		},
+		"watch without an end": {
+			item("watch every 30s"),
+			[]string{"watch has no end", "until state in completed cancelled", "Caddyfile:5"},
+		},
+		"watch until something in the request": {
+			item("watch every 30s until request:state is a"),
+			[]string{"until takes a path in Show", "Caddyfile:5"},
+		},
+		"XPath as id":         {item("id //item/@id"), []string{"looks like XPath", "Envelope.Body.item.id", "Caddyfile:5"}},
+		"XPath as version":    {item("version /item/rev"), []string{"looks like XPath", "Caddyfile:5"}},
+		"XPath in hide":       {item("hide //card"), []string{"XPath", "Caddyfile:5"}},
+		"XPath in an event":   {item("event items.paid on change /item/state to paid"), []string{"XPath", "Caddyfile:5"}},
+		"XPath in gone":       {item("show GET /items/:id {\ngone where //Fault exists\n}"), []string{"gone", "looks like XPath", "Caddyfile:6"}},
+		"XPath in a list":     {item("list GET /items //item/@id"), []string{"looks like XPath", "Caddyfile:5"}},
+		"failed of nothing":   {item("show GET /items/:id {\nfailed\n}"), []string{"failed: it takes statuses", "Caddyfile:6"}},
+		"gone by the request": {item("show GET /items/:id {\ngone where request:a is b\n}"), []string{"a path in its body", "Caddyfile:6"}},
+		"show's option":       {item("show GET /items/:id {\nretry 3\n}"), []string{`unknown option "retry" of show`, "header, body, gone and failed", "Caddyfile:6"}},
+		"touches what is not declared": {
+			item("update PATCH /items/:id {\ntouches users user.id\n}"),
+			[]string{"touches users: there is no such resource", "`resource users`", "Caddyfile:5"},
+		},
+		"a hidden version": {
+			item("version rev\nhide rev"), []string{"version: rev is hidden", "Caddyfile:5"},
+		},
+		"a hidden tenant": {
+			item("tenant seller.id\nhide seller"), []string{"tenant: seller.id is hidden", "Caddyfile:5"},
+		},
+		"a hidden field in a type": {
+			item("hide state\nevent items.{state} on change"), []string{"event items.{state}: state is hidden", "Caddyfile:6"},
+		},
+		"a list of a key of several parts": {
+			item("show GET /a/:a/items/:id\nlist GET /items items.#.id"),
+			[]string{"the key has 2 parts", "a list tells only one", "Caddyfile:6"},
+		},
+		"a credential as a value": {
+			item("id header:Authorization"), []string{"Authorization", "credential", "Caddyfile:5"},
+		},
+		"a credential as a part of the key": {
+			item("show GET /a/:a/items/:id\nkey :a header:cookie"), []string{"ookie", "credential", "Caddyfile:6"},
+		},
+		"a credential in a query": {
+			item("create POST /items {\nfind GET /items?token={header:Authorization} items.#.id\n}"),
+			[]string{"Authorization", "credential", "Caddyfile:5"},
+		},
+	} {
+		_, err := adapt(t, tc.text)
+		if err == nil {
+			t.Errorf("%s: accepted", name)
+			continue
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: the error lacks %q:\n\t%v", name, want, err)
+			}
+		}
+	}
+}
