@@ -4,6 +4,7 @@ package webhooks
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,7 +21,6 @@ import (
 type processes struct {
 	mu     sync.Mutex
 	status map[string]string // by path
-
 }
 
 func (p *processes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +42,7 @@ func (p *processes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	id := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, `{"id":%q,"status":%q,"applicant":"Ann"}`, id, status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"id": id, "status": status, "applicant": "Ann"})
 }
 
 func (p *processes) decide(path, status string) {
