@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -166,10 +167,11 @@ func (c *Caddy) Start(t testing.TB) {
 			return err
 		}
 		// The site is there before the last app has started.
-		if status, problems, err := c.Health(); err != nil || status == http.StatusNotFound {
-			return fmt.Errorf("health is %d %s, %v", status, problems, err)
+		status, problems, err := c.Health()
+		if err == nil && status == http.StatusNotFound {
+			err = errors.New(problems)
 		}
-		return nil
+		return err
 	})
 }
 
