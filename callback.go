@@ -3,11 +3,15 @@
 package webhooks
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 
 	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 // namedReceiver is a receiver that a request named for the object it is about. It
@@ -62,12 +66,34 @@ func (a *App) sealCallback(resource string, named namedReceiver) ([]byte, error)
 	return a.engine.seal(plain, callbackPrefix+resource)
 }
 
-// openCallback is the inverse of sealCallback.
-func (a *App) openCallback(resource string, sealed []byte) (namedReceiver, error) {
+// callbacks is where named receivers are stored.
+type callbacks interface {
+	Callback(ctx context.Context, key event.Key) (queue.Callback, error)
+	PutCallback(ctx context.Context, key event.Key, was, sealed []byte) error
+}
+
+// receiver returns the receiver that is stored for an object. One that a
+// previous key has sealed is sealed with the current one, so that the previous
+// can be taken out in time. That this could not be written is no reason not to
+// use it.
+func (a *App) receiver(ctx context.Context, store callbacks, resource string, key event.Key) (namedReceiver, error) {
 	var named namedReceiver
-	plain, _, err := a.engine.unseal(sealed, callbackPrefix+resource)
+	stored, err := store.Callback(ctx, key)
 	if err != nil {
 		return named, err
+	}
+	plain, stale, err := a.engine.unseal(stored.Sealed, callbackPrefix+resource)
+	if err != nil {
+		return named, err
+	}
+	if stale {
+		sealed, err := a.engine.seal(plain, callbackPrefix+resource)
+		if err == nil {
+			err = store.PutCallback(ctx, key, stored.Sealed, sealed)
+		}
+		if err != nil && !errors.Is(err, queue.ErrNotFound) {
+			a.log.Warn("a receiver that a request named could not be sealed with the current key", zap.String("object", key.String()), zap.Error(err))
+		}
 	}
 	err = json.Unmarshal(plain, &named)
 	return named, err

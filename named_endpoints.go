@@ -82,14 +82,10 @@ func (a *App) receiverOf(resource string) func(context.Context, event.Key) (emit
 		if store == nil {
 			return emitter.Address{}, errQueueClosed
 		}
-		callback, err := store.Callback(ctx, key)
+		named, err := a.receiver(ctx, store, resource, key)
 		if errors.Is(err, queue.ErrNotFound) {
 			return emitter.Address{}, emitter.ErrNoReceiver
 		}
-		if err != nil {
-			return emitter.Address{}, err
-		}
-		named, err := a.openCallback(resource, callback.Sealed)
 		if err != nil {
 			return emitter.Address{}, err
 		}
