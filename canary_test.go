@@ -18,6 +18,8 @@ import (
 	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
 // canaries are texts that must not be found where they do not belong.
@@ -55,7 +57,7 @@ func TestCanaries(t *testing.T) {
 		"CANARY_SECRET": "whsec_" + canaries["an endpoint's secret"], "CANARY_PASSWORD": canaries["an endpoint's password"],
 		"CANARY_TOKEN": canaries["the operator's token"],
 		"CANARY_URL":   receiver.URL + "/" + canaries["an endpoint's path"] + "?q=" + canaries["an endpoint's query"],
-		"CANARY_DEAD":  "http://" + freeAddress(t) + "/" + canaries["an endpoint's path"] + "?q=" + canaries["an endpoint's query"],
+		"CANARY_DEAD":  "http://" + freeport.Address(t) + "/" + canaries["an endpoint's path"] + "?q=" + canaries["an endpoint's query"],
 	} {
 		t.Setenv(name, value)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
 
@@ -43,7 +44,7 @@ func newStage(t *testing.T) *stage {
 		_, _ = io.Copy(io.Discard, r.Body)
 		s.events <- r.Header.Get("Webhook-Event") + " " + r.Header.Get("Webhook-Object")
 	}))
-	s.address, s.admin = freeAddress(t), freeAddress(t)
+	s.address, s.admin = freeport.Address(t), freeport.Address(t)
 	t.Setenv("TEST_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
 	t.Cleanup(func() {
 		if err := caddy.Stop(); err != nil {
@@ -53,16 +54,6 @@ func newStage(t *testing.T) *stage {
 		s.receiver.Close()
 	})
 	return s
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func (s *stage) serveAPI(w http.ResponseWriter, r *http.Request) {

@@ -5,6 +5,8 @@ package webhooks
 import (
 	"strings"
 	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
 // TestOwnIsRefused has endpoints that would act on the API or on Caddy in our
@@ -52,7 +54,7 @@ func TestOwnIsInOrder(t *testing.T) {
 	s := newStage(t)
 	more := ""
 	for range 4 {
-		more += "http://" + freeAddress(t) + " {\n\trespond ok\n}\n"
+		more += "http://" + freeport.Address(t) + " {\n\trespond ok\n}\n"
 	}
 	s.mustLoad(s.config("", "") + more)
 	started := running(t).started

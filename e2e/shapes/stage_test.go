@@ -8,7 +8,6 @@ package shapes
 import (
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -26,6 +25,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-webhooks/caddy-webhooks"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
 // patience bounds every wait. It is only used up by a test that fails.
@@ -66,7 +66,7 @@ func newStage(t *testing.T, file string, api http.Handler) *stage {
 	}
 	s.api = httptest.NewServer(api)
 	s.receiver = httptest.NewServer(http.HandlerFunc(s.receive))
-	s.site, s.admin = freeAddress(t), freeAddress(t)
+	s.site, s.admin = freeport.Address(t), freeport.Address(t)
 	t.Setenv("WEBHOOK_SECRET", secret)
 	t.Cleanup(func() {
 		if err := caddy.Stop(); err != nil {
@@ -120,16 +120,6 @@ func checkFormatted(t *testing.T, file string) {
 	if formatted := caddyfile.Format(text); strings.TrimSpace(string(formatted)) != strings.TrimSpace(string(text)) {
 		t.Errorf("%s is not formatted as caddy fmt does", file)
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func (s *stage) receive(_ http.ResponseWriter, r *http.Request) {

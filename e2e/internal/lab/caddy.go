@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -21,6 +20,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
 // Build builds Caddy with this module into a directory.
@@ -79,7 +80,7 @@ func New(t testing.TB, binary string, a *API, r *Receiver, queue string) *Caddy 
 	t.Helper()
 	c := &Caddy{
 		Queue: queue, binary: binary, api: a, receiver: r,
-		site: freeAddress(t), admin: freeAddress(t), home: t.TempDir(),
+		site: freeport.Address(t), admin: freeport.Address(t), home: t.TempDir(),
 		client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 	}
 	t.Cleanup(func() {
@@ -90,16 +91,6 @@ func New(t testing.TB, binary string, a *API, r *Receiver, queue string) *Caddy 
 		}
 	})
 	return c
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 func (c *Caddy) caddyfile() string {

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package freeport finds addresses for servers of tests that have to be told
+// where to listen.
+package freeport
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"sync/atomic"
+	"testing"
+)
+
+// The ports that are tried. The system hands out ports from 32768 on, to the
+// clients of this machine too; those below are taken by nobody who does not
+// ask for them by number.
+const (
+	first = 12000
+	count = 20000
+)
+
+// next is the port that is tried next. Each process begins elsewhere.
+var next atomic.Uint32
+
+// Address returns an address of this machine that nobody listens on, and that
+// is not returned again.
+func Address(t testing.TB) string {
+	t.Helper()
+	next.CompareAndSwap(0, uint32(os.Getpid())*64) //nolint:gosec // any number will do
+	for range 1000 {
+		port := first + next.Add(1)%count
+		// Caddy listens on all addresses of a site's port.
+		listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf(":%d", port))
+		if err != nil {
+			continue
+		}
+		if err := listener.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("127.0.0.1:%d", port)
+	}
+	t.Fatal("there is no free port")
+	return ""
+}
