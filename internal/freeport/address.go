@@ -27,7 +27,7 @@ var next atomic.Uint32
 // is not returned again.
 func Address(t testing.TB) string {
 	t.Helper()
-	next.CompareAndSwap(0, uint32(os.Getpid())*64) //nolint:gosec // any number will do
+	next.CompareAndSwap(0, uint32(os.Getpid())*64)
 	for range 1000 {
 		port := first + next.Add(1)%count
 		// Caddy listens on all addresses of a site's port.
