@@ -3,6 +3,7 @@
 package webhooks
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,8 +55,9 @@ type gaps struct {
 	dir string
 	log *zap.Logger
 
+	file *gapWriter
+
 	mu      sync.Mutex
-	file    *os.File
 	adopted bool
 	open    map[string]*gap
 	kept    []repair
@@ -64,7 +66,7 @@ type gaps struct {
 }
 
 func newGaps(dir string, log *zap.Logger) *gaps {
-	return &gaps{dir: dir, log: log, open: make(map[string]*gap)}
+	return &gaps{dir: dir, log: log, file: newGapWriter(log), open: make(map[string]*gap)}
 }
 
 // adopt opens the file, and takes over what an earlier process has left.
@@ -80,7 +82,8 @@ func (g *gaps) adopt() {
 		g.log.Error("opening the file of gaps: what passes without the queue is known until this process ends only", zap.Error(err))
 		return
 	}
-	g.file, g.adopted = f, true
+	g.file.open(f)
+	g.adopted = true
 	content := make([]byte, gapsSize)
 	n, _ := f.ReadAt(content, 0)
 	left, err := decodeGaps(content[:n])
@@ -98,8 +101,14 @@ func (g *gaps) adopt() {
 }
 
 // passes notes, before it is forwarded, that an exchange passes without an
-// intent. It tells whether that will survive a crash.
-func (g *gaps) passes(kind event.Kind, resources ...string) bool {
+// intent. It tells whether that will survive a crash, and waits for the disk no
+// longer than ctx.
+func (g *gaps) passes(ctx context.Context, kind event.Kind, resources ...string) bool {
+	g.passing(kind, resources)
+	return g.file.wait(ctx) == nil
+}
+
+func (g *gaps) passing(kind event.Kind, resources []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	changed := false
@@ -116,16 +125,26 @@ func (g *gaps) passes(kind event.Kind, resources ...string) bool {
 			changed = true
 		}
 	}
-	return !changed || g.write()
+	if changed {
+		g.write()
+	}
 }
 
-// keep keeps what an exchange has changed until the queue takes it.
-func (g *gaps) keep(one repair) {
+// keep keeps what an exchange has changed until the queue takes it. It waits
+// for the disk no longer than ctx.
+func (g *gaps) keep(ctx context.Context, one repair) {
+	if !g.keeping(one) {
+		_ = g.file.wait(ctx) // it is logged, and the gap is known all the same
+	}
+}
+
+// keeping tells whether there was room for it.
+func (g *gaps) keeping(one repair) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.kept) < maxKept && one.resolution.Unresolved == "" {
 		g.kept = append(g.kept, one)
-		return
+		return true
 	}
 	// A change whose object nobody knows is found by looking at all of them.
 	resources := []string{one.resource}
@@ -133,13 +152,16 @@ func (g *gaps) keep(one repair) {
 		resources = append(resources, one.resolution.Marks[i].Key.Resource)
 	}
 	g.wholeLocked(resources...)
+	return false
 }
 
-// whole has all objects of resources looked at.
+// whole has all objects of resources looked at, also if the process dies after
+// it has returned.
 func (g *gaps) whole(resources ...string) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.wholeLocked(resources...)
+	g.mu.Unlock()
+	_ = g.file.wait(context.Background()) // it is logged
 }
 
 func (g *gaps) wholeLocked(resources ...string) {
@@ -202,40 +224,26 @@ func (g *gaps) list() []gap {
 	return all
 }
 
-// write writes the file, in place. It is small, and written only when the
-// first exchange of a resource passes.
-func (g *gaps) write() bool {
-	if g.file == nil {
-		return false
-	}
+// write has the file written. It is small, and changes only when the first
+// exchange of a resource passes.
+func (g *gaps) write() {
 	all := make([]gap, 0, len(g.open))
 	for _, one := range g.open {
 		all = append(all, *one)
 	}
-	content := encodeGaps(all)
-	if _, err := g.file.WriteAt(content, 0); err != nil {
-		g.log.Error("writing the file of gaps", zap.Error(err))
-		return false
-	}
-	if err := g.file.Sync(); err != nil {
-		g.log.Error("writing the file of gaps", zap.Error(err))
-		return false
-	}
-	return true
+	g.file.put(encodeGaps(all))
 }
 
 // close lets go of the file, after noting that what is still kept is lost to
 // this process. It is idempotent.
 func (g *gaps) close() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	for _, one := range g.kept {
 		for i := range one.resolution.Marks {
 			g.wholeLocked(one.resolution.Marks[i].Key.Resource)
 		}
 	}
-	if g.file != nil {
-		_ = g.file.Close()
-	}
-	g.file, g.adopted = nil, false
+	g.adopted = false
+	g.mu.Unlock()
+	g.file.close()
 }

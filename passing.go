@@ -18,31 +18,31 @@ import (
 func (e *engine) note(ctx context.Context, app *App, intent queue.Intent) (queue.IntentID, error) {
 	store, err := e.open(app)
 	if err != nil {
-		e.pass(intent)
+		e.pass(ctx, intent)
 		return 0, err
 	}
-	if store.Level() == badger.SpaceLow && e.pass(intent) {
+	if store.Level() == badger.SpaceLow && e.pass(ctx, intent) {
 		// Intents would fill the disk. One note for the resource is as good,
 		// if less exact.
 		return 0, nil
 	}
 	id, err := store.NoteIntent(ctx, intent)
 	if err != nil {
-		e.pass(intent)
+		e.pass(ctx, intent)
 	}
 	return id, err
 }
 
 // pass notes that an exchange passes without an intent, and tells whether that
 // survives a crash.
-func (e *engine) pass(intent queue.Intent) bool {
+func (e *engine) pass(ctx context.Context, intent queue.Intent) bool {
 	resources := []string{intent.Resource}
 	for i := range intent.Touches {
 		// What is listed of a resource stands under a name of its own.
 		resource, _, _ := strings.Cut(intent.Touches[i].Resource, "@")
 		resources = append(resources, resource)
 	}
-	return e.gaps.passes(intent.Kind, resources...)
+	return e.gaps.passes(ctx, intent.Kind, resources...)
 }
 
 // resolve resolves an intent, and sees to it later where the queue cannot now.
@@ -50,7 +50,7 @@ func (e *engine) resolve(ctx context.Context, resource string, id queue.IntentID
 	one := repair{resource: resource, intent: id, resolution: resolution}
 	store := e.store.Load()
 	if store == nil {
-		e.miss(one)
+		e.miss(ctx, one)
 		return
 	}
 	err := store.ResolveIntent(ctx, id, resolution, durable)
@@ -61,16 +61,16 @@ func (e *engine) resolve(ctx context.Context, resource string, id queue.IntentID
 	if !errors.Is(err, queue.ErrClosed) && !errors.Is(err, badger.ErrFull) {
 		e.log.Error("resolving an intent", zap.String("resource", resource), zap.Error(err))
 	}
-	e.miss(one)
+	e.miss(ctx, one)
 }
 
 // miss counts a resolution that the queue could not take, and keeps it for
 // when it can.
-func (e *engine) miss(one repair) {
+func (e *engine) miss(ctx context.Context, one repair) {
 	if len(one.resolution.Marks) == 0 && one.resolution.Unresolved == "" {
 		// Nothing was changed. An intent that stays open costs one look.
 		return
 	}
 	metrics.gaps.WithLabelValues(one.resource, "mark").Add(float64(max(len(one.resolution.Marks), 1)))
-	e.gaps.keep(one)
+	e.gaps.keep(ctx, one)
 }

@@ -256,10 +256,10 @@ func TestGaps(t *testing.T) {
 	dir := t.TempDir()
 	g := newGaps(dir, liveLogger("test"))
 	g.adopt()
-	if !g.passes(event.KindUpdate, "items", "users") || !g.passes(event.KindDelete, "items") {
+	if !g.passes(t.Context(), event.KindUpdate, "items", "users") || !g.passes(t.Context(), event.KindDelete, "items") {
 		t.Fatal("not noted")
 	}
-	g.keep(repair{resource: "items", resolution: queue.Resolution{Unresolved: "no id"}})
+	g.keep(t.Context(), repair{resource: "items", resolution: queue.Resolution{Unresolved: "no id"}})
 	g.close()
 	g.close()
 	again := newGaps(dir, liveLogger("test"))

@@ -7,6 +7,9 @@ import "errors"
 var (
 	// ErrClosed is returned by every verb once the store is closed.
 	ErrClosed = errors.New("the queue is closed")
+	// ErrBusy is returned by a verb that has done nothing, because too many wait
+	// for the disk already.
+	ErrBusy = errors.New("too many wait for the queue's disk")
 	// ErrLeaseLost is returned when a lease is no longer held: its time has
 	// passed, or it was finished already.
 	ErrLeaseLost = errors.New("the lease is no longer held")

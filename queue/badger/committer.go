@@ -17,6 +17,9 @@ const (
 	// maxQueue is how many callers may wait for the committer before others
 	// have to wait for them.
 	maxQueue = 4096
+	// maxWaiting is how many more may wait for room in that queue. Beyond them
+	// a slow disk would have memory grow with the requests that come.
+	maxWaiting = 12 << 10
 	// maxOperations is how many operations share a transaction at most, so
 	// that the first of them need not wait for too many others.
 	maxOperations = 1024
@@ -29,6 +32,10 @@ type committer struct {
 	queue  chan operation
 	stopCh chan struct{}
 	done   chan struct{}
+	// waiting counts callers that wait for room in the queue; there are
+	// maxWaiting at most.
+	waiting    atomic.Int64
+	maxWaiting int64
 
 	batch   *batch
 	numbers *batchNumbers
@@ -55,6 +62,8 @@ func newCommitter(s *Store, numbers *batchNumbers) *committer {
 		numbers:   numbers,
 		commitTxn: func(b *batch) error { return b.txn.Commit() },
 		sync:      s.db.Sync,
+
+		maxWaiting: maxWaiting,
 	}
 }
 

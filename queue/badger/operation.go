@@ -103,7 +103,7 @@ func (s *Store) submit(ctx context.Context, op operation) error {
 }
 
 // enqueue hands an operation to the committer. It waits only while the
-// committer is far behind.
+// committer is far behind, and fails with [queue.ErrBusy] where too many do.
 func (s *Store) enqueue(ctx context.Context, op operation) error {
 	if w := op.wait(); w.bytes > maxBytes || w.entries > maxEntries {
 		return queue.ErrTooLarge
@@ -116,6 +116,10 @@ func (s *Store) enqueue(ctx context.Context, op operation) error {
 	case s.committer.queue <- op:
 		return nil
 	default:
+	}
+	defer s.committer.waiting.Add(-1)
+	if s.committer.waiting.Add(1) > s.committer.maxWaiting {
+		return queue.ErrBusy
 	}
 	select {
 	case s.committer.queue <- op:

@@ -121,7 +121,11 @@ func (s *Store) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s.gate.RLock()
+	// Nobody but Close holds the gate for itself. What that waits for, a disk
+	// that hangs for instance, others must not wait for.
+	if !s.gate.TryRLock() {
+		return queue.ErrClosed
+	}
 	if s.isClosing() {
 		s.gate.RUnlock()
 		return queue.ErrClosed

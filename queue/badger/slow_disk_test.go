@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// slow is how long the slow disk of these tests takes for a sync, and patience
+// how long its writers wait, as an exchange does.
+const (
+	slow     = 2 * time.Second
+	patience = 2 * time.Second
+)
+
+// slowDisk makes every commit slow, and returns what the batches held: how many
+// operations, entries and bytes.
+func slowDisk(s *Store) func() (operations, entries, bytes []int) {
+	var mu sync.Mutex
+	var operations, entries, bytes []int
+	commit, sync := s.committer.commitTxn, s.committer.sync
+	s.committer.commitTxn = func(b *batch) error {
+		mu.Lock()
+		defer mu.Unlock()
+		operations, entries, bytes = append(operations, len(b.operations)), append(entries, b.writes), append(bytes, b.bytes)
+		return commit(b)
+	}
+	s.committer.sync = func() error {
+		time.Sleep(slow)
+		return sync()
+	}
+	return func() ([]int, []int, []int) {
+		mu.Lock()
+		defer mu.Unlock()
+		return operations, entries, bytes
+	}
+}
+
+// A slow disk makes acknowledgements slow, and nothing else: who waits is
+// bounded in number and in time, a batch in operations and in bytes, and what
+// was acknowledged is there.
+func TestSlowDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		s := mustOpen(t, Options{Dir: dir})
+		batches := slowDisk(s)
+		// The race detector does not take as many goroutines as may wait.
+		const room, writers = 1000, 7000
+		s.committer.maxWaiting = room
+
+		// One is with the disk when the others come.
+		began := time.Now()
+		markItem(t, s, "first")
+		if took := time.Since(began); took != slow {
+			t.Errorf("the first took %v", took)
+		}
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		var acknowledged []queue.IntentID
+		ended := map[string]int{}
+		wg.Go(func() { markItem(t, s, "second") })
+		synctest.Wait()
+		began = time.Now()
+		for range writers {
+			wg.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				id, err := s.NoteIntent(ctx, queue.Intent{Resource: "items", Key: item("1")})
+				mu.Lock()
+				defer mu.Unlock()
+				took := time.Since(began)
+				switch {
+				case err == nil:
+					ended["acknowledged"]++
+					acknowledged = append(acknowledged, id)
+				case errors.Is(err, queue.ErrBusy):
+					ended["busy"]++
+					if took != 0 {
+						t.Errorf("one was told to go after %v", took)
+					}
+				case errors.Is(err, context.DeadlineExceeded):
+					ended["gave up"]++
+				default:
+					t.Errorf("got %v", err)
+				}
+				if took > patience {
+					t.Errorf("one waited for %v", took)
+				}
+			})
+		}
+		synctest.Wait()
+		if queued, waiting := len(s.committer.queue), s.committer.waiting.Load(); queued != maxQueue || waiting != room {
+			t.Errorf("%d are in the queue, and %d wait for it; want %d and %d", queued, waiting, maxQueue, room)
+		}
+		wg.Wait()
+		if ended["busy"] != writers-maxQueue-room || ended["busy"]+ended["gave up"]+ended["acknowledged"] != writers {
+			t.Errorf("ended as %v", ended)
+		}
+
+		// Those who are patient are all served, in batches of a bounded size, once
+		// those are passed over who have left.
+		markItem(t, s, "third")
+		for range writers / 2 {
+			wg.Go(func() {
+				id, err := s.NoteIntent(t.Context(), queue.Intent{Resource: "items", Key: item("1")})
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				acknowledged = append(acknowledged, id)
+			})
+		}
+		wg.Wait()
+		operations, entries, _ := batches()
+		most := 0
+		for i := range operations {
+			most = max(most, operations[i])
+			if operations[i] > maxOperations || entries[i] > maxEntries {
+				t.Errorf("a batch has %d operations and %d entries", operations[i], entries[i])
+			}
+		}
+		if most != maxOperations {
+			t.Errorf("the largest batch has %d operations, so this proves nothing", most)
+		}
+
+		// What was acknowledged is there, also for the next process.
+		must(t, s.Close())
+		s = mustOpen(t, Options{Dir: dir})
+		open, err := s.StaleIntents(t.Context(), 2*writers)
+		must(t, err)
+		there := make(map[queue.IntentID]bool)
+		for i := range open {
+			there[open[i].ID] = true
+		}
+		for _, id := range acknowledged {
+			if !there[id] {
+				t.Fatalf("intent %d was acknowledged, and is lost", id)
+			}
+		}
+	})
+}
+
+// Large operations fill a batch by their bytes.
+func TestSlowDiskLargeOperations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mustOpen(t, Options{})
+		batches := slowDisk(s)
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() {
+				mark := queue.Mark{Key: item("1"), Cause: event.Cause{Path: strings.Repeat("x", 10_000)}}
+				must(t, s.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{mark}}, true))
+			})
+		}
+		wg.Wait()
+		operations, _, bytes := batches()
+		for i := range bytes {
+			if bytes[i] > maxBytes/2 {
+				t.Errorf("a batch has %d bytes", bytes[i])
+			}
+		}
+		if len(operations) < 1000*10_000/(maxBytes/2) {
+			t.Errorf("%d batches", len(operations))
+		}
+	})
+}
+
+// Nobody who comes waits for a queue that is being closed: its disk may hang.
+func TestSlowClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mustOpen(t, Options{})
+		slowDisk(s)
+		var wg sync.WaitGroup
+		wg.Go(func() { markItem(t, s, "1") })
+		synctest.Wait()
+		wg.Go(func() { must(t, s.Close()) })
+		synctest.Wait()
+		began := time.Now()
+		if _, err := s.NoteIntent(t.Context(), queue.Intent{}); !errors.Is(err, queue.ErrClosed) {
+			t.Errorf("got %v, want ErrClosed", err)
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("it waited for %v", took)
+		}
+		wg.Wait()
+	})
+}
