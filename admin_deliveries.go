@@ -266,7 +266,14 @@ type endpointView struct {
 	Tenant  string   `json:"tenant,omitempty"`
 	Events  []string `json:"events"`
 	Pending int      `json:"pending"`
+	// Expired counts deliveries that were given up since Caddy began, because
+	// the endpoint gets none and they had waited for too long.
+	Expired int `json:"expired,omitempty"`
 }
+
+// endpointGone is the status of an endpoint that is not configured any more,
+// and still has deliveries.
+const endpointGone queue.EndpointStatus = "gone"
 
 // listEndpoints answers how the endpoints stand, by name. The cursor is the
 // last name of the page before.
@@ -286,7 +293,14 @@ func listEndpoints(w http.ResponseWriter, r *http.Request, app *App, working *op
 	if err != nil {
 		return refuse(http.StatusInternalServerError, err)
 	}
-	standings := working.emitter.Standings()
+	standings, expired := working.emitter.Standings(), app.engine.expiring.all()
+	for _, names := range []map[string]int{stats.PendingDeliveries, expired} {
+		for name := range names {
+			if _, configured := standings[name]; !configured {
+				standings[name] = emitter.Standing{EndpointState: queue.EndpointState{Name: name, Status: endpointGone}}
+			}
+		}
+	}
 	answer := listView{Items: []any{}}
 	for _, name := range slices.Sorted(maps.Keys(standings)) {
 		if name <= string(page.Cursor) {
@@ -298,7 +312,7 @@ func listEndpoints(w http.ResponseWriter, r *http.Request, app *App, working *op
 		declared, _ := app.endpoints.Get(name)
 		view := endpointView{
 			Standing: standings[name], Tenant: declared.Tenant,
-			Events: declared.Events.Patterns(), Pending: stats.PendingDeliveries[name],
+			Events: declared.Events.Patterns(), Pending: stats.PendingDeliveries[name], Expired: expired[name],
 		}
 		if declared.URL != "" {
 			view.Host = origin(declared.URL)

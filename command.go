@@ -94,9 +94,9 @@ var commandViews = []commandView{
 	},
 	{
 		name: "endpoints", short: "Lists endpoints, and how they stand", paged: true,
-		headings: []string{"ENDPOINT", "HOST", "STATUS", "PENDING", "IN FLIGHT", "FAILING SINCE", "FAILURES", "RETRY AT", "REASON"},
+		headings: []string{"ENDPOINT", "HOST", "STATUS", "PENDING", "EXPIRED", "IN FLIGHT", "FAILING SINCE", "FAILURES", "RETRY AT", "REASON"},
 		row: func(e map[string]any) []any {
-			return []any{e["name"], e["host"], e["status"], e["pending"], e["in_flight"], clock(e["failing_since"]), e["failures"], clock(e["retry_at"]), e["reason"]}
+			return []any{e["name"], e["host"], e["status"], e["pending"], e["expired"], e["in_flight"], clock(e["failing_since"]), e["failures"], clock(e["retry_at"]), e["reason"]}
 		},
 	},
 	{

@@ -55,6 +55,9 @@ type engine struct {
 	// retentionSize is how much history there may be, in bytes; 0 for no
 	// bound.
 	retentionSize atomic.Uint64
+	// retention is how long history is kept, in nanoseconds.
+	retention atomic.Int64
+	expiring  *expiring
 
 	mu      sync.Mutex
 	closed  bool
@@ -77,7 +80,7 @@ type engine struct {
 // configurations are provisioned to be validated, too, while another process
 // holds the directory.
 func newEngine(dir string) *engine {
-	return &engine{dir: dir, log: liveLogger("engine"), gaps: newGaps(dir, liveLogger("gaps"))}
+	return &engine{dir: dir, log: liveLogger("engine"), gaps: newGaps(dir, liveLogger("gaps")), expiring: newExpiring(liveLogger("expiring"))}
 }
 
 // open opens the queue, at its first use by a request or at the start of its
@@ -203,6 +206,7 @@ func (e *engine) apply(app *App) error {
 	e.options = app.queueOptions()
 	e.session.store.SetDurability(app.durability())
 	e.session.store.SetRetention(time.Duration(app.Retention))
+	e.retention.Store(int64(app.Retention))
 	e.retentionSize.Store(app.RetentionSize)
 	e.session.reconciler.Apply(app.plan())
 	return nil

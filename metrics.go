@@ -36,6 +36,7 @@ type collectors struct {
 	unmatchedRequests *prometheus.CounterVec
 	unsent            prometheus.Counter
 	dropped           prometheus.Counter
+	expired           *prometheus.CounterVec
 	operational       *prometheus.CounterVec
 }
 
@@ -73,6 +74,8 @@ func newCollectors() *collectors {
 			Namespace: "caddy", Subsystem: "webhooks", Name: "deliveries_dropped_total",
 			Help: "Events that a disabled endpoint did not get because it wants nothing kept.",
 		}),
+		expired: counter("deliveries_expired_total",
+			"Deliveries that were given up because their endpoint gets none (it is disabled, paused or gone) and they have waited for too long: by age, or by the size of the queue.", "by"),
 		operational: counter("operational_events_total",
 			"Operational events: endpoints that fail, are disabled or recover, and deliveries that are dead.", "type"),
 		durations: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -102,7 +105,7 @@ func (c *collectors) register(registry *prometheus.Registry, e *engine) error {
 	for _, collector := range []prometheus.Collector{
 		c.exchanges, c.gaps, c.repaired, c.unresolved, c.reconciled, c.shows, c.events, c.attempts, c.durations, c.ages, c.troubles,
 		c.callbacksRefused, c.ownerless, c.conditionsFailed, c.unmatchedRequests,
-		c.unsent, c.dropped, c.operational,
+		c.unsent, c.dropped, c.expired, c.operational,
 		queueCollector{e},
 		deliveryCollector{e},
 	} {

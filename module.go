@@ -60,13 +60,16 @@ type App struct {
 	Durability string `json:"durability,omitempty"`
 
 	// Retention is how long events, deliveries and attempts can be looked up.
-	// Deliveries that are pending are kept until they are decided. At least
-	// 1h. Default: 720h (30 days).
+	// Deliveries that are pending are kept until they are decided; those of
+	// endpoints that are disabled, paused or not configured any more end when
+	// they are older. At least 1h. Default: 720h (30 days).
 	Retention caddy.Duration `json:"retention,omitempty"`
 
 	// RetentionSize is how large the queue's tables may become, in bytes:
 	// beyond that, the oldest history is removed before its time. What is
-	// pending stays. At least 268435456 (256 MiB). Default: no bound.
+	// pending stays, but for endpoints that are disabled, paused or not
+	// configured any more: of theirs, the oldest go when nothing else is left.
+	// At least 268435456 (256 MiB). Default: no bound.
 	RetentionSize uint64 `json:"retention_size,omitempty"`
 
 	// FreeSpace says how much of the queue's disk is left alone.

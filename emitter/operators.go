@@ -19,6 +19,7 @@ const restoreTimeout = 10 * time.Second
 // lock.
 func (e *Emitter) restore() error {
 	if e.restored || e.options.States == nil {
+		e.restored = true
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), restoreTimeout)
@@ -125,6 +126,16 @@ func (e *Emitter) Standings() map[string]Standing {
 // InFlight returns how many bytes are in flight, over all endpoints.
 func (e *Emitter) InFlight() int64 {
 	return e.gate.inFlight()
+}
+
+// Receives tells whether an endpoint gets deliveries: it is applied, and neither
+// paused nor disabled. Before the first Apply, nothing is known to get none.
+func (e *Emitter) Receives(name string) bool {
+	e.mu.Lock()
+	_, applied := e.active[name]
+	known := e.restored
+	e.mu.Unlock()
+	return !known || applied && e.Status(name) == queue.EndpointActive
 }
 
 // Status returns whether an endpoint gets deliveries. It is active unless

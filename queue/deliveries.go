@@ -93,7 +93,7 @@ const (
 	StatusPending Status = "pending"
 	// StatusDelivered: the receiver answered with success.
 	StatusDelivered Status = "delivered"
-	// StatusDead: all attempts failed.
+	// StatusDead: all attempts failed, or it has waited for too long.
 	StatusDead Status = "dead"
 	// StatusSuperseded: not sent, as a newer event of the object was waiting
 	// and the endpoint wants only that (see [LeaseOptions.Coalesce]).

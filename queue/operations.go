@@ -11,11 +11,11 @@ import (
 
 // Operations is what operators and subscribers may do to deliveries.
 //
-// Redeliver, Replay and Cancel work through what is selected in small steps,
+// Redeliver, Replay, Cancel and Expire work through what is selected in small steps,
 // oldest first by endpoint: each call acts on at most page.Limit rows, looks at
 // not many more, and returns how many it has changed and where the next call is to go
 // on; "" means that it has come to the end. A call that finds nothing to do in
-// its part returns 0 and a cursor. All three are idempotent: what is as they
+// its part returns 0 and a cursor. All four are idempotent: what is as they
 // would make it is left, and does not count. They return when the change
 // survives what the configured durability says.
 type Operations interface {
@@ -37,6 +37,10 @@ type Operations interface {
 	// Cancel decides pending deliveries that are not leased:
 	// [StatusCancelled].
 	Cancel(ctx context.Context, selection Selection, page Page) (int, Cursor, error)
+
+	// Expire is Cancel for what nobody has decided, but what has waited for too
+	// long: [StatusDead].
+	Expire(ctx context.Context, selection Selection, page Page) (int, Cursor, error)
 
 	// Count counts the deliveries that are selected, up to [MaxCount].
 	Count(ctx context.Context, selection Selection) (int, error)

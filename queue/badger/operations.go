@@ -37,11 +37,21 @@ func (s *Store) Replay(ctx context.Context, endpoint string, selection queue.Sel
 
 // Cancel implements [queue.Operations].
 func (s *Store) Cancel(ctx context.Context, selection queue.Selection, page queue.Page) (int, queue.Cursor, error) {
+	return s.end(ctx, selection, page, queue.StatusCancelled)
+}
+
+// Expire implements [queue.Operations].
+func (s *Store) Expire(ctx context.Context, selection queue.Selection, page queue.Page) (int, queue.Cursor, error) {
+	return s.end(ctx, selection, page, queue.StatusDead)
+}
+
+// end decides what is pending and not leased.
+func (s *Store) end(ctx context.Context, selection queue.Selection, page queue.Page, as queue.Status) (int, queue.Cursor, error) {
 	found, err := s.selectDeliveries(ctx, selection, page, cursor.Limit(page))
 	if err != nil {
 		return 0, "", err
 	}
-	return s.inSteps(ctx, found, func(rows []selected) changing { return &cancelling{rows: rows, now: s.now()} })
+	return s.inSteps(ctx, found, func(rows []selected) changing { return &ending{rows: rows, as: as, now: s.now()} })
 }
 
 // changing is an operation that changes deliveries.
@@ -163,19 +173,20 @@ func (op *reopen) committed(s *Store) {
 
 func (op *reopen) aborted(*Store) {}
 
-// cancelling is the operation of Cancel.
-type cancelling struct {
+// ending is the operation of Cancel and of Expire.
+type ending struct {
 	waiter
 	rows []selected
+	as   queue.Status
 	now  time.Time
 
-	cancelled int
-	busy      []selected
-	lanes     []*cancelledLane
+	ended int
+	busy  []selected
+	lanes []*endedLane
 }
 
-// cancelledLane is a lane, or a part of one, that loses deliveries.
-type cancelledLane struct {
+// endedLane is a lane, or a part of one, that loses deliveries.
+type endedLane struct {
 	endpoint, key string
 	// held is the lane's, if nobody else has it. Otherwise it is leased with
 	// its head.
@@ -185,9 +196,9 @@ type cancelledLane struct {
 	positions []uint64
 }
 
-func (op *cancelling) changed() (int, []selected) { return op.cancelled, op.busy }
+func (op *ending) changed() (int, []selected) { return op.ended, op.busy }
 
-func (op *cancelling) stage(b *batch) error {
+func (op *ending) stage(b *batch) error {
 	for i := range op.rows {
 		if err := op.one(b, &op.rows[i]); err != nil && b.failed == nil {
 			b.failed = err
@@ -196,7 +207,7 @@ func (op *cancelling) stage(b *batch) error {
 	return nil
 }
 
-func (op *cancelling) one(b *batch, row *selected) error {
+func (op *ending) one(b *batch, row *selected) error {
 	d, err := readDelivery(b.txn, row.Endpoint, row.position)
 	if err != nil || d.Status != queue.StatusPending || b.unpublished(row.Endpoint, row.position) {
 		return ignoreGone(err)
@@ -214,23 +225,23 @@ func (op *cancelling) one(b *batch, row *selected) error {
 	case in == nil, in.leased && in.head == row.position:
 		return nil
 	}
-	b.decide(d.Endpoint, object, laneRow{position: row.position, laneRecord: waiting}, queue.StatusCancelled, op.now)
+	b.decide(d.Endpoint, object, laneRow{position: row.position, laneRecord: waiting}, op.as, op.now)
 	in.positions = append(in.positions, row.position)
-	op.cancelled++
+	op.ended++
 	return nil
 }
 
 // lane returns the lane of a delivery, seized if nobody has it. It is busy for
 // the moment in which whoever has leased it finds its head, or the committer
 // ends its lease. It is nil if it is not known.
-func (op *cancelling) lane(s *Store, endpoint, object string, position uint64) (in *cancelledLane, busy bool) {
+func (op *ending) lane(s *Store, endpoint, object string, position uint64) (in *endedLane, busy bool) {
 	for _, key := range []string{schedule.PartKey(object, position), object} {
 		for _, in := range op.lanes {
 			if in.endpoint == endpoint && in.key == key {
 				return in, false
 			}
 		}
-		in := &cancelledLane{endpoint: endpoint, key: key}
+		in := &endedLane{endpoint: endpoint, key: key}
 		if held, seized := s.lanes.due.Seize(endpoint, key); seized {
 			in.held = held
 			op.lanes = append(op.lanes, in)
@@ -251,7 +262,7 @@ func (op *cancelling) lane(s *Store, endpoint, object string, position uint64) (
 	return nil, false
 }
 
-func (op *cancelling) committed(s *Store) {
+func (op *ending) committed(s *Store) {
 	for _, in := range op.lanes {
 		switch {
 		case len(in.positions) > 0:
@@ -262,7 +273,7 @@ func (op *cancelling) committed(s *Store) {
 	}
 }
 
-func (op *cancelling) aborted(s *Store) {
+func (op *ending) aborted(s *Store) {
 	for _, in := range op.lanes {
 		if !in.leased {
 			op.giveBack(s, in)
@@ -270,6 +281,6 @@ func (op *cancelling) aborted(s *Store) {
 	}
 }
 
-func (op *cancelling) giveBack(s *Store, in *cancelledLane) {
+func (op *ending) giveBack(s *Store, in *endedLane) {
 	s.lanes.due.Finish(in.held.Fence, func(*lane) (int64, bool) { return in.held.Due, true })
 }

@@ -42,12 +42,22 @@ func (s *Store) reopen(r row, now time.Time) {
 
 // Cancel implements [queue.Operations].
 func (s *Store) Cancel(ctx context.Context, selection queue.Selection, page queue.Page) (int, queue.Cursor, error) {
+	return s.end(ctx, selection, page, queue.StatusCancelled)
+}
+
+// Expire implements [queue.Operations].
+func (s *Store) Expire(ctx context.Context, selection queue.Selection, page queue.Page) (int, queue.Cursor, error) {
+	return s.end(ctx, selection, page, queue.StatusDead)
+}
+
+// end decides what is pending and not leased.
+func (s *Store) end(ctx context.Context, selection queue.Selection, page queue.Page, as queue.Status) (int, queue.Cursor, error) {
 	return s.change(ctx, selection, page, func(r row, now time.Time) bool {
 		if r.Status != queue.StatusPending || s.holds(r.position, r.delivery) {
 			return false
 		}
 		s.leave(r.position, r.delivery, now)
-		r.decide(queue.StatusCancelled, now)
+		r.decide(as, now)
 		return true
 	})
 }

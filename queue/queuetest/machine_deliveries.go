@@ -108,7 +108,7 @@ func (m *machine) someSelection(t *rapid.T) queue.Selection {
 
 func (m *machine) operate(t *rapid.T) {
 	selection := m.someSelection(t)
-	verb := rapid.SampledFrom([]string{"redeliver", "cancel", "replay"}).Draw(t, "verb")
+	verb := rapid.SampledFrom([]string{"redeliver", "cancel", "expire", "replay"}).Draw(t, "verb")
 	endpoint := someEndpoints.Draw(t, "to")
 	now := time.Now()
 	got, want := 0, 0
@@ -122,6 +122,8 @@ func (m *machine) operate(t *rapid.T) {
 			n, next, err = m.store.Redeliver(m.ctx, selection, page)
 		case "cancel":
 			n, next, err = m.store.Cancel(m.ctx, selection, page)
+		case "expire":
+			n, next, err = m.store.Expire(m.ctx, selection, page)
 		case "replay":
 			n, next, err = m.store.Replay(m.ctx, endpoint, selection, page)
 		}
@@ -138,7 +140,9 @@ func (m *machine) operate(t *rapid.T) {
 	case "redeliver":
 		want = m.model.redeliver(selection, now)
 	case "cancel":
-		want = m.model.cancel(selection, now)
+		want = m.model.end(selection, queue.StatusCancelled, now)
+	case "expire":
+		want = m.model.end(selection, queue.StatusDead, now)
 	case "replay":
 		want = m.model.replay(endpoint, selection, now)
 	}

@@ -175,10 +175,10 @@ func (m *model) redeliver(selection queue.Selection, now time.Time) (changed int
 	return changed
 }
 
-func (m *model) cancel(selection queue.Selection, now time.Time) (changed int) {
+func (m *model) end(selection queue.Selection, as queue.Status, now time.Time) (changed int) {
 	for _, d := range m.selected(selection) {
 		if d.Status == queue.StatusPending && !d.leased(now) {
-			d.Status, d.DueAt, d.FinishedAt = queue.StatusCancelled, time.Time{}, now
+			d.Status, d.DueAt, d.FinishedAt = as, time.Time{}, now
 			changed++
 		}
 	}

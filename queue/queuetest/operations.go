@@ -174,6 +174,57 @@ func cancelling(t *testing.T, s queue.Store) {
 	}
 }
 
+// expiring ends what has waited for too long, and is pending; what is younger,
+// and what is another endpoint's, waits on.
+func expiring(t *testing.T, s queue.Store) {
+	for range 3 {
+		publish(t, s, item("1"), "erp", "crm")
+	}
+	publish(t, s, item("2"), "erp")
+	deliver(t, s, leaseDelivery(t, s, "crm"))
+	retryAt(t, s, leaseDelivery(t, s, "erp"), time.Now().Add(time.Hour))
+	time.Sleep(time.Minute)
+	began := time.Now()
+	publish(t, s, item("1"), "erp")
+	held := leaseDelivery(t, s, "erp")
+	if held.Key != item("2") {
+		t.Fatalf("got %+v", held.Delivery)
+	}
+	selection := queue.Selection{Endpoint: "erp", Statuses: []queue.Status{queue.StatusPending}, To: began}
+	total, page := 0, queue.Page{Limit: 2}
+	for calls := 0; ; calls++ {
+		n, next, err := s.Expire(t.Context(), selection, page)
+		must(t, err)
+		if n > page.Limit || calls > 4 {
+			t.Fatalf("call %d has changed %d", calls, n)
+		}
+		if total += n; next == "" {
+			break
+		}
+		page.Cursor = next
+	}
+	if total != 3 {
+		t.Errorf("expired are %d, want 3", total)
+	}
+	if n, next, err := s.Expire(t.Context(), selection, queue.Page{}); err != nil || n != 0 || next != "" {
+		t.Errorf("expired are %d more, and then %q: %v", n, next, err)
+	}
+	deliver(t, s, held)
+	listed, _, err := s.Deliveries(t.Context(), queue.Filter{Endpoint: "erp", Status: queue.StatusDead}, queue.Page{})
+	must(t, err)
+	wantNames(t, listed, deliveryName, "items/1-3>erp", "items/1-2>erp", "items/1-1>erp")
+	if !listed[0].FinishedAt.Equal(began) || !listed[0].DueAt.IsZero() || listed[2].Attempts != 1 {
+		t.Errorf("got %+v", listed)
+	}
+	// The lane goes on with what is left of it, and at once.
+	if next := leaseDelivery(t, s, "erp"); next.EventID != "items/1-4" {
+		t.Errorf("got %+v", next.Delivery)
+	}
+	if got := stats(t, s).PendingDeliveries; !reflect.DeepEqual(got, map[string]int{"erp": 1, "crm": 2}) {
+		t.Errorf("pending are %v", got)
+	}
+}
+
 func announcing(t *testing.T, s queue.Store) {
 	key := event.Key{Resource: "webhooks", ID: "erp"}
 	for range 2 {
@@ -236,6 +287,7 @@ func operationsEnd(t *testing.T, s queue.Store) map[string]func() error {
 		"Redeliver":        func() error { _, _, err := s.Redeliver(ctx, queue.Selection{}, queue.Page{}); return err },
 		"Replay":           func() error { _, _, err := s.Replay(ctx, "erp", queue.Selection{}, queue.Page{}); return err },
 		"Cancel":           func() error { _, _, err := s.Cancel(ctx, queue.Selection{}, queue.Page{}); return err },
+		"Expire":           func() error { _, _, err := s.Expire(ctx, queue.Selection{}, queue.Page{}); return err },
 		"Count":            func() error { _, err := s.Count(ctx, queue.Selection{}); return err },
 		"Announce":         func() error { return s.Announce(ctx, event.Event{Key: item("1")}, nil) },
 		"PutEndpointState": func() error { return s.PutEndpointState(ctx, queue.EndpointState{}) },
@@ -255,6 +307,7 @@ func badOperationCursor(t *testing.T, s queue.Store) {
 		"Redeliver": func() error { _, _, err := s.Redeliver(t.Context(), queue.Selection{}, page); return err },
 		"Replay":    func() error { _, _, err := s.Replay(t.Context(), "erp", queue.Selection{}, page); return err },
 		"Cancel":    func() error { _, _, err := s.Cancel(t.Context(), queue.Selection{}, page); return err },
+		"Expire":    func() error { _, _, err := s.Expire(t.Context(), queue.Selection{}, page); return err },
 	} {
 		if err := verb(); !errors.Is(err, queue.ErrBadCursor) {
 			t.Errorf("%s: %v, want ErrBadCursor", name, err)

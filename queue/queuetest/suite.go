@@ -80,6 +80,7 @@ func Run(t *testing.T, open Open) {
 		{"waiting deliveries are delivered at once", redeliveringWaiting},
 		{"events are replayed", replaying},
 		{"deliveries are cancelled", cancelling},
+		{"deliveries expire", expiring},
 		{"operational events are announced", announcing},
 		{"endpoints are kept", endpointsKept},
 		{"a bad cursor of an operation is refused", badOperationCursor},

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+const (
+	// expireEvery is how often it is looked for deliveries that have waited for
+	// too long. Retention is an hour at least.
+	expireEvery = 10 * time.Minute
+	// expireParts bounds what is done in one go. A part changes at most a
+	// thousand deliveries and looks at ten thousand; the next sweep goes on
+	// where this one was.
+	expireParts = 128
+	// relievedShare is the part of an endpoint's deliveries that is given up
+	// when the queue is larger than it may be: a quarter, each time that it has
+	// grown.
+	relievedShare = 4
+	// maxExpiredNames bounds of how many endpoints it is known how many of
+	// their deliveries have expired.
+	maxExpiredNames = 1000
+)
+
+// Why a delivery has expired.
+const (
+	expiredByAge  = "age"
+	expiredBySize = "size"
+)
+
+// expiring ends pending deliveries of endpoints that get none at present: those
+// that are disabled or paused, or not configured any more. They are kept in
+// case the endpoint returns, and must not be kept for ever in case it does not.
+// Deliveries of all others end by their own schedule, and are left alone.
+type expiring struct {
+	log *zap.Logger
+
+	mu sync.Mutex
+	// counts has how many have expired since the process began, by endpoint.
+	counts map[string]int
+	// at is where the last sweep ended, if that was before the end.
+	at expiryPlace
+}
+
+// expiryPlace is where a sweep goes on: with an endpoint, behind a cursor.
+type expiryPlace struct {
+	endpoint string
+	cursor   queue.Cursor
+}
+
+// expiringQueue is what expiring needs of the queue.
+type expiringQueue interface {
+	Expire(ctx context.Context, selection queue.Selection, page queue.Page) (int, queue.Cursor, error)
+	Stats(ctx context.Context) (queue.Stats, error)
+}
+
+func newExpiring(log *zap.Logger) *expiring {
+	return &expiring{log: log, counts: make(map[string]int)}
+}
+
+// sweep ends what is pending of events that were found before a time, for
+// endpoints that do not receive. It does a bounded part of it; the next sweep
+// goes on there.
+func (x *expiring) sweep(ctx context.Context, q expiringQueue, receives func(endpoint string) bool, before time.Time) error {
+	stats, err := q.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	place := x.place()
+	names := slices.Sorted(maps.Keys(stats.PendingDeliveries))
+	from, found := slices.BinarySearch(names, place.endpoint)
+	if !found {
+		place.cursor = ""
+	}
+	parts := expireParts
+	for _, name := range names[from:] {
+		expired := 0
+		for !receives(name) {
+			if parts == 0 {
+				x.expired(name, expired, expiredByAge)
+				x.goOn(expiryPlace{endpoint: name, cursor: place.cursor})
+				return nil
+			}
+			parts--
+			n, next, err := q.Expire(ctx, pendingOf(name, before), queue.Page{Cursor: place.cursor, Limit: queue.MaxLimit})
+			expired += n
+			if err != nil {
+				x.expired(name, expired, expiredByAge)
+				return err
+			}
+			if place.cursor = next; next == "" {
+				break
+			}
+		}
+		place.cursor = ""
+		x.expired(name, expired, expiredByAge)
+	}
+	x.goOn(expiryPlace{})
+	return nil
+}
+
+// relieve ends the oldest part of what is pending for endpoints that do not
+// receive.
+func (x *expiring) relieve(ctx context.Context, q expiringQueue, receives func(endpoint string) bool) error {
+	stats, err := q.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	parts := expireParts
+	for _, name := range slices.Sorted(maps.Keys(stats.PendingDeliveries)) {
+		expired, cursor := 0, queue.Cursor("")
+		for left := (stats.PendingDeliveries[name] + relievedShare - 1) / relievedShare; left > 0 && parts > 0 && !receives(name); parts-- {
+			n, next, err := q.Expire(ctx, pendingOf(name, time.Time{}), queue.Page{Cursor: cursor, Limit: min(left, queue.MaxLimit)})
+			expired += n
+			if err != nil {
+				x.expired(name, expired, expiredBySize)
+				return err
+			}
+			left -= n
+			if cursor = next; next == "" {
+				break
+			}
+		}
+		x.expired(name, expired, expiredBySize)
+	}
+	return nil
+}
+
+func pendingOf(endpoint string, before time.Time) queue.Selection {
+	return queue.Selection{Endpoint: endpoint, Statuses: []queue.Status{queue.StatusPending}, To: before}
+}
+
+func (x *expiring) place() expiryPlace {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.at
+}
+
+func (x *expiring) goOn(at expiryPlace) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.at = at
+}
+
+// expired tells of deliveries that have expired.
+func (x *expiring) expired(endpoint string, n int, why string) {
+	if n == 0 {
+		return
+	}
+	metrics.expired.WithLabelValues(why).Add(float64(n))
+	x.log.Warn("deliveries of an endpoint that gets none have expired",
+		zap.String("endpoint", endpoint), zap.Int("deliveries", n), zap.String("by", why))
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if _, known := x.counts[endpoint]; known || len(x.counts) < maxExpiredNames {
+		x.counts[endpoint] += n
+	}
+}
+
+// all returns how many deliveries have expired since the process began, by
+// endpoint.
+func (x *expiring) all() map[string]int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return maps.Clone(x.counts)
+}
+
+// growth tells whether the queue's tables have grown. What is deleted leaves
+// them only when Badger compacts, so that they are no smaller says nothing of
+// whether more has to go.
+type growth struct {
+	known bool
+	least int64
+}
+
+// grown tells whether the tables are larger than they were at any time since it
+// last said so. The first call only takes note.
+func (g *growth) grown(tables int64) bool {
+	if !g.known || tables < g.least {
+		g.known, g.least = true, tables
+		return false
+	}
+	if tables == g.least {
+		return false
+	}
+	g.least = tables
+	return true
+}
