@@ -64,7 +64,8 @@ type Handler struct {
 	// `fail` it with status 503 before the API sees it. Default: `pass`.
 	OnQueueError string `json:"on_queue_error,omitempty"`
 
-	// MaxShows is how many Shows are read from the API at once. An API that
+	// MaxShows is how many Shows are read from the API at once. Those
+	// that no exchange asked for get half of the places at most. An API that
 	// fails is asked for one at a time until it answers again. Default: 16.
 	MaxShows int `json:"max_shows,omitempty"`
 

@@ -4,19 +4,26 @@ package reconcile
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
 // Limit bounds how many Shows are read from an API at once, and asks less of
 // an API that is in trouble: after a failure one at a time, after each success
-// one more, until the full number is allowed again. The zero Limit allows
-// nothing; use [NewLimit].
+// one more, until the full number is allowed again. Looks get half of the
+// places at most, and none that a mark waits for: a change that passed is not
+// held up by what nobody asked for. The zero Limit allows nothing; use
+// [NewLimit].
 type Limit struct {
 	mu      sync.Mutex
 	full    int
 	allowed int
 	used    int
-	waiting []chan struct{}
+	// looks is how many of those used are looks.
+	looks int
+	// marks and turns wait: the former for any place, the latter for a look's.
+	// Neither waits while there is such a place.
+	marks, turns []chan struct{}
 }
 
 // NewLimit returns a Limit of n Shows at once, at least 1.
@@ -28,13 +35,42 @@ func NewLimit(n int) *Limit {
 // Acquire waits for a place. It fails only when ctx ends first.
 func (l *Limit) Acquire(ctx context.Context) error {
 	l.mu.Lock()
-	if l.used < l.allowed {
+	if l.room() {
 		l.used++
 		l.mu.Unlock()
 		return nil
 	}
+	return l.wait(ctx, &l.marks, func() { l.used-- })
+}
+
+// AcquireLook waits for a place of a look. It fails only when ctx ends first.
+func (l *Limit) AcquireLook(ctx context.Context) error {
+	l.mu.Lock()
+	if l.roomForLook() {
+		l.used++
+		l.looks++
+		l.mu.Unlock()
+		return nil
+	}
+	return l.wait(ctx, &l.turns, func() { l.used--; l.looks-- })
+}
+
+// TryLook takes a place of a look if there is one.
+func (l *Limit) TryLook() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.roomForLook() {
+		return false
+	}
+	l.used++
+	l.looks++
+	return true
+}
+
+// wait waits in a line, and unlocks. Undo takes back a place that was given.
+func (l *Limit) wait(ctx context.Context, line *[]chan struct{}, undo func()) error {
 	place := make(chan struct{})
-	l.waiting = append(l.waiting, place)
+	*line = append(*line, place)
 	l.mu.Unlock()
 
 	select {
@@ -44,14 +80,12 @@ func (l *Limit) Acquire(ctx context.Context) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i, w := range l.waiting {
-		if w == place {
-			l.waiting = append(l.waiting[:i], l.waiting[i+1:]...)
-			return ctx.Err()
-		}
+	if i := slices.Index(*line, place); i >= 0 {
+		*line = slices.Delete(*line, i, i+1)
+	} else {
+		// The place was given in the same moment; pass it on.
+		undo()
 	}
-	// The place was given in the same moment; pass it on.
-	l.used--
 	l.admit()
 	return ctx.Err()
 }
@@ -60,6 +94,18 @@ func (l *Limit) Acquire(ctx context.Context) error {
 func (l *Limit) Release(answered bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.release(answered)
+}
+
+// ReleaseLook is Release for the place of a look.
+func (l *Limit) ReleaseLook(answered bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.looks--
+	l.release(answered)
+}
+
+func (l *Limit) release(answered bool) {
 	l.used--
 	if answered {
 		l.allowed = min(l.allowed+1, l.full)
@@ -69,11 +115,27 @@ func (l *Limit) Release(answered bool) {
 	l.admit()
 }
 
-// admit gives free places to those who have waited longest.
+func (l *Limit) room() bool {
+	return l.used < l.allowed
+}
+
+// roomForLook tells whether a look may have a place. Where there is but one, it
+// may have that.
+func (l *Limit) roomForLook() bool {
+	return l.room() && l.looks < max(l.allowed/2, 1)
+}
+
+// admit gives free places to those who have waited longest, marks first.
 func (l *Limit) admit() {
-	for l.used < l.allowed && len(l.waiting) > 0 {
-		close(l.waiting[0])
-		l.waiting = l.waiting[1:]
+	for l.room() && len(l.marks) > 0 {
+		close(l.marks[0])
+		l.marks = l.marks[1:]
 		l.used++
+	}
+	for l.roomForLook() && len(l.turns) > 0 {
+		close(l.turns[0])
+		l.turns = l.turns[1:]
+		l.used++
+		l.looks++
 	}
 }

@@ -28,6 +28,10 @@ import (
 // its worker is lost.
 const leaseTime = 2 * time.Minute
 
+// crowded is how long a look waits that has found no place: about as long as a
+// slow Show takes.
+const crowded = time.Second
+
 // maxRetryAfter bounds how long an API can ask to be left alone.
 const maxRetryAfter = time.Hour
 
@@ -253,15 +257,9 @@ func (r *Reconciler) dispatch(ctx context.Context, j job) {
 			continue
 		}
 		failpoint.Here("mark.leased")
-		late := time.Duration(0)
 		if lease.Look {
-			now := r.now()
-			delay, waited, free := turns.take(lease.Key, j.looks, now)
-			if !free {
-				r.postpone(ctx, lease, now.Add(delay))
-				continue
-			}
-			late = waited
+			r.look(ctx, j, turns, lease)
+			continue
 		}
 		if j.limit.Acquire(ctx) != nil {
 			r.release(lease)
@@ -270,9 +268,29 @@ func (r *Reconciler) dispatch(ctx context.Context, j job) {
 		r.work.Go(func() {
 			answered := false
 			defer func() { j.limit.Release(answered) }()
-			answered = j.do(r.ctx, lease, late)
+			answered = j.do(r.ctx, lease, 0)
 		})
 	}
+}
+
+// look has a look reconciled if it is its turn and there is a place for it.
+// Otherwise it goes back to the queue: it must not be waited for here, where a
+// mark would wait for it, nor keep its object leased.
+func (r *Reconciler) look(ctx context.Context, j job, turns *turns, lease queue.MarkLease) {
+	now := r.now()
+	delay, late, free := turns.take(lease.Key, j.looks, now)
+	if free && !j.limit.TryLook() {
+		delay, free = crowded, false
+	}
+	if !free {
+		r.postpone(ctx, lease, now.Add(delay))
+		return
+	}
+	r.work.Go(func() {
+		answered := false
+		defer func() { j.limit.ReleaseLook(answered) }()
+		answered = j.do(r.ctx, lease, late)
+	})
 }
 
 // reconcile reads one object's Show and commits what follows. It returns

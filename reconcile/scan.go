@@ -30,7 +30,7 @@ type Scan struct {
 	Every time.Duration
 	// Backfill announces what the first complete scan finds as created.
 	Backfill bool
-	// Limit bounds how many requests are under way at once.
+	// Limit bounds how many requests are under way at once; nil does not.
 	Limit *Limit
 	// Looks is the budget of requests that no exchange asked for.
 	Looks *rate.Limiter
@@ -113,7 +113,7 @@ func (r *Reconciler) scanPages(ctx context.Context, s *Scan, lease queue.MarkLea
 				return nil, err
 			}
 		}
-		answer, err := s.Read(ctx, page)
+		answer, err := s.read(ctx, page)
 		if err != nil {
 			return nil, err
 		}
@@ -147,6 +147,17 @@ func (r *Reconciler) scanPages(ctx context.Context, s *Scan, lease queue.MarkLea
 		page = next
 	}
 	return nil, fmt.Errorf("the list has more than %d pages", maxPages)
+}
+
+// read reads one page, in the place of a look.
+func (s *Scan) read(ctx context.Context, page string) (answer show.Show, err error) {
+	if s.Limit != nil {
+		if err := s.Limit.AcquireLook(ctx); err != nil {
+			return answer, err
+		}
+		defer func() { s.Limit.ReleaseLook(ctx.Err() != nil || err == nil && !overloaded(answer)) }()
+	}
+	return s.Read(ctx, page)
 }
 
 // scanMark makes the mark of a listed object, if it needs one.

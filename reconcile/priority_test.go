@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+)
+
+// slowAPI takes a minute for a Show, and remembers when it was asked for each.
+type slowAPI struct {
+	*fakeAPI
+	store *memory.Store
+	asked map[event.Key][]time.Time
+}
+
+func startSlow(t *testing.T) *slowAPI {
+	b := start(t)
+	a := &slowAPI{fakeAPI: b.api, store: b.store, asked: map[event.Key][]time.Time{}}
+	a.delay = time.Minute
+	resource := testResource(t)
+	resource.Read = func(ctx context.Context, lease queue.MarkLease) (show.Show, error) {
+		a.mu.Lock()
+		a.asked[lease.Key] = append(a.asked[lease.Key], time.Now())
+		a.mu.Unlock()
+		return a.read(ctx, lease)
+	}
+	b.r.Apply(Plan{Resources: []Resource{*resource}})
+	return a
+}
+
+func (a *slowAPI) mark(t *testing.T, hints queue.Hints, ids ...int) {
+	t.Helper()
+	for _, id := range ids {
+		key := event.Key{Resource: "items", ID: fmt.Sprint(id)}
+		a.mu.Lock()
+		if a.state == nil {
+			a.state = map[event.Key]show.Show{}
+		}
+		a.state[key] = answer(200, `{"v":1}`)
+		a.mu.Unlock()
+		if err := a.store.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: key, Hints: hints}}}, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// first returns when an object was first asked for.
+func (a *slowAPI) first(id int) time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if asked := a.asked[event.Key{Resource: "items", ID: fmt.Sprint(id)}]; len(asked) > 0 {
+		return asked[0]
+	}
+	return time.Time{}
+}
+
+func numbers(from, to int) (all []int) {
+	for i := from; i < to; i++ {
+		all = append(all, i)
+	}
+	return all
+}
+
+// A change that passes is read at once, however many objects are to be looked
+// at, and also if the changed object is one of those that wait for a look.
+func TestMarksDoNotWaitForLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := startSlow(t)
+		a.mark(t, queue.HintLooked, numbers(0, 40)...)
+		synctest.Wait()
+		if a.busy != 2 {
+			t.Fatalf("%d looks are under way, want half of 4", a.busy)
+		}
+		pass(time.Second / 2)
+		changed := time.Now()
+		waiting := 0
+		for ; !a.first(waiting).IsZero(); waiting++ {
+		}
+		a.mark(t, queue.HintUpdated, 100, waiting)
+		synctest.Wait()
+		for _, id := range []int{100, waiting} {
+			if got := a.first(id); !got.Equal(changed) {
+				t.Errorf("object %d is asked for at %v, and changed at %v", id, got, changed)
+			}
+		}
+		// All have their turn.
+		pass(time.Hour)
+		synctest.Wait()
+		for id := range 40 {
+			if a.first(id).IsZero() {
+				t.Errorf("object %d is never looked at", id)
+			}
+		}
+		if a.most != 4 {
+			t.Errorf("%d Shows were read at once, and 4 are allowed", a.most)
+		}
+	})
+}
+
+// Where marks wait, a look does not take the place that becomes free.
+func TestMarksBeforeLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimit(2)
+		if !l.TryLook() || l.TryLook() {
+			t.Fatal("a look gets one of two places, and no more")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		got := make(chan string, 4)
+		acquire := func(name string, how func(context.Context) error) {
+			go func() {
+				if err := how(ctx); err != nil {
+					name = "none"
+				}
+				got <- name
+			}()
+			synctest.Wait()
+		}
+		acquire("mark", l.Acquire)
+		acquire("look", l.AcquireLook)
+		acquire("second mark", l.Acquire)
+		acquire("second look", l.AcquireLook)
+		if name := <-got; name != "mark" || len(got) != 0 {
+			t.Fatalf("%s got a place, and %d others", name, len(got))
+		}
+		l.ReleaseLook(true)
+		synctest.Wait()
+		if name := <-got; name != "second mark" || len(got) != 0 {
+			t.Fatalf("%s got a place, and %d others", name, len(got))
+		}
+		if l.TryLook() {
+			t.Error("a look takes a place that another waits for")
+		}
+		l.Release(true)
+		synctest.Wait()
+		if name := <-got; name != "look" || len(got) != 0 {
+			t.Fatalf("%s got a place, and %d others", name, len(got))
+		}
+		cancel()
+		if name := <-got; name != "none" {
+			t.Errorf("%s got a place", name)
+		}
+		l.ReleaseLook(true)
+		if !l.TryLook() {
+			t.Error("a place is lost")
+		}
+	})
+}
+
+// Pages of a list are requests that nobody asked for, and take a look's place.
+func TestPagesTakePlaces(t *testing.T) {
+	l := NewLimit(1)
+	reading := 0
+	scan := Scan{Limit: l, Read: func(context.Context, string) (show.Show, error) {
+		if reading++; l.TryLook() {
+			t.Error("a page is read without a place")
+		}
+		return show.Show{}, errors.New("no answer")
+	}}
+	for range 2 {
+		if _, err := scan.read(t.Context(), ""); err == nil {
+			t.Error("there is no error")
+		}
+	}
+	if reading != 2 || !l.TryLook() {
+		t.Errorf("%d pages were read, and the place is gone", reading)
+	}
+}
