@@ -55,9 +55,10 @@ type engine struct {
 	// retentionSize is how much history there may be, in bytes; 0 for no
 	// bound.
 	retentionSize atomic.Uint64
-	// retention is how long history is kept, in nanoseconds.
-	retention atomic.Int64
-	expiring  *expiring
+	// retention is how long history is kept, and lag the longest of all
+	// resources, in nanoseconds.
+	retention, lag atomic.Int64
+	expiring       *expiring
 
 	mu      sync.Mutex
 	closed  bool
@@ -205,11 +206,17 @@ func (e *engine) apply(app *App) error {
 	e.policy, e.transport = app.policy, transport
 	e.options = app.queueOptions()
 	e.session.store.SetDurability(app.durability())
+	e.keep(app)
+	e.session.reconciler.Apply(app.plan())
+	return nil
+}
+
+// keep has history kept as an app says.
+func (e *engine) keep(app *App) {
 	e.session.store.SetRetention(time.Duration(app.Retention))
 	e.retention.Store(int64(app.Retention))
 	e.retentionSize.Store(app.RetentionSize)
-	e.session.reconciler.Apply(app.plan())
-	return nil
+	e.lag.Store(int64(app.lag()))
 }
 
 // Destruct implements caddy.Destructor: it is called when no configuration

@@ -62,7 +62,8 @@ type App struct {
 	// Retention is how long events, deliveries and attempts can be looked up.
 	// Deliveries that are pending are kept until they are decided; those of
 	// endpoints that are disabled, paused or not configured any more end when
-	// they are older. At least 1h. Default: 720h (30 days).
+	// they are older. Objects that have been deleted for as long are forgotten.
+	// At least 1h. Default: 720h (30 days).
 	Retention caddy.Duration `json:"retention,omitempty"`
 
 	// RetentionSize is how large the queue's tables may become, in bytes:

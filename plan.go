@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tidwall/gjson"
 	"golang.org/x/time/rate"
@@ -304,4 +305,16 @@ func nextLink(header http.Header) string {
 		}
 	}
 	return ""
+}
+
+// lag returns the longest lag of all resources.
+func (a *App) lag() (longest time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, h := range a.handlers {
+		for _, r := range h.rules.resources {
+			longest = max(longest, r.lag)
+		}
+	}
+	return longest
 }

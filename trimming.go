@@ -42,12 +42,14 @@ type trimming struct {
 	engine *engine
 	tables growth
 	// swept is when it was last looked for what has waited for too long.
-	swept time.Time
+	swept      time.Time
+	forgetting forgetting
 }
 
 // step does what is necessary at a time.
 func (t *trimming) step(ctx context.Context, store *badger.Store, now time.Time) {
 	removed := t.history(ctx, store)
+	t.report(ctx, "forgetting objects that are gone", t.forgetting.step(ctx, t.engine, store, now))
 	tables, oversize := t.engine.size()
 	if grown := t.tables.grown(tables); grown && oversize && removed == 0 {
 		t.report(ctx, "ending deliveries that make the queue too large", t.engine.expiring.relieve(ctx, store, t.engine.receives))

@@ -118,6 +118,11 @@ type MarkLease struct {
 	MarkedAt time.Time
 	// Snapshot is what was last known of the object, nil if nothing is.
 	Snapshot *event.Snapshot
+	// Floor is the sequence after which the events of an object begin of which
+	// nothing is known. It is at least the last one of every object of the
+	// resource that was forgotten, as this may be one of them, and receivers
+	// may keep the last sequence that they saw for as long as they like.
+	Floor uint64
 	// Callback is the object's callback, nil if it has none.
 	Callback *Callback
 	// Look is true when all that was merged are looks.

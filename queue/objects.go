@@ -4,6 +4,7 @@ package queue
 
 import (
 	"context"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
@@ -14,7 +15,7 @@ type Objects interface {
 	Object(ctx context.Context, key event.Key) (event.Snapshot, error)
 
 	// Objects lists what is known of a resource's objects, those that are gone
-	// too, in the order of their ids' bytes, beginning after a key. The zero
+	// and not forgotten too, in the order of their ids' bytes, beginning after a key. The zero
 	// key is before all others. It returns at most limit rows, fewer only at
 	// the end.
 	Objects(ctx context.Context, resource string, after event.Key, limit int) ([]event.Snapshot, error)
@@ -32,6 +33,21 @@ type Objects interface {
 	// [ErrNotFound], and changes nothing, when the object's callback is not
 	// the one of was: another may have been named meanwhile.
 	PutCallback(ctx context.Context, key event.Key, was, sealed []byte) error
+}
+
+// Forgets keeps what is known of objects from growing for good.
+type Forgets interface {
+	// Forget forgets objects that were found gone before a time, and other
+	// names of such objects, with their callbacks. It keeps those that are
+	// marked, if only to be looked at, and those that an open intent names.
+	//
+	// It looks at some thousand objects at most, in an order of the engine's
+	// own, beginning after a key, and returns how many it has forgotten, and
+	// after which key to go on: the zero key at the end.
+	//
+	// An object that comes back after that is one that nobody knows. Its
+	// sequence goes on all the same, see [MarkLease.Floor].
+	Forget(ctx context.Context, before time.Time, after event.Key) (forgotten int, next event.Key, err error)
 }
 
 // Callback is a receiver that a request named, for the events of the object

@@ -18,6 +18,7 @@ type Store interface {
 	Unresolveds
 	Marks
 	Objects
+	Forgets
 	Deliveries
 	Operations
 	EndpointStates

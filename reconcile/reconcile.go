@@ -332,7 +332,7 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 			result = ResultKnown
 		}
 	case aliased:
-		reconciled.Snapshot = &event.Snapshot{Key: lease.Key, Alias: d.name.ID, Time: now}
+		reconciled.Snapshot = &event.Snapshot{Key: lease.Key, Sequence: lastSequence(lease), Alias: d.name.ID, Time: now}
 		reconciled.Marks = []queue.Mark{aliasMark(lease, d.name)}
 		result = ResultAlias
 	case early:

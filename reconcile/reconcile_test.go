@@ -153,6 +153,44 @@ func TestLifeOfAnObject(t *testing.T) {
 	})
 }
 
+// An object that comes back after it was forgotten is created, and no event of
+// it has an id or a sequence that one of its earlier life had: not even where
+// it looks the same.
+func TestBackAfterForgetting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		for range 3 {
+			b.api.set(`{"v":1,"state":"pending"}`)
+			b.mark(queue.Mark{Hints: queue.HintCreated})
+			pass(time.Minute)
+			b.api.set("")
+			b.mark(queue.Mark{Hints: queue.HintDeleted})
+			pass(time.Hour)
+			if n, _, err := b.store.Forget(t.Context(), time.Now().Add(-time.Minute), event.Key{}); err != nil || n != 1 {
+				t.Fatalf("%d are forgotten, %v", n, err)
+			}
+			// A Show that is not there tells nothing of what is forgotten.
+			b.mark(queue.Mark{Hints: queue.HintLooked})
+			pass(time.Hour)
+		}
+		b.expect("items.created", "items.deleted", "items.created", "items.deleted", "items.created", "items.deleted")
+		events, _, err := b.store.Events(t.Context(), queue.Filter{}, queue.Page{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := make(map[string]bool)
+		for i := range events {
+			ids[events[i].ID] = true
+			if want := uint64(len(events) - i); events[i].Sequence != want {
+				t.Errorf("%s has the sequence %d, want %d", events[i].Type, events[i].Sequence, want)
+			}
+		}
+		if len(ids) != len(events) {
+			t.Error("two events have the same id")
+		}
+	})
+}
+
 // Mechanism 3: a change that comes while Show is being read is not lost with
 // the mark that the older one clears.
 func TestChangeDuringShow(t *testing.T) {

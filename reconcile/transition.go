@@ -32,8 +32,8 @@ func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decisi
 	}
 	var previous event.Fields
 	var previousShow []byte
+	next.Sequence = lastSequence(lease)
 	if last != nil {
-		next.Sequence = last.Sequence
 		if !last.Gone {
 			previous, previousShow = last.Watched, last.Show
 		}
@@ -78,6 +78,15 @@ func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decisi
 	}
 	reconciled.CloseCallback = r.callbackEnds(lease, d)
 	return reconciled, conditions, nil
+}
+
+// lastSequence returns the sequence after which an object's next event has its
+// own.
+func lastSequence(lease queue.MarkLease) uint64 {
+	if lease.Snapshot == nil {
+		return lease.Floor
+	}
+	return lease.Snapshot.Sequence
 }
 
 // route names the endpoints of an event, the object's own receiver among them.

@@ -17,6 +17,7 @@ import (
 //	u intent                       an intent closed without its object     ttl
 //	m object                       a mark
 //	s object                       a snapshot
+//	f resource                     the highest sequence of what is forgotten
 //	b object slot part             a part of a large Show of a snapshot
 //	c object                       an object's callback                    ttl once closed
 //	e position                     an event                                ttl
@@ -37,6 +38,7 @@ const (
 	kindUnresolved = 'u'
 	kindMark       = 'm'
 	kindSnapshot   = 's'
+	kindFloor      = 'f'
 	kindShow       = 'b'
 	kindCallback   = 'c'
 	kindEvent      = 'e'

@@ -54,8 +54,8 @@ type Options struct {
 	Durability Durability
 	// Retention is how long events, attempts, finished deliveries and
 	// unresolved intents are kept. The default is 30 days. Whatever is still
-	// to be done is kept until it is done, and what is known of objects for
-	// good, as the sequence of one that comes back must go on.
+	// to be done is kept until it is done, and what is known of objects until
+	// [Store.Forget] is called.
 	Retention time.Duration
 	// Space says how much of the disk is left alone.
 	Space Space

@@ -31,6 +31,7 @@ func (s *Store) rebuild() error {
 			s.rebuildUnresolved(txn),
 			s.rebuildMarks(txn),
 			s.rebuildShows(txn),
+			s.rebuildFloors(txn),
 			s.rebuildPosition(txn),
 			s.rebuildLanes(txn),
 		)

@@ -67,6 +67,7 @@ func (s *Store) readMark(held schedule.Lease[markState]) (queue.MarkLease, error
 		if leased.Snapshot, err = s.readSnapshot(txn, key); err != nil {
 			return err
 		}
+		leased.Floor = s.floors.get(key.Resource)
 		leased.Callback, err = s.callbackOf(txn, key)
 		return err
 	})

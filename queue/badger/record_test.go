@@ -68,6 +68,13 @@ var kinds = []struct {
 		decode: func(b []byte) (any, error) { return parseSnapshot(key, b) },
 	},
 	{
+		name:   "floor",
+		golden: "01ac02",
+		record: uint64(300),
+		encode: func() []byte { return appendFloor(nil, 300) },
+		decode: func(b []byte) (any, error) { return parseFloor(b) },
+	},
+	{
 		name:   "snapshot in parts",
 		golden: "020000000000000000000000000301",
 		record: snapshotRecord{Snapshot: event.Snapshot{Key: key}, Parts: 3, Slot: 1},

@@ -48,6 +48,7 @@ type Store struct {
 	intents *openIntents
 	marks   *marks
 	lanes   *lanes
+	floors  floors
 
 	committer *committer
 	// firstIntent is the highest number of an intent of an earlier process,

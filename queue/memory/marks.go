@@ -28,6 +28,7 @@ func (s *Store) LeaseMark(ctx context.Context, resource string, lease time.Durat
 		Tries:      record.Tries,
 		MarkedAt:   record.MarkedAt,
 		Look:       record.IsLook(),
+		Floor:      s.floors[record.Key.Resource],
 		Fence:      held.Fence,
 	}
 	if callback, known := s.callbacks[record.Key]; known {

@@ -2,7 +2,7 @@
 
 // Package memory is a queue that lives in memory only: the reference engine,
 // and the one that other packages test against. It keeps every promise of
-// [queue.Store] but durability, and forgets nothing while it lives.
+// [queue.Store] but durability, and keeps all history while it lives.
 package memory
 
 import (
@@ -33,6 +33,7 @@ type Store struct {
 	intents    map[queue.IntentID]queue.Intent
 	unresolved []queue.Unresolved
 	snapshots  map[event.Key]event.Snapshot
+	floors     map[string]uint64
 	callbacks  map[event.Key]queue.Callback
 	states     map[string]queue.EndpointState
 	endpoints  map[string]queue.StoredEndpoint
@@ -64,6 +65,7 @@ func New(now func() time.Time) *Store {
 		lanes:     schedule.New(now, schedule.Hooks[lane]{Position: (*lane).first, Reset: func(*lane) {}, Absorb: (*lane).absorb}),
 		intents:   make(map[queue.IntentID]queue.Intent),
 		snapshots: make(map[event.Key]event.Snapshot),
+		floors:    make(map[string]uint64),
 		callbacks: make(map[event.Key]queue.Callback),
 		states:    make(map[string]queue.EndpointState),
 		endpoints: make(map[string]queue.StoredEndpoint),

@@ -38,6 +38,7 @@ func runModel(t *testing.T, open Open) {
 				"commit":  m.commit,
 				"retry":   m.retry,
 				"dismiss": m.dismiss,
+				"forget":  m.forget,
 				"deliver": m.leaseDelivery,
 				"finish":  m.finish,
 				"release": m.release,
@@ -83,6 +84,9 @@ func (m *machine) note(t *rapid.T) {
 	}
 	if rapid.Bool().Draw(t, "may be overdue") {
 		intent.Deadline = time.Now().Add(someWaits.Draw(t, "deadline"))
+	}
+	if rapid.Bool().Draw(t, "names an object") {
+		intent.Key = someKeys.Draw(t, "key")
 	}
 	id, err := m.store.NoteIntent(m.ctx, intent)
 	if err != nil {
@@ -182,6 +186,7 @@ func (m *machine) leaseMark(t *rapid.T) {
 	}
 	want := due[i]
 	want.Snapshot, want.Callback, want.Look = nil, nil, want.look()
+	want.Floor = m.model.floors[resource]
 	if callback, known := m.model.callbacks[got.Key]; known {
 		want.Callback = &callback
 	}
@@ -213,7 +218,7 @@ func (m *machine) commit(t *rapid.T) {
 	if rapid.Bool().Draw(t, "look again") {
 		reconciled.LookAt = time.Now().Add(someWaits.Draw(t, "look in"))
 	}
-	sequence := m.model.snapshots[held.Key].Sequence
+	sequence := m.model.last(held.Key)
 	for range rapid.IntRange(0, 2).Draw(t, "events") {
 		sequence++
 		m.model.lastEvent++
@@ -229,9 +234,12 @@ func (m *machine) commit(t *rapid.T) {
 		})
 	}
 	if rapid.Bool().Draw(t, "snapshot") || len(reconciled.Events) > 0 {
-		reconciled.Snapshot = &event.Snapshot{Key: held.Key, Sequence: sequence}
+		reconciled.Snapshot = &event.Snapshot{Key: held.Key, Sequence: sequence, Gone: rapid.Bool().Draw(t, "gone"), Time: time.Now()}
 	}
 	err := m.store.CommitReconciled(m.ctx, held, reconciled)
+	if m.model.again(reconciled.Events) && m.model.holds(held, time.Now()) != nil {
+		t.Fatalf("an event of %s has the sequence of an earlier one: %+v", held.Key, reconciled.Events)
+	}
 	done := m.model.commit(held, reconciled, time.Now())
 	wantLease(t, "CommitReconciled", err, done)
 	if done && reconciled.Unresolved != "" {
@@ -239,6 +247,17 @@ func (m *machine) commit(t *rapid.T) {
 			Intent: queue.Intent{Resource: held.Key.Resource, Rule: held.Cause.Rule, Key: held.Key, Noted: held.Cause.At},
 			Reason: reconciled.Unresolved, At: time.Now(),
 		})
+	}
+}
+
+func (m *machine) forget(t *rapid.T) {
+	before := time.Now().Add(-someWaits.Draw(t, "age"))
+	got, next, err := m.store.Forget(m.ctx, before, event.Key{})
+	if err != nil || !next.IsZero() {
+		t.Fatalf("Forget: ended at %v, %v", next, err)
+	}
+	if want := m.model.forget(before); got != want {
+		t.Fatalf("Forget: %d, want %d", got, want)
 	}
 }
 

@@ -19,6 +19,7 @@ type model struct {
 	unresolved []queue.Unresolved
 	marks      map[event.Key]*modelMark
 	snapshots  map[event.Key]event.Snapshot
+	floors     map[string]uint64
 	callbacks  map[event.Key]queue.Callback
 	events     []modelEvent
 	lastEvent  int
@@ -45,6 +46,7 @@ func newModel() *model {
 		intents:   make(map[queue.IntentID]queue.Intent),
 		marks:     make(map[event.Key]*modelMark),
 		snapshots: make(map[event.Key]event.Snapshot),
+		floors:    make(map[string]uint64),
 		callbacks: make(map[event.Key]queue.Callback),
 		orders:    make(map[string]queue.Order),
 	}
@@ -186,6 +188,41 @@ func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now t
 	return true
 }
 
+func (m *model) forget(before time.Time) (forgotten int) {
+	named := make(map[event.Key]bool)
+	for _, intent := range m.intents {
+		named[intent.Key] = true
+	}
+	for key, snapshot := range m.snapshots {
+		if !snapshot.Gone || !snapshot.Time.Before(before) || m.marks[key] != nil || named[key] {
+			continue
+		}
+		delete(m.snapshots, key)
+		delete(m.callbacks, key)
+		m.floors[key.Resource] = max(m.floors[key.Resource], snapshot.Sequence)
+		forgotten++
+	}
+	return forgotten
+}
+
+// again tells whether an event has the object and the sequence of one that was
+// there before, so that receivers would take it for that.
+func (m *model) again(events []queue.Routed) bool {
+	return slices.ContainsFunc(events, func(e queue.Routed) bool {
+		return slices.ContainsFunc(m.events, func(known modelEvent) bool {
+			return known.Key == e.Key && known.Sequence == e.Sequence
+		})
+	})
+}
+
+// last returns the sequence after which an object's events go on.
+func (m *model) last(key event.Key) uint64 {
+	if snapshot, known := m.snapshots[key]; known {
+		return snapshot.Sequence
+	}
+	return m.floors[key.Resource]
+}
+
 func (m *model) retry(lease queue.MarkLease, at time.Time, reason string, now time.Time) bool {
 	mark := m.holds(lease, now)
 	if mark == nil {
@@ -319,9 +356,9 @@ func markLine(l queue.MarkLease) string {
 	if l.Callback != nil {
 		callback = *l.Callback
 	}
-	return fmt.Sprintf("%s hints=%d version=%s cause=%s settle=%s gen=%d tries=%d marked=%s snapshot=%d look=%v callback=%s,%v",
+	return fmt.Sprintf("%s hints=%d version=%s cause=%s settle=%s gen=%d tries=%d marked=%s snapshot=%d floor=%d look=%v callback=%s,%v",
 		l.Key, l.Hints, l.Version, l.Cause.Rule, moment(l.SettleAt), l.Generation, l.Tries, moment(l.MarkedAt), sequence,
-		l.Look, callback.Sealed, callback.Closed)
+		l.Floor, l.Look, callback.Sealed, callback.Closed)
 }
 
 func unresolvedLine(u queue.Unresolved) string {

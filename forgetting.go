@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+)
+
+// forgetEvery is how long after the last object was looked at the next round
+// begins, unless there is too much in the queue.
+const forgetEvery = 10 * time.Minute
+
+// forgetting forgets objects that are gone for long, some thousand looked at
+// each time, round after round.
+type forgetting struct {
+	// at is when the next round begins, and after the object that was looked at
+	// last in this one.
+	at    time.Time
+	after event.Key
+}
+
+func (f *forgetting) step(ctx context.Context, e *engine, store *badger.Store, now time.Time) error {
+	overfull, retention := e.overfull(store), time.Duration(e.retention.Load())
+	if retention == 0 || !overfull && now.Before(f.at) {
+		// No configuration has been at work yet, or the round is over.
+		return nil
+	}
+	age := forgetAge(retention, time.Duration(e.lag.Load()), overfull)
+	forgotten, next, err := store.Forget(ctx, now.Add(-age), f.after)
+	if f.after = next; next.IsZero() {
+		f.at = now.Add(forgetEvery)
+	}
+	if forgotten > 0 {
+		e.log.Info("objects that are gone for long were forgotten", zap.Int("objects", forgotten), zap.Duration("for", age))
+	}
+	return err
+}
+
+// forgetAge returns how long an object is gone before it is forgotten: the
+// retention, and less only where there is too much in the queue. Before all
+// replicas have caught up, one that still shows the object would bring it back
+// to life.
+func forgetAge(retention, lag time.Duration, overfull bool) time.Duration {
+	if overfull {
+		retention = minRetention
+	}
+	return max(retention, lag)
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// Bounds of forgetting.
+const (
+	// forgetPart and forgetBytes are how many objects are looked at in one go,
+	// and about how much is read for that: some keep their Show.
+	forgetPart  = 4096
+	forgetBytes = 8 << 20
+	// forgetKeys is how many objects are forgotten by one operation: so few
+	// that others need not wait for it.
+	forgetKeys = 64
+)
+
+// floors knows, by resource, the highest sequence of all objects that were
+// forgotten. What comes back begins after it.
+type floors struct {
+	mu sync.Mutex
+	of map[string]uint64
+}
+
+// raise raises a resource's floor, and returns what it is then. One that is
+// raised and not written, because the batch failed, only leaves out numbers.
+func (f *floors) raise(resource string, to uint64) uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.of == nil {
+		f.of = make(map[string]uint64)
+	}
+	f.of[resource] = max(f.of[resource], to)
+	return f.of[resource]
+}
+
+func (f *floors) get(resource string) uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.of[resource]
+}
+
+// rebuildFloors reads the floors. One that cannot be read is what the time
+// gives: no object has had as many events as seconds have passed.
+func (s *Store) rebuildFloors(txn *badgerdb.Txn) error {
+	return each(txn, kindFloor, func(item *badgerdb.Item) error {
+		resource := string(item.Key()[1:])
+		return s.heed("floor", item.Value(func(record []byte) error {
+			floor, err := parseFloor(record)
+			if errors.Is(err, errDamaged) {
+				floor = uint64(max(0, s.now().Unix()))
+			}
+			s.floors.raise(resource, floor)
+			return err
+		}))
+	})
+}
+
+// forgettable is an object that may be forgotten.
+type forgettable struct {
+	key      event.Key
+	sequence uint64
+	// version is the database's of the snapshot: with another, the object has
+	// changed since.
+	version uint64
+	// parts are the keys of parts of Shows that nothing refers to any more.
+	parts [][]byte
+}
+
+// Forget implements [queue.Forgets].
+func (s *Store) Forget(ctx context.Context, before time.Time, after event.Key) (forgotten int, next event.Key, err error) {
+	var found []forgettable
+	err = s.view(ctx, func(txn *badgerdb.Txn) error {
+		found, next, err = s.forgettable(ctx, txn, before, after)
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		named, err := s.namedByIntents(ctx, txn)
+		kept := found[:0]
+		for i := range found {
+			if !named[found[i].key] {
+				kept = append(kept, found[i])
+			}
+		}
+		found = kept
+		return err
+	})
+	if err != nil {
+		return 0, event.Key{}, err
+	}
+	for len(found) > 0 {
+		op := &forget{rows: found[:min(len(found), forgetKeys)]}
+		for i := range op.rows {
+			row := &op.rows[i]
+			op.need(len(row.key.Resource) + len(row.key.ID))
+			op.need(len(row.key.Resource) + len(row.key.ID))
+			op.need(len(row.key.Resource), 16)
+			for _, part := range row.parts {
+				op.need(len(part))
+			}
+		}
+		if err := s.submit(ctx, op); err != nil {
+			return forgotten, event.Key{}, err
+		}
+		forgotten += op.forgotten
+		found = found[len(op.rows):]
+	}
+	return forgotten, next, nil
+}
+
+// forgettable returns the objects that were gone, among the next ones.
+func (s *Store) forgettable(ctx context.Context, txn *badgerdb.Txn, before time.Time, after event.Key) (found []forgettable, last event.Key, err error) {
+	from := []byte{kindSnapshot}
+	if !after.IsZero() {
+		from = next(objectKey(nil, kindSnapshot, after))
+	}
+	looked, size := 0, 0
+	err = s.eachFrom(ctx, txn, []byte{kindSnapshot}, from, func(item *badgerdb.Item) (bool, error) {
+		key, err := parseObject(item.Key()[1:])
+		if err != nil {
+			return true, nil //nolint:nilerr // who lists them counts it
+		}
+		looked++
+		size += int(item.EstimatedSize())
+		var stored snapshotRecord
+		err = item.Value(func(record []byte) error {
+			stored, err = parseSnapshot(key, record)
+			return err
+		})
+		if err == nil && s.over(txn, &stored, before) {
+			found = append(found, forgettable{
+				key: key, sequence: stored.Sequence, version: item.Version(), parts: partsOf(txn, key),
+			})
+		} else if err != nil && !errors.Is(err, errDamaged) && !errors.Is(err, queue.ErrNewerFormat) {
+			return false, err
+		}
+		if looked < forgetPart && size < forgetBytes {
+			return true, nil
+		}
+		last = key
+		return false, nil
+	})
+	return found, last, err
+}
+
+// over tells whether nothing has been heard of an object since a time: it is
+// gone, or is another name of one that is forgotten.
+func (s *Store) over(txn *badgerdb.Txn, stored *snapshotRecord, before time.Time) bool {
+	switch {
+	case !stored.Time.Before(before) || !stored.ChangedAt.Before(before):
+		return false
+	case stored.Alias != "":
+		_, err := txn.Get(objectKey(nil, kindSnapshot, event.Key{Resource: stored.Key.Resource, ID: stored.Alias}))
+		return errors.Is(err, badgerdb.ErrKeyNotFound)
+	default:
+		return stored.Gone
+	}
+}
+
+// partsOf returns the keys of all parts of an object's Shows, in both slots.
+func partsOf(txn *badgerdb.Txn, key event.Key) (keys [][]byte) {
+	prefix := showKey(nil, key, 0, 0)
+	prefix = prefix[:len(prefix)-5]
+	it := txn.NewIterator(badgerdb.IteratorOptions{Prefix: prefix})
+	defer it.Close()
+	for it.Seek(prefix); it.Valid() && len(keys) < 2*maxParts; it.Next() {
+		keys = append(keys, it.Item().KeyCopy(nil))
+	}
+	return keys
+}
+
+// namedByIntents returns the objects that open intents name.
+func (s *Store) namedByIntents(ctx context.Context, txn *badgerdb.Txn) (map[event.Key]bool, error) {
+	named := make(map[event.Key]bool)
+	err := each(txn, kindIntent, func(item *badgerdb.Item) error {
+		number, err := lastNumber(item.Key())
+		if err == nil {
+			err = item.Value(func(record []byte) error {
+				intent, err := parseIntent(queue.IntentID(number), bytes.Clone(record))
+				named[intent.Key] = true
+				for _, key := range intent.Touches {
+					named[key] = true
+				}
+				return err
+			})
+		}
+		if errors.Is(err, errDamaged) || errors.Is(err, queue.ErrNewerFormat) {
+			err = nil // opening has counted it
+		}
+		return errors.Join(err, ctx.Err())
+	})
+	return named, err
+}
+
+// forget is the operation of Forget.
+type forget struct {
+	waiter
+	rows      []forgettable
+	forgotten int
+}
+
+func (op *forget) stage(b *batch) error {
+	floors := make(map[string]uint64)
+	for i := range op.rows {
+		row := &op.rows[i]
+		if _, touched := b.marked[row.key]; touched || b.s.marks.has(row.key) {
+			continue
+		}
+		key := objectKey(nil, kindSnapshot, row.key)
+		item, err := b.txn.Get(key)
+		if errors.Is(err, badgerdb.ErrKeyNotFound) {
+			continue
+		}
+		if err != nil {
+			// Others may be forgotten in this batch already.
+			b.failed = errors.Join(b.failed, fmt.Errorf("reading an object that is to be forgotten: %w", err))
+			return nil
+		}
+		if item.Version() != row.version {
+			continue
+		}
+		b.delete(key)
+		b.delete(objectKey(nil, kindCallback, row.key))
+		for _, part := range row.parts {
+			b.delete(part)
+		}
+		floors[row.key.Resource] = b.s.floors.raise(row.key.Resource, row.sequence)
+		op.forgotten++
+	}
+	for resource, floor := range floors {
+		b.set(append([]byte{kindFloor}, resource...), appendFloor(nil, floor))
+	}
+	return nil
+}
+
+func (op *forget) committed(*Store) {}
+func (op *forget) aborted(*Store)   { op.forgotten = 0 }
