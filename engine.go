@@ -81,7 +81,7 @@ type engine struct {
 // configurations are provisioned to be validated, too, while another process
 // holds the directory.
 func newEngine(dir string) *engine {
-	return &engine{dir: dir, log: liveLogger("engine"), gaps: newGaps(dir, liveLogger("gaps")), expiring: newExpiring(liveLogger("expiring"))}
+	return &engine{dir: dir, log: sparing(liveLogger("engine")), gaps: newGaps(dir, liveLogger("gaps")), expiring: newExpiring(liveLogger("expiring"))}
 }
 
 // open opens the queue, at its first use by a request or at the start of its

@@ -4,7 +4,6 @@ package webhooks
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -133,9 +132,6 @@ func (x *exchange) begin(ctx context.Context) error {
 	var err error
 	failpoint.Here("intent.before")
 	if x.intent, err = x.handler.queue.noteIntent(ctx, intent); err != nil {
-		if !errors.Is(err, errPassing) {
-			x.handler.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
-		}
 		metrics.gaps.WithLabelValues(intent.Resource, "intent").Inc()
 	}
 	failpoint.Here("intent.after")

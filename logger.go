@@ -3,6 +3,8 @@
 package webhooks
 
 import (
+	"time"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -14,6 +16,18 @@ import (
 // looks up the default logger of the day for every entry.
 func liveLogger(name string) *zap.Logger {
 	return zap.New(liveCore{}).Named("webhooks").Named(name)
+}
+
+// maxSaid is how many entries with the same words are logged in a second.
+const maxSaid = 10
+
+// sparing returns a logger that says the same only so often. What is said of
+// each exchange would otherwise fill a log as fast as strangers send requests,
+// and most of all while the disk is in trouble. Metrics count all of them.
+func sparing(log *zap.Logger) *zap.Logger {
+	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		return zapcore.NewSamplerWithOptions(core, time.Second, maxSaid, 0)
+	}))
 }
 
 type liveCore struct {

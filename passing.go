@@ -18,6 +18,9 @@ import (
 func (e *engine) note(ctx context.Context, app *App, intent queue.Intent) (queue.IntentID, error) {
 	store, err := e.open(app)
 	if err != nil {
+		if !errors.Is(err, errPassing) {
+			e.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
+		}
 		e.pass(ctx, intent)
 		return 0, err
 	}
@@ -28,6 +31,7 @@ func (e *engine) note(ctx context.Context, app *App, intent queue.Intent) (queue
 	}
 	id, err := store.NoteIntent(ctx, intent)
 	if err != nil {
+		e.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
 		e.pass(ctx, intent)
 	}
 	return id, err
