@@ -45,18 +45,24 @@ func settled(t *testing.T, store queue.Store, snapshot event.Snapshot) {
 	held, err := store.LeaseMark(t.Context(), snapshot.Key.Resource, time.Minute)
 	must(err)
 	snapshot.Time = time.Now()
-	must(store.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now(), Snapshot: &snapshot}))
+	must(store.CommitReconciled(t.Context(), held, queue.Reconciled{
+		AskedAt: time.Now(), Snapshot: &snapshot,
+		Events: []queue.Routed{{Event: event.Event{ID: snapshot.Key.String(), Key: snapshot.Key, Sequence: snapshot.Sequence}}},
+	}))
 }
 
 // Objects that are gone are forgotten when their retention has passed, or
-// before where there is too much in the queue or on its disk.
+// before where there is too much in the queue or on its disk; and so are events
+// that are pending for nobody, then as soon as can be.
 func TestForgetting(t *testing.T) {
 	for name, tc := range map[string]struct {
 		free uint64
 		want time.Duration
+		// events is how many are left of two, short of that time.
+		events int
 	}{
-		"retention": {64 << 30, 3 * time.Hour},
-		"overfull":  {700 << 20, time.Hour},
+		"retention": {64 << 30, 3 * time.Hour, 2},
+		"overfull":  {700 << 20, time.Hour, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -79,7 +85,11 @@ func TestForgetting(t *testing.T) {
 				settled(t, store, event.Snapshot{Key: gone, Sequence: 2, Gone: true})
 				settled(t, store, event.Snapshot{Key: there, Sequence: 2})
 
-				time.Sleep(tc.want)
+				time.Sleep(tc.want - time.Minute)
+				if events, _, err := store.Events(t.Context(), queue.Filter{}, queue.Page{}); err != nil || len(events) != tc.events {
+					t.Errorf("%d events, want %d; %v", len(events), tc.events, err)
+				}
+				time.Sleep(time.Minute)
 				if _, err := store.Object(t.Context(), gone); err != nil {
 					t.Errorf("before its time: %v", err)
 				}

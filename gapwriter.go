@@ -5,7 +5,7 @@ package webhooks
 import (
 	"context"
 	"errors"
-	"os"
+	"io"
 	"sync"
 
 	"go.uber.org/zap"
@@ -18,13 +18,20 @@ import (
 type gapWriter struct {
 	log *zap.Logger
 	// store makes content durable in the file; tests make it slow.
-	store func(f *os.File, content []byte) error
+	store func(f gapFile, content []byte) error
 
 	mu   sync.Mutex
-	file *os.File
+	file gapFile
 	// current is being written, next is what is to be written after it; last is
 	// the later of both, and stays when it is done.
 	current, next, last *gapWrite
+}
+
+// gapFile is what is needed of the file.
+type gapFile interface {
+	io.WriterAt
+	io.Closer
+	Sync() error
 }
 
 // gapWrite is a content of the file on its way to the disk.
@@ -43,7 +50,7 @@ func newGapWriter(log *zap.Logger) *gapWriter {
 }
 
 // storeGaps writes the file in place: it has one size.
-func storeGaps(f *os.File, content []byte) error {
+func storeGaps(f gapFile, content []byte) error {
 	if _, err := f.WriteAt(content, 0); err != nil {
 		return err
 	}
@@ -51,7 +58,7 @@ func storeGaps(f *os.File, content []byte) error {
 }
 
 // open begins to write to a file.
-func (w *gapWriter) open(f *os.File) {
+func (w *gapWriter) open(f gapFile) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.file = f
@@ -78,7 +85,7 @@ func (w *gapWriter) put(content []byte) {
 }
 
 // run writes until nothing waits.
-func (w *gapWriter) run(f *os.File, current *gapWrite) {
+func (w *gapWriter) run(f gapFile, current *gapWrite) {
 	for current != nil {
 		if current.err = w.store(f, current.content); current.err != nil {
 			w.log.Error("writing the file of gaps", zap.Error(current.err))

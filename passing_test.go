@@ -4,6 +4,7 @@ package webhooks
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -64,8 +65,14 @@ func TestFullDisk(t *testing.T) {
 		return err == nil && stats.PendingDeliveries["test"] == 0
 	})
 
+	if info, err := os.Stat(filepath.Join(s.dir, "reserve")); err != nil || info.Size() != 1<<20 {
+		t.Errorf("the reserve: %v, %v", info, err)
+	}
 	free.Store(100 << 20)
 	eventually(t, "the queue closes", func() bool { return running(t).store.Load() == nil })
+	if _, err := os.Stat(filepath.Join(s.dir, "reserve")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the reserve is still held: %v", err)
+	}
 	s.put("/items/1", `{"id":"1","v":2}`)
 	s.put("/items/2", `{"id":"2"}`)
 	if status, problems := s.health(); status != http.StatusServiceUnavailable || !strings.Contains(problems, "full") || !strings.Contains(problems, "items since") {

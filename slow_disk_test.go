@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
@@ -58,7 +59,7 @@ func TestHangingDisk(t *testing.T) {
 func hangDisk(t *testing.T, durability badger.Durability) {
 	disk := &hangingDisk{release: make(chan struct{})}
 	e := newEngine(t.TempDir())
-	e.gaps.file.store = func(f *os.File, content []byte) error {
+	e.gaps.file.store = func(f gapFile, content []byte) error {
 		disk.wait()
 		return storeGaps(f, content)
 	}
@@ -143,6 +144,42 @@ func TestGapsAreBounded(t *testing.T) {
 	}
 }
 
+// syncedFile tells what was done with it.
+type syncedFile struct{ did []string }
+
+func (f *syncedFile) WriteAt(content []byte, _ int64) (int, error) {
+	f.did = append(f.did, "write")
+	return len(content), nil
+}
+
+func (f *syncedFile) Sync() error {
+	f.did = append(f.did, "sync")
+	return nil
+}
+
+func (f *syncedFile) Close() error {
+	f.did = append(f.did, "close")
+	return nil
+}
+
+// What was noted survives a power cut, too.
+func TestGapFileIsSynced(t *testing.T) {
+	f, w := new(syncedFile), newGapWriter(zap.NewNop())
+	w.open(f)
+	w.put(encodeGaps(nil))
+	if err := w.wait(t.Context()); err != nil || !slices.Equal(f.did, []string{"write", "sync"}) {
+		t.Errorf("%v, %v", f.did, err)
+	}
+	w.close()
+	w.close()
+	if !slices.Equal(f.did, []string{"write", "sync", "close"}) {
+		t.Errorf("%v", f.did)
+	}
+	if err := w.wait(t.Context()); !errors.Is(err, errNoGapFile) {
+		t.Errorf("closed: %v", err)
+	}
+}
+
 // Who passes waits for the file of gaps while it wants to, and for no lock that
 // the disk holds; and a write that fails is told.
 func TestHangingGapFile(t *testing.T) {
@@ -150,7 +187,7 @@ func TestHangingGapFile(t *testing.T) {
 		disk := &hangingDisk{release: make(chan struct{})}
 		g := newGaps(t.TempDir(), liveLogger("test"))
 		var fails error
-		g.file.store = func(f *os.File, content []byte) error {
+		g.file.store = func(f gapFile, content []byte) error {
 			disk.wait()
 			return errors.Join(fails, storeGaps(f, content))
 		}

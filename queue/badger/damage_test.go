@@ -5,6 +5,7 @@ package badger
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -12,6 +13,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -309,6 +314,28 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// While Badger opens the queue there is a note of it, for the next process if
+// this one dies of it.
+func TestOpeningIsNoted(t *testing.T) {
+	dir := t.TempDir()
+	must(t, mustOpen(t, Options{Dir: dir, FreeSpace: noReserve}).Close())
+	noted := false
+	logger := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{}), zapcore.AddSync(io.Discard), zapcore.DebugLevel),
+		zap.Hooks(func(zapcore.Entry) error {
+			_, err := os.Stat(filepath.Join(dir, openingFile))
+			noted = noted || err == nil
+			return nil
+		}))
+	s := mustOpen(t, Options{Dir: dir, FreeSpace: noReserve, Logger: logger})
+	if !noted {
+		t.Error("nothing was noted when Badger had something to say")
+	}
+	if _, err := os.Stat(filepath.Join(dir, openingFile)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the queue is open, and the note is still there: %v", err)
+	}
+	must(t, s.Close())
+}
+
 // A power cut may take what `durability process` has not synced; then it is
 // said how much.
 func TestLostUnsynced(t *testing.T) {
@@ -430,6 +457,10 @@ func TestFull(t *testing.T) {
 	markItem(t, s, "2")
 	free = defaultCritical - 1
 	err := s.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: item("3")}}}, true)
+	// What came of more work could not be recorded.
+	if _, err := s.LeaseMark(t.Context(), "items", time.Hour); !errors.Is(err, queue.ErrClosed) {
+		t.Errorf("work is given out on a full disk: %v", err)
+	}
 	if !errors.Is(err, ErrFull) || s.CheckSpace() != SpaceCritical {
 		t.Errorf("got %v and %v", err, s.CheckSpace())
 	}
