@@ -17,7 +17,7 @@ import (
 )
 
 // refuseOwn makes the egress policy refuse what belongs to this Caddy: its
-// listeners, the hosts under which it serves the API, and the API itself. That
+// listeners and admin endpoints, the hosts under which it serves the API, and the API itself. That
 // is known only when all apps are provisioned, so it is done on starting.
 func (a *App) refuseOwn() error {
 	own, err := a.own()
@@ -43,7 +43,10 @@ func (a *App) refuseOwn() error {
 // a policy that only looks different would cost all connections at a reload.
 func (a *App) own() (egress.Own, error) {
 	var own egress.Own
-	addListener(&own, caddy.DefaultAdminListen)
+	for _, address := range adminAddresses(a.ctx) {
+		// What Caddy could not replace, it could not listen at.
+		addListener(&own, caddy.NewReplacer().ReplaceAll(address, ""))
+	}
 	for _, h := range a.handlers {
 		own.Upstreams = append(own.Upstreams, upstreamAddresses(h.declared)...)
 	}

@@ -3,8 +3,11 @@
 package webhooks
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
@@ -19,7 +22,8 @@ func TestOwnIsRefused(t *testing.T) {
 		{"the API", "http://" + api + "/items", "the API itself"},
 		{"the site, by its address", "http://" + ours + "/items", "this Caddy"},
 		{"the site, by another of loopback's", "http://127.0.0.9" + port + "/items", "this Caddy"},
-		{"the admin endpoint", "http://127.0.0.1:2019/load", "this Caddy"},
+		{"the admin endpoint's default", "http://127.0.0.1:2019/load", "this Caddy"},
+		{"the admin endpoint", "http://" + s.admin + "/load", "this Caddy"},
 	} {
 		endpoint := "endpoint loop " + test.url + " {\n secret {env.TEST_SECRET}\n}\n"
 		err := s.load(s.config(endpoint, ""))
@@ -67,5 +71,35 @@ func TestOwnIsInOrder(t *testing.T) {
 		if again, err := app.own(); err != nil || !again.Equal(first) {
 			t.Fatalf("got %+v and %v, then %+v", first, err, again)
 		}
+	}
+}
+
+// TestAdminAddresses reads where the admin endpoint listens, in each way in
+// which a configuration can say it. It fails when Caddy keeps that elsewhere.
+func TestAdminAddresses(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		admin *caddy.AdminConfig
+		want  []string
+	}{
+		{"nothing", nil, []string{caddy.DefaultAdminListen}},
+		{"elsewhere", &caddy.AdminConfig{Listen: "10.1.2.3:2999"}, []string{caddy.DefaultAdminListen, "10.1.2.3:2999"}},
+		{"off", &caddy.AdminConfig{Disabled: true, Listen: ":2999"}, []string{caddy.DefaultAdminListen}},
+		{"remote", &caddy.AdminConfig{Remote: &caddy.RemoteAdmin{}}, []string{caddy.DefaultAdminListen, caddy.DefaultRemoteAdminListen}},
+		{
+			"remote elsewhere", &caddy.AdminConfig{Listen: "unix//run/caddy", Remote: &caddy.RemoteAdmin{Listen: ":3021"}},
+			[]string{caddy.DefaultAdminListen, "unix//run/caddy", ":3021"},
+		},
+	} {
+		ctx, err := caddy.ProvisionContext(&caddy.Config{Admin: test.admin})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := adminAddresses(ctx); !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+	if got := adminAddresses(caddy.Context{}); !slices.Equal(got, []string{caddy.DefaultAdminListen}) {
+		t.Errorf("without a configuration: %q", got)
 	}
 }
