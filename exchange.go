@@ -117,6 +117,7 @@ func (x *exchange) begin(ctx context.Context) error {
 		Key:      x.find,
 		Touches:  x.ahead,
 		Callback: x.callback,
+		Hops:     x.hops,
 	}
 	if len(x.keys) > 0 {
 		intent.Key = x.keys[0]

@@ -67,6 +67,10 @@ type Intent struct {
 	// it: opaque to the queue. It comes back with the intent, so that a mark
 	// made after a crash has it too.
 	Callback []byte
+	// Hops tells through which endpoints the exchange came, as [event.Cause]
+	// does. It comes back with the intent, so that a loop is found that goes on
+	// over exchanges whose end nobody saw.
+	Hops string
 }
 
 // Resolution is what became of an intent.

@@ -373,6 +373,7 @@ func TestAbandonedIntent(t *testing.T) {
 		for _, key := range []event.Key{testKey, {}} {
 			if _, err := store.NoteIntent(t.Context(), queue.Intent{
 				Resource: "items", Kind: event.KindCreate, Rule: "POST /items", Key: key, Noted: noted, Deadline: noted.Add(30 * time.Second),
+				Hops: "c:1",
 			}); err != nil {
 				t.Fatal(err)
 			}
@@ -397,6 +398,11 @@ func TestAbandonedIntent(t *testing.T) {
 		events, _, err = store.Events(t.Context(), queue.Filter{}, queue.Page{})
 		if err != nil || len(events) != 2 {
 			t.Errorf("events %+v, %v", events, err)
+		}
+		for i := range events {
+			if events[i].Cause.Hops != "c:1" {
+				t.Errorf("event %d has lost by which deliveries its change came: %+v", i, events[i].Cause)
+			}
 		}
 		if err := r.Stop(t.Context()); err != nil {
 			t.Error(err)

@@ -106,7 +106,7 @@ func (r *Reconciler) resolveStale(intent queue.Intent) queue.Resolution {
 		mark := queue.Mark{
 			Key:      key,
 			Hints:    HintsOf(intent.Kind, event.OutcomeUnknown),
-			Cause:    event.Cause{Rule: intent.Rule, Outcome: event.OutcomeUnknown, At: intent.Noted},
+			Cause:    event.Cause{Rule: intent.Rule, Outcome: event.OutcomeUnknown, At: intent.Noted, Hops: intent.Hops},
 			SettleAt: r.now().Add(intent.Deadline.Sub(intent.Noted)),
 		}
 		if key.Resource != intent.Resource {

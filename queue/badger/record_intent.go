@@ -10,11 +10,11 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// intentVersion 1 has no callback and no touches.
-const intentVersion = 2
+// intentVersion 1 has no callback and no touches; 2 has no hops.
+const intentVersion = 3
 
 // appendIntent encodes: resource, kind, rule, key's resource, key's id, noted,
-// deadline, callback, touches. The intent's number stands in the key.
+// deadline, callback, touches, hops. The intent's number stands in the key.
 func appendIntent(b []byte, intent *queue.Intent) []byte {
 	b = append(b, intentVersion)
 	return appendIntentFields(b, intent)
@@ -34,7 +34,7 @@ func appendIntentFields(b []byte, intent *queue.Intent) []byte {
 		b = appendText(b, key.Resource)
 		b = appendText(b, key.ID)
 	}
-	return b
+	return appendText(b, intent.Hops)
 }
 
 func (r *reader) intentFields(id queue.IntentID) queue.Intent {
@@ -53,6 +53,9 @@ func (r *reader) intentFields(id queue.IntentID) queue.Intent {
 			intent.Touches = append(intent.Touches, event.Key{Resource: r.text(), ID: r.text()})
 		}
 	}
+	if r.version >= 3 {
+		intent.Hops = r.text()
+	}
 	return intent
 }
 
@@ -64,7 +67,7 @@ func parseIntent(id queue.IntentID, record []byte) (queue.Intent, error) {
 }
 
 // unresolvedVersion N holds an intent as intentVersion N does.
-const unresolvedVersion = 2
+const unresolvedVersion = 3
 
 // appendUnresolved encodes: the intent's fields, reason, at.
 func appendUnresolved(b []byte, u *queue.Unresolved) []byte {

@@ -37,16 +37,16 @@ var kinds = []struct {
 }{
 	{
 		name:   "intent",
-		golden: "02056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108067365616c656401057573657273027531",
-		record: queue.Intent{ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute), Callback: []byte("sealed"), Touches: []event.Key{{Resource: "users", ID: "u1"}}},
+		golden: "03056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108067365616c65640105757365727302753103633a31",
+		record: queue.Intent{ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute), Callback: []byte("sealed"), Touches: []event.Key{{Resource: "users", ID: "u1"}}, Hops: "c:1"},
 		encode: func() []byte {
-			return appendIntent(nil, &queue.Intent{Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute), Callback: []byte("sealed"), Touches: []event.Key{{Resource: "users", ID: "u1"}}})
+			return appendIntent(nil, &queue.Intent{Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute), Callback: []byte("sealed"), Touches: []event.Key{{Resource: "users", ID: "u1"}}, Hops: "c:1"})
 		},
 		decode: func(b []byte) (any, error) { return parseIntent(7, b) },
 	},
 	{
 		name:   "unresolved",
-		golden: "02056974656d7306637265617465000000000000000000056e6f206964bfe9e689ee0108",
+		golden: "03056974656d730663726561746500000000000000000000056e6f206964bfe9e689ee0108",
 		record: queue.Unresolved{Intent: queue.Intent{ID: 7, Resource: "items", Kind: event.KindCreate}, Reason: "no id", At: at},
 		encode: func() []byte {
 			return appendUnresolved(nil, &queue.Unresolved{Intent: queue.Intent{Resource: "items", Kind: event.KindCreate}, Reason: "no id", At: at})
@@ -210,7 +210,7 @@ func TestGoldenRecords(t *testing.T) {
 	}
 }
 
-// firstKinds are records as the first version wrote them, and what they say.
+// firstKinds are records as earlier versions wrote them, and what they say.
 var firstKinds = []struct {
 	name   string
 	golden string
@@ -222,6 +222,21 @@ var firstKinds = []struct {
 		golden: "01056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108",
 		record: queue.Intent{ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute)},
 		decode: func(b []byte) (any, error) { return parseIntent(7, b) },
+	},
+	{
+		name:   "intent, second version",
+		golden: "02056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108067365616c656401057573657273027531",
+		record: queue.Intent{
+			ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute),
+			Callback: []byte("sealed"), Touches: []event.Key{{Resource: "users", ID: "u1"}},
+		},
+		decode: func(b []byte) (any, error) { return parseIntent(7, b) },
+	},
+	{
+		name:   "unresolved, second version",
+		golden: "02056974656d7306637265617465000000000000000000056e6f206964bfe9e689ee0108",
+		record: queue.Unresolved{Intent: queue.Intent{ID: 7, Resource: "items", Kind: event.KindCreate}, Reason: "no id", At: at},
+		decode: func(b []byte) (any, error) { return parseUnresolved(7, b) },
 	},
 	{
 		name:   "unresolved",

@@ -36,6 +36,7 @@ func intentsGoStale(t *testing.T, s queue.Store) {
 		Noted:    now,
 		Deadline: now.Add(2 * time.Minute),
 		Callback: []byte("sealed"),
+		Hops:     "c:1",
 	}
 	late.ID = note(t, s, late)
 	early := note(t, s, queue.Intent{Resource: "items", Noted: now, Deadline: now.Add(time.Minute)})
@@ -80,7 +81,7 @@ func sameIntent(a, b queue.Intent) bool {
 }
 
 func intentIsKept(t *testing.T, s queue.Store) {
-	intent := queue.Intent{Resource: "items", Kind: event.KindCreate, Rule: "POST /items", Noted: time.Now(), Callback: []byte("sealed")}
+	intent := queue.Intent{Resource: "items", Kind: event.KindCreate, Rule: "POST /items", Noted: time.Now(), Callback: []byte("sealed"), Hops: "c:1"}
 	intent.ID = note(t, s, intent)
 	must(t, s.ResolveIntent(t.Context(), intent.ID, queue.Resolution{Unresolved: "no id in the response"}, true))
 	// An intent that was never noted leaves nothing.
