@@ -26,6 +26,9 @@ const (
 	// idleReservation is how long memory is kept for a delivery that was due
 	// and may not be any more.
 	idleReservation = time.Second
+	// idleWorker is how long a goroutine that has made an attempt waits for
+	// another.
+	idleWorker = time.Second
 )
 
 // dispatcher delivers to one target. Everything that is the same for all its
@@ -42,6 +45,9 @@ type dispatcher struct {
 	standing *standing
 	limits   limits
 	leasing  queue.LeaseOptions
+
+	// jobs hands deliveries to workers that are waiting for one.
+	jobs chan job
 
 	// reserved is the memory that is taken for the next delivery, and wanted
 	// what a delivery needed that was not let in. Both are run's own.
@@ -61,7 +67,7 @@ func newDispatcher(e *Emitter, target Target, u *url.URL, s *standing) *dispatch
 	d := &dispatcher{
 		emitter: e, store: e.store, options: e.options, target: target, url: u,
 		logger:   e.options.Logger.With(zap.String("endpoint", target.Endpoint.Name)),
-		standing: s, limits: target.limits(e.gate.share()),
+		standing: s, limits: target.limits(e.gate.share()), jobs: make(chan job),
 	}
 	if u != nil {
 		d.template = newTemplate(u)
@@ -114,7 +120,7 @@ func (d *dispatcher) run(leasing, attempting context.Context) {
 			d.release(lease)
 			return
 		case err == nil:
-			d.begin(attempting, &inFlight, lease)
+			d.begin(leasing, attempting, &inFlight, lease)
 		case leasing.Err() != nil, errors.Is(err, queue.ErrClosed):
 			return
 		case errors.Is(err, queue.ErrNotAdmitted):
@@ -225,24 +231,54 @@ func (d *dispatcher) charge(lease *queue.DeliveryLease) claim {
 
 // begin starts the attempt of a delivery, or gives the delivery back if its
 // receiver is not to get it now.
-func (d *dispatcher) begin(attempting context.Context, inFlight *sync.WaitGroup, lease queue.DeliveryLease) {
-	held := d.charge(&lease)
-	done := func() {
-		d.emitter.gate.free(held.size, held.of)
-		d.standing.hold(-held.size)
-		d.standing.leave()
-	}
+func (d *dispatcher) begin(leasing, attempting context.Context, inFlight *sync.WaitGroup, lease queue.DeliveryLease) {
+	job := job{lease: lease, held: d.charge(&lease)}
 	d.standing.occupy(d.options.Now())
 	if d.target.Resolve == nil && d.standing.begin(d.limits, d.limits.receiver, d.options.Now()) > 0 {
 		// Something has happened since it was asked for.
-		done()
+		d.done(&job)
 		d.release(lease)
 		return
 	}
-	inFlight.Go(func() {
-		defer done()
-		d.deliver(attempting, lease)
-	})
+	select {
+	case d.jobs <- job:
+		// A worker has just become free.
+	default:
+		inFlight.Go(func() { d.work(leasing, attempting, job) })
+	}
+}
+
+// job is a delivery that a worker attempts, with the memory that it holds.
+type job struct {
+	lease queue.DeliveryLease
+	held  claim
+}
+
+// work attempts a delivery, and then others for as long as they come: with a
+// backlog, growing a new goroutine's stack costs as much as signing does.
+func (d *dispatcher) work(leasing, attempting context.Context, next job) {
+	idle := time.NewTimer(idleWorker)
+	defer idle.Stop()
+	for {
+		d.deliver(attempting, next.lease)
+		d.done(&next)
+		next = job{}
+		idle.Reset(idleWorker)
+		select {
+		case next = <-d.jobs:
+		case <-idle.C:
+			return
+		case <-leasing.Done():
+			return
+		}
+	}
+}
+
+// done gives back what an attempt has taken.
+func (d *dispatcher) done(j *job) {
+	d.emitter.gate.free(j.held.size, j.held.of)
+	d.standing.hold(-j.held.size)
+	d.standing.leave()
 }
 
 // release gives a delivery back without an attempt.
