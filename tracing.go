@@ -54,8 +54,11 @@ func parentOf(ctx context.Context) string {
 // exchange whose trace was not sampled has no spans for its attempts either.
 func (t *tracing) Attempt(ctx context.Context, delivery *queue.Delivery, cause event.Cause) (string, func(int, string)) {
 	provider := t.provider.Load()
+	if provider == nil || cause.TraceParent == "" {
+		return cause.TraceParent, func(int, string) {}
+	}
 	exchange := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{parentHeader: cause.TraceParent}))
-	if provider == nil || !exchange.IsSampled() {
+	if !exchange.IsSampled() {
 		return cause.TraceParent, func(int, string) {}
 	}
 	//nolint:spancheck // whoever begins the attempt ends the span, with what is returned

@@ -41,14 +41,14 @@ const (
 
 // deliver makes one attempt and records it. The endpoint's own receiver has a
 // place for it.
-func (d *dispatcher) deliver(ctx context.Context, lease queue.DeliveryLease) {
+func (d *dispatcher) deliver(ctx context.Context, lease *queue.DeliveryLease) {
 	began := d.options.Now()
 	vacate := func() {
 		if d.target.Resolve == nil {
 			d.standing.vacate(d.limits.receiver)
 		}
 	}
-	kept, found, room := d.standing.recall(&lease, began)
+	kept, found, room := d.standing.recall(lease, began)
 	switch {
 	case found:
 		vacate()
@@ -56,10 +56,10 @@ func (d *dispatcher) deliver(ctx context.Context, lease queue.DeliveryLease) {
 		return
 	case !room:
 		vacate()
-		d.postpone(lease, maxPause)
+		d.postpone(*lease, maxPause)
 		return
 	}
-	if words := d.unsent(&lease, began); words != "" {
+	if words := d.unsent(lease, began); words != "" {
 		vacate()
 		d.refuse(lease, began, words)
 		return
@@ -94,13 +94,13 @@ func (d *dispatcher) deadline(lease *queue.DeliveryLease) time.Time {
 }
 
 // refuse ends a delivery without an attempt.
-func (d *dispatcher) refuse(lease queue.DeliveryLease, at time.Time, words string) {
+func (d *dispatcher) refuse(lease *queue.DeliveryLease, at time.Time, words string) {
 	d.record(lease, queue.Attempt{At: at, Error: words}, queue.Verdict{Status: queue.StatusDead})
 }
 
 // destination returns where a delivery goes, with a place taken there, or false
 // if that was not possible and the delivery was given back or decided.
-func (d *dispatcher) destination(ctx context.Context, lease queue.DeliveryLease, began time.Time) (destination, bool) {
+func (d *dispatcher) destination(ctx context.Context, lease *queue.DeliveryLease, began time.Time) (destination, bool) {
 	if d.target.Resolve == nil {
 		return destination{receiver: d.limits.receiver, url: d.url, template: d.template}, true
 	}
@@ -108,7 +108,7 @@ func (d *dispatcher) destination(ctx context.Context, lease queue.DeliveryLease,
 	defer cancel()
 	address, err := d.target.Resolve(resolving, lease.Key)
 	if err != nil && ctx.Err() != nil {
-		d.release(lease)
+		d.release(*lease)
 		return destination{}, false
 	}
 	if errors.Is(err, ErrNoReceiver) {
@@ -130,27 +130,27 @@ func (d *dispatcher) destination(ctx context.Context, lease queue.DeliveryLease,
 	to := destination{receiver: u.Host, url: u, template: newTemplate(u), authorization: address.Authorization}
 	switch wait := d.standing.begin(d.limits, to.receiver, d.options.Now()); {
 	case wait == forever:
-		d.release(lease)
+		d.release(*lease)
 		return to, false
 	case wait > 0:
-		d.postpone(lease, wait)
+		d.postpone(*lease, wait)
 		return to, false
 	}
 	return to, true
 }
 
 // send makes an attempt, and records it.
-func (d *dispatcher) send(ctx context.Context, lease queue.DeliveryLease, to destination, began time.Time) {
+func (d *dispatcher) send(ctx context.Context, lease *queue.DeliveryLease, to destination, began time.Time) {
 	trace, endSpan := d.options.Tracer.Attempt(ctx, &lease.Delivery, lease.Event.Cause)
 	failpoint.Here("delivery.leased")
-	got := d.protected(ctx, &lease, to, trace, began)
+	got := d.protected(ctx, lease, to, trace, began)
 	failpoint.Here("attempt.made")
 	ended := d.options.Now()
 	if got.err != nil && ctx.Err() != nil {
 		// Broken off by Stop, which is no fault of the receiver's.
 		endSpan(0, "cancelled")
 		d.standing.vacate(to.receiver)
-		d.release(lease)
+		d.release(*lease)
 		return
 	}
 	endSpan(got.code, describe(got.err))
@@ -162,7 +162,7 @@ func (d *dispatcher) send(ctx context.Context, lease queue.DeliveryLease, to des
 }
 
 // finish records an attempt, with what follows from it.
-func (d *dispatcher) finish(lease queue.DeliveryLease, got answer, meant ruling, began, ended time.Time) {
+func (d *dispatcher) finish(lease *queue.DeliveryLease, got answer, meant ruling, began, ended time.Time) {
 	attempt := queue.Attempt{
 		At: began, Duration: ended.Sub(began), Code: got.code, Response: got.body, Error: describe(got.err),
 	}
@@ -174,7 +174,7 @@ func (d *dispatcher) finish(lease queue.DeliveryLease, got answer, meant ruling,
 	}
 	d.record(lease, attempt, decide(meant, trial{
 		attempts: lease.Attempts - lease.PriorAttempts + 1, ended: ended, asked: got.retryAfter,
-		jitter: d.options.Jitter(), deadline: d.deadline(&lease),
+		jitter: d.options.Jitter(), deadline: d.deadline(lease),
 	}, Schedule(d.target.Endpoint.Schedule)))
 }
 
@@ -195,14 +195,14 @@ func (d *dispatcher) protected(ctx context.Context, lease *queue.DeliveryLease, 
 // record finishes an attempt. What the queue cannot record is remembered, and
 // recorded when the delivery is leased again: sending the event again would
 // send it again and again for as long as the queue cannot record.
-func (d *dispatcher) record(lease queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) {
+func (d *dispatcher) record(lease *queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) {
 	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()
 	name := d.target.Endpoint.Name
-	err := d.store.FinishAttempt(ctx, lease, attempt, verdict)
+	err := d.store.FinishAttempt(ctx, *lease, attempt, verdict)
 	failpoint.Here("attempt.recorded")
 	if err != nil {
-		d.standing.remember(&lease, attempt, verdict, err, d.options.Now())
+		d.standing.remember(lease, attempt, verdict, err, d.options.Now())
 	}
 	switch {
 	case err == nil:
@@ -219,7 +219,7 @@ func (d *dispatcher) record(lease queue.DeliveryLease, attempt queue.Attempt, ve
 }
 
 // recorded tells what an attempt came to.
-func (d *dispatcher) recorded(lease queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) {
+func (d *dispatcher) recorded(lease *queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) {
 	if attempt.Code == 0 && attempt.Duration == 0 {
 		d.options.Metrics.Unsent(lease.Endpoint)
 	} else {
@@ -241,7 +241,7 @@ func (d *dispatcher) recorded(lease queue.DeliveryLease, attempt queue.Attempt, 
 	})
 }
 
-func (d *dispatcher) log(lease queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) {
+func (d *dispatcher) log(lease *queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) {
 	level, message := zap.DebugLevel, "event delivered"
 	switch verdict.Status {
 	case queue.StatusPending:

@@ -47,7 +47,7 @@ type dispatcher struct {
 	leasing  queue.LeaseOptions
 
 	// jobs hands deliveries to workers that are waiting for one.
-	jobs chan job
+	jobs chan *job
 
 	// reserved is the memory that is taken for the next delivery, and wanted
 	// what a delivery needed that was not let in. Both are run's own.
@@ -67,7 +67,7 @@ func newDispatcher(e *Emitter, target Target, u *url.URL, s *standing) *dispatch
 	d := &dispatcher{
 		emitter: e, store: e.store, options: e.options, target: target, url: u,
 		logger:   e.options.Logger.With(zap.String("endpoint", target.Endpoint.Name)),
-		standing: s, limits: target.limits(e.gate.share()), jobs: make(chan job),
+		standing: s, limits: target.limits(e.gate.share()), jobs: make(chan *job),
 	}
 	if u != nil {
 		d.template = newTemplate(u)
@@ -232,11 +232,11 @@ func (d *dispatcher) charge(lease *queue.DeliveryLease) claim {
 // begin starts the attempt of a delivery, or gives the delivery back if its
 // receiver is not to get it now.
 func (d *dispatcher) begin(leasing, attempting context.Context, inFlight *sync.WaitGroup, lease queue.DeliveryLease) {
-	job := job{lease: lease, held: d.charge(&lease)}
+	job := &job{lease: lease, held: d.charge(&lease)}
 	d.standing.occupy(d.options.Now())
 	if d.target.Resolve == nil && d.standing.begin(d.limits, d.limits.receiver, d.options.Now()) > 0 {
 		// Something has happened since it was asked for.
-		d.done(&job)
+		d.done(job)
 		d.release(lease)
 		return
 	}
@@ -256,13 +256,13 @@ type job struct {
 
 // work attempts a delivery, and then others for as long as they come: with a
 // backlog, growing a new goroutine's stack costs as much as signing does.
-func (d *dispatcher) work(leasing, attempting context.Context, next job) {
+func (d *dispatcher) work(leasing, attempting context.Context, next *job) {
 	idle := time.NewTimer(idleWorker)
 	defer idle.Stop()
 	for {
-		d.deliver(attempting, next.lease)
-		d.done(&next)
-		next = job{}
+		d.deliver(attempting, &next.lease)
+		d.done(next)
+		next = nil
 		idle.Reset(idleWorker)
 		select {
 		case next = <-d.jobs:
