@@ -36,6 +36,8 @@ type batch struct {
 	// that change often are marked again before they are reconciled, and
 	// reading the mark from the store would cost as much as writing it.
 	recent map[event.Key]mark.Record
+	// events are those that are to be kept in memory when they are committed.
+	events []committedEvent
 	// born are deliveries that become leasable when the batch is durable.
 	born []birth
 }
@@ -59,11 +61,14 @@ func newBatch(s *Store) *batch {
 // maxRecent bounds how many marks are kept in memory: some 7 MB of them.
 const maxRecent = 16 << 10
 
-// remember keeps what the transaction has made of marks, once it is committed.
+// remember keeps what the transaction has made of marks and events, once it is committed.
 // Nobody but the batch writes marks, so what is kept is what is stored.
 func (b *batch) remember() {
 	if len(b.recent)+len(b.marked) > maxRecent {
 		clear(b.recent)
+	}
+	for _, e := range b.events {
+		b.s.recent.put(e.position, e.record)
 	}
 	for key, m := range b.marked {
 		if m.exists {
@@ -72,6 +77,12 @@ func (b *batch) remember() {
 			delete(b.recent, key)
 		}
 	}
+}
+
+// committedEvent is an event that the transaction has added to the log.
+type committedEvent struct {
+	position uint64
+	record   []byte
 }
 
 func (b *batch) begin() {
@@ -87,6 +98,8 @@ func (b *batch) begin() {
 	clear(b.closed)
 	clear(b.marked)
 	b.born = b.born[:0]
+	clear(b.events)
+	b.events = b.events[:0]
 	if cap(b.arena) > maxBytes {
 		b.arena = nil
 	}

@@ -3,10 +3,10 @@
 package badger
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -39,6 +39,7 @@ type committer struct {
 
 	batch   *batch
 	numbers *batchNumbers
+	logs    *logSync
 	// held are deliveries that are committed and were not synced, because the
 	// sync failed. They wait for the next that does not.
 	held []birth
@@ -47,13 +48,21 @@ type committer struct {
 	commits atomic.Uint64
 	syncs   atomic.Uint64
 
+	// shared is how many waited for the last sync, and took how long it took.
+	shared int
+	took   time.Duration
+	// yielded and lingers tell how the batch has waited for others; lingering
+	// fires when it has for long enough.
+	yielded, lingers bool
+	lingering        *time.Timer
+
 	// commitTxn and sync are the database's; tests make them fail.
 	commitTxn func(b *batch) error
 	sync      func() error
 }
 
-func newCommitter(s *Store, numbers *batchNumbers) *committer {
-	return &committer{
+func newCommitter(s *Store, numbers *batchNumbers, logs *logSync) *committer {
+	c := &committer{
 		s:         s,
 		queue:     make(chan operation, maxQueue),
 		stopCh:    make(chan struct{}),
@@ -61,10 +70,14 @@ func newCommitter(s *Store, numbers *batchNumbers) *committer {
 		batch:     newBatch(s),
 		numbers:   numbers,
 		commitTxn: func(b *batch) error { return b.txn.Commit() },
-		sync:      s.db.Sync,
+		logs:      logs,
+		sync:      logs.sync,
+		lingering: time.NewTimer(time.Hour),
 
 		maxWaiting: maxWaiting,
 	}
+	c.lingering.Stop()
+	return c
 }
 
 // stop ends the goroutine after all that is in the queue is done. Nobody may
@@ -93,12 +106,13 @@ func (c *committer) run() {
 	}
 }
 
-// gather commits an operation together with those that wait behind it.
+// gather commits an operation together with those that wait behind it, or that
+// come in a moment.
 func (c *committer) gather(op operation) {
 	b := c.batch
 	b.begin()
-	yielded := false
-	for {
+	c.yielded, c.lingers = false, false
+	for more := true; more; op, more = c.next(b) {
 		if !b.fits(op.wait()) {
 			c.finish()
 			b.begin()
@@ -107,25 +121,50 @@ func (c *committer) gather(op operation) {
 		if b.failed != nil || len(b.operations) >= maxOperations {
 			break
 		}
+	}
+	c.lingering.Stop()
+	c.finish()
+}
+
+// next returns an operation that can join a batch, if there is one or one is
+// worth waiting for.
+func (c *committer) next(b *batch) (op operation, ok bool) {
+	select {
+	case op = <-c.queue:
+		return op, true
+	default:
+	}
+	if Durability(c.s.durability.Load()) != Power {
+		return nil, false
+	}
+	// Those whose operations were just ended are about to come again: let
+	// them, as a sync costs more than a turn of the scheduler.
+	if !c.yielded {
+		c.yielded = true
+		runtime.Gosched()
 		select {
 		case op = <-c.queue:
-			continue
+			return op, true
 		default:
 		}
-		// Those whose operations were just ended are about to come again: let
-		// them, as a sync costs more than a turn of the scheduler.
-		if !yielded && Durability(c.s.durability.Load()) == Power {
-			yielded = true
-			runtime.Gosched()
-			select {
-			case op = <-c.queue:
-				continue
-			default:
-			}
-		}
-		break
 	}
-	c.finish()
+	if !b.durable {
+		return nil, false
+	}
+	if !c.lingers {
+		wait := linger(c.shared, c.took)
+		if wait == 0 {
+			return nil, false
+		}
+		c.lingers = true
+		c.lingering.Reset(wait)
+	}
+	select {
+	case op = <-c.queue:
+		return op, true
+	case <-c.lingering.C:
+		return nil, false
+	}
 }
 
 // finish commits the batch and ends its operations. In memory, things change
@@ -161,13 +200,15 @@ func (c *committer) finish() {
 		return
 	}
 	if Durability(c.s.durability.Load()) == Power {
+		c.shared = 0
 		for _, op := range b.operations {
-			if w := op.wait(); !w.durable {
+			if w := op.wait(); w.durable {
+				c.shared++
+			} else {
 				w.end(nil)
 			}
 		}
-		c.syncs.Add(1)
-		if err := errors.Join(c.numbers.syncLogsBefore(), c.sync()); err != nil {
+		if err := c.timedSync(); err != nil {
 			c.held = append(c.held, b.born...)
 			err = fmt.Errorf("syncing the queue: %w", err)
 			c.s.log.Error("the queue's disk failed", zap.Error(err))
@@ -210,6 +251,14 @@ func (c *committer) commit(b *batch) error {
 	}
 	c.numbers.next++
 	return nil
+}
+
+func (c *committer) timedSync() error {
+	began := time.Now()
+	err := c.sync()
+	c.took = time.Since(began)
+	c.syncs.Add(1)
+	return err
 }
 
 func (c *committer) publish(b *batch) {

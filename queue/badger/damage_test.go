@@ -384,25 +384,6 @@ func TestBatchNumbers(t *testing.T) {
 	}
 }
 
-// Logs that Badger has left for a new one are synced before what follows is
-// acknowledged.
-func TestLogsBefore(t *testing.T) {
-	dir := t.TempDir()
-	n := &batchNumbers{dir: dir, log: 1}
-	must(t, n.syncLogsBefore())
-	for i := 1; i <= 3; i++ {
-		must(t, os.WriteFile(logName(dir, i), nil, 0o600))
-	}
-	must(t, os.Remove(logName(dir, 2))) // it is in a table already
-	must(t, os.WriteFile(logName(dir, 2), nil, 0o400))
-	if err := n.syncLogsBefore(); err != nil && os.Getuid() == 0 {
-		t.Error(err)
-	}
-	if os.Getuid() == 0 && n.log != 3 {
-		t.Errorf("the newest log is %d, want 3", n.log)
-	}
-}
-
 func TestSpace(t *testing.T) {
 	small := Space{}.withDefaults(1 << 30)
 	large := Space{}.withDefaults(1 << 40)

@@ -32,7 +32,7 @@ func (s *Store) readDelivery(txn *badgerdb.Txn, held schedule.Lease[lane], admit
 		}
 		leased.PriorAttempts = int(row.Prior)
 	}
-	record, err := s.readAdmitted(txn, held.Value.head, admit)
+	record, err := s.eventToLease(txn, held.Value.head, admit)
 	if errors.Is(err, errDamaged) {
 		// The lane goes on without it.
 		s.damaged("event", err)

@@ -55,18 +55,35 @@ func (s *Store) admittedEvent(
 	if err != nil {
 		return eventRecord{}, err
 	}
+	if withPayload {
+		return s.wholeEvent(txn, value, position, admit)
+	}
+	record, err := s.keptEvent(value)
+	record.Payload = nil
+	return record, err
+}
+
+// keptEvent decodes an event's record, and returns [queue.ErrNotFound] if the
+// event is not to be kept any more.
+func (s *Store) keptEvent(value []byte) (eventRecord, error) {
 	record, err := parseEvent(value)
+	if err == nil && !s.kept(record.CreatedAt) {
+		err = queue.ErrNotFound
+	}
 	if err != nil {
 		return eventRecord{}, err
 	}
-	if !s.kept(record.CreatedAt) {
-		return eventRecord{}, queue.ErrNotFound
+	return record, nil
+}
+
+// wholeEvent decodes an event's record, and reads the parts that do not stand
+// in it.
+func (s *Store) wholeEvent(txn *badgerdb.Txn, value []byte, position uint64, admit func(size int64) bool) (eventRecord, error) {
+	record, err := s.keptEvent(value)
+	if err != nil {
+		return eventRecord{}, err
 	}
-	if !withPayload {
-		record.Payload = nil
-		return record, nil
-	}
-	if parts := int64(record.Parts + record.PreviousParts); parts > 0 && admit != nil && !admit(item.ValueSize()+parts*partSize) {
+	if parts := int64(record.Parts + record.PreviousParts); parts > 0 && admit != nil && !admit(int64(len(value))+parts*partSize) {
 		return eventRecord{}, queue.ErrNotAdmitted
 	}
 	if record.Parts > 0 {

@@ -61,6 +61,7 @@ func newStore(db *badgerdb.DB, options Options, inspection *Inspection) (*Store,
 		intents:    newOpenIntents(),
 		marks:      newMarks(options.Now),
 		lanes:      newLanes(options.Now),
+		recent:     newRecentEvents(),
 		closing:    make(chan struct{}),
 	}
 	s.SetDurability(options.Durability)
@@ -75,7 +76,11 @@ func newStore(db *badgerdb.DB, options Options, inspection *Inspection) (*Store,
 	if err != nil {
 		return nil, err
 	}
-	s.committer = newCommitter(s, numbers)
+	logs, err := newLogSync(options.Dir)
+	if err != nil {
+		return nil, errors.Join(err, numbers.close())
+	}
+	s.committer = newCommitter(s, numbers, logs)
 	go s.committer.run()
 	return s, nil
 }

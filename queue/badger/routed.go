@@ -97,6 +97,7 @@ func unique(endpoints []string) []string {
 func (b *batch) append(e *routedEvent, now time.Time) {
 	b.s.lastPosition++
 	position, expires := b.s.lastPosition, b.s.expiry()
+	b.events = append(b.events, committedEvent{position, e.record})
 	at := b.key(func(k []byte) []byte { return numberKey(k, kindEvent, position) })
 	b.setUntil(at, e.record, expires)
 	b.setUntil(b.key(func(k []byte) []byte { return eventIDKey(k, e.id) }), at[1:], expires)

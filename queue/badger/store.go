@@ -50,6 +50,8 @@ type Store struct {
 	lanes   *lanes
 	floors  floors
 
+	recent *recentEvents
+
 	committer *committer
 	// firstIntent is the highest number of an intent of an earlier process,
 	// lastIntent the highest that was given out.
@@ -109,7 +111,7 @@ func (s *Store) Close() error {
 		if err := s.db.Close(); err != nil {
 			s.closed = err
 		}
-		s.closed = errors.Join(s.closed, s.committer.numbers.close())
+		s.closed = errors.Join(s.closed, s.committer.logs.close(), s.committer.numbers.close())
 		if s.closed != nil {
 			s.closed = fmt.Errorf("closing the queue: %w", s.closed)
 		}
