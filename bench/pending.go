@@ -42,6 +42,10 @@ const (
 	p5Writers   = 64
 	p5Payload   = 1000
 	p5Endpoints = 10
+	// p5Limit is the limit of Go's memory under which the processes run, and
+	// p5Unlimited how many events are filled in without one.
+	p5Limit     = "GOMEMLIMIT=448MiB"
+	p5Unlimited = 200_000
 )
 
 // waiting is what a process tells of a queue in which deliveries wait.
@@ -68,34 +72,34 @@ func measurePending(l *lab) error {
 	peak, private, filled := int64(0), int64(0), 0
 	var restart time.Duration
 	for _, target := range []int{*pending / 10, *pending / 3, *pending} {
-		fill, err := l.pending("fill", large, target-filled)
+		fill, err := l.pending("fill", large, target-filled, p5Limit)
 		if err != nil {
 			return err
 		}
 		filled = target
 		// What Badger does with what was written is no part of it.
-		if _, err := l.pending("settle", large, 0); err != nil {
+		if _, err := l.pending("settle", large, 0, p5Limit); err != nil {
 			return err
 		}
-		drain, err := l.pending("drain", large, p5Drained/4)
+		drain, err := l.pending("drain", large, p5Drained/4, p5Limit)
 		if err != nil {
 			return err
 		}
 		filled -= p5Drained / 4
 		fmt.Printf("P5.growth %d pending: filled with %.0f events/s and %d MiB, %d MiB of them private; drained with %.0f/s and %d MiB, %d MiB of them private; first delivery after %.2f s; %d MiB in tables, %d MiB in logs\n",
 			target, fill.Rate, fill.Peak>>20, fill.Private>>20, drain.Rate, drain.Peak>>20, drain.Private>>20, drain.First.Seconds(), drain.Tables>>20, drain.Logs>>20)
-		peak, private, restart = max(fill.Peak, drain.Peak), max(fill.Private, drain.Private), drain.First
+		peak, private, restart = max(peak, fill.Peak, drain.Peak), max(private, fill.Private, drain.Private), drain.First
 	}
-	if _, err := l.pending("fill", small, few+(p5Rounds+1)*p5Drained); err != nil {
+	if _, err := l.pending("fill", small, few+(p5Rounds+1)*p5Drained, p5Limit); err != nil {
 		return err
 	}
 	var ratios, with, without []float64
 	for i := range p5Rounds + 1 {
-		a, err := l.pending("drain", large, p5Drained)
+		a, err := l.pending("drain", large, p5Drained, p5Limit)
 		if err != nil {
 			return err
 		}
-		b, err := l.pending("drain", small, p5Drained)
+		b, err := l.pending("drain", small, p5Drained, p5Limit)
 		if err != nil {
 			return err
 		}
@@ -106,19 +110,26 @@ func measurePending(l *lab) error {
 		ratios, with, without = append(ratios, a.Rate/b.Rate), append(with, a.Rate), append(without, b.Rate)
 	}
 	fmt.Printf("P5.drain %.2f (%.0f deliveries/s with %d pending, %.0f/s with %d)\n", median(ratios), median(with), *pending, median(without), few)
-	fmt.Printf("P5.memory %d MiB (at most, filling and draining, of what no file backs; %d MiB resident, with the pages of mapped tables, which the system takes back)\n", private>>20, peak>>20)
+	fmt.Printf("P5.memory %d MiB (with %s, at most, filling and draining, of what no file backs; %d MiB resident, with the pages of mapped tables, which the system takes back)\n", private>>20, p5Limit, peak>>20)
 	fmt.Printf("P5.restart %.2f s (from the start of the process to the first delivery)\n", restart.Seconds())
+	free, err := l.pending("fill", filepath.Join(l.dir, "unlimited"), min(p5Unlimited, *pending), "GOMEMLIMIT=off")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("P5.unlimited %d MiB (without GOMEMLIMIT, of what no file backs, filled with %.0f events/s)\n", free.Private>>20, free.Rate)
 	return nil
 }
 
-// pending runs one step in a process of its own.
-func (l *lab) pending(step, dir string, n int) (waiting, error) {
+// pending runs one step in a process of its own, whose environment says how much
+// memory Go may take.
+func (l *lab) pending(step, dir string, n int, limit string) (waiting, error) {
 	var told waiting
 	self, err := os.Executable()
 	if err != nil {
 		return told, err
 	}
 	cmd := exec.Command(self, "pending", step, dir, strconv.Itoa(n), strconv.FormatInt(time.Now().UnixNano(), 10))
+	cmd.Env = append(os.Environ(), limit)
 	cmd.Stderr = os.Stderr
 	output, err := cmd.Output()
 	if err != nil {

@@ -262,7 +262,6 @@ func (d *dispatcher) work(leasing, attempting context.Context, next *job) {
 	for {
 		d.deliver(attempting, &next.lease)
 		d.done(next)
-		next = nil
 		idle.Reset(idleWorker)
 		select {
 		case next = <-d.jobs:

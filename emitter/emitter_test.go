@@ -303,13 +303,13 @@ func TestHangingEndpoint(t *testing.T) {
 				t.Errorf("%s got %d of 200 events in no time", name, n)
 			}
 		}
-		if n := len(w.receivers.of("e0")); n != endpoint.DefaultConcurrency {
-			t.Errorf("%d attempts hang, want %d", n, endpoint.DefaultConcurrency)
+		if n := len(w.receivers.of("e0")); n != maxUnproven {
+			t.Errorf("%d attempts hang, want %d", n, maxUnproven)
 		}
 		// Once it is found down, it is tried now and then.
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if n := len(w.receivers.of("e0")) - endpoint.DefaultConcurrency; n < 40 || n > 80 {
+		if n := len(w.receivers.of("e0")) - maxUnproven; n < 40 || n > 80 {
 			t.Errorf("%d more attempts within an hour", n)
 		}
 		made := attempts(t, w.store, queue.Filter{EventID: "evt_0_1", Endpoint: "e0"})

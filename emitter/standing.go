@@ -142,8 +142,17 @@ func (s *standing) ready(l limits, now time.Time) time.Duration {
 	return 0
 }
 
+// maxUnproven is how many attempts may be in flight to a receiver that has not
+// answered yet, or did not when it was last sent something. One that hangs
+// would otherwise get a connection, with its handshake, for each event until
+// the first of them times out, which the others would have to wait for.
+const maxUnproven = 8
+
 // wait returns how long no attempt may begin.
 func (r *receiver) wait(concurrency int, now time.Time) time.Duration {
+	if !r.proven {
+		concurrency = min(concurrency, maxUnproven)
+	}
 	if r.inFlight >= r.breaker.allowed(concurrency) {
 		return forever
 	}
