@@ -46,6 +46,9 @@ type decision struct {
 	op event.Op
 	// document is the Show as fields are read from it.
 	document event.Document
+	// unseen is true where nothing is known of the state before, although there
+	// is a snapshot.
+	unseen bool
 	// next is the object's state, when moved or known. Its Sequence is not set.
 	next event.Snapshot
 	// freshness says how the Show was proven fresh.
@@ -139,10 +142,23 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 		d.finding, d.again = early, secondLook
 	case last == nil && created(lease.Hints), last != nil && last.Gone:
 		d.op = event.OpCreate
+	case same && seenSince(lease):
+		d.unseen = true
+		if created(lease.Hints) {
+			d.op = event.OpCreate
+		}
 	case same:
 		d.finding = nothing
 	}
 	return d
+}
+
+// seenSince tells whether an object that the API confirmed to have changed was
+// looked at for the first time when that exchange was under way already: what
+// is known of it may be what came of the change, so that it is no difference.
+func seenSince(lease queue.MarkLease) bool {
+	last := lease.Snapshot
+	return confirmed(lease.Hints) && last.ChangedAt.IsZero() && !lease.Cause.At.IsZero() && last.Time.After(lease.Cause.At)
 }
 
 // freshness compares a Show's version with what is known. It returns how fresh

@@ -153,6 +153,38 @@ func TestLifeOfAnObject(t *testing.T) {
 	})
 }
 
+// An object may be looked at for the first time between a change and its mark.
+// The change is told of all the same, once; one that was known before is not,
+// where nothing is different.
+func TestFirstLookWithinAnExchange(t *testing.T) {
+	for name, tc := range map[string]struct {
+		began time.Duration // before the look
+		hints queue.Hints
+		want  []string
+	}{
+		"update that began before":  {time.Second, queue.HintUpdated, []string{"items.updated"}},
+		"create that began before":  {time.Second, queue.HintCreated, []string{"items.created"}},
+		"update that began after":   {-time.Second, queue.HintUpdated, nil},
+		"unknown that began before": {time.Second, queue.HintMayBeUpdated, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := start(t)
+				b.api.set(`{"v":1,"state":"pending"}`)
+				began := time.Now().Add(-tc.began)
+				b.mark(queue.Mark{Hints: queue.HintLooked})
+				b.expect()
+				pass(2 * time.Second)
+				for range 2 {
+					b.mark(queue.Mark{Hints: tc.hints, Cause: event.Cause{At: began}})
+					pass(time.Minute)
+				}
+				b.expect(tc.want...)
+			})
+		})
+	}
+}
+
 // An object that comes back after it was forgotten is created, and no event of
 // it has an id or a sequence that one of its earlier life had: not even where
 // it looks the same.

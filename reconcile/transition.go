@@ -34,7 +34,7 @@ func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decisi
 	var previousShow []byte
 	next.Sequence = lastSequence(lease)
 	if last != nil {
-		if !last.Gone {
+		if !last.Gone && !d.unseen {
 			previous, previousShow = last.Watched, last.Show
 		}
 	}
