@@ -3,9 +3,11 @@
 package badger
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -379,5 +381,58 @@ func TestRetention(t *testing.T) {
 	held := finish(t, s, "erp", queue.Verdict{Status: queue.StatusDead})
 	if !held.Expired || held.Event.ID != "items/1-1" || held.Event.Key != item("1") || held.Event.Payload != nil || held.Sequence != 1 {
 		t.Errorf("got %+v", held)
+	}
+}
+
+// What is history expires on the disk, too, and what is still to be done, or
+// known, does not.
+func TestHistoryExpires(t *testing.T) {
+	s := mustOpen(t, Options{Retention: time.Hour})
+	const endpoint = "erp"
+	publish(t, s, "1", endpoint)
+	finish(t, s, endpoint, queue.Verdict{Status: queue.StatusDelivered})
+	// Large ones are kept in parts.
+	markItem(t, s, "2")
+	held := leaseMark(t, s)
+	large := found(held, endpoint)
+	large.Events[0].Payload = bytes.Repeat([]byte("x"), 2*partSize)
+	large.Events[0].PreviousShow = bytes.Repeat([]byte("y"), 2*partSize)
+	must(t, s.CommitReconciled(t.Context(), held, large))
+	finish(t, s, endpoint, queue.Verdict{Status: queue.StatusDead})
+	for _, unresolved := range []string{"no id", ""} {
+		id, err := s.NoteIntent(t.Context(), queue.Intent{Resource: "items"})
+		must(t, err)
+		if unresolved != "" {
+			must(t, s.ResolveIntent(t.Context(), id, queue.Resolution{Unresolved: unresolved}, true))
+		}
+	}
+	publish(t, s, "3", "crm") // pending
+	markItem(t, s, "4")
+
+	count := make(map[string]int)
+	must(t, s.db.View(func(txn *badgerdb.Txn) error {
+		it := txn.NewIterator(badgerdb.DefaultIteratorOptions)
+		defer it.Close()
+		for it.Rewind(); it.Valid(); it.Next() {
+			kind := string(it.Item().Key()[:1])
+			if kind == "d" && bytes.Contains(it.Item().Key(), []byte("crm")) {
+				kind = "pending d"
+			}
+			if expires := it.Item().ExpiresAt(); expires > 0 {
+				if left := time.Until(time.Unix(int64(expires), 0)); left > time.Hour || left < time.Hour-time.Minute {
+					t.Errorf("%s expires in %v", kind, left)
+				}
+				kind += " expires"
+			}
+			count[kind]++
+		}
+		return nil
+	}))
+	want := map[string]int{
+		"e expires": 3, "x expires": 3, "p expires": 2, "q expires": 2, "a expires": 2, "d expires": 2, "u expires": 1,
+		"pending d": 1, "l": 1, "i": 1, "m": 1, "s": 3, "M": 2,
+	}
+	if !maps.Equal(count, want) {
+		t.Errorf("got %v, want %v", count, want)
 	}
 }
