@@ -182,7 +182,9 @@ type claim struct {
 
 // admit takes the memory for a payload, if there is any.
 func (d *dispatcher) admit(size int64) bool {
-	d.wanted = d.emitter.gate.weigh(size)
+	// The size is of the record, with the Show before. Which form the delivery
+	// has, and of what type its content is, is not known yet.
+	d.wanted = d.emitter.gate.weigh(size + d.target.Endpoint.Payload.Copied(size, "json"))
 	if d.reserved.size >= d.wanted {
 		return true
 	}
@@ -217,7 +219,7 @@ func (d *dispatcher) giveBack() {
 // charge returns the memory that a leased delivery holds, taken from what was
 // reserved for it.
 func (d *dispatcher) charge(lease *queue.DeliveryLease) claim {
-	held := claim{d.emitter.gate.weigh(int64(len(lease.Event.Payload))), d.reserved.of}
+	held := claim{d.emitter.gate.weigh(d.footprint(lease)), d.reserved.of}
 	switch {
 	case d.reserved.size < held.size:
 		d.emitter.gate.take(held.size-d.reserved.size, held.of)
@@ -227,6 +229,13 @@ func (d *dispatcher) charge(lease *queue.DeliveryLease) claim {
 	d.reserved = claim{}
 	d.standing.hold(held.size)
 	return held
+}
+
+// footprint returns how much memory a delivery's content takes: the event's
+// own, and what is made of it to be sent.
+func (d *dispatcher) footprint(lease *queue.DeliveryLease) int64 {
+	size := int64(len(lease.Event.Payload) + len(lease.Event.PreviousShow))
+	return size + d.format(lease.Format).Copied(size, lease.Event.ContentType)
 }
 
 // begin starts the attempt of a delivery, or gives the delivery back if its

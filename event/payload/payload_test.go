@@ -409,3 +409,38 @@ func BenchmarkRender(b *testing.B) {
 		})
 	}
 }
+
+// What Render makes is no larger than Copied says, but for the envelope itself;
+// and where it says that nothing is copied, the body is the event's own.
+func TestCopied(t *testing.T) {
+	contents := map[string][]byte{
+		"application/json": []byte(`{"text":"` + strings.Repeat("x", 10_000) + `"}`),
+		"text/xml":         []byte("<a>" + strings.Repeat("\"<é\n", 2000) + "</a>"),
+		"image/png":        bytes.Repeat([]byte{0xff, 0, 1, 0x80}, 2500),
+	}
+	for _, config := range []Config{
+		{Kind: Show},
+		{Kind: Thin},
+		{Kind: CloudEvents, Binary: true},
+		{Kind: CloudEvents},
+		{Kind: Standard},
+		{Kind: Standard, Previous: true},
+		{Kind: Gateway},
+		{Kind: Gateway, Previous: true},
+		{Kind: Fields, Fields: []Field{{Name: "text", Path: "text"}}, Previous: true},
+	} {
+		format := mustNew(t, config)
+		for contentType, content := range contents {
+			e := someEvent(func(e *event.Event) { e.Payload, e.PreviousShow, e.ContentType = content, content, contentType })
+			body := format.Render(e).Bytes
+			copied := format.Copied(int64(2*len(content)), contentType)
+			own := len(body) > 1024 && &body[0] != &content[0]
+			if own != (copied > 0) && config.Kind != Fields {
+				t.Errorf("%s of %s: %d bytes are said to be copied", format, contentType, copied)
+			}
+			if own && (int64(len(body)) > copied+1024 || int64(cap(body)) > copied+4096) {
+				t.Errorf("%s of %s: %d bytes, room for %d, and Copied says %d", format, contentType, len(body), cap(body), copied)
+			}
+		}
+	}
+}

@@ -51,8 +51,36 @@ func (f Format) Render(e *event.Event) Body {
 
 const jsonType = "application/json"
 
+// Copied returns how many bytes of its own Render makes, at most, of an event's
+// content of a size: of the payload and the Show before. What it adds of its
+// own is less than a kilobyte, but for a long source or link. JSON is copied as
+// it is; other content is written as text or in base64, and counts twice.
+// Fields count as if they did not overlap.
+func (f Format) Copied(size int64, contentType string) int64 {
+	switch kind := f.config.Kind; {
+	case kind == Thin, kind == CloudEvents && f.config.Binary:
+		return 0
+	case kind != Standard && kind != Gateway && kind != CloudEvents && kind != Fields:
+		return 0
+	case !strings.Contains(contentType, "json"):
+		return 2 * size
+	default:
+		return size
+	}
+}
+
+// begin returns an object with room for all that goes into it, so that it need
+// not grow: what it had before would be in memory beside what it has then.
+func begin(e *event.Event, previous bool) object {
+	size := len(e.Payload) + 512
+	if previous {
+		size += len(e.PreviousShow)
+	}
+	return object{b: make([]byte, 0, size)}
+}
+
 func (f Format) standard(e *event.Event) []byte {
-	var o object
+	o := begin(e, f.config.Previous)
 	o.text("type", e.Type)
 	o.text("timestamp", instant(e.Time))
 	o.embed("data", e.Payload)
@@ -61,7 +89,7 @@ func (f Format) standard(e *event.Event) []byte {
 }
 
 func (f Format) gateway(e *event.Event) []byte {
-	var o object
+	o := begin(e, f.config.Previous)
 	o.text("type", "event")
 	o.text("event_triggered", e.Time.UTC().Format(gatewayTime))
 	o.text("event_type", e.Type)
@@ -73,7 +101,7 @@ func (f Format) gateway(e *event.Event) []byte {
 
 // structured is a CloudEvent in its JSON form.
 func (f Format) structured(e *event.Event) []byte {
-	var o object
+	o := begin(e, false)
 	o.text("specversion", "1.0")
 	o.text("id", e.ID)
 	o.text("source", f.source(e))
@@ -217,7 +245,8 @@ func (o *object) embed(name string, body []byte) {
 	case utf8.Valid(body):
 		o.text(name, string(body))
 	default:
-		o.text(name+"_base64", base64.StdEncoding.EncodeToString(body))
+		o.name(name + "_base64")
+		o.b = append(base64.StdEncoding.AppendEncode(append(o.b, '"'), body), '"')
 	}
 }
 
