@@ -152,7 +152,7 @@ func (c *committer) next(b *batch) (op operation, ok bool) {
 		return nil, false
 	}
 	if !c.lingers {
-		wait := linger(c.shared, c.took)
+		wait := linger(c.shared, c.s.intents.underWay(), c.took)
 		if wait == 0 {
 			return nil, false
 		}

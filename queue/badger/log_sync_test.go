@@ -69,20 +69,3 @@ func TestLogSyncFollows(t *testing.T) {
 		t.Errorf("only %d logs were begun; the test needs more", s.committer.logs.number)
 	}
 }
-
-func TestLinger(t *testing.T) {
-	for _, test := range []struct {
-		shared int
-		took   time.Duration
-		want   time.Duration
-	}{
-		{0, 0, 0},
-		{1, time.Millisecond, 0},
-		{2, 100 * time.Microsecond, 100 * time.Microsecond},
-		{64, time.Second, maxLinger},
-	} {
-		if got := linger(test.shared, test.took); got != test.want {
-			t.Errorf("linger(%d, %v) = %v, want %v", test.shared, test.took, got, test.want)
-		}
-	}
-}
