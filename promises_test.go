@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
@@ -34,17 +36,46 @@ import (
 // run again with -rapid.seed.
 func TestPromises(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		world := trial{
-			versions: rapid.Bool().Draw(rt, "versions"),
-			rolls:    rapid.SliceOfN(rapid.IntRange(0, 999), 20, 60).Draw(rt, "rolls"),
-			steps:    rapid.IntRange(1, 25).Draw(rt, "steps"),
-			lag:      time.Duration(rapid.IntRange(0, 9000).Draw(rt, "lag in ms")) * time.Millisecond,
-		}
+		world := drawTrial(rt)
+		world.open = func(*testing.T) queue.Store { return memory.New(time.Now) }
 		synctest.Test(t, world.run)
 		for _, fault := range world.faults {
 			rt.Error(fault)
 		}
 	})
+}
+
+// TestPromisesOnDisk is the same with the queue that people run. Its
+// housekeeping turns some hundred thousand times in the hours of a run, so
+// there are few of them, always the same.
+func TestPromisesOnDisk(t *testing.T) {
+	for _, seed := range []int{0, 1, 4, 5} {
+		t.Run(strconv.Itoa(seed), func(t *testing.T) {
+			dir := t.TempDir()
+			world := rapid.Custom(drawTrial).Example(seed)
+			world.reopens = true
+			world.open = func(t *testing.T) queue.Store {
+				store, err := badger.Open(badger.Options{Dir: dir})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return store
+			}
+			synctest.Test(t, world.run)
+			for _, fault := range world.faults {
+				t.Error(fault)
+			}
+		})
+	}
+}
+
+func drawTrial(rt *rapid.T) *trial {
+	return &trial{
+		versions: rapid.Bool().Draw(rt, "versions"),
+		rolls:    rapid.SliceOfN(rapid.IntRange(0, 999), 20, 60).Draw(rt, "rolls"),
+		steps:    rapid.IntRange(1, 25).Draw(rt, "steps"),
+		lag:      time.Duration(rapid.IntRange(0, 9000).Draw(rt, "lag in ms")) * time.Millisecond,
+	}
 }
 
 // trial is one run: an API, and what it has done.
@@ -53,6 +84,10 @@ type trial struct {
 	rolls    []int
 	steps    int
 	lag      time.Duration
+	// open opens the queue. One that reopens is closed and opened for the last
+	// restart.
+	open    func(t *testing.T) queue.Store
+	reopens bool
 
 	mu     sync.Mutex
 	next   int
@@ -108,7 +143,7 @@ func (w *trial) run(t *testing.T) {
 	}
 	s := &script{
 		t: t, name: "trial", answers: make(map[string]*scriptAnswer),
-		store: memory.New(time.Now), seen: make(map[string]bool), routes: make(map[string][]string),
+		store: w.open(t), seen: make(map[string]bool), routes: make(map[string][]string),
 	}
 	s.handler = s.newHandler(rules)
 	s.handler.upstream = &show.Upstream{Handler: caddyhttp.HandlerFunc(w.serveShow)}
@@ -138,6 +173,12 @@ func (w *trial) run(t *testing.T) {
 	w.check(events)
 	// Nothing has changed since, so nothing comes of a restart.
 	s.stop()
+	if w.reopens {
+		if err := s.store.Close(); err != nil {
+			t.Error(err)
+		}
+		s.store = w.open(t)
+	}
 	s.start()
 	time.Sleep(time.Hour)
 	synctest.Wait()
@@ -308,7 +349,7 @@ func (w *trial) serveShow(rw http.ResponseWriter, r *http.Request) error {
 	return json.NewEncoder(rw).Encode(state)
 }
 
-func (w *trial) events(store *memory.Store) []event.Event {
+func (w *trial) events(store queue.Store) []event.Event {
 	events, _, err := store.Events(context.Background(), queue.Filter{}, queue.Page{Limit: queue.MaxLimit})
 	if err != nil {
 		w.fault("listing events: %v", err)

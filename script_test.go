@@ -63,7 +63,7 @@ type script struct {
 	answers map[string]*scriptAnswer
 	asked   []string
 
-	store      *memory.Store
+	store      queue.Store
 	reconciler *reconcile.Reconciler
 	sightings  *sightings
 	handler    *Handler
