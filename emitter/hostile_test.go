@@ -109,6 +109,7 @@ var hostile = map[string]outcomeOf{
 	"two lengths":                         {0, notHTTP, false},
 	"a chunk that overflows":              {200, brokeOff, false},
 	"cuts the body":                       {200, brokeOff, false},
+	"cuts a body without a length":        {200, "", false},
 	"cuts the chunks":                     {200, brokeOff, false},
 	"resets within the body":              {200, resetWords + " before the answer was complete", false},
 	"answers twice":                       {200, "", false},
@@ -134,8 +135,12 @@ var hostile = map[string]outcomeOf{
 	"resets TLS instead of an answer": {0, resetWords, false},
 	"endless body in TLS":             {200, "", false},
 	// Without a length, the end of the connection is the end of the body, and
-	// many servers end it without the farewell that TLS asks for.
-	"cuts TLS within the body": {200, "", false},
+	// many servers end it without the farewell that TLS asks for. Whoever cuts
+	// the connection could not have made the status, which is all that counts.
+	"cuts TLS within the body":                 {200, "", false},
+	"cuts TLS within the headers":              {0, closedWords, false},
+	"cuts TLS within a body that has a length": {200, brokeOff, false},
+	"cuts TLS between chunks":                  {200, brokeOff, false},
 
 	"no TLS":                               {0, "TLS: the receiver does not speak it on this port", false},
 	"hangs within the handshake":           {0, beforeAnswer, true},

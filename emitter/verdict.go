@@ -43,6 +43,8 @@ const (
 // redirect is a failure that the operator should see, not a place to send the
 // event on to. An answer that breaks off is a failure whatever its status: the
 // receiver may have broken off with it, and a repeat harms less than a loss.
+// Whether it breaks off, the answer's own length or chunks tell: one that has
+// neither is complete when the connection ends, in whatever way.
 func rule(code int, word string, err error, success endpoint.Statuses) ruling {
 	if err != nil {
 		return ruling{down: true, ours: errors.Is(err, egress.ErrProxy)}

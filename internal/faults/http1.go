@@ -61,6 +61,7 @@ func HTTP1() []Fault {
 		{Name: "two lengths", answer: says(ok+"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx", nil)},
 		{Name: "a chunk that overflows", answer: says(ok+"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nx", nil)},
 		{Name: "cuts the body", answer: says(length+"half", nil)},
+		{Name: "cuts a body without a length", answer: says(ok+"\r\nhalf", nil)},
 		{Name: "cuts the chunks", answer: says(ok+"Transfer-Encoding: chunked\r\n\r\n4\r\nfull\r\n", nil)},
 		{Name: "resets within the body", answer: says(length+"half", (*connection).reset)},
 		{Name: "answers twice", answer: says(ok+"Content-Length: 0\r\n\r\nHTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", (*connection).hang)},

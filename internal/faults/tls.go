@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// cut ends a connection between two records of TLS, without its farewell.
+func cut(c *connection) { _ = c.tcp.Close() }
+
 // TLS returns what can be done with TLS below HTTP/1.1.
 func TLS() []Fault {
 	const answer = "HTTP/1.1 204 No Content\r\n\r\n"
@@ -30,7 +33,10 @@ func TLS() []Fault {
 		{Name: "asks for our certificate", answer: says(answer, nil), certificate: valid, config: func(c *tls.Config) {
 			c.ClientAuth = tls.RequireAnyClientCert
 		}},
-		{Name: "cuts TLS within the body", answer: says("HTTP/1.1 200 OK\r\n\r\nhalf", func(c *connection) { _ = c.tcp.Close() }), certificate: valid},
+		{Name: "cuts TLS within the headers", answer: says("HTTP/1.1 200 OK\r\nA: b\r\n", cut), certificate: valid},
+		{Name: "cuts TLS within the body", answer: says("HTTP/1.1 200 OK\r\n\r\nhalf", cut), certificate: valid},
+		{Name: "cuts TLS within a body that has a length", answer: says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", cut), certificate: valid},
+		{Name: "cuts TLS between chunks", answer: says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfull\r\n", cut), certificate: valid},
 		{Name: "resets TLS instead of an answer", answer: says("", (*connection).reset), certificate: valid},
 		{Name: "endless body in TLS", answer: floods("HTTP/1.1 200 OK\r\n\r\n", filler), certificate: valid},
 	}
