@@ -26,9 +26,6 @@ const (
 	// idleReservation is how long memory is kept for a delivery that was due
 	// and may not be any more.
 	idleReservation = time.Second
-	// idleWorker is how long a goroutine that has made an attempt waits for
-	// another.
-	idleWorker = time.Second
 )
 
 // dispatcher delivers to one target. Everything that is the same for all its
@@ -236,57 +233,6 @@ func (d *dispatcher) charge(lease *queue.DeliveryLease) claim {
 func (d *dispatcher) footprint(lease *queue.DeliveryLease) int64 {
 	size := int64(len(lease.Event.Payload) + len(lease.Event.PreviousShow))
 	return size + d.format(lease.Format).Copied(size, lease.Event.ContentType)
-}
-
-// begin starts the attempt of a delivery, or gives the delivery back if its
-// receiver is not to get it now.
-func (d *dispatcher) begin(leasing, attempting context.Context, inFlight *sync.WaitGroup, lease queue.DeliveryLease) {
-	job := &job{lease: lease, held: d.charge(&lease)}
-	d.standing.occupy(d.options.Now())
-	if d.target.Resolve == nil && d.standing.begin(d.limits, d.limits.receiver, d.options.Now()) > 0 {
-		// Something has happened since it was asked for.
-		d.done(job)
-		d.release(lease)
-		return
-	}
-	select {
-	case d.jobs <- job:
-		// A worker has just become free.
-	default:
-		inFlight.Go(func() { d.work(leasing, attempting, job) })
-	}
-}
-
-// job is a delivery that a worker attempts, with the memory that it holds.
-type job struct {
-	lease queue.DeliveryLease
-	held  claim
-}
-
-// work attempts a delivery, and then others for as long as they come: with a
-// backlog, growing a new goroutine's stack costs as much as signing does.
-func (d *dispatcher) work(leasing, attempting context.Context, next *job) {
-	idle := time.NewTimer(idleWorker)
-	defer idle.Stop()
-	for {
-		d.deliver(attempting, &next.lease)
-		d.done(next)
-		idle.Reset(idleWorker)
-		select {
-		case next = <-d.jobs:
-		case <-idle.C:
-			return
-		case <-leasing.Done():
-			return
-		}
-	}
-}
-
-// done gives back what an attempt has taken.
-func (d *dispatcher) done(j *job) {
-	d.emitter.gate.free(j.held.size, j.held.of)
-	d.standing.hold(-j.held.size)
-	d.standing.leave()
 }
 
 // release gives a delivery back without an attempt.
