@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -48,13 +47,9 @@ type committer struct {
 	commits atomic.Uint64
 	syncs   atomic.Uint64
 
-	// shared is how many waited for the last sync, and took how long it took.
-	shared int
-	took   time.Duration
-	// yielded and lingers tell how the batch has waited for others; lingering
-	// fires when it has for long enough.
-	yielded, lingers bool
-	lingering        *time.Timer
+	// yielded tells that the batch has waited for others, for a turn of the
+	// scheduler.
+	yielded bool
 
 	// commitTxn and sync are the database's; tests make them fail.
 	commitTxn func(b *batch) error
@@ -62,7 +57,7 @@ type committer struct {
 }
 
 func newCommitter(s *Store, numbers *batchNumbers, logs *logSync) *committer {
-	c := &committer{
+	return &committer{
 		s:         s,
 		queue:     make(chan operation, maxQueue),
 		stopCh:    make(chan struct{}),
@@ -72,12 +67,9 @@ func newCommitter(s *Store, numbers *batchNumbers, logs *logSync) *committer {
 		commitTxn: func(b *batch) error { return b.txn.Commit() },
 		logs:      logs,
 		sync:      logs.sync,
-		lingering: time.NewTimer(time.Hour),
 
 		maxWaiting: maxWaiting,
 	}
-	c.lingering.Stop()
-	return c
 }
 
 // stop ends the goroutine after all that is in the queue is done. Nobody may
@@ -106,13 +98,12 @@ func (c *committer) run() {
 	}
 }
 
-// gather commits an operation together with those that wait behind it, or that
-// come in a moment.
+// gather commits an operation together with those that wait behind it.
 func (c *committer) gather(op operation) {
 	b := c.batch
 	b.begin()
-	c.yielded, c.lingers = false, false
-	for more := true; more; op, more = c.next(b) {
+	c.yielded = false
+	for more := true; more; op, more = c.next() {
 		if !b.fits(op.wait()) {
 			c.finish()
 			b.begin()
@@ -122,13 +113,13 @@ func (c *committer) gather(op operation) {
 			break
 		}
 	}
-	c.lingering.Stop()
 	c.finish()
 }
 
-// next returns an operation that can join a batch, if there is one or one is
-// worth waiting for.
-func (c *committer) next(b *batch) (op operation, ok bool) {
+// next returns an operation that can join a batch, if there is one. Waiting for
+// others, for as long as a sync takes, has been tried: it makes syncs fewer,
+// and nothing faster.
+func (c *committer) next() (op operation, ok bool) {
 	select {
 	case op = <-c.queue:
 		return op, true
@@ -148,23 +139,7 @@ func (c *committer) next(b *batch) (op operation, ok bool) {
 		default:
 		}
 	}
-	if !b.durable {
-		return nil, false
-	}
-	if !c.lingers {
-		wait := linger(c.shared, c.s.intents.underWay(), c.took)
-		if wait == 0 {
-			return nil, false
-		}
-		c.lingers = true
-		c.lingering.Reset(wait)
-	}
-	select {
-	case op = <-c.queue:
-		return op, true
-	case <-c.lingering.C:
-		return nil, false
-	}
+	return nil, false
 }
 
 // finish commits the batch and ends its operations. In memory, things change
@@ -200,15 +175,13 @@ func (c *committer) finish() {
 		return
 	}
 	if Durability(c.s.durability.Load()) == Power {
-		c.shared = 0
 		for _, op := range b.operations {
-			if w := op.wait(); w.durable {
-				c.shared++
-			} else {
+			if w := op.wait(); !w.durable {
 				w.end(nil)
 			}
 		}
-		if err := c.timedSync(); err != nil {
+		c.syncs.Add(1)
+		if err := c.sync(); err != nil {
 			c.held = append(c.held, b.born...)
 			err = fmt.Errorf("syncing the queue: %w", err)
 			c.s.log.Error("the queue's disk failed", zap.Error(err))
@@ -251,14 +224,6 @@ func (c *committer) commit(b *batch) error {
 	}
 	c.numbers.next++
 	return nil
-}
-
-func (c *committer) timedSync() error {
-	began := time.Now()
-	err := c.sync()
-	c.took = time.Since(began)
-	c.syncs.Add(1)
-	return err
 }
 
 func (c *committer) publish(b *batch) {

@@ -106,13 +106,6 @@ func (o *openIntents) dismiss(at int64) {
 	}
 }
 
-// underWay returns how many intents are open.
-func (o *openIntents) underWay() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return len(o.ids)
-}
-
 // count returns how many intents are open, and how many are kept since.
 func (o *openIntents) count(since int64) (open, kept int) {
 	o.mu.Lock()
