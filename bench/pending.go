@@ -37,14 +37,14 @@ var pending = flag.Int("pending", 1_000_000, "how many deliveries wait in the la
 
 const (
 	few         = 10_000
-	p5Drained   = 8_000
+	p5Drained   = 20_000
 	p5Rounds    = 3
 	p5Writers   = 64
 	p5Payload   = 1000
 	p5Endpoints = 10
 	// p5Limit is the limit of Go's memory under which the processes run, and
 	// p5Unlimited how many events are filled in without one.
-	p5Limit     = "GOMEMLIMIT=448MiB"
+	p5Limit     = "GOMEMLIMIT=300MiB"
 	p5Unlimited = 200_000
 )
 
@@ -81,22 +81,26 @@ func measurePending(l *lab) error {
 		if _, err := l.pending("settle", large, 0, p5Limit); err != nil {
 			return err
 		}
-		drain, err := l.pending("drain", large, p5Drained/4, p5Limit)
+		drain, err := l.pending("drain", large, p5Drained/10, p5Limit)
 		if err != nil {
 			return err
 		}
-		filled -= p5Drained / 4
+		filled -= p5Drained / 10
 		fmt.Printf("P5.growth %d pending: filled with %.0f events/s and %d MiB, %d MiB of them private; drained with %.0f/s and %d MiB, %d MiB of them private; first delivery after %.2f s; %d MiB in tables, %d MiB in logs\n",
 			target, fill.Rate, fill.Peak>>20, fill.Private>>20, drain.Rate, drain.Peak>>20, drain.Private>>20, drain.First.Seconds(), drain.Tables>>20, drain.Logs>>20)
 		peak, private, restart = max(peak, fill.Peak, drain.Peak), max(private, fill.Private, drain.Private), drain.First
 	}
-	if _, err := l.pending("fill", small, few+(p5Rounds+1)*p5Drained, p5Limit); err != nil {
+	if _, err := l.pending("fill", small, few, p5Limit); err != nil {
 		return err
 	}
 	var ratios, with, without []float64
 	for i := range p5Rounds + 1 {
 		a, err := l.pending("drain", large, p5Drained, p5Limit)
 		if err != nil {
+			return err
+		}
+		// The small one has as many again when it is drained.
+		if _, err := l.pending("fill", small, p5Drained, p5Limit); err != nil {
 			return err
 		}
 		b, err := l.pending("drain", small, p5Drained, p5Limit)

@@ -125,11 +125,8 @@ func (c *committer) next() (op operation, ok bool) {
 		return op, true
 	default:
 	}
-	if Durability(c.s.durability.Load()) != Power {
-		return nil, false
-	}
 	// Those whose operations were just ended are about to come again: let
-	// them, as a sync costs more than a turn of the scheduler.
+	// them, as a commit costs more than a turn of the scheduler.
 	if !c.yielded {
 		c.yielded = true
 		runtime.Gosched()

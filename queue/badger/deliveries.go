@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-func (s *Store) readDelivery(txn *badgerdb.Txn, held schedule.Lease[lane], admit func(size int64) bool) (queue.DeliveryLease, error) {
+func (s *Store) readDelivery(l *lazyRead, held schedule.Lease[lane], admit func(size int64) bool) (queue.DeliveryLease, error) {
 	leased := queue.DeliveryLease{
 		Delivery: queue.Delivery{
 			Endpoint: held.Group,
@@ -26,20 +26,20 @@ func (s *Store) readDelivery(txn *badgerdb.Txn, held schedule.Lease[lane], admit
 		Fence: held.Fence,
 	}
 	if held.Value.attempts > 0 {
-		row, err := readLane(txn, laneKey(nil, held.Group, objectOf(held), held.Value.head))
+		row, err := readLane(l.begun(), laneKey(nil, held.Group, objectOf(held), held.Value.head))
 		if err != nil {
 			return leased, err
 		}
 		leased.PriorAttempts = int(row.Prior)
 	}
-	record, err := s.eventToLease(txn, held.Value.head, admit)
+	record, err := s.eventToLease(l, held.Value.head, admit)
 	if errors.Is(err, errDamaged) {
 		// The lane goes on without it.
 		s.damaged("event", err)
 		err = queue.ErrNotFound
 	}
 	if errors.Is(err, queue.ErrNotFound) {
-		return s.readExpired(txn, held, leased)
+		return s.readExpired(l.begun(), held, leased)
 	}
 	if err != nil {
 		return leased, err

@@ -29,24 +29,24 @@ func (s *Store) readEvent(txn *badgerdb.Txn, position uint64, withPayload bool) 
 // eventOf decodes an event and checks whether it is still to be kept: Badger
 // forgets to the second, and knows nothing of a retention that was shortened.
 func (s *Store) eventOf(txn *badgerdb.Txn, item *badgerdb.Item, position uint64, withPayload bool) (eventRecord, error) {
-	return s.admittedEvent(txn, item, position, withPayload, nil)
+	return s.admittedEvent(&lazyRead{txn: txn}, item, position, withPayload, nil)
 }
 
 // readAdmitted is readEvent with its payload, for which there has to be room: it
 // fails with [queue.ErrNotAdmitted] before it reads more than there is.
-func (s *Store) readAdmitted(txn *badgerdb.Txn, position uint64, admit func(size int64) bool) (eventRecord, error) {
-	item, err := txn.Get(numberKey(nil, kindEvent, position))
+func (s *Store) readAdmitted(l *lazyRead, position uint64, admit func(size int64) bool) (eventRecord, error) {
+	item, err := l.begun().Get(numberKey(nil, kindEvent, position))
 	if errors.Is(err, badgerdb.ErrKeyNotFound) {
 		return eventRecord{}, queue.ErrNotFound
 	}
 	if err != nil {
 		return eventRecord{}, err
 	}
-	return s.admittedEvent(txn, item, position, true, admit)
+	return s.admittedEvent(l, item, position, true, admit)
 }
 
 func (s *Store) admittedEvent(
-	txn *badgerdb.Txn, item *badgerdb.Item, position uint64, withPayload bool, admit func(size int64) bool,
+	l *lazyRead, item *badgerdb.Item, position uint64, withPayload bool, admit func(size int64) bool,
 ) (eventRecord, error) {
 	if admit != nil && !admit(item.ValueSize()) {
 		return eventRecord{}, queue.ErrNotAdmitted
@@ -56,7 +56,7 @@ func (s *Store) admittedEvent(
 		return eventRecord{}, err
 	}
 	if withPayload {
-		return s.wholeEvent(txn, value, position, admit)
+		return s.wholeEvent(l, value, position, admit)
 	}
 	record, err := s.keptEvent(value)
 	record.Payload = nil
@@ -78,7 +78,7 @@ func (s *Store) keptEvent(value []byte) (eventRecord, error) {
 
 // wholeEvent decodes an event's record, and reads the parts that do not stand
 // in it.
-func (s *Store) wholeEvent(txn *badgerdb.Txn, value []byte, position uint64, admit func(size int64) bool) (eventRecord, error) {
+func (s *Store) wholeEvent(l *lazyRead, value []byte, position uint64, admit func(size int64) bool) (eventRecord, error) {
 	record, err := s.keptEvent(value)
 	if err != nil {
 		return eventRecord{}, err
@@ -88,13 +88,13 @@ func (s *Store) wholeEvent(txn *badgerdb.Txn, value []byte, position uint64, adm
 	}
 	if record.Parts > 0 {
 		at := position - record.Back
-		record.Payload, err = readParts(txn, record.Parts, func(part int) []byte { return partKey(nil, kindPart, at, part) })
+		record.Payload, err = readParts(l.begun(), record.Parts, func(part int) []byte { return partKey(nil, kindPart, at, part) })
 		if err != nil {
 			return eventRecord{}, err
 		}
 	}
 	if record.PreviousParts > 0 {
-		record.PreviousShow, err = readParts(txn, record.PreviousParts, func(part int) []byte {
+		record.PreviousShow, err = readParts(l.begun(), record.PreviousParts, func(part int) []byte {
 			return partKey(nil, kindPrevious, record.PreviousAt, part)
 		})
 		if errors.Is(err, errDamaged) {

@@ -41,9 +41,9 @@ func (s *Store) LeaseDelivery(ctx context.Context, endpoint string, options queu
 		var leased queue.DeliveryLease
 		// The caller has the lease now, so it is not the context that ends
 		// this.
-		err = s.view(context.Background(), func(txn *badgerdb.Txn) error {
+		err = s.readLazily(context.Background(), func(l *lazyRead) error {
 			var err error
-			leased, err = s.begin(txn, &held, options)
+			leased, err = s.begin(l, &held, options)
 			return err
 		})
 		switch {
@@ -58,9 +58,9 @@ func (s *Store) LeaseDelivery(ctx context.Context, endpoint string, options queu
 }
 
 // begin finds the delivery that a lease is for, and reads it.
-func (s *Store) begin(txn *badgerdb.Txn, held *schedule.Lease[lane], options queue.LeaseOptions) (queue.DeliveryLease, error) {
+func (s *Store) begin(l *lazyRead, held *schedule.Lease[lane], options queue.LeaseOptions) (queue.DeliveryLease, error) {
 	order := options.Order
-	dueAt, err := s.findHead(txn, held, order)
+	dueAt, err := s.findHead(l, held, order)
 	if err != nil {
 		return queue.DeliveryLease{}, err
 	}
@@ -82,7 +82,7 @@ func (s *Store) begin(txn *badgerdb.Txn, held *schedule.Lease[lane], options que
 		})
 		return queue.DeliveryLease{}, errors.Join(errOthersFirst, err)
 	}
-	leased, err := s.readDelivery(txn, *held, options.Admit)
+	leased, err := s.readDelivery(l, *held, options.Admit)
 	if errors.Is(err, queue.ErrNotAdmitted) {
 		yielded := s.lanes.due.Yield(held.Fence, func(lane *lane) int64 {
 			lane.goBack()
@@ -143,14 +143,14 @@ func (s *Store) settle(held *schedule.Lease[lane]) {
 
 // findHead finds the first pending delivery of a leased lane, if it is not
 // known, and returns when that is due; the zero time if it was known.
-func (s *Store) findHead(txn *badgerdb.Txn, held *schedule.Lease[lane], order queue.Order) (time.Time, error) {
+func (s *Store) findHead(l *lazyRead, held *schedule.Lease[lane], order queue.Order) (time.Time, error) {
 	if held.Value.attempts != finished {
 		return time.Time{}, nil
 	}
-	head, row, err := s.nextInLane(txn, held, order, held.Value.head+1)
+	head, row, err := s.nextInLane(l.begun(), held, order, held.Value.head+1)
 	if errors.Is(err, badgerdb.ErrKeyNotFound) {
 		// Better slow than never.
-		head, row, err = s.nextInLane(txn, held, order, 0)
+		head, row, err = s.nextInLane(l.begun(), held, order, 0)
 	}
 	if err != nil {
 		return time.Time{}, err

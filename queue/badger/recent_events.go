@@ -19,7 +19,9 @@ const (
 	maxRecentRecord = 16 << 10
 	// readAhead is how many events are read at once where a backlog is leased,
 	// whose events follow each other in the log.
-	readAhead = 32
+	readAhead = 128
+	// maxReadAhead bounds the bytes of these.
+	maxReadAhead = maxRecentBytes / 4
 )
 
 // recentEvents keeps the events that were committed last, or that are about to
@@ -87,18 +89,18 @@ func (r *recentEvents) passed(position uint64) {
 // eventToLease returns the event at a position with its payload, for which
 // there has to be room: it fails with [queue.ErrNotAdmitted] before it reads
 // more than there is, and with [queue.ErrNotFound] if there is none any more.
-func (s *Store) eventToLease(txn *badgerdb.Txn, position uint64, admit func(size int64) bool) (eventRecord, error) {
+func (s *Store) eventToLease(l *lazyRead, position uint64, admit func(size int64) bool) (eventRecord, error) {
 	record, inOrder := s.recent.get(position)
 	if record != nil {
 		if admit != nil && !admit(int64(len(record))) {
 			return eventRecord{}, queue.ErrNotAdmitted
 		}
-		return s.wholeEvent(txn, record, position, admit)
+		return s.wholeEvent(l, record, position, admit)
 	}
 	if inOrder {
-		s.readEventsAhead(txn, position+1)
+		s.readEventsAhead(l.begun(), position+1)
 	}
-	return s.readAdmitted(txn, position, admit)
+	return s.readAdmitted(l, position, admit)
 }
 
 // readEventsAhead reads events from a position on. It is no matter if it
@@ -108,7 +110,8 @@ func (s *Store) readEventsAhead(txn *badgerdb.Txn, from uint64) {
 	defer it.Close()
 	it.Seek(numberKey(nil, kindEvent, from))
 	next := from
-	for ; it.Valid() && next < from+readAhead; it.Next() {
+	size := 0
+	for ; it.Valid() && next < from+readAhead && size < maxReadAhead; it.Next() {
 		position, err := lastNumber(it.Item().Key())
 		if err != nil {
 			break
@@ -119,6 +122,7 @@ func (s *Store) readEventsAhead(txn *badgerdb.Txn, from uint64) {
 		}
 		if record, err := it.Item().ValueCopy(nil); err == nil {
 			s.recent.put(position, record)
+			size += len(record)
 		}
 	}
 	s.recent.passed(next)

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"context"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+)
+
+// lazyRead is a transaction that begins when it is first needed. Badger lets
+// one that begins wait for the commit that is under way, and there is nearly
+// always one: who reads for each delivery spends a good part of the time
+// waiting, and most deliveries can be leased without.
+type lazyRead struct {
+	db  *badgerdb.DB
+	txn *badgerdb.Txn
+}
+
+// begun returns the transaction.
+func (l *lazyRead) begun() *badgerdb.Txn {
+	if l.txn == nil {
+		l.txn = l.db.NewTransaction(false)
+	}
+	return l.txn
+}
+
+func (l *lazyRead) end() {
+	if l.txn != nil {
+		l.txn.Discard()
+	}
+}
+
+// readLazily is view for who may not need to read.
+func (s *Store) readLazily(ctx context.Context, read func(l *lazyRead) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	l := &lazyRead{db: s.db}
+	defer l.end()
+	return read(l)
+}
