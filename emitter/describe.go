@@ -23,14 +23,16 @@ import (
 // which may quote a URL or what a receiver sent; only those of the egress
 // policy are written to be shown.
 func describe(err error) string {
+	if err == nil {
+		// Most often. What errors are looked for in would be allocated.
+		return ""
+	}
 	var (
 		blocked *egress.BlockedError
 		proxy   *egress.ProxyError
 		token   *auth.TokenError
 	)
 	switch {
-	case err == nil:
-		return ""
 	case errors.As(err, &token) && token.Reason != "":
 		return token.Error()
 	case errors.As(err, &token):

@@ -127,10 +127,11 @@ func (s *Store) PostponeDelivery(ctx context.Context, lease queue.DeliveryLease,
 // finishAttempt is the operation of FinishAttempt.
 type finishAttempt struct {
 	waiter
-	lease   queue.DeliveryLease
-	verdict queue.Verdict
-	attempt []byte
-	now     time.Time
+	delivery queue.Delivery
+	fence    uint64
+	verdict  queue.Verdict
+	attempt  []byte
+	now      time.Time
 
 	held schedule.Lease[lane]
 }
@@ -144,10 +145,11 @@ func (s *Store) FinishAttempt(ctx context.Context, lease queue.DeliveryLease, at
 	}
 	attempt.EventID = lease.EventID
 	op := &finishAttempt{
-		lease:   lease,
-		verdict: verdict,
-		attempt: appendAttempt(make([]byte, 0, 64+len(attempt.Error)+len(attempt.Response)), &attempt),
-		now:     s.now(),
+		delivery: lease.Delivery,
+		fence:    lease.Fence,
+		verdict:  verdict,
+		attempt:  appendAttempt(make([]byte, 0, 64+len(attempt.Error)+len(attempt.Response)), &attempt),
+		now:      s.now(),
 	}
 	names := len(lease.Endpoint) + len(lease.Key.Resource) + len(lease.Key.ID) + len(lease.EventID)
 	op.need(len(lease.Endpoint)+17, len(op.attempt))
@@ -157,7 +159,7 @@ func (s *Store) FinishAttempt(ctx context.Context, lease queue.DeliveryLease, at
 }
 
 func (op *finishAttempt) stage(b *batch) error {
-	held, err := b.s.lanes.due.Pin(op.lease.Fence)
+	held, err := b.s.lanes.due.Pin(op.fence)
 	if err != nil {
 		return err
 	}
@@ -169,12 +171,12 @@ func (op *finishAttempt) stage(b *batch) error {
 
 	inLane := b.key(func(k []byte) []byte { return laneKey(k, endpoint, objectOf(held), position) })
 	if op.verdict.Status == queue.StatusPending {
-		next := laneRecord{EventID: op.lease.EventID, Attempts: number, DueAt: op.verdict.RetryAt, Prior: uint32(op.lease.PriorAttempts)}
+		next := laneRecord{EventID: op.delivery.EventID, Attempts: number, DueAt: op.verdict.RetryAt, Prior: uint32(op.delivery.PriorAttempts)}
 		b.set(inLane, b.key(func(k []byte) []byte { return appendLane(k, &next) }))
 		return nil
 	}
 	b.delete(inLane)
-	decided := op.lease.Delivery
+	decided := op.delivery
 	decided.Status = op.verdict.Status
 	decided.Attempts = int(number)
 	decided.FinishedAt = op.now
