@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconcile
+
+import (
+	"time"
+)
+
+// Result is how one reconciliation ended; a label in metrics.
+type Result string
+
+// The results of a reconciliation.
+const (
+	ResultEvent        Result = "event"         // the object differs: a new snapshot, and the events it makes
+	ResultNoDifference Result = "no_difference" // the object is as it was last known
+	ResultKnown        Result = "known"         // an object that was not known, taken as it is
+	ResultListed       Result = "listed"        // a listing was read, and what it names is marked
+	ResultAlias        Result = "alias"         // the object has another name, by which it is marked
+	ResultEarly        Result = "early"         // no difference yet; looked at again
+	ResultNoCaller     Result = "no_credential" // the caller's credential is not there
+	ResultStale        Result = "stale"         // the Show is older than what is known; asked again
+	ResultMissing      Result = "missing"       // no Show and no proof of a delete; asked again
+	ResultFailed       Result = "failed"        // no usable Show; asked again
+	ResultGivenUp      Result = "given_up"      // missing for a day; not asked again
+	ResultLost         Result = "lease_lost"    // somebody else holds the object
+)
+
+// Metrics is told what happens. Its methods must not block.
+type Metrics interface {
+	// Reconciled counts a reconciliation and how long reading Show took.
+	Reconciled(resource string, result Result, took time.Duration)
+	// Event counts an event.
+	Event(eventType string)
+	// Unresolved counts a change whose object is not known.
+	Unresolved(resource string)
+	// Ownerless counts an event whose object has no owner although its
+	// resource has tenants.
+	Ownerless(resource string)
+	// ConditionFailed counts a condition of an event that could not be
+	// evaluated.
+	ConditionFailed(resource string)
+}
+
+type noMetrics struct{}
+
+func (noMetrics) Reconciled(string, Result, time.Duration) {}
+func (noMetrics) Event(string)                             {}
+func (noMetrics) Unresolved(string)                        {}
+func (noMetrics) Ownerless(string)                         {}
+func (noMetrics) ConditionFailed(string)                   {}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+)
+
+// reconcile reads one object's Show and commits what follows. It returns
+// whether the API answered.
+func (r *Reconciler) reconcile(ctx context.Context, resource *Resource, lease queue.MarkLease, late time.Duration) (answered bool) {
+	asked := r.now()
+	answer, err := resource.Read(ctx, lease)
+	failpoint.Here("show.read")
+	took := r.now().Sub(asked)
+	if errors.Is(err, ErrNoCredential) {
+		return r.noCredential(ctx, resource, lease)
+	}
+	if err != nil {
+		return r.readFailed(ctx, resource.Name, lease, err, took)
+	}
+	now := r.now()
+	d := resource.decide(r.hasher, lease, answer, now)
+	result := r.act(ctx, resource, lease, d, answer, asked, late)
+	r.metrics.Reconciled(resource.Name, result, took)
+	return !overloaded(answer)
+}
+
+// act does what follows from a decision.
+func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.MarkLease, d decision, answer show.Show, asked time.Time, late time.Duration) Result {
+	now := r.now()
+	reconciled := queue.Reconciled{AskedAt: asked}
+	result := ResultNoDifference
+	switch d.finding {
+	case moved, known:
+		var conditions, err error
+		reconciled, conditions, err = resource.transition(r.instance, lease, d, answer, now)
+		if err != nil {
+			r.retry(ctx, lease, ResultFailed, err.Error(), 0)
+			return ResultFailed
+		}
+		r.noteTransition(resource, lease, reconciled, conditions)
+		reconciled.AskedAt = asked
+		if result = ResultEvent; d.finding == known {
+			result = ResultKnown
+		}
+	case aliased:
+		reconciled.Snapshot = &event.Snapshot{Key: lease.Key, Sequence: lastSequence(lease), Alias: d.name.ID, Time: now}
+		reconciled.Marks = []queue.Mark{aliasMark(lease, d.name)}
+		result = ResultAlias
+	case early:
+		r.postpone(ctx, lease, now.Add(d.again))
+		return ResultEarly
+	case stale:
+		r.retry(ctx, lease, ResultStale, d.reason, 0)
+		return ResultStale
+	case unusable:
+		r.retry(ctx, lease, ResultFailed, d.reason, retryAfter(answer.Header, now))
+		return ResultFailed
+	case missing:
+		if result = r.missing(ctx, lease, d); result == ResultMissing {
+			return result
+		}
+	case nothing:
+		if wait := between(lease.MarkedAt, lease.SettleAt, now); wait > 0 {
+			r.postpone(ctx, lease, now.Add(wait))
+			return ResultEarly
+		}
+		reconciled.Snapshot = resource.refreshed(lease.Snapshot, d.next)
+	}
+	reconciled.LookAt = resource.lookAt(lease, d, now, late, r.jitter())
+	return r.commit(ctx, lease, reconciled, result)
+}
+
+// aliasMark hands a mark over to the object's own name.
+func aliasMark(lease queue.MarkLease, name event.Key) queue.Mark {
+	mark := lease.Mark
+	mark.Key = name
+	if lease.Callback != nil && !lease.Callback.Closed {
+		mark.Callback = lease.Callback.Sealed
+	}
+	return mark
+}
+
+// noteTransition tells operators what they should know of a transition.
+func (r *Reconciler) noteTransition(resource *Resource, lease queue.MarkLease, reconciled queue.Reconciled, conditions error) {
+	if conditions != nil {
+		r.metrics.ConditionFailed(resource.Name)
+		r.log.Warn("a condition of an event could not be evaluated, so it does not hold",
+			zap.String("object", lease.Key.String()), zap.Error(conditions))
+	}
+	if resource.Tenant != "" && reconciled.Snapshot.Tenant == "" && len(reconciled.Events) > 0 {
+		r.metrics.Ownerless(resource.Name)
+	}
+}
+
+// noCredential leaves a mark whose Show only its caller may read until the
+// next exchange brings a credential.
+func (r *Reconciler) noCredential(ctx context.Context, resource *Resource, lease queue.MarkLease) bool {
+	r.metrics.Reconciled(resource.Name, ResultNoCaller, 0)
+	if err := r.store.RetryMark(ctx, lease, r.now().Add(lastRetry), ErrNoCredential.Error()); err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrLeaseLost) {
+		r.log.Error("recording a retry", zap.String("object", lease.Key.String()), zap.Error(err))
+	}
+	return true
+}
+
+// readFailed has a mark asked for again whose answer did not come. It returns
+// whether the API is to be asked as before.
+func (r *Reconciler) readFailed(ctx context.Context, name string, lease queue.MarkLease, err error, took time.Duration) bool {
+	if ctx.Err() != nil {
+		r.release(lease)
+		return true
+	}
+	r.retry(ctx, lease, ResultFailed, err.Error(), 0)
+	r.metrics.Reconciled(name, ResultFailed, took)
+	return false
+}
+
+// overloaded tells whether an answer asks for fewer requests.
+func overloaded(answer show.Show) bool {
+	return answer.Status == http.StatusTooManyRequests || answer.Status >= 500
+}
+
+// missing asks again for an object that the API does not know, for a day.
+func (r *Reconciler) missing(ctx context.Context, lease queue.MarkLease, d decision) Result {
+	if r.now().Sub(lease.MarkedAt) < missingFor {
+		r.retry(ctx, lease, ResultMissing, d.reason, 0)
+		return ResultMissing
+	}
+	r.log.Error("giving up on an object that the API does not know and nobody is known to have deleted",
+		zap.String("object", lease.Key.String()), zap.Time("marked_at", lease.MarkedAt))
+	return ResultGivenUp
+}
+
+func (r *Reconciler) commit(ctx context.Context, lease queue.MarkLease, reconciled queue.Reconciled, result Result) Result {
+	failpoint.Here("reconciled.before")
+	switch err := r.store.CommitReconciled(ctx, lease, reconciled); {
+	case err == nil:
+	case errors.Is(err, queue.ErrLeaseLost):
+		return ResultLost
+	case errors.Is(err, queue.ErrClosed), ctx.Err() != nil:
+		// Stopped: the mark is still there.
+		return ResultFailed
+	default:
+		r.log.Error("committing what reconciling found", zap.String("object", lease.Key.String()), zap.Error(err))
+		r.retry(ctx, lease, ResultFailed, "the queue could not commit", 0)
+		return ResultFailed
+	}
+	failpoint.Here("reconciled.after")
+	for i := range reconciled.Events {
+		e := &reconciled.Events[i]
+		r.metrics.Event(e.Type)
+		if c := r.log.Check(zap.DebugLevel, "event"); c != nil {
+			c.Write(zap.String("event", e.ID), zap.String("type", e.Type), zap.String("object", e.Key.String()),
+				zap.Uint64("sequence", e.Sequence), zap.Strings("endpoints", e.Endpoints))
+		}
+	}
+	return result
+}
+
+func (r *Reconciler) retry(ctx context.Context, lease queue.MarkLease, result Result, reason string, atLeast time.Duration) {
+	delay := max(backoff(lease.Tries, r.jitter()), atLeast)
+	level := zap.WarnLevel
+	if result != ResultFailed && lease.Tries < 3 {
+		level = zap.DebugLevel // replicas lag; that is no trouble yet
+	}
+	if c := r.log.Check(level, "asking for a Show again"); c != nil {
+		c.Write(zap.String("object", lease.Key.String()), zap.String("result", string(result)),
+			zap.String("reason", reason), zap.Int("tries", lease.Tries+1), zap.Duration("in", delay))
+	}
+	err := r.store.RetryMark(ctx, lease, r.now().Add(delay), reason)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrLeaseLost) {
+		r.log.Error("recording a retry", zap.String("object", lease.Key.String()), zap.Error(err))
+	}
+}
+
+// postpone leaves a mark for later, without anything having failed.
+func (r *Reconciler) postpone(ctx context.Context, lease queue.MarkLease, at time.Time) {
+	err := r.store.RetryMark(ctx, lease, at, "")
+	if err != nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrLeaseLost) {
+		r.log.Error("leaving an object for later", zap.String("object", lease.Key.String()), zap.Error(err))
+	}
+}
+
+// release gives a lease back that was not used.
+func (r *Reconciler) release(lease queue.MarkLease) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	// A lease that cannot be given back runs out by itself.
+	_ = r.store.RetryMark(ctx, lease, r.now(), "")
+}
+
+// retryAfter reads the time an API asks to be left alone, in either form of
+// RFC 9110, section 10.2.3.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := header.Get("Retry-After")
+	if value == "" {
+		return 0
+	}
+	if seconds, err := strconv.Atoi(value); err == nil {
+		return min(max(time.Duration(seconds)*time.Second, 0), maxRetryAfter)
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return min(max(at.Sub(now), 0), maxRetryAfter)
+}
