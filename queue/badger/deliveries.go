@@ -130,7 +130,7 @@ type finishAttempt struct {
 	delivery queue.Delivery
 	fence    uint64
 	verdict  queue.Verdict
-	attempt  []byte
+	attempt  []byte // its fields
 	now      time.Time
 
 	held schedule.Lease[lane]
@@ -143,16 +143,16 @@ func (s *Store) FinishAttempt(ctx context.Context, lease queue.DeliveryLease, at
 	default:
 		return fmt.Errorf("%q is not a status of a delivery", verdict.Status)
 	}
-	attempt.EventID = lease.EventID
 	op := &finishAttempt{
 		delivery: lease.Delivery,
 		fence:    lease.Fence,
 		verdict:  verdict,
-		attempt:  appendAttempt(make([]byte, 0, 64+len(attempt.Error)+len(attempt.Response)), &attempt),
+		attempt:  appendAttemptFields(make([]byte, 0, 64+len(attempt.Error)+len(attempt.Response)), &attempt),
 		now:      s.now(),
 	}
 	names := len(lease.Endpoint) + len(lease.Key.Resource) + len(lease.Key.ID) + len(lease.EventID)
-	op.need(len(lease.Endpoint)+17, len(op.attempt))
+	// The attempt is a record of its own, or a part of the delivery's.
+	op.need(len(lease.Endpoint)+17, len(lease.EventID)+16, len(op.attempt))
 	op.need(names, 64)
 	op.need(names, len(lease.EventType), 64)
 	return s.submit(ctx, op)
@@ -167,10 +167,16 @@ func (op *finishAttempt) stage(b *batch) error {
 	endpoint, position := held.Group, held.Value.head
 	number := held.Value.attempts + 1
 	expires := b.s.expiry()
-	b.setUntil(b.key(func(k []byte) []byte { return attemptKey(k, endpoint, position, number) }), op.attempt, expires)
+	final := op.verdict.Status != queue.StatusPending
+	var first []byte
+	if final && number == 1 {
+		first = op.attempt
+	} else {
+		b.setAttempt(endpoint, position, number, op.delivery.EventID, op.attempt, expires)
+	}
 
 	inLane := b.key(func(k []byte) []byte { return laneKey(k, endpoint, objectOf(held), position) })
-	if op.verdict.Status == queue.StatusPending {
+	if !final {
 		next := laneRecord{EventID: op.delivery.EventID, Attempts: number, DueAt: op.verdict.RetryAt, Prior: uint32(op.delivery.PriorAttempts)}
 		b.set(inLane, b.key(func(k []byte) []byte { return appendLane(k, &next) }))
 		return nil
@@ -182,9 +188,17 @@ func (op *finishAttempt) stage(b *batch) error {
 	decided.FinishedAt = op.now
 	b.setUntil(
 		b.key(func(k []byte) []byte { return deliveryKey(k, endpoint, position) }),
-		b.key(func(k []byte) []byte { return appendDelivery(k, &decided) }),
+		b.key(func(k []byte) []byte { return appendDelivery(k, &decided, first) }),
 		expires)
 	return nil
+}
+
+// setAttempt writes an attempt as a row of its own.
+func (b *batch) setAttempt(endpoint string, position uint64, number uint32, eventID string, fields []byte, expires uint64) {
+	b.setUntil(
+		b.key(func(k []byte) []byte { return attemptKey(k, endpoint, position, number) }),
+		b.key(func(k []byte) []byte { return appendAttempt(k, eventID, fields) }),
+		expires)
 }
 
 func (op *finishAttempt) committed(s *Store) {

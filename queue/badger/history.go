@@ -37,15 +37,12 @@ func (s *Store) Deliveries(ctx context.Context, filter queue.Filter, page queue.
 		if filter.Endpoint != "" && filter.EventID == "" {
 			return s.endpointDeliveries(ctx, txn, filter.Endpoint, after, add)
 		}
-		return s.eachPlace(ctx, txn, kindDelivery, filter, after, func(position uint64, endpoint string) (bool, error) {
-			if after != nil && after.Position == position && after.Endpoint == endpoint {
-				return true, nil
-			}
-			d, err := readDelivery(txn, endpoint, position)
+		return s.eachPlace(ctx, txn, deliveryPlaces, filter, after, func(place cursor.Place, _ *placeKind) (bool, error) {
+			d, err := readDelivery(txn, place.Endpoint, place.Position)
 			if err != nil {
 				return true, s.skip("delivery", err)
 			}
-			return add(txn, position, d)
+			return add(txn, place.Position, d)
 		})
 	})
 	return rows.page, rows.next, err
@@ -90,68 +87,6 @@ func (s *Store) joinLane(txn *badgerdb.Txn, position uint64, d *queue.Delivery) 
 	}
 	d.Attempts, d.PriorAttempts, d.DueAt = int(lane.Attempts), int(lane.Prior), lane.DueAt
 	return nil
-}
-
-// Attempts implements [queue.History]. Like deliveries, those of one endpoint
-// stand together.
-func (s *Store) Attempts(ctx context.Context, filter queue.Filter, page queue.Page) ([]queue.Attempt, queue.Cursor, error) {
-	rows, after, err := newRows[queue.Attempt](cursor.Attempts, page)
-	if err != nil {
-		return nil, "", err
-	}
-	add := func(position uint64, a queue.Attempt) bool {
-		return rows.add(cursor.Place{Position: position, Endpoint: a.Endpoint, Number: uint64(a.Number)}, a)
-	}
-	err = s.view(ctx, func(txn *badgerdb.Txn) error {
-		if filter.Endpoint != "" && filter.EventID == "" {
-			_, err := s.eachAttempt(ctx, txn, filter.Endpoint, nil, after, add)
-			return err
-		}
-		return s.eachPlace(ctx, txn, kindAttempt, filter, after, func(position uint64, endpoint string) (bool, error) {
-			begin := after
-			if after != nil && (after.Position != position || after.Endpoint != endpoint) {
-				begin = nil
-			}
-			return s.eachAttempt(ctx, txn, endpoint, &position, begin, add)
-		})
-	})
-	return rows.page, rows.next, err
-}
-
-// eachAttempt visits the attempts of an endpoint, or of one of its deliveries,
-// newest first, beginning after a place. It tells whether visit wants more.
-func (s *Store) eachAttempt(
-	ctx context.Context, txn *badgerdb.Txn, endpoint string, only *uint64, after *cursor.Place,
-	visit func(position uint64, a queue.Attempt) bool,
-) (more bool, err error) {
-	prefix := endpointPrefix(nil, kindAttempt, endpoint)
-	from := attemptKey(nil, endpoint, math.MaxUint64, math.MaxUint32)
-	if only != nil {
-		prefix = attemptPrefix(nil, endpoint, *only)
-		from = attemptKey(nil, endpoint, *only, math.MaxUint32)
-	}
-	if after != nil {
-		// Numbers begin at 1, so there is always one before.
-		from = attemptKey(nil, endpoint, after.Position, uint32(max(after.Number, 1)-1))
-	}
-	more = true
-	err = s.eachKey(ctx, txn, prefix, from, func(item *badgerdb.Item) (bool, error) {
-		position, number, err := parseAttempt(item.Key())
-		if err != nil {
-			return true, s.skip("attempt", err)
-		}
-		record, err := item.ValueCopy(nil)
-		if err != nil {
-			return false, err
-		}
-		a, err := parseAttemptRecord(endpoint, number, record)
-		if err != nil {
-			return true, s.skip("attempt", err)
-		}
-		more = visit(position, a)
-		return more, nil
-	})
-	return more, err
 }
 
 // Unresolved implements [queue.History].

@@ -310,6 +310,6 @@ func (b *batch) decide(endpoint, object string, row laneRow, status queue.Status
 	d.Attempts, d.PriorAttempts = int(row.Attempts), int(row.Prior)
 	b.setUntil(
 		b.key(func(k []byte) []byte { return deliveryKey(k, endpoint, row.position) }),
-		b.key(func(k []byte) []byte { return appendDelivery(k, &d) }),
+		b.key(func(k []byte) []byte { return appendDelivery(k, &d, nil) }),
 		b.s.expiry())
 }

@@ -208,6 +208,7 @@ func operationsRace(t *testing.T, order queue.Order) {
 	if len(pending) != 0 {
 		t.Errorf("still pending: %+v", pending)
 	}
+	checkAttempts(t, s)
 }
 
 // A callback that is closed goes when its retention has passed, others stay.

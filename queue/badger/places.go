@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
-	"slices"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 
@@ -17,17 +16,74 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/cursor"
 )
 
-// eachPlace visits the places of deliveries, or of those that have attempts, by
-// their events' age and then their endpoints' names, beginning at the place
+// placeKind is a kind of rows that have a place in a list.
+type placeKind struct {
+	kind byte
+	// numbered rows have their number in the key; number is that of all others.
+	numbered bool
+	number   uint64
+	// wanted, if not nil, tells whether a row has a place. All others are
+	// passed over.
+	wanted func(record []byte) (bool, error)
+}
+
+// deliveryPlaces are where deliveries stand.
+var deliveryPlaces = []placeKind{{kind: kindDelivery}}
+
+// key returns the key of a place's row.
+func (k *placeKind) key(place cursor.Place) []byte {
+	key := binary.BigEndian.AppendUint64(endpointPrefix(nil, k.kind, place.Endpoint), place.Position)
+	if k.numbered {
+		key = binary.BigEndian.AppendUint32(key, uint32(min(place.Number, math.MaxUint32)))
+	}
+	return key
+}
+
+// parse returns the place of a row of an endpoint, by what follows the endpoint
+// in its key.
+func (k *placeKind) parse(endpoint string, tail []byte) (cursor.Place, bool) {
+	place := cursor.Place{Endpoint: endpoint, Number: k.number}
+	if k.numbered {
+		if len(tail) != 12 {
+			return place, false
+		}
+		place.Number = uint64(binary.BigEndian.Uint32(tail[8:]))
+	} else if len(tail) != 8 {
+		return place, false
+	}
+	place.Position = binary.BigEndian.Uint64(tail)
+	// Positions begin at 1.
+	return place, place.Position > 0
+}
+
+// before returns the highest place that comes after another in a list. Lists
+// are newest first.
+func before(place cursor.Place) cursor.Place {
+	if place.Number > 0 {
+		place.Number--
+	} else {
+		place.Position, place.Number = place.Position-1, math.MaxUint64
+	}
+	return place
+}
+
+// comparePlaces orders places as lists do: by their events' age, then by their
+// endpoints' names, then by number.
+func comparePlaces(a, b cursor.Place) int {
+	return cmp.Or(cmp.Compare(b.Position, a.Position), cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(b.Number, a.Number))
+}
+
+// eachPlace visits the places of a list, each once, beginning after the place
 // where the last page ended. The rows of each endpoint stand together in their
 // order, so those of all are merged with a seek for each: events may have
 // expired before their deliveries, or have been replayed to endpoints that they
-// know nothing of, and cannot lead to them.
+// know nothing of, and cannot lead to them. Where rows of several kinds have
+// the same place, the kind that was named first is visited.
 func (s *Store) eachPlace(
-	ctx context.Context, txn *badgerdb.Txn, kind byte, filter queue.Filter, after *cursor.Place,
-	visit func(position uint64, endpoint string) (bool, error),
+	ctx context.Context, txn *badgerdb.Txn, kinds []placeKind, filter queue.Filter, after *cursor.Place,
+	visit func(place cursor.Place, kind *placeKind) (bool, error),
 ) error {
-	m := merging{kind: kind, after: after, only: math.MaxUint64}
+	m := merging{s: s, after: after, only: math.MaxUint64}
 	if filter.EventID != "" {
 		position, err := s.positionOf(txn, filter.EventID)
 		if err != nil {
@@ -35,84 +91,159 @@ func (s *Store) eachPlace(
 		}
 		m.only = position
 	}
-	endpoints := []string{filter.Endpoint}
-	if filter.Endpoint == "" {
-		var err error
-		if endpoints, err = s.endpointsOf(ctx, txn, kind); err != nil {
+	defer m.close()
+	for i := range kinds {
+		if err := m.begin(ctx, txn, &kinds[i], i, filter.Endpoint); err != nil {
 			return err
 		}
-	}
-	m.it = txn.NewIterator(badgerdb.IteratorOptions{Prefix: []byte{kind}, Reverse: true})
-	defer m.it.Close()
-	for _, endpoint := range endpoints {
-		m.begin(endpoint)
 	}
 	heap.Init(&m)
+	var last cursor.Place
 	for m.Len() > 0 {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if s.isClosing() {
-			return queue.ErrClosed
-		}
 		head := &m.heads[0]
-		if more, err := visit(head.position, head.endpoint); err != nil || !more {
-			return err
+		if head.place != last {
+			last = head.place
+			if more, err := visit(head.place, head.kind); err != nil || !more {
+				return err
+			}
 		}
-		if m.seek(head, head.position-1) {
+		more, err := m.seek(ctx, head, before(head.place))
+		switch {
+		case err != nil:
+			return err
+		case more:
 			heap.Fix(&m, 0)
-		} else {
+		default:
 			heap.Pop(&m)
 		}
 	}
 	return nil
 }
 
-// merging is what is left to visit of each endpoint.
+// merging is what is left to visit of each endpoint, and of each kind of rows.
 type merging struct {
-	it    *badgerdb.Iterator
-	kind  byte
+	s     *Store
 	after *cursor.Place
 	// only is the one position that is wanted, if it is not the highest.
 	only  uint64
 	heads []mergeHead
+	// iterators has one for each kind, which its heads share.
+	iterators []*badgerdb.Iterator
 }
 
+// mergeHead is the next row of a kind and an endpoint.
 type mergeHead struct {
-	endpoint string
-	position uint64
+	kind *placeKind
+	// rank is which of the kinds it is.
+	rank  int
+	it    *badgerdb.Iterator
+	place cursor.Place
 }
 
-// begin finds the first row of an endpoint.
-func (m *merging) begin(endpoint string) {
-	from := m.only
-	if m.after != nil {
-		from = min(from, m.after.Position)
-		if endpoint < m.after.Endpoint {
-			// That of the same event was on the last page.
-			from = min(from, m.after.Position-1)
+func (m *merging) close() {
+	for _, it := range m.iterators {
+		it.Close()
+	}
+}
+
+// begin finds the first rows of a kind, of one endpoint or of all.
+func (m *merging) begin(ctx context.Context, txn *badgerdb.Txn, kind *placeKind, rank int, endpoint string) error {
+	prefix, endpoints := []byte{kind.kind}, []string{endpoint}
+	if endpoint != "" {
+		prefix = endpointPrefix(nil, kind.kind, endpoint)
+	} else {
+		var err error
+		if endpoints, err = m.s.endpointsOf(ctx, txn, kind.kind); err != nil {
+			return err
 		}
 	}
-	head := mergeHead{endpoint: endpoint}
-	if m.seek(&head, from) {
-		m.heads = append(m.heads, head)
+	it := txn.NewIterator(badgerdb.IteratorOptions{Prefix: prefix, Reverse: true})
+	m.iterators = append(m.iterators, it)
+	for _, endpoint := range endpoints {
+		head := mergeHead{kind: kind, rank: rank, it: it, place: cursor.Place{Endpoint: endpoint}}
+		found, err := m.seek(ctx, &head, m.from(endpoint))
+		if err != nil {
+			return err
+		}
+		if found {
+			m.heads = append(m.heads, head)
+		}
 	}
+	return nil
 }
 
-// seek finds an endpoint's first row from a position on, backwards.
-func (m *merging) seek(head *mergeHead, from uint64) bool {
-	prefix := endpointPrefix(nil, m.kind, head.endpoint)
-	key := binary.BigEndian.AppendUint64(slices.Clip(prefix), from)
-	m.it.Seek(append(key, 0xff, 0xff, 0xff, 0xff))
-	if !m.it.Valid() {
-		return false
+// from returns the first place that an endpoint may have on this page.
+func (m *merging) from(endpoint string) cursor.Place {
+	from := cursor.Place{Position: math.MaxUint64, Endpoint: endpoint, Number: math.MaxUint64}
+	if m.after != nil {
+		switch cmp.Compare(endpoint, m.after.Endpoint) {
+		case -1:
+			// Those of the same event were on the last page.
+			from.Position = m.after.Position - 1
+		case 0:
+			from = before(*m.after)
+		case 1:
+			from.Position = m.after.Position
+		}
 	}
-	found := m.it.Item().Key()
-	if !bytes.HasPrefix(found, prefix) || len(found) < len(prefix)+8 {
-		return false
+	if m.only < from.Position {
+		from.Position, from.Number = m.only, math.MaxUint64
 	}
-	head.position = binary.BigEndian.Uint64(found[len(prefix):])
-	return m.only == math.MaxUint64 || head.position == m.only
+	return from
+}
+
+// seek finds the first row of an endpoint from a place on, backwards.
+func (m *merging) seek(ctx context.Context, head *mergeHead, from cursor.Place) (bool, error) {
+	kind := head.kind
+	if from.Number < kind.number {
+		from.Position, from.Number = from.Position-1, math.MaxUint64
+	}
+	prefix := endpointPrefix(nil, kind.kind, from.Endpoint)
+	for head.it.Seek(kind.key(from)); head.it.Valid(); head.it.Next() {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		if m.s.isClosing() {
+			return false, queue.ErrClosed
+		}
+		item := head.it.Item()
+		key := item.Key()
+		if !bytes.HasPrefix(key, prefix) {
+			return false, nil
+		}
+		place, ok := kind.parse(from.Endpoint, key[len(prefix):])
+		if !ok {
+			continue
+		}
+		if m.only != math.MaxUint64 && place.Position != m.only {
+			return false, nil
+		}
+		wanted, err := m.wanted(kind, item)
+		if err != nil {
+			return false, err
+		}
+		if wanted {
+			head.place = place
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// wanted tells whether a row has a place in the list.
+func (m *merging) wanted(kind *placeKind, item *badgerdb.Item) (wanted bool, err error) {
+	if kind.wanted == nil {
+		return true, nil
+	}
+	err = item.Value(func(record []byte) error {
+		var err error
+		wanted, err = kind.wanted(record)
+		return err
+	})
+	if err != nil {
+		return false, m.s.skip("delivery", err)
+	}
+	return wanted, nil
 }
 
 // Len implements [heap.Interface].
@@ -121,7 +252,7 @@ func (m *merging) Len() int { return len(m.heads) }
 // Less implements [heap.Interface].
 func (m *merging) Less(i, j int) bool {
 	a, b := &m.heads[i], &m.heads[j]
-	return cmp.Or(cmp.Compare(b.position, a.position), cmp.Compare(a.endpoint, b.endpoint)) < 0
+	return cmp.Or(comparePlaces(a.place, b.place), cmp.Compare(a.rank, b.rank)) < 0
 }
 
 // Swap implements [heap.Interface].

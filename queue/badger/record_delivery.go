@@ -10,15 +10,19 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// deliveryVersion 1 has no prior attempts.
-const deliveryVersion = 2
+// deliveryVersion 1 has no prior attempts, and 2 no first attempt.
+const deliveryVersion = 3
 
 // appendDelivery encodes: event id, event type, key's resource, key's id,
-// sequence, status, attempts, created at, finished at, prior attempts. The
-// endpoint and the
-// event's position stand in the key. While a delivery is pending, its attempts
-// and when it is due stand in its lane, so that a retry writes one of the two.
-func appendDelivery(b []byte, d *queue.Delivery) []byte {
+// sequence, status, attempts, created at, finished at, prior attempts, first
+// attempt. The endpoint and the event's position stand in the key. While a
+// delivery is pending, its attempts and when it is due stand in its lane, so
+// that a retry writes one of the two.
+//
+// Most deliveries are decided by their first attempt. That is part of their
+// record, which is written then anyway, and a row of its own is saved; first
+// is that attempt's fields, and empty for all other deliveries.
+func appendDelivery(b []byte, d *queue.Delivery, first []byte) []byte {
 	b = append(b, deliveryVersion)
 	b = appendText(b, d.EventID)
 	b = appendText(b, d.EventType)
@@ -29,26 +33,76 @@ func appendDelivery(b []byte, d *queue.Delivery) []byte {
 	b = binary.AppendUvarint(b, uint64(d.Attempts))
 	b = appendTime(b, d.CreatedAt)
 	b = appendTime(b, d.FinishedAt)
-	return binary.AppendUvarint(b, uint64(d.PriorAttempts))
+	b = binary.AppendUvarint(b, uint64(d.PriorAttempts))
+	return appendText(b, first)
 }
 
-func parseDelivery(endpoint string, record []byte) (queue.Delivery, error) {
+// deliveryFields is a delivery's record taken apart. Its texts are parts of
+// the record itself, so that who is after one of them does not pay for the
+// others.
+type deliveryFields struct {
+	eventID, eventType, resource, id, status []byte
+	sequence, attempts, prior                uint64
+	createdAt, finishedAt                    time.Time
+	// first is what appendAttemptFields has made of the attempt that decided
+	// the delivery, if that was its first.
+	first []byte
+}
+
+func parseDeliveryFields(record []byte) (deliveryFields, error) {
 	r := newReader(record, deliveryVersion)
-	d := queue.Delivery{
-		EventID:    r.text(),
-		EventType:  r.text(),
-		Key:        event.Key{Resource: r.text(), ID: r.text()},
-		Sequence:   r.uint(),
-		Endpoint:   endpoint,
-		Status:     queue.Status(r.text()),
-		Attempts:   int(r.uint()),
-		CreatedAt:  r.time(),
-		FinishedAt: r.time(),
+	f := deliveryFields{
+		eventID:    r.bytes(),
+		eventType:  r.bytes(),
+		resource:   r.bytes(),
+		id:         r.bytes(),
+		sequence:   r.uint(),
+		status:     r.bytes(),
+		attempts:   r.uint(),
+		createdAt:  r.time(),
+		finishedAt: r.time(),
 	}
 	if r.version >= 2 {
-		d.PriorAttempts = int(r.uint())
+		f.prior = r.uint()
 	}
-	return d, r.end()
+	if r.version >= 3 {
+		f.first = r.bytes()
+	}
+	return f, r.end()
+}
+
+// parseDelivery decodes what a record says of the delivery itself.
+func parseDelivery(endpoint string, record []byte) (queue.Delivery, error) {
+	f, err := parseDeliveryFields(record)
+	return f.delivery(endpoint), err
+}
+
+func (f *deliveryFields) delivery(endpoint string) queue.Delivery {
+	return queue.Delivery{
+		EventID:       string(f.eventID),
+		EventType:     string(f.eventType),
+		Key:           event.Key{Resource: string(f.resource), ID: string(f.id)},
+		Sequence:      f.sequence,
+		Endpoint:      endpoint,
+		Status:        queue.Status(f.status),
+		Attempts:      int(f.attempts),
+		PriorAttempts: int(f.prior),
+		CreatedAt:     f.createdAt,
+		FinishedAt:    f.finishedAt,
+	}
+}
+
+// parseFirst decodes the attempt that a delivery's record holds, and tells
+// whether it holds one.
+func parseFirst(endpoint string, record []byte) (a queue.Attempt, held bool, err error) {
+	f, err := parseDeliveryFields(record)
+	if err != nil || len(f.first) == 0 {
+		return a, false, err
+	}
+	a = queue.Attempt{EventID: string(f.eventID), Endpoint: endpoint, Number: 1}
+	r := reader{rest: f.first}
+	r.attempt(&a)
+	return a, true, r.end()
 }
 
 // laneVersion 1 has no prior attempts.
@@ -85,13 +139,20 @@ func parseLane(record []byte) (laneRecord, error) {
 	return l, r.end()
 }
 
+// attemptVersion changes with the fields of an attempt. As deliveries hold
+// these, too, deliveryVersion does then.
 const attemptVersion = 1
 
-// appendAttempt encodes: event id, at, duration, code, error, response. The
-// endpoint, the event's position and the number stand in the key.
-func appendAttempt(b []byte, a *queue.Attempt) []byte {
+// appendAttempt encodes: event id, the attempt's fields. The endpoint, the
+// event's position and the number stand in the key.
+func appendAttempt(b []byte, eventID string, fields []byte) []byte {
 	b = append(b, attemptVersion)
-	b = appendText(b, a.EventID)
+	b = appendText(b, eventID)
+	return append(b, fields...)
+}
+
+// appendAttemptFields encodes: at, duration, code, error, response.
+func appendAttemptFields(b []byte, a *queue.Attempt) []byte {
 	b = appendTime(b, a.At)
 	b = binary.AppendUvarint(b, uint64(a.Duration))
 	b = binary.AppendUvarint(b, uint64(a.Code))
@@ -101,15 +162,16 @@ func appendAttempt(b []byte, a *queue.Attempt) []byte {
 
 func parseAttemptRecord(endpoint string, number uint32, record []byte) (queue.Attempt, error) {
 	r := newReader(record, attemptVersion)
-	a := queue.Attempt{
-		EventID:  r.text(),
-		Endpoint: endpoint,
-		Number:   int(number),
-		At:       r.time(),
-		Duration: time.Duration(r.uint()),
-		Code:     int(r.uint()),
-		Error:    r.text(),
-		Response: r.bytes(),
-	}
+	a := queue.Attempt{EventID: r.text(), Endpoint: endpoint, Number: int(number)}
+	r.attempt(&a)
 	return a, r.end()
+}
+
+// attempt reads what appendAttemptFields has written.
+func (r *reader) attempt(a *queue.Attempt) {
+	a.At = r.time()
+	a.Duration = time.Duration(r.uint())
+	a.Code = int(r.uint())
+	a.Error = r.text()
+	a.Response = r.bytes()
 }

@@ -99,10 +99,19 @@ var kinds = []struct {
 	},
 	{
 		name:   "delivery",
-		golden: "020265310d6974656d732e75706461746564056974656d73023432090964656c69766572656402bfe9e689ee0108fbe9e689ee010801",
+		golden: "030265310d6974656d732e75706461746564056974656d73023432090964656c69766572656402bfe9e689ee0108fbe9e689ee01080100",
 		record: deliveryExample,
-		encode: func() []byte { return appendDelivery(nil, &deliveryExample) },
+		encode: func() []byte { return appendDelivery(nil, &deliveryExample, nil) },
 		decode: func(b []byte) (any, error) { return parseDelivery("erp", b) },
+	},
+	{
+		name:   "delivery with its attempt",
+		golden: "030265310d6974656d732e75706461746564056974656d73023432090964656c69766572656401bfe9e689ee0108fbe9e689ee01080019c0e9e689ee01088094ebdc03ab02036f6464067468616e6b73",
+		record: decidedExample,
+		encode: func() []byte {
+			return appendDelivery(nil, &decidedExample.Delivery, appendAttemptFields(nil, &decidedExample.first))
+		},
+		decode: parseDecided,
 	},
 	{
 		name:   "lane",
@@ -115,7 +124,7 @@ var kinds = []struct {
 		name:   "attempt",
 		golden: "01026531bfe9e689ee01088094ebdc03f7030b756e617661696c61626c65056c61746572",
 		record: attemptExample,
-		encode: func() []byte { return appendAttempt(nil, &attemptExample) },
+		encode: func() []byte { return appendAttempt(nil, "e1", appendAttemptFields(nil, &attemptExample)) },
 		decode: func(b []byte) (any, error) { return parseAttemptRecord("erp", 2, b) },
 	},
 	{
@@ -183,11 +192,37 @@ var (
 	attemptExample = queue.Attempt{
 		EventID: "e1", Endpoint: "erp", Number: 2, At: at, Duration: time.Second, Code: 503, Error: "unavailable", Response: []byte("later"),
 	}
+	decidedExample = decided{
+		Delivery: queue.Delivery{
+			EventID: "e1", EventType: "items.updated", Key: key, Sequence: 9, Endpoint: "erp", Status: queue.StatusDelivered,
+			Attempts: 1, CreatedAt: at, FinishedAt: at.Add(time.Minute),
+		},
+		first: queue.Attempt{
+			EventID: "e1", Endpoint: "erp", Number: 1, At: at.Add(time.Second), Duration: time.Second, Code: 299, Error: "odd", Response: []byte("thanks"),
+		},
+		held: true,
+	}
 	stateExample = queue.EndpointState{
 		Name: "erp", Status: queue.EndpointDisabled, Reason: "410", Since: at, FailingSince: at.Add(-time.Hour), Failures: 7,
 	}
 	metaExample = metaRecord{Format: 1, Instance: queue.Instance{ID: [16]byte{1, 2}, HashKey: [32]byte{3, 4}}}
 )
+
+// decided is all that a delivery's record says.
+type decided struct {
+	queue.Delivery
+	first queue.Attempt
+	held  bool
+}
+
+func parseDecided(record []byte) (any, error) {
+	d, err := parseDelivery("erp", record)
+	if err != nil {
+		return nil, err
+	}
+	first, held, err := parseFirst("erp", record)
+	return decided{d, first, held}, err
+}
 
 func TestGoldenRecords(t *testing.T) {
 	for _, kind := range kinds {
@@ -296,6 +331,18 @@ var firstKinds = []struct {
 			Attempts: 2, CreatedAt: at, FinishedAt: at.Add(time.Minute),
 		},
 		decode: func(b []byte) (any, error) { return parseDelivery("erp", b) },
+	},
+	{
+		name:   "delivery, second version",
+		golden: "020265310d6974656d732e75706461746564056974656d73023432090964656c69766572656402bfe9e689ee0108fbe9e689ee010801",
+		record: deliveryExample,
+		decode: func(b []byte) (any, error) { return parseDelivery("erp", b) },
+	},
+	{
+		name:   "delivery with its attempt",
+		golden: "020265310d6974656d732e75706461746564056974656d73023432090964656c69766572656402bfe9e689ee0108fbe9e689ee010801",
+		record: decided{Delivery: deliveryExample},
+		decode: parseDecided,
 	},
 	{
 		name:   "lane",

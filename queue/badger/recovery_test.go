@@ -429,7 +429,7 @@ func TestHistoryExpires(t *testing.T) {
 		return nil
 	}))
 	want := map[string]int{
-		"e expires": 3, "x expires": 3, "p expires": 2, "q expires": 2, "a expires": 2, "d expires": 2, "u expires": 1,
+		"e expires": 3, "x expires": 3, "p expires": 2, "q expires": 2, "d expires": 2, "u expires": 1,
 		"pending d": 1, "l": 1, "i": 1, "m": 1, "s": 3, "M": 2,
 	}
 	if !maps.Equal(count, want) {

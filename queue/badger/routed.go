@@ -52,7 +52,7 @@ func encodeEvents(w *waiter, events []queue.Routed, now time.Time, shows *showSt
 				Sequence:  routed.Sequence,
 				Status:    queue.StatusPending,
 				CreatedAt: now,
-			}),
+			}, nil),
 			lane: appendLane(nil, &laneRecord{EventID: routed.ID, DueAt: now}),
 		}
 		if len(e.id) > maxKey {

@@ -349,6 +349,24 @@ func (m *machine) check(t *rapid.T) {
 	wantLines(t, "Unresolved", names(unresolved, unresolvedLine), names(m.model.unresolved, unresolvedLine))
 	m.checkLists(t, "")
 	m.checkLists(t, someEndpoints.Draw(t, "endpoint"))
+	if len(m.model.events) > 0 {
+		m.checkEvent(t, one(t, m.model.events, "event").ID)
+	}
+}
+
+// checkEvent compares the lists of one event.
+func (m *machine) checkEvent(t *rapid.T, id string) {
+	size := rapid.IntRange(1, 3).Draw(t, "page")
+	endpoint := rapid.SampledFrom([]string{"", "erp", "crm"}).Draw(t, "of")
+	filter := queue.Filter{EventID: id, Endpoint: endpoint}
+	deliveries := pages(t, size, func(page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
+		return m.store.Deliveries(m.ctx, filter, page)
+	})
+	wantLines(t, "Deliveries of "+id, names(deliveries, deliveryLine), m.model.deliveryLines(filter))
+	attempts := pages(t, size, func(page queue.Page) ([]queue.Attempt, queue.Cursor, error) {
+		return m.store.Attempts(m.ctx, filter, page)
+	})
+	wantLines(t, "Attempts of "+id, names(attempts, attemptLine), m.model.attemptLines(filter))
 }
 
 func (m *machine) checkLists(t *rapid.T, endpoint string) {
@@ -361,11 +379,11 @@ func (m *machine) checkLists(t *rapid.T, endpoint string) {
 	deliveries := pages(t, size, func(page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
 		return m.store.Deliveries(m.ctx, filter, page)
 	})
-	wantLines(t, "Deliveries", names(deliveries, deliveryLine), m.model.deliveryLines(endpoint))
+	wantLines(t, "Deliveries", names(deliveries, deliveryLine), m.model.deliveryLines(filter))
 	attempts := pages(t, size, func(page queue.Page) ([]queue.Attempt, queue.Cursor, error) {
 		return m.store.Attempts(m.ctx, filter, page)
 	})
-	wantLines(t, "Attempts", names(attempts, attemptLine), m.model.attemptLines(endpoint))
+	wantLines(t, "Attempts", names(attempts, attemptLine), m.model.attemptLines(filter))
 }
 
 func wantLines(t *rapid.T, list string, got, want []string) {

@@ -250,27 +250,33 @@ func (m *model) eventLines() []string {
 	return lines
 }
 
-func (m *model) deliveryLines(endpoint string) []string {
-	var lines []string
+// listed returns the deliveries that a filter by event and endpoint lets
+// through, in the order of lists.
+func (m *model) listed(filter queue.Filter) []*modelDelivery {
+	var listed []*modelDelivery
 	for _, e := range slices.Backward(m.events) {
 		for _, d := range e.byName() {
-			if endpoint == "" || endpoint == d.Endpoint {
-				lines = append(lines, deliveryLine(d.Delivery))
+			if (filter.Endpoint == "" || filter.Endpoint == d.Endpoint) && (filter.EventID == "" || filter.EventID == e.ID) {
+				listed = append(listed, d)
 			}
 		}
+	}
+	return listed
+}
+
+func (m *model) deliveryLines(filter queue.Filter) []string {
+	var lines []string
+	for _, d := range m.listed(filter) {
+		lines = append(lines, deliveryLine(d.Delivery))
 	}
 	return lines
 }
 
-func (m *model) attemptLines(endpoint string) []string {
+func (m *model) attemptLines(filter queue.Filter) []string {
 	var lines []string
-	for _, e := range slices.Backward(m.events) {
-		for _, d := range e.byName() {
-			for _, a := range slices.Backward(d.attempts) {
-				if endpoint == "" || endpoint == d.Endpoint {
-					lines = append(lines, attemptLine(a))
-				}
-			}
+	for _, d := range m.listed(filter) {
+		for _, a := range slices.Backward(d.attempts) {
+			lines = append(lines, attemptLine(a))
 		}
 	}
 	return lines

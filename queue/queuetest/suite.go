@@ -90,6 +90,7 @@ func Run(t *testing.T, open Open) {
 		{"a bad cursor of an operation is refused", badOperationCursor},
 		{"lists have pages", listsHavePages},
 		{"lists have filters", listsHaveFilters},
+		{"attempts are listed however they ended", attemptsListed},
 		{"a bad cursor is refused", badCursor},
 		{"strange names are names", strangeNames},
 		{"a caller who leaves", callerLeaves},
