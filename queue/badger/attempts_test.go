@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -248,6 +249,48 @@ func TestLargeFirstAttempts(t *testing.T) {
 		}
 	}
 	checkAttempts(t, s)
+}
+
+// What an operation counts before it is in a batch bounds what it writes then.
+func TestNeedsOfAttempts(t *testing.T) {
+	s := mustOpen(t, Options{Durability: Process})
+	long := strings.Repeat("x", 300)
+	publish(t, s, long, long)
+	attempt := queue.Attempt{At: at, Duration: time.Hour, Code: 599, Error: long, Response: []byte(strings.Repeat(long, 10))}
+	stage := func(op operation) {
+		t.Helper()
+		b := newBatch(s)
+		b.begin()
+		defer b.txn.Discard()
+		must(t, op.stage(b))
+		written := 0
+		for _, entry := range b.entries {
+			written += len(entry.Key) + len(entry.Value)
+		}
+		w := op.wait()
+		if written == 0 || written > w.bytes || b.writes > w.entries {
+			t.Errorf("%T writes %d bytes in %d records, and needs %d in %d", op, written, b.writes, w.bytes, w.entries)
+		}
+		op.aborted(s)
+	}
+	for _, status := range []queue.Status{queue.StatusPending, queue.StatusDelivered} {
+		for range 2 {
+			held := leaseDelivery(t, s, long)
+			verdict := queue.Verdict{Status: status, RetryAt: time.Now()}
+			stage(newFinishAttempt(&held, &attempt, verdict, time.Now()))
+			must(t, s.FinishAttempt(t.Context(), held, attempt, verdict))
+			if status == queue.StatusPending {
+				continue
+			}
+			found, err := s.selectDeliveries(t.Context(), queue.Selection{}, queue.Page{}, 1)
+			must(t, err)
+			op := (&reopen{rows: found.rows, now: time.Now()}).reserved()
+			must(t, op.needRows(found.rows))
+			stage(op)
+			_, _, err = s.Redeliver(t.Context(), queue.Selection{}, queue.Page{})
+			must(t, err)
+		}
+	}
 }
 
 // A delivery's record that is damaged costs its own attempt.

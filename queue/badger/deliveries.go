@@ -143,19 +143,23 @@ func (s *Store) FinishAttempt(ctx context.Context, lease queue.DeliveryLease, at
 	default:
 		return fmt.Errorf("%q is not a status of a delivery", verdict.Status)
 	}
+	return s.submit(ctx, newFinishAttempt(&lease, &attempt, verdict, s.now()))
+}
+
+func newFinishAttempt(lease *queue.DeliveryLease, attempt *queue.Attempt, verdict queue.Verdict, now time.Time) *finishAttempt {
 	op := &finishAttempt{
 		delivery: lease.Delivery,
 		fence:    lease.Fence,
 		verdict:  verdict,
-		attempt:  appendAttemptFields(make([]byte, 0, 64+len(attempt.Error)+len(attempt.Response)), &attempt),
-		now:      s.now(),
+		attempt:  appendAttemptFields(make([]byte, 0, 64+len(attempt.Error)+len(attempt.Response)), attempt),
+		now:      now,
 	}
 	names := len(lease.Endpoint) + len(lease.Key.Resource) + len(lease.Key.ID) + len(lease.EventID)
 	// The attempt is a record of its own, or a part of the delivery's.
 	op.need(len(lease.Endpoint)+17, len(lease.EventID)+16, len(op.attempt))
 	op.need(names, 64)
 	op.need(names, len(lease.EventType), 64)
-	return s.submit(ctx, op)
+	return op
 }
 
 func (op *finishAttempt) stage(b *batch) error {

@@ -71,14 +71,8 @@ func (s *Store) inSteps(ctx context.Context, found selecting, step func(rows []s
 		op := step(some)
 		w := op.wait()
 		w.durable = true
-		for i := range some {
-			row := &some[i]
-			names := len(row.Endpoint) + len(row.Key.Resource) + len(row.Key.ID) + len(row.EventID) + len(row.EventType)
-			if names > maxKey {
-				return changed, "", queue.ErrTooLarge
-			}
-			w.need(names, 64)
-			w.need(names, 64)
+		if err := w.needRows(some); err != nil {
+			return changed, "", err
 		}
 		if err := s.submit(ctx, op); err != nil {
 			return changed, "", err
@@ -93,6 +87,20 @@ func (s *Store) inSteps(ctx context.Context, found selecting, step func(rows []s
 		}
 	}
 	return changed, found.next, nil
+}
+
+// needRows counts the records of deliveries and of their lanes.
+func (w *waiter) needRows(rows []selected) error {
+	for i := range rows {
+		row := &rows[i]
+		names := len(row.Endpoint) + len(row.Key.Resource) + len(row.Key.ID) + len(row.EventID) + len(row.EventType)
+		if names > maxKey {
+			return queue.ErrTooLarge
+		}
+		w.need(names, 64)
+		w.need(names, 64)
+	}
+	return nil
 }
 
 // reopen is the operation that makes deliveries pending, and due.
