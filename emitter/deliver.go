@@ -196,10 +196,8 @@ func (d *dispatcher) protected(ctx context.Context, lease *queue.DeliveryLease, 
 // recorded when the delivery is leased again: sending the event again would
 // send it again and again for as long as the queue cannot record.
 func (d *dispatcher) record(lease *queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) {
-	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
-	defer cancel()
 	name := d.target.Endpoint.Name
-	err := d.store.FinishAttempt(ctx, *lease, attempt, verdict)
+	err := d.store.FinishAttempt(d.patience.context(), *lease, attempt, verdict)
 	failpoint.Here("attempt.recorded")
 	if err != nil {
 		d.standing.remember(lease, attempt, verdict, err, d.options.Now())

@@ -55,6 +55,9 @@ type dispatcher struct {
 	// no chain it is the same.
 	hops atomic.Pointer[hopHeader]
 
+	// patience bounds calls to the queue.
+	patience patience
+
 	// retire ends leasing, abort breaks off attempts. Both are set on starting
 	// and may be called more than once.
 	retire, abort context.CancelFunc
@@ -237,16 +240,12 @@ func (d *dispatcher) footprint(lease *queue.DeliveryLease) int64 {
 
 // release gives a delivery back without an attempt.
 func (d *dispatcher) release(lease queue.DeliveryLease) {
-	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
-	defer cancel()
-	d.returned(lease, d.store.ReleaseDelivery(ctx, lease))
+	d.returned(lease, d.store.ReleaseDelivery(d.patience.context(), lease))
 }
 
 // postpone gives a delivery back without an attempt, to be due later.
 func (d *dispatcher) postpone(lease queue.DeliveryLease, wait time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
-	defer cancel()
-	d.returned(lease, d.store.PostponeDelivery(ctx, lease, d.options.Now().Add(wait)))
+	d.returned(lease, d.store.PostponeDelivery(d.patience.context(), lease, d.options.Now().Add(wait)))
 }
 
 func (d *dispatcher) returned(lease queue.DeliveryLease, err error) {

@@ -184,8 +184,10 @@ func (e *Emitter) start(d *dispatcher) {
 	e.running[d] = struct{}{}
 	leasing, retire := context.WithCancel(context.Background())
 	attempting, abort := context.WithCancel(context.Background())
-	d.retire, d.abort = retire, abort
+	recording, recorded := context.WithCancel(context.Background())
+	d.retire, d.abort, d.patience.all = retire, abort, recording
 	e.ended.Go(func() {
+		defer recorded()
 		defer abort()
 		defer retire()
 		d.run(leasing, attempting)

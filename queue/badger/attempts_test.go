@@ -256,7 +256,7 @@ func TestNeedsOfAttempts(t *testing.T) {
 	s := mustOpen(t, Options{Durability: Process})
 	long := strings.Repeat("x", 300)
 	publish(t, s, long, long)
-	attempt := queue.Attempt{At: at, Duration: time.Hour, Code: 599, Error: long, Response: []byte(strings.Repeat(long, 10))}
+	attempt := queue.Attempt{At: at, Duration: time.Hour, Code: 599, Error: long, Response: []byte(strings.Repeat(long, 100))}
 	stage := func(op operation) {
 		t.Helper()
 		b := newBatch(s)
@@ -273,7 +273,7 @@ func TestNeedsOfAttempts(t *testing.T) {
 		}
 		op.aborted(s)
 	}
-	for _, status := range []queue.Status{queue.StatusPending, queue.StatusDelivered} {
+	for _, status := range []queue.Status{queue.StatusDelivered, queue.StatusPending} {
 		for range 2 {
 			held := leaseDelivery(t, s, long)
 			verdict := queue.Verdict{Status: status, RetryAt: time.Now()}
