@@ -28,10 +28,10 @@ type batch struct {
 	arena      []byte
 	durable    bool
 
-	// closed and marked are what the transaction has changed and memory does
+	// intents and marked are what the transaction has changed and memory does
 	// not know yet.
-	closed map[queue.IntentID]struct{}
-	marked map[event.Key]pendingMark
+	intents stagedIntents
+	marked  map[event.Key]pendingMark
 	// recent holds marks as earlier transactions have written them. Objects
 	// that change often are marked again before they are reconciled, and
 	// reading the mark from the store would cost as much as writing it.
@@ -52,7 +52,7 @@ func newBatch(s *Store) *batch {
 	return &batch{
 		s:       s,
 		entries: make([]badgerdb.Entry, 0, 1024),
-		closed:  make(map[queue.IntentID]struct{}),
+		intents: newStagedIntents(),
 		marked:  make(map[event.Key]pendingMark),
 		recent:  make(map[event.Key]mark.Record),
 	}
@@ -95,7 +95,7 @@ func (b *batch) begin() {
 	b.writes, b.bytes = 0, 0
 	b.arena = b.arena[:0]
 	b.durable = false
-	clear(b.closed)
+	b.intents.reset()
 	clear(b.marked)
 	b.born = b.born[:0]
 	clear(b.events)

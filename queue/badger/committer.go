@@ -163,6 +163,7 @@ func (c *committer) finish() {
 	failpoint.Here("batch.committed")
 	c.s.lanes.expect(b.born)
 	b.remember()
+	b.keepIntents()
 	for _, op := range b.operations {
 		op.committed(c.s)
 	}
@@ -210,6 +211,7 @@ func (c *committer) commit(b *batch) error {
 		c.s.rest()
 		return ErrFull
 	}
+	b.writeIntents()
 	c.numbers.number(b)
 	if b.failed != nil {
 		b.txn.Discard()

@@ -3,7 +3,6 @@
 package badger
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -87,7 +86,7 @@ func (s *Store) Forget(ctx context.Context, before time.Time, after event.Key) (
 		if err != nil || len(found) == 0 {
 			return err
 		}
-		named, err := s.namedByIntents(ctx, txn)
+		named, err := s.intents.names()
 		kept := found[:0]
 		for i := range found {
 			if !named[found[i].key] {
@@ -179,29 +178,6 @@ func partsOf(txn *badgerdb.Txn, key event.Key) (keys [][]byte) {
 		keys = append(keys, it.Item().KeyCopy(nil))
 	}
 	return keys
-}
-
-// namedByIntents returns the objects that open intents name.
-func (s *Store) namedByIntents(ctx context.Context, txn *badgerdb.Txn) (map[event.Key]bool, error) {
-	named := make(map[event.Key]bool)
-	err := each(txn, kindIntent, func(item *badgerdb.Item) error {
-		number, err := lastNumber(item.Key())
-		if err == nil {
-			err = item.Value(func(record []byte) error {
-				intent, err := parseIntent(queue.IntentID(number), bytes.Clone(record))
-				named[intent.Key] = true
-				for _, key := range intent.Touches {
-					named[key] = true
-				}
-				return err
-			})
-		}
-		if errors.Is(err, errDamaged) || errors.Is(err, queue.ErrNewerFormat) {
-			err = nil // opening has counted it
-		}
-		return errors.Join(err, ctx.Err())
-	})
-	return named, err
 }
 
 // forget is the operation of Forget.

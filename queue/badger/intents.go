@@ -4,10 +4,7 @@ package badger
 
 import (
 	"context"
-	"errors"
 	"time"
-
-	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
@@ -16,9 +13,7 @@ import (
 // noteIntent is the operation of NoteIntent.
 type noteIntent struct {
 	waiter
-	record   []byte
-	deadline time.Time
-	id       queue.IntentID
+	intent openIntent
 }
 
 // NoteIntent implements [queue.Intents].
@@ -26,26 +21,25 @@ func (s *Store) NoteIntent(ctx context.Context, intent queue.Intent) (queue.Inte
 	if len(intent.Callback) > maxCallback {
 		return 0, queue.ErrTooLarge
 	}
-	op := &noteIntent{
-		record:   appendIntent(make([]byte, 0, 160), &intent),
-		deadline: intent.Deadline,
-		id:       queue.IntentID(s.lastIntent.Add(1)),
+	op := &noteIntent{intent: openIntent{
+		id:     queue.IntentID(s.lastIntent.Add(1)),
+		fields: appendIntentFields(make([]byte, 0, 160), &intent),
+	}}
+	if !intent.Deadline.IsZero() {
+		op.intent.deadline = schedule.Nanos(intent.Deadline)
 	}
 	op.durable = true
-	op.need(9, len(op.record))
-	return op.id, s.submit(ctx, op)
+	op.need(9, len(op.intent.fields), 12)
+	return op.intent.id, s.submit(ctx, op)
 }
 
 func (op *noteIntent) stage(b *batch) error {
-	b.set(b.key(func(k []byte) []byte { return numberKey(k, kindIntent, uint64(op.id)) }), op.record)
+	b.note(&op.intent)
 	return nil
 }
 
-func (op *noteIntent) committed(s *Store) {
-	s.intents.open(op.id, op.deadline)
-}
-
-func (op *noteIntent) aborted(*Store) {}
+func (op *noteIntent) committed(*Store) {}
+func (op *noteIntent) aborted(*Store)   {}
 
 // resolveIntent is the operation of ResolveIntent.
 type resolveIntent struct {
@@ -54,9 +48,8 @@ type resolveIntent struct {
 	marks      markings
 	unresolved string
 
-	now    time.Time
-	closes bool
-	kept   bool
+	now  time.Time
+	kept bool
 }
 
 // ResolveIntent implements [queue.Intents].
@@ -84,8 +77,8 @@ func (s *Store) ResolveIntent(ctx context.Context, id queue.IntentID, resolution
 }
 
 func (op *resolveIntent) stage(b *batch) error {
-	if _, closed := b.closed[op.id]; op.id != 0 && !closed && b.s.intents.has(op.id) {
-		if err := op.close(b); err != nil {
+	if intent := b.intent(op.id); intent != nil {
+		if err := op.close(b, intent); err != nil {
 			return err
 		}
 	}
@@ -93,47 +86,22 @@ func (op *resolveIntent) stage(b *batch) error {
 	return nil
 }
 
-func (op *resolveIntent) close(b *batch) error {
-	key := b.key(func(k []byte) []byte { return numberKey(k, kindIntent, uint64(op.id)) })
+func (op *resolveIntent) close(b *batch, intent *openIntent) error {
 	if op.unresolved != "" {
-		record, err := op.record(b, key)
-		if err != nil {
+		kept := queue.Unresolved{Reason: op.unresolved, At: op.now}
+		var err error
+		if kept.Intent, err = intent.parse(); err != nil {
 			return err
 		}
 		unresolved := b.key(func(k []byte) []byte { return numberKey(k, kindUnresolved, uint64(op.id)) })
-		b.setUntil(unresolved, record, b.s.expiry())
+		b.setUntil(unresolved, b.key(func(k []byte) []byte { return appendUnresolved(k, &kept) }), b.s.expiry())
 		op.kept = true
 	}
-	b.delete(key)
-	b.closed[op.id] = struct{}{}
-	op.closes = true
+	b.closeIntent(intent)
 	return nil
 }
 
-// record returns the record that is kept of an intent without an object.
-func (op *resolveIntent) record(b *batch, key []byte) ([]byte, error) {
-	kept := queue.Unresolved{Intent: queue.Intent{ID: op.id}, Reason: op.unresolved, At: op.now}
-	item, err := b.txn.Get(key)
-	if err != nil {
-		return nil, err
-	}
-	err = item.Value(func(record []byte) error {
-		var err error
-		kept.Intent, err = parseIntent(op.id, record)
-		return err
-	})
-	if errors.Is(err, errDamaged) {
-		b.s.damaged("intent", err)
-	} else if err != nil {
-		return nil, err
-	}
-	return appendUnresolved(nil, &kept), nil
-}
-
 func (op *resolveIntent) committed(s *Store) {
-	if op.closes {
-		s.intents.close(op.id)
-	}
 	if op.kept {
 		s.intents.keep(schedule.Nanos(op.now))
 	}
@@ -148,42 +116,14 @@ func (s *Store) StaleIntents(ctx context.Context, limit int) ([]queue.Intent, er
 		return nil, err
 	}
 	defer s.leave()
-	ids := s.intents.stale(schedule.Nanos(s.now()), limit)
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	intents := make([]queue.Intent, 0, len(ids))
-	err := s.db.View(func(txn *badgerdb.Txn) error {
-		for _, id := range ids {
-			intent, err := s.intent(txn, id)
-			if errors.Is(err, badgerdb.ErrKeyNotFound) {
-				// It was resolved just now.
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			intent.Abandoned = id <= s.firstIntent
-			intents = append(intents, intent)
+	stale := s.intents.stale(schedule.Nanos(s.now()), limit)
+	intents := make([]queue.Intent, len(stale))
+	for i, one := range stale {
+		var err error
+		if intents[i], err = one.parse(); err != nil {
+			return nil, err
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+		intents[i].Abandoned = one.abandoned
 	}
 	return intents, nil
-}
-
-func (s *Store) intent(txn *badgerdb.Txn, id queue.IntentID) (queue.Intent, error) {
-	item, err := txn.Get(numberKey(nil, kindIntent, uint64(id)))
-	if err != nil {
-		return queue.Intent{}, err
-	}
-	var intent queue.Intent
-	err = item.Value(func(record []byte) error {
-		var err error
-		intent, err = parseIntent(id, record)
-		return err
-	})
-	return intent, err
 }

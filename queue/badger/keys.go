@@ -13,7 +13,7 @@ import (
 // so that keys stand in their order.
 //
 //	M name                         meta
-//	i intent                       an open intent
+//	i intent                       open intents that were noted together
 //	u intent                       an intent closed without its object     ttl
 //	m object                       a mark
 //	s object                       a snapshot

@@ -3,91 +3,97 @@
 package badger
 
 import (
-	"container/heap"
+	"cmp"
+	"maps"
 	"slices"
 	"sync"
-	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
-	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-// openIntents knows which intents are open, and which of them nobody will
-// resolve any more.
+// openIntents knows which intents are open, what they say, and where they are
+// stored. There are as many as there are exchanges under way.
 type openIntents struct {
-	mu sync.Mutex
-	// ids holds the open intents.
-	ids map[queue.IntentID]struct{}
-	// running orders those that have a deadline and have not been found stale
-	// by that, late those that have by number. Both may hold intents that are
-	// closed.
-	running deadlineHeap
-	late    []queue.IntentID
+	mu   sync.Mutex
+	open map[queue.IntentID]*openIntent
 	// kept holds when intents were closed without their object, oldest first.
 	kept []int64
 }
 
+// openIntent is an intent that is open. It does not change, but for its row.
+type openIntent struct {
+	id queue.IntentID
+	// fields are what is stored of it.
+	fields []byte
+	// deadline is after when nobody will resolve it any more: in nanoseconds
+	// since 1970, or never where it is 0.
+	deadline int64
+	// abandoned tells that an earlier process has noted it.
+	abandoned bool
+	// row is where it is stored. It belongs to the committer.
+	row *intentRow
+}
+
 func newOpenIntents() *openIntents {
-	return &openIntents{ids: make(map[queue.IntentID]struct{})}
+	return &openIntents{open: make(map[queue.IntentID]*openIntent)}
 }
 
-// open adds an intent of this process.
-func (o *openIntents) open(id queue.IntentID, deadline time.Time) {
+// note adds an intent that is stored.
+func (o *openIntents) note(intent *openIntent) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.ids[id] = struct{}{}
-	if deadline.IsZero() {
-		return
-	}
-	// Most intents are closed long before their deadline, and nobody may ask
-	// for stale ones for a while: drop the closed ones when they prevail.
-	if len(o.running) > 2*len(o.ids)+1024 {
-		o.running = slices.DeleteFunc(o.running, func(d expiring) bool { return !o.isOpen(d.id) })
-		heap.Init(&o.running)
-	}
-	heap.Push(&o.running, expiring{id: id, at: schedule.Nanos(deadline)})
-}
-
-// adopt adds an intent of an earlier process, in the order of their numbers.
-func (o *openIntents) adopt(id queue.IntentID) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.ids[id] = struct{}{}
-	o.late = append(o.late, id)
+	o.open[intent.id] = intent
 }
 
 func (o *openIntents) close(id queue.IntentID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.ids, id)
+	delete(o.open, id)
 }
 
-func (o *openIntents) has(id queue.IntentID) bool {
+// get returns an open intent, or nil.
+func (o *openIntents) get(id queue.IntentID) *openIntent {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.isOpen(id)
-}
-
-func (o *openIntents) isOpen(id queue.IntentID) bool {
-	_, open := o.ids[id]
-	return open
+	return o.open[id]
 }
 
 // stale returns the oldest intents that nobody will resolve any more.
-func (o *openIntents) stale(now int64, limit int) []queue.IntentID {
+func (o *openIntents) stale(now int64, limit int) []*openIntent {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for len(o.running) > 0 && (o.running[0].at <= now || !o.isOpen(o.running[0].id)) {
-		d := heap.Pop(&o.running).(expiring)
-		if at, found := slices.BinarySearch(o.late, d.id); !found && o.isOpen(d.id) {
-			o.late = slices.Insert(o.late, at, d.id)
+	var stale []*openIntent
+	for _, intent := range o.open {
+		if intent.abandoned || intent.deadline != 0 && intent.deadline <= now {
+			stale = append(stale, intent)
 		}
 	}
-	if len(o.late) == 0 {
-		return nil
+	slices.SortFunc(stale, func(a, b *openIntent) int { return cmp.Compare(a.id, b.id) })
+	return stale[:max(0, min(limit, len(stale)))]
+}
+
+// names returns the objects that open intents name.
+func (o *openIntents) names() (map[event.Key]bool, error) {
+	o.mu.Lock()
+	intents := slices.Collect(maps.Values(o.open))
+	o.mu.Unlock()
+	named := make(map[event.Key]bool)
+	for _, one := range intents {
+		intent, err := one.parse()
+		if err != nil {
+			return nil, err
+		}
+		named[intent.Key] = true
+		for _, key := range intent.Touches {
+			named[key] = true
+		}
 	}
-	o.late = slices.DeleteFunc(o.late, func(id queue.IntentID) bool { return !o.isOpen(id) })
-	return slices.Clone(o.late[:max(0, min(limit, len(o.late)))])
+	return named, nil
+}
+
+func (i *openIntent) parse() (queue.Intent, error) {
+	return parseIntentFields(i.id, i.fields)
 }
 
 // keep counts an intent that was closed without its object.
@@ -115,26 +121,5 @@ func (o *openIntents) count(since int64) (open, kept int) {
 		expired++
 	}
 	o.kept = slices.Delete(o.kept, 0, expired)
-	return len(o.ids), len(o.kept)
-}
-
-// expiring is when an intent goes stale.
-type expiring struct {
-	id queue.IntentID
-	at int64
-}
-
-// deadlineHeap implements [heap.Interface].
-type deadlineHeap []expiring
-
-func (h deadlineHeap) Len() int           { return len(h) }
-func (h deadlineHeap) Less(i, j int) bool { return h[i].at < h[j].at }
-func (h deadlineHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *deadlineHeap) Push(d any)        { *h = append(*h, d.(expiring)) }
-
-func (h *deadlineHeap) Pop() any {
-	last := len(*h) - 1
-	d := (*h)[last]
-	*h = (*h)[:last]
-	return d
+	return len(o.open), len(o.kept)
 }

@@ -66,14 +66,22 @@ func (s *Store) rebuildIntents(txn *badgerdb.Txn) error {
 		if err != nil {
 			return s.heed("intent", err)
 		}
-		id := queue.IntentID(number)
-		s.firstIntent = max(s.firstIntent, id)
+		row := &intentRow{number: queue.IntentID(number)}
+		s.firstIntent = max(s.firstIntent, row.number)
 		return s.heed("intent", item.Value(func(record []byte) error {
-			_, err := parseIntent(id, record)
-			if err == nil {
-				s.intents.adopt(id)
+			intents, err := parseIntents(row.number, record)
+			if err != nil {
+				return err
 			}
-			return err
+			for i := range intents {
+				intent := &openIntent{
+					id: intents[i].ID, fields: appendIntentFields(nil, &intents[i]), abandoned: true, row: row,
+				}
+				s.firstIntent = max(s.firstIntent, intent.id)
+				row.intents = append(row.intents, intent)
+				s.intents.note(intent)
+			}
+			return nil
 		}))
 	})
 }

@@ -10,16 +10,47 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// intentVersion 1 has no callback and no touches; 2 has no hops.
-const intentVersion = 3
+// intentVersion 1 has no callback and no touches; 2 has no hops; up to 3, a
+// row holds one intent, and the key its number.
+const intentVersion = 4
 
-// appendIntent encodes: resource, kind, rule, key's resource, key's id, noted,
-// deadline, callback, touches, hops. The intent's number stands in the key.
-func appendIntent(b []byte, intent *queue.Intent) []byte {
+// appendIntents encodes: how many there are, and of each the difference of its
+// number to that in the key, and its fields.
+func appendIntents(b []byte, first queue.IntentID, intents []*openIntent) []byte {
 	b = append(b, intentVersion)
-	return appendIntentFields(b, intent)
+	b = binary.AppendUvarint(b, uint64(len(intents)))
+	for _, intent := range intents {
+		b = binary.AppendUvarint(b, uint64(intent.id-first))
+		b = append(b, intent.fields...)
+	}
+	return b
 }
 
+// parseIntents decodes the intents of a row. They share no memory with it.
+func parseIntents(first queue.IntentID, record []byte) ([]queue.Intent, error) {
+	r := newReader(record, intentVersion)
+	n, numbered := 1, r.version >= 4
+	if numbered {
+		n = r.count()
+	}
+	var intents []queue.Intent
+	for range n {
+		id := first
+		if numbered {
+			id += queue.IntentID(r.uint())
+		}
+		intent := r.intentFields(id)
+		intent.Callback = bytes.Clone(intent.Callback)
+		if r.err != nil {
+			break
+		}
+		intents = append(intents, intent)
+	}
+	return intents, r.end()
+}
+
+// appendIntentFields encodes: resource, kind, rule, key's resource, key's id,
+// noted, deadline, callback, touches, hops.
 func appendIntentFields(b []byte, intent *queue.Intent) []byte {
 	b = appendText(b, intent.Resource)
 	b = appendText(b, intent.Kind)
@@ -59,14 +90,15 @@ func (r *reader) intentFields(id queue.IntentID) queue.Intent {
 	return intent
 }
 
-func parseIntent(id queue.IntentID, record []byte) (queue.Intent, error) {
-	r := newReader(record, intentVersion)
+// parseIntentFields decodes the fields of an intent that is open.
+func parseIntentFields(id queue.IntentID, fields []byte) (queue.Intent, error) {
+	r := reader{rest: fields, version: intentVersion}
 	intent := r.intentFields(id)
 	intent.Callback = bytes.Clone(intent.Callback)
 	return intent, r.end()
 }
 
-// unresolvedVersion N holds an intent as intentVersion N does.
+// unresolvedVersion N holds an intent's fields as intentVersion N does.
 const unresolvedVersion = 3
 
 // appendUnresolved encodes: the intent's fields, reason, at.

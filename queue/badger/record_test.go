@@ -25,6 +25,13 @@ var (
 	fields = map[string]json.RawMessage{"state": json.RawMessage(`"new"`), "gone": nil}
 )
 
+func noted(id queue.IntentID) queue.Intent {
+	return queue.Intent{
+		ID: id, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute),
+		Callback: []byte("sealed"), Touches: []event.Key{{Resource: "users", ID: "u1"}}, Hops: "c:1",
+	}
+}
+
 // kinds has a record of each kind, its encoding, and how it is decoded. The
 // bytes are what queues on disk contain: a change that needs other bytes needs
 // another version too, and the old bytes stay readable.
@@ -37,12 +44,16 @@ var kinds = []struct {
 }{
 	{
 		name:   "intent",
-		golden: "03056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108067365616c65640105757365727302753103633a31",
-		record: queue.Intent{ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute), Callback: []byte("sealed"), Touches: []event.Key{{Resource: "users", ID: "u1"}}, Hops: "c:1"},
+		golden: "040201056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108067365616c65640105757365727302753103633a3100056974656d730663726561746500000000000000000000",
+		record: []queue.Intent{noted(8), {ID: 7, Resource: "items", Kind: event.KindCreate}},
 		encode: func() []byte {
-			return appendIntent(nil, &queue.Intent{Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute), Callback: []byte("sealed"), Touches: []event.Key{{Resource: "users", ID: "u1"}}, Hops: "c:1"})
+			one := noted(8)
+			return appendIntents(nil, 7, []*openIntent{
+				{id: 8, fields: appendIntentFields(nil, &one)},
+				{id: 7, fields: appendIntentFields(nil, &queue.Intent{Resource: "items", Kind: event.KindCreate})},
+			})
 		},
-		decode: func(b []byte) (any, error) { return parseIntent(7, b) },
+		decode: func(b []byte) (any, error) { return parseIntents(7, b) },
 	},
 	{
 		name:   "unresolved",
@@ -255,17 +266,23 @@ var firstKinds = []struct {
 	{
 		name:   "intent",
 		golden: "01056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108",
-		record: queue.Intent{ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute)},
-		decode: func(b []byte) (any, error) { return parseIntent(7, b) },
+		record: []queue.Intent{{ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute)}},
+		decode: func(b []byte) (any, error) { return parseIntents(7, b) },
 	},
 	{
 		name:   "intent, second version",
 		golden: "02056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108067365616c656401057573657273027531",
-		record: queue.Intent{
+		record: []queue.Intent{{
 			ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute),
 			Callback: []byte("sealed"), Touches: []event.Key{{Resource: "users", ID: "u1"}},
-		},
-		decode: func(b []byte) (any, error) { return parseIntent(7, b) },
+		}},
+		decode: func(b []byte) (any, error) { return parseIntents(7, b) },
+	},
+	{
+		name:   "intent, third version",
+		golden: "03056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108067365616c65640105757365727302753103633a31",
+		record: []queue.Intent{noted(7)},
+		decode: func(b []byte) (any, error) { return parseIntents(7, b) },
 	},
 	{
 		name:   "unresolved, second version",

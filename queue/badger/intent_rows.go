@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// Intents that are noted at the same time share a row: they are closed soon,
+// most often at about the same time again, and a row of its own for each would
+// cost every exchange two writes. A row holds those of its intents that are
+// still open, so it is written again when some are closed, and deleted with the
+// last of them. That makes it small: where they are closed one by one, each is
+// written as often as it has companions.
+const (
+	// rowIntents and rowBytes are how many intents share a row at most, and up
+	// to which size others join.
+	rowIntents = 16
+	rowBytes   = 4 << 10
+)
+
+// intentRow is a stored row with open intents. It belongs to the committer.
+type intentRow struct {
+	// number stands in the row's key: the lowest that an intent in it had.
+	number  queue.IntentID
+	intents []*openIntent
+	// staged are those that the transaction leaves in it.
+	staged []*openIntent
+}
+
+// stagedIntents are what a transaction changes of the open intents.
+type stagedIntents struct {
+	noted  []*openIntent
+	closed map[queue.IntentID]struct{}
+	// rows are those that it writes or deletes.
+	rows map[*intentRow]struct{}
+}
+
+func newStagedIntents() stagedIntents {
+	return stagedIntents{closed: make(map[queue.IntentID]struct{}), rows: make(map[*intentRow]struct{})}
+}
+
+func (i *stagedIntents) reset() {
+	clear(i.noted)
+	i.noted = i.noted[:0]
+	clear(i.closed)
+	clear(i.rows)
+}
+
+// intent returns an intent that is open as far as the transaction is staged, or
+// nil.
+func (b *batch) intent(id queue.IntentID) *openIntent {
+	if _, closed := b.intents.closed[id]; closed || id == 0 {
+		return nil
+	}
+	if intent := b.s.intents.get(id); intent != nil {
+		return intent
+	}
+	// Who has noted it has not waited for it.
+	at := slices.IndexFunc(b.intents.noted, func(one *openIntent) bool { return one.id == id })
+	if at < 0 {
+		return nil
+	}
+	return b.intents.noted[at]
+}
+
+// note stages an intent.
+func (b *batch) note(intent *openIntent) {
+	b.intents.noted = append(b.intents.noted, intent)
+	b.writes++
+}
+
+// closeIntent stages that an intent is no longer open.
+func (b *batch) closeIntent(intent *openIntent) {
+	b.writes++
+	b.intents.closed[intent.id] = struct{}{}
+	if intent.row == nil {
+		return
+	}
+	if _, staged := b.intents.rows[intent.row]; !staged {
+		b.intents.rows[intent.row] = struct{}{}
+		b.bytes += rowSize(intent.row.intents)
+	}
+}
+
+func (b *batch) isClosed(intent *openIntent) bool {
+	_, closed := b.intents.closed[intent.id]
+	return closed
+}
+
+// writeIntents writes the rows of what was staged.
+func (b *batch) writeIntents() {
+	for row := range b.intents.rows {
+		row.staged = slices.DeleteFunc(slices.Clone(row.intents), b.isClosed)
+		b.writeRow(row)
+	}
+	noted := slices.DeleteFunc(b.intents.noted, b.isClosed)
+	for len(noted) > 0 {
+		n := 1
+		for n < min(len(noted), rowIntents) && rowSize(noted[:n+1]) <= rowBytes {
+			n++
+		}
+		row := &intentRow{staged: slices.Clone(noted[:n])}
+		row.number = slices.MinFunc(row.staged, func(a, b *openIntent) int { return cmp.Compare(a.id, b.id) }).id
+		b.intents.rows[row] = struct{}{}
+		b.writeRow(row)
+		noted = noted[n:]
+	}
+}
+
+func (b *batch) writeRow(row *intentRow) {
+	key := b.key(func(k []byte) []byte { return numberKey(k, kindIntent, uint64(row.number)) })
+	if len(row.staged) == 0 {
+		b.delete(key)
+		return
+	}
+	b.set(key, b.key(func(k []byte) []byte { return appendIntents(k, row.number, row.staged) }))
+}
+
+// keepIntents takes over what was staged, once it is committed.
+func (b *batch) keepIntents() {
+	for row := range b.intents.rows {
+		row.intents, row.staged = row.staged, nil
+		for _, intent := range row.intents {
+			if intent.row == nil {
+				intent.row = row
+				b.s.intents.note(intent)
+			}
+		}
+	}
+	for id := range b.intents.closed {
+		b.s.intents.close(id)
+	}
+}
+
+// rowSize is what a row with some intents takes, at most.
+func rowSize(intents []*openIntent) (size int) {
+	for _, intent := range intents {
+		size += len(intent.fields) + 10
+	}
+	return size
+}
