@@ -70,6 +70,15 @@ func start(address string, env []string, name string, args ...string) (*process,
 	p := &process{cmd: exec.Command(name, args...), log: new(bytes.Buffer)}
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	// Another one there would be measured in its place.
+	if conn, err := net.Dial("tcp", address); err == nil {
+		conn.Close()
+		return nil, fmt.Errorf("something listens on %s already; is another run under way?", address)
+	}
+	// The servers of this command end with their input, and so with this process.
+	if _, err := p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -42,11 +42,16 @@ const (
 	p5Writers   = 64
 	p5Payload   = 1000
 	p5Endpoints = 10
-	// p5Limit is the limit of Go's memory under which the processes run, and
-	// p5Unlimited how many events are filled in without one.
-	p5Limit     = "GOMEMLIMIT=400MiB"
+	// p5Unlimited is how many events are filled in without a limit of memory.
 	p5Unlimited = 200_000
 )
+
+// limit is the limit of Go's memory under which the processes run: 400 MiB, and
+// 160 for each million deliveries beyond the first, as the queue keeps in
+// memory what is due.
+func limit() string {
+	return fmt.Sprintf("GOMEMLIMIT=%dMiB", 400+max(0, *pending-1_000_000)*160/1_000_000)
+}
 
 // waiting is what a process tells of a queue in which deliveries wait.
 type waiting struct {
@@ -73,16 +78,16 @@ func measurePending(l *lab) error {
 	filled := 0
 	var restart time.Duration
 	for _, target := range []int{*pending / 10, *pending / 3, *pending} {
-		fill, err := l.pending("fill", large, target-filled, p5Limit)
+		fill, err := l.pending("fill", large, target-filled, limit())
 		if err != nil {
 			return err
 		}
 		filled = target
 		// What Badger does with what was written is no part of it.
-		if _, err := l.pending("settle", large, 0, p5Limit); err != nil {
+		if _, err := l.pending("settle", large, 0, limit()); err != nil {
 			return err
 		}
-		drain, err := l.pending("drain", large, p5Drained/10, p5Limit)
+		drain, err := l.pending("drain", large, p5Drained/10, limit())
 		if err != nil {
 			return err
 		}
@@ -92,20 +97,20 @@ func measurePending(l *lab) error {
 		peak, private, restart = drain.Peak, drain.Private, drain.First
 		filling = max(filling, fill.Private)
 	}
-	if _, err := l.pending("fill", small, few, p5Limit); err != nil {
+	if _, err := l.pending("fill", small, few, limit()); err != nil {
 		return err
 	}
 	var ratios, with, without []float64
 	for i := range p5Rounds + 1 {
-		a, err := l.pending("drain", large, p5Drained, p5Limit)
+		a, err := l.pending("drain", large, p5Drained, limit())
 		if err != nil {
 			return err
 		}
 		// The small one has as many again when it is drained.
-		if _, err := l.pending("fill", small, p5Drained, p5Limit); err != nil {
+		if _, err := l.pending("fill", small, p5Drained, limit()); err != nil {
 			return err
 		}
-		b, err := l.pending("drain", small, p5Drained, p5Limit)
+		b, err := l.pending("drain", small, p5Drained, limit())
 		if err != nil {
 			return err
 		}
@@ -116,7 +121,7 @@ func measurePending(l *lab) error {
 		ratios, with, without = append(ratios, a.Rate/b.Rate), append(with, a.Rate), append(without, b.Rate)
 	}
 	fmt.Printf("P5.drain %.2f (%.0f deliveries/s with %d pending, %.0f/s with %d)\n", median(ratios), median(with), *pending, median(without), few)
-	fmt.Printf("P5.memory %d MiB (with %d pending and %s, at most, draining, of what no file backs; %d MiB resident, with the pages of mapped tables, which the system takes back)\n", private>>20, *pending, p5Limit, peak>>20)
+	fmt.Printf("P5.memory %d MiB (with %d pending and %s, at most, draining, of what no file backs; %d MiB resident, with the pages of mapped tables, which the system takes back)\n", private>>20, *pending, limit(), peak>>20)
 	fmt.Printf("P5.restart %.2f s (from the start of the process to the first delivery)\n", restart.Seconds())
 	free, err := l.pending("fill", filepath.Join(l.dir, "unlimited"), min(p5Unlimited, *pending), "GOMEMLIMIT=off")
 	if err != nil {

@@ -15,6 +15,10 @@ import (
 
 // serve runs one of the servers until the process is ended.
 func serve(kind string) {
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
 	var err error
 	switch kind {
 	case "api":
