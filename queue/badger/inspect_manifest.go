@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -53,20 +54,44 @@ func (i *Inspection) inspectTables(dir string, tables map[uint64]badgerdb.TableM
 	for id := range tables {
 		names = append(names, table.NewFilename(id, dir))
 	}
+	// Memory that is used again need not be cleared: that, and giving it back,
+	// would take a fifth of the time.
+	var buffers sync.Pool
 	concurrently(names, func(name string) {
 		id, _ := table.ParseFileID(filepath.Base(name))
-		if err := guarded(func() error { return i.inspectTable(name, tables[id].Compression) }); err != nil {
+		buffer, _ := buffers.Get().(*bytes.Buffer)
+		if buffer == nil {
+			buffer = new(bytes.Buffer)
+		}
+		defer buffers.Put(buffer)
+		if err := guarded(func() error { return i.inspectTable(name, buffer, tables[id].Compression) }); err != nil {
 			i.found(name, "%v", err)
 		}
 	})
 	i.Tables = len(names)
 }
 
-func (i *Inspection) inspectTable(name string, compression options.CompressionType) error {
-	data, err := os.ReadFile(name)
+// readInto reads a file into a buffer, in place of what is in it.
+func readInto(buffer *bytes.Buffer, name string) error {
+	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
+	defer func() { _ = f.Close() }()
+	buffer.Reset()
+	if info, err := f.Stat(); err == nil {
+		// ReadFrom wants some room behind the end.
+		buffer.Grow(int(info.Size()) + bytes.MinRead)
+	}
+	_, err = buffer.ReadFrom(f)
+	return err
+}
+
+func (i *Inspection) inspectTable(name string, buffer *bytes.Buffer, compression options.CompressionType) error {
+	if err := readInto(buffer, name); err != nil {
+		return err
+	}
+	data := buffer.Bytes()
 	if len(data) == 0 {
 		return fmt.Errorf("%w: it is empty", errDamaged)
 	}
