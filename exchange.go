@@ -3,7 +3,6 @@
 package webhooks
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -52,7 +51,7 @@ func newExchange(h *Handler, w http.ResponseWriter, request asked, found match) 
 	x := &exchange{handler: h, request: request, match: found, path: request.r.URL.Path}
 	x.trace, x.hops = h.origin(request.r)
 	x.tee.ResponseWriterWrapper = &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}
-	rule, r := found.rule, request.r
+	rule := found.rule
 	keys, err := x.requestKeys()
 	if err != nil {
 		// No request of ours can name such an object, so its Show cannot be
@@ -66,7 +65,7 @@ func newExchange(h *Handler, w http.ResponseWriter, request asked, found match) 
 			// The whole response is known now. A refusal has no mark to wait
 			// for, and what it means is decided at the end.
 			if outcome := x.outcome(nil, true); outcome == event.OutcomeChanged {
-				x.resolve(r.Context(), outcome)
+				x.resolve(outcome)
 			}
 		}
 	}
@@ -105,7 +104,7 @@ func (x *exchange) lookAhead() (more bool) {
 // begin notes the intent. Without one the exchange goes on all the same, and
 // what it changed is marked when it ends. One that could not be noted in time
 // may be noted yet, so its number is kept, to close it.
-func (x *exchange) begin(ctx context.Context) error {
+func (x *exchange) begin() error {
 	x.noted = time.Now()
 	rule := x.match.rule
 	x.callback = x.handler.callbackOf(x)
@@ -126,13 +125,11 @@ func (x *exchange) begin(ctx context.Context) error {
 	if !intent.Key.IsZero() {
 		intent.Deadline = x.noted.Add(x.uncertainFor())
 	}
-	// The API will be asked whether or not the client stays, so the client's
-	// going away is no reason not to note it.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queuePatience)
-	defer cancel()
 	var err error
 	failpoint.Here("intent.before")
-	if x.intent, err = x.handler.queue.noteIntent(ctx, intent); err != nil {
+	// The API will be asked whether or not the client stays, so the client's
+	// going away is no reason not to note it.
+	if x.intent, err = x.handler.queue.noteIntent(x.handler.patience.Context(), intent); err != nil {
 		metrics.gaps.WithLabelValues(intent.Resource, "intent").Inc()
 	}
 	failpoint.Here("intent.after")
@@ -153,11 +150,11 @@ func (x *exchange) uncertainFor() time.Duration {
 
 // end resolves the intent by how the exchange ended, unless the whole response
 // did so already.
-func (x *exchange) end(r *http.Request, err error, whole bool) {
+func (x *exchange) end(err error, whole bool) {
 	outcome := event.OutcomeChanged
 	if !x.resolved {
 		outcome = x.outcome(err, whole)
-		x.resolve(r.Context(), outcome)
+		x.resolve(outcome)
 	}
 	rule := x.match.rule
 	x.handler.loans.end(x, outcome)
@@ -171,7 +168,7 @@ func (x *exchange) end(r *http.Request, err error, whole bool) {
 // and the client must not learn of a change that could still be lost. Where
 // the intent names them it brings them back by itself, so there is no need to
 // wait.
-func (x *exchange) resolve(ctx context.Context, outcome event.Outcome) {
+func (x *exchange) resolve(outcome event.Outcome) {
 	x.resolved = true
 	failpoint.Here("exchange.answered")
 	if outcome == event.OutcomeUnchanged && x.intent == 0 {
@@ -187,9 +184,7 @@ func (x *exchange) resolve(ctx context.Context, outcome event.Outcome) {
 	if outcome == event.OutcomeChanged && len(resolution.Marks) > 0 {
 		x.handler.loans.keep(x, resolution.Marks[0].Key)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queuePatience)
-	defer cancel()
-	x.handler.queue.resolveIntent(ctx, rule.resource.name, x.intent, resolution, !x.foretold(resolution.Marks))
+	x.handler.queue.resolveIntent(x.handler.patience.Context(), rule.resource.name, x.intent, resolution, !x.foretold(resolution.Marks))
 	failpoint.Here("exchange.resolved")
 }
 

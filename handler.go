@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/patience"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
@@ -90,6 +91,8 @@ type Handler struct {
 	upstream  *show.Upstream
 	loans     *loans
 	learner   *learner
+	// patience bounds waiting for the queue.
+	patience *patience.Patience
 	// declared is the configuration as it was given; Caddy forgets the raw
 	// upstream once it is loaded.
 	declared []byte
@@ -214,6 +217,7 @@ func (h *Handler) compile() error {
 		}
 	}
 	h.loans = newLoans()
+	h.patience = patience.New(context.Background(), queuePatience)
 	h.learner, err = newLearner(h)
 	return err
 }
@@ -288,10 +292,10 @@ func (h *Handler) watch(w http.ResponseWriter, next caddyhttp.Handler, request a
 	r := request.r
 	x := newExchange(h, w, request, found)
 	h.loans.begin(x)
-	if err := x.begin(r.Context()); err != nil && h.OnQueueError == onQueueErrorFail {
+	if err := x.begin(); err != nil && h.OnQueueError == onQueueErrorFail {
 		// An intent that was too late may be noted all the same. The API is
 		// not asked, so nobody else would close it.
-		x.resolve(r.Context(), event.OutcomeUnchanged)
+		x.resolve(event.OutcomeUnchanged)
 		h.loans.end(x, event.OutcomeUnchanged)
 		return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("noting the intent: %w", err))
 	}
@@ -299,7 +303,7 @@ func (h *Handler) watch(w http.ResponseWriter, next caddyhttp.Handler, request a
 	var err error
 	// The proxy panics through us when either side breaks off within the body.
 	// The panic is not recovered: the server above must see it.
-	defer func() { x.end(r, err, whole) }()
+	defer func() { x.end(err, whole) }()
 	err = next.ServeHTTP(&x.tee, r)
 	whole = true
 	return err

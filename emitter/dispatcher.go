@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/patience"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -56,7 +57,7 @@ type dispatcher struct {
 	hops atomic.Pointer[hopHeader]
 
 	// patience bounds calls to the queue.
-	patience patience
+	patience *patience.Patience
 
 	// retire ends leasing, abort breaks off attempts. Both are set on starting
 	// and may be called more than once.
@@ -240,12 +241,12 @@ func (d *dispatcher) footprint(lease *queue.DeliveryLease) int64 {
 
 // release gives a delivery back without an attempt.
 func (d *dispatcher) release(lease queue.DeliveryLease) {
-	d.returned(lease, d.store.ReleaseDelivery(d.patience.context(), lease))
+	d.returned(lease, d.store.ReleaseDelivery(d.patience.Context(), lease))
 }
 
 // postpone gives a delivery back without an attempt, to be due later.
 func (d *dispatcher) postpone(lease queue.DeliveryLease, wait time.Duration) {
-	d.returned(lease, d.store.PostponeDelivery(d.patience.context(), lease, d.options.Now().Add(wait)))
+	d.returned(lease, d.store.PostponeDelivery(d.patience.Context(), lease, d.options.Now().Add(wait)))
 }
 
 func (d *dispatcher) returned(lease queue.DeliveryLease, err error) {

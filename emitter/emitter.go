@@ -26,6 +26,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/hop"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/patience"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -185,7 +186,8 @@ func (e *Emitter) start(d *dispatcher) {
 	leasing, retire := context.WithCancel(context.Background())
 	attempting, abort := context.WithCancel(context.Background())
 	recording, recorded := context.WithCancel(context.Background())
-	d.retire, d.abort, d.patience.all = retire, abort, recording
+	d.retire, d.abort = retire, abort
+	d.patience = patience.New(recording, recordTimeout)
 	e.ended.Go(func() {
 		defer recorded()
 		defer abort()

@@ -14,37 +14,6 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// TestPatience is shared by those who come at about the same time, and no
-// shorter for them than was promised. What was shared ends with the dispatcher.
-func TestPatience(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		all, end := context.WithCancel(t.Context())
-		p := patience{all: all}
-		first := p.context()
-		time.Sleep(sharedPatience - time.Nanosecond)
-		if p.context() != first {
-			t.Error("a context is not shared")
-		}
-		time.Sleep(time.Nanosecond)
-		second := p.context()
-		if deadline, _ := second.Deadline(); time.Until(deadline) != recordTimeout {
-			t.Errorf("the next ends in %s", time.Until(deadline))
-		}
-		if first.Err() != nil {
-			t.Error("the first ends with the second")
-		}
-		time.Sleep(recordTimeout - sharedPatience)
-		synctest.Wait()
-		if !errors.Is(first.Err(), context.DeadlineExceeded) || second.Err() != nil {
-			t.Errorf("got %v and %v", first.Err(), second.Err())
-		}
-		end()
-		if second.Err() == nil {
-			t.Error("the second goes on")
-		}
-	})
-}
-
 // timed is a queue that never records, and tells how long it was waited for.
 type timed struct {
 	queue.Deliveries
@@ -82,7 +51,7 @@ func TestQueueThatHangs(t *testing.T) {
 			t.Errorf("%d were given up", len(q.took))
 		}
 		for _, took := range q.took {
-			if took > recordTimeout || took <= recordTimeout-sharedPatience {
+			if took > recordTimeout || took <= recordTimeout-recordTimeout/20 {
 				t.Errorf("one was waited for %s", took)
 			}
 		}
