@@ -168,11 +168,11 @@ func (b *batch) mark(key event.Key) pendingMark {
 	if pending, ok := b.marked[key]; ok {
 		return pending
 	}
-	if !b.s.marks.has(key) {
-		return pendingMark{}
-	}
 	if record, ok := b.recent[key]; ok {
 		return pendingMark{record: record, exists: true}
+	}
+	if !b.s.marks.has(key) {
+		return pendingMark{}
 	}
 	var pending pendingMark
 	item, err := b.txn.Get(b.key(func(b []byte) []byte { return objectKey(b, kindMark, key) }))

@@ -53,9 +53,11 @@ func (m *marks) has(key event.Key) bool {
 // note takes over what became of an object's record when marks were merged
 // into it. Of new records, the oldest must come first.
 func (m *marks) note(r *mark.Record) {
-	known := m.due.Update(r.Key.Resource, r.Key.ID, func(state *markState) { m.set(state, r) })
+	known := m.due.Touch(r.Key.Resource, r.Key.ID, func(state *markState, _ bool) (int64, bool) {
+		m.set(state, r)
+		return schedule.Nanos(r.DueAt), true
+	})
 	if known {
-		m.due.Retime(r.Key.Resource, r.Key.ID, schedule.Nanos(r.DueAt))
 		return
 	}
 	state := markState{}
