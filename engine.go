@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -60,6 +61,9 @@ type engine struct {
 	retention, lag atomic.Int64
 	expiring       *expiring
 
+	// opening is what those wait for who come before the queue is open.
+	opening singleflight.Group
+
 	mu      sync.Mutex
 	closed  bool
 	session *session
@@ -86,14 +90,26 @@ func newEngine(dir string) *engine {
 
 // open opens the queue, at its first use by a request or at the start of its
 // app, whichever comes first: Caddy starts its apps in no certain order. Where
-// the disk does not let it be opened, the error is errPassing.
-func (e *engine) open(app *App) (*badger.Store, error) {
+// the disk does not let it be opened, or not before ctx ends, the error is
+// errPassing: opening takes seconds where millions of deliveries wait.
+func (e *engine) open(ctx context.Context, app *App) (*badger.Store, error) {
 	if store := e.store.Load(); store != nil {
 		return store, nil
 	}
 	if e.trouble.Load() != nil {
 		return nil, errPassing
 	}
+	opened := e.opening.DoChan("", func() (any, error) { return e.openFirst(app) })
+	select {
+	case got := <-opened:
+		store, _ := got.Val.(*badger.Store)
+		return store, got.Err
+	case <-ctx.Done():
+		return nil, errPassing
+	}
+}
+
+func (e *engine) openFirst(app *App) (*badger.Store, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if store := e.store.Load(); store != nil {
@@ -148,7 +164,7 @@ func (e *engine) fail(err error) {
 
 // start puts an app's configuration to work.
 func (e *engine) start(app *App) error {
-	if _, err := e.open(app); err != nil && !errors.Is(err, errPassing) {
+	if _, err := e.open(context.Background(), app); err != nil && !errors.Is(err, errPassing) {
 		return err
 	}
 	e.mu.Lock()

@@ -16,7 +16,7 @@ import (
 // note notes an intent. Where the queue cannot, a gap stands for it: the
 // resource is looked at if the process dies before the exchange has ended.
 func (e *engine) note(ctx context.Context, app *App, intent queue.Intent) (queue.IntentID, error) {
-	store, err := e.open(app)
+	store, err := e.open(ctx, app)
 	if err != nil {
 		if !errors.Is(err, errPassing) {
 			e.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
