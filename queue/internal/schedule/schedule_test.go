@@ -238,9 +238,6 @@ func TestNanos(t *testing.T) {
 
 // A million items take no more than 128 MiB, keys included.
 func TestMillionItems(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a second")
-	}
 	type lane [3]uint64
 	var before, after runtime.MemStats
 	runtime.GC()
