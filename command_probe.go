@@ -8,37 +8,76 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
 
 // probePatience bounds how long another process may take to open a queue.
 const probePatience = 5 * time.Minute
 
 // probeQueue opens a queue in a process of its own, which may die of it.
-func probeQueue(dir string) error {
+func probeQueue(dir string, lock *os.File) error {
 	if flag.Lookup("test.v") != nil {
 		// A test's binary is no Caddy: it would run all tests again.
 		return nil
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("finding this program: %w", err)
+		return fmt.Errorf("%w: finding this program: %w", badger.ErrNotProbed, err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), probePatience)
 	defer cancel()
 	//nolint:gosec // this program itself, and the directory that the operator has configured
-	output, err := exec.CommandContext(ctx, self, "webhooks", "queue", "probe", "--dir", dir).CombinedOutput()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return fmt.Errorf("%w: %s", err, lastLine(output))
-	}
-	return err
+	return runProbe(ctx, exec.CommandContext(ctx, self, "webhooks", "queue", "probe", "--dir", dir), lock)
 }
 
-// lastLine returns the last line of what a process has said.
-func lastLine(output []byte) string {
+// runProbe runs a probe and tells what it died of. A probe that outlived this
+// process would work on the queue beside the process that is started next. So
+// it ends when its standard input does, and has the lock until it has ended.
+func runProbe(ctx context.Context, probe *exec.Cmd, lock *os.File) error {
+	probe.ExtraFiles = []*os.File{lock}
+	leash, err := probe.StdinPipe()
+	if err != nil {
+		return fmt.Errorf("%w: %w", badger.ErrNotProbed, err)
+	}
+	// CombinedOutput, which waits for the process, would close it then.
+	defer func() { _ = leash.Close() }()
+	output, err := probe.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil || !errors.As(err, &exit):
+		return fmt.Errorf("%w: %w", badger.ErrNotProbed, errors.Join(ctx.Err(), err))
+	default:
+		return fmt.Errorf("%w: %s", err, lastWords(output))
+	}
+}
+
+// exitAlone is how a probe ends that nobody waits for.
+const exitAlone = 3
+
+// endWith ends this process when what it reads from ends, as it does when the
+// process that has started this one is gone, however it went.
+func endWith(leash io.Reader) {
+	_, _ = io.Copy(io.Discard, leash)
+	os.Exit(exitAlone)
+}
+
+// lastWords returns the line that says what a process died of: where Go ends
+// one, the stack follows it. Other programs say it last.
+func lastWords(output []byte) string {
 	lines := bytes.Split(bytes.TrimSpace(output), []byte("\n"))
+	for _, line := range lines {
+		for _, began := range []string{"panic: ", "fatal error: ", "unexpected fault address", "runtime: ", "SIG"} {
+			if bytes.HasPrefix(line, []byte(began)) {
+				return string(line)
+			}
+		}
+	}
 	return string(lines[len(lines)-1])
 }

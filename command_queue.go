@@ -68,7 +68,8 @@ that it knows.
 	restore.Flags().String("dir", "", "directory of the queue (default: that in Caddy's data directory)")
 	restore.Flags().String("salvage", "", "take what can be read of the damaged queue in this directory")
 	restore.Flags().Bool("empty", false, "begin with an empty queue")
-	probe := add("probe", "Opens a queue and closes it", "", cobra.NoArgs, func(flags caddycmd.Flags, _ []string) error {
+	probe := add("probe", "Opens a queue and closes it, for a Caddy that waits for that", "", cobra.NoArgs, func(flags caddycmd.Flags, _ []string) error {
+		go endWith(os.Stdin)
 		return badger.Probe(flags.String("dir"))
 	})
 	probe.Hidden = true

@@ -285,11 +285,20 @@ func TestProbe(t *testing.T) {
 	in.files[openingFile] = nil
 	dir := store(t, in.files)
 	probed := ""
-	deadly := func(dir string) error {
+	deadly := func(dir string, lock *os.File) error {
 		probed = dir
+		if other, ok := lockDir(dir); ok || lock == nil {
+			t.Errorf("while it is probed: the lock is %v, and another %v, %v", lock, other, ok)
+		}
 		return errors.New("signal: bus error")
 	}
-	_, err := Open(Options{Dir: dir, FreeSpace: noReserve, Probe: deadly})
+	_, err := Open(Options{Dir: dir, FreeSpace: noReserve, Probe: func(string, *os.File) error {
+		return fmt.Errorf("%w: fork: out of memory", ErrNotProbed)
+	}})
+	if kept, _ := SetAside(dir); !errors.Is(err, ErrNotProbed) || len(kept) > 0 {
+		t.Errorf("not probed: %v; set aside: %v", err, kept)
+	}
+	_, err = Open(Options{Dir: dir, FreeSpace: noReserve, Probe: deadly})
 	var damage *DamageError
 	if !errors.As(err, &damage) || probed != dir || !strings.Contains(err.Error(), "bus error") {
 		t.Fatalf("got %v", err)
@@ -305,7 +314,7 @@ func TestProbe(t *testing.T) {
 
 	in.files[openingFile] = nil
 	dir = store(t, in.files)
-	s := mustOpen(t, Options{Dir: dir, FreeSpace: noReserve, Probe: Probe})
+	s := mustOpen(t, Options{Dir: dir, FreeSpace: noReserve, Probe: func(dir string, _ *os.File) error { return Probe(dir) }})
 	if got := dump(t, s); got != in.want {
 		t.Errorf("got\n%s", got)
 	}

@@ -12,9 +12,10 @@ import (
 // canLock is true where lockDir works.
 const canLock = true
 
-// lockDir takes the lock that Badger holds on the directory of an open queue,
-// until unlock. It is not ok if that is held already.
-func lockDir(dir string) (unlock func(), ok bool) {
+// lockDir takes the lock that Badger would take on the directory of an open
+// queue, until the file is closed, here and in each process that has inherited
+// it. It is not ok if that is held already.
+func lockDir(dir string) (lock *os.File, ok bool) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, false
@@ -23,6 +24,5 @@ func lockDir(dir string) (unlock func(), ok bool) {
 		_ = f.Close()
 		return nil, false
 	}
-	// Closing gives the lock back.
-	return func() { _ = f.Close() }, true
+	return f, true
 }

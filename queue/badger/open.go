@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
@@ -31,22 +30,42 @@ func Open(options Options) (*Store, error) {
 	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of the queue: %w", err)
 	}
+	owned, err := own(options)
+	if err != nil {
+		return nil, err
+	}
+	s, err := openStore(options, owned)
+	if err != nil {
+		return nil, errors.Join(err, owned.release())
+	}
+	s.owned = owned
+	if err := holdReserve(options.Dir, s.space.space, s.space.free.Load()); err != nil {
+		options.Logger.Warn("there is no reserve for a full disk", zap.Error(err))
+	}
+	return s, nil
+}
+
+// openStore opens the queue of a directory that is ours.
+func openStore(options Options, owned ownership) (*Store, error) {
 	if options.Durability == Power {
 		if err := syncLogs(options.Dir); err != nil {
 			return nil, fmt.Errorf("opening the queue in %s: %w", options.Dir, err)
 		}
 	}
-	db, inspection, err := openDatabase(options)
+	db, inspection, err := openDatabase(options, owned)
 	if err != nil {
 		return nil, err
 	}
-	s, err := newStore(db, options, inspection)
+	var s *Store
+	// A record that makes us panic must not end the process, and the API with it.
+	err = guarded(func() error {
+		var err error
+		s, err = newStore(db, options, inspection)
+		return err
+	})
 	endOpening(options.Dir)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the queue in %s: %w", options.Dir, err), db.Close())
-	}
-	if err := holdReserve(options.Dir, s.space.space, s.space.free.Load()); err != nil {
-		options.Logger.Warn("there is no reserve for a full disk", zap.Error(err))
 	}
 	return s, nil
 }
@@ -94,17 +113,6 @@ func openError(dir string, err error) error {
 		return fmt.Errorf("the directory of the queue must be readable and writable for this process: %w", err)
 	}
 	return fmt.Errorf("opening the queue in %s: %w", dir, err)
-}
-
-// inUse says who has a queue open. Badger writes its number into a file.
-func inUse(dir string) error {
-	who := "another process"
-	if holder, err := os.ReadFile(filepath.Join(dir, lockFile)); err == nil {
-		if number, err := strconv.Atoi(strings.TrimSpace(string(holder))); err == nil {
-			who = fmt.Sprintf("another process, number %d,", number)
-		}
-	}
-	return fmt.Errorf("%w: %s has %s open; stop it, or give this one its own `queue badger DIR`; use `caddy reload` to change a running server", queue.ErrInUse, who, dir)
 }
 
 // syncLogs makes durable what an earlier process has written and not synced.

@@ -21,8 +21,8 @@ const (
 	// before that, the process that opened the queue last has died of it, or
 	// was killed.
 	openingFile = "opening"
-	// lockFile is Badger's, and holds the id of the process that has the queue
-	// open.
+	// lockFile holds the id of the process that has the queue open, for who
+	// wants to know. What counts is the lock on the directory.
 	lockFile = "LOCK"
 	// KeyFile is the name of a file that others may keep in the directory: the
 	// key that secrets are sealed with where no other is configured.
@@ -34,42 +34,36 @@ const (
 
 // openDatabase opens a directory's database, after a look at its files. What
 // is damaged is set aside, and nothing of it is changed.
-func openDatabase(options Options) (*badgerdb.DB, *Inspection, error) {
+func openDatabase(options Options, owned ownership) (*badgerdb.DB, *Inspection, error) {
 	inspection := new(Inspection)
-	if unlock, ok := lockDir(options.Dir); ok {
+	if owned.lock != nil {
 		var err error
-		if inspection, err = examine(options); err == nil {
+		if inspection, err = examine(options, owned.lock); err == nil {
 			err = makeRoom(options)
 		}
-		unlock()
 		if err != nil {
 			return nil, nil, err
 		}
-	} else if canLock {
-		// Without a look at its files, the queue is not opened.
-		f, err := os.Open(options.Dir)
-		if err != nil {
-			return nil, nil, openError(options.Dir, err)
-		}
-		_ = f.Close()
-		return nil, nil, inUse(options.Dir)
 	}
 	beginOpening(options.Dir)
 	var db *badgerdb.DB
 	err := guarded(func() error {
 		var err error
-		db, err = badgerdb.Open(engineOptions(options))
+		db, err = badgerdb.Open(engineOptions(options).WithBypassLockGuard(owned.lock != nil))
 		return err
 	})
 	if err != nil {
 		endOpening(options.Dir)
 		return nil, nil, openError(options.Dir, err)
 	}
+	if owned.lock == nil && options.Owned != nil {
+		options.Owned()
+	}
 	return db, inspection, nil
 }
 
-// examine looks at the files of a queue that nobody has open.
-func examine(options Options) (*Inspection, error) {
+// examine looks at the files of a queue that nobody else has open.
+func examine(options Options, lock *os.File) (*Inspection, error) {
 	dir := options.Dir
 	report, err := ReadReport(dir)
 	if err != nil {
@@ -93,16 +87,24 @@ func examine(options Options) (*Inspection, error) {
 	if len(inspection.Findings) > 0 {
 		return nil, setAside(dir, options.Now(), inspection.describe(), inspection.Findings)
 	}
-	if err := probe(options); err != nil {
+	err = probe(options, lock)
+	if errors.Is(err, ErrNotProbed) {
+		return nil, err
+	}
+	if err != nil {
 		return nil, setAside(dir, options.Now(), err.Error(), nil)
 	}
 	err = inspection.trimLogs()
 	return inspection, err
 }
 
+// ErrNotProbed is wrapped by what a probe returns that could not be made, or did
+// not end in time: nothing is known of the queue then.
+var ErrNotProbed = errors.New("the queue could not be probed")
+
 // probe sees to it that a queue which killed the last process that opened it
 // does not kill this one, too.
-func probe(options Options) error {
+func probe(options Options, lock *os.File) error {
 	_, err := os.Stat(filepath.Join(options.Dir, openingFile))
 	if errors.Is(err, os.ErrNotExist) || options.Probe == nil {
 		return nil
@@ -110,7 +112,7 @@ func probe(options Options) error {
 	if err != nil {
 		return err
 	}
-	if err := options.Probe(options.Dir); err != nil {
+	if err := options.Probe(options.Dir, lock); err != nil {
 		return fmt.Errorf("the process that opened it last has died, and so did another that tried: %w", err)
 	}
 	return nil
@@ -130,7 +132,9 @@ func endOpening(dir string) {
 }
 
 // Probe opens the queue of a directory and closes it, in a process that may
-// die of it, while the process that asks for that holds the lock.
+// die of it. That process has inherited the lock on the directory from the one
+// that asks for it: if that dies, nobody else may open the queue before this
+// one is gone, too.
 func Probe(dir string) error {
 	options := Options{Dir: dir}.withDefaults()
 	db, err := badgerdb.Open(engineOptions(options).WithBypassLockGuard(true))

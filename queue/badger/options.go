@@ -4,6 +4,7 @@ package badger
 
 import (
 	"fmt"
+	"os"
 	"time"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
@@ -62,9 +63,14 @@ type Options struct {
 	// FreeSpace tells how much space there is. The default asks the system.
 	FreeSpace FreeSpace
 	// Probe opens the queue of a directory in another process, and returns an
-	// error if that dies. It is used where opening it has killed the process
-	// before. Without it, such a queue is set aside.
-	Probe func(dir string) error
+	// error if that dies, or one that wraps ErrNotProbed. It is used where
+	// opening the queue has killed the process before. The other process has to
+	// inherit the lock, and to end when this one does. Without Probe, such a
+	// queue is opened all the same.
+	Probe func(dir string, lock *os.File) error
+	// Owned is called when the directory is known to be this process's until
+	// the queue is closed. Opening it may take long from there.
+	Owned func()
 	// Now tells the time. The default is time.Now.
 	Now func() time.Time
 	// Logger gets what the engine has to say. The default is to say nothing.

@@ -100,9 +100,9 @@ func build(dir string, fill func(options badgerdb.Options) error, restored *Rest
 	if _, err := os.Stat(filepath.Join(dir, badgerdb.ManifestFilename)); err == nil {
 		return fmt.Errorf("there is a queue in %s: stop Caddy and move it away first", dir)
 	}
-	unlock, ok := lockDir(dir)
+	lock, ok := lockDir(dir)
 	if ok {
-		defer unlock()
+		defer func() { _ = lock.Close() }()
 	}
 	making := filepath.Join(dir, restoringDir)
 	if err := os.RemoveAll(making); err != nil {

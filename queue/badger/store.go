@@ -67,6 +67,8 @@ type Store struct {
 	// idle holds channels for waiters, see done.
 	idle sync.Pool
 
+	owned ownership
+
 	// gate is held shared by everything that uses the database, and
 	// exclusively by Close.
 	gate    sync.RWMutex
@@ -111,7 +113,7 @@ func (s *Store) Close() error {
 		if err := s.db.Close(); err != nil {
 			s.closed = err
 		}
-		s.closed = errors.Join(s.closed, s.committer.logs.close(), s.committer.numbers.close())
+		s.closed = errors.Join(s.closed, s.committer.logs.close(), s.committer.numbers.close(), s.owned.release())
 		if s.closed != nil {
 			s.closed = fmt.Errorf("closing the queue: %w", s.closed)
 		}

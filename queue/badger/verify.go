@@ -18,9 +18,9 @@ func Verify(dir string) (*Inspection, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
 	}
-	unlock, ok := lockDir(dir)
+	lock, ok := lockDir(dir)
 	if ok {
-		defer unlock()
+		defer func() { _ = lock.Close() }()
 	} else if canLock {
 		return nil, fmt.Errorf("%w: a process has %s open, and looked at all its files when it opened them; verify a backup instead, or stop Caddy", queue.ErrInUse, dir)
 	}
