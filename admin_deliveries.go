@@ -289,9 +289,9 @@ func listEndpoints(w http.ResponseWriter, r *http.Request, app *App, working *op
 			return refuse(http.StatusBadRequest, err)
 		}
 	}
-	stats, err := app.engine.store.Load().Stats(r.Context())
+	stats, err := healthStats(r, app.engine)
 	if err != nil {
-		return refuse(http.StatusInternalServerError, err)
+		return refuse(http.StatusServiceUnavailable, fmt.Errorf("the queue cannot be read: %w", err))
 	}
 	standings, expired := working.emitter.Standings(), app.engine.expiring.all()
 	for _, names := range []map[string]int{stats.PendingDeliveries, expired} {

@@ -70,7 +70,7 @@ func (e *engine) status(r *http.Request) QueueStatus {
 	}
 	store := e.store.Load()
 	if store == nil {
-		if trouble := e.trouble.Load(); trouble != nil {
+		if trouble := e.passing(); trouble != nil {
 			status.Problem, status.Since = trouble.err.Error(), trouble.since
 		}
 		return status

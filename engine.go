@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -30,10 +29,6 @@ var engines = caddy.NewUsagePool()
 // stopPatience bounds how long stopping waits for Shows and attempts under way.
 // What they were about is in the queue, so cutting them short loses nothing.
 const stopPatience = 5 * time.Second
-
-// errPassing is returned while the queue is not open because of its disk. The
-// API goes on; what passes is kept as a gap.
-var errPassing = errors.New("the queue is not open, and exchanges pass without it")
 
 // engine is the queue and those who work on it. Where the queue cannot be
 // open, because its disk is full or its files are damaged, the engine lives
@@ -61,8 +56,10 @@ type engine struct {
 	retention, lag atomic.Int64
 	expiring       *expiring
 
-	// opening is what those wait for who come before the queue is open.
-	opening singleflight.Group
+	// opening is the attempt to open the queue that is under way, and
+	// openPatience how long it is waited for.
+	opening      atomic.Pointer[opening]
+	openPatience time.Duration
 
 	mu      sync.Mutex
 	closed  bool
@@ -70,6 +67,8 @@ type engine struct {
 	// options are those that the queue was opened with last.
 	options badger.Options
 	watch   *watch
+	// idle is why the last configuration is not at work on the open queue.
+	idle error
 	// started holds the apps that have started and not stopped, oldest first.
 	// The last one's configuration is at work: when a new configuration fails
 	// to start, the one before takes over again.
@@ -85,101 +84,50 @@ type engine struct {
 // configurations are provisioned to be validated, too, while another process
 // holds the directory.
 func newEngine(dir string) *engine {
-	return &engine{dir: dir, log: sparing(liveLogger("engine")), gaps: newGaps(dir, liveLogger("gaps")), expiring: newExpiring(liveLogger("expiring"))}
-}
-
-// open opens the queue, at its first use by a request or at the start of its
-// app, whichever comes first: Caddy starts its apps in no certain order. Where
-// the disk does not let it be opened, or not before ctx ends, the error is
-// errPassing: opening takes seconds where millions of deliveries wait.
-func (e *engine) open(ctx context.Context, app *App) (*badger.Store, error) {
-	if store := e.store.Load(); store != nil {
-		return store, nil
-	}
-	if e.trouble.Load() != nil {
-		return nil, errPassing
-	}
-	opened := e.opening.DoChan("", func() (any, error) { return e.openFirst(app) })
-	select {
-	case got := <-opened:
-		store, _ := got.Val.(*badger.Store)
-		return store, got.Err
-	case <-ctx.Done():
-		return nil, errPassing
+	return &engine{
+		dir: dir, log: sparing(liveLogger("engine")), openPatience: openPatience,
+		gaps: newGaps(dir, liveLogger("gaps")), expiring: newExpiring(liveLogger("expiring")),
 	}
 }
 
-func (e *engine) openFirst(app *App) (*badger.Store, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if store := e.store.Load(); store != nil {
-		return store, nil
-	}
-	if e.closed {
-		return nil, queue.ErrClosed
-	}
-	if e.trouble.Load() != nil {
-		return nil, errPassing
-	}
-	return e.openLocked(app.queueOptions())
-}
-
-// openLocked opens the queue, or notes why it cannot be opened.
-func (e *engine) openLocked(options badger.Options) (*badger.Store, error) {
-	e.options = options
-	store, err := badger.Open(options)
-	if badger.Misconfigured(err) {
-		return nil, fmt.Errorf("opening the queue: %w", err)
-	}
-	e.gaps.adopt()
-	if e.watch == nil {
-		e.watch = newWatch(e)
-	}
-	if err != nil {
-		e.fail(err)
-		return nil, errPassing
-	}
-	e.session = newSession(store)
-	e.sightings.Store(e.session.sightings)
-	e.operations.Store(e.session.operations)
-	e.trouble.Store(nil)
-	e.store.Store(store)
-	if store.Lost() > 0 || store.WasRestored() {
-		// What happened since is looked at.
-		e.gaps.whole(allResources)
-		if err := store.ForgetRestored(); err != nil {
-			e.log.Error("noting that the queue was restored", zap.Error(err))
-		}
-	}
-	return store, nil
-}
-
-// fail notes why the queue is not open.
-func (e *engine) fail(err error) {
-	before := e.trouble.Swap(&trouble{err: err, since: time.Now()})
-	if before == nil || before.err.Error() != err.Error() {
-		e.log.Error("the queue is not open: the API goes on, changes are not told of until it is", zap.Error(err))
-	}
-}
-
-// start puts an app's configuration to work.
+// start puts an app's configuration to work, or has that done when the queue is
+// open.
 func (e *engine) start(app *App) error {
-	if _, err := e.open(context.Background(), app); err != nil && !errors.Is(err, errPassing) {
-		return err
+	for {
+		if _, err := e.open(context.Background(), app); err != nil && !errors.Is(err, errPassing) {
+			return err
+		}
+		if joined, err := e.join(app); joined || err != nil {
+			return err
+		}
+		// The opening has failed just now, and trying again tells why.
 	}
+}
+
+// join adds an app to those that have started.
+func (e *engine) join(app *App) (joined bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		return queue.ErrClosed
+		return false, queue.ErrClosed
+	}
+	if e.undecided() {
+		if e.opening.Load() == nil {
+			return false, nil
+		}
+		// Whoever opens the queue applies it.
+		e.started = append(e.started, app)
+		return true, nil
 	}
 	e.loadKeyring(app)
 	if e.session != nil {
 		if err := e.apply(app); err != nil {
-			return err
+			return false, err
 		}
+		e.idle = nil
 	}
 	e.started = append(e.started, app)
-	return nil
+	return true, nil
 }
 
 // stop takes an app's configuration from work. It is idempotent, and does
@@ -196,9 +144,7 @@ func (e *engine) stop(app *App) {
 		switch {
 		case !last || e.session == nil:
 		case i > 0:
-			if err := e.apply(e.started[i-1]); err != nil {
-				e.log.Error("returning to the configuration before", zap.Error(err))
-			}
+			e.takeUp()
 		default:
 			e.session.rest(e.log)
 		}
@@ -238,21 +184,28 @@ func (e *engine) keep(app *App) {
 // Destruct implements caddy.Destructor: it is called when no configuration
 // uses the directory any more.
 func (e *engine) Destruct() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+	defer cancel()
 	e.mu.Lock()
 	e.closed = true
-	watch := e.watch
+	watch, opening := e.watch, e.opening.Load()
 	e.mu.Unlock()
 	// Whoever may open and close the queue by itself ends first.
 	if watch != nil {
 		watch.stop()
+	}
+	if opening != nil {
+		select {
+		case <-opening.done:
+		case <-ctx.Done():
+			e.log.Warn("the queue is still being opened; it is closed when it is open")
+		}
 	}
 	e.mu.Lock()
 	session := e.session
 	e.session = nil
 	e.store.Store(nil)
 	e.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
-	defer cancel()
 	var err error
 	if session != nil {
 		err = session.stop(ctx, e.log)

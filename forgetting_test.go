@@ -67,12 +67,9 @@ func TestForgetting(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := newEngine(t.TempDir())
-				store, err := e.openLocked(badger.Options{Dir: e.dir, FreeSpace: func(string) (uint64, uint64, error) {
+				store := openWith(t, e, badger.Options{Dir: e.dir, FreeSpace: func(string) (uint64, uint64, error) {
 					return tc.free, 1 << 40, nil
 				}, Space: badger.Space{Low: 1 << 30, Critical: 512 << 20, Reserve: 1}})
-				if err != nil {
-					t.Fatal(err)
-				}
 				defer func() {
 					if err := e.Destruct(); err != nil {
 						t.Error(err)

@@ -57,10 +57,12 @@ type gaps struct {
 
 	file *gapWriter
 
-	mu      sync.Mutex
-	adopted bool
-	open    map[string]*gap
-	kept    []repair
+	mu sync.Mutex
+	// adopted is true while the file is open, closed when it will not be again.
+	adopted, closed bool
+
+	open map[string]*gap
+	kept []repair
 	// after is the object that was looked at last.
 	after event.Key
 }
@@ -69,21 +71,18 @@ func newGaps(dir string, log *zap.Logger) *gaps {
 	return &gaps{dir: dir, log: log, file: newGapWriter(log), open: make(map[string]*gap)}
 }
 
-// adopt opens the file, and takes over what an earlier process has left.
+// adopt opens the file, and takes over what an earlier process has left. The
+// directory must be ours.
 func (g *gaps) adopt() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.adopted {
+	if g.isAdopted() {
 		return
 	}
-	name := filepath.Join(g.dir, badger.GapsFile)
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	// Without the lock: exchanges pass meanwhile, and the disk may hang.
+	f, err := os.OpenFile(filepath.Join(g.dir, badger.GapsFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		g.log.Error("opening the file of gaps: what passes without the queue is known until this process ends only", zap.Error(err))
 		return
 	}
-	g.file.open(f)
-	g.adopted = true
 	content := make([]byte, gapsSize)
 	n, _ := f.ReadAt(content, 0)
 	left, err := decodeGaps(content[:n])
@@ -91,13 +90,31 @@ func (g *gaps) adopt() {
 		g.log.Error("reading the file of gaps: all resources are looked at", zap.Error(err))
 		left = []gap{{Resource: allResources, Since: time.Now(), Deletes: true}}
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		_ = f.Close()
+		return
+	}
+	g.file.open(f)
+	g.adopted = true
 	for _, one := range left {
 		one.whole = true
+		if passed := g.open[one.Resource]; passed != nil {
+			// It passed before the file was ours.
+			one.last, one.Deletes = passed.last, one.Deletes || passed.Deletes
+		}
 		g.open[one.Resource] = &one
 		g.log.Warn("an earlier process let changes pass without the queue; their resource is looked at",
 			zap.String("resource", one.Resource), zap.Time("since", one.Since))
 	}
 	g.write()
+}
+
+func (g *gaps) isAdopted() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.adopted
 }
 
 // passes notes, before it is forwarded, that an exchange passes without an
@@ -243,7 +260,7 @@ func (g *gaps) close() {
 			g.wholeLocked(one.resolution.Marks[i].Key.Resource)
 		}
 	}
-	g.adopted = false
+	g.adopted, g.closed = false, true
 	g.mu.Unlock()
 	g.file.close()
 }

@@ -3,6 +3,7 @@
 package webhooks
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,7 +13,7 @@ import (
 
 // problems says in words what is wrong with the queue.
 func (e *engine) problems() (problems []string) {
-	if trouble := e.trouble.Load(); trouble != nil && e.store.Load() == nil {
+	if trouble := e.passing(); trouble != nil {
 		problems = append(problems, fmt.Sprintf("the queue is not open for %s, and the API goes on without it: %v",
 			time.Since(trouble.since).Round(time.Second), trouble.err))
 	}
@@ -26,6 +27,12 @@ func (e *engine) problems() (problems []string) {
 			problems = append(problems, fmt.Sprintf("%d records of the queue could not be used; see the log, and run `caddy webhooks queue verify`", damaged))
 		}
 	}
+	e.mu.Lock()
+	idle := e.idle
+	e.mu.Unlock()
+	if idle != nil {
+		problems = append(problems, fmt.Sprintf("the configuration cannot be put to work on the queue, which is tried again: %v", idle))
+	}
 	if e.keyring.Load() == nil && len(e.active()) > 0 {
 		problems = append(problems, "there is no key to seal secrets with; configure a secrets_key")
 	}
@@ -37,6 +44,20 @@ func (e *engine) problems() (problems []string) {
 		problems = append(problems, "changes have passed without the queue, and are not made up for yet: "+strings.Join(gaps, ", "))
 	}
 	return problems
+}
+
+// errOpening is why the queue is not open while it is being opened.
+var errOpening = errors.New("it is being opened, which takes some seconds for each million deliveries that wait")
+
+// passing returns why the queue is not open, nil while it is.
+func (e *engine) passing() *trouble {
+	if e.store.Load() != nil {
+		return nil
+	}
+	if o := e.opening.Load(); o != nil && e.trouble.Load() == nil {
+		return &trouble{err: errOpening, since: o.since}
+	}
+	return e.trouble.Load()
 }
 
 // active returns the apps that have started.

@@ -64,13 +64,10 @@ func hangDisk(t *testing.T, durability badger.Durability) {
 		return storeGaps(f, content)
 	}
 	// The committer looks at the free space before each commit.
-	store, err := e.openLocked(badger.Options{Dir: e.dir, Durability: durability, FreeSpace: func(string) (uint64, uint64, error) {
+	store := openWith(t, e, badger.Options{Dir: e.dir, Durability: durability, FreeSpace: func(string) (uint64, uint64, error) {
 		disk.wait()
 		return 64 << 30, 1 << 40, nil
 	}, Space: badger.Space{Reserve: 1}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer func() {
 		if err := e.Destruct(); err != nil {
 			t.Error(err)

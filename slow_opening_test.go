@@ -5,51 +5,226 @@ package webhooks
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
+
+// openWith opens an engine's queue.
+func openWith(t *testing.T, e *engine, options badger.Options) *badger.Store {
+	t.Helper()
+	e.mu.Lock()
+	o := e.beginOpening(options)
+	e.mu.Unlock()
+	<-o.done
+	if o.err != nil {
+		t.Fatal(o.err)
+	}
+	return o.store
+}
+
+// slowOpening is an opening of a queue that goes on only when it is told to.
+type slowOpening struct {
+	// began is closed when the directory is ours, and nothing has been read.
+	began, goOn chan struct{}
+}
+
+func newSlowOpening(t *testing.T) *slowOpening {
+	s := &slowOpening{began: make(chan struct{}), goOn: make(chan struct{})}
+	before := freeSpaceOf
+	var once sync.Once
+	freeSpaceOf = func(string) (uint64, uint64, error) {
+		once.Do(func() {
+			close(s.began)
+			<-s.goOn
+		})
+		return 64 << 30, 1 << 40, nil
+	}
+	t.Cleanup(func() { freeSpaceOf = before })
+	return s
+}
+
+// impatient returns the engine of apps, whose opening nobody waits for.
+func impatient(t *testing.T, apps ...*App) *engine {
+	t.Helper()
+	e := newEngine(t.TempDir())
+	e.openPatience = 0
+	for _, app := range apps {
+		transport, err := egress.New(app.policy, egress.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		app.dir, app.engine, app.transport, app.ctx, app.log = e.dir, e, transport, caddy.ActiveContext(), zap.NewNop()
+		t.Cleanup(func() { e.stop(app) })
+	}
+	t.Cleanup(func() {
+		if err := e.Destruct(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+var slowDelete = queue.Intent{Resource: "items", Kind: event.KindDelete, Rule: "DELETE /items/:id", Key: event.Key{Resource: "items", ID: "1"}}
 
 // An exchange that comes while the queue is being opened waits for that no
 // longer than for the queue itself. It passes as a gap, and the queue opens all
 // the same.
 func TestSlowOpening(t *testing.T) {
-	began, goOn := make(chan struct{}), make(chan struct{})
-	before := freeSpaceOf
-	var once sync.Once
-	freeSpaceOf = func(string) (uint64, uint64, error) {
-		once.Do(func() {
-			close(began)
-			<-goOn
-		})
-		return 64 << 30, 1 << 40, nil
-	}
-	t.Cleanup(func() { freeSpaceOf = before })
+	slow := newSlowOpening(t)
 	e := newEngine(t.TempDir())
-	app := &App{dir: e.dir}
-	intent := queue.Intent{Resource: "items", Kind: event.KindDelete, Rule: "DELETE /items/:id", Key: event.Key{Resource: "items", ID: "1"}}
+	e.openPatience = time.Hour
+	app := &App{dir: e.dir, engine: e}
 
 	impatient, leave := context.WithCancel(t.Context())
 	go func() {
-		<-began
+		<-slow.began
 		leave()
 	}()
-	if id, err := e.note(impatient, app, intent); id != 0 || !errors.Is(err, errPassing) {
+	if id, err := e.note(impatient, app, slowDelete); id != 0 || !errors.Is(err, errPassing) {
 		t.Errorf("while it is being opened: %d, %v; want errPassing", id, err)
 	}
-	e.gaps.mu.Lock()
-	if gap := e.gaps.open["items"]; gap == nil || !gap.Deletes {
-		t.Errorf("the gap is %+v", gap)
+	if gaps := e.gaps.list(); len(gaps) != 1 || gaps[0].Resource != "items" || !gaps[0].Deletes {
+		t.Errorf("the gaps are %+v", gaps)
 	}
-	e.gaps.mu.Unlock()
 
-	close(goOn)
-	if id, err := e.note(t.Context(), app, intent); id == 0 || err != nil {
+	close(slow.goOn)
+	if id, err := e.note(t.Context(), app, slowDelete); id == 0 || err != nil {
 		t.Errorf("once it is open: %d, %v", id, err)
 	}
 	if err := e.Destruct(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A start waits for a queue that takes long to open no longer than its patience,
+// and neither do exchanges: what passes is in the file of gaps, health says
+// why, and when the queue is open, the last configuration is put to work on it.
+func TestStartBeforeItsQueue(t *testing.T) {
+	slow := newSlowOpening(t)
+	first, last := &App{Retention: caddy.Duration(time.Hour)}, &App{Retention: caddy.Duration(2 * time.Hour)}
+	e := impatient(t, first, last)
+	for _, app := range []*App{first, last} {
+		if err := e.start(app); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.stop(first)
+	<-slow.began
+	opened := e.opening.Load().done
+	if id, err := e.note(t.Context(), last, slowDelete); id != 0 || !errors.Is(err, errPassing) {
+		t.Errorf("while it is being opened: %d, %v; want errPassing", id, err)
+	}
+	content, err := os.ReadFile(filepath.Join(e.dir, badger.GapsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gaps, err := decodeGaps(content); err != nil || len(gaps) != 1 || gaps[0].Resource != "items" {
+		t.Errorf("a crash would leave the gaps %+v, %v", gaps, err)
+	}
+	if trouble := e.passing(); trouble == nil || !errors.Is(trouble.err, errOpening) || len(e.problems()) == 0 {
+		t.Errorf("the trouble is %+v, and the problems are %v", trouble, e.problems())
+	}
+	if _, err := e.seal([]byte("secret"), "for nobody"); err != nil {
+		t.Errorf("sealing meanwhile: %v", err)
+	}
+
+	close(slow.goOn)
+	<-opened
+	if trouble := e.passing(); trouble != nil {
+		t.Errorf("the trouble is %+v", trouble)
+	}
+	if got := time.Duration(e.retention.Load()); got != 2*time.Hour {
+		t.Errorf("the retention is %v, and the configuration at work not the last", got)
+	}
+	if id, err := e.note(t.Context(), last, slowDelete); id == 0 || err != nil {
+		t.Errorf("once it is open: %d, %v", id, err)
+	}
+}
+
+// What would keep a configuration from starting does not end one that has
+// started before that was known.
+func TestRefusedAfterStart(t *testing.T) {
+	slow := newSlowOpening(t)
+	app := new(App)
+	e := impatient(t, app)
+	if err := e.start(app); err != nil {
+		t.Fatal(err)
+	}
+	<-slow.began
+	opened := e.opening.Load().done
+	if err := os.Rename(e.dir, e.dir+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(e.dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	close(slow.goOn)
+	<-opened
+	if trouble := e.passing(); trouble == nil || !badger.Misconfigured(trouble.err) {
+		t.Errorf("the trouble is %+v", trouble)
+	}
+	if id, err := e.note(t.Context(), app, slowDelete); id != 0 || !errors.Is(err, errPassing) {
+		t.Errorf("%d, %v; want errPassing", id, err)
+	}
+}
+
+// An engine that ends while its queue is being opened waits for that as long as
+// for anything. What is open after that is closed, and leaves the directory to
+// the next.
+func TestEndWhileOpening(t *testing.T) {
+	for name, inTime := range map[string]bool{"in time": true, "too late": false} {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { endWhileOpening(t, inTime) }) })
+	}
+}
+
+func endWhileOpening(t *testing.T, inTime bool) {
+	slow := newSlowOpening(t)
+	app := new(App)
+	e := impatient(t, app)
+	if err := e.start(app); err != nil {
+		t.Fatal(err)
+	}
+	<-slow.began
+	opened := e.opening.Load().done
+	e.stop(app)
+	if inTime {
+		go func() {
+			time.Sleep(stopPatience / 2)
+			close(slow.goOn)
+		}()
+	}
+	began := time.Now()
+	if err := e.Destruct(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > stopPatience || inTime == (took == stopPatience) {
+		t.Errorf("it ended after %v", took)
+	}
+	if !inTime {
+		close(slow.goOn)
+	}
+	<-opened
+	if store := e.store.Load(); store != nil {
+		t.Error("an engine that has ended has a queue")
+	}
+	store, err := badger.Open(badger.Options{Dir: e.dir, Space: badger.Space{Reserve: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
 		t.Error(err)
 	}
 }

@@ -75,7 +75,7 @@ func (w *watch) look(ctx context.Context) {
 	e := w.engine
 	store := e.store.Load()
 	if store == nil {
-		w.tryOpening()
+		w.tryOpening(ctx)
 		return
 	}
 	switch level := store.CheckSpace(); {
@@ -89,6 +89,11 @@ func (w *watch) look(ctx context.Context) {
 			e.log.Info("the disk of the queue has enough free space")
 		}
 	}
+	e.mu.Lock()
+	if e.idle != nil {
+		e.takeUp()
+	}
+	e.mu.Unlock()
 	if store := e.store.Load(); store != nil && w.level == badger.SpaceEnough {
 		e.gaps.expand(e.resources())
 		e.gaps.repair(ctx, store, e.listed)
@@ -115,39 +120,41 @@ func (e *engine) suspend(reason error) {
 }
 
 // tryOpening opens the queue, if that may work by now.
-func (w *watch) tryOpening() {
+func (w *watch) tryOpening(ctx context.Context) {
+	o := w.beginOpening()
+	if o == nil {
+		return
+	}
+	select {
+	case <-o.done:
+		if o.err == nil {
+			w.level = badger.SpaceEnough
+		}
+	case <-ctx.Done():
+		// The engine ends, and waits for it as long as it waits for anything.
+	}
+}
+
+func (w *watch) beginOpening() *opening {
 	e := w.engine
 	trouble := e.trouble.Load()
 	if trouble == nil {
-		return
+		return nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed || e.session != nil {
-		return
+	if e.closed || e.session != nil || e.opening.Load() != nil {
+		return nil
 	}
 	if errors.Is(trouble.err, badger.ErrFull) {
 		if enough, _, _ := badger.Room(e.options); !enough {
-			return
+			return nil
 		}
 	} else if time.Since(w.tried) < retryEvery {
-		return
+		return nil
 	}
 	w.tried = time.Now()
-	if _, err := e.openLocked(e.options); err != nil {
-		if !errors.Is(err, errPassing) {
-			e.fail(err)
-		}
-		return
-	}
-	w.level = badger.SpaceEnough
-	e.log.Info("the queue is open again", zap.Duration("after", time.Since(trouble.since)))
-	if len(e.started) == 0 {
-		return
-	}
-	if err := e.apply(e.started[len(e.started)-1]); err != nil {
-		e.log.Error("taking up work again", zap.Error(err))
-	}
+	return e.beginOpening(e.options)
 }
 
 // resources returns the names of the configured resources.
