@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -38,12 +39,18 @@ type gapFile interface {
 type gapWrite struct {
 	content []byte
 	done    chan struct{}
+	// begun is when the disk was asked to take it.
+	begun time.Time
 	// err is what became of it, once done is closed.
 	err error
 }
 
 // errNoGapFile is returned where the file could not be opened.
 var errNoGapFile = errors.New("the file of gaps is not open")
+
+// errGapsStalled is returned while the disk has not taken the file for as long
+// as an exchange waits for it.
+var errGapsStalled = errors.New("the disk does not answer")
 
 func newGapWriter(log *zap.Logger) *gapWriter {
 	return &gapWriter{log: log, store: storeGaps}
@@ -80,6 +87,7 @@ func (w *gapWriter) put(content []byte) {
 			return
 		}
 		w.current = w.last
+		w.current.begun = time.Now()
 		go w.run(w.file, w.current)
 	}
 }
@@ -94,6 +102,9 @@ func (w *gapWriter) run(f gapFile, current *gapWrite) {
 		close(current.done)
 		current = w.next
 		w.current, w.next = current, nil
+		if current != nil {
+			current.begun = time.Now()
+		}
 		w.mu.Unlock()
 	}
 }
@@ -103,6 +114,7 @@ func (w *gapWriter) run(f gapFile, current *gapWrite) {
 func (w *gapWriter) wait(ctx context.Context) error {
 	w.mu.Lock()
 	last, open := w.last, w.file != nil
+	stalled := w.current != nil && time.Since(w.current.begun) >= queuePatience
 	w.mu.Unlock()
 	switch {
 	case !open:
@@ -114,6 +126,10 @@ func (w *gapWriter) wait(ctx context.Context) error {
 	case <-last.done:
 		return last.err
 	default:
+	}
+	if _, bounded := ctx.Deadline(); stalled && bounded {
+		// Whoever came before has waited long enough for all.
+		return errGapsStalled
 	}
 	select {
 	case <-last.done:

@@ -126,7 +126,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision compiles the rules and the route to the API. It touches neither
 // disk nor network.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	h.log = ctx.Logger()
+	h.log = sparing(ctx.Logger())
 	var err error
 	if h.declared, err = json.Marshal(h); err != nil {
 		return err

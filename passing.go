@@ -29,12 +29,23 @@ func (e *engine) note(ctx context.Context, app *App, intent queue.Intent) (queue
 		// if less exact.
 		return 0, nil
 	}
+	if stalled(store) {
+		e.log.Warn("the disk of the queue does not answer: exchanges pass without it", zap.String("rule", intent.Rule))
+		e.pass(ctx, intent)
+		return 0, errPassing
+	}
 	id, err := store.NoteIntent(ctx, intent)
 	if err != nil {
 		e.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
 		e.pass(ctx, intent)
 	}
 	return id, err
+}
+
+// stalled tells whether the disk has not answered for as long as an exchange
+// waits for it. Those who come then do not wait, too.
+func stalled(store *badger.Store) bool {
+	return store.Stalled() >= queuePatience
 }
 
 // pass notes that an exchange passes without an intent, and tells whether that
@@ -53,7 +64,7 @@ func (e *engine) pass(ctx context.Context, intent queue.Intent) bool {
 func (e *engine) resolve(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool) {
 	one := repair{resource: resource, intent: id, resolution: resolution}
 	store := e.store.Load()
-	if store == nil {
+	if store == nil || stalled(store) {
 		e.miss(ctx, one)
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -43,6 +44,11 @@ type committer struct {
 	// sync failed. They wait for the next that does not.
 	held []birth
 
+	// busy is when the batch under way was begun, in nanoseconds since epoch; 0
+	// while there is none.
+	busy  atomic.Int64
+	epoch time.Time
+
 	// commits and syncs count what was done, for tests and operators.
 	commits atomic.Uint64
 	syncs   atomic.Uint64
@@ -59,6 +65,7 @@ type committer struct {
 func newCommitter(s *Store, numbers *batchNumbers, logs *logSync) *committer {
 	return &committer{
 		s:         s,
+		epoch:     time.Now(),
 		queue:     make(chan operation, maxQueue),
 		stopCh:    make(chan struct{}),
 		done:      make(chan struct{}),
@@ -101,12 +108,13 @@ func (c *committer) run() {
 // gather commits an operation together with those that wait behind it.
 func (c *committer) gather(op operation) {
 	b := c.batch
-	b.begin()
+	c.begin(b)
+	defer c.busy.Store(0)
 	c.yielded = false
 	for more := true; more; op, more = c.next() {
 		if !b.fits(op.wait()) {
 			c.finish()
-			b.begin()
+			c.begin(b)
 		}
 		b.add(op)
 		if b.failed != nil || len(b.operations) >= maxOperations {
@@ -114,6 +122,20 @@ func (c *committer) gather(op operation) {
 		}
 	}
 	c.finish()
+}
+
+func (c *committer) begin(b *batch) {
+	c.busy.Store(max(1, int64(time.Since(c.epoch))))
+	b.begin()
+}
+
+// stalled returns for how long the batch under way has been written.
+func (c *committer) stalled() time.Duration {
+	busy := c.busy.Load()
+	if busy == 0 {
+		return 0
+	}
+	return time.Since(c.epoch) - time.Duration(busy)
 }
 
 // next returns an operation that can join a batch, if there is one. Waiting for

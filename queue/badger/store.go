@@ -84,6 +84,12 @@ func (s *Store) Instance() queue.Instance {
 	return s.instance
 }
 
+// Stalled returns for how long the disk has not taken what is being written to
+// it. Whatever is asked for now waits for the rest of that, too.
+func (s *Store) Stalled() time.Duration {
+	return s.committer.stalled()
+}
+
 // SetDurability changes what work acknowledged from now on survives.
 func (s *Store) SetDurability(d Durability) {
 	s.durability.Store(int32(d))
