@@ -30,6 +30,9 @@ var engines = caddy.NewUsagePool()
 // What they were about is in the queue, so cutting them short loses nothing.
 const stopPatience = 5 * time.Second
 
+// closeLimit bounds how long the end of a queue holds up a reload or an exit.
+const closeLimit = 3 * stopPatience
+
 // engine is the queue and those who work on it. Where the queue cannot be
 // open, because its disk is full or its files are damaged, the engine lives
 // without it, and opens it when it can.
@@ -182,8 +185,23 @@ func (e *engine) keep(app *App) {
 }
 
 // Destruct implements caddy.Destructor: it is called when no configuration
-// uses the directory any more.
+// uses the directory any more. What a disk that hangs keeps from being closed
+// goes on behind it.
 func (e *engine) Destruct() error {
+	ended := make(chan error, 1)
+	go func() { ended <- e.end() }()
+	patience := time.NewTimer(closeLimit)
+	defer patience.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-patience.C:
+		return fmt.Errorf("closing the queue in %s: its disk has not answered for %s", e.dir, closeLimit)
+	}
+}
+
+// end ends all work and closes the queue.
+func (e *engine) end() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
 	defer cancel()
 	e.mu.Lock()

@@ -103,6 +103,41 @@ func hangDisk(t *testing.T, durability badger.Durability) {
 	t.Errorf("not made up for: %+v, %v", stats, err)
 }
 
+// A disk that hangs holds up the end of a queue no longer than anything may; what
+// is left of it goes on, and ends when the disk is back.
+func TestEndWithHangingDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &hangingDisk{release: make(chan struct{})}
+		e := newEngine(t.TempDir())
+		e.gaps.file.store = func(f gapFile, content []byte) error {
+			disk.wait()
+			return storeGaps(f, content)
+		}
+		openWith(t, e, badger.Options{Dir: e.dir, FreeSpace: func(string) (uint64, uint64, error) {
+			disk.wait()
+			return 64 << 30, 1 << 40, nil
+		}, Space: badger.Space{Reserve: 1}})
+		h := handlerFor(t, &App{engine: e}, &Resource{Name: "items"})
+		disk.hangs.Store(true)
+		hangExchanges(t, h, 0, 2, 2*time.Second)
+		began := time.Now()
+		if err := e.Destruct(); err == nil || time.Since(began) > closeLimit {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+		disk.hangs.Store(false)
+		close(disk.release)
+		synctest.Wait()
+		options := badger.Options{Dir: e.dir, Space: badger.Space{Reserve: 1}}
+		store, err := badger.Open(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // hangExchanges sends requests at the same time. None may wait longer than the
 // patience before it is forwarded, nor before its last byte.
 func hangExchanges(t *testing.T, h *Handler, first, end int, patience time.Duration) {
