@@ -143,7 +143,7 @@ func listAll(r *http.Request, app *App, store detectionQueue) (any, error) {
 	if !app.has(name) {
 		return nil, fmt.Errorf("%w: there is no resource %q", errBadQuery, name)
 	}
-	if !app.engine.listed(name) {
+	if known, _ := app.engine.repaired(name); !known.listed {
 		return nil, fmt.Errorf("%w: resource %s has no list; declare one, as `list GET /%s %s.#.id`", errBadQuery, name, name, name)
 	}
 	return askedView{1}, operatorMark(r, store, reconcile.ScanKey(name), queue.HintMayBeUpdated)

@@ -20,10 +20,27 @@ type gapStore interface {
 	queue.Objects
 }
 
-// repair makes up for gaps, a part at a time: the queue is open. Listed tells
-// whether all objects of a resource can be listed.
-func (g *gaps) repair(ctx context.Context, store gapStore, listed func(resource string) bool) {
-	if err := errors.Join(g.repairKept(ctx, store), g.repairWhole(ctx, store, listed)); err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
+// repaired is what repairing needs to know of a resource.
+type repaired struct {
+	// listed tells whether all its objects can be listed.
+	listed bool
+	// settles is how long after an exchange the API may still do what it was
+	// asked.
+	settles time.Duration
+}
+
+// progress is how far the repair of a gap has come. The zero progress is its
+// beginning.
+type progress struct {
+	// after is the object that was looked at last.
+	after event.Key
+	// unseen is true when all that are known to be there have been.
+	unseen bool
+}
+
+// repair makes up for gaps, a part at a time: the queue is open.
+func (g *gaps) repair(ctx context.Context, store gapStore, of func(resource string) (repaired, bool)) {
+	if err := errors.Join(g.repairKept(ctx, store), g.repairWhole(ctx, store, of)); err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
 		g.log.Error("repairing gaps", zap.Error(err))
 	}
 	g.mu.Lock()
@@ -67,7 +84,7 @@ func (g *gaps) repairKept(ctx context.Context, store queue.Intents) error {
 }
 
 // repairWhole looks at some objects of a resource.
-func (g *gaps) repairWhole(ctx context.Context, store gapStore, listed func(string) bool) error {
+func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) (repaired, bool)) error {
 	g.mu.Lock()
 	var next gap
 	for _, one := range g.open {
@@ -75,24 +92,37 @@ func (g *gaps) repairWhole(ctx context.Context, store gapStore, listed func(stri
 			next = *one
 		}
 	}
-	after := g.after
+	looked := g.looked
 	g.mu.Unlock()
 	if next.Resource == "" {
 		return nil
 	}
-	after, err := repairGap(ctx, store, next, after)
+	if looked.after.Resource != next.Resource {
+		looked = progress{after: event.Key{Resource: next.Resource}}
+	}
+	resource, ok := of(next.Resource)
+	if !ok {
+		return nil
+	}
+	settleAt := time.Now().Add(resource.settles)
+	looked, done, err := repairGap(ctx, store, next, looked, settleAt)
 	if err != nil {
 		return err
 	}
-	if after.IsZero() && listed(next.Resource) {
-		if err := markScan(ctx, store, next); err != nil {
+	if done {
+		if err := endGap(ctx, store, next, resource.listed, settleAt); err != nil {
 			return err
 		}
+		if !resource.listed {
+			metrics.unresolved.WithLabelValues(next.Resource).Inc()
+			g.log.Warn(unresolvedGap, zap.String("resource", next.Resource), zap.Time("since", next.Since))
+		}
+		looked = progress{}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.after = after
-	if after.IsZero() {
+	g.looked = looked
+	if done {
 		one := g.open[next.Resource]
 		one.whole = false
 		if one.last.IsZero() {
@@ -105,47 +135,86 @@ func (g *gaps) repairWhole(ctx context.Context, store gapStore, listed func(stri
 	return nil
 }
 
-// repairGap marks what a gap may have changed: all objects of its resource that
-// are known, some at a time. It returns where to go on, and the zero key when
-// all are marked. Nobody is known to have asked for a change of any of them, so
-// those that are as they were cost one reading each, and make no event.
-func repairGap(ctx context.Context, store gapStore, one gap, after event.Key) (event.Key, error) {
-	if after.Resource != one.Resource {
-		after = event.Key{Resource: one.Resource}
+// repairGap marks what a gap may have changed, some objects at a time: all of
+// its resource that are known to be there, and then those that are marked and
+// not known to be there, as the delete of one may have passed, and no Show would
+// ever explain why it is missing. Nobody is known to have asked for a change of
+// any of them, so those that are as they were cost two readings each, and make
+// no event: the second is when the API can no longer do what it was asked within
+// the gap.
+func repairGap(ctx context.Context, store gapStore, one gap, from progress, settleAt time.Time) (reached progress, done bool, err error) {
+	mark := queue.Mark{
+		Hints: queue.HintLooked | queue.HintMayBeUpdated, SettleAt: settleAt,
+		Cause: event.Cause{Rule: gapRule, Outcome: event.OutcomeUnknown, At: one.Since},
 	}
-	known, err := store.Objects(ctx, one.Resource, after, repairPart)
-	if err != nil || len(known) == 0 {
-		return event.Key{}, err
-	}
-	hints := queue.HintLooked | queue.HintMayBeUpdated
 	if one.Deletes {
-		hints |= queue.HintMayBeDeleted
+		mark.Hints |= queue.HintMayBeDeleted
 	}
-	marks := make([]queue.Mark, 0, len(known))
-	for i := range known {
-		if known[i].Gone {
-			// Who makes it again is noted by the create.
-			continue
+	var keys, wanted []event.Key
+	if from.unseen {
+		mark.Hints = queue.HintMayBeDeleted
+		keys, err = store.Unseen(ctx, one.Resource, from.after, repairPart)
+		wanted = keys
+	} else {
+		keys, wanted, err = known(ctx, store, from.after)
+	}
+	if err != nil {
+		return from, false, err
+	}
+	marks := make([]queue.Mark, 0, len(wanted))
+	for _, key := range wanted {
+		mark.Key = key
+		marks = append(marks, mark)
+	}
+	if len(marks) > 0 {
+		if err := store.ResolveIntent(ctx, 0, queue.Resolution{Marks: marks}, true); err != nil {
+			return from, false, err
 		}
-		marks = append(marks, queue.Mark{Key: known[i].Key, Hints: hints, Cause: event.Cause{Rule: gapRule, Outcome: event.OutcomeUnknown, At: one.Since}})
 	}
-	if err := store.ResolveIntent(ctx, 0, queue.Resolution{Marks: marks}, true); err != nil {
-		return after, err
+	switch {
+	case len(keys) == repairPart:
+		from.after = keys[repairPart-1]
+		return from, false, nil
+	case !from.unseen && one.Deletes:
+		return progress{after: event.Key{Resource: one.Resource}, unseen: true}, false, nil
+	default:
+		return progress{}, true, nil
 	}
-	if len(known) < repairPart {
-		return event.Key{}, nil
-	}
-	return known[len(known)-1].Key, nil
 }
 
-// markScan has all objects of a resource listed: a gap may hold creates, of
-// which nothing else would tell.
-func markScan(ctx context.Context, store gapStore, one gap) error {
-	return store.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{
-		Key: reconcile.ScanKey(one.Resource), Hints: queue.HintMayBeUpdated,
-		Cause: event.Cause{Rule: gapRule, Outcome: event.OutcomeUnknown, At: one.Since},
-	}}}, true)
+// known returns some objects of which anything is known, and those of them that
+// are there: who makes one again that is gone is noted by the create.
+func known(ctx context.Context, store gapStore, after event.Key) (keys, there []event.Key, err error) {
+	objects, err := store.Objects(ctx, after.Resource, after, repairPart)
+	for i := range objects {
+		keys = append(keys, objects[i].Key)
+		if !objects[i].Gone {
+			there = append(there, objects[i].Key)
+		}
+	}
+	return keys, there, err
 }
+
+// endGap sees to objects that nothing is known of. The gap may hold creates, or
+// the first change of an object since the queue has been there. Where all
+// objects can be listed, they are found; where not, operators are told.
+func endGap(ctx context.Context, store gapStore, one gap, listed bool, settleAt time.Time) error {
+	if listed {
+		return store.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{
+			Key: reconcile.ScanKey(one.Resource), Hints: queue.HintMayBeUpdated, SettleAt: settleAt,
+			Cause: event.Cause{Rule: gapRule, Outcome: event.OutcomeUnknown, At: one.Since},
+		}}}, true)
+	}
+	id, err := store.NoteIntent(ctx, queue.Intent{Resource: one.Resource, Kind: event.KindUpdate, Rule: gapRule, Noted: one.Since})
+	if err != nil {
+		return err
+	}
+	return store.ResolveIntent(ctx, id, queue.Resolution{Unresolved: unresolvedGap}, true)
+}
+
+// unresolvedGap is what operators are told of a gap.
+const unresolvedGap = "exchanges passed without the queue, and what they were about is not known; " +
+	"objects that it had never seen may have changed, and the resource has no `list` to find them by"
 
 // gapRule stands for a rule in the cause of what a gap has hidden.
 const gapRule = "gap"

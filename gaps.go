@@ -63,8 +63,8 @@ type gaps struct {
 
 	open map[string]*gap
 	kept []repair
-	// after is the object that was looked at last.
-	after event.Key
+	// looked is how far the repair of a gap has come.
+	looked progress
 }
 
 func newGaps(dir string, log *zap.Logger) *gaps {

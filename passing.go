@@ -64,7 +64,9 @@ func (e *engine) pass(ctx context.Context, intent queue.Intent) bool {
 func (e *engine) resolve(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool) {
 	one := repair{resource: resource, intent: id, resolution: resolution}
 	store := e.store.Load()
-	if store == nil || stalled(store) {
+	// What is not known of an exchange that was not noted is looked for as what
+	// passed is.
+	if store == nil || stalled(store) || id == 0 && resolution.Unresolved != "" {
 		e.miss(ctx, one)
 		return
 	}

@@ -366,3 +366,19 @@ func TestSecretsKey(t *testing.T) {
 		t.Error("the configuration shows the key")
 	}
 }
+
+// An exchange that was not noted, and of which nothing tells what it was about,
+// is looked for in all of its resource.
+func TestUnresolvedWithoutIntent(t *testing.T) {
+	e := newEngine(t.TempDir())
+	openWith(t, e, badger.Options{Dir: e.dir, Space: badger.Space{Reserve: 1}})
+	t.Cleanup(func() {
+		if err := e.Destruct(); err != nil {
+			t.Error(err)
+		}
+	})
+	e.resolve(t.Context(), "items", 0, queue.Resolution{Unresolved: "no id"}, true)
+	if !e.gaps.waiting() {
+		t.Errorf("the gaps are %+v", e.gaps.list())
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,16 +71,26 @@ func (a *App) resources() []*resource {
 	return all
 }
 
-// listed tells whether all objects of a resource can be listed.
-func (e *engine) listed(name string) bool {
+// repaired returns what repairing a gap needs to know of a resource. It is not
+// ok before a configuration has started.
+func (e *engine) repaired(name string) (known repaired, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.started) == 0 {
-		return false
+		return known, false
 	}
-	return slices.ContainsFunc(e.started[len(e.started)-1].resources(), func(r *resource) bool {
-		return r.name == name && r.list != nil
-	})
+	app := e.started[len(e.started)-1]
+	app.mu.Lock()
+	defer app.mu.Unlock()
+	for _, h := range app.handlers {
+		for _, r := range h.rules.resources {
+			if r.name == name {
+				known.listed = known.listed || r.list != nil
+				known.settles = max(known.settles, time.Duration(h.UpstreamTimeout)+r.lag)
+			}
+		}
+	}
+	return known, true
 }
 
 // reconciled returns a resource as reconcile wants it.

@@ -96,7 +96,7 @@ func (w *watch) look(ctx context.Context) {
 	e.mu.Unlock()
 	if store := e.store.Load(); store != nil && w.level == badger.SpaceEnough {
 		e.gaps.expand(e.resources())
-		e.gaps.repair(ctx, store, e.listed)
+		e.gaps.repair(ctx, store, e.repaired)
 	}
 }
 

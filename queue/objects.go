@@ -20,6 +20,11 @@ type Objects interface {
 	// the end.
 	Objects(ctx context.Context, resource string, after event.Key, limit int) ([]event.Snapshot, error)
 
+	// Unseen lists the marked objects of a resource, without those that are
+	// only to be looked at, that are not known to be there: nothing is known of
+	// them, or that they are gone. Order and limit are those of Objects.
+	Unseen(ctx context.Context, resource string, after event.Key, limit int) ([]event.Key, error)
+
 	// Callback returns an object's callback, or [ErrNotFound].
 	Callback(ctx context.Context, key event.Key) (Callback, error)
 

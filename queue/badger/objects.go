@@ -124,6 +124,40 @@ func (s *Store) Objects(ctx context.Context, resource string, after event.Key, l
 	return listed, err
 }
 
+// Unseen implements [queue.Objects].
+func (s *Store) Unseen(ctx context.Context, resource string, after event.Key, limit int) ([]event.Key, error) {
+	prefix := objectKey(nil, kindMark, event.Key{Resource: resource})
+	from := prefix
+	if !after.IsZero() {
+		from = next(objectKey(nil, kindMark, event.Key{Resource: resource, ID: after.ID}))
+	}
+	var unseen []event.Key
+	err := s.view(ctx, func(txn *badgerdb.Txn) error {
+		return s.eachFrom(ctx, txn, prefix, from, func(item *badgerdb.Item) (bool, error) {
+			if len(unseen) >= limit {
+				return false, nil
+			}
+			key, err := parseObject(item.Key()[1:])
+			if err != nil {
+				return true, s.skip("mark", err)
+			}
+			if state, _, marked := s.marks.due.Get(key.Resource, key.ID); !marked || state.look() {
+				return true, nil
+			}
+			known, err := s.readSnapshot(txn, key)
+			if errors.Is(err, errSnapshot) {
+				s.damaged("snapshot", err)
+				known, err = nil, nil
+			}
+			if err == nil && (known == nil || known.Gone) {
+				unseen = append(unseen, key)
+			}
+			return true, err
+		})
+	})
+	return unseen, err
+}
+
 // callbackOf returns an object's callback, nil if it has none.
 func (s *Store) callbackOf(txn *badgerdb.Txn, key event.Key) (*queue.Callback, error) {
 	if !s.callbacks.Load() {

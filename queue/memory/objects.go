@@ -12,6 +12,8 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
 // Object implements [queue.Objects].
@@ -43,6 +45,24 @@ func (s *Store) Objects(ctx context.Context, resource string, after event.Key, l
 		}
 	}
 	return listed, nil
+}
+
+// Unseen implements [queue.Objects].
+func (s *Store) Unseen(ctx context.Context, resource string, after event.Key, limit int) ([]event.Key, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	var unseen []event.Key
+	s.marks.Walk(func(_, _ string, r mark.Record, _ schedule.Info) bool {
+		known, seen := s.snapshots[r.Key]
+		if r.Key.Resource == resource && !r.IsLook() && (!seen || known.Gone) && (after.IsZero() || r.Key.ID > after.ID) {
+			unseen = append(unseen, r.Key)
+		}
+		return true
+	})
+	slices.SortFunc(unseen, compareKeys)
+	return unseen[:min(limit, len(unseen))], nil
 }
 
 // Callback implements [queue.Objects].

@@ -289,6 +289,7 @@ func closing(t *testing.T, s queue.Store) {
 		"Pending":                              func() error { _, err := s.Pending(ctx, 1); return err },
 		"Object":                               func() error { _, err := s.Object(ctx, item("1")); return err },
 		"Objects":                              func() error { _, err := s.Objects(ctx, "items", event.Key{}, 1); return err },
+		"Unseen":                               func() error { _, err := s.Unseen(ctx, "items", event.Key{}, 1); return err },
 		"Callback":                             func() error { _, err := s.Callback(ctx, item("1")); return err },
 		"Callbacks":                            func() error { _, err := s.Callbacks(ctx, event.Key{}, 1); return err },
 		"PutCallback":                          func() error { return s.PutCallback(ctx, item("1"), nil, []byte("a")) },

@@ -341,6 +341,12 @@ func (m *machine) check(t *rapid.T) {
 	lines := names(pending, pendingLine)
 	slices.Sort(lines)
 	wantLines(t, "Pending", lines, m.model.pendingLines(time.Now()))
+	resource := someResources.Draw(t, "resource")
+	unseen, err := m.store.Unseen(m.ctx, resource, event.Key{}, 1000)
+	if err != nil {
+		t.Fatalf("Unseen: %v", err)
+	}
+	wantLines(t, "Unseen", names(unseen, event.Key.String), m.model.unseen(resource))
 	unresolved, _, err := m.store.Unresolved(m.ctx, queue.Page{Limit: queue.MaxLimit})
 	if err != nil {
 		t.Fatalf("Unresolved: %v", err)

@@ -298,6 +298,20 @@ func (m *model) pendingLines(now time.Time) []string {
 	return lines
 }
 
+// unseen returns the marked objects of a resource that are not known to be
+// there.
+func (m *model) unseen(resource string) []string {
+	var unseen []string
+	for key, mark := range m.marks {
+		known, seen := m.snapshots[key]
+		if key.Resource == resource && !mark.look() && (!seen || known.Gone) {
+			unseen = append(unseen, key.String())
+		}
+	}
+	slices.Sort(unseen)
+	return unseen
+}
+
 func (m *model) stats() queue.Stats {
 	stats := queue.Stats{
 		OpenIntents:       len(m.intents),

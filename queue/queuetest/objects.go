@@ -185,6 +185,33 @@ func objectsListed(t *testing.T, s queue.Store) {
 	}
 }
 
+func unseenListed(t *testing.T, s queue.Store) {
+	publish(t, s, item("there"))
+	publish(t, s, item("gone"))
+	markKey(t, s, item("gone"))
+	must(t, s.CommitReconciled(t.Context(), leaseMark(t, s, "items"), queue.Reconciled{
+		AskedAt: time.Now(), Snapshot: &event.Snapshot{Key: item("gone"), Sequence: 2, Gone: true},
+	}))
+	publish(t, s, item("gone, and not marked"))
+	mark(t, s, queue.Mark{Key: item("looked at"), Hints: queue.HintLooked})
+	markKey(t, s, item("there"), item("gone"), item("c"), item("a"), item("b"), event.Key{Resource: "item", ID: "sx"}, event.Key{Resource: "users", ID: "1"})
+	leaseMark(t, s, "items")
+	var all []string
+	after := event.Key{}
+	for {
+		unseen, err := s.Unseen(t.Context(), "items", after, 3)
+		must(t, err)
+		for _, key := range unseen {
+			all = append(all, key.String())
+		}
+		if len(unseen) < 3 {
+			break
+		}
+		after = unseen[2]
+	}
+	wantNames(t, all, func(key string) string { return key }, "items/a", "items/b", "items/c", "items/gone")
+}
+
 // largeShows commits Shows of the largest size in all three places that can
 // hold one, several times over, and a small one after them.
 func largeShows(t *testing.T, s queue.Store) {

@@ -56,6 +56,7 @@ func Run(t *testing.T, open Open) {
 		{"a mark brings a callback", callbackComes},
 		{"a callback is sealed again", callbackSealedAgain},
 		{"objects are listed", objectsListed},
+		{"marked objects that nobody has seen are listed", unseenListed},
 		{"objects that are gone are forgotten", goneForgotten},
 		{"an object that something is open of is not forgotten", openNotForgotten},
 		{"another name is forgotten with its object", aliasForgotten},

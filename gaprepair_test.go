@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
+	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+)
+
+// A gap that a crash has left is made up for: what is known to be there is
+// looked at, again when the API can no longer do what it was asked within the
+// gap; of what is marked and was never seen, a delete may have passed; and what
+// nobody knows is found by a list, or told to operators.
+func TestRepair(t *testing.T) {
+	const settles = time.Minute
+	there, gone := event.Key{Resource: "items", ID: "there"}, event.Key{Resource: "items", ID: "gone"}
+	made, madeAgain := event.Key{Resource: "items", ID: "made"}, event.Key{Resource: "items", ID: "made again"}
+	looked := queue.HintLooked | queue.HintMayBeUpdated
+	scan := reconcile.ScanKey("items")
+	for name, tc := range map[string]struct {
+		gap    gap
+		listed bool
+		want   map[event.Key]queue.Hints
+	}{
+		"deletes": {gap{Resource: "items", Deletes: true}, false, map[event.Key]queue.Hints{
+			there: looked | queue.HintMayBeDeleted,
+			made:  queue.HintUpdated | queue.HintMayBeDeleted, madeAgain: queue.HintUpdated | queue.HintMayBeDeleted,
+		}},
+		"none":   {gap{Resource: "items"}, false, map[event.Key]queue.Hints{there: looked, made: queue.HintUpdated, madeAgain: queue.HintUpdated}},
+		"listed": {gap{Resource: "items"}, true, map[event.Key]queue.Hints{there: looked, made: queue.HintUpdated, madeAgain: queue.HintUpdated, scan: queue.HintMayBeUpdated}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := memory.New(time.Now)
+			defer store.Close()
+			settled(t, store, event.Snapshot{Key: there, Sequence: 1})
+			settled(t, store, event.Snapshot{Key: gone, Sequence: 1, Gone: true})
+			settled(t, store, event.Snapshot{Key: madeAgain, Sequence: 1, Gone: true})
+			// More than one part of each kind.
+			want := tc.want
+			for n := range repairPart {
+				key := event.Key{Resource: "items", ID: fmt.Sprint("there ", n)}
+				settled(t, store, event.Snapshot{Key: key, Sequence: 1})
+				want[key] = want[there]
+			}
+			for n := range repairPart {
+				key := event.Key{Resource: "items", ID: fmt.Sprint("made ", n)}
+				marked(t, store, key)
+				want[key] = want[made]
+			}
+			marked(t, store, made)
+			marked(t, store, madeAgain)
+
+			g := newGaps(t.TempDir(), liveLogger("test"))
+			tc.gap.whole = true
+			g.open["items"] = &tc.gap
+			g.repair(t.Context(), store, func(string) (repaired, bool) { return repaired{}, false })
+			if !g.waiting() {
+				t.Fatal("repaired before a configuration has started")
+			}
+			began := time.Now()
+			for g.waiting() {
+				g.repair(t.Context(), store, func(string) (repaired, bool) { return repaired{tc.listed, settles}, true })
+			}
+			total := len(want)
+			for len(want) > 0 {
+				resource := "items"
+				if want[scan] != 0 {
+					resource = scan.Resource
+				}
+				lease, err := store.LeaseMark(t.Context(), resource, time.Hour)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if hints, ok := want[lease.Key]; !ok || lease.Hints != hints {
+					t.Errorf("%s is marked with %08b, want %08b, %v", lease.Key, lease.Hints, hints, ok)
+				}
+				if hinted := lease.Hints != queue.HintUpdated; hinted != !lease.SettleAt.Before(began.Add(settles)) {
+					t.Errorf("%s settles at %v", lease.Key, lease.SettleAt)
+				}
+				delete(want, lease.Key)
+			}
+			if stats, err := store.Stats(t.Context()); err != nil || stats.Marks != total {
+				t.Errorf("%d marks, want %d; %v", stats.Marks, total, err)
+			}
+			unresolved, _, err := store.Unresolved(t.Context(), queue.Page{})
+			if err != nil || (len(unresolved) == 1) == tc.listed {
+				t.Errorf("unresolved: %+v, %v", unresolved, err)
+			}
+			for _, u := range unresolved {
+				if u.Resource != "items" || u.Rule != gapRule || u.Reason != unresolvedGap {
+					t.Errorf("unresolved: %+v", u)
+				}
+			}
+		})
+	}
+}
+
+// marked marks an object as an update does.
+func marked(t *testing.T, store queue.Store, key event.Key) {
+	t.Helper()
+	if err := store.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: key, Hints: queue.HintUpdated}}}, true); err != nil {
+		t.Fatal(err)
+	}
+}
