@@ -171,9 +171,6 @@ func (x *exchange) end(err error, whole bool) {
 func (x *exchange) resolve(outcome event.Outcome) {
 	x.resolved = true
 	failpoint.Here("exchange.answered")
-	if outcome == event.OutcomeUnchanged && x.intent == 0 {
-		return
-	}
 	rule := x.match.rule
 	resolution := x.resolution(outcome)
 	if resolution.Unresolved != "" {

@@ -45,17 +45,7 @@ func (g *gaps) repair(ctx context.Context, store gapStore, of func(resource stri
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	changed := false
-	for resource, one := range g.open {
-		// Exchanges that were not noted may still be under way.
-		if !one.whole && len(g.kept) == 0 && time.Since(one.last) > gapOutlived {
-			delete(g.open, resource)
-			changed = true
-		}
-	}
-	if changed {
-		g.write()
-	}
+	g.closeOld(gapLingers)
 }
 
 // repairPart is how much is repaired at a time.

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
 
@@ -25,9 +26,12 @@ const (
 	// maxKept is how many resolutions are kept in memory. Beyond that, whole
 	// resources are looked at.
 	maxKept = 1 << 16
-	// gapOutlived is how long after an exchange that was not noted its
-	// resource is looked at if the process dies. It is longer than any
-	// exchange.
+	// gapLingers is how long a gap stays when all exchanges that passed have
+	// ended, and what they changed is in the queue: more may come, and each that
+	// begins a gap waits for its file.
+	gapLingers = 10 * time.Second
+	// gapOutlived is how long it stays where some have not. It is longer than
+	// any exchange.
 	gapOutlived = 10 * time.Minute
 )
 
@@ -63,12 +67,16 @@ type gaps struct {
 
 	open map[string]*gap
 	kept []repair
+	// passing counts the exchanges that pass and have not ended, and late are
+	// those of them whose intent may be noted all the same.
+	passing int
+	late    map[queue.IntentID]struct{}
 	// looked is how far the repair of a gap has come.
 	looked progress
 }
 
 func newGaps(dir string, log *zap.Logger) *gaps {
-	return &gaps{dir: dir, log: log, file: newGapWriter(log), open: make(map[string]*gap)}
+	return &gaps{dir: dir, log: log, file: newGapWriter(log), open: make(map[string]*gap), late: make(map[queue.IntentID]struct{})}
 }
 
 // adopt opens the file, and takes over what an earlier process has left. The
@@ -118,16 +126,20 @@ func (g *gaps) isAdopted() bool {
 }
 
 // passes notes, before it is forwarded, that an exchange passes without an
-// intent. It tells whether that will survive a crash, and waits for the disk no
-// longer than ctx.
-func (g *gaps) passes(ctx context.Context, kind event.Kind, resources ...string) bool {
-	g.passing(kind, resources)
+// intent, or with one that may be noted late. It tells whether that will survive
+// a crash, and waits for the disk no longer than ctx. Ended must follow.
+func (g *gaps) passes(ctx context.Context, late queue.IntentID, kind event.Kind, resources ...string) bool {
+	g.pass(late, kind, resources)
 	return g.file.wait(ctx) == nil
 }
 
-func (g *gaps) passing(kind event.Kind, resources []string) {
+func (g *gaps) pass(late queue.IntentID, kind event.Kind, resources []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.passing++
+	if late != 0 {
+		g.late[late] = struct{}{}
+	}
 	changed := false
 	for _, resource := range resources {
 		one := g.open[resource]
@@ -139,6 +151,41 @@ func (g *gaps) passing(kind event.Kind, resources []string) {
 		one.last = time.Now()
 		if kind == event.KindDelete && !one.Deletes {
 			one.Deletes = true
+			changed = true
+		}
+	}
+	if changed {
+		g.write()
+	}
+}
+
+// passed tells whether an exchange passes, by its intent's number.
+func (g *gaps) passed(id queue.IntentID) bool {
+	if id == 0 {
+		return true
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, late := g.late[id]
+	return late
+}
+
+// ended notes that an exchange that passed has ended, and that what it changed
+// is kept, here or in the queue.
+func (g *gaps) ended(id queue.IntentID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.passing--
+	delete(g.late, id)
+}
+
+// closeOld closes the gaps that nothing is left of, some time after that.
+func (g *gaps) closeOld(lingers time.Duration) {
+	changed := false
+	for resource, one := range g.open {
+		since := time.Since(one.last)
+		if !one.whole && len(g.kept) == 0 && (g.passing == 0 && since >= lingers || since > gapOutlived) {
+			delete(g.open, resource)
 			changed = true
 		}
 	}
@@ -260,6 +307,7 @@ func (g *gaps) close() {
 			g.wholeLocked(one.resolution.Marks[i].Key.Resource)
 		}
 	}
+	g.closeOld(0)
 	g.adopted, g.closed = false, true
 	g.mu.Unlock()
 	g.file.close()

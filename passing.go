@@ -21,23 +21,26 @@ func (e *engine) note(ctx context.Context, app *App, intent queue.Intent) (queue
 		if !errors.Is(err, errPassing) {
 			e.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
 		}
-		e.pass(ctx, intent)
+		e.pass(ctx, 0, intent)
 		return 0, err
 	}
-	if store.Level() == badger.SpaceLow && e.pass(ctx, intent) {
-		// Intents would fill the disk. One note for the resource is as good,
-		// if less exact.
-		return 0, nil
+	if store.Level() == badger.SpaceLow {
+		if e.pass(ctx, 0, intent) {
+			// Intents would fill the disk. One note for the resource is as
+			// good, if less exact.
+			return 0, nil
+		}
+		e.gaps.ended(0)
 	}
 	if stalled(store) {
 		e.log.Warn("the disk of the queue does not answer: exchanges pass without it", zap.String("rule", intent.Rule))
-		e.pass(ctx, intent)
+		e.pass(ctx, 0, intent)
 		return 0, errPassing
 	}
 	id, err := store.NoteIntent(ctx, intent)
 	if err != nil {
 		e.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
-		e.pass(ctx, intent)
+		e.pass(ctx, id, intent)
 	}
 	return id, err
 }
@@ -48,20 +51,29 @@ func stalled(store *badger.Store) bool {
 	return store.Stalled() >= queuePatience
 }
 
-// pass notes that an exchange passes without an intent, and tells whether that
-// survives a crash.
-func (e *engine) pass(ctx context.Context, intent queue.Intent) bool {
+// pass notes that an exchange passes without an intent, or with one that may be
+// noted late, and tells whether that survives a crash.
+func (e *engine) pass(ctx context.Context, late queue.IntentID, intent queue.Intent) bool {
 	resources := []string{intent.Resource}
 	for i := range intent.Touches {
 		// What is listed of a resource stands under a name of its own.
 		resource, _, _ := strings.Cut(intent.Touches[i].Resource, "@")
 		resources = append(resources, resource)
 	}
-	return e.gaps.passes(ctx, intent.Kind, resources...)
+	return e.gaps.passes(ctx, late, intent.Kind, resources...)
 }
 
 // resolve resolves an intent, and sees to it later where the queue cannot now.
 func (e *engine) resolve(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool) {
+	if e.gaps.passed(id) {
+		// No intent would bring its objects back after a crash, and the gap that
+		// does is closed when it has ended.
+		durable = true
+		defer e.gaps.ended(id)
+	}
+	if id == 0 && len(resolution.Marks) == 0 && resolution.Unresolved == "" {
+		return
+	}
 	one := repair{resource: resource, intent: id, resolution: resolution}
 	store := e.store.Load()
 	// What is not known of an exchange that was not noted is looked for as what

@@ -13,11 +13,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
 )
 
 // disk is a volume whose free space the test decides.
@@ -263,7 +265,7 @@ func TestGaps(t *testing.T) {
 	dir := t.TempDir()
 	g := newGaps(dir, liveLogger("test"))
 	g.adopt()
-	if !g.passes(t.Context(), event.KindUpdate, "items", "users") || !g.passes(t.Context(), event.KindDelete, "items") {
+	if !g.passes(t.Context(), 0, event.KindUpdate, "items", "users") || !g.passes(t.Context(), 7, event.KindDelete, "items") {
 		t.Fatal("not noted")
 	}
 	g.keep(t.Context(), repair{resource: "items", resolution: queue.Resolution{Unresolved: "no id"}})
@@ -285,6 +287,56 @@ func TestGaps(t *testing.T) {
 	if names != "items orders users " {
 		t.Errorf("got %s", names)
 	}
+}
+
+// A gap is closed when the last exchange that passed has ended, some time later
+// or with the queue; and much later in any case.
+func TestGapsClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		open := func(g *gaps) int {
+			t.Helper()
+			g.repair(t.Context(), memory.New(time.Now), func(string) (repaired, bool) { return repaired{}, true })
+			return len(g.list())
+		}
+		g := newGaps(dir, liveLogger("test"))
+		g.adopt()
+		g.passes(t.Context(), 0, event.KindUpdate, "items")
+		g.passes(t.Context(), 7, event.KindDelete, "items")
+		if !g.passed(0) || !g.passed(7) || g.passed(8) {
+			t.Error("passed tells something else")
+		}
+		g.ended(0)
+		time.Sleep(gapLingers)
+		if n := open(g); n != 1 {
+			t.Errorf("while an exchange passes: %d gaps", n)
+		}
+		g.passes(t.Context(), 0, event.KindUpdate, "items")
+		g.ended(0)
+		g.ended(7)
+		if n := open(g); n != 1 || g.passed(7) {
+			t.Errorf("at once: %d gaps, and 7 passed: %v", n, g.passed(7))
+		}
+		time.Sleep(gapLingers)
+		if n := open(g); n != 0 {
+			t.Errorf("later: %d gaps", n)
+		}
+		g.passes(t.Context(), 0, event.KindUpdate, "users")
+		time.Sleep(gapOutlived + 1)
+		if n := open(g); n != 0 {
+			t.Errorf("much later: %d gaps", n)
+		}
+		g.ended(0)
+		g.passes(t.Context(), 0, event.KindUpdate, "orders")
+		g.ended(0)
+		g.close()
+		again := newGaps(dir, liveLogger("test"))
+		again.adopt()
+		defer again.close()
+		if all := again.list(); len(all) != 0 {
+			t.Errorf("the next process has %+v", all)
+		}
+	})
 }
 
 // Too many resources, or a file that is damaged, stand for all of them.
@@ -380,5 +432,38 @@ func TestUnresolvedWithoutIntent(t *testing.T) {
 	e.resolve(t.Context(), "items", 0, queue.Resolution{Unresolved: "no id"}, true)
 	if !e.gaps.waiting() {
 		t.Errorf("the gaps are %+v", e.gaps.list())
+	}
+}
+
+// However an exchange ends that passes, it does not count as one that passes any
+// more.
+func TestPassingEnds(t *testing.T) {
+	e := newEngine(t.TempDir())
+	e.fail(errors.New("no disk"))
+	h := handlerFor(t, &App{engine: e}, &Resource{Name: "items"})
+	answer := func(status int) func(http.ResponseWriter, *http.Request) error {
+		return func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(status)
+			return nil
+		}
+	}
+	for name, end := range map[string]func(http.ResponseWriter, *http.Request) error{
+		"done": answer(http.StatusOK), "refused": answer(http.StatusNotFound), "unknown": answer(http.StatusGatewayTimeout),
+		"failed":  func(http.ResponseWriter, *http.Request) error { return errors.New("no connection") },
+		"aborted": func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) },
+	} {
+		for _, policy := range []string{onQueueErrorPass, onQueueErrorFail} {
+			h.OnQueueError = policy
+			func() {
+				defer func() { _ = recover() }()
+				_, _ = send(h, http.MethodPatch, "/items/1", "", end)
+			}()
+			if e.gaps.passing != 0 {
+				t.Fatalf("%s, %s: %d pass still", name, policy, e.gaps.passing)
+			}
+		}
+	}
+	if len(e.gaps.list()) != 1 {
+		t.Error("nothing has passed")
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
 
@@ -138,6 +139,33 @@ func TestEndWithHangingDisk(t *testing.T) {
 	})
 }
 
+// What an exchange has changed that passed without an intent is in the queue, as
+// durable as anything, before its gap may be closed.
+func TestPassedIsDurable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &hangingDisk{release: make(chan struct{})}
+		e := newEngine(t.TempDir())
+		openWith(t, e, badger.Options{Dir: e.dir, FreeSpace: func(string) (uint64, uint64, error) {
+			disk.wait()
+			return 64 << 30, 1 << 40, nil
+		}, Space: badger.Space{Reserve: 1}})
+		disk.hangs.Store(true)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		marks := []queue.Mark{{Key: event.Key{Resource: "items", ID: "1"}}}
+		e.gaps.passes(ctx, 0, event.KindUpdate, "items")
+		e.resolve(ctx, "items", 0, queue.Resolution{Marks: marks}, false)
+		if len(e.gaps.kept) != 1 {
+			t.Errorf("%d changes are kept until the disk has them", len(e.gaps.kept))
+		}
+		disk.hangs.Store(false)
+		close(disk.release)
+		if err := e.Destruct(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // hangExchanges sends requests at the same time. None may wait longer than the
 // patience before it is forwarded, nor before its last byte.
 func hangExchanges(t *testing.T, h *Handler, first, end int, patience time.Duration) {
@@ -234,7 +262,7 @@ func TestHangingGapFile(t *testing.T) {
 			return errors.Join(fails, storeGaps(f, content))
 		}
 		g.adopt()
-		if !g.passes(t.Context(), event.KindUpdate, "items") {
+		if !g.passes(t.Context(), 0, event.KindUpdate, "items") {
 			t.Error("not noted")
 		}
 		disk.hangs.Store(true)
@@ -244,7 +272,7 @@ func TestHangingGapFile(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), queuePatience)
 				defer cancel()
 				began := time.Now()
-				if g.passes(ctx, event.KindUpdate, fmt.Sprint("users", i%2)) || time.Since(began) != queuePatience {
+				if g.passes(ctx, 0, event.KindUpdate, fmt.Sprint("users", i%2)) || time.Since(began) != queuePatience {
 					t.Errorf("noted after %v", time.Since(began))
 				}
 			})
@@ -257,12 +285,12 @@ func TestHangingGapFile(t *testing.T) {
 		disk.hangs.Store(false)
 		close(disk.release)
 		// What was noted meanwhile is durable with one more write.
-		if !g.passes(t.Context(), event.KindUpdate, "users1") {
+		if !g.passes(t.Context(), 0, event.KindUpdate, "users1") {
 			t.Error("not noted when the disk is back")
 		}
 		fails = errors.New("input/output error")
 		for range 2 {
-			if g.passes(t.Context(), event.KindUpdate, "orders") {
+			if g.passes(t.Context(), 0, event.KindUpdate, "orders") {
 				t.Error("what could not be written is taken for noted")
 			}
 		}
