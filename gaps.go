@@ -219,13 +219,13 @@ func (g *gaps) keeping(one repair) bool {
 	return false
 }
 
-// whole has all objects of resources looked at, also if the process dies after
-// it has returned.
-func (g *gaps) whole(resources ...string) {
+// whole has all objects of resources looked at. The error says why that may be
+// lost if the process dies; it waits for the disk no longer than ctx.
+func (g *gaps) whole(ctx context.Context, resources ...string) error {
 	g.mu.Lock()
 	g.wholeLocked(resources...)
 	g.mu.Unlock()
-	_ = g.file.wait(context.Background()) // it is logged
+	return g.file.wait(ctx)
 }
 
 func (g *gaps) wholeLocked(resources ...string) {

@@ -157,9 +157,14 @@ func (e *engine) use(store *badger.Store) {
 	e.store.Store(store)
 	if store.Lost() > 0 || store.WasRestored() {
 		// What happened since is looked at.
-		e.gaps.whole(allResources)
-		if err := store.ForgetRestored(); err != nil {
-			e.log.Error("noting that the queue was restored", zap.Error(err))
+		ctx, cancel := context.WithTimeout(context.Background(), queuePatience)
+		defer cancel()
+		err := e.gaps.whole(ctx, allResources)
+		if err == nil {
+			err = store.ForgetRestored()
+		}
+		if err != nil {
+			e.log.Error("noting that the queue was restored; the next start will look at all objects again", zap.Error(err))
 		}
 	}
 	if before != nil {

@@ -278,7 +278,9 @@ func TestGaps(t *testing.T) {
 	if len(all) != 2 || all[0].Resource != "items" || !all[0].Deletes || !all[0].whole || all[1].Resource != "users" || all[1].Deletes {
 		t.Errorf("got %+v", all)
 	}
-	again.whole(allResources)
+	if err := again.whole(t.Context(), allResources); err != nil {
+		t.Error(err)
+	}
 	again.expand([]string{"orders", "users"})
 	names := ""
 	for _, one := range again.list() {
