@@ -108,18 +108,18 @@ func check(e evidence) verdict {
 	}
 	for object, history := range histories {
 		published := events[object]
-		if len(published) == 0 && e.gaps > 0 && (told[object] || history[len(history)-1].show != nil) {
-			v.hidden++
-			continue
-		}
 		if len(published) == 0 {
-			v.silent(object, history, told[object])
+			v.silent(object, history, told[object], e.gaps > 0)
 			continue
 		}
 		v.follow(object, history, published)
 		v.last(object, history, published, e.shows(object))
 	}
-	if v.unknown > e.unresolved && e.gaps == 0 {
+	switch more := v.unknown - (e.unresolved - e.gaps); {
+	case more <= 0:
+	case e.gaps > 0:
+		v.hidden += more
+	default:
 		v.lose("%d objects have no event and nobody knows their ids, but only %d exchanges are recorded as unresolved", v.unknown, e.unresolved)
 	}
 	slices.Sort(v.problems)
@@ -155,10 +155,12 @@ func (v *verdict) distinct(deliveries []delivery) map[string][]delivery {
 	return events
 }
 
-// silent judges an object that has no event.
-func (v *verdict) silent(object string, history []change, told bool) {
+// silent judges an object that has no event. A gap may have hidden it.
+func (v *verdict) silent(object string, history []change, told, gap bool) {
 	last := history[len(history)-1]
 	switch {
+	case told && gap:
+		v.hidden++
 	case told:
 		v.lose("%s was made by a POST whose whole answer its client got, and has no event", object)
 	case history[0].minted:
@@ -166,6 +168,8 @@ func (v *verdict) silent(object string, history []change, told bool) {
 	case last.show == nil:
 		// It is not there, and nobody was ever told that it was.
 		v.unseen++
+	case gap:
+		v.hidden++
 	default:
 		v.lose("%s has changed %d times and has no event", object, len(history))
 	}
