@@ -154,17 +154,24 @@ func TestStartBeforeItsQueue(t *testing.T) {
 	}
 }
 
-// What would keep a configuration from starting does not end one that has
-// started before that was known.
-func TestRefusedAfterStart(t *testing.T) {
-	slow := newSlowOpening(t)
-	app := new(App)
+// startSlowly starts an app whose queue is being opened; opened is closed when it
+// is.
+func startSlowly(t *testing.T) (slow *slowOpening, app *App, opened chan struct{}) {
+	t.Helper()
+	slow, app = newSlowOpening(t), new(App)
 	e := impatient(t, app)
 	if err := e.start(app); err != nil {
 		t.Fatal(err)
 	}
 	<-slow.began
-	opened := e.opening.Load().done
+	return slow, app, e.opening.Load().done
+}
+
+// What would keep a configuration from starting does not end one that has
+// started before that was known.
+func TestRefusedAfterStart(t *testing.T) {
+	slow, app, opened := startSlowly(t)
+	e := app.engine
 	if err := os.Rename(e.dir, e.dir+".moved"); err != nil {
 		t.Fatal(err)
 	}
@@ -191,14 +198,8 @@ func TestEndWhileOpening(t *testing.T) {
 }
 
 func endWhileOpening(t *testing.T, inTime bool) {
-	slow := newSlowOpening(t)
-	app := new(App)
-	e := impatient(t, app)
-	if err := e.start(app); err != nil {
-		t.Fatal(err)
-	}
-	<-slow.began
-	opened := e.opening.Load().done
+	slow, app, opened := startSlowly(t)
+	e := app.engine
 	e.stop(app)
 	if inTime {
 		go func() {
