@@ -101,3 +101,23 @@ func TestForgetting(t *testing.T) {
 		})
 	}
 }
+
+// History is trimmed as soon as it is seen that little space is left: the
+// process may not live until it would be the next time.
+func TestTrimmedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(t.TempDir())
+		store := openWith(t, e, badger.Options{Dir: e.dir, FreeSpace: func(string) (uint64, uint64, error) {
+			return 700 << 20, 1 << 40, nil
+		}, Space: badger.Space{Low: 1 << 30, Critical: 512 << 20, Reserve: 1}})
+		settled(t, store, event.Snapshot{Key: event.Key{Resource: "items", ID: "1"}, Sequence: 1})
+		time.Sleep(2 * watchEvery)
+		synctest.Wait()
+		if events, _, err := store.Events(t.Context(), queue.Filter{}, queue.Page{}); err != nil || len(events) != 0 {
+			t.Errorf("%d events are left; %v", len(events), err)
+		}
+		if err := e.Destruct(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -30,6 +30,7 @@ func (w *watch) trim(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-w.low:
 		}
 		if store := w.engine.store.Load(); store != nil {
 			work.step(ctx, store, time.Now())

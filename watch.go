@@ -37,13 +37,14 @@ type watch struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 	trimmed chan struct{} // closed when trimming has ended
+	low     chan struct{} // tells that trimming cannot wait
 	tried   time.Time
 	level   badger.Level
 }
 
 func newWatch(e *engine) *watch {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &watch{engine: e, cancel: cancel, done: make(chan struct{}), trimmed: make(chan struct{}), tried: time.Now()}
+	w := &watch{engine: e, cancel: cancel, done: make(chan struct{}), trimmed: make(chan struct{}), low: make(chan struct{}, 1), tried: time.Now()}
 	go w.run(ctx)
 	go w.trim(ctx)
 	return w
@@ -85,6 +86,10 @@ func (w *watch) look(ctx context.Context) {
 		w.level = level
 		if level == badger.SpaceLow {
 			e.log.Warn("the disk of the queue has little free space: history is trimmed, and intents are noted by resource only")
+			select {
+			case w.low <- struct{}{}:
+			default: // it is about to be
+			}
 		} else {
 			e.log.Info("the disk of the queue has enough free space")
 		}
