@@ -17,8 +17,8 @@ import (
 // openPatience is how long an opening is waited for, from its beginning, by the
 // start of a configuration and by exchanges. Opening takes seconds where
 // millions of deliveries wait, and Caddy may start its listeners only after us.
-// It is as long as an exchange waits for an open queue.
-const openPatience = 2 * time.Second
+// It is as long as an exchange waits for an open queue. Tests change it.
+var openPatience = queuePatience
 
 // errPassing is returned while the queue is not open: because of its disk, or
 // because that takes long. The API goes on; what passes is kept as a gap.

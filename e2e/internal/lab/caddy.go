@@ -157,9 +157,10 @@ func (c *Caddy) Start(t testing.TB) {
 		if err := response.Body.Close(); err != nil {
 			return err
 		}
-		// The site is there before the last app has started.
+		// The site is there before the last app has started, and the API is
+		// served before a queue that takes long is open.
 		status, problems, err := c.Health()
-		if err == nil && status == http.StatusNotFound {
+		if err == nil && (status == http.StatusNotFound || strings.Contains(problems, "it is being opened")) {
 			err = errors.New(problems)
 		}
 		return err
