@@ -38,15 +38,24 @@ type progress struct {
 	unseen bool
 }
 
-// repair makes up for gaps, a part at a time: the queue is open.
+// repair makes up for gaps, for a while: the queue is open. How far it came is
+// lost with the process, so it is no slower than it must be.
 func (g *gaps) repair(ctx context.Context, store gapStore, of func(resource string) (repaired, bool)) {
-	if err := errors.Join(g.repairKept(ctx, store), g.repairWhole(ctx, store, of)); err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
+	err := g.repairKept(ctx, store)
+	for began, more := time.Now(), true; more && err == nil && time.Since(began) < repairSlice; {
+		more, err = g.repairWhole(ctx, store, of)
+	}
+	if err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
 		g.log.Error("repairing gaps", zap.Error(err))
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closeOld(gapLingers)
 }
+
+// repairSlice is how long is repaired at a time, at least one part. What else
+// watches the disk waits for it.
+const repairSlice = watchEvery / 2
 
 // repairPart is how much is repaired at a time.
 const repairPart = 256
@@ -73,8 +82,9 @@ func (g *gaps) repairKept(ctx context.Context, store queue.Intents) error {
 	return nil
 }
 
-// repairWhole looks at some objects of a resource.
-func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) (repaired, bool)) error {
+// repairWhole looks at some objects of a resource. It tells whether there may be
+// more.
+func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) (repaired, bool)) (more bool, err error) {
 	g.mu.Lock()
 	var next gap
 	for _, one := range g.open {
@@ -85,23 +95,23 @@ func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) 
 	looked := g.looked
 	g.mu.Unlock()
 	if next.Resource == "" {
-		return nil
+		return false, nil
 	}
 	if looked.after.Resource != next.Resource {
 		looked = progress{after: event.Key{Resource: next.Resource}}
 	}
 	resource, ok := of(next.Resource)
 	if !ok {
-		return nil
+		return false, nil
 	}
 	settleAt := time.Now().Add(resource.settles)
 	looked, done, err := repairGap(ctx, store, next, looked, settleAt)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if done {
 		if err := endGap(ctx, store, next, resource.listed, settleAt); err != nil {
-			return err
+			return false, err
 		}
 		if !resource.listed {
 			metrics.unresolved.WithLabelValues(next.Resource).Inc()
@@ -122,7 +132,7 @@ func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) 
 		metrics.repaired.WithLabelValues(next.Resource).Inc()
 		g.write()
 	}
-	return nil
+	return true, nil
 }
 
 // repairGap marks what a gap may have changed, some objects at a time: all of
