@@ -85,7 +85,7 @@ func (s *Store) Instance() queue.Instance {
 }
 
 // Stalled returns for how long the disk has not taken what is being written to
-// it. Whatever is asked for now waits for the rest of that, too.
+// it. What is asked for meanwhile waits for the rest of that, too.
 func (s *Store) Stalled() time.Duration {
 	return s.committer.stalled()
 }
