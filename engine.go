@@ -51,6 +51,9 @@ type engine struct {
 	// sightings compares Shows that passed while the queue is open.
 	sightings atomic.Pointer[sightings]
 	gaps      *gaps
+	// interim keeps intents while the queue is being opened; nil until the
+	// directory is ours.
+	interim atomic.Pointer[badger.Interim]
 	// retentionSize is how much history there may be, in bytes; 0 for no
 	// bound.
 	retentionSize atomic.Uint64
@@ -232,6 +235,9 @@ func (e *engine) end() error {
 		e.transport.Close()
 	}
 	e.gaps.close()
+	if interim := e.interim.Load(); interim != nil {
+		err = errors.Join(err, interim.Close())
+	}
 	if err != nil {
 		return fmt.Errorf("closing the queue in %s: %w", e.dir, err)
 	}

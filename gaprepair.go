@@ -71,7 +71,7 @@ func (g *gaps) repairKept(ctx context.Context, store queue.Intents) error {
 		one, last := g.kept[0], len(g.kept) == 1
 		g.mu.Unlock()
 		// Until the last, the file of gaps stands for what a crash could lose.
-		if err := store.ResolveIntent(ctx, one.intent, one.resolution, last); err != nil {
+		if err := queue.Resolve(ctx, store, one.intent, one.resolution, last); err != nil {
 			return err
 		}
 		metrics.repaired.WithLabelValues(one.resource).Inc()

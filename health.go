@@ -36,6 +36,9 @@ func (e *engine) problems() (problems []string) {
 	if e.keyring.Load() == nil && len(e.active()) > 0 {
 		problems = append(problems, "there is no key to seal secrets with; configure a secrets_key")
 	}
+	if problem := e.interimProblem(); problem != "" {
+		problems = append(problems, problem)
+	}
 	var gaps []string
 	for _, one := range e.gaps.list() {
 		gaps = append(gaps, fmt.Sprintf("%s since %s", one.Resource, one.Since.Format(time.RFC3339)))

@@ -83,6 +83,7 @@ func (e *engine) openFirst(app *App) error {
 		options := app.queueOptions()
 		options.Owned = func() {
 			e.gaps.adopt()
+			e.openInterim(options.Durability)
 			e.loadKeyring(app)
 		}
 		e.beginOpening(options)

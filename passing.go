@@ -17,6 +17,18 @@ import (
 // resource is looked at if the process dies before the exchange has ended.
 func (e *engine) note(ctx context.Context, app *App, intent queue.Intent) (queue.IntentID, error) {
 	store, err := e.open(ctx, app)
+	if errors.Is(err, errPassing) {
+		id, problem := e.noteInterim(ctx, intent)
+		if problem == nil {
+			return id, nil
+		}
+		if opened := e.store.Load(); errors.Is(problem, badger.ErrHandedOver) && opened != nil {
+			store, err = opened, nil
+		} else if id != 0 {
+			e.pass(ctx, id, intent)
+			return id, problem
+		}
+	}
 	if err != nil {
 		if !errors.Is(err, errPassing) {
 			e.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
@@ -71,6 +83,11 @@ func (e *engine) resolve(ctx context.Context, resource string, id queue.IntentID
 		durable = true
 		defer e.gaps.ended(id)
 	}
+	if badger.IsInterim(id) {
+		if id = e.resolveInterim(ctx, resource, id, resolution, durable); id == 0 {
+			return
+		}
+	}
 	if id == 0 && len(resolution.Marks) == 0 && resolution.Unresolved == "" {
 		return
 	}
@@ -82,7 +99,7 @@ func (e *engine) resolve(ctx context.Context, resource string, id queue.IntentID
 		e.miss(ctx, one)
 		return
 	}
-	err := store.ResolveIntent(ctx, id, resolution, durable)
+	err := queue.Resolve(ctx, store, id, resolution, durable)
 	if err == nil {
 		return
 	}

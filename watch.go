@@ -99,7 +99,8 @@ func (w *watch) look(ctx context.Context) {
 		e.takeUp()
 	}
 	e.mu.Unlock()
-	if store := e.store.Load(); store != nil && w.level == badger.SpaceEnough {
+	store = e.store.Load()
+	if store != nil && e.handOver(ctx, store) && w.level == badger.SpaceEnough {
 		e.gaps.expand(e.resources())
 		e.gaps.repair(ctx, store, e.repaired)
 	}

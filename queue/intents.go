@@ -13,7 +13,8 @@ import (
 type Intents interface {
 	// NoteIntent records that an exchange may change something, and returns
 	// the number by which to resolve it. When it returns, the intent survives
-	// what the configured durability says. The intent's own ID is ignored.
+	// what the configured durability says. The intent's own ID is ignored. One
+	// that is Abandoned is stale at once.
 	//
 	// Where it fails with a number, as when ctx ends too early, the intent may
 	// be open all the same, and is to be resolved like any other.
@@ -61,7 +62,7 @@ type Intent struct {
 	// before the exchange ends, or the process does.
 	Deadline time.Time
 	// Abandoned is true for an intent of an earlier process: its exchange is
-	// over. NoteIntent ignores it.
+	// over, and nobody will resolve it who knows how.
 	Abandoned bool
 	// Callback is a receiver that the request named, sealed by whoever noted
 	// it: opaque to the queue. It comes back with the intent, so that a mark

@@ -2,7 +2,7 @@
 
 // Package failpoint marks the places at which a crash is tested. In a build
 // with the tag "failpoints", the process kills itself at the one that the
-// environment names; in any other build the marks cost nothing.
+// environment names, or waits there; in any other build the marks cost nothing.
 package failpoint
 
 import (
@@ -13,6 +13,10 @@ import (
 // Variable is the environment variable that names the point at which the
 // process kills itself: "name" for its first passage, "name:N" for its N-th.
 const Variable = "CADDY_WEBHOOKS_FAILPOINT"
+
+// Hold is the environment variable that names a point at which the process waits
+// for as long as a file is there: "name=FILE".
+const Hold = "CADDY_WEBHOOKS_HOLD"
 
 // parse reads the variable's value. What is not a number of a passage belongs
 // to the name.

@@ -6,17 +6,24 @@ package failpoint
 
 import (
 	"os"
+	"strings"
 	"sync/atomic"
+	"time"
 )
 
 var (
 	name, passage = parse(os.Getenv(Variable))
 	passed        atomic.Uint64
+
+	held, until, _ = strings.Cut(os.Getenv(Hold), "=")
 )
 
 // Here kills the process if this is the point, and the passage of it, that the
-// environment names.
+// environment names. Where it is the point to wait at, it waits.
 func Here(point string) {
+	if held != "" && point == held {
+		wait()
+	}
 	if name == "" || point != name || passed.Add(1) != passage {
 		return
 	}
@@ -29,4 +36,14 @@ func Here(point string) {
 	}
 	// The signal is on its way; nothing more may happen here until it is there.
 	select {}
+}
+
+// wait waits until the file is gone. Another process removes it.
+func wait() {
+	for {
+		if _, err := os.Stat(until); err != nil {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }

@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"time"
 
@@ -24,10 +23,6 @@ import (
 //
 //	"CWQB" | version 1 byte | frames
 //
-// and of a frame:
-//
-//	kind 1 byte | length 4 bytes | content | CRC-32C of all before 4 bytes
-//
 // The first frame is a header, the last an end, both in JSON; between them are
 // rows. A backup without its end is not whole, and is not restored.
 const (
@@ -36,10 +31,8 @@ const (
 	frameHeader   = 'H'
 	frameRows     = 'R'
 	frameEnd      = 'E'
-	// rowsSize is about how much a frame holds; maxFrame bounds what a damaged
-	// length can ask for.
+	// rowsSize is about how much a frame holds.
 	rowsSize = 1 << 20
-	maxFrame = 64 << 20
 )
 
 // BackupHeader says what a backup is of.
@@ -140,14 +133,8 @@ func (b *backupWriter) frame(kind byte, content []byte) error {
 			return err
 		}
 	}
-	head := binary.BigEndian.AppendUint32([]byte{kind}, uint32(len(content)))
-	sum := crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, content)
-	for _, part := range [][]byte{head, content, binary.BigEndian.AppendUint32(nil, sum)} {
-		if _, err := b.w.Write(part); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := b.w.Write(appendFrame(nil, kind, content))
+	return err
 }
 
 func (b *backupWriter) json(kind byte, content any) error {
@@ -198,7 +185,7 @@ func readBackup(r io.Reader, begin func(BackupHeader) error, visit func(row) err
 	for {
 		kind, content, err := readFrame(in)
 		if err != nil {
-			return BackupEnd{}, err
+			return BackupEnd{}, fmt.Errorf("%w: %w", ErrBadBackup, err)
 		}
 		switch {
 		case kind == frameHeader && !begun:
@@ -226,27 +213,6 @@ func readBackup(r io.Reader, begin func(BackupHeader) error, visit func(row) err
 			return BackupEnd{}, fmt.Errorf("%w: a frame of kind %q is out of place", ErrBadBackup, kind)
 		}
 	}
-}
-
-func readFrame(in *bufio.Reader) (kind byte, content []byte, err error) {
-	head := make([]byte, 1+4)
-	if _, err := io.ReadFull(in, head); err != nil {
-		return 0, nil, fmt.Errorf("%w: it ends early; was it copied as a whole?", ErrBadBackup)
-	}
-	length := binary.BigEndian.Uint32(head[1:])
-	if length > maxFrame {
-		return 0, nil, fmt.Errorf("%w: a frame of %d bytes", ErrBadBackup, length)
-	}
-	content = make([]byte, length+crc32.Size)
-	if _, err := io.ReadFull(in, content); err != nil {
-		return 0, nil, fmt.Errorf("%w: it ends early; was it copied as a whole?", ErrBadBackup)
-	}
-	sum := binary.BigEndian.Uint32(content[length:])
-	content = content[:length]
-	if sum != crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, content) {
-		return 0, nil, fmt.Errorf("%w: a checksum is wrong", ErrBadBackup)
-	}
-	return head[0], content, nil
 }
 
 func readRows(content []byte, visit func(row) error) (rows uint64, err error) {

@@ -69,7 +69,7 @@ func ReadReport(dir string) (*DamageReport, error) {
 
 // stays are the files of a queue's directory that do not belong to the
 // database, and stay when it is set aside.
-var stays = []string{reportFile, reserveFile, openingFile, GapsFile, KeyFile, lockFile}
+var stays = []string{reportFile, reserveFile, openingFile, GapsFile, InterimFile, KeyFile, lockFile}
 
 // setAside moves the files of a queue into a directory beside them. Nobody may
 // have it open.

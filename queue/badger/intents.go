@@ -24,6 +24,8 @@ func (s *Store) NoteIntent(ctx context.Context, intent queue.Intent) (queue.Inte
 	op := &noteIntent{intent: openIntent{
 		id:     queue.IntentID(s.lastIntent.Add(1)),
 		fields: appendIntentFields(make([]byte, 0, 160), &intent),
+		// Not stored: the next process finds no other intents than such.
+		abandoned: intent.Abandoned,
 	}}
 	if !intent.Deadline.IsZero() {
 		op.intent.deadline = schedule.Nanos(intent.Deadline)

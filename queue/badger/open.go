@@ -13,6 +13,7 @@ import (
 	badgerdb "github.com/dgraph-io/badger/v4"
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -52,6 +53,7 @@ func openStore(options Options, owned ownership) (*Store, error) {
 			return nil, fmt.Errorf("opening the queue in %s: %w", options.Dir, err)
 		}
 	}
+	failpoint.Here("queue.opening")
 	db, inspection, err := openDatabase(options, owned)
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ func (s *Store) NoteIntent(ctx context.Context, intent queue.Intent) (queue.Inte
 	}
 	defer s.mu.Unlock()
 	s.lastIntent++
-	intent.ID, intent.Abandoned = s.lastIntent, false
+	intent.ID = s.lastIntent
 	intent.Callback = slices.Clone(intent.Callback)
 	s.intents[intent.ID] = intent
 	return intent.ID, nil
@@ -36,6 +36,7 @@ func (s *Store) ResolveIntent(ctx context.Context, id queue.IntentID, resolution
 	if intent, open := s.intents[id]; open {
 		delete(s.intents, id)
 		if resolution.Unresolved != "" {
+			intent.Abandoned = false // which is nothing that is kept
 			s.unresolved = append(s.unresolved, queue.Unresolved{Intent: intent, Reason: resolution.Unresolved, At: now})
 		}
 	}
@@ -88,7 +89,8 @@ func (s *Store) dismiss(ctx context.Context, which func(u *queue.Unresolved) boo
 	return before - len(s.unresolved), nil
 }
 
-// StaleIntents implements [queue.Intents]. There is no earlier process.
+// StaleIntents implements [queue.Intents]. There is no earlier process but by
+// hearsay.
 func (s *Store) StaleIntents(ctx context.Context, limit int) ([]queue.Intent, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
@@ -100,7 +102,7 @@ func (s *Store) StaleIntents(ctx context.Context, limit int) ([]queue.Intent, er
 		if len(stale) >= limit {
 			break
 		}
-		if intent := s.intents[id]; !intent.Deadline.IsZero() && !now.Before(intent.Deadline) {
+		if intent := s.intents[id]; intent.Abandoned || !intent.Deadline.IsZero() && !now.Before(intent.Deadline) {
 			stale = append(stale, intent)
 		}
 	}

@@ -58,6 +58,16 @@ func intentsGoStale(t *testing.T, s queue.Store) {
 	must(t, s.ResolveIntent(t.Context(), early, queue.Resolution{}, true))
 	wantStale(t, s)
 	must(t, s.ResolveIntent(t.Context(), open, queue.Resolution{}, true))
+
+	// Nobody will resolve what another process has left.
+	left := queue.Intent{Resource: "items", Rule: "POST /items", Noted: time.Now(), Abandoned: true}
+	left.ID = note(t, s, left)
+	wantStale(t, s, left.ID)
+	if one, err = s.StaleIntents(t.Context(), 1); err != nil || len(one) != 1 || !sameIntent(one[0], left) {
+		t.Errorf("got %+v, %v, want %+v", one, err, left)
+	}
+	must(t, s.ResolveIntent(t.Context(), left.ID, queue.Resolution{}, true))
+	wantStale(t, s)
 }
 
 func wantStale(t *testing.T, s queue.Store, want ...queue.IntentID) {

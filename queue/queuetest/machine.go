@@ -81,6 +81,8 @@ func (m *machine) note(t *rapid.T) {
 		Resource: someResources.Draw(t, "resource"),
 		Rule:     "PATCH /items/:id",
 		Noted:    time.Now(),
+		// As one that another process has noted elsewhere.
+		Abandoned: rapid.IntRange(0, 3).Draw(t, "abandoned") == 0,
 	}
 	if rapid.Bool().Draw(t, "may be overdue") {
 		intent.Deadline = time.Now().Add(someWaits.Draw(t, "deadline"))

@@ -103,7 +103,7 @@ func (m *model) mark(mark queue.Mark, now time.Time) {
 func (m *model) stale(now time.Time) []queue.IntentID {
 	var stale []queue.IntentID
 	for id, intent := range m.intents {
-		if !intent.Deadline.IsZero() && !intent.Deadline.After(now) {
+		if intent.Abandoned || !intent.Deadline.IsZero() && !intent.Deadline.After(now) {
 			stale = append(stale, id)
 		}
 	}

@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
+)
+
+// lossyDisk is a file that loses what is not synced when the power goes.
+type lossyDisk struct {
+	mu              sync.Mutex
+	content, synced []byte
+	fails           error
+}
+
+func (d *lossyDisk) ReadAt(p []byte, at int64) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if at >= int64(len(d.content)) {
+		return 0, io.EOF
+	}
+	n := copy(p, d.content[at:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (d *lossyDisk) WriteAt(p []byte, at int64) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fails != nil {
+		return 0, d.fails
+	}
+	if more := int(at) + len(p) - len(d.content); more > 0 {
+		d.content = append(d.content, make([]byte, more)...)
+	}
+	return copy(d.content[at:], p), nil
+}
+
+func (d *lossyDisk) Truncate(size int64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.content = d.content[:size]
+	return nil
+}
+
+func (d *lossyDisk) Sync() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.synced = slices.Clone(d.content)
+	return nil
+}
+
+func (*lossyDisk) Close() error { return nil }
+
+// crash returns what the next process finds.
+func (d *lossyDisk) crash(durability Durability) *lossyDisk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	left := d.content
+	if durability == Power {
+		left = d.synced
+	}
+	return &lossyDisk{content: slices.Clone(left), synced: slices.Clone(left)}
+}
+
+// reopen opens what a disk has.
+func reopenInterim(t fataler, d *lossyDisk, durability Durability) *Interim {
+	t.Helper()
+	file := newInterimFile(d, durability)
+	left, err := file.read()
+	if err != nil {
+		t.Fatalf("reading: %v", err)
+	}
+	return newInterim(file, left)
+}
+
+type fataler interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// newLossyInterim returns an Interim on a new disk.
+func newLossyInterim(t fataler, durability Durability) (*Interim, *lossyDisk) {
+	t.Helper()
+	d := new(lossyDisk)
+	file := newInterimFile(d, durability)
+	if err := file.acknowledge(0); err != nil {
+		t.Fatalf("%v", err)
+	}
+	_ = d.Sync()
+	return newInterim(file, nil), d
+}
+
+// refusing is a queue that fails now and then.
+type refusing struct {
+	queue.Store
+	refuses func() bool
+}
+
+var errRefused = errors.New("refused")
+
+func (r refusing) NoteIntent(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
+	if r.refuses() {
+		return 0, errRefused
+	}
+	id, err := r.Store.NoteIntent(ctx, intent)
+	if err == nil && r.refuses() {
+		// As where the caller has left, and the disk not.
+		return id, context.DeadlineExceeded
+	}
+	return id, err
+}
+
+func (r refusing) ResolveIntent(ctx context.Context, id queue.IntentID, resolution queue.Resolution, durable bool) error {
+	if len(resolution.Marks) > 0 && r.refuses() {
+		return errRefused
+	}
+	return r.Store.ResolveIntent(ctx, id, resolution, durable)
+}
+
+// interimModel is what an Interim must make of what it was told.
+type interimModel struct {
+	interim    *Interim
+	disk       *lossyDisk
+	durability Durability
+	store      queue.Store
+	next       int
+
+	// running has the exchanges under way, by number: the id of the object of
+	// each. left has those that a crash has interrupted.
+	running    map[queue.IntentID]string
+	left       []string
+	marked     []string
+	unresolved []string
+	// maybe has what a crash may have left as it was, or not.
+	maybe []string
+}
+
+func (m *interimModel) note(t *rapid.T) {
+	m.next++
+	id := fmt.Sprint(m.next)
+	intent := queue.Intent{Resource: "items", Kind: event.KindUpdate, Rule: id, Noted: at}
+	number, err := m.interim.NoteIntent(t.Context(), intent)
+	if errors.Is(err, ErrHandedOver) {
+		t.Skip("handed over")
+	}
+	if err != nil || !IsInterim(number) {
+		t.Fatalf("noting: %d, %v", number, err)
+	}
+	m.running[number] = id
+}
+
+func (m *interimModel) resolve(t *rapid.T) {
+	if len(m.running) == 0 {
+		t.Skip("nothing is under way")
+	}
+	numbers := make([]queue.IntentID, 0, len(m.running))
+	for number := range m.running {
+		numbers = append(numbers, number)
+	}
+	slices.Sort(numbers)
+	number := rapid.SampledFrom(numbers).Draw(t, "exchange")
+	id := m.running[number]
+	delete(m.running, number)
+	var resolution queue.Resolution
+	durable := rapid.Bool().Draw(t, "durable")
+	switch rapid.IntRange(0, 2).Draw(t, "outcome") {
+	case 0:
+		resolution.Marks = []queue.Mark{{Key: event.Key{Resource: "items", ID: id}, Hints: queue.HintUpdated, Callback: []byte("sealed")}}
+	case 1:
+		resolution.Unresolved = id
+	}
+	moved, err := m.interim.ResolveIntent(t.Context(), number, resolution, durable)
+	if err != nil {
+		t.Fatalf("resolving: %v", err)
+	}
+	if moved != 0 {
+		if err := m.store.ResolveIntent(t.Context(), moved, resolution, durable); err != nil {
+			t.Fatalf("%v", err)
+		}
+		durable = true // it is the queue's now
+	}
+	switch {
+	case !durable:
+		m.maybe = append(m.maybe, id)
+	case resolution.Marks != nil:
+		m.marked = append(m.marked, id)
+	case resolution.Unresolved != "":
+		m.unresolved = append(m.unresolved, id)
+	}
+}
+
+// crash loses the memory, and what the disk may lose.
+func (m *interimModel) crash(t *rapid.T) {
+	for _, number := range sortedKeys(m.running) {
+		m.left = append(m.left, m.running[number])
+	}
+	clear(m.running)
+	m.disk = m.disk.crash(m.durability)
+	m.interim = reopenInterim(t, m.disk, m.durability)
+}
+
+// handOver gives the queue all of it, with failures in between. Each object may be
+// given more than once then.
+func (m *interimModel) handOver(t *rapid.T) {
+	failures := rapid.IntRange(0, 3).Draw(t, "failures")
+	var mu sync.Mutex
+	q := refusing{m.store, func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		failures--
+		return failures >= 0
+	}}
+	for err := errRefused; err != nil; {
+		if err = m.interim.HandOver(t.Context(), q); err != nil && !errors.Is(err, errRefused) && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("handing over: %v", err)
+		}
+	}
+	if n := m.interim.Waiting(); n != 0 {
+		t.Fatalf("%d exchanges wait still", n)
+	}
+	if len(m.disk.content) != interimHeader {
+		t.Fatalf("the file has %d bytes", len(m.disk.content))
+	}
+}
+
+func sortedKeys(m map[queue.IntentID]string) []queue.IntentID {
+	keys := make([]queue.IntentID, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// check compares what the queue has with what it was told.
+func (m *interimModel) check(t *rapid.T) {
+	got := make(map[string][]string) // what became of each exchange
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		lease, err := m.store.LeaseMark(ctx, "items", time.Hour)
+		cancel()
+		if err != nil {
+			break
+		}
+		if lease.Hints != queue.HintUpdated || lease.Callback == nil || string(lease.Callback.Sealed) != "sealed" {
+			t.Fatalf("the mark of %s is %+v", lease.Key, lease)
+		}
+		got[lease.Key.ID] = append(got[lease.Key.ID], "marked")
+	}
+	kept, _, err := m.store.Unresolved(t.Context(), queue.Page{Limit: 1000})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	for _, one := range kept {
+		if one.Reason != one.Rule {
+			t.Fatalf("%+v", one)
+		}
+		got[one.Rule] = append(got[one.Rule], "unresolved")
+	}
+	stale, err := m.store.StaleIntents(t.Context(), 1000)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	for _, one := range stale {
+		got[one.Rule] = append(got[one.Rule], "left")
+	}
+	for what, ids := range map[string][]string{"marked": m.marked, "unresolved": m.unresolved, "left": m.left} {
+		for _, id := range ids {
+			if !slices.Equal(got[id], []string{what}) {
+				t.Fatalf("%s is %v, want %s, once", id, got[id], what)
+			}
+			delete(got, id)
+		}
+	}
+	for _, id := range m.maybe {
+		delete(got, id)
+	}
+	if len(got) > 0 {
+		t.Fatalf("the queue has more: %v", got)
+	}
+}
+
+// Whatever an Interim has acknowledged ends in the queue, over crashes and power
+// cuts, and over a queue that fails to take it.
+func TestInterim(t *testing.T) {
+	for _, durability := range []Durability{Power, Process} {
+		t.Run(durability.String(), func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				m := &interimModel{durability: durability, store: memory.New(time.Now), running: make(map[queue.IntentID]string)}
+				defer m.store.Close()
+				m.interim, m.disk = newLossyInterim(t, durability)
+				t.Repeat(map[string]func(*rapid.T){
+					"note": m.note, "resolve": m.resolve, "resolve another": m.resolve, "crash": m.crash,
+				})
+				m.handOver(t)
+				for len(m.running) > 0 {
+					m.resolve(t)
+				}
+				m.check(t)
+			})
+		})
+	}
+}
+
+// What is damaged is said to be, wherever that is, and what is not is kept.
+func TestInterimDamage(t *testing.T) {
+	dir := t.TempDir()
+	i, err := OpenInterim(dir, Process)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		id, err := i.NoteIntent(t.Context(), noted(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 1 {
+			if _, err := i.ResolveIntent(t.Context(), id, queue.Resolution{Marks: []queue.Mark{{Key: key}}}, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := errors.Join(i.Close(), i.Close()); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, InterimFile)
+	whole, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, _, err := readInterim(whole)
+	if err != nil || len(all) != 3 || all[1].resolution == nil {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	// What a crash has half written was never acknowledged.
+	if torn, _, err := readInterim(append(slices.Clone(whole), 'I', 0, 0)); err != nil || len(torn) != 3 {
+		t.Errorf("torn: %+v, %v", torn, err)
+	}
+	damaged := [][]byte{nil}
+	for at := range whole {
+		damaged = append(damaged, whole[:at])
+		for _, bits := range []byte{1, 0x80, 0xff} {
+			flipped := slices.Clone(whole)
+			flipped[at] ^= bits
+			damaged = append(damaged, flipped)
+		}
+	}
+	for _, content := range damaged {
+		left, good, err := readInterim(content)
+		if !errors.Is(err, ErrDamaged) && !errors.Is(err, queue.ErrNewerFormat) {
+			t.Fatalf("%d bytes of %d: %v", len(content), len(whole), err)
+		}
+		for n := range left {
+			// The last may have lost its resolution.
+			if !reflect.DeepEqual(left[n].Intent, all[n].Intent) {
+				t.Fatalf("%+v, want %+v", left[n], all[n])
+			}
+		}
+		if good < 0 || good > int64(len(content)) {
+			t.Fatalf("%d good bytes", good)
+		}
+	}
+	// It can be used all the same, and has what is before the damage.
+	whole[len(whole)-1] ^= 1
+	if err := os.WriteFile(name, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	i, err = OpenInterim(dir, Power)
+	if !errors.Is(err, ErrDamaged) || i == nil || i.Waiting() != 2 || !strings.Contains(err.Error(), name) {
+		t.Fatalf("%+v, %v", i, err)
+	}
+	if _, err := i.NoteIntent(t.Context(), noted(0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := OpenInterim(dir, Power)
+	if err != nil || again.Waiting() != 3 {
+		t.Fatalf("%+v, %v", again, err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestInterimBounds(t *testing.T) {
+	i, disk := newLossyInterim(t, Process)
+	large := noted(0)
+	large.Callback = make([]byte, maxCallback+1)
+	if _, err := i.NoteIntent(t.Context(), large); !errors.Is(err, queue.ErrTooLarge) {
+		t.Errorf("a large callback: %v", err)
+	}
+	large.Callback, large.Touches = nil, []event.Key{{Resource: "items", ID: strings.Repeat("x", maxBytes)}}
+	if _, err := i.NoteIntent(t.Context(), large); !errors.Is(err, queue.ErrTooLarge) {
+		t.Errorf("a large intent: %v", err)
+	}
+	large.Touches[0].ID = strings.Repeat("x", 1<<20)
+	var ids []queue.IntentID
+	for {
+		id, err := i.NoteIntent(t.Context(), large)
+		if errors.Is(err, ErrInterimFull) {
+			break
+		}
+		if err != nil || len(disk.content) > maxInterimNotes+interimHeader {
+			t.Fatalf("%v, with %d bytes", err, len(disk.content))
+		}
+		ids = append(ids, id)
+	}
+	// A resolution has room where its intent had, and is known even without.
+	resolution := queue.Resolution{Marks: []queue.Mark{{Key: large.Touches[0]}, {Key: large.Touches[0]}}}
+	full := 0
+	for n, id := range ids {
+		_, err := i.ResolveIntent(t.Context(), id, resolution, true)
+		if n == 0 && err != nil {
+			t.Fatal(err)
+		}
+		if errors.Is(err, ErrInterimFull) {
+			full++
+		}
+	}
+	if full == 0 || len(disk.content) > maxInterimBytes+interimHeader {
+		t.Errorf("%d had no room, with %d bytes", full, len(disk.content))
+	}
+	for _, one := range i.kept {
+		if one.resolution == nil {
+			t.Error("a resolution was lost")
+		}
+	}
+
+	i, _ = newLossyInterim(t, Process)
+	for range maxInterimIntents {
+		i.kept[queue.IntentID(len(i.kept))] = new(interimIntent)
+	}
+	if _, err := i.NoteIntent(t.Context(), noted(0)); !errors.Is(err, ErrInterimFull) {
+		t.Errorf("too many: %v", err)
+	}
+}
+
+// After an error of the disk nothing is taken for durable any more.
+func TestInterimDiskFails(t *testing.T) {
+	i, disk := newLossyInterim(t, Power)
+	first, err := i.NoteIntent(t.Context(), noted(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.mu.Lock()
+	disk.fails = errRefused
+	disk.mu.Unlock()
+	if _, err := i.ResolveIntent(t.Context(), first, queue.Resolution{Marks: []queue.Mark{{Key: key}}}, true); !errors.Is(err, errRefused) {
+		t.Errorf("resolving: %v", err)
+	}
+	disk.mu.Lock()
+	disk.fails = nil
+	disk.mu.Unlock()
+	if second, err := i.NoteIntent(t.Context(), noted(0)); second == 0 || !errors.Is(err, errRefused) {
+		t.Errorf("noting: %d, %v", second, err)
+	}
+	if left := reopenInterim(t, disk.crash(Power), Power); left.Waiting() != 1 || !left.kept[first].Abandoned {
+		t.Errorf("%+v is left", left.kept)
+	}
+}
+
+var goldenInterim = []struct{ name, golden string }{
+	{"header", "4357514901000000000000010b7d730548"},
+	{"intent", "49000000558000000000000007040100056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108067365616c65640105757365727302753103633a3113dbb069"},
+	{"resolution", "520000006f800000000000000701056e6f20696401056974656d7302343214027631105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108055041544348092f6974656d732f34320563617274730930302d612d622d303103633a31bfe9e689ee0108067365616c656470916f88"},
+}
+
+func TestGoldenInterim(t *testing.T) {
+	intent := noted(interimBit | 7)
+	resolution := queue.Resolution{Unresolved: "no id", Marks: []queue.Mark{{
+		Key: key, Hints: queue.HintUpdated | queue.HintMayBeDeleted, Version: "v1", Cause: cause, SettleAt: at, Callback: []byte("sealed"),
+	}}}
+	encoded := [][]byte{
+		appendInterimHeader(nil, 267), appendInterimIntent(nil, &intent), appendInterimResolution(nil, intent.ID, &resolution),
+	}
+	for n, one := range goldenInterim {
+		if got := hex.EncodeToString(encoded[n]); got != one.golden {
+			t.Errorf("%s is encoded as\n%s, want\n%s", one.name, got, one.golden)
+		}
+	}
+	left, _, err := readInterim(append(appendInterimHeader(nil, int64(len(encoded[1])+len(encoded[2]))), append(encoded[1], encoded[2]...)...))
+	if err != nil || len(left) != 1 || !reflect.DeepEqual(left[0].Intent, intent) || !reflect.DeepEqual(*left[0].resolution, resolution) {
+		t.Errorf("decoded as %+v, %v", left, err)
+	}
+
+	// What a newer version has written is said to be that.
+	newer := appendInterimHeader(nil, 0)
+	newer[len(interimMagic)]++
+	sum := len(newer) - crc32.Size
+	newer = binary.BigEndian.AppendUint32(newer[:sum], crc32.Checksum(newer[:sum], castagnoli))
+	another := appendFrame(nil, 'X', make([]byte, numberSize))
+	for name, content := range map[string][]byte{"file": newer, "frame": append(appendInterimHeader(nil, int64(len(another))), another...)} {
+		if _, _, err := readInterim(content); !errors.Is(err, queue.ErrNewerFormat) {
+			t.Errorf("a newer %s: %v", name, err)
+		}
+	}
+}
+
+func FuzzReadInterim(f *testing.F) {
+	intent := noted(interimBit | 7)
+	frames := appendInterimIntent(nil, &intent)
+	frames = appendInterimResolution(frames, intent.ID, &queue.Resolution{Marks: []queue.Mark{{Key: key, Cause: cause}}})
+	f.Add(frames)
+	f.Fuzz(func(t *testing.T, frames []byte) {
+		left, good, _ := readInterim(append(appendInterimHeader(nil, int64(len(frames))), frames...))
+		if good > int64(len(frames)) || len(left) > len(frames) {
+			t.Errorf("%d intents in %d good bytes of %d", len(left), good, len(frames))
+		}
+	})
+}
