@@ -225,13 +225,14 @@ func (m *interimModel) crash(t *rapid.T) {
 // handOver gives the queue all of it, with failures in between. Each object may be
 // given more than once then.
 func (m *interimModel) handOver(t *rapid.T) {
-	failures := rapid.IntRange(0, 3).Draw(t, "failures")
+	failures := rapid.Uint8().Draw(t, "failures") // one bit for each chance
 	var mu sync.Mutex
 	q := refusing{m.store, func() bool {
 		mu.Lock()
 		defer mu.Unlock()
-		failures--
-		return failures >= 0
+		fails := failures & 1
+		failures >>= 1
+		return fails == 1
 	}}
 	for err := errRefused; err != nil; {
 		if err = m.interim.HandOver(t.Context(), q); err != nil && !errors.Is(err, errRefused) && !errors.Is(err, context.DeadlineExceeded) {
