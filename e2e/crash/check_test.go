@@ -21,9 +21,6 @@ type evidence struct {
 	// unresolved is how many exchanges the queue keeps for the operator because
 	// nothing tells what they changed.
 	unresolved int
-	// gaps is how many records tell that exchanges have passed without the queue,
-	// before a kill: what they were about is not known.
-	gaps int
 }
 
 // verdict is what the comparison found.
@@ -37,16 +34,13 @@ type verdict struct {
 	// unresolved is what the queue has recorded of such.
 	unresolved int
 	// unseen are objects that were made and deleted between two looks.
-	unseen int
-	// hidden are objects without an event that a gap which the queue has
-	// recorded may have hidden.
-	hidden   int
+	unseen   int
 	problems []string
 }
 
 func (v verdict) String() string {
-	return fmt.Sprintf("changes %d, objects %d, events %d, deliveries %d, repeats %d, lost %d, duplicated %d, unresolved %d for %d unknown, unseen %d, hidden %d",
-		v.changes, v.objects, v.events, v.events+v.repeats, v.repeats, v.lost, v.duplicated, v.unresolved, v.unknown, v.unseen, v.hidden)
+	return fmt.Sprintf("changes %d, objects %d, events %d, deliveries %d, repeats %d, lost %d, duplicated %d, unresolved %d for %d unknown, unseen %d",
+		v.changes, v.objects, v.events, v.events+v.repeats, v.repeats, v.lost, v.duplicated, v.unresolved, v.unknown, v.unseen)
 }
 
 // report fails the test for what is wrong.
@@ -109,17 +103,13 @@ func check(e evidence) verdict {
 	for object, history := range histories {
 		published := events[object]
 		if len(published) == 0 {
-			v.silent(object, history, told[object], e.gaps > 0)
+			v.silent(object, history, told[object])
 			continue
 		}
 		v.follow(object, history, published)
 		v.last(object, history, published, e.shows(object))
 	}
-	switch more := v.unknown - (e.unresolved - e.gaps); {
-	case more <= 0:
-	case e.gaps > 0:
-		v.hidden += more
-	default:
+	if v.unknown > e.unresolved {
 		v.lose("%d objects have no event and nobody knows their ids, but only %d exchanges are recorded as unresolved", v.unknown, e.unresolved)
 	}
 	slices.Sort(v.problems)
@@ -155,12 +145,10 @@ func (v *verdict) distinct(deliveries []delivery) map[string][]delivery {
 	return events
 }
 
-// silent judges an object that has no event. A gap may have hidden it.
-func (v *verdict) silent(object string, history []change, told, gap bool) {
+// silent judges an object that has no event.
+func (v *verdict) silent(object string, history []change, told bool) {
 	last := history[len(history)-1]
 	switch {
-	case told && gap:
-		v.hidden++
 	case told:
 		v.lose("%s was made by a POST whose whole answer its client got, and has no event", object)
 	case history[0].minted:
@@ -168,8 +156,6 @@ func (v *verdict) silent(object string, history []change, told, gap bool) {
 	case last.show == nil:
 		// It is not there, and nobody was ever told that it was.
 		v.unseen++
-	case gap:
-		v.hidden++
 	default:
 		v.lose("%s has changed %d times and has no event", object, len(history))
 	}

@@ -160,7 +160,13 @@ func (f *flow) crash(t *testing.T, point crashPoint, method, target string) {
 	if point.then != "" {
 		f.awaitDeath(t, f.caddy.start(t, point.then), point.then)
 	}
-	p = f.caddy.start(t, "")
+	f.recovered(t, sent)
+}
+
+// recovered starts the next process, and checks what it makes of the crash.
+func (f *flow) recovered(t *testing.T, sent result) {
+	t.Helper()
+	p := f.caddy.start(t, "")
 	f.caddy.ready(t, p)
 	before := f.last
 	f.last = f.caddy.compare(t, f.api, f.receiver, f.load)

@@ -62,9 +62,6 @@ func TestKill(t *testing.T) {
 	v := c.compare(t, a, r, l)
 	t.Logf("kills %d, %s", *kills, v)
 	v.report(t)
-	if v.hidden > v.objects/100 {
-		t.Errorf("gaps have hidden %d of %d objects: the machine is too slow for this test", v.hidden, v.objects)
-	}
 	if v.changes < 5**kills || v.repeats == 0 {
 		t.Errorf("%d changes and %d repeats in %d kills: this was no test", v.changes, v.repeats, *kills)
 	}
@@ -83,18 +80,9 @@ func (c *caddy) compare(t *testing.T, a *api, r *receiver, l *load) verdict {
 	for _, problem := range problems {
 		t.Error(problem)
 	}
-	type record struct {
-		Rule string `json:"rule"`
-	}
-	unresolved, gaps := list[record](t.Context(), t, c, "unresolved", nil), 0
-	for _, one := range unresolved {
-		if one.Rule == "gap" {
-			gaps++
-		}
-	}
 	v := check(evidence{
 		oracle: a.changes(), results: l.sent(), deliveries: deliveries, shows: a.show,
-		unresolved: len(unresolved), gaps: gaps,
+		unresolved: len(list[any](t.Context(), t, c, "unresolved", nil)),
 	})
 	if dead := list[any](t.Context(), t, c, "deliveries", url.Values{"status": {"dead"}}); len(dead) > 0 {
 		v.problem("%d deliveries are dead, such as %v", len(dead), dead[0])

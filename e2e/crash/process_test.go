@@ -79,11 +79,20 @@ type process struct {
 // start starts Caddy. With a failpoint, it kills itself there.
 func (c *caddy) start(t *testing.T, point string) *process {
 	t.Helper()
+	return c.startHeld(t, point, "")
+}
+
+// startHeld starts Caddy, and has its queue opened only when a file is gone.
+func (c *caddy) startHeld(t *testing.T, point, file string) *process {
+	t.Helper()
 	p := &process{
 		command: c.command(context.WithoutCancel(t.Context()), "run", "--config", c.configFile, "--adapter", "caddyfile"),
 		exited:  make(chan struct{}),
 	}
 	p.command.Env = append(p.command.Env, failpoint.Variable+"="+point)
+	if file != "" {
+		p.command.Env = append(p.command.Env, failpoint.Hold+"=queue.opening="+file)
+	}
 	p.command.Stdout, p.command.Stderr = c.log, c.log
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
@@ -111,16 +120,21 @@ func (c *caddy) ready(t *testing.T, p *process) {
 		if _, err := c.status(ctx); err != nil {
 			return err
 		}
-		var dialer net.Dialer
-		connection, err := dialer.DialContext(ctx, "tcp", c.Site)
-		if err == nil {
-			connection.Close()
-		}
-		return err
+		return c.answers(ctx)
 	})
 	if err != nil {
 		t.Fatalf("starting Caddy: %v\n%s", err, c.tail())
 	}
+}
+
+// answers tells whether somebody listens where the API is served.
+func (c *caddy) answers(ctx context.Context) error {
+	var dialer net.Dialer
+	connection, err := dialer.DialContext(ctx, "tcp", c.Site)
+	if err == nil {
+		connection.Close()
+	}
+	return err
 }
 
 // kill kills a process as a crash would, and waits until it is gone. It may be

@@ -63,8 +63,6 @@ func TestCheck(t *testing.T) {
 		{"made and deleted between two looks", evidence{oracle: []change{state(1), state(0)}}, ""},
 		{"a create nobody knows the id of", evidence{oracle: []change{minted}, unresolved: 1}, ""},
 		{"a create without any record", evidence{oracle: []change{minted}}, "lost: 1 objects have no event"},
-		{"a create within a gap", evidence{oracle: []change{minted}, gaps: 1, results: answered}, ""},
-		{"a change within a gap", evidence{oracle: []change{state(1)}, gaps: 1}, ""},
 		{"a create that was answered", evidence{oracle: []change{minted}, unresolved: 1, results: answered}, "lost: items/1 was made by a POST"},
 		{"a hole", evidence{
 			oracle: []change{state(1)}, deliveries: []delivery{told(2, created, 1)},

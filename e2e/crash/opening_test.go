@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crash
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// held is the file for as long as which the queue is not opened.
+func (c *caddy) held(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(c.home, "held")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// serving waits until a process whose queue is held serves the API.
+func (c *caddy) serving(t *testing.T, p *process) {
+	t.Helper()
+	err := eventually(within(t, time.Minute), 5*time.Millisecond, func() error {
+		select {
+		case <-p.exited:
+			t.Fatalf("the process has ended: %v\n%s", p.err, c.tail())
+		default:
+		}
+		return c.answers(t.Context())
+	})
+	if err != nil {
+		t.Fatalf("starting Caddy: %v\n%s", err, c.tail())
+	}
+}
+
+// TestKillOpening kills the process while it opens its queue, and the API is
+// served without it; or soon after, while the queue gets what has passed. What
+// is expected is what is expected of any kill.
+func TestKillOpening(t *testing.T) {
+	t.Logf("-seed %d", *seed)
+	rounds := *kills / 8
+	if testing.Short() {
+		rounds = 2
+	}
+	a := newAPI(t, streamAPI, true)
+	r := newReceiver(t, streamReceiver, true)
+	c := newCaddy(t, a, r, upstreamTimeout)
+	l := newLoad(t, c.Site, streamLoad)
+	l.rough = true
+	random := rand.New(rand.NewPCG(*seed, streamKiller))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(l.wait)
+	t.Cleanup(cancel)
+	l.run(ctx, 8)
+	passed := 0
+	for i := range rounds {
+		file := c.held(t)
+		p := c.startHeld(t, "", file)
+		c.serving(t, p)
+		// The first exchanges wait for the queue, for as long as that is worth it.
+		before := len(a.changes())
+		err := eventually(within(t, time.Minute), 5*time.Millisecond, func() error {
+			if len(a.changes()) == before {
+				return errors.New("nothing has passed")
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, c.tail())
+		}
+		pause(t.Context(), time.Duration(100+random.IntN(400))*time.Millisecond)
+		passed += len(a.changes()) - before
+		if i%3 > 0 {
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+			pause(t.Context(), time.Duration(random.IntN(800))*time.Millisecond)
+		}
+		p.kill()
+	}
+	cancel()
+	l.wait()
+
+	p := c.start(t, "")
+	c.ready(t, p)
+	v := c.compare(t, a, r, l)
+	t.Logf("kills %d, changes without the queue %d, %s", rounds, passed, v)
+	v.report(t)
+	if passed < 20*rounds {
+		t.Errorf("%d changes have passed without the queue in %d openings: this was no test", passed, rounds)
+	}
+	c.stop(t, p)
+}
+
+// TestOpeningFailpoints lets the process die at each step of what becomes of an
+// exchange that passes while the queue is being opened.
+func TestOpeningFailpoints(t *testing.T) {
+	for _, flow := range []struct{ method, target string }{
+		{http.MethodPost, "/items"}, {http.MethodPut, "/items/"},
+	} {
+		t.Run(flow.method, func(t *testing.T) {
+			t.Parallel()
+			f := newFlow(t)
+			for _, point := range []string{"interim.noted", "exchange.answered", "interim.resolved", "interim.waiting", "interim.handed"} {
+				if testing.Short() && point != "interim.handed" {
+					continue
+				}
+				target := flow.target
+				if flow.method != http.MethodPost {
+					target += point
+				}
+				t.Run(point, func(t *testing.T) { f.crashOpening(t, point, flow.method, target) })
+			}
+			t.Log(f.last)
+		})
+	}
+}
+
+// crashOpening sends one request to a process that opens its queue and dies of
+// it, then or when the queue gets what has passed.
+func (f *flow) crashOpening(t *testing.T, point, method, target string) {
+	t.Helper()
+	file := f.caddy.held(t)
+	p := f.caddy.startHeld(t, point, file)
+	f.caddy.serving(t, p)
+	sent := f.load.send(t.Context(), method, target, "after", 0)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	f.awaitDeath(t, p, point)
+	f.recovered(t, sent)
+}
