@@ -112,7 +112,8 @@ type MarkLease struct {
 	Mark
 	// Generation counts the marks of the object that were merged into this.
 	Generation uint64
-	// Tries counts the failed reconciliations since the mark was last clear.
+	// Tries counts the failed reconciliations since somebody has asked for the
+	// mark last.
 	Tries int
 	// MarkedAt is when the oldest mark merged into this was made.
 	MarkedAt time.Time

@@ -94,9 +94,11 @@ func (m *model) mark(mark queue.Mark, now time.Time) {
 		known.Cause = mark.Cause
 		known.dueAt = now
 	}
+	if asked {
+		known.Tries, known.lastError = 0, ""
+	}
 	if asked && look {
 		known.MarkedAt = now
-		known.Tries, known.lastError = 0, ""
 	}
 }
 

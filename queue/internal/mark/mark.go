@@ -71,7 +71,9 @@ func (r *Record) hint(hints queue.Hints) {
 // kept, the newer word wins (of versions the newest), and the object is due at
 // once: what was waited for may have happened. But a look on a mark that was
 // asked for says nothing of what is waited for, and is served by the Show that
-// is read then; and a look that is asked for begins anew.
+// is read then; and a look that is asked for begins anew. So do the tries: how
+// often the object could not be read before says nothing of what was done now,
+// and whoever waits for that must not wait for minutes when one more try fails.
 func (r *Record) Merge(m queue.Mark, now time.Time) {
 	was := r.IsLook()
 	r.Generation++
@@ -91,9 +93,9 @@ func (r *Record) Merge(m queue.Mark, now time.Time) {
 		return
 	}
 	r.Asked = r.Generation
+	r.Tries, r.LastError = 0, ""
 	if was {
 		r.MarkedAt = now
-		r.Tries, r.LastError = 0, ""
 	}
 }
 

@@ -74,6 +74,11 @@ func TestLooks(t *testing.T) {
 	if r.Retry(1, later, "", began); !r.DueAt.Equal(later) {
 		t.Errorf("due at %v, want %v", r.DueAt, later)
 	}
+	again := r
+	again.Merge(asked, later)
+	if !again.DueAt.Equal(later) || !again.MarkedAt.Equal(began) || again.Tries != 0 || again.LastError != "" {
+		t.Errorf("asked for again, it is %+v, want no tries", again)
+	}
 	// What was asked for is done, the look is not.
 	if r.Reconciled(1, began, later, began) || !r.IsLook() || !r.DueAt.Equal(began) || r.Hints != queue.HintLooked || r.Cause != (event.Cause{}) {
 		t.Errorf("left as %+v, want a look at once", r)
