@@ -80,8 +80,8 @@ func impatient(t *testing.T, apps ...*App) *engine {
 var slowDelete = queue.Intent{Resource: "items", Kind: event.KindDelete, Rule: "DELETE /items/:id", Key: event.Key{Resource: "items", ID: "1"}}
 
 // An exchange that comes while the queue is being opened waits for that no
-// longer than for the queue itself. It passes as a gap, and the queue opens all
-// the same.
+// longer than for the queue itself. Then it is noted beside the queue, which gets
+// it when it is open.
 func TestSlowOpening(t *testing.T) {
 	slow := newSlowOpening(t)
 	e := newEngine(t.TempDir())
@@ -93,24 +93,124 @@ func TestSlowOpening(t *testing.T) {
 		<-slow.began
 		leave()
 	}()
-	if id, err := e.note(impatient, app, slowDelete); id != 0 || !errors.Is(err, errPassing) {
-		t.Errorf("while it is being opened: %d, %v; want errPassing", id, err)
+	running, err := e.note(impatient, app, slowDelete)
+	if !badger.IsInterim(running) || err != nil {
+		t.Errorf("while it is being opened: %d, %v", running, err)
 	}
-	if gaps := e.gaps.list(); len(gaps) != 1 || gaps[0].Resource != "items" || !gaps[0].Deletes {
+	ended, err := e.note(impatient, app, slowDelete)
+	if !badger.IsInterim(ended) || err != nil {
+		t.Errorf("while it is being opened: %d, %v", ended, err)
+	}
+	deleted := queue.Resolution{Marks: []queue.Mark{{Key: slowDelete.Key, Hints: queue.HintDeleted}}}
+	e.resolve(t.Context(), "items", ended, deleted, true)
+	if gaps := e.gaps.list(); len(gaps) != 0 {
 		t.Errorf("the gaps are %+v", gaps)
 	}
 
 	close(slow.goOn)
-	if id, err := e.note(t.Context(), app, slowDelete); id == 0 || err != nil {
+	if id, err := e.note(t.Context(), app, slowDelete); id == 0 || badger.IsInterim(id) || err != nil {
 		t.Errorf("once it is open: %d, %v", id, err)
+	}
+	counts := func() (marks, open int) {
+		stats, err := e.store.Load().Stats(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		return stats.Marks, stats.OpenIntents
+	}
+	eventually(t, "the queue has what has passed", func() bool {
+		marks, open := counts()
+		return marks == 1 && open == 2 && e.interimProblem() == ""
+	})
+	e.resolve(t.Context(), "items", running, deleted, true)
+	if marks, open := counts(); marks != 1 || open != 1 {
+		t.Errorf("%d marks and %d open intents, want one each", marks, open)
 	}
 	if err := e.Destruct(); err != nil {
 		t.Error(err)
 	}
 }
 
+// What passes while the queue is being opened is the next process's, where this
+// one does not come to give it to the queue.
+func TestDeathWhileOpening(t *testing.T) {
+	slow, app, opened := startSlowly(t)
+	e := app.engine
+	for range 3 {
+		if _, err := e.note(t.Context(), app, slowDelete); err != nil {
+			t.Fatal(err)
+		}
+	}
+	content, err := os.ReadFile(filepath.Join(e.dir, badger.InterimFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(slow.goOn)
+	<-opened
+
+	next := newEngine(t.TempDir())
+	if err := os.WriteFile(filepath.Join(next.dir, badger.InterimFile), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := next.open(t.Context(), &App{dir: next.dir, engine: next}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the queue has what has passed", func() bool {
+		stale, err := next.store.Load().StaleIntents(t.Context(), 10)
+		return err == nil && len(stale) == 3 && stale[0].Abandoned && stale[0].Key == slowDelete.Key
+	})
+	if err := next.Destruct(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Where what passes cannot be kept beside the queue, it is a gap; and where what
+// an earlier process has kept cannot be read, all that it may have been.
+func TestInterimFails(t *testing.T) {
+	slow := newSlowOpening(t)
+	app := new(App)
+	e := impatient(t, app)
+	if err := os.WriteFile(filepath.Join(e.dir, badger.InterimFile), []byte("no such file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.start(app); err != nil {
+		t.Fatal(err)
+	}
+	<-slow.began
+	if gaps := e.gaps.list(); len(gaps) != 1 || gaps[0].Resource != allResources || !gaps[0].whole {
+		t.Errorf("the gaps are %+v", gaps)
+	}
+	id, err := e.note(t.Context(), app, slowDelete)
+	if !badger.IsInterim(id) || err != nil {
+		t.Errorf("%d, %v", id, err)
+	}
+	if err := e.interim.Load().Close(); err != nil {
+		t.Fatal(err)
+	}
+	late, err := e.note(t.Context(), app, slowDelete)
+	if late == 0 || err == nil || !e.gaps.passed(late) {
+		t.Errorf("what cannot be kept is %d, %v", late, err)
+	}
+	if gaps := e.gaps.list(); len(gaps) != 2 || gaps[1].Resource != "items" {
+		t.Errorf("the gaps are %+v", gaps)
+	}
+	deleted := queue.Resolution{Marks: []queue.Mark{{Key: slowDelete.Key, Hints: queue.HintDeleted}}}
+	e.resolve(t.Context(), "items", late, deleted, true)
+	e.resolve(t.Context(), "items", id, deleted, true)
+	close(slow.goOn)
+	// This process knows all of it.
+	eventually(t, "the queue has what has passed", func() bool {
+		store := e.store.Load()
+		if store == nil {
+			return false
+		}
+		stats, err := store.Stats(t.Context())
+		return err == nil && stats.Marks == 1 && stats.OpenIntents == 0
+	})
+}
+
 // A start waits for a queue that takes long to open no longer than its patience,
-// and neither do exchanges: what passes is in the file of gaps, health says
+// and neither do exchanges: what passes is noted beside the queue, health says
 // why, and when the queue is open, the last configuration is put to work on it.
 func TestStartBeforeItsQueue(t *testing.T) {
 	slow := newSlowOpening(t)
@@ -124,15 +224,8 @@ func TestStartBeforeItsQueue(t *testing.T) {
 	e.stop(first)
 	<-slow.began
 	opened := e.opening.Load().done
-	if id, err := e.note(t.Context(), last, slowDelete); id != 0 || !errors.Is(err, errPassing) {
-		t.Errorf("while it is being opened: %d, %v; want errPassing", id, err)
-	}
-	content, err := os.ReadFile(filepath.Join(e.dir, badger.GapsFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if gaps, err := decodeGaps(content); err != nil || len(gaps) != 1 || gaps[0].Resource != "items" {
-		t.Errorf("a crash would leave the gaps %+v, %v", gaps, err)
+	if id, err := e.note(t.Context(), last, slowDelete); !badger.IsInterim(id) || err != nil {
+		t.Errorf("while it is being opened: %d, %v", id, err)
 	}
 	if trouble := e.passing(); trouble == nil || !errors.Is(trouble.err, errOpening) || len(e.problems()) == 0 {
 		t.Errorf("the trouble is %+v, and the problems are %v", trouble, e.problems())
