@@ -156,18 +156,6 @@ func (e *engine) use(store *badger.Store) {
 	e.operations.Store(e.session.operations)
 	before := e.trouble.Swap(nil)
 	e.store.Store(store)
-	if store.Lost() > 0 || store.WasRestored() {
-		// What happened since is looked at.
-		ctx, cancel := context.WithTimeout(context.Background(), queuePatience)
-		defer cancel()
-		err := e.gaps.whole(ctx, allResources)
-		if err == nil {
-			err = store.ForgetRestored()
-		}
-		if err != nil {
-			e.log.Error("noting that the queue was restored; the next start will look at all objects again", zap.Error(err))
-		}
-	}
 	if before != nil {
 		e.log.Info("the queue is open again", zap.Duration("after", time.Since(before.since)))
 	} else if took := time.Since(e.opening.Load().since); took > e.openPatience {

@@ -17,25 +17,33 @@ import (
 // resource is looked at if the process dies before the exchange has ended.
 func (e *engine) note(ctx context.Context, app *App, intent queue.Intent) (queue.IntentID, error) {
 	store, err := e.open(ctx, app)
-	if errors.Is(err, errPassing) {
+	switch {
+	case err == nil:
+		return e.noteIn(ctx, store, intent)
+	case !errors.Is(err, errPassing):
+		e.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
+	default:
 		id, problem := e.noteInterim(ctx, intent)
-		if problem == nil {
+		switch opened := e.store.Load(); {
+		case problem == nil:
 			return id, nil
-		}
-		if opened := e.store.Load(); errors.Is(problem, badger.ErrHandedOver) && opened != nil {
-			store, err = opened, nil
-		} else if id != 0 {
+		case id != 0:
 			e.pass(ctx, id, intent)
 			return id, problem
+		case errors.Is(problem, badger.ErrHandedOver) && opened != nil:
+			// The patience of the exchange may be at its end, for no fault of the
+			// disk.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queuePatience)
+			defer cancel()
+			return e.noteIn(ctx, opened, intent)
 		}
 	}
-	if err != nil {
-		if !errors.Is(err, errPassing) {
-			e.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
-		}
-		e.pass(ctx, 0, intent)
-		return 0, err
-	}
+	e.pass(ctx, 0, intent)
+	return 0, err
+}
+
+// noteIn notes an intent in a queue that is open.
+func (e *engine) noteIn(ctx context.Context, store *badger.Store, intent queue.Intent) (queue.IntentID, error) {
 	if store.Level() == badger.SpaceLow {
 		if e.pass(ctx, 0, intent) {
 			// Intents would fill the disk. One note for the resource is as

@@ -80,8 +80,10 @@ func TestFullDisk(t *testing.T) {
 	if status, problems := s.health(); status != http.StatusServiceUnavailable || !strings.Contains(problems, "full") || !strings.Contains(problems, "items since") {
 		t.Errorf("health: %d, %s", status, problems)
 	}
-	if status, _ := s.get("/webhooks/status"); status != http.StatusServiceUnavailable {
-		t.Errorf("status: %d", status)
+	for _, view := range []string{"status", "endpoints", "deliveries", "marks"} {
+		if status, answer := s.get("/webhooks/" + view); status != http.StatusServiceUnavailable {
+			t.Errorf("%s: %d, %v", view, status, answer)
+		}
 	}
 	// A reload does not need the queue either.
 	s.mustLoad(s.config("free_space 1GiB 512MiB 1MiB", "resource users"))

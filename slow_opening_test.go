@@ -5,9 +5,12 @@ package webhooks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -164,6 +167,46 @@ func TestDeathWhileOpening(t *testing.T) {
 	}
 }
 
+// turning is the context of somebody whose patience ends at the moment at which
+// something happens.
+type turning struct {
+	context.Context
+	happens func()
+}
+
+func (c turning) Done() <-chan struct{} {
+	c.happens()
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+func (turning) Err() error { return context.Canceled }
+
+// Who has lost patience at the moment at which the queue is open is noted in it.
+func TestOpenAfterAll(t *testing.T) {
+	e := newEngine(t.TempDir())
+	app := &App{dir: e.dir, engine: e}
+	store, err := e.open(t.Context(), app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the queue has what has passed", func() bool {
+		_, err := e.noteInterim(t.Context(), slowDelete)
+		return errors.Is(err, badger.ErrHandedOver)
+	})
+	e.store.Store(nil)
+	e.opening.Store(&opening{since: time.Now(), done: make(chan struct{})})
+	id, err := e.note(turning{t.Context(), func() { e.store.Store(store) }}, app, slowDelete)
+	if id == 0 || badger.IsInterim(id) || err != nil || len(e.gaps.list()) != 0 {
+		t.Errorf("%d, %v, with the gaps %+v", id, err, e.gaps.list())
+	}
+	e.opening.Store(nil)
+	if err := e.Destruct(); err != nil {
+		t.Error(err)
+	}
+}
+
 // Where what passes cannot be kept beside the queue, it is a gap; and where what
 // an earlier process has kept cannot be read, all that it may have been.
 func TestInterimFails(t *testing.T) {
@@ -245,6 +288,81 @@ func TestStartBeforeItsQueue(t *testing.T) {
 	if id, err := e.note(t.Context(), last, slowDelete); id == 0 || err != nil {
 		t.Errorf("once it is open: %d, %v", id, err)
 	}
+}
+
+// hesitant is a queue that cannot be read at first.
+type hesitant struct {
+	*badger.Store
+	reads atomic.Bool
+}
+
+func (h *hesitant) EndpointStates(ctx context.Context) ([]queue.EndpointState, error) {
+	if !h.reads.Load() {
+		return nil, errors.New("input/output error")
+	}
+	return h.Store.EndpointStates(ctx)
+}
+
+// A configuration that cannot be put to work on a queue that has been opened after
+// its start is tried again until it can; until then, health says so.
+func TestTakenUpLater(t *testing.T) {
+	slow, app, opened := startSlowly(t)
+	e := app.engine
+	close(slow.goOn)
+	<-opened
+	e.mu.Lock()
+	queue := &hesitant{Store: e.session.store}
+	e.session.operations = newOperations(queue)
+	e.takeUp()
+	e.mu.Unlock()
+	if problems := fmt.Sprint(e.problems()); !strings.Contains(problems, "cannot be put to work") || !strings.Contains(problems, "input/output error") {
+		t.Errorf("the problems are %s", problems)
+	}
+	queue.reads.Store(true)
+	eventually(t, "the configuration is at work", func() bool {
+		return !strings.Contains(fmt.Sprint(e.problems()), "cannot be put to work")
+	})
+}
+
+// That all objects are to be looked at after a restore is noted no longer than
+// anything waits for a disk.
+func TestRestoredOnHangingDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(t.TempDir())
+		if err := badger.RestoreEmpty(e.dir); err != nil {
+			t.Fatal(err)
+		}
+		disk := &hangingDisk{release: make(chan struct{})}
+		e.gaps.file.store = func(f gapFile, content []byte) error {
+			disk.wait()
+			return storeGaps(f, content)
+		}
+		disk.hangs.Store(true)
+		var looks atomic.Int64
+		store := openWith(t, e, badger.Options{Dir: e.dir, Space: badger.Space{Reserve: 1}, FreeSpace: func(string) (uint64, uint64, error) {
+			looks.Add(1)
+			return 64 << 30, 1 << 40, nil
+		}})
+		time.Sleep(watchEvery)
+		synctest.Wait()
+		if !e.gaps.waiting() {
+			t.Error("not all objects are looked at")
+		}
+		before := looks.Load()
+		time.Sleep(queuePatience + watchEvery)
+		synctest.Wait()
+		if looks.Load() == before {
+			t.Error("the free space is not watched while the disk hangs")
+		}
+		if !store.WasRestored() {
+			t.Error("it is forgotten that the queue was restored")
+		}
+		disk.hangs.Store(false)
+		close(disk.release)
+		if err := e.Destruct(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // startSlowly starts an app whose queue is being opened; opened is closed when it

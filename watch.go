@@ -40,6 +40,8 @@ type watch struct {
 	low     chan struct{} // tells that trimming cannot wait
 	tried   time.Time
 	level   badger.Level
+	// seen is the queue of which it is known whether something is missing in it.
+	seen *badger.Store
 }
 
 func newWatch(e *engine) *watch {
@@ -100,9 +102,29 @@ func (w *watch) look(ctx context.Context) {
 	}
 	e.mu.Unlock()
 	store = e.store.Load()
+	if store != nil && w.seen != store {
+		w.seen = store
+		e.lookAtAll(ctx, store)
+	}
 	if store != nil && e.handOver(ctx, store) && w.level == badger.SpaceEnough {
 		e.gaps.expand(e.resources())
 		e.gaps.repair(ctx, store, e.repaired)
+	}
+}
+
+// lookAtAll has all objects looked at where something is missing in a queue.
+func (e *engine) lookAtAll(ctx context.Context, store *badger.Store) {
+	if store.Lost() == 0 && !store.WasRestored() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, queuePatience)
+	defer cancel()
+	err := e.gaps.whole(ctx, allResources)
+	if err == nil {
+		err = store.ForgetRestored()
+	}
+	if err != nil {
+		e.log.Error("noting that the queue was restored; the next start will look at all objects again", zap.Error(err))
 	}
 }
 

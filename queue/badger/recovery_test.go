@@ -436,3 +436,28 @@ func TestHistoryExpires(t *testing.T) {
 		t.Errorf("got %v, want %v", count, want)
 	}
 }
+
+// What panics while records are read does not end the process, and leaves the
+// queue to the next who opens it.
+func TestPanicOnOpening(t *testing.T) {
+	dir := t.TempDir()
+	options := Options{Dir: dir, Space: Space{Reserve: 1}}
+	s, err := Open(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	broken := options
+	broken.Now = func() time.Time { panic("index out of range") } // what reads the records asks for the time
+	if _, err := Open(broken); err == nil || !strings.Contains(err.Error(), "index out of range") || Misconfigured(err) {
+		t.Errorf("opening: %v", err)
+	}
+	if s, err = Open(options); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
