@@ -48,7 +48,7 @@ type exchange struct {
 }
 
 func newExchange(h *Handler, w http.ResponseWriter, request asked, found match) *exchange {
-	x := &exchange{handler: h, request: request, match: found, path: request.r.URL.Path}
+	x := &exchange{handler: h, request: request, match: found, path: event.CausePath(request.r.URL.Path)}
 	x.trace, x.hops = h.origin(request.r)
 	x.tee.ResponseWriterWrapper = &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}
 	rule := found.rule
@@ -211,7 +211,10 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 	}
 	version := ""
 	if outcome == event.OutcomeChanged && len(own) == 1 {
-		version = x.version()
+		// What is as long is no version, and a stranger may choose it.
+		if version = x.version(); len(version) > event.MaxVersionLength {
+			version = ""
+		}
 	}
 	for _, key := range own {
 		mark := x.mark(key, reconcile.HintsOf(rule.kind, outcome), outcome)

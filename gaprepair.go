@@ -71,15 +71,31 @@ func (g *gaps) repairKept(ctx context.Context, store queue.Intents) error {
 		one, last := g.kept[0], len(g.kept) == 1
 		g.mu.Unlock()
 		// Until the last, the file of gaps stands for what a crash could lose.
-		if err := queue.Resolve(ctx, store, one.intent, one.resolution, last); err != nil {
+		err := queue.Resolve(ctx, store, one.intent, one.resolution, last)
+		if errors.Is(err, queue.ErrTooLarge) {
+			// It will never fit in, and those behind it wait.
+			g.log.Error("what an exchange changed does not fit in the queue: its resource is looked at", zap.String("resource", one.resource))
+			g.drop()
+			err = g.whole(ctx, one.resource)
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		metrics.repaired.WithLabelValues(one.resource).Inc()
-		g.mu.Lock()
-		g.kept = g.kept[1:]
-		g.mu.Unlock()
+		g.drop()
 	}
 	return nil
+}
+
+// drop forgets the oldest of what is kept.
+func (g *gaps) drop() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.kept = g.kept[1:]
 }
 
 // repairWhole looks at some objects of a resource. It tells whether there may be

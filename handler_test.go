@@ -165,6 +165,7 @@ func TestResolutions(t *testing.T) {
 		durable bool
 	}{
 		"update":             {"PATCH", "/items/42", answers(200, nil, `{"items":{"id":"42","v":3}}`), "items/42", changed, queue.HintUpdated, "3", false},
+		"update, no version": {"PATCH", "/items/42", answers(200, nil, `{"items":{"id":"42","v":"`+strings.Repeat("1", event.MaxVersionLength+1)+`"}}`), "items/42", changed, queue.HintUpdated, "", false},
 		"update, 204":        {"PATCH", "/items/42", answers(204, nil, ""), "items/42", changed, queue.HintUpdated, "", false},
 		"update, 303":        {"POST", "/items/42/x", answers(303, nil, ""), "items/42", changed, queue.HintUpdated, "", false},
 		"update, no write":   {"PATCH", "/items/42", func(http.ResponseWriter, *http.Request) error { return nil }, "items/42", changed, queue.HintUpdated, "", false},

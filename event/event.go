@@ -68,7 +68,8 @@ type Cause struct {
 	// At is when the exchange was noted.
 	At time.Time `json:"at,omitzero"`
 	// Method and Path are the request's own, as "PATCH" and "/items/42". The
-	// path is without its query, which may hold what must not be kept.
+	// path is without its query, which may hold what must not be kept, and at
+	// most [MaxPathLength] bytes of it.
 	Method string `json:"method,omitempty"`
 	Path   string `json:"path,omitempty"`
 	// Resource is the resource whose rule matched, where the exchange touched
