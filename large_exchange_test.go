@@ -48,6 +48,10 @@ func TestLargeExchange(t *testing.T) {
 	if stats, err := store.Stats(t.Context()); err != nil || stats.OpenIntents != 0 || e.gaps.waiting() {
 		t.Errorf("%+v, %v, with the gaps %+v", stats, err, e.gaps.list())
 	}
+	lease, err := store.LeaseMark(t.Context(), "items", time.Hour)
+	if err != nil || lease.Cause.Path != path[:event.MaxPathLength] {
+		t.Errorf("a cause has %d bytes of the path, %v", len(lease.Cause.Path), err)
+	}
 }
 
 // tiny is a queue in which some marks do not fit.
