@@ -242,14 +242,19 @@ func (c *Caddy) Health() (status int, problems string, err error) {
 	return response.StatusCode, string(text), err
 }
 
-// Queued asks for the state of the queue.
-func (c *Caddy) Queued() (open bool, answer map[string]any, err error) {
-	response, err := c.client.Get("http://" + c.admin + "/webhooks/queue")
+// Ask asks the admin API for a view.
+func (c *Caddy) Ask(view string, into any) error {
+	response, err := c.client.Get("http://" + c.admin + view)
 	if err != nil {
-		return false, nil, err
+		return err
 	}
 	defer func() { _ = response.Body.Close() }()
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+	return json.NewDecoder(response.Body).Decode(into)
+}
+
+// Queued asks for the state of the queue.
+func (c *Caddy) Queued() (open bool, answer map[string]any, err error) {
+	if err := c.Ask("/webhooks/queue", &answer); err != nil {
 		return false, nil, err
 	}
 	open, _ = answer["open"].(bool)
