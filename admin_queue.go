@@ -42,6 +42,9 @@ type QueueStatus struct {
 	// LostBatches counts acknowledged batches that a power cut took, with
 	// `durability process`.
 	LostBatches uint64 `json:"lost_batches"`
+	// Interim counts exchanges that have passed while the queue was being opened,
+	// and are not in it yet.
+	Interim int `json:"interim"`
 	// Gaps are resources of which something passed without the queue.
 	Gaps []gap `json:"gaps"`
 	// SetAside are the directories of queues that were damaged.
@@ -63,6 +66,9 @@ func (e *engine) status(r *http.Request) QueueStatus {
 	status := QueueStatus{Dir: e.dir, Gaps: e.gaps.list(), SetAside: []string{}}
 	if status.Gaps == nil {
 		status.Gaps = []gap{}
+	}
+	if interim := e.interim.Load(); interim != nil {
+		status.Interim = interim.Waiting()
 	}
 	status.TableBytes, status.LogBytes, status.OtherBytes = badger.DiskUsage(e.dir)
 	if kept, err := badger.SetAside(e.dir); err == nil && kept != nil {

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -269,6 +271,9 @@ func TestStartBeforeItsQueue(t *testing.T) {
 	opened := e.opening.Load().done
 	if id, err := e.note(t.Context(), last, slowDelete); !badger.IsInterim(id) || err != nil {
 		t.Errorf("while it is being opened: %d, %v", id, err)
+	}
+	if status := e.status(httptest.NewRequest(http.MethodGet, "/webhooks/queue", http.NoBody)); status.Open || status.Interim != 1 {
+		t.Errorf("the status is %+v", status)
 	}
 	if trouble := e.passing(); trouble == nil || !errors.Is(trouble.err, errOpening) || len(e.problems()) == 0 {
 		t.Errorf("the trouble is %+v, and the problems are %v", trouble, e.problems())

@@ -110,6 +110,19 @@ func (f *interimFile) read() ([]*interimIntent, error) {
 	return left, err
 }
 
+// inspectInterim tells what is wrong with the file of a directory. There may be
+// none.
+func inspectInterim(dir string) error {
+	content, err := os.ReadFile(filepath.Join(dir, InterimFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		_, _, err = readInterim(content)
+	}
+	return err
+}
+
 // readInterim reads the content of the file, and tells how many bytes of frames
 // are good.
 func readInterim(content []byte) (left []*interimIntent, good int64, err error) {

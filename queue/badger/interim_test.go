@@ -389,6 +389,10 @@ func TestInterimDamage(t *testing.T) {
 	if err := os.WriteFile(name, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	inspection, err := Verify(dir)
+	if err != nil || len(inspection.Findings) != 0 || len(inspection.Notes) != 1 || inspection.Notes[0].File != InterimFile {
+		t.Errorf("inspected as %+v, %v", inspection, err)
+	}
 	i, err = OpenInterim(dir, Power)
 	if !errors.Is(err, ErrDamaged) || i == nil || i.Waiting() != 2 || !strings.Contains(err.Error(), name) {
 		t.Fatalf("%+v, %v", i, err)
