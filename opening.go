@@ -29,26 +29,39 @@ var errPassing = errors.New("the queue is not open, and exchanges pass without i
 type opening struct {
 	since time.Time
 	done  chan struct{}
+	// owned is closed when the directory is ours: from then on, what passes can
+	// be kept beside the queue.
+	owned chan struct{}
 	// store and err are what came of it, once done is closed.
 	store *badger.Store
 	err   error
 }
 
 // wait waits for the queue, until ctx ends or the opening has taken too long
-// for anybody to wait for it.
+// for anybody to wait for it. That the directory is ours, before which nothing
+// that passes survives a crash, is waited for in any case, as long as a disk is.
 func (o *opening) wait(ctx context.Context, patience time.Duration) (*badger.Store, error) {
 	select {
 	case <-o.done:
 		return o.store, o.err
 	default:
 	}
-	ctx, cancel := context.WithDeadline(ctx, o.since.Add(patience))
+	ctx, cancel := context.WithDeadline(ctx, o.since.Add(patience+queuePatience))
 	defer cancel()
-	select {
-	case <-o.done:
-		return o.store, o.err
-	case <-ctx.Done():
-		return nil, errPassing
+	enough := time.NewTimer(time.Until(o.since.Add(patience)))
+	defer enough.Stop()
+	owned := (<-chan struct{})(nil) // not looked at before it has been enough
+	for {
+		select {
+		case <-o.done:
+			return o.store, o.err
+		case <-enough.C:
+			owned = o.owned
+		case <-owned:
+			return nil, errPassing
+		case <-ctx.Done():
+			return nil, errPassing
+		}
 	}
 }
 
@@ -85,6 +98,7 @@ func (e *engine) openFirst(app *App) error {
 			e.gaps.adopt()
 			e.openInterim(options.Durability)
 			e.loadKeyring(app)
+			close(e.opening.Load().owned)
 		}
 		e.beginOpening(options)
 	}
@@ -98,7 +112,7 @@ func (e *engine) undecided() bool {
 
 // beginOpening begins to open the queue. Nobody else may be about to.
 func (e *engine) beginOpening(options badger.Options) *opening {
-	o := &opening{since: time.Now(), done: make(chan struct{})}
+	o := &opening{since: time.Now(), done: make(chan struct{}), owned: make(chan struct{})}
 	e.options = options
 	e.opening.Store(o)
 	go func() {

@@ -370,6 +370,35 @@ func TestRestoredOnHangingDisk(t *testing.T) {
 	})
 }
 
+// An opening is waited for until it is done, or has taken too long and what passes
+// can be kept beside the queue, or has taken as long again: then its disk hangs.
+func TestOpeningWait(t *testing.T) {
+	const patience, never = 3 * time.Second, time.Hour
+	for name, tc := range map[string]struct{ owned, done, leaves, want time.Duration }{
+		"soon":           {0, time.Second, never, time.Second},
+		"long":           {0, never, never, patience},
+		"long, ours":     {patience + time.Second, never, never, patience + time.Second},
+		"done, not ours": {never, patience + time.Second, never, patience + time.Second},
+		"hangs":          {never, never, never, patience + queuePatience},
+		"leaves":         {0, never, time.Second, time.Second},
+		"leaves, later":  {never, never, patience + time.Second, patience + time.Second},
+	} {
+		synctestRun(t, name, func(t *testing.T) {
+			o := &opening{since: time.Now(), done: make(chan struct{}), owned: make(chan struct{}), store: new(badger.Store)}
+			time.AfterFunc(tc.owned, func() { close(o.owned) })
+			time.AfterFunc(tc.done, func() { close(o.done) })
+			ctx, cancel := context.WithTimeout(t.Context(), tc.leaves)
+			defer cancel()
+			store, err := o.wait(ctx, patience)
+			if took := time.Since(o.since); took != tc.want || (store != nil) != (took == tc.done) || (err == nil) != (took == tc.done) {
+				t.Errorf("%v, %v after %v, want %v", store != nil, err, took, tc.want)
+			}
+			<-o.owned
+			<-o.done
+		})
+	}
+}
+
 // startSlowly starts an app whose queue is being opened; opened is closed when it
 // is.
 func startSlowly(t *testing.T) (slow *slowOpening, app *App, opened chan struct{}) {

@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	// movers is how many intents are noted at once: they share a sync.
+	// movers is how many intents are noted or resolved at once: they share a
+	// sync.
 	movers = 64
 	// handedTogether is how many resolutions make one step.
 	handedTogether = 256
@@ -65,18 +66,71 @@ func (i *Interim) remaining() (toNote, toResolve []*interimIntent, done bool) {
 
 // move notes intents in the queue.
 func (i *Interim) move(ctx context.Context, q queue.Intents, intents []*interimIntent) error {
+	return together(intents, func(one *interimIntent) error {
+		id, err := q.NoteIntent(ctx, one.Intent)
+		if err != nil {
+			if id != 0 {
+				// It may be noted all the same, and is noted again.
+				err = errors.Join(err, q.ResolveIntent(ctx, id, queue.Resolution{}, false))
+			}
+			return err
+		}
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		one.moved = id
+		if one.resolution == nil {
+			i.handed(one)
+		}
+		return nil
+	})
+}
+
+// resolve gives the queue what exchanges have changed, in their order, some of
+// them in one step.
+func (i *Interim) resolve(ctx context.Context, q queue.Intents, intents []*interimIntent) error {
+	var noted []*interimIntent
+	for chunk := range slices.Chunk(intents, handedTogether) {
+		var all queue.Resolution
+		var done []*interimIntent
+		for _, one := range chunk {
+			if one.moved != 0 {
+				noted = append(noted, one)
+				continue
+			}
+			done = append(done, one)
+			all.Marks = append(all.Marks, one.resolution.Marks...)
+		}
+		if len(all.Marks) > 0 {
+			if err := queue.Resolve(ctx, q, 0, all, true); err != nil {
+				return err
+			}
+		}
+		i.forget(done...)
+	}
+	return together(noted, func(one *interimIntent) error {
+		err := queue.Resolve(ctx, q, one.moved, *one.resolution, true)
+		if err == nil {
+			i.forget(one)
+		}
+		return err
+	})
+}
+
+// together does something with many intents at once, and returns one of the
+// errors.
+func together(intents []*interimIntent, do func(one *interimIntent) error) error {
 	var (
-		wg   sync.WaitGroup
-		next = make(chan *interimIntent)
-		mu   sync.Mutex
-		errs error
+		running sync.WaitGroup
+		next    = make(chan *interimIntent)
+		mu      sync.Mutex
+		failed  error
 	)
 	for range min(movers, len(intents)) {
-		wg.Go(func() {
+		running.Go(func() {
 			for one := range next {
-				if err := i.moveOne(ctx, q, one); err != nil {
+				if err := do(one); err != nil {
 					mu.Lock()
-					errs = err // one of them says enough
+					failed = err
 					mu.Unlock()
 				}
 			}
@@ -86,54 +140,26 @@ func (i *Interim) move(ctx context.Context, q queue.Intents, intents []*interimI
 		next <- one
 	}
 	close(next)
-	wg.Wait()
-	return errs
-}
-
-func (i *Interim) moveOne(ctx context.Context, q queue.Intents, one *interimIntent) error {
-	id, err := q.NoteIntent(ctx, one.Intent)
-	if err != nil {
-		if id != 0 {
-			// It may be noted all the same, and is noted again.
-			err = errors.Join(err, q.ResolveIntent(ctx, id, queue.Resolution{}, false))
-		}
-		return err
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	one.moved = id
-	return nil
-}
-
-// resolve gives the queue what exchanges have changed, in their order, some of
-// them in one step.
-func (i *Interim) resolve(ctx context.Context, q queue.Intents, intents []*interimIntent) error {
-	for len(intents) > 0 {
-		n, id, together := 0, queue.IntentID(0), queue.Resolution{}
-		for n < len(intents) && n < handedTogether && intents[n].moved == 0 {
-			together.Marks = append(together.Marks, intents[n].resolution.Marks...)
-			n++
-		}
-		if n == 0 {
-			n, id, together = 1, intents[0].moved, *intents[0].resolution
-		}
-		if id != 0 || len(together.Marks) > 0 {
-			if err := queue.Resolve(ctx, q, id, together, true); err != nil {
-				return err
-			}
-		}
-		i.forget(intents[:n])
-		intents = intents[n:]
-	}
-	return nil
+	running.Wait()
+	return failed
 }
 
 // forget forgets what the queue has.
-func (i *Interim) forget(intents []*interimIntent) {
+func (i *Interim) forget(intents ...*interimIntent) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for _, one := range intents {
 		delete(i.kept, one.ID)
+	}
+	i.handed(intents...)
+}
+
+// handed notes what the queue has, so that the next process does not give it
+// again. It waits for nothing: what is given twice costs a look, or a second
+// record. The caller holds the lock.
+func (i *Interim) handed(intents ...*interimIntent) {
+	if frame := appendHanded(nil, intents); len(intents) > 0 && i.file.room(len(frame), maxInterimBytes) {
+		i.file.append(frame)
 	}
 }
 

@@ -83,13 +83,13 @@ func OpenInterim(dir string, durability Durability) (*Interim, error) {
 	return newInterim(file, left), err
 }
 
-func newInterim(file *interimFile, left []*interimIntent) *Interim {
+func newInterim(file *interimFile, left map[queue.IntentID]*interimIntent) *Interim {
 	i := &Interim{file: file, last: interimBit, kept: make(map[queue.IntentID]*interimIntent)}
-	for _, one := range left {
+	for id, one := range left {
 		// Whoever was about to resolve it is gone.
 		one.Abandoned = one.resolution == nil
-		i.kept[one.ID] = one
-		i.last = max(i.last, one.ID)
+		i.kept[id] = one
+		i.last = max(i.last, id)
 	}
 	return i
 }

@@ -68,7 +68,7 @@ func (f dataFile) Sync() error { return syncData(f.File) }
 
 // openInterimFile opens the file, and reads it. Where there is an error and a
 // file, it can be used all the same.
-func openInterimFile(dir string, durability Durability) (*interimFile, []*interimIntent, error) {
+func openInterimFile(dir string, durability Durability) (*interimFile, map[queue.IntentID]*interimIntent, error) {
 	name := filepath.Join(dir, InterimFile)
 	_, err := os.Stat(name)
 	isNew := errors.Is(err, os.ErrNotExist)
@@ -100,7 +100,7 @@ func newInterimFile(f interimDisk, durability Durability) *interimFile {
 }
 
 // read reads what is there, and has what comes written behind what is good.
-func (f *interimFile) read() ([]*interimIntent, error) {
+func (f *interimFile) read() (map[queue.IntentID]*interimIntent, error) {
 	content, err := io.ReadAll(io.NewSectionReader(f.f, 0, maxInterimBytes+maxFrame))
 	if err != nil {
 		return nil, err
@@ -125,25 +125,21 @@ func inspectInterim(dir string) error {
 
 // readInterim reads the content of the file, and tells how many bytes of frames
 // are good.
-func readInterim(content []byte) (left []*interimIntent, good int64, err error) {
+func readInterim(content []byte) (left map[queue.IntentID]*interimIntent, good int64, err error) {
+	left = make(map[queue.IntentID]*interimIntent)
 	length, err := readInterimHeader(content)
 	if err != nil {
-		return nil, 0, err
+		return left, 0, err
 	}
 	if length > uint64(len(content)-interimHeader) {
 		err = fmt.Errorf("%w: it has been cut", ErrDamaged)
 		length = uint64(len(content) - interimHeader)
 	}
 	in := bytes.NewReader(content[interimHeader:][:length])
-	known := make(map[queue.IntentID]*interimIntent)
 	for in.Len() > 0 {
 		kind, frame, problem := readFrame(in)
 		if problem == nil {
-			var one *interimIntent
-			if one, problem = parseInterim(known, kind, frame); one != nil {
-				known[one.ID] = one
-				left = append(left, one)
-			}
+			problem = parseInterim(left, kind, frame)
 		}
 		if problem != nil {
 			if !errors.Is(problem, queue.ErrNewerFormat) {

@@ -11,13 +11,15 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// Kinds of frames of an [Interim]. Both begin with the intent's number, 8
-// bytes.
+// Kinds of frames of an [Interim]. The first two begin with the intent's number,
+// 8 bytes.
 const (
 	// frameIntent holds a row of intents with one, see appendIntents.
 	frameIntent = 'I'
 	// frameResolution holds what became of it, see appendResolution.
 	frameResolution = 'R'
+	// frameHanded holds numbers of intents that the queue has, 8 bytes each.
+	frameHanded = 'H'
 )
 
 const numberSize = 8
@@ -33,38 +35,51 @@ func appendInterimResolution(b []byte, id queue.IntentID, resolution *queue.Reso
 	return appendFrame(b, frameResolution, appendResolution(content, resolution))
 }
 
-// parseInterim decodes a frame. It returns an intent, or adds a resolution to
-// one that is known.
-func parseInterim(known map[queue.IntentID]*interimIntent, kind byte, content []byte) (*interimIntent, error) {
+func appendHanded(b []byte, intents []*interimIntent) []byte {
+	content := make([]byte, 0, numberSize*len(intents))
+	for _, one := range intents {
+		content = binary.BigEndian.AppendUint64(content, uint64(one.ID))
+	}
+	return appendFrame(b, frameHanded, content)
+}
+
+// parseInterim decodes a frame, and does what it tells with what is known.
+func parseInterim(known map[queue.IntentID]*interimIntent, kind byte, content []byte) error {
 	if len(content) < numberSize {
-		return nil, errDamaged
+		return errDamaged
 	}
 	id := queue.IntentID(binary.BigEndian.Uint64(content))
-	content = content[numberSize:]
+	one, rest := known[id], content[numberSize:]
 	switch kind {
 	case frameIntent:
-		intents, err := parseIntents(id, content)
+		intents, err := parseIntents(id, rest)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if len(intents) != 1 || !IsInterim(id) || known[id] != nil {
-			return nil, errDamaged
+		if len(intents) != 1 || !IsInterim(id) || one != nil {
+			return errDamaged
 		}
-		return &interimIntent{Intent: intents[0]}, nil
+		known[id] = &interimIntent{Intent: intents[0]}
 	case frameResolution:
-		resolution, err := parseResolution(content)
+		resolution, err := parseResolution(rest)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		one := known[id]
 		if one == nil || one.resolution != nil {
-			return nil, errDamaged
+			return errDamaged
 		}
 		one.resolution = &resolution
-		return nil, nil //nolint:nilnil // a resolution is no intent, and no error either
+	case frameHanded:
+		for ; len(content) >= numberSize; content = content[numberSize:] {
+			delete(known, queue.IntentID(binary.BigEndian.Uint64(content)))
+		}
+		if len(content) != 0 {
+			return errDamaged
+		}
 	default:
-		return nil, fmt.Errorf("%w: a frame of kind %q", queue.ErrNewerFormat, kind)
+		return fmt.Errorf("%w: a frame of kind %q", queue.ErrNewerFormat, kind)
 	}
+	return nil
 }
 
 const resolutionVersion = 1
