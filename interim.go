@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -72,22 +73,38 @@ func (e *engine) resolveInterim(ctx context.Context, resource string, id queue.I
 	return moved
 }
 
-// handOver gives the queue, which is open, what passed before it was. It tells
+// drainPatience bounds how long what passed holds up the use of a queue that is
+// open.
+const drainPatience = 10 * time.Second
+
+// drain gives the queue what passed before it is used. Where it cannot take that,
+// or more comes, handOver sees to it.
+func (e *engine) drain(store *badger.Store) {
+	interim := e.interim.Load()
+	if interim == nil || interim.Waiting() == 0 {
+		return
+	}
+	failpoint.Here("interim.waiting")
+	ctx, cancel := context.WithTimeout(context.Background(), drainPatience)
+	defer cancel()
+	before := interim.Waiting()
+	if err := interim.Drain(ctx, store); err != nil {
+		e.log.Error("giving the queue what passed while it was being opened; that is tried again", zap.Error(err))
+		return
+	}
+	e.log.Info("the queue has what passed while it was being opened", zap.Int("exchanges", before))
+}
+
+// handOver gives the queue, which is open, what has passed before it was and is
+// left. It tells
 // whether the queue has all of it.
 func (e *engine) handOver(ctx context.Context, store *badger.Store) bool {
 	interim := e.interim.Load()
 	if interim == nil {
 		return true
 	}
-	waiting := interim.Waiting()
-	if waiting > 0 {
-		failpoint.Here("interim.waiting")
-	}
 	err := interim.HandOver(ctx, store)
-	switch {
-	case err == nil && waiting > 0:
-		e.log.Info("the queue has what passed while it was being opened", zap.Int("exchanges", waiting))
-	case err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed):
+	if err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
 		e.log.Error("giving the queue what passed while it was being opened", zap.Error(err))
 	}
 	return err == nil

@@ -119,6 +119,9 @@ func (e *engine) beginOpening(options badger.Options) *opening {
 		defer close(o.done)
 		// Without the lock: this may take long.
 		store, err := badger.Open(options)
+		if err == nil {
+			e.drain(store)
+		}
 		if o.store, o.err = e.finishOpening(store, err); o.store == nil && store != nil {
 			// The engine ended meanwhile, and nobody waits any more.
 			if err := store.Close(); err != nil {

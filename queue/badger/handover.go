@@ -24,26 +24,52 @@ const (
 // HandOver gives a queue that is open what has passed before it was: what is
 // resolved, as its marks; what is under way, and what earlier processes have not
 // resolved, as intents. When the queue has all of it, durably, the file is
-// emptied. After an error it is to be called again; what was given twice costs
-// a look.
+// emptied, and nothing more is taken. After an error it is to be called again;
+// what was given twice costs a look.
 func (i *Interim) HandOver(ctx context.Context, q queue.Intents) error {
 	for {
-		toNote, toResolve, done := i.remaining()
+		toNote, toResolve, done := i.remaining(true)
 		if done {
 			return i.empty(ctx)
 		}
-		if err := i.move(ctx, q, toNote); err != nil {
-			return fmt.Errorf("handing over intents: %w", err)
-		}
-		if err := i.resolve(ctx, q, toResolve); err != nil {
-			return fmt.Errorf("handing over what exchanges have changed: %w", err)
+		if err := i.give(ctx, q, toNote, toResolve); err != nil {
+			return err
 		}
 	}
 }
 
+// drains is how often what came meanwhile is handed over before a queue is used.
+const drains = 8
+
+// Drain hands over what there is, and goes on taking more: so a queue has what
+// was done before before it gets anything that is done after. Of what comes
+// meanwhile, little is left.
+func (i *Interim) Drain(ctx context.Context, q queue.Intents) error {
+	for range drains {
+		toNote, toResolve, _ := i.remaining(false)
+		if len(toNote)+len(toResolve) == 0 {
+			return nil
+		}
+		if err := i.give(ctx, q, toNote, toResolve); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i *Interim) give(ctx context.Context, q queue.Intents, toNote, toResolve []*interimIntent) error {
+	if err := i.move(ctx, q, toNote); err != nil {
+		return fmt.Errorf("handing over intents: %w", err)
+	}
+	if err := i.resolve(ctx, q, toResolve); err != nil {
+		return fmt.Errorf("handing over what exchanges have changed: %w", err)
+	}
+	return nil
+}
+
 // remaining returns what the queue does not have yet, in the order in which it
-// was noted. If there is nothing, nothing more is taken.
-func (i *Interim) remaining() (toNote, toResolve []*interimIntent, done bool) {
+// was noted. If there is nothing, and it is to end, nothing more is taken.
+func (i *Interim) remaining(end bool) (toNote, toResolve []*interimIntent, done bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for id, one := range i.kept {
@@ -60,7 +86,7 @@ func (i *Interim) remaining() (toNote, toResolve []*interimIntent, done bool) {
 	for _, some := range [][]*interimIntent{toNote, toResolve} {
 		slices.SortFunc(some, func(a, b *interimIntent) int { return cmp.Compare(a.ID, b.ID) })
 	}
-	i.handedOver = i.handedOver || len(toNote)+len(toResolve) == 0
+	i.handedOver = i.handedOver || end && len(toNote)+len(toResolve) == 0
 	return toNote, toResolve, i.handedOver
 }
 

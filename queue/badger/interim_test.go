@@ -232,6 +232,25 @@ func (m *interimModel) crash(t *rapid.T) {
 	m.interim = reopenInterim(t, m.disk, m.durability)
 }
 
+// drain gives the queue what there is, and goes on.
+func (m *interimModel) drain(t *rapid.T) {
+	if err := m.interim.Drain(t.Context(), m.store); err != nil {
+		t.Fatalf("draining: %v", err)
+	}
+	if n := m.interim.Waiting(); n != 0 {
+		t.Fatalf("%d exchanges wait still", n)
+	}
+	m.flush(t)
+}
+
+// flush has the file say what the queue has. Nobody waits for that: what the queue
+// has got a moment before a crash, it gets again.
+func (m *interimModel) flush(t *rapid.T) {
+	if err := m.interim.file.writer.Flush(t.Context()); err != nil {
+		t.Fatalf("%v", err)
+	}
+}
+
 // handOver gives the queue all of it, with failures in between. Each object may be
 // given more than once then.
 func (m *interimModel) handOver(t *rapid.T) {
@@ -246,11 +265,7 @@ func (m *interimModel) handOver(t *rapid.T) {
 	}}
 	for err := errRefused; err != nil; {
 		if rapid.IntRange(0, 3).Draw(t, "crash") == 0 {
-			// Nobody waits until the file says what the queue has; what the queue
-			// has got a moment before a crash, it gets again.
-			if err := m.interim.file.writer.Flush(t.Context()); err != nil {
-				t.Fatalf("%v", err)
-			}
+			m.flush(t)
 			m.crash(t)
 		}
 		if err = m.interim.HandOver(t.Context(), q); err != nil && !errors.Is(err, errRefused) && !errors.Is(err, context.DeadlineExceeded) {
@@ -332,7 +347,7 @@ func TestInterim(t *testing.T) {
 				defer m.store.Close()
 				m.interim, m.disk = newLossyInterim(t, durability)
 				t.Repeat(map[string]func(*rapid.T){
-					"note": m.note, "resolve": m.resolve, "resolve another": m.resolve, "crash": m.crash,
+					"note": m.note, "resolve": m.resolve, "resolve another": m.resolve, "crash": m.crash, "drain": m.drain,
 				})
 				m.handOver(t)
 				for len(m.running) > 0 {
