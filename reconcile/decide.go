@@ -266,6 +266,10 @@ func (r *Resource) decideGone(lease queue.MarkLease, now time.Time) decision {
 	case lease.Hints.Has(queue.HintDeleted), lease.Hints.Has(queue.HintMayBeDeleted):
 		// It was announced already, or was never seen and may never have been.
 		return decision{finding: nothing}
+	case knownGone && changed && believed(lease, now, max(lagFor, r.Lag)):
+		// Two exchanges whose ends came in another order than the API did them:
+		// the delete was the later one, and was announced.
+		return decision{finding: nothing}
 	case there && !lease.IsLook(), changed:
 		return decision{finding: missing, reason: "Show was answered with 404 or 410, and nothing tells that the object was deleted"}
 	}

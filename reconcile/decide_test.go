@@ -160,6 +160,10 @@ func TestPatience(t *testing.T) {
 		"unknown delete just after":           {seen, queue.HintMayBeDeleted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},
 		"gone, and shown as it was":           {gone, queue.HintUpdated, answer(200, `{"v":5}`), stale, lagFor, moved, event.OpCreate},
 		"gone, and created with that version": {gone, queue.HintCreated, answer(200, `{"v":1}`), stale, 10 * time.Second, moved, event.OpCreate},
+		"gone, and updated, and not there":    {gone, queue.HintUpdated, answer(404, ""), missing, lagFor, nothing, ""},
+		"gone, and created, and not there":    {gone, queue.HintCreated, answer(404, ""), missing, lagFor, nothing, ""},
+		"there, and updated, and not there":   {seen, queue.HintUpdated, answer(404, ""), missing, lagFor, missing, ""},
+		"never seen, updated, and not there":  {nil, queue.HintUpdated, answer(404, ""), missing, lagFor, missing, ""},
 		"gone, and created anew":              {gone, queue.HintCreated, answer(200, `{"v":6}`), moved, 0, moved, event.OpCreate},
 	} {
 		lease := queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: tc.hints}, Snapshot: tc.snapshot, MarkedAt: testTime}
