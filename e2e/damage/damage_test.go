@@ -164,16 +164,15 @@ func start(t *testing.T, a *lab.API, dir, place string) string {
 	// Nothing is lost: all objects are told as they are. Of one that the queue has
 	// never seen, a record may say that there may be some.
 	var missing []string
-	recorded := false
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) { // another process is asked
 		if missing = r.Missing(a); len(missing) == 0 {
 			return "no loss"
 		}
 		if len(missing) == 1 && strings.HasPrefix(missing[0], unknown) {
-			if recorded, err = hasGap(c); err != nil {
+			switch recorded, err := hasGap(c); {
+			case err != nil:
 				t.Errorf("%s: %v", place, err)
-			}
-			if recorded {
+			case recorded:
 				return "recorded"
 			}
 		}
