@@ -43,7 +43,8 @@ const drains = 8
 
 // Drain hands over what there is, and goes on taking more: so a queue has what
 // was done before before it gets anything that is done after. Of what comes
-// meanwhile, little is left.
+// meanwhile, little is left. The exchanges under way stay here: nobody could
+// resolve them in a queue that is not used yet.
 func (i *Interim) Drain(ctx context.Context, q queue.Intents) error {
 	for range drains {
 		toNote, toResolve, _ := i.remaining(false)
@@ -68,12 +69,14 @@ func (i *Interim) give(ctx context.Context, q queue.Intents, toNote, toResolve [
 }
 
 // remaining returns what the queue does not have yet, in the order in which it
-// was noted. If there is nothing, and it is to end, nothing more is taken.
+// was noted. If it is to end, the exchanges under way are among it, and if there
+// is nothing, nothing more is taken.
 func (i *Interim) remaining(end bool) (toNote, toResolve []*interimIntent, done bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for id, one := range i.kept {
 		switch {
+		case !end && one.resolution == nil && !one.Abandoned:
 		case one.moved == 0 && (one.resolution == nil || one.resolution.Unresolved != ""):
 			toNote = append(toNote, one)
 		case one.resolution != nil:
