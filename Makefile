@@ -39,7 +39,7 @@ test: ## run all tests with the race detector
 	@set -e; for dir in $(NESTED); do echo "in $$dir:"; (cd $$dir && $(GO) test -race -timeout 30m ./...); done
 
 .PHONY: soak
-soak: ## the long runs: 1,000 kills, 100 power cuts, 2,000 damages
+soak: ## the long runs: 1,000 kills and 125 while opening, 100 power cuts, 2,400 damages
 	$(GO) test -race -timeout 6h ./e2e/crash -run TestKill -kills 1000
 	$(GO) test -timeout 6h ./e2e/powercut -cuts 100
 	$(GO) test -timeout 6h ./e2e/damage -cases 300
