@@ -27,45 +27,71 @@ const (
 // nothing may be told twice under different names, and what happened to one
 // object must be told in its order.
 func TestKill(t *testing.T) {
-	t.Logf("-seed %d", *seed)
 	if testing.Short() {
 		*kills = min(*kills, 8)
 	}
-	a := newAPI(t, streamAPI, true)
-	r := newReceiver(t, streamReceiver, true)
-	c := newCaddy(t, a, r, upstreamTimeout)
-	l := newLoad(t, c.Site, streamLoad)
-	l.rough = true
-	random := rand.New(rand.NewPCG(*seed, streamKiller))
-
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(l.wait)
-	t.Cleanup(cancel)
-	l.run(ctx, 8)
+	r := newRough(t)
 	for i := range *kills {
-		p := c.start(t, "")
-		life := time.Duration(100+random.IntN(300)) * time.Millisecond
-		if i > 0 && random.IntN(5) == 0 {
+		p := r.caddy.start(t, "")
+		life := time.Duration(100+r.random.IntN(300)) * time.Millisecond
+		if i > 0 && r.random.IntN(5) == 0 {
 			// Within its start, or soon after.
-			life = time.Duration(random.IntN(1000)) * time.Millisecond
+			life = time.Duration(r.random.IntN(1000)) * time.Millisecond
 		} else {
-			c.ready(t, p)
+			r.caddy.ready(t, p)
 		}
 		pause(t.Context(), life)
 		p.kill()
 	}
-	cancel()
-	l.wait()
-
-	p := c.start(t, "")
-	c.ready(t, p)
-	v := c.compare(t, a, r, l)
+	v := r.judge(t)
 	t.Logf("kills %d, %s", *kills, v)
-	v.report(t)
 	if v.changes < 5**kills || v.repeats == 0 {
 		t.Errorf("%d changes and %d repeats in %d kills: this was no test", v.changes, v.repeats, *kills)
 	}
-	c.stop(t, p)
+}
+
+// rough is an installation at which many clients are at work, with an API and a
+// receiver that make trouble.
+type rough struct {
+	api      *api
+	receiver *receiver
+	caddy    *caddy
+	load     *load
+	random   *rand.Rand
+	cease    func() // ends the work of the clients, and waits for it
+}
+
+func newRough(t *testing.T) *rough {
+	t.Helper()
+	t.Logf("-seed %d", *seed)
+	r := &rough{
+		api: newAPI(t, streamAPI, true), receiver: newReceiver(t, streamReceiver, true),
+		random: rand.New(rand.NewPCG(*seed, streamKiller)),
+	}
+	r.caddy = newCaddy(t, r.api, r.receiver, upstreamTimeout)
+	r.load = newLoad(t, r.caddy.Site, streamLoad)
+	r.load.rough = true
+	ctx, cancel := context.WithCancel(t.Context())
+	r.cease = func() {
+		cancel()
+		r.load.wait()
+	}
+	t.Cleanup(r.cease)
+	r.load.run(ctx, 8)
+	return r
+}
+
+// judge starts the last process, when the clients have ended, and compares what
+// came of their work.
+func (r *rough) judge(t *testing.T) verdict {
+	t.Helper()
+	r.cease()
+	p := r.caddy.start(t, "")
+	r.caddy.ready(t, p)
+	v := r.caddy.compare(t, r.api, r.receiver, r.load)
+	v.report(t)
+	r.caddy.stop(t, p)
+	return v
 }
 
 // compare waits until everything is done, and then compares what was delivered

@@ -3,9 +3,7 @@
 package crash
 
 import (
-	"context"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -43,60 +41,42 @@ func (c *caddy) serving(t *testing.T, p *process) {
 // served without it; or soon after, while the queue gets what has passed. What
 // is expected is what is expected of any kill.
 func TestKillOpening(t *testing.T) {
-	t.Logf("-seed %d", *seed)
 	rounds := *kills / 8
 	if testing.Short() {
 		rounds = 2
 	}
-	a := newAPI(t, streamAPI, true)
-	r := newReceiver(t, streamReceiver, true)
-	c := newCaddy(t, a, r, upstreamTimeout)
-	l := newLoad(t, c.Site, streamLoad)
-	l.rough = true
-	random := rand.New(rand.NewPCG(*seed, streamKiller))
-
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(l.wait)
-	t.Cleanup(cancel)
-	l.run(ctx, 8)
+	r := newRough(t)
 	passed := 0
 	for i := range rounds {
-		file := c.held(t)
-		p := c.startHeld(t, "", file)
-		c.serving(t, p)
+		file := r.caddy.held(t)
+		p := r.caddy.startHeld(t, "", file)
+		r.caddy.serving(t, p)
 		// The first exchanges wait for the queue, for as long as that is worth it.
-		before := len(a.changes())
+		before := len(r.api.changes())
 		err := eventually(within(t, time.Minute), 5*time.Millisecond, func() error {
-			if len(a.changes()) == before {
+			if len(r.api.changes()) == before {
 				return errors.New("nothing has passed")
 			}
 			return nil
 		})
 		if err != nil {
-			t.Fatalf("%v\n%s", err, c.tail())
+			t.Fatalf("%v\n%s", err, r.caddy.tail())
 		}
-		pause(t.Context(), time.Duration(100+random.IntN(400))*time.Millisecond)
-		passed += len(a.changes()) - before
+		pause(t.Context(), time.Duration(100+r.random.IntN(400))*time.Millisecond)
+		passed += len(r.api.changes()) - before
 		if i%3 > 0 {
 			if err := os.Remove(file); err != nil {
 				t.Fatal(err)
 			}
-			pause(t.Context(), time.Duration(random.IntN(800))*time.Millisecond)
+			pause(t.Context(), time.Duration(r.random.IntN(800))*time.Millisecond)
 		}
 		p.kill()
 	}
-	cancel()
-	l.wait()
-
-	p := c.start(t, "")
-	c.ready(t, p)
-	v := c.compare(t, a, r, l)
+	v := r.judge(t)
 	t.Logf("kills %d, changes without the queue %d, %s", rounds, passed, v)
-	v.report(t)
 	if passed < 20*rounds {
 		t.Errorf("%d changes have passed without the queue in %d openings: this was no test", passed, rounds)
 	}
-	c.stop(t, p)
 }
 
 // TestOpeningFailpoints lets the process die at each step of what becomes of an

@@ -3,7 +3,6 @@
 package badger
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -97,179 +96,96 @@ func (s *Store) Object(ctx context.Context, key event.Key) (event.Snapshot, erro
 
 // Objects implements [queue.Objects].
 func (s *Store) Objects(ctx context.Context, resource string, after event.Key, limit int) ([]event.Snapshot, error) {
-	prefix := objectKey(nil, kindSnapshot, event.Key{Resource: resource})
-	from := prefix
-	if !after.IsZero() {
-		from = next(objectKey(nil, kindSnapshot, event.Key{Resource: resource, ID: after.ID}))
-	}
 	var listed []event.Snapshot
-	err := s.view(ctx, func(txn *badgerdb.Txn) error {
-		return s.eachFrom(ctx, txn, prefix, from, func(item *badgerdb.Item) (bool, error) {
-			if len(listed) >= limit {
-				return false, nil
-			}
-			key, err := parseObject(item.Key()[1:])
-			if err != nil {
-				return true, s.skip("snapshot", err)
-			}
-			stored, err := s.snapshotOf(txn, key, item)
-			if errors.Is(err, errSnapshot) {
-				s.damaged("snapshot", err)
-				return true, nil
-			}
-			listed = append(listed, stored.Snapshot)
-			return true, err
-		})
+	err := s.eachObject(ctx, objectsOf{kindSnapshot, "snapshot", resource}, after, limit, func(txn *badgerdb.Txn, key event.Key, item *badgerdb.Item) (bool, error) {
+		stored, err := s.snapshotOf(txn, key, item)
+		if errors.Is(err, errSnapshot) {
+			s.damaged("snapshot", err)
+			return false, nil
+		}
+		listed = append(listed, stored.Snapshot)
+		return true, err
 	})
 	return listed, err
 }
 
 // Unseen implements [queue.Objects].
 func (s *Store) Unseen(ctx context.Context, resource string, after event.Key, limit int) ([]event.Key, error) {
-	prefix := objectKey(nil, kindMark, event.Key{Resource: resource})
-	from := prefix
-	if !after.IsZero() {
-		from = next(objectKey(nil, kindMark, event.Key{Resource: resource, ID: after.ID}))
-	}
 	var unseen []event.Key
-	err := s.view(ctx, func(txn *badgerdb.Txn) error {
-		return s.eachFrom(ctx, txn, prefix, from, func(item *badgerdb.Item) (bool, error) {
-			if len(unseen) >= limit {
-				return false, nil
-			}
-			key, err := parseObject(item.Key()[1:])
-			if err != nil {
-				return true, s.skip("mark", err)
-			}
-			if state, _, marked := s.marks.due.Get(key.Resource, key.ID); !marked || state.look() {
-				return true, nil
-			}
-			known, err := s.readSnapshot(txn, key)
-			if errors.Is(err, errSnapshot) {
-				s.damaged("snapshot", err)
-				known, err = nil, nil
-			}
-			if err == nil && (known == nil || known.Gone) {
-				unseen = append(unseen, key)
-			}
-			return true, err
-		})
+	err := s.eachObject(ctx, objectsOf{kindMark, "mark", resource}, after, limit, func(txn *badgerdb.Txn, key event.Key, _ *badgerdb.Item) (bool, error) {
+		if state, _, marked := s.marks.due.Get(key.Resource, key.ID); !marked || state.look() {
+			return false, nil
+		}
+		there, err := s.there(txn, key)
+		if err != nil || there {
+			return false, err
+		}
+		unseen = append(unseen, key)
+		return true, nil
 	})
 	return unseen, err
 }
 
-// callbackOf returns an object's callback, nil if it has none.
-func (s *Store) callbackOf(txn *badgerdb.Txn, key event.Key) (*queue.Callback, error) {
-	if !s.callbacks.Load() {
-		return nil, nil
+// there tells whether an object is known to be there. Of one whose snapshot
+// cannot be read nothing is known.
+func (s *Store) there(txn *badgerdb.Txn, key event.Key) (bool, error) {
+	item, err := txn.Get(objectKey(nil, kindSnapshot, key))
+	if errors.Is(err, badgerdb.ErrKeyNotFound) {
+		return false, nil
 	}
-	callback, err := readCallback(txn, objectKey(nil, kindCallback, key))
-	switch {
-	case err == nil:
-		return &callback, nil
-	case errors.Is(err, errDamaged):
-		s.damaged("callback", err)
-		return nil, nil
-	case errors.Is(err, badgerdb.ErrKeyNotFound):
-		return nil, nil
-	default:
-		return nil, err
-	}
-}
-
-func readCallback(txn *badgerdb.Txn, key []byte) (queue.Callback, error) {
-	item, err := txn.Get(key)
 	if err != nil {
-		return queue.Callback{}, err
+		return false, err
 	}
-	var callback queue.Callback
+	there := false
 	err = item.Value(func(record []byte) error {
-		var err error
-		callback, err = parseCallback(record)
-		return err
+		stored, err := parseSnapshot(key, record)
+		if err != nil {
+			s.damaged("snapshot", err)
+			return nil
+		}
+		there = !stored.Gone
+		return nil
 	})
-	return callback, err
+	return there, err
 }
 
-// Callback implements [queue.Objects].
-func (s *Store) Callback(ctx context.Context, key event.Key) (queue.Callback, error) {
-	var found *queue.Callback
-	err := s.view(ctx, func(txn *badgerdb.Txn) error {
-		var err error
-		found, err = s.callbackOf(txn, key)
-		return err
-	})
-	if err != nil {
-		return queue.Callback{}, err
-	}
-	if found == nil {
-		return queue.Callback{}, queue.ErrNotFound
-	}
-	return *found, nil
+// objectsOf are the rows of a kind that objects of a resource have, or all
+// objects where it is "".
+type objectsOf struct {
+	kind     byte
+	name     string
+	resource string
 }
 
-// Callbacks implements [queue.Objects].
-func (s *Store) Callbacks(ctx context.Context, after event.Key, limit int) ([]event.Key, error) {
-	prefix := []byte{kindCallback}
+// eachObject visits rows in their order, beginning after an object, until so
+// many have been taken.
+func (s *Store) eachObject(ctx context.Context, of objectsOf, after event.Key, limit int,
+	visit func(txn *badgerdb.Txn, key event.Key, item *badgerdb.Item) (taken bool, err error),
+) error {
+	prefix := []byte{of.kind}
+	if of.resource != "" {
+		prefix = objectKey(nil, of.kind, event.Key{Resource: of.resource})
+		after.Resource = of.resource
+	}
 	from := prefix
-	if !after.IsZero() {
-		from = next(objectKey(nil, kindCallback, after))
+	if after.ID != "" {
+		from = next(objectKey(nil, of.kind, after))
 	}
-	var listed []event.Key
-	err := s.view(ctx, func(txn *badgerdb.Txn) error {
+	return s.view(ctx, func(txn *badgerdb.Txn) error {
+		taken := 0
 		return s.eachFrom(ctx, txn, prefix, from, func(item *badgerdb.Item) (bool, error) {
-			if len(listed) >= limit {
+			if taken >= limit {
 				return false, nil
 			}
 			key, err := parseObject(item.Key()[1:])
 			if err != nil {
-				return true, s.skip("callback", err)
+				return true, s.skip(of.name, err)
 			}
-			listed = append(listed, key)
-			return true, nil
+			took, err := visit(txn, key, item)
+			if took {
+				taken++
+			}
+			return true, err
 		})
 	})
-	return listed, err
 }
-
-// putCallback is the operation of PutCallback.
-type putCallback struct {
-	waiter
-	key    []byte
-	was    []byte
-	sealed []byte
-}
-
-// PutCallback implements [queue.Objects].
-func (s *Store) PutCallback(ctx context.Context, key event.Key, was, sealed []byte) error {
-	if len(key.Resource)+len(key.ID) > maxKey || len(sealed) > maxCallback {
-		return queue.ErrTooLarge
-	}
-	op := &putCallback{key: objectKey(nil, kindCallback, key), was: was, sealed: sealed}
-	op.durable = true
-	op.need(len(op.key), len(sealed), 16)
-	return s.submit(ctx, op)
-}
-
-func (op *putCallback) stage(b *batch) error {
-	item, err := b.txn.Get(op.key)
-	if errors.Is(err, badgerdb.ErrKeyNotFound) {
-		return queue.ErrNotFound
-	}
-	if err != nil {
-		return err
-	}
-	callback, err := readCallback(b.txn, op.key)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(callback.Sealed, op.was) {
-		return queue.ErrNotFound
-	}
-	callback.Sealed = op.sealed
-	b.setUntil(op.key, appendCallback(nil, &callback), item.ExpiresAt())
-	return nil
-}
-
-func (op *putCallback) committed(*Store) {}
-func (op *putCallback) aborted(*Store)   {}
