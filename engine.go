@@ -122,6 +122,7 @@ func (e *engine) join(app *App) (joined bool, err error) {
 			return false, nil
 		}
 		// Whoever opens the queue applies it.
+		e.log.Warn("the queue takes long to open: the API is served, and what passes is kept beside it until it is open")
 		e.started = append(e.started, app)
 		return true, nil
 	}
