@@ -152,9 +152,9 @@ func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) 
 }
 
 // repairGap marks what a gap may have changed, some objects at a time: all of
-// its resource that are known to be there, and then those that are marked and
-// not known to be there, as the delete of one may have passed, and no Show would
-// ever explain why it is missing. Nobody is known to have asked for a change of
+// its resource that are known, and then those that are marked and not known to be
+// there, as the delete of one may have passed, and no Show would ever explain why
+// it is missing. Nobody is known to have asked for a change of
 // any of them, so those that are as they were cost two readings each, and make
 // no event: the second is when the API can no longer do what it was asked within
 // the gap.
@@ -166,19 +166,18 @@ func repairGap(ctx context.Context, store gapStore, one gap, from progress, sett
 	if one.Deletes {
 		mark.Hints |= queue.HintMayBeDeleted
 	}
-	var keys, wanted []event.Key
+	var keys []event.Key
 	if from.unseen {
 		mark.Hints = queue.HintMayBeDeleted
 		keys, err = store.Unseen(ctx, one.Resource, from.after, repairPart)
-		wanted = keys
 	} else {
-		keys, wanted, err = known(ctx, store, from.after)
+		keys, err = known(ctx, store, from.after)
 	}
 	if err != nil {
 		return from, false, err
 	}
-	marks := make([]queue.Mark, 0, len(wanted))
-	for _, key := range wanted {
+	marks := make([]queue.Mark, 0, len(keys))
+	for _, key := range keys {
 		mark.Key = key
 		marks = append(marks, mark)
 	}
@@ -198,17 +197,14 @@ func repairGap(ctx context.Context, store gapStore, one gap, from progress, sett
 	}
 }
 
-// known returns some objects of which anything is known, and those of them that
-// are there: who makes one again that is gone is noted by the create.
-func known(ctx context.Context, store gapStore, after event.Key) (keys, there []event.Key, err error) {
+// known returns some objects of which anything is known: also those that are gone,
+// as one may have been made again.
+func known(ctx context.Context, store gapStore, after event.Key) (keys []event.Key, err error) {
 	objects, err := store.Objects(ctx, after.Resource, after, repairPart)
 	for i := range objects {
 		keys = append(keys, objects[i].Key)
-		if !objects[i].Gone {
-			there = append(there, objects[i].Key)
-		}
 	}
-	return keys, there, err
+	return keys, err
 }
 
 // endGap sees to objects that nothing is known of. The gap may hold creates, or

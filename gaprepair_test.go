@@ -30,11 +30,11 @@ func TestRepair(t *testing.T) {
 		want   map[event.Key]queue.Hints
 	}{
 		"deletes": {gap{Resource: "items", Deletes: true}, false, map[event.Key]queue.Hints{
-			there: looked | queue.HintMayBeDeleted,
-			made:  queue.HintUpdated | queue.HintMayBeDeleted, madeAgain: queue.HintUpdated | queue.HintMayBeDeleted,
+			there: looked | queue.HintMayBeDeleted, gone: looked | queue.HintMayBeDeleted,
+			made: queue.HintUpdated | queue.HintMayBeDeleted, madeAgain: queue.HintUpdated | looked | queue.HintMayBeDeleted,
 		}},
-		"none":   {gap{Resource: "items"}, false, map[event.Key]queue.Hints{there: looked, made: queue.HintUpdated, madeAgain: queue.HintUpdated}},
-		"listed": {gap{Resource: "items"}, true, map[event.Key]queue.Hints{there: looked, made: queue.HintUpdated, madeAgain: queue.HintUpdated, scan: queue.HintMayBeUpdated}},
+		"none":   {gap{Resource: "items"}, false, map[event.Key]queue.Hints{there: looked, gone: looked, made: queue.HintUpdated, madeAgain: queue.HintUpdated | looked}},
+		"listed": {gap{Resource: "items"}, true, map[event.Key]queue.Hints{there: looked, gone: looked, made: queue.HintUpdated, madeAgain: queue.HintUpdated | looked, scan: queue.HintMayBeUpdated}},
 	} {
 		synctestRun(t, name, func(t *testing.T) {
 			store := memory.New(time.Now)

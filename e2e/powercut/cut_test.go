@@ -152,7 +152,7 @@ func TestPowerCut(t *testing.T) {
 	requests := int64(0)
 	// Large enough that logs fill up and tables are made, and that the volume
 	// holds all of it: no process lives long enough to trim much.
-	payload := min(20_000, 400_000 / *cuts)
+	payload := min(20_000, 160_000 / *cuts)
 	for range *cuts {
 		c.Start(t)
 		load := lab.NewLoad(t.Context(), c, 8, 30, payload)
