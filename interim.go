@@ -96,8 +96,7 @@ func (e *engine) drain(store *badger.Store) {
 }
 
 // handOver gives the queue, which is open, what has passed before it was and is
-// left. It tells
-// whether the queue has all of it.
+// left. It tells whether the queue has all of it.
 func (e *engine) handOver(ctx context.Context, store *badger.Store) bool {
 	interim := e.interim.Load()
 	if interim == nil {
