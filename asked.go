@@ -77,7 +77,7 @@ type replayed struct {
 func (a *asked) text(v value) string {
 	switch v.source {
 	case fromRequest:
-		return scalarAt(a.json(), v.name)
+		return body.Scalar(a.json(), v.name)
 	case fromQuery:
 		if !a.parsed {
 			a.query, a.parsed = a.r.URL.Query(), true
@@ -97,7 +97,7 @@ func (a *asked) textOrPath(v value, r *rule, found *match) string {
 	case fromPath:
 		return found.value(r, v.name)
 	case fromRequest:
-		return textAt(a.json(), v.name)
+		return body.Text(a.json(), v.name)
 	case fromResponse, fromQuery, fromHeader, fromLocation:
 	}
 	return a.text(v)
@@ -106,7 +106,7 @@ func (a *asked) textOrPath(v value, r *rule, found *match) string {
 // texts returns all values that the request has at v.
 func (a *asked) texts(v value) []string {
 	if v.source == fromRequest {
-		return scalarsAt(a.json(), v.name)
+		return body.Scalars(a.json(), v.name, maxKeys)
 	}
 	if text := a.text(v); text != "" {
 		return []string{text}

@@ -47,7 +47,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    look_rate        <n>/s
 //	    method_override  <values...>
 //	    resource <name> {
-//	        # see Resource.UnmarshalCaddyfile
+//	        # see unmarshalResourceOption
 //	    }
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -55,7 +55,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("unexpected %q after webhooks; its options stand in a block", d.Val())
 	}
-	seen := make(map[string]bool)
+	seen, lines := make(map[string]bool), make(partLines)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		word := d.Val()
 		if word != "resource" {
@@ -64,7 +64,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			seen[word] = true
 		}
-		if err := h.unmarshalOption(d, word); err != nil {
+		if err := h.unmarshalOption(d, word, lines); err != nil {
 			return err
 		}
 	}
@@ -74,14 +74,11 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if len(h.Resources) == 0 {
 		return d.Err("no resource is declared: add one, as `resource items`")
 	}
-	set, err := compileResources(h.Resources)
-	if err != nil {
-		return err
-	}
-	return set.link()
+	_, err := Compile(h.Resources, nil)
+	return lines.locate(err)
 }
 
-func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, word string) error {
+func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, word string, lines partLines) error {
 	switch word {
 	case "upstream":
 		return h.unmarshalUpstream(d)
@@ -126,7 +123,7 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, word string) error {
 		}
 		return nil
 	case "resource":
-		return h.unmarshalResource(d)
+		return h.unmarshalResource(d, lines)
 	}
 	return d.Errf("unknown option %q of webhooks; it takes upstream, upstream_timeout, capture, on_queue_error, max_shows, look_rate, method_override and resource", word)
 }

@@ -13,24 +13,39 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// unmarshalResource reads one resource and checks it together with those
-// before it, so that an error names the line.
-func (h *Handler) unmarshalResource(d *caddyfile.Dispenser) error {
+// partLines holds where the parts of resources stand, by resource and part (see
+// [PartError]); the part nil is the resource as a whole.
+type partLines map[string]map[any]caddyfile.Token
+
+// locate adds the line of the part that an error is about.
+func (l partLines) locate(err error) error {
+	var wrong PartError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	at, ok := l[wrong.Resource][wrong.Part]
+	if !ok {
+		at = l[wrong.Resource][nil]
+	}
+	return fmt.Errorf("%w, at %s:%d", err, at.File, at.Line)
+}
+
+// unmarshalResource reads one resource. It is checked with all others, when
+// the last has been read.
+func (h *Handler) unmarshalResource(d *caddyfile.Dispenser, all partLines) error {
 	name, err := argument(d)
 	if err != nil {
 		return err
 	}
-	for _, other := range h.Resources {
-		if other.Name == name {
-			return d.Errf("resource %s is declared twice; merge the two", name)
-		}
+	if all[name] != nil {
+		return d.Errf("resource %s is declared twice; merge the two", name)
 	}
 	r := &Resource{Name: name}
-	at := d.Token()
-	lines := make(map[any]caddyfile.Token)
+	lines := map[any]caddyfile.Token{nil: d.Token()}
+	all[name] = lines
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		word, line := d.Val(), d.Token()
-		part, err := r.unmarshalOption(d, word)
+		part, err := unmarshalResourceOption(d, r, word)
 		if err != nil {
 			return err
 		}
@@ -40,15 +55,6 @@ func (h *Handler) unmarshalResource(d *caddyfile.Dispenser) error {
 		lines[part] = line
 	}
 	h.Resources = append(h.Resources, r)
-	if _, err := compileResources(h.Resources); err != nil {
-		var wrong partError
-		if errors.As(err, &wrong) {
-			if line, ok := lines[wrong.part]; ok {
-				at = line
-			}
-		}
-		return fmt.Errorf("%w, at %s:%d", err, at.File, at.Line)
-	}
 	return nil
 }
 
@@ -60,8 +66,8 @@ var onlyOnce = map[any]bool{
 
 const resourceWords = "show, keep, create, update, delete, id, key, aliases, version, lag, tenant, hide, only, event, watch, list and notify"
 
-// unmarshalOption reads one option, and returns the part of the resource that
-// it has set, as a partError names it. Syntax:
+// unmarshalResourceOption reads one option, and returns the part of the resource that
+// it has set, as a [PartError] names it. Syntax:
 //
 //	show    [<method>] <path> [body <body>] {
 //	    header <field> <value>
@@ -73,7 +79,7 @@ const resourceWords = "show, keep, create, update, delete, id, key, aliases, ver
 //	show    as caller [<headers...>]
 //	keep    show
 //	create|update|delete <methods> <path> [where <condition>] {
-//	    # see Rule.unmarshalOption
+//	    # see unmarshalRule
 //	}
 //	id      <values...>
 //	key     :<name> <values...>
@@ -98,17 +104,17 @@ const resourceWords = "show, keep, create, update, delete, id, key, aliases, ver
 // Methods are joined by "|"; "*" stands for every unsafe method. A condition is
 // a value and `is <values...>` (or `in`), `not <values...>`, `matches
 // <expression>`, `exists` or `not exists`.
-func (r *Resource) unmarshalOption(d *caddyfile.Dispenser, word string) (part any, err error) {
+func unmarshalResourceOption(d *caddyfile.Dispenser, r *Resource, word string) (part any, err error) {
 	switch word {
 	case "create", "update", "delete":
 		rule := &Rule{Kind: event.Kind(word)}
 		r.Rules = append(r.Rules, rule)
-		err := rule.unmarshal(d, r.Name)
+		err := unmarshalRule(d, rule, r.Name)
 		return rule, err
 	case "show":
-		return r.unmarshalShow(d)
+		return unmarshalShow(d, r)
 	case "list":
-		return word, r.unmarshalList(d)
+		return word, unmarshalList(d, r)
 	}
 	args := d.RemainingArgs()
 	switch word {
@@ -156,18 +162,18 @@ func (r *Resource) unmarshalOption(d *caddyfile.Dispenser, word string) (part an
 		}
 		return "hide", nil
 	case "event":
-		return r.unmarshalEvent(d, args)
+		return unmarshalEvent(d, r, args)
 	case "watch":
-		return word, r.unmarshalWatch(d, args)
+		return word, unmarshalWatch(d, r, args)
 	case "notify":
-		return word, r.unmarshalNotify(d, args)
+		return word, unmarshalNotify(d, r, args)
 	default:
 		return nil, d.Errf("unknown option %q of resource %s; it takes %s", word, r.Name, resourceWords)
 	}
 	return word, nil
 }
 
-func (r *Resource) unmarshalShow(d *caddyfile.Dispenser) (part any, err error) {
+func unmarshalShow(d *caddyfile.Dispenser, r *Resource) (part any, err error) {
 	args := d.RemainingArgs()
 	switch {
 	case len(args) == 2 && args[0] == "from" && args[1] == "response":
@@ -246,7 +252,7 @@ func unmarshalRequestOption(d *caddyfile.Dispenser, word string, request *Reques
 }
 
 // unmarshalEvent reads `TYPE on create|change|delete …`.
-func (r *Resource) unmarshalEvent(d *caddyfile.Dispenser, args []string) (*EventRule, error) {
+func unmarshalEvent(d *caddyfile.Dispenser, r *Resource, args []string) (*EventRule, error) {
 	if len(args) < 3 || args[1] != "on" {
 		return nil, d.Errf("event takes a type and a trigger, as `event %s.updated on change`", r.Name)
 	}
@@ -277,7 +283,7 @@ func (r *Resource) unmarshalEvent(d *caddyfile.Dispenser, args []string) (*Event
 }
 
 // unmarshalWatch reads `every DURATION until CONDITION`.
-func (r *Resource) unmarshalWatch(d *caddyfile.Dispenser, args []string) error {
+func unmarshalWatch(d *caddyfile.Dispenser, r *Resource, args []string) error {
 	if len(args) < 2 || args[0] != "every" {
 		return d.Err("watch takes how often and until when, as `watch every 30s until state in completed cancelled`")
 	}
@@ -299,7 +305,7 @@ func (r *Resource) unmarshalWatch(d *caddyfile.Dispenser, args []string) error {
 
 // unmarshalNotify reads `url VALUE [authorization VALUE] [events TYPES…] [until
 // CONDITION]`.
-func (r *Resource) unmarshalNotify(d *caddyfile.Dispenser, args []string) error {
+func unmarshalNotify(d *caddyfile.Dispenser, r *Resource, args []string) error {
 	n := new(Notify)
 	r.Notify = n
 	for len(args) > 0 {
@@ -330,7 +336,7 @@ func (r *Resource) unmarshalNotify(d *caddyfile.Dispenser, args []string) error 
 }
 
 // unmarshalList reads a list and its block.
-func (r *Resource) unmarshalList(d *caddyfile.Dispenser) error {
+func unmarshalList(d *caddyfile.Dispenser, r *Resource) error {
 	example := "/" + r.Name + " " + r.Name + ".#.id"
 	request, rest, err := unmarshalRequest(d, d.RemainingArgs(), "list", example)
 	if err != nil {

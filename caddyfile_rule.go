@@ -3,7 +3,6 @@
 package webhooks
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -12,7 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// unmarshal reads a rule after its kind. Syntax:
+// unmarshalRule reads a rule after its kind. Syntax:
 //
 //	<methods> <path> [where <condition>] {
 //	    where   <condition>
@@ -24,68 +23,67 @@ import (
 //	    find    [<method>] <path> [body <body>] <ids>
 //	    later   [<method>] <path> [body <body>] <ids> [within <duration>]
 //	}
-func (d *Rule) unmarshal(tokens *caddyfile.Dispenser, resource string) error {
-	args := tokens.RemainingArgs()
+func unmarshalRule(d *caddyfile.Dispenser, rule *Rule, resource string) error {
+	args := d.RemainingArgs()
 	if len(args) < 2 || len(args) > 2 && args[2] != "where" {
-		return tokens.Errf("%s takes methods and a path, as `%s PUT|PATCH /%s/:id`", d.Kind, d.Kind, resource)
+		return d.Errf("%s takes methods and a path, as `%s PUT|PATCH /%s/:id`", rule.Kind, rule.Kind, resource)
 	}
-	d.Path = args[1]
-	d.at = fmt.Sprintf(", at %s:%d", tokens.File(), tokens.Line())
+	rule.Path = args[1]
 	if args[0] != "*" {
-		d.Methods = strings.Split(args[0], "|")
+		rule.Methods = strings.Split(args[0], "|")
 	}
-	for _, method := range d.Methods {
+	for _, method := range rule.Methods {
 		if !isMethod(method) {
-			return tokens.Errf("%q is no HTTP method; methods are written in capitals and joined by |", method)
+			return d.Errf("%q is no HTTP method; methods are written in capitals and joined by |", method)
 		}
 	}
 	if len(args) > 2 {
-		condition, err := parseCondition(tokens, args[3:])
+		condition, err := parseCondition(d, args[3:])
 		if err != nil {
 			return err
 		}
-		d.Where = append(d.Where, condition)
+		rule.Where = append(rule.Where, condition)
 	}
-	for nesting := tokens.Nesting(); tokens.NextBlock(nesting); {
-		if err := d.unmarshalOption(tokens, tokens.Val()); err != nil {
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := unmarshalRuleOption(d, rule, d.Val()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d *Rule) unmarshalOption(tokens *caddyfile.Dispenser, word string) error {
+func unmarshalRuleOption(d *caddyfile.Dispenser, rule *Rule, word string) error {
 	if word == "match" {
-		set, err := caddyhttp.ParseCaddyfileNestedMatcherSet(tokens)
+		set, err := caddyhttp.ParseCaddyfileNestedMatcherSet(d)
 		if err != nil {
 			return err
 		}
-		d.MatchRaw = append(d.MatchRaw, set)
+		rule.MatchRaw = append(rule.MatchRaw, set)
 		return nil
 	}
-	args := tokens.RemainingArgs()
+	args := d.RemainingArgs()
 	var err error
 	switch word {
 	case "where":
-		condition, err := parseCondition(tokens, args)
-		d.Where = append(d.Where, condition)
+		condition, err := parseCondition(d, args)
+		rule.Where = append(rule.Where, condition)
 		return err
 	case "success":
-		return unmarshalAnswer(tokens, word, args, &d.Success)
+		return unmarshalAnswer(d, word, args, &rule.Success)
 	case "refused":
-		return unmarshalAnswer(tokens, word, args, &d.Refused)
+		return unmarshalAnswer(d, word, args, &rule.Refused)
 	case "touches":
-		return d.unmarshalTouches(tokens, args)
+		return unmarshalRuleTouches(d, rule, args)
 	case "find":
-		if d.Find != nil {
-			return tokens.Err("find stands twice in a rule; keep one of them")
+		if rule.Find != nil {
+			return d.Err("find stands twice in a rule; keep one of them")
 		}
-		d.Find, err = unmarshalListing(tokens, word, args)
+		rule.Find, err = unmarshalListing(d, word, args)
 		return err
 	case "later":
-		return d.unmarshalLater(tokens, args)
+		return unmarshalRuleLater(d, rule, args)
 	}
-	return tokens.Errf("unknown option %q of a rule; it takes where, match, success, refused, touches, find and later", word)
+	return d.Errf("unknown option %q of a rule; it takes where, match, success, refused, touches, find and later", word)
 }
 
 // unmarshalAnswer reads `[STATUSES...] [where CONDITION]`.
@@ -105,23 +103,23 @@ func unmarshalAnswer(d *caddyfile.Dispenser, word string, args []string, to **An
 		}
 		(*to).Where = append((*to).Where, condition)
 	}
-	if _, err := (*to).compile(); err != nil {
+	if _, err := compileAnswer(*to); err != nil {
 		return d.Errf("%s: %v", word, err)
 	}
 	return nil
 }
 
-func (d *Rule) unmarshalTouches(tokens *caddyfile.Dispenser, args []string) error {
+func unmarshalRuleTouches(d *caddyfile.Dispenser, rule *Rule, args []string) error {
 	switch {
 	case len(args) == 2:
-		d.Touches = append(d.Touches, &Touch{Resource: args[0], IDs: args[1]})
+		rule.Touches = append(rule.Touches, &Touch{Resource: args[0], IDs: args[1]})
 		return nil
 	case len(args) > 2 && args[1] == "via":
-		via, err := unmarshalListing(tokens, "touches "+args[0]+" via", args[2:])
-		d.Touches = append(d.Touches, &Touch{Resource: args[0], Via: via})
+		via, err := unmarshalListing(d, "touches "+args[0]+" via", args[2:])
+		rule.Touches = append(rule.Touches, &Touch{Resource: args[0], Via: via})
 		return err
 	}
-	return tokens.Err("touches takes a resource and where the ids of its objects stand, as `touches users user.id`, " +
+	return d.Err("touches takes a resource and where the ids of its objects stand, as `touches users user.id`, " +
 		"or the request that lists them, as `touches transactions via GET /items/:id/transactions transactions.#.id`")
 }
 
@@ -138,22 +136,22 @@ func unmarshalListing(d *caddyfile.Dispenser, word string, args []string) (*List
 	return listing, unmarshalRequestBlock(d, &listing.Request)
 }
 
-func (d *Rule) unmarshalLater(tokens *caddyfile.Dispenser, args []string) error {
-	if d.Later != nil {
-		return tokens.Err("later stands twice in a rule; keep one of them")
+func unmarshalRuleLater(d *caddyfile.Dispenser, rule *Rule, args []string) error {
+	if rule.Later != nil {
+		return d.Err("later stands twice in a rule; keep one of them")
 	}
-	d.Later = new(Later)
+	rule.Later = new(Later)
 	if n := len(args); n >= 2 && args[n-2] == "within" {
 		within, err := caddy.ParseDuration(args[n-1])
 		if err != nil || within <= 0 {
-			return tokens.Errf("later within takes a duration, as 10m or 2h, not %q", args[n-1])
+			return d.Errf("later within takes a duration, as 10m or 2h, not %q", args[n-1])
 		}
-		d.Later.Within, args = caddy.Duration(within), args[:n-2]
+		rule.Later.Within, args = caddy.Duration(within), args[:n-2]
 	}
-	listing, err := unmarshalListing(tokens, "later", args)
+	listing, err := unmarshalListing(d, "later", args)
 	if err != nil {
 		return err
 	}
-	d.Later.Listing = *listing
+	rule.Later.Listing = *listing
 	return nil
 }

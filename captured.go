@@ -51,7 +51,7 @@ func (x *exchange) version() string {
 	case r.version == "" || answer.truncated:
 		return ""
 	case answer.parsed:
-		return textAt(answer.plain, r.version)
+		return body.Text(answer.plain, r.version)
 	}
 	plain, err := body.Decode(answer.body, answer.encoding)
 	if err != nil {
@@ -59,7 +59,7 @@ func (x *exchange) version() string {
 	}
 	if len(plain) > 0 && plain[0] == '<' {
 		json, _ := answer.json()
-		return textAt(json, r.version)
+		return body.Text(json, r.version)
 	}
 	return event.Text([]byte(gjson.GetBytes(plain, r.version).Raw))
 }
@@ -70,7 +70,7 @@ func (x *exchange) ambiguous() bool {
 	json, _ := x.tee.answer.json()
 	for _, part := range x.match.rule.parts {
 		for _, v := range part.response {
-			if v.source == fromResponse && scalarsAt(json, v.name) != nil {
+			if v.source == fromResponse && body.Scalars(json, v.name, maxKeys) != nil {
 				if body.Ambiguous(json, v.name) {
 					return true
 				}

@@ -5,6 +5,7 @@ package webhooks
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -28,33 +29,33 @@ func (r *resource) compileShow(d Resource) error {
 	case !slices.Contains([]string{showFromOperator, showFromCaller, showFromResponse}, d.ShowFrom):
 		return fmt.Errorf("show is taken from the operator, the caller or the response, not from %q", d.ShowFrom)
 	}
-	if r.gone, err = d.Gone.compile(); err != nil {
+	if r.gone, err = compileAnswer(d.Gone); err != nil {
 		return fmt.Errorf("gone: %w", err)
 	}
-	if r.failed, err = d.Failed.compile(); err != nil {
+	if r.failed, err = compileAnswer(d.Failed); err != nil {
 		return fmt.Errorf("failed: %w", err)
 	}
 	return nil
 }
 
-// keyValues compiles where the parts of the key stand.
-func (r Resource) keyValues(compiled *resource) (map[string][]value, error) {
+// compileKeys compiles where the parts of the key stand.
+func (r *resource) compileKeys(d Resource) (map[string][]value, error) {
 	var err error
-	if compiled.ids, err = storableValues(r.ID); err != nil {
-		return nil, partError{"id", fmt.Errorf("resource %s: id: %w", r.Name, err)}
+	if r.ids, err = storableValues(d.ID); err != nil {
+		return nil, PartError{r.name, "id", fmt.Errorf("resource %s: id: %w", r.name, err)}
 	}
 	keys := make(map[string][]value)
-	for name, texts := range r.Keys {
+	for _, name := range slices.Sorted(maps.Keys(d.Keys)) {
 		switch {
-		case !slices.Contains(compiled.show.names, name):
-			err = fmt.Errorf("show %s has no such name", compiled.showText)
-		case name == compiled.show.names[len(compiled.show.names)-1] && compiled.idsGiven:
+		case !slices.Contains(r.show.names, name):
+			err = fmt.Errorf("show %s has no such name", r.showText)
+		case name == r.show.names[len(r.show.names)-1] && r.idsGiven:
 			err = errors.New("`id` says this already; keep one of them")
 		default:
-			keys[name], err = storableValues(texts)
+			keys[name], err = storableValues(d.Keys[name])
 		}
 		if err != nil {
-			return nil, partError{"key", fmt.Errorf("resource %s: key :%s: %w", r.Name, name, err)}
+			return nil, PartError{r.name, "key", fmt.Errorf("resource %s: key :%s: %w", r.name, name, err)}
 		}
 	}
 	return keys, nil
@@ -138,36 +139,6 @@ func compileFinal(declared *Condition) (*condition, error) {
 	return &compiled[0], nil
 }
 
-func (r *resource) compileList(d Resource) error {
-	l := d.List
-	if l == nil {
-		return nil
-	}
-	made := &scanList{version: l.Version, next: l.Next, nextQuery: l.NextQuery, every: time.Duration(l.Every), backfill: l.Backfill}
-	var err error
-	if made.request, err = compileTemplate(l.Request); err != nil {
-		return err
-	}
-	switch {
-	case len(made.request.names) > 0:
-		return fmt.Errorf("it lists all objects, so nothing can stand for {%s}", made.request.names[0])
-	case l.IDs == "":
-		return errors.New("after the request stands the path of the ids in its answer, as items.#.id")
-	case len(r.show.names) != 1:
-		return fmt.Errorf("the key has %d parts (%s), and a list tells only one", len(r.show.names), r.showText)
-	case l.Every < 0:
-		return errors.New("every must not be negative")
-	}
-	for _, path := range []string{l.IDs, l.Version, l.Next} {
-		if err := checkFieldPath(path); err != nil {
-			return err
-		}
-	}
-	made.ids, made.of = l.IDs, r
-	r.list = made
-	return nil
-}
-
 func (r *resource) compileNotify(d Resource) error {
 	if d.Notify == nil {
 		return nil
@@ -199,9 +170,9 @@ func (r *resource) compileNotify(d Resource) error {
 
 func (r *resource) compileEvents(d Resource) error {
 	for _, rule := range d.Events {
-		trigger, err := rule.trigger()
+		trigger, err := compileTrigger(rule)
 		if err != nil {
-			return partError{rule, fmt.Errorf("resource %s: event %s: %w", d.Name, rule.Type, err)}
+			return PartError{r.name, rule, fmt.Errorf("resource %s: event %s: %w", d.Name, rule.Type, err)}
 		}
 		r.triggers = append(r.triggers, trigger)
 	}
@@ -214,7 +185,7 @@ func (r *resource) checkHidden(d Resource) error {
 		return nil
 	}
 	hidden := func(part any, word, path string) error {
-		return partError{part, fmt.Errorf("resource %s: %s: %s is hidden, and this would store it", d.Name, word, path)}
+		return PartError{r.name, part, fmt.Errorf("resource %s: %s: %s is hidden, and this would store it", d.Name, word, path)}
 	}
 	if r.projection.Covers(r.version) && r.version != "" {
 		return hidden("version", "version", r.version)

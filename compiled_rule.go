@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
@@ -29,19 +29,21 @@ type rule struct {
 	methods  []string
 	// text names the rule in causes, logs and metrics.
 	text string
-	// at is where it stands, for errors; "" outside of Caddyfiles.
-	at string
+	// declared is the rule as written.
+	declared *Rule
 	// parts tells for each part of the object's key where it may stand.
 	parts []keyPart
 
 	where    []condition
 	matchers caddyhttp.MatcherSets
-	success  *answer
-	refused  *answer
-	touches  []touch
-	find     *listing
-	later    *listing
-	within   caddy.Duration
+	// matched is true where matchers narrow the rule, loaded or not.
+	matched bool
+	success *answer
+	refused *answer
+	touches []touch
+	find    *listing
+	later   *listing
+	within  time.Duration
 	// answers is true where the response's body decides something.
 	answers bool
 }
@@ -66,7 +68,7 @@ func (r *rule) named() bool {
 
 // narrowed tells whether more than method and path decides on the rule.
 func (r *rule) narrowed() bool {
-	return len(r.where) > 0 || len(r.matchers) > 0
+	return len(r.where) > 0 || r.matched
 }
 
 // holds tells whether a request of the right path and method is the rule's.
@@ -85,8 +87,8 @@ func (r *rule) holds(request *asked, found *match) bool {
 	return ok && err == nil
 }
 
-// compile checks a rule and compiles it.
-func (d *Rule) compile(of *resource, keys map[string][]value) (*rule, error) {
+// compileRule checks a rule and compiles it.
+func compileRule(d *Rule, of *resource, keys map[string][]value, matchers caddyhttp.MatcherSets) (*rule, error) {
 	switch d.Kind {
 	case event.KindCreate, event.KindUpdate, event.KindDelete:
 	default:
@@ -98,9 +100,10 @@ func (d *Rule) compile(of *resource, keys map[string][]value) (*rule, error) {
 	}
 	r := &rule{
 		kind: d.Kind, resource: of, pattern: path, methods: d.Methods,
-		text: d.String(), at: d.at, matchers: d.matchers,
+		text: d.String(), declared: d,
+		matchers: matchers, matched: len(matchers)+len(d.MatchRaw) > 0,
 	}
-	if r.parts, err = d.keyParts(of, path, keys); err != nil {
+	if r.parts, err = compileKeyParts(d, of, path, keys); err != nil {
 		return nil, err
 	}
 	if r.where, err = compileConditions(d.Where); err != nil {
@@ -115,21 +118,21 @@ func (d *Rule) compile(of *resource, keys map[string][]value) (*rule, error) {
 			return nil, fmt.Errorf("where: %w", err)
 		}
 	}
-	if r.success, err = d.Success.compile(); err != nil {
+	if r.success, err = compileAnswer(d.Success); err != nil {
 		return nil, fmt.Errorf("success: %w", err)
 	}
-	if r.refused, err = d.Refused.compile(); err != nil {
+	if r.refused, err = compileAnswer(d.Refused); err != nil {
 		return nil, fmt.Errorf("refused: %w", err)
 	}
-	if err := d.compileListings(r); err != nil {
+	if err := compileListings(d, r); err != nil {
 		return nil, err
 	}
 	r.answers = r.success.reads() || r.refused.reads()
 	return r, nil
 }
 
-// keyParts tells where the parts of the object's key stand.
-func (d *Rule) keyParts(of *resource, path pattern, keys map[string][]value) ([]keyPart, error) {
+// compileKeyParts returns where the parts of the object's key stand.
+func compileKeyParts(d *Rule, of *resource, path pattern, keys map[string][]value) ([]keyPart, error) {
 	names := of.show.names
 	parts := make([]keyPart, len(names))
 	for i, name := range names {
@@ -180,7 +183,7 @@ func (p *pattern) has(v value) error {
 	return nil
 }
 
-func (d *Rule) compileListings(r *rule) error {
+func compileListings(d *Rule, r *rule) error {
 	var err error
 	for _, t := range d.Touches {
 		made := touch{resource: t.Resource}
@@ -194,7 +197,7 @@ func (d *Rule) compileListings(r *rule) error {
 				err = r.pattern.has(made.ids)
 			}
 		default:
-			made.via, err = t.Via.compile(r, t.Resource+"@", true)
+			made.via, err = compileListing(t.Via, r, t.Resource+"@", true)
 		}
 		if err != nil {
 			return fmt.Errorf("touches %s: %w", t.Resource, err)
@@ -205,17 +208,17 @@ func (d *Rule) compileListings(r *rule) error {
 		if d.Kind != event.KindCreate {
 			return errors.New("find: only a create can have an object that has to be found")
 		}
-		if r.find, err = d.Find.compile(r, r.resource.name+"@find:", true); err != nil {
+		if r.find, err = compileListing(d.Find, r, r.resource.name+"@find:", true); err != nil {
 			return fmt.Errorf("find: %w", err)
 		}
 	}
 	if d.Later != nil {
-		if r.later, err = d.Later.compile(r, r.resource.name+"@later:", false); err != nil {
+		if r.later, err = compileListing(&d.Later.Listing, r, r.resource.name+"@later:", false); err != nil {
 			return fmt.Errorf("later: %w", err)
 		}
-		r.within = d.Later.Within
+		r.within = time.Duration(d.Later.Within)
 		if r.within == 0 {
-			r.within = caddy.Duration(defaultWithin)
+			r.within = defaultWithin
 		}
 		if r.within < 0 {
 			return errors.New("later: within must not be negative")

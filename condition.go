@@ -4,9 +4,10 @@ package webhooks
 
 import (
 	"fmt"
+	"github.com/caddy-webhooks/caddy-webhooks/body"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"regexp"
 	"slices"
-	"strconv"
 )
 
 // condition is a compiled [Condition].
@@ -56,6 +57,11 @@ func (c *condition) holds(text string) bool {
 	return text != ""
 }
 
+// final reports whether the condition holds in a Show.
+func (c *condition) final(document event.Document) bool {
+	return c.holds(body.Text(document.JSON(), c.value.name))
+}
+
 // meets tells whether one value can fulfil both conditions, as far as they
 // list their values. Of two expressions nothing can be said but whether they are
 // the same; where they differ, and both match, the rule that stands first is
@@ -68,77 +74,4 @@ func (c *condition) meets(other condition) bool {
 		return slices.ContainsFunc(c.is, func(text string) bool { return slices.Contains(other.is, text) })
 	}
 	return slices.Equal(c.not, other.not) && len(c.is) == len(other.is)
-}
-
-// answer is a compiled [Answer].
-type answer struct {
-	statuses []statusRange
-	where    []condition
-}
-
-// statusRange is a class of HTTP statuses, or one of them.
-type statusRange struct{ low, high int }
-
-func (a *Answer) compile() (*answer, error) {
-	if a == nil {
-		return nil, nil
-	}
-	compiled := new(answer)
-	for _, text := range a.Statuses {
-		r, err := parseStatus(text)
-		if err != nil {
-			return nil, err
-		}
-		compiled.statuses = append(compiled.statuses, r)
-	}
-	var err error
-	if compiled.where, err = compileConditions(a.Where); err != nil {
-		return nil, err
-	}
-	for _, c := range compiled.where {
-		if c.value.source != fromResponse {
-			return nil, fmt.Errorf("%s: a condition on the response takes a path in its body", c.value.text)
-		}
-	}
-	if len(compiled.statuses)+len(compiled.where) == 0 {
-		return nil, fmt.Errorf("it takes statuses, as 2xx or 409, or `where` and a condition on the response")
-	}
-	return compiled, nil
-}
-
-func parseStatus(text string) (statusRange, error) {
-	if len(text) == 3 && text[0] >= '2' && text[0] <= '5' {
-		if text[1:] == "xx" {
-			low := int(text[0]-'0') * 100
-			return statusRange{low, low + 99}, nil
-		}
-		if n, err := strconv.Atoi(text); err == nil {
-			return statusRange{n, n}, nil
-		}
-	}
-	return statusRange{}, fmt.Errorf("%q is no HTTP status; write one, as 409, or a class, as 2xx", text)
-}
-
-// reads tells whether the response's body is needed.
-func (a *answer) reads() bool {
-	return a != nil && len(a.where) > 0
-}
-
-// lists tells whether the status is one of those listed; where none are, the
-// usual meaning of the status decides.
-func (a *answer) lists(status int, usual bool) bool {
-	if len(a.statuses) == 0 {
-		return usual
-	}
-	return slices.ContainsFunc(a.statuses, func(r statusRange) bool { return status >= r.low && status <= r.high })
-}
-
-// holds tells whether the conditions hold in a response.
-func (a *answer) holds(json []byte) bool {
-	for i := range a.where {
-		if !a.where[i].holds(textAt(json, a.where[i].value.name)) {
-			return false
-		}
-	}
-	return true
 }

@@ -85,7 +85,7 @@ func (x *exchange) lookAhead() (more bool) {
 		own = x.keys[0]
 	}
 	if rule.find != nil {
-		if key, err := rule.find.key(x, own); err == nil {
+		if key, err := x.queryKey(rule.find, &x.match, own); err == nil {
 			x.find = key
 		}
 	}
@@ -138,8 +138,13 @@ func (x *exchange) begin() error {
 
 // outcome tells what the end of the exchange says about the change.
 func (x *exchange) outcome(err error, whole bool) event.Outcome {
-	usual := outcomeOf(x.request.r, x.tee.status, err, whole)
-	return x.match.rule.outcome(usual, x.tee.status, whole, x.tee.answer.json)
+	status := x.tee.status
+	usual := outcomeOf(x.request.r, status, err, whole)
+	if status == 0 || !whole || status == statusClientClosedRequest {
+		// There is no answer of the API's that the rule could judge.
+		return usual
+	}
+	return x.match.rule.outcome(usual, status, x.tee.answer.json)
 }
 
 // uncertainFor is how long after the exchange the API may still do what it was
@@ -257,7 +262,7 @@ func (x *exchange) mark(key event.Key, hints queue.Hints, outcome event.Outcome)
 		settle = min(settledTouch, time.Duration(x.handler.UpstreamTimeout))
 	}
 	if rule.later != nil && (key.Resource == rule.later.name || x.tee.status == http.StatusAccepted) {
-		settle = max(settle, time.Duration(rule.within))
+		settle = max(settle, rule.within)
 	}
 	if settle = max(settle, rule.resource.lag); settle > 0 {
 		mark.SettleAt = time.Now().Add(settle)

@@ -65,7 +65,8 @@ func newFuzzed(t *testing.T, rules string) *Handler {
 	h.log, h.queue = zap.NewNop(), fuzzedQueue{t}
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
-	if h.provisionMatchers(ctx) != nil || h.compile() != nil {
+	matchers, err := h.provisionMatchers(ctx)
+	if err != nil || h.compile(matchers) != nil {
 		return nil
 	}
 	return h

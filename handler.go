@@ -149,10 +149,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provisionUpstream(ctx); err != nil {
 		return err
 	}
-	if err := h.provisionMatchers(ctx); err != nil {
+	matchers, err := h.provisionMatchers(ctx)
+	if err != nil {
 		return err
 	}
-	if err := h.compile(); err != nil {
+	if err := h.compile(matchers); err != nil {
 		return err
 	}
 	app, err := ctx.App("webhooks")
@@ -181,7 +182,8 @@ func (h *Handler) provisionUpstream(ctx caddy.Context) error {
 }
 
 // provisionMatchers loads the matchers that narrow rules.
-func (h *Handler) provisionMatchers(ctx caddy.Context) error {
+func (h *Handler) provisionMatchers(ctx caddy.Context) (Matchers, error) {
+	matchers := make(Matchers)
 	for _, r := range h.Resources {
 		for _, rule := range r.Rules {
 			if rule.MatchRaw == nil {
@@ -189,23 +191,22 @@ func (h *Handler) provisionMatchers(ctx caddy.Context) error {
 			}
 			sets, err := ctx.LoadModule(rule, "MatchRaw")
 			if err != nil {
-				return fmt.Errorf("resource %s: %s %s: match: %w", r.Name, rule.Kind, rule, err)
+				return nil, fmt.Errorf("resource %s: %s %s: match: %w", r.Name, rule.Kind, rule, err)
 			}
-			if err := rule.matchers.FromInterface(sets); err != nil {
-				return fmt.Errorf("resource %s: %s %s: match: %w", r.Name, rule.Kind, rule, err)
+			var loaded caddyhttp.MatcherSets
+			if err := loaded.FromInterface(sets); err != nil {
+				return nil, fmt.Errorf("resource %s: %s %s: match: %w", r.Name, rule.Kind, rule, err)
 			}
+			matchers[rule] = loaded
 		}
 	}
-	return nil
+	return matchers, nil
 }
 
 // compile compiles the rules.
-func (h *Handler) compile() error {
+func (h *Handler) compile(matchers Matchers) error {
 	var err error
-	if h.rules, err = compileResources(h.Resources); err != nil {
-		return err
-	}
-	if err := h.rules.link(); err != nil {
+	if h.rules, err = Compile(h.Resources, matchers); err != nil {
 		return err
 	}
 	if h.overrides, err = parseValues(h.MethodOverride); err != nil {
@@ -218,8 +219,8 @@ func (h *Handler) compile() error {
 	}
 	h.loans = newLoans()
 	h.patience = patience.New(context.Background(), queuePatience)
-	h.learner, err = newLearner(h)
-	return err
+	h.learner = newLearner(h)
+	return nil
 }
 
 // missedTouch tells the operator of other objects that an exchange changed, and

@@ -110,7 +110,7 @@ func handlerFor(t testing.TB, q intentQueue, resources ...*Resource) *Handler {
 		queue: q, log: zap.NewNop(),
 	}
 	h.Resources = resources
-	if err := h.compile(); err != nil {
+	if err := h.compile(nil); err != nil {
 		t.Fatal(err)
 	}
 	return h

@@ -5,6 +5,7 @@ package webhooks
 import (
 	"errors"
 	"fmt"
+	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,6 +13,10 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
+
+// maxKeys limits how many objects one exchange can name. What a larger one
+// names is found by looking at all objects of the resource.
+const maxKeys = 10_000
 
 // Reasons why a response does not tell which object it is about. They are
 // shown to the operator with the unresolved intent.
@@ -31,7 +36,7 @@ func (x *exchange) text(v value) string {
 		return x.match.value(x.match.rule, v.name)
 	case fromResponse:
 		json, _ := x.tee.answer.json()
-		return scalarAt(json, v.name)
+		return body.Scalar(json, v.name)
 	case fromLocation:
 		target := x.location()
 		if target == nil {
@@ -48,7 +53,7 @@ func (x *exchange) texts(v value) []string {
 	switch v.source {
 	case fromResponse:
 		json, _ := x.tee.answer.json()
-		return scalarsAt(json, v.name)
+		return body.Scalars(json, v.name, maxKeys)
 	case fromPath, fromLocation:
 		if text := x.text(v); text != "" {
 			return []string{text}
@@ -177,34 +182,12 @@ func (x *exchange) fromLocation() (event.Key, bool) {
 	return key, err == nil
 }
 
-// parts matches an escaped path against a pattern of plain segments, and
-// returns the plain values of its names.
-func (p *pattern) parts(escaped string) ([]string, bool) {
-	values := make([]string, 0, len(p.names))
-	rest := cleanPath(escaped)
-	for _, want := range p.segments {
-		if rest == "" || rest == "/" {
-			return nil, false
-		}
-		var segment string
-		segment, rest = nextSegment(rest)
-		switch plain := unescape(segment); want {
-		case "":
-			values = append(values, plain)
-		case plain:
-		default:
-			return nil, false
-		}
-	}
-	return values, rest == "" || rest == "/"
-}
-
 // searched tells what to mark where nothing tells the object: the listing by
 // which it is found, where there is one.
 func (x *exchange) searched(outcome event.Outcome, reason error) (keys []event.Key, unresolved string) {
 	rule := x.match.rule
 	if rule.later != nil && outcome == event.OutcomeChanged && x.tee.status == http.StatusAccepted {
-		key, err := rule.later.key(x, event.Key{})
+		key, err := x.queryKey(rule.later, &x.match, event.Key{})
 		if err == nil {
 			return []event.Key{key}, ""
 		}
@@ -220,7 +203,7 @@ func (x *exchange) searched(outcome event.Outcome, reason error) (keys []event.K
 // rule's touch names. It fails where the exchange does not tell yet.
 func (x *exchange) touched(m *match, t *touch, own event.Key) ([]event.Key, error) {
 	if t.via != nil {
-		key, err := t.via.keyOf(x, m, own)
+		key, err := x.queryKey(t.via, m, own)
 		if err != nil {
 			return nil, err
 		}

@@ -22,7 +22,6 @@ const learnRate = 100
 // known tells of a change that did not pass here.
 type learner struct {
 	handler *Handler
-	shows   matcher
 	turns   *rate.Limiter
 }
 
@@ -32,24 +31,8 @@ type sighting struct {
 	show show.Show
 }
 
-// newLearner returns a learner for the resources whose Show a client's request
-// can be.
-func newLearner(h *Handler) (*learner, error) {
-	l := &learner{handler: h, turns: rate.NewLimiter(learnRate, learnRate)}
-	for _, r := range h.rules.resources {
-		s := &r.show
-		if s.method != http.MethodGet || len(s.query)+len(s.header)+len(s.body) > 0 || r.showFrom == showFromCaller {
-			continue
-		}
-		made := &rule{resource: r, pattern: s.path, methods: []string{http.MethodGet}, text: r.showText}
-		for i := range s.names {
-			made.parts = append(made.parts, keyPart{place: i})
-		}
-		if err := l.shows.add(made); err != nil {
-			return nil, err
-		}
-	}
-	return l, nil
+func newLearner(h *Handler) *learner {
+	return &learner{handler: h, turns: rate.NewLimiter(learnRate, learnRate)}
 }
 
 // pass passes a safe request on. Where it is a Show, and there is time for it,
@@ -57,7 +40,7 @@ func newLearner(h *Handler) (*learner, error) {
 func (l *learner) pass(w http.ResponseWriter, request *asked, next caddyhttp.Handler) error {
 	r := request.r
 	var found match
-	if r.Method != http.MethodGet || r.URL.RawQuery != "" || !l.shows.find(request, &found) || !l.turns.Allow() {
+	if r.Method != http.MethodGet || r.URL.RawQuery != "" || !l.handler.rules.shows.find(request, &found) || !l.turns.Allow() {
 		return next.ServeHTTP(w, r)
 	}
 	t := &tee{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, limit: int(l.handler.Capture)}

@@ -8,12 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
 // defaultWithin is how long an accepted request is waited for.
@@ -33,12 +30,9 @@ type listing struct {
 	of *resource
 }
 
-// errNotYet is returned where a value is only known when the exchange ends.
-var errNotYet = errors.New("the exchange does not tell all that the request is made of")
-
-// compile compiles a listing that a rule asks for. With ahead, its values must
-// be known before there is a response.
-func (declared *Listing) compile(r *rule, prefix string, ahead bool) (*listing, error) {
+// compileListing compiles a listing that a rule asks for. With ahead, its
+// values must be known before there is a response.
+func compileListing(declared *Listing, r *rule, prefix string, ahead bool) (*listing, error) {
 	made := &listing{ids: declared.IDs}
 	var err error
 	if made.request, err = compileTemplate(declared.Request); err != nil {
@@ -63,13 +57,13 @@ func (declared *Listing) compile(r *rule, prefix string, ahead bool) (*listing, 
 	if len(made.values) == 0 {
 		return nil, fmt.Errorf("%s: it asks the same whatever the exchange was about; put a value of the exchange into it, as {request:reference}", declared.Request)
 	}
-	made.name = prefix + declared.slug()
+	made.name = prefix + slug(declared)
 	return made, nil
 }
 
 // slug names a listing after what it asks, so that a changed configuration
 // never takes the marks of one for another's.
-func (declared *Listing) slug() string {
+func slug(declared *Listing) string {
 	text, err := json.Marshal(declared)
 	if err != nil {
 		// Strings and maps of strings have a form in JSON.
@@ -96,44 +90,4 @@ func listingValue(r *rule, name string) (value, error) {
 	}
 	return value{}, fmt.Errorf("it is no placeholder of the path %s and no part of the object's key; "+
 		"write request:%s for a value of the request's body", r.pattern.text, name)
-}
-
-// credentialHeaders hold what must not reach the disk.
-var credentialHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie"}
-
-// storable refuses values that a caller proves itself with.
-func (v value) storable() error {
-	if v.source == fromHeader && slices.Contains(credentialHeaders, http.CanonicalHeaderKey(v.name)) {
-		return fmt.Errorf("%s is the caller's credential, which is never stored", v.text)
-	}
-	return nil
-}
-
-// key returns the key of the mark for one asking of a listing of the
-// exchange's own rule. Own is the key of the object that the exchange is about,
-// zero while it is not known.
-func (l *listing) key(x *exchange, own event.Key) (event.Key, error) {
-	return l.keyOf(x, &x.match, own)
-}
-
-// keyOf is key for a listing of another rule that the request matches.
-func (l *listing) keyOf(x *exchange, m *match, own event.Key) (event.Key, error) {
-	parts := make([]string, 0, len(l.values))
-	for i, v := range l.values {
-		text := ""
-		switch {
-		case v.source == fromPath && v.text != "":
-			text = m.value(m.rule, v.name)
-		case v != (value{}):
-			text = x.text(v)
-		case own.Resource == m.rule.resource.name:
-			at := slices.Index(m.rule.resource.show.names, l.request.names[i])
-			text = own.Parts()[at]
-		}
-		if text == "" {
-			return event.Key{}, errNotYet
-		}
-		parts = append(parts, text)
-	}
-	return event.NewKey(l.name, parts...)
 }

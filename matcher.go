@@ -81,7 +81,7 @@ func (m *matcher) add(r *rule) error {
 // apart tells whether two rules of one path differ in what they ask of the
 // request. One that asks something goes before one that asks nothing.
 func apart(a, b *rule) bool {
-	if len(a.matchers)+len(b.matchers) > 0 {
+	if a.matched || b.matched {
 		return true
 	}
 	return !implied(a, b) || !implied(b, a)

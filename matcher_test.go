@@ -14,7 +14,7 @@ import (
 
 func compileFor(t testing.TB, declared ...*Resource) *matcher {
 	t.Helper()
-	set, err := compileResources(declared)
+	set, err := Compile(declared, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,16 +201,16 @@ func TestBadRules(t *testing.T) {
 		"to without path":        {&Resource{Name: "items", Events: []*EventRule{{Type: "a", On: event.OpChange, To: []string{"x"}}}}, "need the path"},
 		"two rules, one request": {&Resource{Name: "items", Rules: append(rule(event.KindUpdate, "/items/:id"), rule(event.KindUpdate, "/items/:id")...)}, "match the same requests"},
 	} {
-		_, err := compileResources([]*Resource{tc.resource})
+		_, err := Compile([]*Resource{tc.resource}, nil)
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, tc.want)
 		}
 	}
-	if _, err := compileResources([]*Resource{{Name: "items"}, {Name: "items"}}); err == nil {
+	if _, err := Compile([]*Resource{{Name: "items"}, {Name: "items"}}, nil); err == nil {
 		t.Error("a resource may be declared twice")
 	}
 	other := &Resource{Name: "others", Show: &Request{Path: "/items/:id"}}
-	if _, err := compileResources([]*Resource{{Name: "items"}, other}); err == nil || !strings.Contains(err.Error(), "match the same requests") {
+	if _, err := Compile([]*Resource{{Name: "items"}, other}, nil); err == nil || !strings.Contains(err.Error(), "match the same requests") {
 		t.Errorf("two resources claim the same requests: %v", err)
 	}
 }
@@ -225,7 +225,7 @@ func FuzzPattern(f *testing.F) {
 			{Name: "more", Rules: []*Rule{{Kind: event.KindCreate, Path: text}}},
 		}
 		for _, r := range resources {
-			set, err := compileResources([]*Resource{r})
+			set, err := Compile([]*Resource{r}, nil)
 			if err != nil {
 				continue
 			}

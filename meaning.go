@@ -5,6 +5,8 @@ package webhooks
 import (
 	"context"
 	"errors"
+	"github.com/caddy-webhooks/caddy-webhooks/body"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"net/http"
 
 	"github.com/caddy-webhooks/caddy-webhooks/show"
@@ -41,4 +43,23 @@ func (r *resource) understood(answer show.Show) (show.Show, error) {
 		return show.Show{}, errShowFailed
 	}
 	return answer, nil
+}
+
+// canonical returns the key that a Show says its object has.
+func (r *resource) canonical(key event.Key, document event.Document) event.Key {
+	for _, v := range r.ids {
+		if v.source != fromResponse {
+			continue
+		}
+		id := body.Scalar(document.JSON(), v.name)
+		if id == "" {
+			continue
+		}
+		parts := key.Parts()
+		parts[len(parts)-1] = id
+		if own, err := event.NewKey(r.name, parts...); err == nil {
+			return own
+		}
+	}
+	return key
 }

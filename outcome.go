@@ -49,36 +49,6 @@ func outcomeOf(r *http.Request, status int, err error, whole bool) event.Outcome
 	return event.OutcomeUnknown
 }
 
-// outcome tells what an exchange means for the rule, which may know better than
-// its status does. Usual is what the status means by itself. An answer that is
-// neither a success nor refused is uncertain: the object is looked at.
-func (r *rule) outcome(usual event.Outcome, status int, whole bool, json func() ([]byte, error)) event.Outcome {
-	if r.success == nil && r.refused == nil || status == 0 || !whole || status == statusClientClosedRequest {
-		return usual
-	}
-	var body []byte
-	if r.answers {
-		// What cannot be read fulfils no condition.
-		body, _ = json()
-	}
-	if a := r.refused; a != nil {
-		// A condition alone speaks of any answer that seems to be a success:
-		// an RPC's error comes with 200.
-		if a.lists(status, usual == event.OutcomeUnchanged || len(a.where) > 0) && a.holds(body) {
-			return event.OutcomeUnchanged
-		}
-	}
-	if a := r.success; a != nil {
-		if a.lists(status, usual == event.OutcomeChanged) && a.holds(body) {
-			return event.OutcomeChanged
-		}
-		if usual == event.OutcomeChanged {
-			return event.OutcomeUnknown
-		}
-	}
-	return usual
-}
-
 // neverSent tells whether the request cannot have reached the API: its only
 // try failed before there was a connection.
 func neverSent(r *http.Request, err error) bool {

@@ -125,6 +125,28 @@ func (p *pattern) build(parts []string) (string, error) {
 	return path.String(), nil
 }
 
+// parts matches an escaped path against a pattern of plain segments, and
+// returns the plain values of its names.
+func (p *pattern) parts(escaped string) ([]string, bool) {
+	values := make([]string, 0, len(p.names))
+	rest := cleanPath(escaped)
+	for _, want := range p.segments {
+		if rest == "" || rest == "/" {
+			return nil, false
+		}
+		var segment string
+		segment, rest = nextSegment(rest)
+		switch plain := unescape(segment); want {
+		case "":
+			values = append(values, plain)
+		case plain:
+		default:
+			return nil, false
+		}
+	}
+	return values, rest == "" || rest == "/"
+}
+
 // placeholderNames finds the names of a URLPattern: a colon, then letters,
 // digits and underscores.
 func placeholderNames(text string) []string {

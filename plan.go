@@ -4,14 +4,10 @@ package webhooks
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/tidwall/gjson"
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
@@ -118,30 +114,6 @@ func (a *App) reconciled(h *Handler, r *resource, limit *reconcile.Limit, looks 
 	return made
 }
 
-// final tells whether the condition holds in a Show.
-func (c *condition) final(document event.Document) bool {
-	return c.holds(textAt(document.JSON(), c.value.name))
-}
-
-// canonical returns the key that a Show says its object has.
-func (r *resource) canonical(key event.Key, document event.Document) event.Key {
-	for _, v := range r.ids {
-		if v.source != fromResponse {
-			continue
-		}
-		id := scalarAt(document.JSON(), v.name)
-		if id == "" {
-			continue
-		}
-		parts := key.Parts()
-		parts[len(parts)-1] = id
-		if own, err := event.NewKey(r.name, parts...); err == nil {
-			return own
-		}
-	}
-	return key
-}
-
 // reader returns how the Show of a resource's object is read.
 func (r *resource) reader(h *Handler) func(context.Context, queue.MarkLease) (show.Show, error) {
 	return func(ctx context.Context, lease queue.MarkLease) (show.Show, error) {
@@ -193,7 +165,7 @@ func (r *resource) listings() []planned {
 		if of == nil {
 			of = r
 		}
-		ids := func(json []byte) []string { return scalarsAt(json, l.ids) }
+		ids := func(json []byte) []string { return body.Scalars(json, l.ids, maxKeys) }
 		all = append(all, planned{from: l, Listing: reconcile.Listing{
 			Name: l.name, Kind: kind, Keys: reconcile.ListedKeys(of.name, ids, maxKeys),
 		}})
@@ -234,86 +206,15 @@ func (l *scanList) scan(upstream *show.Upstream, limit *reconcile.Limit, looks *
 			}
 			return upstream.Read(ctx, request)
 		},
-		Page: l.page,
-	}
-}
-
-// target returns the path of a page.
-func (l *scanList) target(path, page string) (string, error) {
-	if l.nextQuery != "" {
-		if page == "" {
-			page = "1"
-		}
-		return withQuery(path, l.nextQuery, page)
-	}
-	return sameAPI(path, page)
-}
-
-var errBadList = errors.New("the answer is no JSON, XML or form, so nothing tells what it lists")
-
-// page reads a page of the list, and what leads to the next.
-func (l *scanList) page(page string, answer show.Show) (objects []reconcile.Listed, next string, _ error) {
-	document := answer.Document()
-	if !document.IsJSON() {
-		return nil, "", errBadList
-	}
-	json := document.JSON()
-	ids := scalarsAt(json, l.ids)
-	var versions []string
-	if l.version != "" {
-		versions = scalarsAt(json, l.version)
-		if len(versions) != len(ids) {
-			return nil, "", fmt.Errorf("the list has %d ids and %d versions; both must stand in each of its objects", len(ids), len(versions))
-		}
-	}
-	for i, id := range ids {
-		key, err := event.NewKey(l.of.name, id)
-		if err != nil {
-			continue // no request of ours can name such an object
-		}
-		object := reconcile.Listed{Key: key}
-		if versions != nil {
-			object.Version = versions[i]
-		}
-		objects = append(objects, object)
-	}
-	switch {
-	case l.next != "":
-		next = event.Text([]byte(gjson.GetBytes(json, l.next).Raw))
-		if next == "null" || next == "false" {
-			next = ""
-		}
-	case l.nextQuery != "" && len(ids) > 0:
-		number := 1
-		if page != "" {
-			number, _ = strconv.Atoi(page)
-		}
-		next = strconv.Itoa(number + 1)
-	case l.nextQuery == "":
-		next = nextLink(answer.Header)
-	}
-	return objects, next, nil
-}
-
-// nextLink returns the target of a Link with rel="next" (RFC 8288), "" if there
-// is none.
-func nextLink(header http.Header) string {
-	for _, line := range header.Values("Link") {
-		for link := range strings.SplitSeq(line, ",") {
-			target, parameters, _ := strings.Cut(link, ">")
-			target = strings.TrimSpace(target)
-			if !strings.HasPrefix(target, "<") {
-				continue
+		Page: func(page string, answer show.Show) ([]reconcile.Listed, string, error) {
+			objects, next, err := l.page(page, answer)
+			found := make([]reconcile.Listed, 0, len(objects))
+			for _, object := range objects {
+				found = append(found, reconcile.Listed(object))
 			}
-			for parameter := range strings.SplitSeq(parameters, ";") {
-				name, text, _ := strings.Cut(strings.TrimSpace(parameter), "=")
-				if strings.EqualFold(name, "rel") && strings.EqualFold(strings.Trim(text, `"`), "next") {
-					return target[1:]
-				}
-			}
-		}
+			return found, next, err
+		},
 	}
-	return ""
 }
 
 // lag returns the longest lag of all resources.

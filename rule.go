@@ -56,11 +56,6 @@ type Rule struct {
 	// Later is the request that tells which object was made by a request that
 	// the API answered with 202 (Accepted) and does later.
 	Later *Later `json:"later,omitempty"`
-
-	matchers caddyhttp.MatcherSets
-	// at is where the rule stands in a Caddyfile, as ", at FILE:LINE": what it
-	// touches may be declared after it, so that it can be checked only later.
-	at string
 }
 
 // Condition says what stands at a place of a request or response.

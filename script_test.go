@@ -140,10 +140,11 @@ func (s *script) newHandler(rules string) *Handler {
 	h.log, h.queue = zap.NewNop(), s
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	s.t.Cleanup(cancel)
-	if err := h.provisionMatchers(ctx); err != nil {
-		s.t.Fatalf("%s: %v", s.name, err)
+	matchers, err := h.provisionMatchers(ctx)
+	if err == nil {
+		err = h.compile(matchers)
 	}
-	if err := h.compile(); err != nil {
+	if err != nil {
 		s.t.Fatalf("%s: %v", s.name, err)
 	}
 	h.upstream = &show.Upstream{Handler: caddyhttp.HandlerFunc(s.serveShow)}

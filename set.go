@@ -4,9 +4,12 @@ package webhooks
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
@@ -47,14 +50,6 @@ type watching struct {
 	text string
 }
 
-// scanList is a compiled [List].
-type scanList struct {
-	listing
-	version, next, nextQuery string
-	every                    time.Duration
-	backfill                 bool
-}
-
 // notify is a compiled [Notify].
 type notify struct {
 	url, authorization value
@@ -65,36 +60,56 @@ type notify struct {
 // ruleset is what a handler's resources are compiled into.
 type ruleset struct {
 	resources []*resource
-	byName    map[string]*resource
-	matcher   *matcher
+	// matcher finds the rule of a request, and shows the resource whose Show a
+	// safe request asks for.
+	matcher, shows *matcher
+	byName         map[string]*resource
 }
 
-// partError is an error in one part of a resource: a *Rule, an *EventRule, or
-// the word of an option. It lets the Caddyfile name the part's line.
-type partError struct {
-	part any
-	err  error
+// PartError is an error in one part of a resource. It lets a Caddyfile name the
+// part's line.
+type PartError struct {
+	// Resource is the resource's name.
+	Resource string
+	// Part is the part: a *Rule, an *EventRule, or the word of an option; nil
+	// for the resource as a whole.
+	Part any
+	// Err says what is wrong.
+	Err error
 }
 
-func (e partError) Error() string { return e.err.Error() }
-func (e partError) Unwrap() error { return e.err }
+func (e PartError) Error() string { return e.Err.Error() }
 
-// compileResources checks resources and builds the matcher for their rules.
-func compileResources(declared []*Resource) (*ruleset, error) {
-	set := &ruleset{matcher: new(matcher), byName: make(map[string]*resource, len(declared))}
+// Unwrap returns the error without its part.
+func (e PartError) Unwrap() error { return e.Err }
+
+// Matchers holds the request matchers of rules that have any. Before matchers
+// are loaded, as while a Caddyfile is read, there are none.
+type Matchers map[*Rule]caddyhttp.MatcherSets
+
+// Compile checks resources and compiles them. Errors in a resource are a
+// [PartError].
+func Compile(declared []*Resource, matchers Matchers) (*ruleset, error) {
+	set := &ruleset{
+		matcher: new(matcher), shows: new(matcher),
+		byName: make(map[string]*resource, len(declared)),
+	}
 	for _, d := range declared {
 		full := d.withDefaults()
 		if set.byName[full.Name] != nil {
 			return nil, fmt.Errorf("resource %s is declared twice; merge the two", full.Name)
 		}
-		r, err := full.compile(set.matcher)
+		r, err := set.compile(full, matchers)
 		if err != nil {
 			return nil, err
 		}
 		set.byName[full.Name] = r
 		set.resources = append(set.resources, r)
 	}
-	return set, nil
+	if err := set.link(); err != nil {
+		return nil, err
+	}
+	return set, set.addShows()
 }
 
 // link finds the resources that rules touch. They may be declared later than
@@ -103,17 +118,8 @@ func (set *ruleset) link() error {
 	for _, r := range set.resources {
 		for _, rule := range r.rules {
 			for i := range rule.touches {
-				t := &rule.touches[i]
-				if t.target = set.byName[t.resource]; t.target == nil {
-					return fmt.Errorf("resource %s: %s: touches %s: there is no such resource; declare it, as `resource %s`%s",
-						r.name, rule.text, t.resource, t.resource, rule.at)
-				}
-				if len(t.target.show.names) != 1 {
-					return fmt.Errorf("resource %s: %s: touches %s: its key has %d parts (%s), and one place tells only one%s",
-						r.name, rule.text, t.resource, len(t.target.show.names), t.target.showText, rule.at)
-				}
-				if t.via != nil {
-					t.via.of = t.target
+				if err := set.linkTouch(&rule.touches[i]); err != nil {
+					return PartError{r.name, rule.declared, fmt.Errorf("resource %s: %s: %w", r.name, rule.text, err)}
 				}
 			}
 		}
@@ -121,12 +127,44 @@ func (set *ruleset) link() error {
 	return nil
 }
 
-func (r Resource) compile(m *matcher) (*resource, error) {
-	if r.Name == "" || strings.IndexFunc(r.Name, notNameRune) >= 0 {
-		return nil, fmt.Errorf("resource %q: a name is made of letters, digits, '_' and '-'", r.Name)
+func (set *ruleset) linkTouch(t *touch) error {
+	if t.target = set.byName[t.resource]; t.target == nil {
+		return fmt.Errorf("touches %s: there is no such resource; declare it, as `resource %s`", t.resource, t.resource)
 	}
+	if names := t.target.show.names; len(names) != 1 {
+		return fmt.Errorf("touches %s: its key has %d parts (%s), and one place tells only one", t.resource, len(names), t.target.showText)
+	}
+	if t.via != nil {
+		t.via.of = t.target
+	}
+	return nil
+}
+
+// addShows fills the tree of the requests by which a client may read an object.
+func (set *ruleset) addShows() error {
+	for _, r := range set.resources {
+		s := &r.show
+		if s.method != http.MethodGet || len(s.query)+len(s.header)+len(s.body) > 0 || r.showFrom == showFromCaller {
+			continue
+		}
+		made := &rule{resource: r, pattern: s.path, methods: []string{http.MethodGet}, text: r.showText}
+		for i := range s.names {
+			made.parts = append(made.parts, keyPart{place: i})
+		}
+		if err := set.shows.add(made); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compile compiles a resource whose defaults are filled in.
+func (set *ruleset) compile(r Resource, matchers Matchers) (*resource, error) {
 	wrong := func(part any, word string, err error) error {
-		return partError{part, fmt.Errorf("resource %s: %s: %w", r.Name, word, err)}
+		return PartError{r.Name, part, fmt.Errorf("resource %s: %s: %w", r.Name, word, err)}
+	}
+	if r.Name == "" || strings.IndexFunc(r.Name, notNameRune) >= 0 {
+		return nil, PartError{r.Name, nil, fmt.Errorf("resource %q: a name is made of letters, digits, '_' and '-'", r.Name)}
 	}
 	compiled := &resource{
 		name: r.Name, showText: r.Show.String(), showFrom: r.ShowFrom, callerHeaders: r.CallerHeaders, idsGiven: !slices.Equal(r.ID, Resource{Name: r.Name}.withDefaults().ID),
@@ -135,33 +173,36 @@ func (r Resource) compile(m *matcher) (*resource, error) {
 	if err := compiled.compileShow(r); err != nil {
 		return nil, wrong("show", "show "+r.Show.String(), err)
 	}
-	keys, err := r.keyValues(compiled)
+	keys, err := compiled.compileKeys(r)
 	if err != nil {
 		return nil, err
 	}
 	for _, declared := range r.Rules {
-		made, err := declared.compile(compiled, keys)
+		made, err := compileRule(declared, compiled, keys, matchers[declared])
 		if err == nil {
-			err = m.add(made)
+			err = set.matcher.add(made)
 		}
 		if err != nil {
 			return nil, wrong(declared, fmt.Sprintf("%s %s", declared.Kind, declared), err)
 		}
 		compiled.rules = append(compiled.rules, made)
 	}
-	for word, compile := range map[string]func(Resource) error{
-		"version": compiled.compileVersion, "hide": compiled.compileProjection,
-		"watch": compiled.compileWatch, "list": compiled.compileList, "notify": compiled.compileNotify,
+	for _, option := range []struct {
+		word    string
+		compile func(Resource) error
+	}{
+		{"version", compiled.compileVersion},
+		{"hide", compiled.compileProjection},
+		{"watch", compiled.compileWatch},
+		{"list", compiled.compileList},
+		{"notify", compiled.compileNotify},
 	} {
-		if err := compile(r); err != nil {
-			return nil, wrong(word, word, err)
+		if err := option.compile(r); err != nil {
+			return nil, wrong(option.word, option.word, err)
 		}
 	}
 	if err := compiled.compileEvents(r); err != nil {
 		return nil, err
 	}
-	if err := compiled.checkHidden(r); err != nil {
-		return nil, err
-	}
-	return compiled, nil
+	return compiled, compiled.checkHidden(r)
 }

@@ -5,6 +5,8 @@ package webhooks
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -79,6 +81,17 @@ func parseValues(texts []string) ([]value, error) {
 // inRequest tells whether the value is known before the request is forwarded.
 func (v value) inRequest() bool {
 	return v.source != fromResponse && v.source != fromLocation
+}
+
+// credentialHeaders hold what must not reach the disk.
+var credentialHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie"}
+
+// storable refuses values that a caller proves itself with.
+func (v value) storable() error {
+	if v.source == fromHeader && slices.Contains(credentialHeaders, http.CanonicalHeaderKey(v.name)) {
+		return fmt.Errorf("%s is the caller's credential, which is never stored", v.text)
+	}
+	return nil
 }
 
 var errXPath = errors.New("this looks like XPath; XML is read with the same paths as JSON, as Envelope.Body.item.id, and an attribute as -name")
