@@ -136,9 +136,9 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 	switch {
 	case last == nil && onlyLooked(lease.Hints):
 		d.finding = known
-	case last != nil && last.Gone && !created(lease.Hints) && r.patienceBack(last, now) > 0:
+	case last != nil && last.Gone && !created(lease.Hints) && r.waitBack(last, now) > 0:
 		// No exchange is known to have created it again; a replica may lag.
-		d.finding, d.again = early, r.patienceBack(last, now)
+		d.finding, d.again = early, r.waitBack(last, now)
 	case same && !proven && confirmed(lease.Hints) && lease.SettleAt.IsZero() && !believed(lease, now, secondLook):
 		d.finding, d.again = early, secondLook
 	case last == nil && created(lease.Hints), last != nil && last.Gone:
@@ -179,7 +179,7 @@ func (r *Resource) freshness(lease queue.MarkLease, version string, now time.Tim
 		return event.FreshnessUnproven, false, ""
 	}
 	f = event.FreshnessUnproven
-	patience := lagFor
+	after := lagFor
 	if order, ok := event.CompareVersions(version, lease.Version); ok {
 		f, proven = event.FreshnessVersion, order >= 0
 		if order < 0 {
@@ -194,7 +194,7 @@ func (r *Resource) freshness(lease queue.MarkLease, version string, now time.Tim
 			stale = "Show has the object as it was before its delete"
 			if created(lease.Hints) {
 				// Versions may restart in a second life.
-				patience = max(secondLook, r.Lag)
+				after = max(secondLook, r.Lag)
 			}
 		default:
 			f = event.FreshnessVersion
@@ -203,7 +203,7 @@ func (r *Resource) freshness(lease queue.MarkLease, version string, now time.Tim
 			}
 		}
 	}
-	if stale != "" && believed(lease, now, patience) {
+	if stale != "" && believed(lease, now, after) {
 		return event.FreshnessUnproven, true, ""
 	}
 	return f, proven, stale
@@ -259,8 +259,8 @@ func (r *Resource) decideGone(lease queue.MarkLease, now time.Time) decision {
 	switch {
 	case lease.Hints.Has(queue.HintDeleted) && !knownGone,
 		lease.Hints.Has(queue.HintMayBeDeleted) && (there || changed && !knownGone):
-		if patience := r.patienceGone(lease, now); patience > 0 {
-			return decision{finding: early, again: patience}
+		if wait := r.waitGone(lease, now); wait > 0 {
+			return decision{finding: early, again: wait}
 		}
 		gone := event.Snapshot{Key: lease.Key, Gone: true, Time: now}
 		if there {
@@ -282,23 +282,23 @@ func (r *Resource) decideGone(lease queue.MarkLease, now time.Time) decision {
 	return decision{finding: nothing}
 }
 
-// patienceGone returns how long to wait before a 404 proves a delete: until no
+// waitGone returns how long to wait before a 404 proves a delete: until no
 // replica can lag so far that it does not have the object yet.
-func (r *Resource) patienceGone(lease queue.MarkLease, now time.Time) time.Duration {
+func (r *Resource) waitGone(lease queue.MarkLease, now time.Time) time.Duration {
 	last := lease.Snapshot
 	if last == nil || last.Gone {
 		return remaining(lease.MarkedAt, lease.Cause.At, now, max(secondLook, r.Lag))
 	}
-	patience := r.Lag
+	wait := r.Lag
 	if !lease.Hints.Has(queue.HintDeleted) {
-		patience = max(secondLook, r.Lag)
+		wait = max(secondLook, r.Lag)
 	}
-	return remaining(last.Time, last.ChangedAt, now, patience)
+	return remaining(last.Time, last.ChangedAt, now, wait)
 }
 
-// patienceBack returns how long to wait before an object that is gone, and that
+// waitBack returns how long to wait before an object that is gone, and that
 // no exchange is known to have created again, counts as back.
-func (r *Resource) patienceBack(last *event.Snapshot, now time.Time) time.Duration {
+func (r *Resource) waitBack(last *event.Snapshot, now time.Time) time.Duration {
 	return remaining(last.Time, last.ChangedAt, now, max(secondLook, r.Lag))
 }
 

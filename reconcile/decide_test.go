@@ -139,7 +139,7 @@ func TestDecide(t *testing.T) {
 
 // An answer that may come from a lagging replica is retried; once no replica
 // can lag any more, it is accepted.
-func TestPatience(t *testing.T) {
+func TestLaggingAnswers(t *testing.T) {
 	r := testResource(t)
 	r.Lag = 10 * time.Second
 	hasher := event.NewHasher([32]byte{1})
