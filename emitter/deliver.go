@@ -212,7 +212,7 @@ func (d *dispatcher) record(lease *queue.DeliveryLease, attempt queue.Attempt, v
 		d.logger.Debug("attempt not recorded", zap.String("event", lease.EventID), zap.Error(err))
 	default:
 		d.options.Metrics.QueueFailed(name)
-		d.logger.Error("recording an attempt failed; it is recorded later, and the event is not sent again for that",
+		d.logger.Error("recording an attempt failed; it is recorded later, without sending the event again",
 			zap.String("event", lease.EventID), zap.Error(err))
 	}
 }

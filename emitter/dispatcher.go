@@ -253,7 +253,7 @@ func (d *dispatcher) postpone(lease queue.DeliveryLease, wait time.Duration) {
 func (d *dispatcher) returned(lease queue.DeliveryLease, err error) {
 	if err != nil && !errors.Is(err, queue.ErrLeaseLost) && !errors.Is(err, queue.ErrClosed) {
 		d.options.Metrics.QueueFailed(d.target.Endpoint.Name)
-		d.logger.Error("giving a delivery back failed; it waits until its lease has passed",
+		d.logger.Error("returning a delivery failed; it waits until its lease expires",
 			zap.String("event", lease.EventID), zap.Error(err))
 	}
 }

@@ -90,7 +90,7 @@ func (e *Emitter) save(ctx context.Context, s *standing) error {
 	state := s.state
 	s.mu.Unlock()
 	if err := e.options.States.PutEndpointState(ctx, state); err != nil {
-		return fmt.Errorf("keeping the state of endpoint %s: %w", s.name, err)
+		return fmt.Errorf("storing the state of endpoint %s: %w", s.name, err)
 	}
 	return nil
 }
@@ -201,7 +201,7 @@ func (d *dispatcher) report(changed change, state queue.EndpointState, at time.T
 	defer cancel()
 	if err := d.emitter.save(ctx, d.standing); err != nil {
 		d.options.Metrics.QueueFailed(d.standing.name)
-		d.logger.Error("the endpoint's state was not kept; a restart forgets it", zap.Error(err))
+		d.logger.Error("the endpoint's state was not stored; a restart forgets it", zap.Error(err))
 	}
 	d.options.Notify(notice)
 }
