@@ -43,12 +43,12 @@ type gate struct {
 // pool is the memory of a class.
 type pool struct {
 	size, used int64
-	// waiting holds *pass.
+	// waiting holds *waiter.
 	waiting list.List
 }
 
-// pass is a request for memory that waits at the gate.
-type pass struct {
+// waiter is a request for memory that waits at the gate.
+type waiter struct {
 	size  int64
 	ready chan struct{}
 }
@@ -94,19 +94,19 @@ func (g *gate) take(size int64, of class) {
 func (g *gate) wait(ctx context.Context, size int64, of class) error {
 	g.mu.Lock()
 	p := &g.pools[of]
-	waiter := &pass{size: size, ready: make(chan struct{})}
-	place := p.waiting.PushBack(waiter)
+	w := &waiter{size: size, ready: make(chan struct{})}
+	place := p.waiting.PushBack(w)
 	p.serve()
 	g.mu.Unlock()
 	select {
-	case <-waiter.ready:
+	case <-w.ready:
 		return nil
 	case <-ctx.Done():
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	select {
-	case <-waiter.ready:
+	case <-w.ready:
 		p.used -= size
 	default:
 		p.waiting.Remove(place)
@@ -137,12 +137,12 @@ func (g *gate) inFlight() (total int64) {
 func (p *pool) serve() {
 	for p.waiting.Len() > 0 {
 		first := p.waiting.Front()
-		waiter := first.Value.(*pass)
-		if p.used+waiter.size > p.size {
+		w := first.Value.(*waiter)
+		if p.used+w.size > p.size {
 			return
 		}
 		p.waiting.Remove(first)
-		p.used += waiter.size
-		close(waiter.ready)
+		p.used += w.size
+		close(w.ready)
 	}
 }
