@@ -8,12 +8,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/jsonpath"
 )
 
-// Ambiguous tells whether a valid JSON document has, anywhere on a path, more
-// than one member of the name that the path takes. Parsers disagree about
-// which of them counts (RFC 8259, section 4), so that what is read there may
-// not be what the API read, and an id must not be taken from it.
+// Ambiguous reports whether a valid JSON document has, anywhere on a path, more
+// than one member of the name that the path takes. Parsers disagree about which
+// of them counts (RFC 8259, section 4). The value found there may not be the
+// one that the API read, so an id must not be taken from it.
 //
-// Where the path is more than names, indexes, "#" and "*", any repeated name
+// Where the path has more than names, indexes, "#" and "*", any repeated name
 // in the document makes it ambiguous.
 func Ambiguous(document []byte, path string) bool {
 	steps, err := jsonpath.Parse(path)
@@ -57,7 +57,7 @@ func ambiguous(at gjson.Result, steps []jsonpath.Step) bool {
 	return found
 }
 
-// repeats tells whether any object within a value repeats a name.
+// repeats reports whether any object within a value repeats a name.
 func repeats(at gjson.Result) (found bool) {
 	var seen map[string]bool
 	if at.IsObject() {

@@ -4,8 +4,8 @@
 // JSON in which a rule's paths can be followed: [Decode] undoes compression,
 // [Normalise] gives forms, XML and lines of JSON the shape of JSON.
 //
-// Bodies come from strangers. Whatever they hold, nothing here panics, and
-// what is returned is at most [MaxSize] long, or was not longer before.
+// Bodies come from strangers. Whatever a body holds, nothing here panics, and a
+// result is longer than [MaxSize] only if the body itself was as long.
 package body
 
 import (
@@ -21,19 +21,20 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// MaxSize bounds what a body may unfold to, in bytes.
+// MaxSize limits the size of a body that is unfolded (decompressed or rewritten
+// as JSON), in bytes.
 const MaxSize = 8 << 20
 
-// maxCodings bounds how often a body may be encoded. More than one is rare,
+// maxCodings limits how many encodings a body may have. More than one is rare,
 // and each further one could multiply the work by a thousand.
 const maxCodings = 3
 
-// Decode undoes a Content-Encoding, of which there may be several, the last
-// one applied standing last (RFC 9110, section 8.4). It knows gzip, deflate,
-// br, zstd and identity. Without an encoding it returns the body itself.
+// Decode undoes a Content-Encoding. It may list several, the one applied last
+// standing last (RFC 9110, section 8.4). Decode knows gzip, deflate, br, zstd
+// and identity. Without an encoding it returns the body itself.
 //
-// It fails with [ErrCoding] or [ErrTooLarge], or with the error of a decoder
-// that met damaged bytes.
+// It fails with [ErrCoding] or [ErrTooLarge], or with the decoder's error for
+// damaged bytes.
 func Decode(raw []byte, contentEncoding string) ([]byte, error) {
 	if contentEncoding == "" {
 		return raw, nil
@@ -65,8 +66,8 @@ func decodeOne(raw []byte, coding string) ([]byte, error) {
 		}
 		r = zr
 	case "deflate":
-		// RFC 9110, section 8.4.1.2: the zlib format, but some servers send
-		// the bare one.
+		// RFC 9110, section 8.4.1.2: deflate means the zlib format, but some
+		// servers send bare deflate.
 		zr, err := zlib.NewReader(bytes.NewReader(raw))
 		if err != nil {
 			r = flate.NewReader(bytes.NewReader(raw))

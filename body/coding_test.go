@@ -93,7 +93,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// As much as is read is allowed, and not one byte more.
+// A body of MaxSize is read, and not one byte more.
 func TestDecodeLimit(t *testing.T) {
 	for coding := range encoders {
 		encoding := strings.TrimPrefix(coding, "bare ")

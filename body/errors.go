@@ -10,9 +10,9 @@ var (
 	// (HTML, plain text, binary formats).
 	ErrNoStructure = errors.New("the body has no structure that a path could be followed in")
 	// ErrTooLarge is returned for a body that unfolds to more than [MaxSize],
-	// or to more elements or levels than are read.
+	// or has more elements or levels than allowed.
 	ErrTooLarge = errors.New("the body unfolds to more than is read")
-	// ErrCoding is returned for a Content-Encoding that is not known, or is
-	// applied more often than is undone.
+	// ErrCoding is returned for a Content-Encoding that is unknown, or that
+	// lists more encodings than are undone.
 	ErrCoding = errors.New("unsupported Content-Encoding")
 )

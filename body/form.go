@@ -13,10 +13,10 @@ import (
 	"strings"
 )
 
-// Bounds of a form.
+// Limits of a form.
 const (
 	maxFields = 10_000
-	// maxBrackets bounds how deep a name's brackets nest.
+	// maxBrackets limits how deep a name's brackets nest.
 	maxBrackets = 32
 )
 
@@ -42,8 +42,8 @@ func form(plain []byte) ([]byte, error) {
 	return root.finish()
 }
 
-// multipartForm reads multipart/form-data. Files are left out; a field that
-// says that it is JSON keeps its structure.
+// multipartForm reads multipart/form-data. Files are left out; a field whose
+// Content-Type is JSON keeps its structure.
 func multipartForm(plain []byte, boundary string) ([]byte, error) {
 	if boundary == "" {
 		return nil, fmt.Errorf("%w: multipart without a boundary", ErrNoStructure)
@@ -83,7 +83,7 @@ type fields struct {
 	values map[string]*field
 }
 
-// field is what stands at a name: an object, or one or more values as JSON.
+// field is the value of a name: an object, or one or more values as JSON.
 type field struct {
 	object *fields
 	values [][]byte
@@ -101,14 +101,14 @@ func (f *fields) at(name string) *field {
 	return f.values[name]
 }
 
-// set puts a value at the place that a field's name says.
+// set puts a value where the field's name says.
 func (f *fields) set(name string, value []byte) {
 	path, array := bracketed(name)
 	if !f.free(path) {
 		path, array = []string{name}, false
 		if !f.free(path) {
-			// A field that is named like an object which others have begun
-			// could only be put where no path leads.
+			// The field has the name of an object that earlier fields began. No
+			// path could lead to it beside that object.
 			return
 		}
 	}
@@ -123,8 +123,8 @@ func (f *fields) set(name string, value []byte) {
 	at.array = at.array || array
 }
 
-// free tells whether values can stand at a path: it leads through no value,
-// and does not end at an object.
+// free reports whether a value can stand at a path: the path leads through no
+// value, and does not end at an object.
 func (f *fields) free(path []string) bool {
 	for i, step := range path {
 		at := f.values[step]
@@ -142,8 +142,8 @@ func (f *fields) free(path []string) bool {
 	return true
 }
 
-// bracketed splits "a[b][c]" into a, b and c, and tells whether "[]" follows.
-// A name that is not of this form is one step by itself.
+// bracketed splits "a[b][c]" into a, b and c, and reports whether "[]" follows.
+// Any other name is one step by itself.
 func bracketed(name string) (path []string, array bool) {
 	whole := []string{name}
 	begin, rest, found := strings.Cut(name, "[")

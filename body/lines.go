@@ -11,8 +11,8 @@ import (
 // recordSeparator begins each text of a JSON text sequence (RFC 7464).
 const recordSeparator = "\x1e"
 
-// lines makes an array of the values on a body's lines. All must be valid: one
-// that was cut off may be the one that names the object.
+// lines makes an array of the values on a body's lines. All lines must be
+// valid: the one that was cut off may name the object.
 func lines(plain []byte) ([]byte, error) {
 	out := make([]byte, 0, len(plain)+2)
 	out = append(out, '[')

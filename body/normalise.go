@@ -11,7 +11,7 @@ import (
 )
 
 // Normalise gives a body the shape of JSON, so that gjson paths can be followed
-// in it. What it returns is always valid JSON.
+// in it. Its result is always valid JSON.
 //
 //   - JSON stays as it is, byte for byte.
 //   - Lines of JSON (application/x-ndjson, application/jsonl, json-seq) become
@@ -19,8 +19,8 @@ import (
 //   - A form (application/x-www-form-urlencoded, multipart/form-data without
 //     its files) becomes an object of strings. A name that is repeated, or ends
 //     in "[]", has an array. Names with brackets nest: "item[id]=7" is found at
-//     item.id, as the frameworks that invented them have it. A name whose
-//     brackets do not pair, or that contradicts another, stays as written.
+//     item.id, as in the frameworks that invented them. A name whose brackets
+//     do not pair, or that contradicts another, stays as written.
 //   - XML, and so SOAP, becomes an object of its root element. Names lose
 //     their namespace, so that a path reads Envelope.Body.GetItemResponse.id
 //     whatever prefixes the sender chose. An element without attributes and
@@ -30,9 +30,9 @@ import (
 //     XML Schema (xsi:type) are left out, but xsi:nil="true" makes null. Texts
 //     stay strings, also where they look like numbers.
 //
-// The body's own beginning outweighs a content type that is missing or wrong:
-// a valid JSON object or array is one also when it was sent as text/html or as
-// a form, as it often is. HTML has no structure here.
+// The beginning of the body outweighs a content type that is missing or wrong:
+// a valid JSON object or array counts as JSON even if it was sent as text/html
+// or as a form, as it often is. HTML has no structure here.
 //
 // It fails with [ErrNoStructure] or [ErrTooLarge].
 func Normalise(plain []byte, contentType string) ([]byte, error) {
@@ -65,7 +65,7 @@ func Normalise(plain []byte, contentType string) ([]byte, error) {
 
 const mediaForm = "application/x-www-form-urlencoded"
 
-// mediaType reads a Content-Type. Where its parameters are malformed the type
+// mediaType reads a Content-Type. If its parameters are malformed, the type
 // itself still counts.
 func mediaType(contentType string) (media string, params map[string]string) {
 	media, params, err := mime.ParseMediaType(contentType)
@@ -93,8 +93,8 @@ func isLines(media string) bool {
 	return strings.HasSuffix(media, "+json-seq")
 }
 
-// mayBeXML tells whether a body is to be read as XML. One that says it is HTML
-// must begin as only XML does.
+// mayBeXML reports whether to read a body as XML. A body sent as HTML must
+// begin as only XML does.
 func mayBeXML(plain, start []byte, media string) bool {
 	switch {
 	case strings.HasPrefix(media, "text/html"), media == "application/xhtml+xml":

@@ -171,7 +171,7 @@ y
 	}
 }
 
-// What rules say must be found by gjson, which they are read with.
+// The paths that rules use are read with gjson, so gjson must find the values.
 func TestPathsOfXML(t *testing.T) {
 	soap := `<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>
 		<GetItemResponse xmlns="urn:x"><item id="a7" v:rev="3"><id>42</id><note lang="en">hi</note></item></GetItemResponse>

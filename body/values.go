@@ -10,16 +10,16 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/jsonpath"
 )
 
-// Values returns the values that stand at a path of a valid JSON document, in
-// order, as raw JSON. In a path, "#" takes each element of an array, also at
-// its end ("ids.#"), and lists within lists come out flat.
+// Values returns the values at a path of a valid JSON document, in order, as
+// raw JSON. In a path, "#" takes each element of an array, also at its end
+// ("ids.#"); lists within lists are flattened.
 //
-// Other than in gjson's own paths, "#" takes something that is no array for a
-// list of one: XML does not tell a list that happens to have one element from
-// an element, and the one change that was made would be overlooked.
+// Unlike in gjson's own paths, "#" treats a value that is no array as a list of
+// one: XML does not distinguish a list of one element from an element, and the
+// only change in it would be overlooked.
 //
-// Queries and modifiers go to gjson as they are, and their result counts as
-// the one value, or with "#" in the path as the list of values.
+// Queries and modifiers go to gjson as they are. Their result counts as one
+// value, or as a list of values if the path has a "#".
 func Values(document []byte, path string) []json.RawMessage {
 	steps, err := jsonpath.Parse(path)
 	if err != nil {
@@ -52,7 +52,7 @@ func appendValues(values []json.RawMessage, at gjson.Result, steps []jsonpath.St
 	return values
 }
 
-// child returns the member or element that a name means.
+// child returns the member or element that a step names.
 func child(at gjson.Result, step jsonpath.Step) (found gjson.Result) {
 	index, isIndex := step.Index()
 	if at.IsArray() && !isIndex {
@@ -70,8 +70,8 @@ func child(at gjson.Result, step jsonpath.Step) (found gjson.Result) {
 	return found
 }
 
-// valuesOfQuery leaves out what is not JSON: gjson's modifiers and literals can
-// make anything.
+// valuesOfQuery leaves out results that are not JSON: gjson's modifiers and
+// literals can make anything.
 func valuesOfQuery(document []byte, path string) (values []json.RawMessage) {
 	result := gjson.GetBytes(document, path)
 	list := []gjson.Result{result}

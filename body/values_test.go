@@ -68,7 +68,8 @@ func TestAmbiguous(t *testing.T) {
 		{`{"a":{"id":1},"a":{"id":2}}`, "*.id", true},
 		{`{"a":{"id":1},"b":{"id":2}}`, "*.id", false},
 		{`{"a.b":1,"a.b":2}`, `a\.b`, true},
-		// Where a path cannot be followed step by step, everything counts.
+		// A path that cannot be followed step by step is ambiguous if any name
+		// in the document is repeated.
 		{`{"l":[{"id":1}],"z":{"x":1,"x":2}}`, "l.#(id==1).id", true},
 		{`{"l":[{"id":1}],"z":[{"x":1},{"x":2}]}`, "l.#(id==1).id", false},
 		{`{"l":[{"id":1}],"z":[{"x":1},{"y":{"x":2,"x":2}}]}`, "@this.l", true},
@@ -81,8 +82,8 @@ func TestAmbiguous(t *testing.T) {
 	}
 }
 
-// FuzzAmbiguous holds Ambiguous and Values to two parsers that take different
-// members: where they disagree about a value, it must be ambiguous.
+// FuzzAmbiguous compares Ambiguous and Values with two parsers that take
+// different members: where these disagree about a value, it must be ambiguous.
 func FuzzAmbiguous(f *testing.F) {
 	f.Add(`{"id":1,"id":2}`, "id")
 	f.Add(`{"a":{"b":1},"a":{"b":2,"\u0062":3}}`, "a.b")
@@ -103,7 +104,7 @@ func FuzzAmbiguous(f *testing.F) {
 		if plain || strings.ContainsAny(name, `.\|*?#@!{}[]()`) || name == "" {
 			return
 		}
-		// One step into an object: the standard library takes the last.
+		// One step into an object: the standard library takes the last member.
 		var last map[string]json.RawMessage
 		if json.Unmarshal([]byte(document), &last) != nil {
 			return

@@ -4,13 +4,13 @@ package body
 
 import "github.com/tidwall/gjson"
 
-// appendString appends a JSON string. What is not UTF-8 becomes U+FFFD.
+// appendString appends a JSON string. Invalid UTF-8 becomes U+FFFD.
 func appendString(out []byte, s string) []byte {
 	return gjson.AppendJSONString(out, s)
 }
 
-// appendOneOrMany appends one value as it is and several as an array; with
-// array, one too.
+// appendOneOrMany appends one value as it is and several as an array. If array
+// is set, one value becomes an array too.
 func appendOneOrMany(out []byte, values [][]byte, array bool) []byte {
 	if len(values) == 1 && !array {
 		return append(out, values[0]...)
@@ -25,7 +25,7 @@ func appendOneOrMany(out []byte, values [][]byte, array bool) []byte {
 	return append(out, ']')
 }
 
-// checked fails for more than MaxSize bytes.
+// checked fails if there are more than MaxSize bytes.
 func checked(out []byte) ([]byte, error) {
 	if len(out) > MaxSize {
 		return nil, ErrTooLarge

@@ -14,10 +14,10 @@ import (
 	"golang.org/x/net/html/charset"
 )
 
-// Bounds of XML.
+// Limits of XML.
 const (
 	maxLevels = 128
-	// maxNodes bounds elements and attributes together: each costs far more
+	// maxNodes limits elements and attributes together: each costs far more
 	// memory than its text.
 	maxNodes = 1 << 18
 )
@@ -25,7 +25,7 @@ const (
 // schemaInstance is the namespace of xsi:type and xsi:nil.
 const schemaInstance = "http://www.w3.org/2001/XMLSchema-instance"
 
-// element is an XML element that is read or under construction.
+// element is an XML element, complete or under construction.
 type element struct {
 	name       string
 	attributes []attribute
@@ -41,7 +41,7 @@ type attribute struct {
 // fromXML reads XML with the standard library's parser, which reads nothing
 // from outside and knows no entities but the five of XML itself, so that
 // nothing can unfold. A DTD that declares anything within the document is
-// refused; one that only names another is passed over.
+// refused; one that only refers to an external DTD is ignored.
 func fromXML(plain []byte, label string) ([]byte, error) {
 	root, err := parseXML(plain, label)
 	if err != nil {
@@ -60,8 +60,8 @@ func fromXML(plain []byte, label string) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// xmlDecoder returns a parser for a body in the charset that its first bytes,
-// the Content-Type or its own declaration tell, in this order (RFC 7303,
+// xmlDecoder returns a parser for a body. Its charset comes from the first
+// bytes, the Content-Type or the XML declaration, in this order (RFC 7303,
 // section 3).
 func xmlDecoder(plain []byte, label string) (*xml.Decoder, error) {
 	if isUTF16(plain) {
@@ -90,7 +90,7 @@ func xmlDecoder(plain []byte, label string) (*xml.Decoder, error) {
 	return decoder, nil
 }
 
-// isUTF16 tells whether a body begins with the byte order mark of UTF-16.
+// isUTF16 reports whether a body begins with the byte order mark of UTF-16.
 func isUTF16(plain []byte) bool {
 	return bytes.HasPrefix(plain, []byte("\xfe\xff")) || bytes.HasPrefix(plain, []byte("\xff\xfe"))
 }
@@ -196,8 +196,7 @@ func (e *element) append(out []byte) ([]byte, error) {
 	return e.appendChildren(out, len(groups.names) > 0)
 }
 
-// appendChildren appends the children, those of one name together, and closes
-// the object.
+// appendChildren appends the children, grouped by name, and closes the object.
 func (e *element) appendChildren(out []byte, more bool) ([]byte, error) {
 	named := make(map[string][]*element, min(len(e.children), 16))
 	var names []string

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package coverage remembers which unsafe requests matched no rule, so that an
-// operator can see what changes go unnoticed, and with which rules they would
-// not. It keeps templates of paths and counts, never paths.
+// operator can see which changes go unnoticed and which rules would catch them.
+// It keeps templates of paths and counts, never paths.
 package coverage
 
 import (
@@ -13,25 +13,24 @@ import (
 	"time"
 )
 
-// MaxTemplates bounds how many kinds of requests are told apart. An API has
-// fewer; what comes beyond is noise, or somebody who makes it, and is counted
+// MaxTemplates limits how many kinds of requests are distinguished. An API has
+// fewer; requests beyond the limit are noise or an attack, and are counted
 // together.
 const MaxTemplates = 1000
 
-// lastEvery is how exact the time of the last request is. Writing it down for
-// each would have all processors fight for it.
+// lastEvery is the precision of the time of the last request. Writing it for
+// every request would make all processors contend for it.
 const lastEvery = time.Second
 
-// Register counts requests by method and template. Its methods may be called at
-// any time by any number of goroutines; noting a kind of request that is known
-// takes no lock.
+// Register counts requests by method and template. Its methods are safe for
+// concurrent use; counting a known kind of request takes no lock.
 type Register struct {
 	now func() time.Time
 
-	// known is replaced as a whole where a kind is added, and never written to.
+	// known is replaced as a whole when a kind is added, and never modified.
 	known atomic.Pointer[map[string]*entry]
 	other atomic.Uint64
-	mu    sync.Mutex // held by who adds
+	mu    sync.Mutex // held while adding
 }
 
 // entry counts one kind of request.
@@ -52,7 +51,7 @@ func New(now func() time.Time) *Register {
 }
 
 // Note counts a request. The path is the request's own, escaped or not, without
-// query. It keeps neither, and costs a fraction of a microsecond.
+// query. Note keeps neither argument, and costs a fraction of a microsecond.
 func (r *Register) Note(method, path string) {
 	var buffer [maxTemplate]byte
 	key := appendKey(buffer[:0], method, path)
@@ -69,10 +68,11 @@ func (r *Register) Note(method, path string) {
 	}
 }
 
-// add returns the entry of a kind that was not known, or nil where there are
-// too many.
+// add returns the entry of a kind that was not known, or nil if there are too
+// many kinds.
 func (r *Register) add(key string) *entry {
-	// Somebody else may have added it in the meantime, as the last.
+	// Another goroutine may have added it in the meantime, as the last that
+	// fits.
 	if known := *r.known.Load(); known[key] != nil || len(known) >= MaxTemplates {
 		return known[key]
 	}
@@ -97,7 +97,7 @@ func (r *Register) add(key string) *entry {
 
 // Line is one kind of request.
 type Line struct {
-	// Method and Template tell which requests: "PATCH" and "/orders/:id".
+	// Method and Template name the kind: "PATCH" and "/orders/:id".
 	Method   string `json:"method"`
 	Template string `json:"template"`
 	// Count is how many there were.

@@ -43,7 +43,7 @@ func TestTemplate(t *testing.T) {
 		"/i/a b":                                      "/i/:id",
 		"/i/Items(42)":                                "/i/:id",
 		"/i/" + strings.Repeat("x", 41):               "/i/:id",
-		// Bounds.
+		// Limits.
 		strings.Repeat("/a", 17):                       strings.Repeat("/a", 16) + "/*",
 		strings.Repeat("/"+strings.Repeat("w", 40), 9): strings.Repeat("/"+strings.Repeat("w", 40), 5) + "/*",
 	} {
@@ -115,8 +115,8 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// G10: however many kinds of requests come, a bounded number is kept, and none
-// is left out of the sum.
+// G10: however many kinds of requests come, a limited number is kept, and every
+// request is in the sum.
 func TestBound(t *testing.T) {
 	r := New(nil)
 	const each, workers = 2, 8

@@ -11,11 +11,11 @@ import (
 // Suggestion is a draft of the configuration that would catch a kind of
 // request. It is made of the request alone, so an operator has to look at it.
 type Suggestion struct {
-	// Resource is the name of the resource, as in "resource orders"; empty where
-	// the path does not tell one.
+	// Resource is the name of the resource, as in "resource orders"; empty if
+	// the path does not show one.
 	Resource string `json:"resource,omitempty"`
-	// Show is the resource's show, as "show GET /v1/orders/:id"; empty where it
-	// is the default.
+	// Show is the resource's show, as "show GET /v1/orders/:id"; empty if it is
+	// the default.
 	Show string `json:"show,omitempty"`
 	// Rule is the rule within it, as "update PATCH /v1/orders/:id".
 	Rule string `json:"rule,omitempty"`
@@ -86,13 +86,13 @@ func kindOf(method string, create, object bool) string {
 
 func isPlaceholder(segment string) bool { return strings.HasPrefix(segment, ":") }
 
-// isPlural tells whether a segment names many objects, so that a POST to it
-// makes one, rather than does something to the object before it.
+// isPlural reports whether a segment names a collection, so that a POST to it
+// creates an object rather than acts on the object before it.
 func isPlural(segment string) bool {
 	return inflection.Singular(segment) != segment
 }
 
-// isName tells whether a segment can be the name of a placeholder.
+// isName reports whether a segment can be the name of a placeholder.
 func isName(segment string) bool {
 	return strings.Trim(strings.ToLower(segment), "abcdefghijklmnopqrstuvwxyz_") == ""
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Bounds of a template.
+// Limits of a template.
 const (
 	maxTemplate = 256 // bytes of a method and a template
 	maxMethod   = 16
@@ -16,8 +16,8 @@ const (
 )
 
 // appendKey appends the method and the template of a path: segments that look
-// like ids become ":id", ":id2" and so on. What goes beyond the bounds becomes
-// "*". It does not allocate.
+// like ids become ":id", ":id2" and so on. The part beyond a limit becomes "*".
+// It does not allocate.
 func appendKey(key []byte, method, path string) []byte {
 	if len(method) > maxMethod || !isToken(method) {
 		method = "OTHER"
@@ -59,12 +59,12 @@ func isToken(method string) bool {
 	return method != ""
 }
 
-// isID tells whether a segment looks like the id of an object rather than a
-// word of the API. Where it is in doubt it says yes: an id that is taken for a
-// word would fill the register, and might be a secret.
+// isID reports whether a segment looks like the id of an object rather than a
+// word of the API. In doubt it returns true: an id taken for a word would fill
+// the register, and might be a secret.
 func isID(segment string) bool {
 	digits, letters, hex := 0, 0, 0
-	number := len(segment) > 0 // what follows the last separator
+	number := len(segment) > 0 // whether only digits follow the last separator
 	for i := range len(segment) {
 		switch c := segment[i]; {
 		case c >= '0' && c <= '9':
@@ -101,7 +101,7 @@ func isID(segment string) bool {
 	return digits+letters >= 10 || digits+letters >= 4 && digits*2 >= digits+letters
 }
 
-// stemIsNumber tells whether a segment is a number with a file's extension.
+// stemIsNumber reports whether a segment is a number with a file's extension.
 func stemIsNumber(segment string) bool {
 	stem, _, found := strings.Cut(segment, ".")
 	return found && stem != "" && strings.Trim(stem, "0123456789") == ""

@@ -16,26 +16,26 @@ import (
 )
 
 const (
-	// keptAnswer is how much of an answer's body is recorded.
+	// keptAnswer is how many bytes of an answer's body are recorded.
 	keptAnswer = 4 << 10
-	// readAnswer is how much of it is read, so that the connection can be used
-	// again. Beyond, a new connection costs less.
+	// readAnswer is how many bytes of it are read, so that the connection can
+	// be reused. Beyond that, a new connection costs less.
 	readAnswer = 64 << 10
 )
 
-// answer is what came back from an attempt. An answer that broke off has both
-// a code and an error.
+// answer is the result of an attempt. An answer that broke off has both a code
+// and an error.
 type answer struct {
 	code       int
 	body       []byte
 	retryAfter time.Duration
-	// word is what webhook-delivery said.
+	// word is the value of webhook-delivery.
 	word string
 	err  error
 }
 
 // attempt posts an event once. It takes no longer than the endpoint's timeout,
-// the answer's last byte included.
+// including the answer's last byte.
 func (d *dispatcher) attempt(ctx context.Context, ev *event.Event, to destination, trace string, at time.Time) answer {
 	ctx, cancel := context.WithTimeout(ctx, d.target.Endpoint.Timeout)
 	defer cancel()
@@ -62,12 +62,12 @@ func (d *dispatcher) attempt(ctx context.Context, ev *event.Event, to destinatio
 	}
 }
 
-// buffers are what answers are read into; most are far smaller than one, so
-// only what came is kept.
+// buffers are for reading answers. Most answers are far smaller than a buffer,
+// so only the bytes that came are kept.
 var buffers = sync.Pool{New: func() any { return new([keptAnswer]byte) }}
 
-// readBody reads a body as far as readAnswer and returns its beginning. A body
-// that goes on beyond is not an error.
+// readBody reads at most readAnswer bytes of a body and returns its beginning.
+// A longer body is not an error.
 func readBody(body io.Reader) ([]byte, error) {
 	buffer := buffers.Get().(*[keptAnswer]byte)
 	defer buffers.Put(buffer)
@@ -89,7 +89,7 @@ func readBody(body io.Reader) ([]byte, error) {
 	return kept(buffer[:n]), err
 }
 
-// kept copies what was read, nil for nothing.
+// kept copies the bytes that were read, nil for none.
 func kept(read []byte) []byte {
 	if len(read) == 0 {
 		return nil

@@ -20,8 +20,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// TestRate holds every second of a backlog's draining against the endpoint's
-// rate, over a reload too.
+// TestRate checks every second while a backlog drains against the endpoint's
+// rate, across a reload too.
 func TestRate(t *testing.T) {
 	for _, text := range []string{"1/s", "10/s", "100/s", "90/m", "7200/h"} {
 		t.Run(text, func(t *testing.T) {
@@ -65,8 +65,8 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// TestDeadline ends what came too late, without sending it, and what could not
-// be delivered in time.
+// TestDeadline ends deliveries that are too late, without sending them, and
+// deliveries that fail until it is too late.
 func TestDeadline(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -121,7 +121,7 @@ func TestSuccess(t *testing.T) {
 	})
 }
 
-// measured counts the payloads that are in memory.
+// measured counts the payloads in memory.
 type measured struct {
 	queue.Deliveries
 	now, most atomic.Int64
@@ -143,8 +143,8 @@ func (m *measured) FinishAttempt(ctx context.Context, lease queue.DeliveryLease,
 }
 
 // TestMemoryIsBounded sends large events to very many endpoints, a fifth of
-// which hang: what is in memory is bounded, and those that work get theirs
-// without waiting for those that do not.
+// which hang. The memory in use is limited, and endpoints that work get their
+// events without waiting for those that hang.
 func TestMemoryIsBounded(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		const endpoints, size, memory = 1000, 64 << 10, 1 << 20
@@ -204,8 +204,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	})
 }
 
-// TestManySmallAndOneLarge lets nobody starve: a payload that needs much of the
-// memory gets it in its turn.
+// TestManySmallAndOneLarge checks that nothing starves: a payload that needs
+// much of the memory gets it in its turn.
 func TestManySmallAndOneLarge(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{Memory: 1 << 20})
@@ -244,8 +244,9 @@ func TestManySmallAndOneLarge(t *testing.T) {
 	})
 }
 
-// TestOneEndpointOfMemory begins to hang with very many deliveries waiting: it
-// fills its share of the memory and no more, and another goes on.
+// TestOneEndpointOfMemory has an endpoint hang with very many deliveries
+// waiting: it fills its share of the memory and no more, and another endpoint
+// continues.
 func TestOneEndpointOfMemory(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{Memory: 1 << 20})

@@ -6,44 +6,46 @@ import "time"
 
 const (
 	// tripAfter is how many attempts in a row must find a receiver down before
-	// it is left alone for a while. A few may fail together when a receiver is
-	// restarted.
+	// it is left alone for a while. A few may fail together when a receiver
+	// restarts.
 	tripAfter = 5
-	// minRest is how long a receiver is left alone at first; each time a trial
-	// fails, twice as long, up to maxRest. So it takes at most that much, and
+	// minRest is how long a receiver is left alone at first. Each time a trial
+	// fails, the rest doubles, up to maxRest. So it takes at most maxRest, and
 	// one attempt, to find that a receiver works again.
 	minRest = time.Second
 	maxRest = time.Minute
-	// maxHold bounds how long a receiver can ask to be left alone.
+	// maxHold limits the pause that a receiver can ask for.
 	maxHold = time.Hour
 )
 
-// breaker decides how many attempts a receiver may have in flight. It shuts a
-// receiver off that is down, tries it with one attempt at a time, and once that
+// breaker decides how many attempts a receiver may have in flight. It shuts off
+// a receiver that is down, tries it with one attempt at a time, and once that
 // succeeds lets more through, one more with each success: a receiver that comes
-// back is not met by all that has gathered. It also halves what a
-// receiver gets that asks for less.
+// back does not get the whole backlog at once. A receiver that asks for fewer
+// attempts gets half.
 //
-// It is a value: each method returns what follows, and nothing is shared.
+// It is a value: each method returns the next breaker, and nothing is shared.
 type breaker struct {
 	// limit is how many attempts may be in flight, at most the endpoint's
-	// concurrency; 0 is as many as that.
+	// concurrency; 0 means the concurrency itself.
 	limit int
 	// row counts the attempts in a row that found the receiver down.
 	row int
-	// rests counts how often it was shut off since it last answered, and
-	// tripped is when it last was. Attempts from before tell nothing new.
+	// rests counts how often the receiver was shut off since it last answered,
+	// and tripped is when it last was. Attempts that began earlier say nothing
+	// new.
 	rests   int
 	tripped time.Time
 	// until is when the next attempt may begin.
 	until time.Time
 }
 
-// finished is an attempt that ended, as a breaker sees it.
+// finished is an attempt that ended, with what a breaker needs of it.
 type finished struct {
 	ruling
 	began, ended time.Time
-	// asked is what the receiver asked to wait, jitter a number in [0, 1).
+	// asked is the pause that the receiver asked for, jitter a number in [0,
+	// 1).
 	asked  time.Duration
 	jitter float64
 }
@@ -88,7 +90,8 @@ func (b breaker) answered(concurrency int) breaker {
 	if limit >= concurrency {
 		limit = 0
 	}
-	// One that asked for time gets it, whatever else it answers meanwhile.
+	// A receiver that asked for a pause gets it, whatever else it answers
+	// meanwhile.
 	return breaker{limit: limit, until: b.until}
 }
 
@@ -100,13 +103,12 @@ func (b breaker) allowed(concurrency int) int {
 	return b.limit
 }
 
-// wait returns how long no attempt may begin.
+// wait returns how long to wait before an attempt may begin.
 func (b breaker) wait(now time.Time) time.Duration {
 	return max(0, b.until.Sub(now))
 }
 
-// open tells whether the receiver has been found down and has not answered
-// since.
+// open reports whether the receiver was found down and has not answered since.
 func (b breaker) open() bool {
 	return b.rests > 0
 }

@@ -19,8 +19,8 @@ var (
 	plainJump = 0.5
 )
 
-// play gives a breaker some attempts, one after another and a second apart,
-// and returns it with the time.
+// play gives a breaker some attempts, one after another and a second apart, and
+// returns it together with the time.
 func play(b breaker, concurrency int, now time.Time, rulings ...ruling) (breaker, time.Time) {
 	for _, r := range rulings {
 		if at := now.Add(b.wait(now)); at.After(now) {
@@ -70,18 +70,18 @@ func TestBreakerHoldsForTheReceiver(t *testing.T) {
 	} {
 		b := breaker{}.after(finished{ruling: busy, began: epoch, ended: epoch, asked: asked}, 64)
 		if got := b.wait(epoch); got != want {
-			t.Errorf("asked for %s: waits %s", asked, got)
+			t.Errorf("asked for a pause of %s: waits %s", asked, got)
 		}
 		// Attempts that were in flight do not shorten it.
 		b = b.after(finished{ruling: good, began: epoch, ended: epoch}, 64)
 		if got := b.wait(epoch); got != want {
-			t.Errorf("asked for %s, and an answer: waits %s", asked, got)
+			t.Errorf("asked for a pause of %s, then an answer: waits %s", asked, got)
 		}
 	}
 }
 
 // TestBreakerCountsWhatIsNew has all of an endpoint's attempts fail together:
-// those that began before it was shut off say nothing that is not known.
+// those that began before it was shut off say nothing new.
 func TestBreakerCountsWhatIsNew(t *testing.T) {
 	var b breaker
 	for range 64 {
@@ -92,9 +92,9 @@ func TestBreakerCountsWhatIsNew(t *testing.T) {
 	}
 }
 
-// TestBreakerStaysInItsBounds holds whatever happens against what is promised
-// of a receiver that is down: it is tried, and it is left alone for no longer
-// than said.
+// TestBreakerStaysInItsBounds checks random attempts against the promises for a
+// receiver that is down: it is tried, and is left alone for no longer than
+// documented.
 func TestBreakerStaysInItsBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		concurrency := rapid.IntRange(1, 100).Draw(t, "concurrency")
@@ -112,7 +112,7 @@ func TestBreakerStaysInItsBounds(t *testing.T) {
 			}
 			now = now.Add(time.Duration(rapid.Int64Range(0, int64(2*time.Minute)).Draw(t, "later")))
 		}
-		// When it works, everything is as before.
+		// When the receiver works, everything is as before.
 		for range concurrency {
 			now = now.Add(maxHold)
 			b = b.after(finished{ruling: good, began: now, ended: now}, concurrency)

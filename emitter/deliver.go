@@ -20,16 +20,16 @@ import (
 
 // destination is where one attempt goes.
 type destination struct {
-	// receiver names whom the breaker knows.
+	// receiver is the name under which the breaker knows the receiver.
 	receiver      string
 	url           *url.URL
 	template      *http.Request
 	authorization string
-	// format is the form in which the event is sent.
+	// format is the payload format of the event.
 	format payload.Format
 }
 
-// What stands in the attempt of a delivery that is decided without one.
+// Errors in the attempts of deliveries that end without being sent.
 //
 //nolint:gosec // G101: these are words for operators, and no credentials.
 const (
@@ -39,8 +39,8 @@ const (
 	nowhereWords  = "not sent: the object has no receiver, or it wants no more"
 )
 
-// deliver makes one attempt and records it. The endpoint's own receiver has a
-// place for it.
+// deliver makes one attempt and records it. If the endpoint has a single
+// receiver, the attempt already has a place there.
 func (d *dispatcher) deliver(ctx context.Context, lease *queue.DeliveryLease) {
 	began := d.options.Now()
 	vacate := func() {
@@ -70,7 +70,7 @@ func (d *dispatcher) deliver(ctx context.Context, lease *queue.DeliveryLease) {
 	}
 }
 
-// unsent returns why a delivery is not to be attempted, or "".
+// unsent returns why a delivery must not be attempted, or "".
 func (d *dispatcher) unsent(lease *queue.DeliveryLease, now time.Time) string {
 	switch deadline := d.deadline(lease); {
 	case lease.Expired:
@@ -84,8 +84,8 @@ func (d *dispatcher) unsent(lease *queue.DeliveryLease, now time.Time) string {
 	}
 }
 
-// deadline returns when a delivery is no longer wanted; zero is never. One that
-// somebody has asked for again has none.
+// deadline returns when a delivery is no longer wanted; zero is never. A
+// delivery that was requested again has none.
 func (d *dispatcher) deadline(lease *queue.DeliveryLease) time.Time {
 	if d.target.Endpoint.Deadline == 0 || lease.PriorAttempts > 0 {
 		return time.Time{}
@@ -98,8 +98,9 @@ func (d *dispatcher) refuse(lease *queue.DeliveryLease, at time.Time, words stri
 	d.record(lease, queue.Attempt{At: at, Error: words}, queue.Verdict{Status: queue.StatusDead})
 }
 
-// destination returns where a delivery goes, with a place taken there, or false
-// if that was not possible and the delivery was given back or decided.
+// destination returns where a delivery goes, with a place taken there. It
+// returns false if that was not possible and the delivery was returned to the
+// queue or decided.
 func (d *dispatcher) destination(ctx context.Context, lease *queue.DeliveryLease, began time.Time) (destination, bool) {
 	if d.target.Resolve == nil {
 		return destination{receiver: d.limits.receiver, url: d.url, template: d.template}, true
@@ -147,7 +148,7 @@ func (d *dispatcher) send(ctx context.Context, lease *queue.DeliveryLease, to de
 	failpoint.Here("attempt.made")
 	ended := d.options.Now()
 	if got.err != nil && ctx.Err() != nil {
-		// Broken off by Stop, which is no fault of the receiver's.
+		// Cancelled by Stop, which is not the receiver's fault.
 		endSpan(0, "cancelled")
 		d.standing.vacate(to.receiver)
 		d.release(*lease)
@@ -161,7 +162,7 @@ func (d *dispatcher) send(ctx context.Context, lease *queue.DeliveryLease, to de
 	d.report(changed, state, ended)
 }
 
-// finish records an attempt, with what follows from it.
+// finish records an attempt and its consequences.
 func (d *dispatcher) finish(lease *queue.DeliveryLease, got answer, meant ruling, began, ended time.Time) {
 	attempt := queue.Attempt{
 		At: began, Duration: ended.Sub(began), Code: got.code, Response: got.body, Error: describe(got.err),
@@ -178,8 +179,8 @@ func (d *dispatcher) finish(lease *queue.DeliveryLease, got answer, meant ruling
 	}, Schedule(d.target.Endpoint.Schedule)))
 }
 
-// protected is attempt for code that may panic. The process serves the API, and
-// must not go down over a delivery.
+// protected makes an attempt and recovers from panics. The process serves the
+// API, and must not go down over a delivery.
 func (d *dispatcher) protected(ctx context.Context, lease *queue.DeliveryLease, to destination, trace string, began time.Time) (got answer) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -192,9 +193,9 @@ func (d *dispatcher) protected(ctx context.Context, lease *queue.DeliveryLease, 
 	return d.attempt(ctx, &lease.Event, to, trace, began)
 }
 
-// record finishes an attempt. What the queue cannot record is remembered, and
-// recorded when the delivery is leased again: sending the event again would
-// send it again and again for as long as the queue cannot record.
+// record finishes an attempt. A result that the queue cannot record is
+// remembered, and recorded when the delivery is leased again: otherwise the
+// event would be sent again and again for as long as the queue cannot record.
 func (d *dispatcher) record(lease *queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) {
 	name := d.target.Endpoint.Name
 	err := d.store.FinishAttempt(d.patience.Context(), *lease, attempt, verdict)
@@ -211,12 +212,12 @@ func (d *dispatcher) record(lease *queue.DeliveryLease, attempt queue.Attempt, v
 		d.logger.Debug("attempt not recorded", zap.String("event", lease.EventID), zap.Error(err))
 	default:
 		d.options.Metrics.QueueFailed(name)
-		d.logger.Error("recording an attempt failed; it is recorded later, and the event is not sent again for that",
+		d.logger.Error("recording an attempt failed; it is recorded later, without sending the event again",
 			zap.String("event", lease.EventID), zap.Error(err))
 	}
 }
 
-// recorded tells what an attempt came to.
+// recorded reports the result of an attempt.
 func (d *dispatcher) recorded(lease *queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) {
 	if attempt.Code == 0 && attempt.Duration == 0 {
 		d.options.Metrics.Unsent(lease.Endpoint)
@@ -225,8 +226,8 @@ func (d *dispatcher) recorded(lease *queue.DeliveryLease, attempt queue.Attempt,
 		d.options.Metrics.Attempted(lease.Endpoint, verdict.Status, attempt.Code, attempt.Duration, ended.Sub(lease.CreatedAt))
 	}
 	d.log(lease, attempt, verdict)
-	// That a message about trouble could not be delivered is no news of its
-	// own: two endpoints that fail would tell each other for ever.
+	// A failure to deliver a message about trouble is not announced: two
+	// failing endpoints would notify each other for ever.
 	if verdict.Status != queue.StatusDead || lease.Key.Resource == OperationalResource {
 		return
 	}

@@ -18,13 +18,13 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 )
 
-// describe says in words why an attempt failed. It puts the words together
-// from what is known of the error, and never passes on an error's own text,
-// which may quote a URL or what a receiver sent; only those of the egress
-// policy are written to be shown.
+// describe says in words why an attempt failed. It composes the words from what
+// is known of the error, and never passes on an error's own text, which may
+// quote a URL or what a receiver sent; only texts of the egress policy are
+// written to be shown.
 func describe(err error) string {
 	if err == nil {
-		// Most often. What errors are looked for in would be allocated.
+		// The usual case. The variables below would be allocated.
 		return ""
 	}
 	var (
@@ -56,7 +56,7 @@ func describe(err error) string {
 	return "the request failed"
 }
 
-// describeCode says in words why a status is no success.
+// describeCode says in words why a status is not a success.
 func describeCode(code int) string {
 	text := fmt.Sprintf("answered %d", code)
 	if name := http.StatusText(code); name != "" {
@@ -68,7 +68,7 @@ func describeCode(code int) string {
 	return text
 }
 
-// describeBroken speaks of failures while the answer's body was read.
+// describeBroken describes failures while the answer's body was read.
 func describeBroken(err error) string {
 	switch {
 	case isTimeout(err):
@@ -94,7 +94,7 @@ func describeName(err error) string {
 	}
 }
 
-// certificateWords begin what is said of a receiver's certificate.
+// certificateWords begin every text about a receiver's certificate.
 const certificateWords = "TLS: the certificate "
 
 func describeCertificate(err error) string {
@@ -130,7 +130,7 @@ func describeTLS(err error) string {
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record):
 		return "TLS: the receiver does not speak it on this port"
 	case errors.As(err, &remote) && remote.Op == "remote error":
-		// What a receiver can say here is one of a list of words.
+		// A receiver can only send one of a fixed list of words here.
 		return "TLS: the receiver refused the handshake: " + strings.TrimPrefix(text, "tls: ")
 	case strings.Contains(text, "TLS handshake timeout"):
 		return "TLS: the handshake timed out"
@@ -162,7 +162,7 @@ func describeConnection(err error) string {
 	}
 }
 
-// describeProtocol tells failures of the standard library apart that have no
+// describeProtocol distinguishes failures of the standard library that have no
 // type, by the parts of their texts that never quote anything.
 func describeProtocol(err error) string {
 	text := innermost(err).Error()

@@ -25,8 +25,7 @@ func dialing(errno syscall.Errno) error {
 	return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)}
 }
 
-// tokenError returns what asking for a token fails with where the way there
-// fails.
+// tokenError returns the error of a request for a token whose transport fails.
 func tokenError(t *testing.T, err error) error {
 	t.Helper()
 	client, made := auth.ClientCredentials(auth.Client{ID: "a", Secret: "b", TokenURL: "https://login.example/canary"})
@@ -90,13 +89,13 @@ func TestDescribe(t *testing.T) {
 				t.Errorf("%v: got %q, want %q", err, got, test.want)
 			}
 			if strings.Contains(got, "canary") {
-				t.Errorf("%q shows what it must not", got)
+				t.Errorf("%q quotes the error", got)
 			}
 		}
 	}
 }
 
-// wrap puts an error where an http.Client would, beside the URL.
+// wrap wraps an error as an http.Client would, beside the URL.
 func wrap(err error) error {
 	if err == nil {
 		return nil

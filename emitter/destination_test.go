@@ -19,8 +19,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// named returns a target whose receivers requests have named: the object's id
-// is the host's name and what the object is called there.
+// named returns a target whose receivers are named by requests: the object's id
+// is the host's name and the object's name there.
 func named(t *testing.T, w *world) Target {
 	t.Helper()
 	target := w.target(t, "notify.items")
@@ -35,8 +35,8 @@ func named(t *testing.T, w *world) Target {
 	return target
 }
 
-// TestNamedReceivers sends each object's events where its request said, with
-// the Authorization that it gave.
+// TestNamedReceivers sends each object's events to the receiver that its
+// request named, with the Authorization that it gave.
 func TestNamedReceivers(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -63,8 +63,8 @@ func TestNamedReceivers(t *testing.T) {
 	})
 }
 
-// TestOneHostOfMany hangs, with more objects than the target may have in
-// flight: it holds up its own events and nobody else's.
+// TestOneHostOfMany has a host hang, with more objects than the target may have
+// in flight: it holds up its own events and nobody else's.
 func TestOneHostOfMany(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -102,7 +102,8 @@ func TestOneHostOfMany(t *testing.T) {
 	})
 }
 
-// TestHostThatTakesItsTime gets all of its events, however few at once.
+// TestHostThatTakesItsTime checks that a slow host gets all of its events,
+// however few at once.
 func TestHostThatTakesItsTime(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -155,7 +156,7 @@ func TestReceiverThatCannotBeLookedUp(t *testing.T) {
 }
 
 // TestLoop has an endpoint lead back to the API, which makes an event of each
-// delivery. Another endpoint gets them all.
+// delivery. Another endpoint gets all of them.
 func TestLoop(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		key := hop.NewKey([]byte("secret"))
@@ -177,7 +178,7 @@ func TestLoop(t *testing.T) {
 		for len(headers) > 0 && len(w.receivers.of("erp")) < 100 {
 			chain, ok := key.Verify(<-headers, time.Now())
 			if !ok {
-				t.Fatal("our own header is not believed")
+				t.Fatal("our own header is not accepted")
 			}
 			publish(chain)
 		}
@@ -190,7 +191,7 @@ func TestLoop(t *testing.T) {
 	})
 }
 
-// traces is a tracer that remembers what it is told.
+// traces is a tracer that records its calls.
 type traces struct {
 	began atomic.Pointer[event.Cause]
 	ended atomic.Pointer[string]
@@ -204,7 +205,8 @@ func (r *traces) Attempt(_ context.Context, _ *queue.Delivery, cause event.Cause
 	}
 }
 
-// TestTraceIsSentWhereAskedFor, and nowhere else.
+// TestTraceIsSentWhereAskedFor sends the trace to the endpoint that wants it,
+// and to no other.
 func TestTraceIsSentWhereAskedFor(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		spans := &traces{}

@@ -20,46 +20,46 @@ import (
 
 const (
 	// leaseMargin is how much longer than an attempt a lease is: time to look
-	// up where it goes, and for a busy queue to record the attempt.
+	// up the receiver, and for a busy queue to record the attempt.
 	leaseMargin = 30 * time.Second
-	// recordTimeout bounds a call to a queue that hangs.
+	// recordTimeout limits a call to a queue that hangs.
 	recordTimeout = 5 * time.Second
 	// idleReservation is how long memory is kept for a delivery that was due
-	// and may not be any more.
+	// and may no longer be.
 	idleReservation = time.Second
 )
 
-// dispatcher delivers to one target. Everything that is the same for all its
-// attempts is made once.
+// dispatcher delivers to one target. Everything that its attempts have in
+// common is made once.
 type dispatcher struct {
 	emitter *Emitter
 	store   queue.Deliveries
 	options Options
 	target  Target
-	url     *url.URL // nil where requests name the receivers
-	// template is what all requests have in common.
+	url     *url.URL // nil if requests name the receivers
+	// template is the common part of all requests.
 	template *http.Request
 	logger   *zap.Logger
 	standing *standing
 	limits   limits
 	leasing  queue.LeaseOptions
 
-	// jobs hands deliveries to workers that are waiting for one.
+	// jobs passes deliveries to idle workers.
 	jobs chan *job
 
-	// reserved is the memory that is taken for the next delivery, and wanted
-	// what a delivery needed that was not let in. Both are run's own.
+	// reserved is the memory taken for the next delivery, and wanted the memory
+	// for a delivery that was not admitted. Only run uses them.
 	reserved claim
 	wanted   int64
 
-	// hops is the hop header of this second's deliveries: for all that come by
-	// no chain it is the same.
+	// hops is the hop header of this second's deliveries: it is the same for
+	// all events without a chain.
 	hops atomic.Pointer[hopHeader]
 
-	// patience bounds calls to the queue.
+	// patience limits calls to the queue.
 	patience *patience.Patience
 
-	// retire ends leasing, abort breaks off attempts. Both are set on starting
+	// retire ends leasing, abort cancels attempts. Both are set at the start
 	// and may be called more than once.
 	retire, abort context.CancelFunc
 }
@@ -81,7 +81,7 @@ func newDispatcher(e *Emitter, target Target, u *url.URL, s *standing) *dispatch
 	return d
 }
 
-// hopHeader is a hop header that is good for a second.
+// hopHeader is a hop header that is valid for a second.
 type hopHeader struct {
 	unix   int64
 	header string
@@ -110,7 +110,8 @@ var orders = map[endpoint.Order]queue.Order{
 func (d *dispatcher) run(leasing, attempting context.Context) {
 	var inFlight sync.WaitGroup
 	defer inFlight.Wait()
-	// Another dispatcher of the endpoint may wait for what this was told.
+	// Another dispatcher of the endpoint may wait for a signal that this one
+	// has received.
 	defer d.standing.signal()
 	defer d.giveBack()
 	for d.ready(leasing) {
@@ -129,7 +130,7 @@ func (d *dispatcher) run(leasing, attempting context.Context) {
 				return
 			}
 		case errors.Is(err, context.DeadlineExceeded):
-			// Nothing is due for which memory was kept.
+			// No delivery is due for the reserved memory.
 			d.giveBack()
 		default:
 			d.queueFailed("leasing a delivery failed", err)
@@ -164,8 +165,8 @@ func (d *dispatcher) ready(leasing context.Context) bool {
 	return false
 }
 
-// lease leases the next delivery that is due. With memory reserved, it does not
-// wait for long.
+// lease leases the next delivery that is due. With memory reserved, it waits
+// only briefly.
 func (d *dispatcher) lease(leasing context.Context) (queue.DeliveryLease, error) {
 	if d.reserved.size > 0 {
 		var cancel context.CancelFunc
@@ -175,16 +176,16 @@ func (d *dispatcher) lease(leasing context.Context) (queue.DeliveryLease, error)
 	return d.store.LeaseDelivery(leasing, d.target.Endpoint.Name, d.leasing)
 }
 
-// claim is memory that is taken for a delivery.
+// claim is memory taken for a delivery.
 type claim struct {
 	size int64
 	of   class
 }
 
-// admit takes the memory for a payload, if there is any.
+// admit takes the memory for a payload, if there is enough.
 func (d *dispatcher) admit(size int64) bool {
-	// The size is of the record, with the Show before. Which form the delivery
-	// has, and of what type its content is, is not known yet.
+	// The size is the record's, with the previous Show. The delivery's format
+	// and content type are not known yet.
 	d.wanted = d.emitter.gate.weigh(size + d.target.Endpoint.Payload.Copied(size, "json"))
 	if d.reserved.size >= d.wanted {
 		return true
@@ -198,7 +199,7 @@ func (d *dispatcher) admit(size int64) bool {
 	return true
 }
 
-// reserve waits for the memory of a payload that was not let in. It returns
+// reserve waits for the memory of a payload that was not admitted. It returns
 // false when leasing is done.
 func (d *dispatcher) reserve(leasing context.Context) bool {
 	of := d.standing.class(d.limits)
@@ -209,7 +210,7 @@ func (d *dispatcher) reserve(leasing context.Context) bool {
 	return true
 }
 
-// giveBack gives back the memory that nothing was leased for.
+// giveBack frees the memory that no delivery was leased for.
 func (d *dispatcher) giveBack() {
 	if d.reserved.size > 0 {
 		d.emitter.gate.free(d.reserved.size, d.reserved.of)
@@ -217,8 +218,8 @@ func (d *dispatcher) giveBack() {
 	}
 }
 
-// charge returns the memory that a leased delivery holds, taken from what was
-// reserved for it.
+// charge returns the memory that a leased delivery holds, taken from the
+// reservation.
 func (d *dispatcher) charge(lease *queue.DeliveryLease) claim {
 	held := claim{d.emitter.gate.weigh(d.footprint(lease)), d.reserved.of}
 	switch {
@@ -232,19 +233,19 @@ func (d *dispatcher) charge(lease *queue.DeliveryLease) claim {
 	return held
 }
 
-// footprint returns how much memory a delivery's content takes: the event's
-// own, and what is made of it to be sent.
+// footprint returns how much memory a delivery's content takes: the event
+// itself, and what is rendered from it.
 func (d *dispatcher) footprint(lease *queue.DeliveryLease) int64 {
 	size := int64(len(lease.Event.Payload) + len(lease.Event.PreviousShow))
 	return size + d.format(lease.Format).Copied(size, lease.Event.ContentType)
 }
 
-// release gives a delivery back without an attempt.
+// release returns a delivery to the queue without an attempt.
 func (d *dispatcher) release(lease queue.DeliveryLease) {
 	d.returned(lease, d.store.ReleaseDelivery(d.patience.Context(), lease))
 }
 
-// postpone gives a delivery back without an attempt, to be due later.
+// postpone returns a delivery to the queue without an attempt, to be due later.
 func (d *dispatcher) postpone(lease queue.DeliveryLease, wait time.Duration) {
 	d.returned(lease, d.store.PostponeDelivery(d.patience.Context(), lease, d.options.Now().Add(wait)))
 }
@@ -252,12 +253,12 @@ func (d *dispatcher) postpone(lease queue.DeliveryLease, wait time.Duration) {
 func (d *dispatcher) returned(lease queue.DeliveryLease, err error) {
 	if err != nil && !errors.Is(err, queue.ErrLeaseLost) && !errors.Is(err, queue.ErrClosed) {
 		d.options.Metrics.QueueFailed(d.target.Endpoint.Name)
-		d.logger.Error("giving a delivery back failed; it waits until its lease has passed",
+		d.logger.Error("returning a delivery failed; it waits until its lease expires",
 			zap.String("event", lease.EventID), zap.Error(err))
 	}
 }
 
-// queueFailed lets the queue rest.
+// queueFailed pauses the use of the queue and reports the failure.
 func (d *dispatcher) queueFailed(what string, err error) {
 	d.standing.mu.Lock()
 	pause := d.standing.falter(d.options.Now())

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package emitter delivers events: it leases deliveries from the queue,
-// attempts each with a signed POST, and records what the receiver answered.
+// attempts each with a signed POST, and records the receiver's answer.
 //
 // Each endpoint has a dispatcher of its own, which shares nothing with the
-// others but the queue, the transport and a bound on memory: an endpoint that
-// hangs holds its own attempts and nobody else's. Order within a lane is the
-// queue's doing; any number of emitters may work on one queue.
+// others but the queue, the transport and a limit on memory: an endpoint that
+// hangs holds up its own attempts and nobody else's. The queue keeps the order
+// within a lane; any number of emitters may work on one queue.
 //
-// What to do is decided by values without any I/O: what an answer means in
-// verdict.go, when to try again in schedule.go, how much a receiver gets in
-// breaker.go, what an endpoint's failures come to in health.go.
+// Decisions are made by pure values without any I/O: what an answer means in
+// verdict.go, when to retry in schedule.go, how many attempts a receiver gets
+// in breaker.go, when an endpoint counts as failing in health.go.
 package emitter
 
 import (
@@ -30,33 +30,33 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// DefaultUserAgent is what receivers see where no other is set.
+// DefaultUserAgent is the User-Agent header if no other is set.
 const DefaultUserAgent = "caddy-webhooks"
 
-// Options holds what an Emitter gets from outside. The zero value works.
+// Options holds an Emitter's dependencies. The zero value works.
 type Options struct {
 	// Logger gets attempts: delivered ones at debug, failed ones at info, dead
 	// deliveries at warn. Default: none.
 	Logger *zap.Logger
-	// Now tells the time. Default: [time.Now].
+	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
-	// Jitter returns numbers in [0, 1) that spread retries. Many goroutines
-	// call it. Default: [rand.Float64].
+	// Jitter returns numbers in [0, 1) that spread retries. It must be safe for
+	// concurrent use. Default: [rand.Float64].
 	Jitter func() float64
-	// Metrics is told of every attempt. Default: [NopMetrics].
+	// Metrics counts every attempt. Default: [NopMetrics].
 	Metrics Metrics
 	// Tracer makes attempts part of a trace. Default: [NopTracer].
 	Tracer Tracer
 	// UserAgent is the User-Agent header. Default: [DefaultUserAgent].
 	UserAgent string
-	// States keeps which endpoints are paused or disabled, and since when they
+	// States stores which endpoints are paused or disabled, and since when they
 	// have been failing. Default: nowhere; a restart forgets it.
 	States queue.EndpointStates
-	// Notify is told what an operator wants to know. It is called by the
-	// goroutine of an attempt, and holds up its endpoint until it returns.
-	// Default: nobody.
+	// Notify receives what an operator wants to know. The goroutine of an
+	// attempt calls it, and it holds up its endpoint until it returns. Default:
+	// none.
 	Notify func(Notice)
-	// Hops signs the hops of deliveries, so that loops are found. Default: a
+	// Hops signs the hops of deliveries, so that loops are detected. Default: a
 	// key that nobody else has.
 	Hops hop.Key
 	// Memory is how many bytes of payloads may be in flight at once, over all
@@ -102,14 +102,16 @@ type Emitter struct {
 	stopped bool
 	// active holds the dispatchers of the current targets, by endpoint.
 	active map[string]*dispatcher
-	// running holds all that have not ended: the active ones, and those that
-	// only wait for their last attempts.
+	// running holds all dispatchers that have not ended: the active ones, and
+	// those that only wait for their last attempts.
 	running map[*dispatcher]struct{}
 	ended   sync.WaitGroup
-	// standings has what is known of endpoints. One that is no longer applied
-	// keeps its own, as it may come back with the next configuration.
+	// standings holds what is known of endpoints. An endpoint that is no longer
+	// applied keeps its standing, as it may come back with the next
+	// configuration.
 	standings map[string]*standing
-	// restored is true once the states are read that an earlier process kept.
+	// restored is true once the states that an earlier process stored have been
+	// read.
 	restored bool
 }
 
@@ -122,15 +124,15 @@ func New(store queue.Deliveries, options Options) *Emitter {
 	}
 }
 
-// Apply replaces the targets. A target that is the same as before goes on
-// undisturbed. Of one that is gone or has changed, attempts in flight end as
-// they would have, under the old settings, and what a changed one has pending
-// goes on under the new ones. The deliveries of endpoints that are gone stay in
-// the queue.
+// Apply replaces the targets. A target that is the same as before continues
+// undisturbed. If a target is gone or has changed, attempts in flight end
+// normally under the old settings; pending deliveries of a changed target
+// continue under the new ones. The deliveries of endpoints that are gone stay
+// in the queue.
 //
-// It fails without an effect if a target is not valid or two have one name,
-// with [ErrStopped] after Stop, and if the states of endpoints cannot be read:
-// one that somebody has paused must not get anything.
+// It fails without an effect if a target is not valid or two have the same
+// name, with [ErrStopped] after Stop, and if the states of endpoints cannot be
+// read: an endpoint that somebody paused must not get anything.
 func (e *Emitter) Apply(targets []Target) error {
 	checked := make([]Target, 0, len(targets))
 	urls := make([]*url.URL, 0, len(targets))
@@ -199,9 +201,9 @@ func (e *Emitter) start(d *dispatcher) {
 	})
 }
 
-// Stop ends all work: nothing more is leased, attempts in flight have until
-// the context is done, and then are broken off and their deliveries released
-// for another emitter. It returns when everything has ended, which is at most
+// Stop ends all work. Nothing more is leased. Attempts in flight may continue
+// until the context is done; then they are cancelled, and their deliveries
+// released for another emitter. Stop returns when everything has ended, at most
 // a few seconds later, however slow the queue. It may be called more than once,
 // and without Apply.
 func (e *Emitter) Stop(ctx context.Context) {

@@ -20,7 +20,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// posted is what both benchmarks post.
+// posted is the payload of both benchmarks.
 var posted = bytes.Repeat([]byte("p"), 1024)
 
 func sink(b *testing.B) string {
@@ -32,7 +32,7 @@ func sink(b *testing.B) string {
 	return server.URL
 }
 
-// backlog is a queue that has as many deliveries as are asked for, at no cost.
+// backlog is a queue that has any number of deliveries, at no cost.
 type backlog struct {
 	left     atomic.Int64
 	finished sync.WaitGroup
@@ -66,8 +66,9 @@ func (q *backlog) ReleaseDelivery(context.Context, queue.DeliveryLease) error { 
 
 func (q *backlog) PostponeDelivery(context.Context, queue.DeliveryLease, time.Time) error { return nil }
 
-// BenchmarkDeliver drains a backlog. Its time per operation divided into that
-// of BenchmarkBareClient is what signing, recording and policy cost.
+// BenchmarkDeliver drains a backlog. The difference between its time per
+// operation and that of BenchmarkBareClient is the cost of signing, recording
+// and policy.
 func BenchmarkDeliver(b *testing.B) {
 	target := newTarget(b, "erp", newTransport(b, loopback, egress.Options{}))
 	target.Endpoint.URL = sink(b)
@@ -85,8 +86,8 @@ func BenchmarkDeliver(b *testing.B) {
 	emitter.Stop(context.Background())
 }
 
-// BenchmarkBareClient posts the same bytes, as many at once, with nothing but
-// an http.Client.
+// BenchmarkBareClient posts the same bytes, as many at once, with only an
+// http.Client.
 func BenchmarkBareClient(b *testing.B) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: endpoint.DefaultConcurrency}}
 	b.Cleanup(client.CloseIdleConnections)

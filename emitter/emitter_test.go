@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// noJitter leaves delays as the schedule has them.
+// noJitter leaves delays as they are in the schedule.
 func noJitter() float64 { return 0.5 }
 
 // world is an emitter on an empty queue, with receivers, inside a bubble.
@@ -70,7 +70,7 @@ func (w *world) target(t *testing.T, name string) Target {
 	return newTarget(t, name, w.receivers)
 }
 
-// inBubble runs a test with a clock of its own, and its clean-ups too.
+// inBubble runs a test, including its clean-ups, with a fake clock.
 func inBubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, test)
@@ -112,8 +112,8 @@ func TestOneDelivery(t *testing.T) {
 	})
 }
 
-// verifySignature asks the receivers' own library, which also holds the time
-// against the clock; so it is called when a request has just come.
+// verifySignature verifies with the receivers' own library, which also compares
+// the time with the clock; so it must be called when a request has just come.
 func verifySignature(t *testing.T, g got) {
 	t.Helper()
 	if err := verifyNow(g.body, g.header); err != nil {
@@ -142,13 +142,14 @@ func TestDeleteWithoutPayload(t *testing.T) {
 			t.Fatalf("got %+v", all)
 		}
 		if _, ok := all[0].header["Content-Type"]; ok {
-			t.Error("there is a content type of nothing")
+			t.Error("a delivery without a payload has a content type")
 		}
 		verifySignature(t, all[0])
 	})
 }
 
-// TestContentTypeThatNoHeaderCanHold would fail for ever if it were sent.
+// TestContentTypeThatNoHeaderCanHold checks a content type that would make
+// every attempt fail if it were sent.
 func TestContentTypeThatNoHeaderCanHold(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -238,7 +239,7 @@ func TestOneTry(t *testing.T) {
 	})
 }
 
-// TestLanes has one object's first event fail: its later ones wait, another
+// TestLanes has one object's first event fail: its later events wait, another
 // object's do not.
 func TestLanes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
@@ -306,7 +307,7 @@ func TestHangingEndpoint(t *testing.T) {
 		if n := len(w.receivers.of("e0")); n != maxUnproven {
 			t.Errorf("%d attempts hang, want %d", n, maxUnproven)
 		}
-		// Once it is found down, it is tried now and then.
+		// Once it is found down, it is tried from time to time.
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if n := len(w.receivers.of("e0")) - maxUnproven; n < 40 || n > 80 {
@@ -349,7 +350,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
-// expiring is a queue whose events are no longer kept.
+// expiring is a queue whose events have expired.
 type expiring struct{ queue.Deliveries }
 
 func (e expiring) LeaseDelivery(ctx context.Context, endpoint string, options queue.LeaseOptions) (queue.DeliveryLease, error) {

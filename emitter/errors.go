@@ -11,15 +11,15 @@ var (
 	// ErrBadTarget is returned for a target that nothing could be sent to.
 	ErrBadTarget = errors.New("not a usable target")
 	// ErrNoReceiver is returned by [Target.Resolve] for an object without a
-	// receiver, or whose receiver wants no more.
+	// receiver, or whose receiver wants no more events.
 	ErrNoReceiver = errors.New("the object has no receiver")
 	// ErrUnknownEndpoint is returned for an endpoint that is not applied.
 	ErrUnknownEndpoint = errors.New("there is no endpoint of that name")
 )
 
 var (
-	// errBrokenAnswer tells failures after the answer's headers from those
-	// before.
+	// errBrokenAnswer marks failures after the answer's headers, as opposed to
+	// those before.
 	errBrokenAnswer = errors.New("the answer was not complete")
 	// errNoAddress and errPanic are failures on our side.
 	errNoAddress = errors.New("the object's receiver could not be looked up")

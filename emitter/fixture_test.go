@@ -32,7 +32,7 @@ func someSecret(t testing.TB) sign.Secret {
 	return secret
 }
 
-// newTarget returns an endpoint by that name on a host of that name.
+// newTarget returns an endpoint with this name on a host with this name.
 func newTarget(t testing.TB, name string, transport http.RoundTripper) Target {
 	t.Helper()
 	return Target{Transport: transport, Endpoint: endpoint.Endpoint{
@@ -51,7 +51,7 @@ func newPublisher(store queue.Store) *publisher {
 }
 
 // publish commits the next event of an object, for some endpoints, and returns
-// it. The change of an event may set what is particular to it.
+// it. The function change may set its other fields.
 func (p *publisher) publish(t testing.TB, id string, endpoints []string, change func(*event.Event)) event.Event {
 	t.Helper()
 	return p.publishOf(t, "items", id, endpoints, change)
@@ -91,7 +91,7 @@ func (p *publisher) publishOf(t testing.TB, resource, id string, endpoints []str
 	return ev
 }
 
-// got is a request as a receiver saw it.
+// got is a request as its receiver saw it.
 type got struct {
 	at     time.Time
 	host   string
@@ -101,12 +101,12 @@ type got struct {
 
 func (g got) event() string { return g.header.Get("webhook-id") }
 
-// receivers stands in for the network: a transport that answers as it is told,
-// by host, and remembers what came.
+// receivers stands in for the network: a transport that gives configurable
+// answers, by host, and records requests.
 type receivers struct {
 	mu  sync.Mutex
 	all []got
-	// answer decides on a request; by default it is 204.
+	// answer answers a request; by default with 204.
 	answer func(ctx context.Context, g got) (int, error)
 }
 
@@ -130,7 +130,7 @@ func (r *receivers) RoundTrip(request *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: code, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("thanks"))}, nil
 }
 
-// of returns what a host got, in order.
+// of returns the requests that a host got, in order.
 func (r *receivers) of(host string) []got {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -151,7 +151,7 @@ func events(all []got) string {
 	return strings.Join(ids, " ")
 }
 
-// hang waits until the request is given up.
+// hang waits until the request is cancelled.
 func hang(ctx context.Context) (int, error) {
 	<-ctx.Done()
 	return 0, ctx.Err()

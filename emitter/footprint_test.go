@@ -16,9 +16,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
 )
 
-// TestEnvelopesAreCounted sends events in envelopes to endpoints that take
-// their time: what is in memory of an attempt, the event and what is made of
-// it, is bounded over all of them.
+// TestEnvelopesAreCounted sends events in envelopes to slow endpoints: the
+// memory of all attempts, for the events and their envelopes, is limited.
 func TestEnvelopesAreCounted(t *testing.T) {
 	text := []byte(`{"text":"` + strings.Repeat("x", 64<<10) + `"}`)
 	for _, test := range []struct {
@@ -69,7 +68,8 @@ func TestEnvelopesAreCounted(t *testing.T) {
 				})
 				time.Sleep(time.Hour)
 				synctest.Wait()
-				// None has answered before, so they have a quarter of it.
+				// None has answered before, so they share a quarter of the
+				// memory.
 				if most > memory/4 || most < memory/8 {
 					t.Errorf("%d bytes at once, want %d at most", most, memory/4)
 				}

@@ -16,8 +16,9 @@ import (
 )
 
 // TestRetrySendsTheSameBytes gives an endpoint another format between two
-// attempts: the second sends what the first has sent. What is committed later,
-// and what has no format of its own, is sent in the new one.
+// attempts: the second sends the bytes of the first. Events that are committed
+// later, and deliveries without a format of their own, are sent in the new
+// format.
 func TestRetrySendsTheSameBytes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		there := &receivers{}

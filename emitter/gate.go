@@ -12,18 +12,17 @@ const (
 	// DefaultMemory is how many bytes of payloads may be in flight at once,
 	// over all endpoints.
 	DefaultMemory = 64 << 20
-	// shares is the part of the memory that one endpoint may fill: a sixteenth.
-	// One payload more may be in flight, however large.
+	// shares divides the memory: one endpoint may fill a sixteenth. One more
+	// payload may be in flight, however large.
 	shares = 16
 	// overhead is what an attempt needs besides its payload: buffers, headers,
 	// a goroutine.
 	overhead = 8 << 10
 )
 
-// class tells receivers apart that answered when they were last sent something
-// from those that did not, or have not been sent anything yet. Three quarters
-// of the memory are for the former: those that hang, however many, hold up none
-// that works.
+// class separates receivers that answered their last delivery from those that
+// did not, or have not been sent any yet. Three quarters of the memory are for
+// the former: receivers that hang, however many, do not hold up one that works.
 type class int
 
 const (
@@ -32,24 +31,24 @@ const (
 	classes
 )
 
-// gate bounds the memory of what is in flight. Those who wait are let through
-// in their order, each class by itself.
+// gate limits the memory of deliveries in flight. Waiters are admitted in
+// order, each class by itself.
 type gate struct {
 	mu    sync.Mutex
 	pools [classes]pool
-	// total is what both pools have together.
+	// total is the memory of both pools together.
 	total int64
 }
 
 // pool is the memory of a class.
 type pool struct {
 	size, used int64
-	// waiting holds *pass.
+	// waiting holds *waiter.
 	waiting list.List
 }
 
-// pass is somebody who waits at the gate.
-type pass struct {
+// waiter is a request for memory that waits at the gate.
+type waiter struct {
 	size  int64
 	ready chan struct{}
 }
@@ -61,17 +60,18 @@ func newGate(total int64) *gate {
 	return g
 }
 
-// weigh returns what a payload counts: never more than there is.
+// weigh returns the memory that a payload counts for: never more than the
+// smaller pool has.
 func (g *gate) weigh(payload int64) int64 {
 	return min(payload+overhead, g.pools[unproven].size)
 }
 
-// share returns how much one endpoint may have in flight before it waits.
+// share returns how much one endpoint may have in flight before it must wait.
 func (g *gate) share() int64 {
 	return g.total / shares
 }
 
-// try takes a size if there is room and nobody waits for it.
+// try takes memory if there is room and nobody waits for it.
 func (g *gate) try(size int64, of class) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -83,30 +83,30 @@ func (g *gate) try(size int64, of class) bool {
 	return true
 }
 
-// take takes a size whether or not there is room.
+// take takes memory whether or not there is room.
 func (g *gate) take(size int64, of class) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.pools[of].used += size
 }
 
-// wait takes a size as soon as there is room.
+// wait takes memory as soon as there is room.
 func (g *gate) wait(ctx context.Context, size int64, of class) error {
 	g.mu.Lock()
 	p := &g.pools[of]
-	waiter := &pass{size: size, ready: make(chan struct{})}
-	place := p.waiting.PushBack(waiter)
+	w := &waiter{size: size, ready: make(chan struct{})}
+	place := p.waiting.PushBack(w)
 	p.serve()
 	g.mu.Unlock()
 	select {
-	case <-waiter.ready:
+	case <-w.ready:
 		return nil
 	case <-ctx.Done():
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	select {
-	case <-waiter.ready:
+	case <-w.ready:
 		p.used -= size
 	default:
 		p.waiting.Remove(place)
@@ -115,7 +115,7 @@ func (g *gate) wait(ctx context.Context, size int64, of class) error {
 	return ctx.Err()
 }
 
-// free gives a size back.
+// free returns memory.
 func (g *gate) free(size int64, of class) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -123,7 +123,7 @@ func (g *gate) free(size int64, of class) {
 	g.pools[of].serve()
 }
 
-// inFlight returns what is taken.
+// inFlight returns the memory in use.
 func (g *gate) inFlight() (total int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -133,16 +133,16 @@ func (g *gate) inFlight() (total int64) {
 	return total
 }
 
-// serve lets those through for whom there is room.
+// serve admits waiters as long as there is room.
 func (p *pool) serve() {
 	for p.waiting.Len() > 0 {
 		first := p.waiting.Front()
-		waiter := first.Value.(*pass)
-		if p.used+waiter.size > p.size {
+		w := first.Value.(*waiter)
+		if p.used+w.size > p.size {
 			return
 		}
 		p.waiting.Remove(first)
-		p.used += waiter.size
-		close(waiter.ready)
+		p.used += w.size
+		close(w.ready)
 	}
 }

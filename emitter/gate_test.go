@@ -16,7 +16,7 @@ func TestGate(t *testing.T) {
 		t.Fatal("the gate does not count")
 	}
 	if !g.try(250, unproven) || g.try(1, unproven) || g.inFlight() != 1000 {
-		t.Fatal("one class has what is the other's")
+		t.Fatal("one class uses the memory of the other")
 	}
 	g.free(750, proven)
 	g.free(250, unproven)
@@ -27,8 +27,8 @@ func TestGate(t *testing.T) {
 	}
 }
 
-// TestGateLetsThoseThroughWhoWait in their order, and none of them waits
-// behind one whose receiver may hang.
+// TestGateLetsThoseThroughWhoWait checks that waiters are admitted in order,
+// and that none waits behind one whose receiver may hang.
 func TestGateLetsThoseThroughWhoWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1000)
@@ -47,7 +47,7 @@ func TestGateLetsThoseThroughWhoWait(t *testing.T) {
 		wait("large", 600, proven)
 		wait("small", 10, proven)
 		if g.try(1, proven) {
-			t.Error("one who did not wait was let through")
+			t.Error("a newcomer was admitted before a waiter")
 		}
 		for _, step := range []struct {
 			size int64
@@ -63,7 +63,7 @@ func TestGateLetsThoseThroughWhoWait(t *testing.T) {
 			g.free(step.size, step.of)
 			synctest.Wait()
 			if !slices.Equal(order, step.want) {
-				t.Errorf("let through: %q, want %q", order, step.want)
+				t.Errorf("admitted: %q, want %q", order, step.want)
 			}
 		}
 	})
@@ -76,7 +76,7 @@ func TestGateForgetsThoseWhoLeave(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := g.wait(ctx, 500, proven); err == nil {
-			t.Fatal("let through")
+			t.Fatal("admitted")
 		}
 		g.free(750, proven)
 		if g.inFlight() != 0 || !g.try(750, proven) {

@@ -14,7 +14,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// timed is a queue that never records, and tells how long it was waited for.
+// timed is a queue that never records, and measures how long callers wait for
+// it.
 type timed struct {
 	queue.Deliveries
 	mu   sync.Mutex
@@ -30,8 +31,8 @@ func (q *timed) FinishAttempt(ctx context.Context, _ queue.DeliveryLease, _ queu
 	return ctx.Err()
 }
 
-// TestQueueThatHangs holds up no recording for longer than it may, and gives
-// up none much sooner.
+// TestQueueThatHangs holds up no recording beyond the timeout, and gives up
+// none much sooner.
 func TestQueueThatHangs(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -52,13 +53,13 @@ func TestQueueThatHangs(t *testing.T) {
 		}
 		for _, took := range q.took {
 			if took > recordTimeout || took <= recordTimeout-recordTimeout/20 {
-				t.Errorf("one was waited for %s", took)
+				t.Errorf("one took %s", took)
 			}
 		}
 	})
 }
 
-// observed is a queue that remembers the context of the last recording.
+// observed is a queue that keeps the context of the last recording.
 type observed struct {
 	queue.Deliveries
 	last context.Context
@@ -69,7 +70,8 @@ func (q *observed) FinishAttempt(ctx context.Context, lease queue.DeliveryLease,
 	return q.Deliveries.FinishAttempt(ctx, lease, attempt, verdict)
 }
 
-// TestPatienceEnds with its dispatcher: no timer is left behind.
+// TestPatienceEnds checks that the timeout ends with its dispatcher: no timer
+// is left behind.
 func TestPatienceEnds(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})

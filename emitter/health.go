@@ -9,36 +9,37 @@ import (
 )
 
 const (
-	// failingAfter is for how long every attempt must have failed before an
-	// endpoint counts as failing: long enough to tell an outage from a restart.
+	// failingAfter is how long every attempt must have failed before an
+	// endpoint counts as failing: long enough to distinguish an outage from a
+	// restart.
 	failingAfter = 5 * time.Minute
-	// enoughFailures is how many attempts must have failed too, before an
-	// endpoint counts as failing or is disabled: one that is seldom sent
-	// anything is not judged by two attempts that lie far apart.
+	// enoughFailures is how many attempts must have failed as well before an
+	// endpoint counts as failing or is disabled: two attempts that lie far
+	// apart are not enough to judge an endpoint that seldom gets anything.
 	enoughFailures = 3
 )
 
-// health is how long an endpoint has been failing. It is a value, as a breaker
-// is.
+// health records how long an endpoint has been failing. Like a breaker, it is a
+// value.
 type health struct {
-	// since is when the first of the failures came that no success has
-	// followed; zero if the last attempt succeeded. failures counts them.
+	// since is the time of the first failure after the last success; zero if
+	// the last attempt succeeded. failures counts the failures since then.
 	since    time.Time
 	failures int
-	// announced tells that the endpoint was said to be failing.
+	// announced is true if the endpoint was announced as failing.
 	announced bool
 }
 
-// change is what an attempt made of an endpoint's health.
+// change is the effect of an attempt on an endpoint's health.
 type change int
 
 const (
 	unchanged change = iota
 	// nowFailing: the endpoint counts as failing from now on.
 	nowFailing
-	// recovered: it did, and has succeeded.
+	// recovered: the endpoint was failing, and has succeeded.
 	recovered
-	// exhausted: it has failed for so long that it is to be disabled.
+	// exhausted: the endpoint has failed for so long that it must be disabled.
 	exhausted
 )
 

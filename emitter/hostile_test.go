@@ -13,14 +13,14 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/faults"
 )
 
-// hostileMemory bounds what the heap may grow by during an attempt, in bytes,
-// whatever the receiver sends: the queue, the emitter, the hostile receiver
-// itself, TLS and what is not collected yet are all within. Floods send as much
-// as the machine can within an attempt's time, so what is allocated and let go
-// of at once says nothing.
+// hostileMemory limits how much the heap may grow during an attempt, in bytes,
+// whatever the receiver sends: this includes the queue, the emitter, the
+// hostile receiver itself, TLS and garbage that is not collected yet. Floods
+// send as much as the machine can within an attempt's time, so the amount that
+// is allocated and released at once says nothing.
 const hostileMemory = 24 << 20
 
-// heapPeak is the largest heap that is seen while it watches.
+// heapPeak is the largest heap seen while it watches.
 type heapPeak struct {
 	start, most uint64
 	end, done   chan struct{}
@@ -45,7 +45,7 @@ func watchHeap() *heapPeak {
 	return p
 }
 
-// grown ends the watch, and returns by how much the heap grew.
+// grown ends the watch, and returns how much the heap grew.
 func (p *heapPeak) grown() uint64 {
 	close(p.end)
 	<-p.done
@@ -58,7 +58,7 @@ func heapNow() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// outcomeOf is what is recorded of an attempt.
+// outcomeOf is the recorded outcome of an attempt.
 type outcomeOf struct {
 	code  int
 	error string
@@ -78,8 +78,8 @@ const (
 	redirected   = "; redirects are not followed"
 )
 
-// hostile says what is recorded of each way to misbehave. An attempt is
-// delivered where the error is empty.
+// hostile holds the recorded outcome of each way to misbehave. An attempt is
+// delivered if its error is empty.
 var hostile = map[string]outcomeOf{
 	"nobody listens":                      {0, "connection refused", false},
 	"resets at once":                      {0, resetWords, false},
@@ -135,8 +135,9 @@ var hostile = map[string]outcomeOf{
 	"resets TLS instead of an answer": {0, resetWords, false},
 	"endless body in TLS":             {200, "", false},
 	// Without a length, the end of the connection is the end of the body, and
-	// many servers end it without the farewell that TLS asks for. Whoever cuts
-	// the connection could not have made the status, which is all that counts.
+	// many servers end it without the farewell that TLS requires. An attacker
+	// who cuts the connection could not have made the status, and only that
+	// counts.
 	"cuts TLS within the body":                 {200, "", false},
 	"cuts TLS within the headers":              {0, closedWords, false},
 	"cuts TLS within a body that has a length": {200, brokeOff, false},
@@ -169,8 +170,8 @@ var hostile = map[string]outcomeOf{
 }
 
 // TestHostileReceivers plays everything that a receiver can do, over real
-// sockets: each attempt ends with the right outcome within its time, takes no
-// memory for it, and tells nothing that the receiver said.
+// sockets: each attempt ends with the right outcome within its time, uses no
+// memory for it, and reveals nothing that the receiver said.
 func TestHostileReceivers(t *testing.T) {
 	all := faults.All()
 	spoken := len(all)
@@ -182,7 +183,7 @@ func TestHostileReceivers(t *testing.T) {
 		t.Run(fault.Name, func(t *testing.T) {
 			want, ok := hostile[fault.Name]
 			if !ok {
-				t.Fatal("nothing says what is right")
+				t.Fatal("no outcome is listed for this fault")
 			}
 			server, err := faults.Start(fault, faults.Options{Step: 10 * time.Millisecond})
 			if err != nil {

@@ -61,7 +61,7 @@ func TestStopLetsAttemptsEnd(t *testing.T) {
 }
 
 // TestStopBreaksOffAndAnotherResumes stops with an attempt that hangs; the next
-// emitter on the queue makes it again at once, and it does not count as failed.
+// emitter on the queue repeats it at once, and it does not count as failed.
 func TestStopBreaksOffAndAnotherResumes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -76,7 +76,7 @@ func TestStopBreaksOffAndAnotherResumes(t *testing.T) {
 		defer cancel()
 		stopped := make(chan struct{})
 		go func() {
-			// Twice at once, as a reload and an exit might.
+			// Twice at the same time, as a reload and an exit might.
 			w.emitter.Stop(ctx)
 			close(stopped)
 		}()
@@ -86,7 +86,7 @@ func TestStopBreaksOffAndAnotherResumes(t *testing.T) {
 			t.Errorf("stopping took %s", took)
 		}
 		if n := len(attempts(t, w.store, queue.Filter{EventID: ev.ID})); n != 0 {
-			t.Errorf("%d attempts were recorded of one that was broken off", n)
+			t.Errorf("%d attempts were recorded for a cancelled one", n)
 		}
 
 		next := New(w.store, Options{Jitter: noJitter})
@@ -108,7 +108,7 @@ func TestStopBreaksOffAndAnotherResumes(t *testing.T) {
 }
 
 // TestResumeInTheMiddleOfRetries stops between two attempts: the next emitter
-// goes on where the schedule stood.
+// continues the schedule.
 func TestResumeInTheMiddleOfRetries(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -137,8 +137,8 @@ func TestResumeInTheMiddleOfRetries(t *testing.T) {
 }
 
 // TestStopReleasesALeaseThatCameLate has the queue give out a lease at the
-// moment at which nobody wants it any more: it must not be held until it has
-// passed, nor may its attempt begin.
+// moment when nobody wants it any more: the lease must not be held until it
+// expires, nor may its attempt begin.
 func TestStopReleasesALeaseThatCameLate(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -170,7 +170,7 @@ func (l late) LeaseDelivery(ctx context.Context, endpoint string, options queue.
 	return l.Deliveries.LeaseDelivery(context.WithoutCancel(ctx), endpoint, options)
 }
 
-// TestStopWithAQueueThatHangs is bounded all the same.
+// TestStopWithAQueueThatHangs checks that Stop returns in time even then.
 func TestStopWithAQueueThatHangs(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -230,7 +230,7 @@ func TestApplyKeepsWhatIsTheSame(t *testing.T) {
 			return store.asked.Load() - before
 		}
 		if n := apply(func(*Target) {}); n != 1 {
-			t.Errorf("the first: %d leases asked for", n)
+			t.Errorf("the first: %d calls for a lease", n)
 		}
 		for name, change := range map[string]func(*Target){
 			"nothing changed":   func(*Target) {},
@@ -274,8 +274,8 @@ func TestApplyKeepsWhatIsTheSame(t *testing.T) {
 }
 
 // TestApplyWithAttemptsInFlight changes an endpoint while an attempt is under
-// way: the attempt ends as it would have, the lane waits for it, and what
-// follows goes to the new place.
+// way: the attempt ends normally, the lane waits for it, and later events go to
+// the new URL.
 func TestApplyWithAttemptsInFlight(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -310,8 +310,8 @@ func TestApplyWithAttemptsInFlight(t *testing.T) {
 	})
 }
 
-// TestApplyWithoutAnEndpoint leaves its deliveries in the queue until it is
-// back.
+// TestApplyWithoutAnEndpoint leaves the endpoint's deliveries in the queue
+// until it is back.
 func TestApplyWithoutAnEndpoint(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -336,7 +336,7 @@ func TestApplyWithoutAnEndpoint(t *testing.T) {
 	})
 }
 
-// TestConcurrencyIsBounded never has more attempts in flight than asked for.
+// TestConcurrencyIsBounded never has more attempts in flight than configured.
 func TestConcurrencyIsBounded(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})

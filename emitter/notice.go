@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// The types of operational events, which tell of deliveries and not of the
+// The types of operational events, which are about deliveries and not about the
 // API.
 const (
 	// EndpointFailing: every attempt at the endpoint has failed for some
@@ -24,20 +24,20 @@ const (
 	DeliveryExhausted = "delivery.exhausted"
 )
 
-// OperationalResource is the resource of the keys of operational events; their
-// id is the endpoint's name. The API has none of that name.
+// OperationalResource is the resource in the keys of operational events; their
+// id is the endpoint's name. The API has no resource of that name.
 const OperationalResource = "endpoint"
 
-// Notice is something that an operator wants to know.
+// Notice is a piece of news for operators.
 type Notice struct {
 	// Type is one of the types of operational events.
 	Type string
 	// At is when it happened.
 	At time.Time
-	// State is how the endpoint stands now.
+	// State is the endpoint's current state.
 	State queue.EndpointState
-	// Delivery is the one that is dead, and Attempt what its last attempt came
-	// to. Both are nil in other notices.
+	// Delivery is the dead delivery, and Attempt its last attempt. Both are nil
+	// in other notices.
 	Delivery *queue.Delivery
 	Attempt  *queue.Attempt
 }

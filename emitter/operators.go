@@ -12,11 +12,11 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// restoreTimeout bounds the reading of endpoints' states.
+// restoreTimeout limits the reading of endpoints' states.
 const restoreTimeout = 10 * time.Second
 
-// restore reads what an earlier process knew of endpoints. The caller holds the
-// lock.
+// restore reads the states of endpoints that an earlier process stored. The
+// caller holds the lock.
 func (e *Emitter) restore() error {
 	if e.restored || e.options.States == nil {
 		e.restored = true
@@ -45,17 +45,17 @@ func (e *Emitter) standing(name string) *standing {
 	return s
 }
 
-// Pause stops attempts at an endpoint until it is resumed, restarts included.
-// Its events are kept. Attempts in flight end as they would have. One that is
-// disabled is paused from then on. It is idempotent, and fails with
-// [ErrUnknownEndpoint] for one that is not applied.
+// Pause stops attempts at an endpoint until it is resumed, even across
+// restarts. Its events are kept. Attempts in flight end normally. A disabled
+// endpoint becomes a paused one. Pause is idempotent, and fails with
+// [ErrUnknownEndpoint] for an endpoint that is not applied.
 func (e *Emitter) Pause(ctx context.Context, name, reason string) error {
 	return e.set(ctx, name, queue.EndpointPaused, reason)
 }
 
-// Resume lets attempts at an endpoint go on, one that was disabled too, and
+// Resume lets attempts at an endpoint continue, even if it was disabled, and
 // forgets how long it has been failing. It is idempotent, and fails with
-// [ErrUnknownEndpoint] for one that is not applied.
+// [ErrUnknownEndpoint] for an endpoint that is not applied.
 func (e *Emitter) Resume(ctx context.Context, name string) error {
 	return e.set(ctx, name, queue.EndpointActive, "")
 }
@@ -78,8 +78,8 @@ func (e *Emitter) set(ctx context.Context, name string, status queue.EndpointSta
 	return e.save(ctx, s)
 }
 
-// save writes an endpoint's state. Where several are to be written at once, the
-// latest is written last.
+// save writes an endpoint's state. If several are written at once, the latest
+// is written last.
 func (e *Emitter) save(ctx context.Context, s *standing) error {
 	if e.options.States == nil {
 		return nil
@@ -90,28 +90,29 @@ func (e *Emitter) save(ctx context.Context, s *standing) error {
 	state := s.state
 	s.mu.Unlock()
 	if err := e.options.States.PutEndpointState(ctx, state); err != nil {
-		return fmt.Errorf("keeping the state of endpoint %s: %w", s.name, err)
+		return fmt.Errorf("storing the state of endpoint %s: %w", s.name, err)
 	}
 	return nil
 }
 
-// Standing is how an endpoint stands.
+// Standing is the state of an endpoint and of its attempts.
 type Standing struct {
 	queue.EndpointState
-	// InFlight counts attempts under way, and Allowed how many may be: fewer
-	// than the endpoint's concurrency while its receiver is down or asks for
-	// less. Allowed is 0 for an endpoint whose receivers requests have named.
+	// InFlight counts attempts under way, and Allowed is how many there may be:
+	// fewer than the endpoint's concurrency while its receiver is down or asks
+	// for less. Allowed is 0 for an endpoint whose receivers are named by
+	// requests.
 	InFlight int `json:"in_flight"`
 	Allowed  int `json:"allowed,omitempty"`
-	// Down tells that the receiver was found down, and RetryAt when it is tried
-	// again, or when it gets the next attempt.
+	// Down is true if the receiver was found down. RetryAt is when it is tried
+	// again, or gets the next attempt.
 	Down    bool      `json:"down,omitempty"`
 	RetryAt time.Time `json:"retry_at,omitzero"`
 	// Unrecorded counts attempts that the queue could not record yet.
 	Unrecorded int `json:"unrecorded,omitempty"`
 }
 
-// Standings returns how the endpoints stand that are applied, by name.
+// Standings returns the standings of the applied endpoints, by name.
 func (e *Emitter) Standings() map[string]Standing {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -128,8 +129,9 @@ func (e *Emitter) InFlight() int64 {
 	return e.gate.inFlight()
 }
 
-// Receives tells whether an endpoint gets deliveries: it is applied, and neither
-// paused nor disabled. Before the first Apply, nothing is known to get none.
+// Receives reports whether an endpoint gets deliveries: it is applied, and
+// neither paused nor disabled. Before the first Apply, every endpoint is taken
+// to get them.
 func (e *Emitter) Receives(name string) bool {
 	e.mu.Lock()
 	_, applied := e.active[name]
@@ -138,8 +140,7 @@ func (e *Emitter) Receives(name string) bool {
 	return !known || applied && e.Status(name) == queue.EndpointActive
 }
 
-// Status returns whether an endpoint gets deliveries. It is active unless
-// something else is known.
+// Status returns the status of an endpoint: active, unless another is known.
 func (e *Emitter) Status(name string) queue.EndpointStatus {
 	e.mu.Lock()
 	s, ok := e.standings[name]
@@ -163,7 +164,7 @@ func (s *standing) view() Standing {
 	return view
 }
 
-// in is view with what an endpoint's one receiver gets.
+// in is view with the limits of the endpoint's one receiver.
 func (s *standing) in(l limits, now time.Time) Standing {
 	view := s.view()
 	if l.receiver == "" {
@@ -179,7 +180,7 @@ func (s *standing) in(l limits, now time.Time) Standing {
 	return view
 }
 
-// report tells what an attempt has changed for an endpoint, and keeps it.
+// report announces what an attempt changed for an endpoint, and saves it.
 func (d *dispatcher) report(changed change, state queue.EndpointState, at time.Time) {
 	notice := Notice{At: at, State: state}
 	switch changed {
@@ -200,7 +201,7 @@ func (d *dispatcher) report(changed change, state queue.EndpointState, at time.T
 	defer cancel()
 	if err := d.emitter.save(ctx, d.standing); err != nil {
 		d.options.Metrics.QueueFailed(d.standing.name)
-		d.logger.Error("the endpoint's state was not kept; a restart forgets it", zap.Error(err))
+		d.logger.Error("the endpoint's state was not stored; a restart forgets it", zap.Error(err))
 	}
 	d.options.Notify(notice)
 }

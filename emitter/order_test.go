@@ -16,8 +16,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// TestOrders has the first event of object a fail twice, and sees who waits for
-// it.
+// TestOrders has the first event of object a fail twice, and checks which
+// deliveries wait for it.
 func TestOrders(t *testing.T) {
 	for _, test := range []struct {
 		order    endpoint.Order
@@ -75,8 +75,8 @@ func TestOrders(t *testing.T) {
 	}
 }
 
-// TestOutageWithCoalesce publishes for a day while the receiver is down: then
-// it gets each object's last state once.
+// TestOutageWithCoalesce publishes for a day while the receiver is down:
+// afterwards it gets each object's last state once.
 func TestOutageWithCoalesce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -114,8 +114,8 @@ func TestOutageWithCoalesce(t *testing.T) {
 	})
 }
 
-// TestRedeliveredBeginsAnew gives a delivery that somebody asks for again its
-// whole schedule, and no deadline.
+// TestRedeliveredBeginsAnew gives a delivery that is requested again its whole
+// schedule, and no deadline.
 func TestRedeliveredBeginsAnew(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})

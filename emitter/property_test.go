@@ -26,24 +26,24 @@ import (
 // lane is one endpoint's deliveries of one object, as receivers see them.
 type lane struct {
 	inFlight bool
-	// last is the sequence attempted last, decided whether it was recorded as
-	// delivered or dead, and must not come again.
+	// last is the sequence attempted last. decided is true if it was recorded
+	// as delivered or dead, and must not come again.
 	last    uint64
 	decided bool
 }
 
-// checker is a receiver that answers at random and holds every request against
-// what is promised of lanes.
+// checker is a receiver that answers at random and checks every request against
+// the promises about lanes.
 type checker struct {
 	mu sync.Mutex
-	// rolls holds numbers that decide the answers.
+	// rolls holds the random numbers behind the answers.
 	rolls   []int
 	roll    int
 	lanes   map[string]*lane
 	retries int
 	sent    map[string][]byte
 	faults  []string
-	// order and coalesce are the endpoints'; inFlight counts by host.
+	// order and coalesce are those of the endpoints; inFlight counts by host.
 	order    endpoint.Order
 	coalesce bool
 	inFlight map[string]int
@@ -58,7 +58,7 @@ func (c *checker) next() int {
 	return c.rolls[c.roll%len(c.rolls)]
 }
 
-// answer is what receivers answers with.
+// answer is the answer of receivers.
 func (c *checker) answer(ctx context.Context, g got) (int, error) {
 	sequence, _ := strconv.ParseUint(g.header.Get("webhook-sequence"), 10, 64)
 	l, roll := c.begin(g, sequence)
@@ -110,7 +110,7 @@ func (c *checker) begin(g got, sequence uint64) (*lane, int) {
 	return l, c.next()
 }
 
-// lane returns the lane of a name. The caller holds the lock.
+// lane returns the lane with a name. The caller holds the lock.
 func (c *checker) lane(name string) *lane {
 	l, ok := c.lanes[name]
 	if !ok {
@@ -120,7 +120,7 @@ func (c *checker) lane(name string) *lane {
 	return l
 }
 
-// recording is a queue that tells the checker what is recorded.
+// recording is a queue that passes what it records to the checker.
 type recording struct {
 	queue.Deliveries
 	check *checker
@@ -148,12 +148,12 @@ func (c *checker) record(lease queue.DeliveryLease, attempt queue.Attempt, verdi
 		c.fault("%s is %s after attempt %d: %+v", lease.EventID, verdict.Status, lease.Attempts+1, attempt)
 	}
 	if attempt.Error == describe(context.Canceled) {
-		c.fault("%s: what Stop broke off was recorded as failed", lease.EventID)
+		c.fault("%s: an attempt that Stop cancelled was recorded as failed", lease.EventID)
 	}
 }
 
 // TestLanesUnderFire publishes, reloads, stops and resumes at random, with
-// receivers that fail in every way, and checks all that is promised of lanes.
+// receivers that fail in every way, and checks all promises about lanes.
 func TestLanesUnderFire(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		rolls := rapid.SliceOfN(rapid.IntRange(0, 2000), 1, 40).Draw(rt, "rolls")
@@ -169,7 +169,7 @@ func TestLanesUnderFire(t *testing.T) {
 	})
 }
 
-// fire plays the steps and returns what went against the promises.
+// fire plays the steps and returns the broken promises.
 func fire(t *testing.T, rolls, steps []int, retries int, order endpoint.Order, coalesce bool) []string {
 	store := memory.New(time.Now)
 	p := newPublisher(store)

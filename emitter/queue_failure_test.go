@@ -37,7 +37,7 @@ func (f *failing) FinishAttempt(ctx context.Context, lease queue.DeliveryLease, 
 	return f.Deliveries.FinishAttempt(ctx, lease, attempt, verdict)
 }
 
-// counters counts what metrics are told.
+// counters counts the calls of metrics.
 type counters struct {
 	delivered, pending, dead, unsent, leaseLost, queueFailed atomic.Int64
 }
@@ -57,7 +57,7 @@ func (c *counters) LeaseLost(string)   { c.leaseLost.Add(1) }
 func (c *counters) QueueFailed(string) { c.queueFailed.Add(1) }
 
 // TestQueueThatCannotRecord must not make the same event be sent again, however
-// long the queue cannot record it: it is recorded when the queue can.
+// long the queue cannot record the attempt: it is recorded when the queue can.
 func TestQueueThatCannotRecord(t *testing.T) {
 	for _, test := range []struct {
 		name        string
@@ -95,8 +95,8 @@ func TestQueueThatCannotRecord(t *testing.T) {
 	}
 }
 
-// TestQueueThatNeverRecords for three days gets each event sent once, and the
-// endpoint gets ever fewer of them: each is remembered.
+// TestQueueThatNeverRecords has a queue fail for three days: each event is sent
+// once, and ever fewer are sent, as each is remembered.
 func TestQueueThatNeverRecords(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -128,8 +128,8 @@ func TestQueueThatNeverRecords(t *testing.T) {
 	})
 }
 
-// TestQueueThatCannotLease is asked again ever less often, and works as soon as
-// it can.
+// TestQueueThatCannotLease checks that the queue is retried ever less often,
+// and that deliveries resume as soon as it works.
 func TestQueueThatCannotLease(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		metrics := &counters{}
@@ -158,7 +158,7 @@ func TestQueueThatIsClosed(t *testing.T) {
 		if err := w.store.Close(); err != nil {
 			t.Fatal(err)
 		}
-		// With the queue gone, the dispatchers end by themselves.
+		// When the queue is closed, the dispatchers end by themselves.
 		w.emitter.ended.Wait()
 	})
 }

@@ -25,14 +25,14 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
 )
 
-// shortTimeout is that of attempts that are meant to time out, longTimeout that
-// of others: an attempt that reaches it has hung.
+// shortTimeout is the timeout of attempts that should time out, longTimeout
+// that of others: an attempt that reaches it has hung.
 const (
 	shortTimeout = 300 * time.Millisecond
 	longTimeout  = 30 * time.Second
 )
 
-// recordings is a queue that passes on what is recorded.
+// recordings is a queue that passes on the attempts it records.
 type recordings struct {
 	queue.Deliveries
 	made chan queue.Attempt
@@ -58,7 +58,7 @@ func newTransport(t testing.TB, policy egress.Policy, options egress.Options) *e
 }
 
 // deliverOnce delivers an event to a URL over real sockets, once, and returns
-// what was recorded and logged.
+// the recorded attempt and the log.
 func deliverOnce(t *testing.T, transport http.RoundTripper, url string, timeout time.Duration) (queue.Attempt, string) {
 	t.Helper()
 	logger, logs := observer.New(zapcore.DebugLevel)
@@ -84,7 +84,7 @@ func deliverOnce(t *testing.T, transport http.RoundTripper, url string, timeout 
 	return attempt, logged.String()
 }
 
-// serve answers connections with a function, until the test ends.
+// serve serves connections with a function until the test ends.
 func serve(t *testing.T, answer func(conn net.Conn)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -142,7 +142,8 @@ func checkAttempt(t *testing.T, attempt queue.Attempt, logged string, code int, 
 	}
 }
 
-// TestUnreachableReceivers are those to which no connection is even tried.
+// TestUnreachableReceivers covers receivers to which no connection is even
+// tried.
 func TestUnreachableReceivers(t *testing.T) {
 	nowhere := egress.Options{Resolver: &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		return nil, net.ErrClosed
@@ -184,8 +185,8 @@ func TestUnreachableReceivers(t *testing.T) {
 	}
 }
 
-// TestKeptAnswer records the beginning of a long answer, and keeps the
-// connection of one that is not too long.
+// TestKeptAnswer records the beginning of a long answer, and reuses the
+// connection if the answer is not too long.
 func TestKeptAnswer(t *testing.T) {
 	for _, test := range []struct {
 		length, kept int
@@ -225,7 +226,7 @@ func TestKeptAnswer(t *testing.T) {
 }
 
 // TestConnectionClosedWhileIdle has a receiver close a connection that is kept
-// for the next delivery: it must not cost that delivery an attempt.
+// for the next delivery: this must not cost that delivery an attempt.
 func TestConnectionClosedWhileIdle(t *testing.T) {
 	answers := 0
 	url := serve(t, func(conn net.Conn) {
@@ -233,7 +234,8 @@ func TestConnectionClosedWhileIdle(t *testing.T) {
 		readRequest(conn)
 		_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
 		if answers == 1 {
-			// Only when the next request has come: nobody could have known.
+			// Only once the next request has come, so that nobody could have
+			// known.
 			readRequest(conn)
 		}
 	})

@@ -5,8 +5,8 @@ package emitter
 import "testing"
 
 // An endpoint gets deliveries while it is applied and neither paused nor
-// disabled. Before anything is applied, none is said to get nothing: what waits
-// for it could be given up.
+// disabled. Before anything is applied, no endpoint counts as getting nothing:
+// its waiting deliveries could be given up.
 func TestReceives(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})

@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// newTemplate returns what all requests to a URL have in common.
+// newTemplate returns the common part of all requests to a URL.
 func newTemplate(u *url.URL) *http.Request {
 	return &http.Request{
 		Method: http.MethodPost, URL: u, Host: u.Host,
@@ -26,9 +26,9 @@ func newTemplate(u *url.URL) *http.Request {
 	}
 }
 
-// request returns the request of one attempt: the bytes that the event has in
-// the delivery's format, credentials, and a time and signatures of its own. It
-// fails where credentials have to be asked for and do not come.
+// request returns the request of one attempt: the event in the delivery's
+// format, credentials, and a time and signatures of its own. It fails if it
+// needs a token and does not get one.
 func (d *dispatcher) request(ctx context.Context, ev *event.Event, to destination, trace string, at time.Time) (*http.Request, error) {
 	body := to.format.Render(ev)
 	if !d.target.Endpoint.Trace {
@@ -43,15 +43,15 @@ func (d *dispatcher) request(ctx context.Context, ev *event.Event, to destinatio
 	header := make(http.Header, len(values)+len(body.Header)+4)
 	for i, name := range headerNames {
 		// A Show without a content type leaves its header out, as does a value
-		// that no header can hold: refused by the transport, it would fail every
+		// that no header can hold: the transport would refuse it and fail every
 		// attempt.
 		if values[i] != "" && httpguts.ValidHeaderFieldValue(values[i]) {
 			header[name] = values[i : i+1 : i+1]
 		}
 	}
-	// A key without a value is not sent. It tells the transport that it may
-	// send the request again if a connection that it kept turns out to be
-	// closed: to the receiver a repeat is a repeat.
+	// A key without a value is not sent. It allows the transport to send the
+	// request again if a connection that it kept turns out to be closed: to the
+	// receiver a repeat is a repeat.
 	header["X-Idempotency-Key"] = nil
 
 	for _, field := range body.Header {
@@ -80,8 +80,8 @@ func (d *dispatcher) request(ctx context.Context, ev *event.Event, to destinatio
 	return request, nil
 }
 
-// headerNames are the headers of a request but for its signatures, in their
-// canonical form.
+// headerNames are the headers of a request except its signatures, in canonical
+// form.
 var headerNames = [...]string{
 	"Webhook-Id", "Webhook-Timestamp",
 	"Webhook-Event", "Webhook-Object", "Webhook-Sequence", "Webhook-Freshness",

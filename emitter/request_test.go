@@ -93,9 +93,9 @@ func TestFormatIsSigned(t *testing.T) {
 	}
 }
 
-// TestTokenBeforeDelivery goes through the whole of OAuth 2.0: a token is asked
-// for once, sent with each delivery, and replaced when it is not taken. A token
-// endpoint that fails is an attempt that failed, and in words.
+// TestTokenBeforeDelivery covers the whole of OAuth 2.0: a token is requested
+// once, sent with each delivery, and replaced when it is rejected. A token
+// endpoint that fails makes the attempt fail, with a description.
 func TestTokenBeforeDelivery(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		done := make(chan struct{})

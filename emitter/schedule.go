@@ -4,19 +4,19 @@ package emitter
 
 import "time"
 
-// spread is how far jitter moves a delay, as a part of it, to either side.
-// Deliveries that failed together, because their receiver went down, would
-// otherwise all come back together and might bring it down again. A fifth
+// spread is how far jitter moves a delay to either side, as a part of the
+// delay. Deliveries that failed together, because their receiver went down,
+// would otherwise all come back together and might bring it down again. A fifth
 // keeps the steps of the default schedule apart.
 const spread = 0.2
 
 // Schedule holds the delays between a failed attempt and the next. An empty
-// one means a single attempt.
+// Schedule means a single attempt.
 type Schedule []time.Duration
 
-// Next returns the delay before the next attempt of a delivery of which the
-// given number, at least 1, have failed, or false if that was the last. Jitter
-// is in [0, 1): 0 gives the delay less a fifth, 0.5 the delay as it is.
+// Next returns the delay before the next attempt of a delivery that has failed
+// the given number of times, at least 1, or false if that was the last attempt.
+// Jitter is in [0, 1): 0 gives the delay less a fifth, 0.5 the delay as it is.
 func (s Schedule) Next(attempts int, jitter float64) (time.Duration, bool) {
 	if attempts < 1 || attempts > len(s) {
 		return 0, false
@@ -25,10 +25,9 @@ func (s Schedule) Next(attempts int, jitter float64) (time.Duration, bool) {
 	return time.Duration(float64(s[attempts-1]) * factor), true
 }
 
-// NextAsked is Next for a receiver that asks for more time: it gets what it
-// asks for, and up to a fifth more, but no more than the schedule's following
-// step. So it cannot hold a delivery for longer than the operator meant to
-// wait anyway.
+// NextAsked is Next for a receiver that asks for a pause: it gets the pause,
+// and up to a fifth more, but no more than the schedule's following step. So it
+// cannot hold up a delivery for longer than the operator meant to wait anyway.
 func (s Schedule) NextAsked(attempts int, jitter float64, asked time.Duration) (time.Duration, bool) {
 	delay, ok := s.Next(attempts, jitter)
 	if !ok || asked <= delay {

@@ -94,7 +94,7 @@ func TestScheduleStaysInItsBounds(t *testing.T) {
 		extended, ok := schedule.NextAsked(attempts, jitter, asked)
 		following := schedule[min(attempts, len(schedule)-1)]
 		if !ok || extended < delay || extended > max(delay, following) {
-			t.Fatalf("asked for %s: %s, not between %s and %s", asked, extended, delay, following)
+			t.Fatalf("asked for a pause of %s: %s, not between %s and %s", asked, extended, delay, following)
 		}
 	})
 }

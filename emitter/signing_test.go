@@ -59,7 +59,7 @@ func TestEachAttemptIsSignedAnew(t *testing.T) {
 
 		attempts := there.of("erp")
 		if len(attempts) != 2 || string(attempts[0].body) != string(attempts[1].body) {
-			t.Fatalf("got %d attempts, or others bytes", len(attempts))
+			t.Fatalf("got %d attempts, or other bytes", len(attempts))
 		}
 		for _, name := range []string{"webhook-signature", "X-Signature", "Signature", "Signature-Input"} {
 			first, second := attempts[0].header.Get(name), attempts[1].header.Get(name)

@@ -12,46 +12,43 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// standing is what is known of one endpoint, however often its settings
-// change.
+// standing is what is known of one endpoint, however often its settings change.
 type standing struct {
 	name string
-	// wake tells the dispatcher that something has changed that it may wait
-	// for.
+	// wake wakes the dispatcher after a change that it may wait for.
 	wake chan struct{}
 	// saving lets one state at a time be written, the latest last.
 	saving sync.Mutex
 
 	mu sync.Mutex
-	// state is whether the endpoint gets deliveries, and why not.
+	// state says whether the endpoint gets deliveries, and why not.
 	state  queue.EndpointState
 	health health
-	// receivers has what is known of those that the endpoint's deliveries go
-	// to: one, by its URL; or, for an endpoint whose receivers are named by
-	// requests, one for each host.
+	// receivers holds what is known of the endpoint's receivers: one, by its
+	// URL; or one for each host, if requests name the receivers.
 	receivers map[string]*receiver
 	inFlight  int
 	// held is how much memory the endpoint's attempts have taken.
 	held int64
-	// limiter keeps to the endpoint's rate; nil is no limit.
+	// limiter enforces the endpoint's rate; nil is no limit.
 	limiter *rate.Limiter
 	limited endpoint.Rate
-	// unrecorded has what attempts made of deliveries that the queue could not
-	// record, by event.
+	// unrecorded holds the results of attempts that the queue could not record,
+	// by event.
 	unrecorded map[string]unrecorded
-	// rest is when the queue may be used again, which has failed, and pause how
-	// long it rests next time.
+	// rest is when a queue that failed may be used again, and pause how long it
+	// rests next time.
 	rest  time.Time
 	pause time.Duration
 }
 
-// receiver is what is known of one that deliveries go to.
+// receiver is what is known of one receiver of deliveries.
 type receiver struct {
 	breaker  breaker
 	inFlight int
 	// postponed counts deliveries that wait because too many are in flight.
 	postponed int
-	// proven is true if the receiver answered when it was last sent something.
+	// proven is true if the receiver answered its last delivery.
 	proven bool
 }
 
@@ -62,7 +59,7 @@ func newStanding(name string) *standing {
 	}
 }
 
-// restore takes over what was known before a restart.
+// restore restores what was known before a restart.
 func (s *standing) restore(state queue.EndpointState) {
 	s.state = state
 	if !state.FailingSince.IsZero() {
@@ -70,7 +67,7 @@ func (s *standing) restore(state queue.EndpointState) {
 	}
 }
 
-// configure takes over settings of a new target.
+// configure applies the settings of a new target.
 func (s *standing) configure(t Target) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,13 +96,13 @@ func (s *standing) signal() {
 	}
 }
 
-// limits are the bounds that a dispatcher works in.
+// limits are the limits of a dispatcher.
 type limits struct {
 	concurrency int
-	// perReceiver is the part of it that one receiver gets.
+	// perReceiver is the part of concurrency that one receiver gets.
 	perReceiver int
-	// underWay bounds the deliveries that are looked up, attempted or recorded.
-	// Recording takes its own time, in which the receiver is free for others.
+	// underWay limits the deliveries that are being looked up, attempted or
+	// recorded. Recording takes time in which the receiver is free for others.
 	underWay int
 	// memory is how much may be in flight before the endpoint waits.
 	memory int64
@@ -116,8 +113,8 @@ type limits struct {
 // forever is a wait that only a signal ends.
 const forever = time.Duration(1<<63 - 1)
 
-// ready returns 0 if an attempt may begin, and otherwise after how long to look
-// again if nothing is signalled before.
+// ready returns 0 if an attempt may begin, and otherwise how long to wait
+// before checking again, unless there is a signal before.
 func (s *standing) ready(l limits, now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,12 +140,12 @@ func (s *standing) ready(l limits, now time.Time) time.Duration {
 }
 
 // maxUnproven is how many attempts may be in flight to a receiver that has not
-// answered yet, or did not when it was last sent something. One that hangs
-// would otherwise get a connection, with its handshake, for each event until
-// the first of them times out, which the others would have to wait for.
+// answered yet, or did not answer its last delivery. Without it, a receiver
+// that hangs would get a connection, with its handshake, for each event until
+// the first of them times out, and other receivers would have to wait for that.
 const maxUnproven = 8
 
-// wait returns how long no attempt may begin.
+// wait returns how long to wait before an attempt may begin.
 func (r *receiver) wait(concurrency int, now time.Time) time.Duration {
 	if !r.proven {
 		concurrency = min(concurrency, maxUnproven)
@@ -169,8 +166,8 @@ func (s *standing) receiver(name string) *receiver {
 	return r
 }
 
-// class tells whether an endpoint's one receiver answered when it was last sent
-// something. Of those that requests have named, some surely have.
+// class returns whether the endpoint's one receiver answered its last delivery.
+// Of receivers that requests have named, some surely did.
 func (s *standing) class(l limits) class {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,15 +177,14 @@ func (s *standing) class(l limits) class {
 	return unproven
 }
 
-// postponement is how long a delivery waits whose receiver has as many attempts
-// in flight as it may; those that wait come back one after another.
+// postponement is how long a delivery waits if its receiver has as many
+// attempts in flight as allowed; those that wait come back one after another.
 const (
 	postponement    = 100 * time.Millisecond
 	maxPostponement = 30 * time.Second
 )
 
-// occupy takes a place for an attempt, and leave gives it back where none was
-// begun.
+// occupy takes a place for an attempt, and leave returns it.
 func (s *standing) occupy(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,7 +201,8 @@ func (s *standing) leave() {
 	s.signal()
 }
 
-// begin takes a place at a receiver, or returns after how long to try again.
+// begin takes a place at a receiver, or returns how long to wait before trying
+// again.
 func (s *standing) begin(l limits, name string, now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -225,7 +222,7 @@ func (s *standing) begin(l limits, name string, now time.Time) time.Duration {
 	return 0
 }
 
-// vacate gives a place at a receiver back, after an attempt that says nothing
+// vacate returns a place at a receiver, after an attempt that says nothing
 // about it.
 func (s *standing) vacate(name string) {
 	s.mu.Lock()
@@ -234,8 +231,8 @@ func (s *standing) vacate(name string) {
 	s.signal()
 }
 
-// end gives a place at a receiver back after an attempt, and returns what has
-// changed for the endpoint, with its state.
+// end returns a place at a receiver after an attempt. Its results are what
+// changed for the endpoint, and the endpoint's state.
 func (s *standing) end(l limits, name string, f finished, disableAfter time.Duration) (change, queue.EndpointState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -274,7 +271,8 @@ func (s *standing) end(l limits, name string, f finished, disableAfter time.Dura
 	return changed, s.state
 }
 
-// hold counts memory of an attempt, or gives it back.
+// hold adds to the memory of the endpoint's attempts; a negative size returns
+// it.
 func (s *standing) hold(size int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -284,8 +282,8 @@ func (s *standing) hold(size int64) {
 	}
 }
 
-// set changes whether the endpoint gets deliveries, and tells whether that is
-// another than before. One that returns begins anew.
+// set changes whether the endpoint gets deliveries, and reports whether that is
+// a change. An endpoint that returns starts anew.
 func (s *standing) set(status queue.EndpointStatus, reason string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

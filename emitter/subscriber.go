@@ -8,19 +8,19 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// noAnswer is what a subscriber is told of an attempt that no answer came of.
+// noAnswer is the error that a subscriber sees for an attempt without an
+// answer.
 const noAnswer = "no answer came from the receiver"
 
-// notSent begins what stands in the attempt of a delivery that is decided
-// without one.
+// notSent begins the error of a delivery that ends without being sent.
 const notSent = "not sent: "
 
-// ForSubscriber returns an attempt as the subscriber may see it, who has chosen
-// the URL. What would tell a blocked address from a free one, a name that
-// exists from one that does not, or an open port from a closed one is left out,
-// with the time that finding it took: with it, our side of the network could be
-// scanned. What a receiver has answered, and what is wrong with a certificate
-// that it has shown, is kept.
+// ForSubscriber returns an attempt as it may be shown to the subscriber, who
+// has chosen the URL. It leaves out whatever distinguishes a blocked address
+// from a free one, an existing name from a missing one, or an open port from a
+// closed one, and also the time it took to find out: with these, a subscriber
+// could scan our side of the network. It keeps the receiver's answer, and what
+// is wrong with a certificate that the receiver has shown.
 func ForSubscriber(attempt queue.Attempt) queue.Attempt {
 	if attempt.Code != 0 || attempt.Error == "" || strings.HasPrefix(attempt.Error, certificateWords) || strings.HasPrefix(attempt.Error, notSent) {
 		return attempt

@@ -50,13 +50,13 @@ func TestSubscriberCannotScan(t *testing.T) {
 	} {
 		made, _ := attempt()
 		if made.Error == "" || made.Error == noAnswer {
-			t.Errorf("%s: the operator is told %q", name, made.Error)
+			t.Errorf("%s: the operator sees %q", name, made.Error)
 		}
 		shown := ForSubscriber(made)
 		seen[shown.Error+shown.Duration.String()+string(shown.Response)] = name
 	}
 	if len(seen) != 1 {
-		t.Errorf("they are told apart: %v", seen)
+		t.Errorf("they can be distinguished: %v", seen)
 	}
 }
 
@@ -71,7 +71,7 @@ func faultOf(t *testing.T, name string) faults.Fault {
 	return faults.Fault{}
 }
 
-// TestForSubscriberKeeps what receivers have said themselves.
+// TestForSubscriberKeeps keeps what receivers have said themselves.
 func TestForSubscriberKeeps(t *testing.T) {
 	for _, attempt := range []queue.Attempt{
 		{Code: http.StatusOK, Duration: time.Second},
@@ -81,7 +81,7 @@ func TestForSubscriberKeeps(t *testing.T) {
 		{Error: expiredWords},
 	} {
 		if shown := ForSubscriber(attempt); shown.Error != attempt.Error || shown.Duration != attempt.Duration || string(shown.Response) != string(attempt.Response) {
-			t.Errorf("of %+v is shown %+v", attempt, shown)
+			t.Errorf("%+v is shown as %+v", attempt, shown)
 		}
 	}
 	if shown := ForSubscriber(queue.Attempt{Error: describe(errors.New("canary")), Duration: time.Second}); strings.Contains(shown.Error, "failed") || shown.Duration != 0 {

@@ -18,16 +18,16 @@ import (
 
 // Target is an endpoint and the way to it.
 type Target struct {
-	// Endpoint is who is delivered to. Defaults are filled in.
+	// Endpoint is the endpoint to deliver to. Defaults are filled in.
 	Endpoint endpoint.Endpoint
 	// Transport carries the attempts: the one *egress.Transport for all
-	// endpoints. It stays its owner's to close, after the emitter has stopped
-	// or has been given another.
+	// endpoints. Its owner closes it, after the emitter has stopped or has been
+	// given another.
 	Transport http.RoundTripper
-	// Resolve, if not nil, says where an object's events go, in place of the
+	// Resolve, if not nil, returns where an object's events go, in place of the
 	// endpoint's URL: requests have named a receiver for each object. It is
-	// asked before each attempt, and [ErrNoReceiver] ends the delivery. Other
-	// errors are failures as any other, and must hold no secrets.
+	// called before each attempt, and [ErrNoReceiver] ends the delivery. Other
+	// errors count as failed attempts, and must hold no secrets.
 	//
 	// Such a target has one breaker for each host, and one host gets no more
 	// than an eighth of its concurrency.
@@ -36,7 +36,7 @@ type Target struct {
 	Tokens http.RoundTripper
 }
 
-// tokens returns what carries requests for access tokens.
+// tokens returns the transport for requests for access tokens.
 func (t Target) tokens() http.RoundTripper {
 	if t.Tokens == nil {
 		return t.Transport
@@ -46,22 +46,21 @@ func (t Target) tokens() http.RoundTripper {
 
 // Address is where a delivery goes.
 type Address struct {
-	// URL is the receiver's. Its path and query are shown nowhere.
+	// URL is the receiver's. Its path and query are never shown.
 	URL string
 	// Authorization is the header of that name; "" is none.
 	Authorization string
 }
 
-// hostShare is the part of a target's concurrency that one host gets, of those
-// that requests have named.
+// hostShare divides a target's concurrency: one host gets that part of it, if
+// requests have named the receivers.
 const hostShare = 8
 
-// recorded is how many attempts of an endpoint may be on their way into the
-// queue, besides those in flight. A queue writes many together about as fast
-// as one.
+// recorded is how many attempts of an endpoint may be waiting to be recorded,
+// besides those in flight. A queue writes many together about as fast as one.
 const recorded = 256
 
-// limits returns the bounds that the target is delivered to in.
+// limits returns the limits of deliveries to the target.
 func (t Target) limits(memory int64) limits {
 	l := limits{concurrency: t.Endpoint.Concurrency, perReceiver: t.Endpoint.Concurrency, memory: memory, receiver: t.Endpoint.URL}
 	l.underWay = l.concurrency + recorded
@@ -71,8 +70,8 @@ func (t Target) limits(memory int64) limits {
 	return l
 }
 
-// check returns the target with its defaults and its parsed URL, which is nil
-// where there is none. Its errors do not show the URL.
+// check returns the target with its defaults, and its parsed URL, which is nil
+// if there is none. Its errors do not show the URL.
 func (t Target) check() (Target, *url.URL, error) {
 	checked := t.Endpoint
 	if t.Resolve != nil {
@@ -105,9 +104,8 @@ func parseURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// same tells whether two targets with their defaults are delivered to alike.
-// What an endpoint subscribes to is no part of it: that is decided when an
-// event is routed.
+// same reports whether deliveries to two targets with their defaults are alike.
+// Their event filters do not matter: they apply when an event is routed.
 func (t Target) same(other Target) bool {
 	a, b := t.Endpoint, other.Endpoint
 	return a.Name == b.Name && a.URL == b.URL && a.Timeout == b.Timeout && a.Concurrency == b.Concurrency &&
@@ -120,7 +118,7 @@ func (t Target) same(other Target) bool {
 }
 
 // sameTransport does not panic on transports that cannot be compared, such as
-// functions: they are taken for different.
+// functions: they count as different.
 func sameTransport(a, b http.RoundTripper) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }

@@ -13,12 +13,13 @@ import (
 type Tracer interface {
 	// Attempt begins the span of an attempt, which is linked to the exchange
 	// that caused the event. It returns the span's place in its trace, for a
-	// traceparent header, and what ends it, with the answer's status and in
-	// words what failed. Both may be empty, as where nothing is traced.
+	// traceparent header; it is empty if nothing is traced. The returned
+	// function ends the span, with the answer's status and a description of the
+	// failure; both may be empty.
 	Attempt(ctx context.Context, delivery *queue.Delivery, cause event.Cause) (string, func(code int, failure string))
 }
 
-// NopTracer traces nothing. What an exchange brought is passed on.
+// NopTracer traces nothing. It passes on the exchange's traceparent.
 type NopTracer struct{}
 
 // Attempt implements [Tracer].

@@ -20,7 +20,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// states keeps endpoints' states in memory, or fails.
+// states stores endpoints' states in memory, or fails.
 type states struct {
 	mu   sync.Mutex
 	rows map[string]queue.EndpointState
@@ -52,7 +52,7 @@ func (s *states) EndpointStates(context.Context) ([]queue.EndpointState, error) 
 	return all, s.err
 }
 
-// notices remembers what an operator was told.
+// notices records the notices for operators.
 type notices struct {
 	mu  sync.Mutex
 	all []Notice
@@ -74,8 +74,9 @@ func (n *notices) types() string {
 	return strings.Join(types, " ")
 }
 
-// TestReceiverThatComesBack after half a day gets what has gathered within a
-// little more than the longest rest, and not all of it at once.
+// TestReceiverThatComesBack has a receiver come back after half a day: it gets
+// the backlog within little more than the longest rest, and not all of it at
+// once.
 func TestReceiverThatComesBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -126,8 +127,9 @@ func TestReceiverThatComesBack(t *testing.T) {
 	})
 }
 
-// TestReceiverIsNotMetByAll that has gathered: it gets one attempt first, and
-// then one more with each success.
+// TestReceiverIsNotMetByAll checks that a receiver that comes back does not get
+// the whole backlog at once: it gets one attempt first, and then one more with
+// each success.
 func TestReceiverIsNotMetByAll(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -168,7 +170,7 @@ func TestReceiverIsNotMetByAll(t *testing.T) {
 }
 
 // TestGoneDisables stops everything until the endpoint is resumed, and then
-// delivers what was kept, in order.
+// delivers the kept events, in order.
 func TestGoneDisables(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		told, kept := &notices{}, &states{}
@@ -209,7 +211,7 @@ func TestGoneDisables(t *testing.T) {
 }
 
 // TestFiveDaysOfFailures disables an endpoint that gets events all the time,
-// and not one day sooner; one that succeeds once a day goes on.
+// and not one day sooner; one that succeeds once a day continues.
 func TestFiveDaysOfFailures(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		told := &notices{}
@@ -252,7 +254,7 @@ func TestFiveDaysOfFailures(t *testing.T) {
 	})
 }
 
-// TestPause stops attempts over reloads and restarts, and loses nothing.
+// TestPause stops attempts across reloads and restarts, and loses nothing.
 func TestPause(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		kept := &states{}
@@ -286,13 +288,13 @@ func TestPause(t *testing.T) {
 			t.Errorf("%d attempts when it is resumed", n)
 		}
 		if err := w.emitter.Pause(t.Context(), "crm", ""); !errors.Is(err, ErrUnknownEndpoint) {
-			t.Errorf("pausing what is not there: %v", err)
+			t.Errorf("pausing an unknown endpoint: %v", err)
 		}
 	})
 }
 
-// TestStatesThatCannotBeRead keep everything back: one of the endpoints may
-// have been paused.
+// TestStatesThatCannotBeRead checks that nothing is delivered then: one of the
+// endpoints may have been paused.
 func TestStatesThatCannotBeRead(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		kept := &states{err: errors.New("input/output error")}
@@ -305,8 +307,8 @@ func TestStatesThatCannotBeRead(t *testing.T) {
 	})
 }
 
-// TestTroubleAboutTrouble tells nobody of a message about trouble that could not
-// be delivered.
+// TestTroubleAboutTrouble sends no notice of a message about trouble that could
+// not be delivered.
 func TestTroubleAboutTrouble(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		told := &notices{}
@@ -364,8 +366,8 @@ func TestWordsOfTheReceiver(t *testing.T) {
 	})
 }
 
-// TestThrottling leaves all of an endpoint alone for as long as its receiver
-// asks, and others not at all.
+// TestThrottling leaves an endpoint alone for as long as its receiver asks, and
+// other endpoints not at all.
 func TestThrottling(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
@@ -399,8 +401,8 @@ func TestThrottling(t *testing.T) {
 	})
 }
 
-// TestPanic of a transport or a signature costs one attempt, and not the
-// process that serves the API.
+// TestPanic checks that a panic in a transport or a signature costs one
+// attempt, and not the process that serves the API.
 func TestPanic(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})

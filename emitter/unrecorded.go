@@ -10,27 +10,30 @@ import (
 )
 
 const (
-	// maxUnrecorded bounds what is remembered of attempts that the queue could
-	// not record, for each endpoint. Beyond, nothing is sent before some are.
+	// maxUnrecorded limits how many results of attempts that the queue could
+	// not record are remembered, for each endpoint. Beyond that, nothing is
+	// sent until some are recorded.
 	maxUnrecorded = 4096
-	// A queue that fails is used again after minPause, then ever less often.
+	// A queue that fails is used again after minPause, then after ever longer
+	// pauses, up to maxPause.
 	minPause = time.Second
 	maxPause = 30 * time.Second
 )
 
-// unrecorded is what an attempt made of a delivery, where the queue could not
-// record it. The event is not sent again for that: when its delivery is leased
-// again, this is recorded.
+// unrecorded is the result of an attempt that the queue could not record. The
+// event is not sent again because of that: when its delivery is leased again,
+// this is recorded.
 type unrecorded struct {
 	attempts int // of the delivery, before this one
 	attempt  queue.Attempt
 	verdict  queue.Verdict
-	// until is when it is no longer believed; zero is never. A lease that was
-	// lost may have been lost to an operator.
+	// until is when the result no longer counts; zero is never. A lost lease
+	// may have been lost to an operator.
 	until time.Time
 }
 
-// remember keeps what could not be recorded, and lets the queue rest.
+// remember keeps a result that could not be recorded, and pauses the use of the
+// queue.
 func (s *standing) remember(lease *queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict, err error, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,7 +43,7 @@ func (s *standing) remember(lease *queue.DeliveryLease, attempt queue.Attempt, v
 	} else {
 		s.falter(now)
 	}
-	// The queue may not have taken it because of its size.
+	// The queue may have refused it because of its size.
 	kept.attempt.Response = nil
 	for event, old := range s.unrecorded {
 		if !old.until.IsZero() && now.After(old.until) {
@@ -52,7 +55,7 @@ func (s *standing) remember(lease *queue.DeliveryLease, attempt queue.Attempt, v
 	}
 }
 
-// falter lets a queue rest that has failed. The caller holds the lock.
+// falter pauses the use of a queue that failed. The caller holds the lock.
 func (s *standing) falter(now time.Time) time.Duration {
 	if s.rest.After(now) {
 		return s.pause
@@ -62,7 +65,7 @@ func (s *standing) falter(now time.Time) time.Duration {
 	return s.pause
 }
 
-// rested tells that the queue works, and that an event is recorded.
+// rested records that the queue works, and that an event is recorded.
 func (s *standing) rested(event string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,8 +75,8 @@ func (s *standing) rested(event string) {
 	}
 }
 
-// recall returns what is remembered of a delivery, and whether it may be
-// attempted if nothing is.
+// recall returns the remembered result of a delivery, and whether there is room
+// to attempt the delivery if there is none.
 func (s *standing) recall(lease *queue.DeliveryLease, now time.Time) (kept unrecorded, found, room bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,21 +13,22 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// ruling is what an attempt's end means, for the delivery and for the endpoint.
+// ruling is the meaning of an attempt's end, for the delivery and for the
+// endpoint.
 type ruling struct {
 	// delivered: the receiver answered with success, and completely.
 	delivered bool
 	// final: the receiver does not want this event; there is no retry.
 	final bool
-	// down: the receiver does not work, as opposed to not liking this event.
+	// down: the receiver does not work, as opposed to rejecting this event.
 	down bool
-	// throttled: the receiver wants fewer attempts, or is in front of one that
-	// does not keep up.
+	// throttled: the receiver wants fewer attempts, or is a proxy in front of
+	// one that does not keep up.
 	throttled bool
-	// ours: the receiver was not even asked, as the egress proxy failed. The
+	// ours: the receiver got no request, as the egress proxy failed. The
 	// attempt counts as one, and says nothing about the endpoint's health.
 	ours bool
-	// disable says why the endpoint gets nothing more; "" if it does.
+	// disable says why the endpoint gets nothing more; "" if it still does.
 	disable string
 }
 
@@ -38,12 +39,12 @@ const (
 	wordAbort      = "abort-message"
 )
 
-// rule tells what an attempt's end means. Only what the endpoint calls success
-// is, and that is 2xx unless it says otherwise, as Standard Webhooks has it: a
-// redirect is a failure that the operator should see, not a place to send the
-// event on to. An answer that breaks off is a failure whatever its status: the
-// receiver may have broken off with it, and a repeat harms less than a loss.
-// Whether it breaks off, the answer's own length or chunks tell: one that has
+// rule returns the meaning of an attempt's end. Only the endpoint's success
+// statuses are a success, 2xx by default, as in Standard Webhooks: a redirect
+// is a failure that the operator should see, not a place to send the event on
+// to. An answer that breaks off is a failure whatever its status: the receiver
+// may have broken off with it, and a repeat harms less than a loss. The
+// answer's own length or chunks show whether it broke off: an answer with
 // neither is complete when the connection ends, in whatever way.
 func rule(code int, word string, err error, success endpoint.Statuses) ruling {
 	if err != nil {
@@ -72,12 +73,12 @@ func rule(code int, word string, err error, success endpoint.Statuses) ruling {
 	return r
 }
 
-// trial is a failed attempt, as far as it matters to the next.
+// trial is a failed attempt, with what matters for the next one.
 type trial struct {
-	// attempts counts those made of the delivery, with this one.
+	// attempts counts the delivery's attempts, including this one.
 	attempts int
-	// ended is when this one did, asked what the receiver asked to wait, and
-	// jitter a number in [0, 1).
+	// ended is when the attempt ended, asked the pause that the receiver asked
+	// for, and jitter a number in [0, 1).
 	ended  time.Time
 	asked  time.Duration
 	jitter float64

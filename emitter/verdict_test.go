@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// TestRuleOfEveryStatus holds every status against the words of Standard
+// TestRuleOfEveryStatus compares every status with the text of Standard
 // Webhooks.
 func TestRuleOfEveryStatus(t *testing.T) {
 	for code := range 1000 {
@@ -35,8 +35,8 @@ func TestRuleOfEveryStatus(t *testing.T) {
 	}
 }
 
-// A proxy of ours that fails is no fault of the receiver's: its endpoint's
-// health does not suffer, however long that lasts.
+// If our proxy fails, the receiver is not to blame: the endpoint's health does
+// not suffer, however long that lasts.
 func TestProxyIsNoReceiver(t *testing.T) {
 	meant := rule(0, "", fmt.Errorf("sending: %w", egress.ErrProxy), endpoint.Statuses{})
 	if meant != (ruling{down: true, ours: true}) {

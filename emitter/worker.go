@@ -10,17 +10,17 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// idleWorker is how long a goroutine that has made an attempt waits for
-// another.
+// idleWorker is how long a goroutine waits for another attempt after it has
+// made one.
 const idleWorker = time.Second
 
-// begin starts the attempt of a delivery, or gives the delivery back if its
-// receiver is not to get it now.
+// begin starts the attempt of a delivery, or returns the delivery to the queue
+// if its receiver must not get it now.
 func (d *dispatcher) begin(leasing, attempting context.Context, inFlight *sync.WaitGroup, lease queue.DeliveryLease) {
 	job := &job{lease: lease, held: d.charge(&lease)}
 	d.standing.occupy(d.options.Now())
 	if d.target.Resolve == nil && d.standing.begin(d.limits, d.limits.receiver, d.options.Now()) > 0 {
-		// Something has happened since it was asked for.
+		// Something has changed since the delivery was requested.
 		d.done(job)
 		d.release(lease)
 		return
@@ -58,7 +58,7 @@ func (d *dispatcher) work(leasing, attempting context.Context, next *job) {
 	}
 }
 
-// done gives back what an attempt has taken.
+// done returns everything that an attempt has taken.
 func (d *dispatcher) done(j *job) {
 	d.emitter.gate.free(j.held.size, j.held.of)
 	d.standing.hold(-j.held.size)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package endpoint holds the model of those who receive events: where each
-// one is, which event types it wants, and how it is delivered to.
+// Package endpoint holds the model of endpoints, the receivers of events: their
+// addresses, the event types they want, and how events are delivered to them.
 package endpoint
 
 import (
@@ -19,13 +19,13 @@ import (
 
 // Defaults of an endpoint.
 const (
-	// DefaultTimeout is how long an attempt may take.
+	// DefaultTimeout is the time limit of an attempt.
 	DefaultTimeout = 10 * time.Second
-	// DefaultConcurrency is how many attempts may be in flight.
+	// DefaultConcurrency is the number of attempts that may be in flight.
 	DefaultConcurrency = 64
-	// DefaultDisableAfter is for how long every attempt must have failed
-	// before the endpoint is disabled. It is longer than the default schedule
-	// takes to give a delivery up.
+	// DefaultDisableAfter is how long every attempt must have failed before the
+	// endpoint is disabled. It is longer than the default schedule takes to
+	// give up a delivery.
 	DefaultDisableAfter = 5 * 24 * time.Hour
 )
 
@@ -33,32 +33,33 @@ const (
 type Order string
 
 const (
-	// OrderObject, the default: those of one object, in the order of its
-	// events.
+	// OrderObject, the default: deliveries of the same object, in the order of
+	// its events.
 	OrderObject Order = "object"
-	// OrderEndpoint: all of them, in the order in which events were committed.
-	// One that fails holds up all that follow.
+	// OrderEndpoint: all deliveries, in the order in which events were
+	// committed. A delivery that fails holds up all that follow.
 	OrderEndpoint Order = "endpoint"
-	// OrderNone: none.
+	// OrderNone: no deliveries.
 	OrderNone Order = "none"
 )
 
-// WhenDisabled says what becomes of events that are made while an endpoint is
+// WhenDisabled says what happens to events that are made while an endpoint is
 // disabled.
 type WhenDisabled string
 
 const (
-	// Keep, the default: they are kept, and delivered when it returns.
+	// Keep, the default: they are kept, and delivered when the endpoint is
+	// enabled again.
 	Keep WhenDisabled = "keep"
 	// Drop: the endpoint does not get them.
 	Drop WhenDisabled = "drop"
 )
 
-// Never as DisableAfter keeps an endpoint from being disabled for failing.
+// Never as DisableAfter means that failures do not disable the endpoint.
 const Never time.Duration = -1
 
-// Bounds of what may be asked for. They are far from every sensible value, and
-// keep a slip of the pen from making an endpoint that never gives up, or a
+// Limits of an endpoint's options. They are far from every sensible value, and
+// catch typing errors that would make an endpoint that never gives up, or a
 // delivery that is leased for days.
 const (
 	MaxNameLength  = 64
@@ -73,9 +74,9 @@ const (
 	MaxDisableAfter = 365 * 24 * time.Hour
 )
 
-// DefaultSchedule returns the delays before the attempts that follow a failed
-// first one: with it, ten attempts within 75 hours and 35 minutes. They are
-// those that Standard Webhooks recommends.
+// DefaultSchedule returns the delays between a failed first attempt and each
+// following one: ten attempts within 75 hours and 35 minutes. Standard Webhooks
+// recommends these delays.
 func DefaultSchedule() []time.Duration {
 	return []time.Duration{
 		5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour,
@@ -85,65 +86,67 @@ func DefaultSchedule() []time.Duration {
 
 // Endpoint is where a subscriber receives events.
 type Endpoint struct {
-	// Name is the endpoint's identity: an endpoint that keeps its name keeps
-	// its deliveries, whatever else about it changes. Letters, digits, ".",
-	// "_" and "-", at most [MaxNameLength].
+	// Name is the endpoint's identity: as long as the name stays, the endpoint
+	// keeps its deliveries, whatever else changes. Letters, digits, ".", "_"
+	// and "-", at most [MaxNameLength].
 	Name string
-	// URL is where deliveries are posted to. What it may be is decided by the
-	// egress policy, not here.
+	// URL is where deliveries are posted to. The egress policy, not this
+	// package, decides which URLs are allowed.
 	URL string
 	// Secrets sign the deliveries, each with a signature of its own: the
-	// current one first, then those that receivers may still expect. Most
-	// signatures need at least one; at most [MaxSecrets].
+	// current one first, then earlier ones that receivers may still expect.
+	// Most signatures need at least one; at most [MaxSecrets].
 	Secrets []sign.Secret
 	// Signatures are the ways in which deliveries are signed, side by side. nil
-	// is [sign.Standard] alone; an empty slice means that they are not signed.
+	// is [sign.Standard] alone; an empty slice means that deliveries are not
+	// signed.
 	Signatures []sign.Scheme
-	// Auth lets deliveries in at receivers that ask who is calling. nil is
-	// nothing.
+	// Auth adds credentials to deliveries, for receivers that authenticate
+	// callers. nil is none.
 	Auth auth.Authenticator
-	// Payload is the form in which events are sent. The zero Format is the Show
-	// as it is.
+	// Payload is the format in which events are sent. The zero Format is the
+	// Show as it is.
 	Payload payload.Format
-	// TLS is what connections to the endpoint have of their own: our
-	// certificate, the authority of its. nil is nothing.
+	// TLS configures connections to this endpoint: the client certificate, and
+	// the authority that must have signed the receiver's. nil is the default.
 	TLS *egress.TLS
 	// Events says which event types the endpoint gets. The zero Filter is all.
 	Events Filter
-	// Tenant, where not empty, is whose events alone the endpoint gets: those
-	// of objects that this tenant owns. An endpoint without one is the
-	// operator's and gets every tenant's.
+	// Tenant, if not empty, limits the endpoint to events of objects that this
+	// tenant owns. An endpoint without a tenant is the operator's and gets
+	// every tenant's events.
 	Tenant string
 	// Order says which deliveries wait for each other. "" is [OrderObject].
 	Order Order
-	// Coalesce keeps of several deliveries that wait for each other only the
-	// newest: after an outage the endpoint gets each object's state once.
+	// Coalesce keeps only the newest of several deliveries that wait for each
+	// other: after an outage the endpoint gets each object's state once.
 	Coalesce bool
-	// Timeout is how long an attempt may take, from dialing to the last byte
-	// of the answer. 0 is [DefaultTimeout]; at most [MaxTimeout].
+	// Timeout is the time limit of an attempt, from dialing to the last byte of
+	// the answer. 0 is [DefaultTimeout]; at most [MaxTimeout].
 	Timeout time.Duration
 	// Schedule holds the delays between a failed attempt and the next. nil is
 	// [DefaultSchedule]; an empty slice means one attempt and no retry. At most
 	// [MaxRetries] of at most [MaxRetryDelay] each.
 	Schedule []time.Duration
-	// Concurrency is how many attempts may be in flight at once. 0 is
+	// Concurrency is the number of attempts that may be in flight at once. 0 is
 	// [DefaultConcurrency]; at most [MaxConcurrency].
 	Concurrency int
-	// Rate is how many attempts are made in a time. The zero Rate is no limit.
+	// Rate limits how many attempts are made per unit of time. The zero Rate is
+	// no limit.
 	Rate Rate
-	// Success says which statuses mean that the receiver took the event. The
-	// zero Statuses is 2xx.
+	// Success says which statuses mean that the receiver accepted the event.
+	// The zero Statuses is 2xx.
 	Success Statuses
-	// Deadline is how long after its event was committed a delivery may be
-	// attempted. 0 is no limit but the schedule's; at most [MaxDeadline].
+	// Deadline is how long after the commit of its event a delivery may still
+	// be attempted. 0 is no limit but the schedule's; at most [MaxDeadline].
 	Deadline time.Duration
-	// WhenDisabled says what becomes of events while the endpoint is disabled.
+	// WhenDisabled says what happens to events while the endpoint is disabled.
 	// "" is [Keep].
 	WhenDisabled WhenDisabled
-	// DisableAfter is for how long every attempt must have failed before the
+	// DisableAfter is how long every attempt must have failed before the
 	// endpoint is disabled. 0 is [DefaultDisableAfter]; [Never] is never.
 	DisableAfter time.Duration
-	// Trace sends the trace of the exchange that caused an event, as
+	// Trace sends the trace of the exchange that caused an event, as the header
 	// traceparent.
 	Trace bool
 }
@@ -251,8 +254,8 @@ func (e Endpoint) validateHeaders() error {
 	return nil
 }
 
-// checkName refuses what would not be one word in the Caddyfile, a log line,
-// a metric's label or a path of the admin API.
+// checkName refuses a name that would not be one word in the Caddyfile, a log
+// line, a metric's label or a path of the admin API.
 func checkName(name string) error {
 	switch {
 	case name == "":

@@ -6,9 +6,9 @@ import "errors"
 
 var (
 	// ErrBadFilter is returned for a pattern that can match no event type, or
-	// means something else than it seems to.
+	// does not mean what it seems to mean.
 	ErrBadFilter = errors.New("not an event filter")
-	// ErrBadEndpoint is returned for an endpoint that cannot be delivered to
-	// as it is described.
+	// ErrBadEndpoint is returned for an endpoint that cannot receive deliveries
+	// as it is configured.
 	ErrBadEndpoint = errors.New("not a usable endpoint")
 )

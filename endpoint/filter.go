@@ -12,22 +12,22 @@ import (
 // wildcard at the end of a pattern stands for any rest of an event type.
 const wildcard = "*"
 
-// Filter says which event types an endpoint gets. The zero Filter lets every
-// type through, as does the pattern "*".
+// Filter says which event types an endpoint gets. The zero Filter matches every
+// type, as does the pattern "*".
 type Filter struct {
 	// texts are the patterns as they were given.
 	texts []string
 	// exact are the types, and prefixes the beginnings of types up to and
-	// with a ".", that pass. No type is matched by two of them.
+	// including a ".", that match. No type is matched by two of them.
 	exact, prefixes []string
-	// some is true if not every type passes.
+	// some is false if every type matches.
 	some bool
 }
 
 // ParseFilter compiles patterns: an event type such as "transactions.created"
-// for itself, "items.*" for every type that begins with "items.", however many
-// dots follow, and "*" for all. Without a pattern it returns the zero Filter.
-// Errors are [ErrBadFilter].
+// matches itself, "items.*" matches every type that begins with "items.",
+// however many dots follow, and "*" matches all. Without a pattern it returns
+// the zero Filter. Errors are [ErrBadFilter].
 func ParseFilter(patterns ...string) (Filter, error) {
 	filter := Filter{texts: slices.Clone(patterns), some: len(patterns) > 0}
 	for _, pattern := range patterns {
@@ -47,14 +47,14 @@ func ParseFilter(patterns ...string) (Filter, error) {
 	return filter, nil
 }
 
-// simplify drops every pattern that another makes superfluous.
+// simplify drops every pattern that another one makes redundant.
 func (f *Filter) simplify() {
 	if !f.some {
 		f.exact, f.prefixes = nil, nil
 		return
 	}
 	slices.Sort(f.prefixes)
-	// Sorted, a prefix stands before all that begin with it.
+	// After sorting, a prefix stands before all that begin with it.
 	kept := f.prefixes[:0]
 	for _, prefix := range f.prefixes {
 		if len(kept) == 0 || !strings.HasPrefix(prefix, kept[len(kept)-1]) {
@@ -67,7 +67,7 @@ func (f *Filter) simplify() {
 	f.exact = slices.DeleteFunc(f.exact, f.matchesPrefix)
 }
 
-// Match tells whether an event type passes.
+// Match reports whether an event type matches.
 func (f Filter) Match(eventType string) bool {
 	if !f.some || f.matchesPrefix(eventType) {
 		return true
@@ -76,8 +76,8 @@ func (f Filter) Match(eventType string) bool {
 	return found
 }
 
-// MatchNamed tells whether an event type passes by a pattern that names it or
-// what it begins with. The pattern "*" names nothing.
+// MatchNamed reports whether an event type matches a pattern that names the
+// type or a prefix of it. The pattern "*" names nothing.
 func (f Filter) MatchNamed(eventType string) bool {
 	return slices.ContainsFunc(f.texts, func(pattern string) bool {
 		prefix, isPrefix := strings.CutSuffix(pattern, wildcard)
@@ -99,7 +99,7 @@ func (f Filter) Patterns() []string {
 	return slices.Clone(f.texts)
 }
 
-// String returns the patterns as the Caddyfile has them.
+// String returns the patterns in the form of the Caddyfile.
 func (f Filter) String() string {
 	return strings.Join(f.Patterns(), " ")
 }

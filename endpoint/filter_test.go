@@ -82,7 +82,7 @@ func TestFilterString(t *testing.T) {
 	}
 }
 
-// plainMatch says in the simplest words what a pattern matches.
+// plainMatch is the simplest implementation of what patterns match.
 func plainMatch(patterns []string, eventType string) bool {
 	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(pattern string) bool {
 		before, found := strings.CutSuffix(pattern, "*")

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Rate is how many attempts an endpoint gets in a time. The zero Rate is no
-// limit.
+// Rate limits how many attempts an endpoint gets per unit of time. The zero
+// Rate is no limit.
 type Rate struct {
-	// Count is how many, and Per the time.
+	// Count is the number of attempts, and Per the unit of time.
 	Count int
 	Per   time.Duration
 }
@@ -20,8 +20,8 @@ type Rate struct {
 // MaxRate is the highest count of a rate.
 const MaxRate = 1_000_000
 
-// ParseRate reads a rate: a number, a slash, and s, m or h, as "10/s". Errors
-// are [ErrBadEndpoint].
+// ParseRate reads a rate: a number, a slash, and s, m or h, as in "10/s".
+// Errors are [ErrBadEndpoint].
 func ParseRate(text string) (Rate, error) {
 	count, unit, _ := strings.Cut(text, "/")
 	n, err := strconv.Atoi(count)
@@ -32,7 +32,7 @@ func ParseRate(text string) (Rate, error) {
 	return Rate{Count: n, Per: per}, nil
 }
 
-// IsZero tells whether there is no limit.
+// IsZero reports whether the rate is no limit.
 func (r Rate) IsZero() bool {
 	return r == Rate{}
 }
@@ -43,12 +43,12 @@ func (r Rate) PerSecond() float64 {
 }
 
 // Burst is how many attempts may be made at once after a pause: a tenth of a
-// second's worth, and at least one. It makes up for timers that are late.
+// second's worth, and at least one. It makes up for timers that fire late.
 func (r Rate) Burst() int {
 	return max(1, int(r.PerSecond()/10))
 }
 
-// String returns the rate as the Caddyfile has it.
+// String returns the rate in the form of the Caddyfile.
 func (r Rate) String() string {
 	switch r.Per {
 	case 0:

@@ -4,13 +4,13 @@ package endpoint
 
 import "slices"
 
-// routes finds the endpoints that get a type of event.
+// routes finds the endpoints that get an event type.
 //
-// Asking costs a look-up for each dot of the event type, however many
-// endpoints there are: since no type is matched twice by one filter, the
-// endpoints of an event are those that stand at its dots, one after another.
+// A search costs one look-up for each dot of the event type, however many
+// endpoints there are: since no filter matches a type twice, the result is the
+// list of endpoints at each dot, one after another.
 type routes struct {
-	// all, prefixes and exact hold the names of endpoints by the patterns of
+	// all, prefixes and exact hold the names of endpoints, by the patterns of
 	// their filters.
 	all      []string
 	prefixes map[string][]string
@@ -34,8 +34,8 @@ func (r *routes) add(name string, filter Filter) {
 	}
 }
 
-// match appends the names of the endpoints that get a type. No routes match
-// nothing.
+// match appends the names of the endpoints that get an event type. Nil routes
+// match nothing.
 func (r *routes) match(matched []string, eventType string) []string {
 	if r == nil {
 		return matched
@@ -51,8 +51,8 @@ func (r *routes) match(matched []string, eventType string) []string {
 	return join(matched, r.exact[eventType])
 }
 
-// join appends without ever writing behind a slice of the routes, and without
-// allocating where one of both is empty.
+// join appends without ever writing to the array behind a slice of the routes,
+// and without allocating if either slice is empty.
 func join(a, b []string) []string {
 	switch {
 	case len(b) == 0:

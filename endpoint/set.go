@@ -7,17 +7,17 @@ import (
 	"iter"
 )
 
-// Set is an immutable set of endpoints, made to be asked for each event who
-// gets it. The nil Set is empty.
+// Set is an immutable set of endpoints, built to find the endpoints of each
+// event. The nil Set is empty.
 type Set struct {
 	endpoints []Endpoint
 	index     map[string]int
-	// routes has the endpoints of each tenant, and under "" the operator's.
+	// routes has the endpoints of each tenant, and the operator's under "".
 	routes map[string]*routes
 }
 
-// NewSet returns the set of some endpoints, with their defaults filled in. It
-// fails if one is not valid or two have one name.
+// NewSet returns a set of endpoints, with their defaults filled in. It fails if
+// an endpoint is not valid or two have the same name.
 func NewSet(endpoints ...Endpoint) (*Set, error) {
 	set := &Set{
 		endpoints: make([]Endpoint, len(endpoints)),
@@ -43,11 +43,11 @@ func NewSet(endpoints ...Endpoint) (*Set, error) {
 	return set, nil
 }
 
-// Match returns the names of the endpoints that get events of a type, of
-// objects that a tenant owns, each once and in an order that is the same every
-// time: the operator's endpoints, and the tenant's. An object without an owner,
-// "", is no tenant's. The slice may be shared with the set and must not be
-// changed; it is nil if there are none.
+// Match returns the names of the endpoints that get an event of this type about
+// an object of this tenant: the operator's endpoints, then the tenant's. Each
+// name appears once, and the order is always the same. An object without an
+// owner, "", belongs to no tenant. The slice may be shared with the set and
+// must not be changed; it is nil if there are no endpoints.
 func (s *Set) Match(eventType, tenant string) []string {
 	if s == nil {
 		return nil
@@ -60,9 +60,9 @@ func (s *Set) Match(eventType, tenant string) []string {
 }
 
 // MatchOperational returns the names of the endpoints that get an operational
-// event about an endpoint: those that ask for its type by name, as
-// endpoint.failing or endpoint.*; that of * gets none. A tenant is told about
-// its own endpoints only, and no endpoint about itself.
+// event about an endpoint: those whose filter names its type, as
+// endpoint.failing or endpoint.*; the filter * does not. A tenant gets events
+// about its own endpoints only, and no endpoint gets events about itself.
 func (s *Set) MatchOperational(eventType string, about Endpoint) []string {
 	var matched []string
 	for e := range s.All() {
@@ -73,7 +73,7 @@ func (s *Set) MatchOperational(eventType string, about Endpoint) []string {
 	return matched
 }
 
-// Get returns the endpoint of a name.
+// Get returns the endpoint with a name.
 func (s *Set) Get(name string) (Endpoint, bool) {
 	if s == nil {
 		return Endpoint{}, false
@@ -85,7 +85,7 @@ func (s *Set) Get(name string) (Endpoint, bool) {
 	return s.endpoints[i], true
 }
 
-// Len returns how many endpoints there are.
+// Len returns the number of endpoints.
 func (s *Set) Len() int {
 	if s == nil {
 		return 0

@@ -23,8 +23,8 @@ func newEndpoint(t testing.TB, secret sign.Secret, name string, patterns ...stri
 	return Endpoint{Name: name, URL: "https://" + name + ".example", Secrets: []sign.Secret{secret}, Events: filter}
 }
 
-// TestSetMatchesLikeItsFilters holds the set's index against asking every
-// filter in turn.
+// TestSetMatchesLikeItsFilters compares the set's index with a search through
+// every filter in turn.
 func TestSetMatchesLikeItsFilters(t *testing.T) {
 	secret := someSecret(t)
 	rapid.Check(t, func(rt *rapid.T) {
@@ -54,7 +54,7 @@ func TestSetMatchesLikeItsFilters(t *testing.T) {
 			slices.Sort(want)
 			got := set.Match(eventType, owner)
 			if !slices.Equal(got, set.Match(eventType, owner)) {
-				rt.Fatal("two answers differ")
+				rt.Fatal("two results differ")
 			}
 			got = slices.Sorted(slices.Values(got))
 			if !slices.Equal(got, want) {
@@ -74,7 +74,7 @@ func TestSetLookUp(t *testing.T) {
 		t.Errorf("Get: %v, %t", endpoint, ok)
 	}
 	if _, ok := set.Get("c"); ok {
-		t.Error("Get found what is not there")
+		t.Error("Get found an endpoint that is not there")
 	}
 	var names []string
 	for endpoint := range set.All() {
@@ -109,8 +109,8 @@ func TestNewSetRefuses(t *testing.T) {
 	}
 }
 
-// TestSetIsNotChangedByItsAnswers appends to an answer, as a careless caller
-// might, and asks again.
+// TestSetIsNotChangedByItsAnswers appends to a result, as a careless caller
+// might, and calls Match again.
 func TestSetIsNotChangedByItsAnswers(t *testing.T) {
 	secret := someSecret(t)
 	set, err := NewSet(newEndpoint(t, secret, "a"), newEndpoint(t, secret, "b"), newEndpoint(t, secret, "c"),
@@ -125,8 +125,8 @@ func TestSetIsNotChangedByItsAnswers(t *testing.T) {
 	}
 }
 
-// TestSetMatchAllocates shows that asking allocates nothing but a joined
-// answer.
+// TestSetMatchAllocates checks that Match allocates nothing but a joined
+// result.
 func TestSetMatchAllocates(t *testing.T) {
 	secret := someSecret(t)
 	var endpoints []Endpoint
@@ -172,8 +172,8 @@ func BenchmarkSetMatch(b *testing.B) {
 	}
 }
 
-// TestOperationalEvents sees that nobody learns of other subscribers' troubles
-// without asking, or of another tenant's at all.
+// TestOperationalEvents checks that nobody learns of other subscribers'
+// troubles without subscribing to them, or of another tenant's at all.
 func TestOperationalEvents(t *testing.T) {
 	secret := someSecret(t)
 	of := func(name, tenant string, patterns ...string) Endpoint {

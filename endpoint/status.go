@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// Statuses says which HTTP statuses of a receiver mean that it took the event.
-// The zero Statuses is 2xx.
+// Statuses says which HTTP statuses of a receiver mean that it accepted the
+// event. The zero Statuses is 2xx.
 type Statuses struct {
 	// texts are the statuses as they were given.
 	texts []string
-	// classes are the first digits of whole classes, codes the others.
+	// classes are the first digits of whole classes, codes the other statuses.
 	classes []int
 	codes   []int
 }
 
-// ParseStatuses compiles statuses: a code such as "204" for itself, or a class
-// such as "2xx". Without any it returns the zero Statuses. Errors are
+// ParseStatuses compiles statuses: a code such as "204" matches itself, "2xx"
+// the whole class. Without arguments it returns the zero Statuses. Errors are
 // [ErrBadEndpoint].
 func ParseStatuses(texts ...string) (Statuses, error) {
 	statuses := Statuses{texts: slices.Clone(texts)}
@@ -38,7 +38,7 @@ func ParseStatuses(texts ...string) (Statuses, error) {
 	return statuses, nil
 }
 
-// Match tells whether a status means success.
+// Match reports whether a status means success.
 func (s Statuses) Match(code int) bool {
 	if len(s.texts) == 0 {
 		return code >= 200 && code <= 299
@@ -46,12 +46,12 @@ func (s Statuses) Match(code int) bool {
 	return slices.Contains(s.classes, code/100) || slices.Contains(s.codes, code)
 }
 
-// Named tells whether a code is listed by itself, not just its class.
+// Named reports whether a code is listed itself, not just its class.
 func (s Statuses) Named(code int) bool {
 	return slices.Contains(s.codes, code)
 }
 
-// String returns the statuses as the Caddyfile has them.
+// String returns the statuses in the form of the Caddyfile.
 func (s Statuses) String() string {
 	if len(s.texts) == 0 {
 		return "2xx"
@@ -59,7 +59,8 @@ func (s Statuses) String() string {
 	return strings.Join(s.texts, " ")
 }
 
-// Equal tells whether two let the same statuses through, as they are written.
+// Equal reports whether two Statuses are written the same way, and so match the
+// same statuses.
 func (s Statuses) Equal(other Statuses) bool {
 	return s.String() == other.String()
 }

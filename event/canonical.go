@@ -10,28 +10,28 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// maxCanonicalDepth bounds how deep members are put in order. Sorting copies a
-// level's bytes once per level above it, so without a bound a deeply nested
-// Show would cost the square of its size.
+// maxCanonicalDepth limits the depth to which members are sorted. Sorting
+// copies a level's bytes once per level above it, so without a limit a deeply
+// nested Show would cost the square of its size.
 const maxCanonicalDepth = 64
 
-// Document is a body that was looked at once: whether it is JSON is asked for
-// by everything that reads it, and costs as much as reading it.
+// Document is a body that was checked once for being JSON: every reader needs
+// to know, and checking costs as much as reading.
 type Document struct {
 	body []byte
 	json bool
 }
 
-// NewDocument looks at a body.
+// NewDocument returns the document of a body.
 func NewDocument(body []byte) Document {
 	return Document{body: body, json: json.Valid(body)}
 }
 
-// IsJSON tells whether the document is JSON, so that it has fields.
+// IsJSON reports whether the document is JSON, and so has fields.
 func (d Document) IsJSON() bool { return d.json }
 
-// Field returns the value at a path as raw JSON; nil where there is none, or
-// where the document is not JSON.
+// Field returns the value at a path as raw JSON; nil if there is none, or if
+// the document is not JSON.
 func (d Document) Field(path string) json.RawMessage {
 	if !d.json {
 		// gjson gives unspecified results on invalid JSON.
@@ -45,8 +45,8 @@ func (d Document) Canonical() []byte {
 	if !d.json {
 		return d.body
 	}
-	// The parser trusts its input. The standard library's check has also
-	// bounded the depth, so that recursion cannot exhaust the stack.
+	// The parser trusts its input. json.Valid has limited the depth too, so
+	// that recursion cannot exhaust the stack.
 	c := canonicalizer{in: d.body, out: make([]byte, 0, len(d.body))}
 	c.value(0)
 	return c.out
@@ -54,11 +54,11 @@ func (d Document) Canonical() []byte {
 
 // Canonical returns JSON in the form in which two Shows of an unchanged object
 // are equal: without insignificant white space and with the members of every
-// object in the order of their names. Number literals are kept as they stand,
-// since rounding them (as RFC 8785 does above 2^53) would hide changes, and so
-// are string escapes and repeated members.
+// object sorted by name. Number literals are kept as written, since rounding
+// them (as RFC 8785 does above 2^53) would hide changes. String escapes and
+// repeated members are kept too.
 //
-// Anything but valid JSON is returned as it is: its bytes are its form.
+// Any other body is returned as it is: its bytes are its canonical form.
 func Canonical(body []byte) []byte {
 	return NewDocument(body).Canonical()
 }
@@ -112,7 +112,7 @@ func (c *canonicalizer) object(depth int) {
 	}
 }
 
-// sort puts the members of the object that begins at start in order.
+// sort sorts the members of the object that begins at start.
 func (c *canonicalizer) sort(start int, members [][2]int, ends []int) {
 	order := make([]int, len(members))
 	for i := range order {
@@ -181,7 +181,7 @@ func (c *canonicalizer) copyByte() {
 	c.pos++
 }
 
-// JSON returns the document's body, or nil where it is not JSON.
+// JSON returns the document's body, or nil if it is not JSON.
 func (d Document) JSON() []byte {
 	if !d.json {
 		return nil

@@ -19,12 +19,12 @@ func TestCanonical(t *testing.T) {
 		{`[{"b":1,"a":2},{"a":1}]`, `[{"a":2,"b":1},{"a":1}]`},
 		{`"a \" , } b"`, `"a \" , } b"`},
 		{`{"a":"}","\"":"\\"}`, `{"\"":"\\","a":"}"}`},
-		// Numbers are kept as they stand.
+		// Numbers are kept as written.
 		{`{"n":9007199254740993}`, `{"n":9007199254740993}`},
 		{`{"n":1.0}`, `{"n":1.0}`},
 		// Repeated members keep their order.
 		{`{"a":2,"a":1,"A":0}`, `{"A":0,"a":2,"a":1}`},
-		// What is not JSON is left alone.
+		// A body that is not JSON is left alone.
 		{`<item id="1"/>`, `<item id="1"/>`},
 		{`{"a":`, `{"a":`},
 		{``, ``},

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package event holds the vocabulary of the module and its pure policy: what
-// names an object, when two Shows differ, which events a difference makes. It
-// does no I/O and knows no clock.
+// identifies an object, when two Shows differ, which events a difference makes.
+// It does no I/O and reads no clock.
 package event
 
 import (
 	"time"
 )
 
-// Kind is what a rule's request means to do to an object. What really
-// happened is decided by the snapshot and the Show.
+// Kind is what a rule's request means to do to an object. What really happened
+// follows from the snapshot and the Show.
 type Kind string
 
 // The kinds of rules that change objects.
@@ -20,32 +20,32 @@ const (
 	KindDelete Kind = "delete"
 )
 
-// Outcome is what the end of an exchange tells about the change it may have
+// Outcome is what the end of an exchange reveals about the change it may have
 // made.
 type Outcome string
 
 const (
-	// OutcomeChanged: the API said that it did what was asked.
+	// OutcomeChanged: the API confirmed that it did what was asked.
 	OutcomeChanged Outcome = "changed"
 	// OutcomeUnchanged: the API refused, or was never reached.
 	OutcomeUnchanged Outcome = "unchanged"
 	// OutcomeUnknown: the API may have done it, or may still do it: 5xx, 499,
-	// an aborted or cut exchange, a time-out, a crash.
+	// an aborted or cut exchange, a timeout, a crash.
 	OutcomeUnknown Outcome = "unknown"
 )
 
 // Op is what happened to an object between two published states of it.
 type Op string
 
-// The operations that an event can tell of.
+// The operations of events.
 const (
 	OpCreate Op = "create"
 	OpChange Op = "change"
 	OpDelete Op = "delete"
 )
 
-// Freshness says how an event's Show was proven not to be older than the
-// change that caused it.
+// Freshness says how an event's Show was proven to be no older than the change
+// that caused it.
 type Freshness string
 
 const (
@@ -54,12 +54,12 @@ const (
 	FreshnessVersion Freshness = "version"
 	// FreshnessETag: the Show has the ETag that the write's response had.
 	FreshnessETag Freshness = "etag"
-	// FreshnessUnproven: nothing in the Show tells its age; a lagging replica
+	// FreshnessUnproven: nothing in the Show reveals its age; a lagging replica
 	// or cache may have answered.
 	FreshnessUnproven Freshness = "unproven"
 )
 
-// Cause tells which exchange led to an event.
+// Cause is the exchange that led to an event.
 type Cause struct {
 	// Rule is the rule that matched, as "PATCH /items/:id".
 	Rule string `json:"rule,omitempty"`
@@ -68,51 +68,51 @@ type Cause struct {
 	// At is when the exchange was noted.
 	At time.Time `json:"at,omitzero"`
 	// Method and Path are the request's own, as "PATCH" and "/items/42". The
-	// path is without its query, which may hold what must not be kept, and at
-	// most [MaxPathLength] bytes of it.
+	// path is without its query, which may hold data that must not be kept, and
+	// has at most [MaxPathLength] bytes.
 	Method string `json:"method,omitempty"`
 	Path   string `json:"path,omitempty"`
-	// Resource is the resource whose rule matched, where the exchange touched
-	// an object of another; otherwise it is empty.
+	// Resource is the resource whose rule matched, if the exchange touched an
+	// object of another resource; otherwise it is empty.
 	Resource string `json:"resource,omitempty"`
-	// TraceParent is the exchange's place in its trace, as W3C Trace Context
-	// has it; empty where Caddy traced nothing.
+	// TraceParent is the exchange's place in its trace, in the form of W3C
+	// Trace Context; empty if Caddy traced nothing.
 	TraceParent string `json:"traceparent,omitempty"`
-	// Hops tells through which endpoints the exchange came, where it was itself
-	// a delivery; see package emitter/hop. It is empty otherwise.
+	// Hops lists the endpoints through which the exchange came, if it was
+	// itself a delivery; see package emitter/hop. Otherwise it is empty.
 	Hops string `json:"hops,omitempty"`
 }
 
 // Event is an immutable fact about one object.
 type Event struct {
-	// ID is the same whenever the same change is found again, so a receiver
-	// can recognise a repeat. It never contains a ".".
+	// ID is the same whenever the same change is found again, so that a
+	// receiver can recognise a repeat. It never contains a ".".
 	ID string `json:"id"`
 	// Type is the configured event type, such as "items.updated".
 	Type string `json:"type"`
 	// Key names the object.
 	Key Key `json:"-"`
-	// Sequence counts the object's events from 1 without holes.
+	// Sequence counts the object's events from 1 without gaps.
 	Sequence uint64 `json:"sequence"`
 	// Op is what happened.
 	Op Op `json:"op"`
 	// Time is when the event was found.
 	Time time.Time `json:"time"`
-	// Version is the object's version as the Show has it, if the resource
-	// declares one.
+	// Version is the object's version in the Show, if the resource declares
+	// one.
 	Version string `json:"version,omitempty"`
 	// Freshness says how the Show was proven fresh.
 	Freshness Freshness `json:"freshness"`
-	// Cause tells which exchange led here.
+	// Cause is the exchange that led here.
 	Cause Cause `json:"cause,omitzero"`
-	// Previous holds the watched fields as they were, by path. It is nil when
-	// the previous state is unknown.
+	// Previous holds the previous values of the watched fields, by path. It is
+	// nil if the previous state is unknown.
 	Previous Fields `json:"previous,omitempty"`
-	// PreviousShow is the whole Show before, where the resource keeps it
-	// (`keep show`) and the previous state is known.
+	// PreviousShow is the whole previous Show, if the resource keeps it (`keep
+	// show`) and the previous state is known.
 	PreviousShow []byte `json:"-"`
-	// Tenant owns the object, as Show told it; empty where the resource names
-	// no owner.
+	// Tenant owns the object, according to Show; empty if the resource names no
+	// owner.
 	Tenant string `json:"tenant,omitempty"`
 	// ContentType is the Show's own.
 	ContentType string `json:"content_type,omitempty"`
@@ -120,34 +120,35 @@ type Event struct {
 	Payload []byte `json:"-"`
 }
 
-// Snapshot is what was last known of an object.
+// Snapshot is the last known state of an object.
 type Snapshot struct {
 	// Key names the object.
 	Key Key
 	// Sequence is that of the object's last event, 0 if it has had none.
 	Sequence uint64
-	// Gone is true when the object was last known not to exist.
+	// Gone is true if the object was last known not to exist.
 	Gone bool
 	// Hash is the keyed hash of the Show (see [Hasher]); empty when Gone.
 	Hash []byte
 	// Version is the newest version seen in a Show.
 	Version string
 	// Watched holds the fields that triggers compare, as raw JSON by path. A
-	// path that the Show does not have has an empty value; a path that was not
+	// path that the Show did not have has an empty value; a path that was not
 	// watched then is missing.
 	Watched Fields
 	// Time is when the snapshot was taken.
 	Time time.Time
-	// ChangedAt is when the object was last seen to have moved: when the last
-	// snapshot that differs from the one before it was taken.
+	// ChangedAt is when the object last changed: when the last snapshot that
+	// differs from the one before it was taken.
 	ChangedAt time.Time
-	// Tenant owns the object, as Show told it last; empty if it told none.
+	// Tenant owns the object, according to the last Show; empty if that named
+	// none.
 	Tenant string
-	// Show is the whole Show and ContentType its type, where the resource
-	// keeps it (`keep show`); otherwise both are empty.
+	// Show is the whole Show and ContentType its type, if the resource keeps it
+	// (`keep show`); otherwise both are empty.
 	Show        []byte
 	ContentType string
-	// Alias is the ID of the Key that is this object's real name, where this
-	// one is another name for it. Empty for the real one.
+	// Alias is the ID of the Key that is this object's real name, if this key
+	// is another name for it. It is empty for the real one.
 	Alias string
 }

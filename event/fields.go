@@ -9,14 +9,14 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Fields are the values of watched paths as raw JSON. A path that the Show
-// does not have has an empty value; a path that was not watched is missing. Of
-// a hidden one it holds a mask (see [IsMask]).
+// Fields are the values of watched paths as raw JSON. A path that the Show does
+// not have has an empty value; a path that was not watched is missing. A hidden
+// path has a mask (see [IsMask]).
 type Fields map[string]json.RawMessage
 
-// Watch reads the fields at the given paths from a Show. Where hide tells that
-// a path leads to something hidden, only a keyed hash of it is kept, by which
-// a change is seen.
+// Watch reads the fields at the given paths from a Show. If hide reports that a
+// path leads to hidden data, only a keyed hash of its value is kept, so that a
+// change can be detected.
 func Watch(show Document, paths []string, hide func(path string) bool, hasher Hasher) Fields {
 	fields := make(Fields, len(paths))
 	for _, path := range paths {
@@ -29,20 +29,21 @@ func Watch(show Document, paths []string, hide func(path string) bool, hasher Ha
 	return fields
 }
 
-// maskStart begins a mask. It is no JSON, so no value of a Show is one.
+// maskStart begins a mask. It begins no JSON, so no value of a Show is a mask.
 const maskStart = '#'
 
 func mask(hash []byte) json.RawMessage {
 	return hex.AppendEncode([]byte{maskStart}, hash)
 }
 
-// IsMask tells whether a value of [Fields] is the keyed hash of a hidden one.
+// IsMask reports whether a value of [Fields] is the keyed hash of a hidden
+// value.
 func IsMask(value json.RawMessage) bool {
 	return len(value) > 0 && value[0] == maskStart
 }
 
-// MarshalJSON implements json.Marshaler. It leaves out the fields that the
-// Show did not have, which have no form in JSON, and those that are hidden.
+// MarshalJSON implements json.Marshaler. It leaves out the fields that the Show
+// did not have, which have no form in JSON, and the hidden ones.
 func (f Fields) MarshalJSON() ([]byte, error) {
 	present := make(map[string]json.RawMessage, len(f))
 	for path, value := range f {
@@ -53,8 +54,9 @@ func (f Fields) MarshalJSON() ([]byte, error) {
 	return json.Marshal(present)
 }
 
-// Text returns a raw JSON value as people write it in a configuration: a
-// string without its quotes, "" for a missing value, anything else as it is.
+// Text returns a raw JSON value in the form that people write in a
+// configuration: a string without its quotes, "" for a missing value, anything
+// else as it is.
 func Text(raw json.RawMessage) string {
 	if len(raw) > 0 && raw[0] == '"' {
 		return gjson.ParseBytes(raw).String()
@@ -62,7 +64,7 @@ func Text(raw json.RawMessage) string {
 	return string(raw)
 }
 
-// Unmasked returns the fields without those that are hidden.
+// Unmasked returns the fields without the hidden ones.
 func (f Fields) Unmasked() Fields {
 	for _, value := range f {
 		if !IsMask(value) {

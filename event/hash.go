@@ -10,8 +10,8 @@ import (
 )
 
 // Hasher makes keyed hashes of Shows. A snapshot keeps the hash and not the
-// Show, so changes are found without keeping customers' data; the key makes
-// it useless to guess at what was hashed.
+// Show, so changes are found without storing customers' data; without the key,
+// nobody can test a guess at the hashed data.
 type Hasher struct {
 	key []byte
 }
@@ -28,13 +28,14 @@ func (h Hasher) Show(show Document) []byte {
 	return mac.Sum(nil)
 }
 
-// idEncoding has no "." and no letters that a log viewer could confuse.
+// idEncoding has no "." and no letters that are easily confused in a log.
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// ID derives an event's id from what makes the event: the queue, the object,
-// the place in its sequence, the type and the state (the Show's hash, nil when
-// gone). The same change found twice, as after a power cut that took back an
-// acknowledgement, has the same id; a different state never does.
+// ID derives an event's id from everything that makes the event: the queue, the
+// object, the place in its sequence, the type and the state (the Show's hash;
+// nil if the object is gone). If the same change is found twice, as after a
+// power cut that undid an acknowledged commit, the id is the same; a different
+// state never has the same id.
 func ID(instance [16]byte, key Key, sequence uint64, eventType string, hash []byte) string {
 	sum := sha256.New()
 	sum.Write(instance[:])

@@ -12,11 +12,11 @@ import (
 
 // MaxPartLength is the longest part of a key that is accepted, in bytes. Real
 // identifiers (UUIDs, URNs, e-mail addresses) stay far below it; the limit
-// keeps a stranger who chooses ids from growing the queue's keys.
+// keeps a stranger who chooses ids from inflating the queue's keys.
 const MaxPartLength = 512
 
-// Key names one object: its resource and the values that stand for the
-// placeholders of the resource's show pattern. The zero Key names nothing.
+// Key identifies one object: its resource and the values of the placeholders of
+// the resource's show pattern. The zero Key identifies nothing.
 //
 // A Key is comparable, so it can be used in maps.
 type Key struct {
@@ -28,13 +28,13 @@ type Key struct {
 	ID string
 }
 
-// NewKey returns the key of the object of a resource whose placeholders have
-// the given values, in the order of the show pattern. Ids are strings taken
+// NewKey returns the key of a resource's object. The parts are the values of
+// its placeholders, in the order of the show pattern. Ids are strings taken
 // from the path or the JSON text; they are never parsed as numbers.
 //
-// It refuses values with which a path could be made to name another object or
-// another resource once a server decodes it: empty ones, dot segments (also
-// between encoded slashes), control characters and invalid UTF-8.
+// It refuses values that could make a path name another object or another
+// resource once a server decodes it: empty ones, dot segments (also between
+// encoded slashes), control characters and invalid UTF-8.
 func NewKey(resource string, parts ...string) (Key, error) {
 	if resource == "" || len(parts) == 0 {
 		return Key{}, fmt.Errorf("%w: resource and id must not be empty", ErrBadKey)
@@ -72,13 +72,13 @@ func ParseKey(s string) (Key, error) {
 	return NewKey(resource, parts...)
 }
 
-// String returns the key as "items/42", the form used in headers, logs and
-// the admin API.
+// String returns the key as "items/42", the form in headers, logs and the admin
+// API.
 func (k Key) String() string {
 	return k.Resource + "/" + k.ID
 }
 
-// IsZero tells whether the key names nothing.
+// IsZero reports whether the key identifies nothing.
 func (k Key) IsZero() bool {
 	return k == Key{}
 }
@@ -106,8 +106,8 @@ func checkPart(part string) error {
 	case strings.ContainsFunc(part, unicode.IsControl):
 		return fmt.Errorf("%w: the id has control characters", ErrBadKey)
 	}
-	// An API that decodes "%2F" or takes "\" for "/" would walk to another
-	// resource on "..", with the operator's credential for Show.
+	// On "..", an API that decodes "%2F" or treats "\" as "/" would go to
+	// another resource, with the operator's credential for Show.
 	segments := strings.FieldsFunc(part, func(r rune) bool { return r == '/' || r == '\\' })
 	for _, segment := range segments {
 		if segment == "." || segment == ".." {
@@ -117,8 +117,8 @@ func checkPart(part string) error {
 	return nil
 }
 
-// Plain returns the object's id as the API writes it. Where the key has
-// several parts they are joined by "/".
+// Plain returns the object's id as the API writes it. Several parts are joined
+// by "/".
 func (k Key) Plain() string {
 	return strings.Join(k.Parts(), "/")
 }

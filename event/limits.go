@@ -4,18 +4,19 @@ package event
 
 import "strings"
 
-// Bounds of what a stranger writes into the queue with each object that a request
-// names, in bytes. There may be ten thousand of those.
+// Limits on the bytes that a stranger writes into the queue with each object
+// that a request names. A request may name ten thousand objects.
 const (
-	// MaxPathLength is how much of a request's path a [Cause] keeps.
+	// MaxPathLength is the number of bytes of a request's path that a [Cause]
+	// keeps.
 	MaxPathLength = 1024
-	// MaxVersionLength is the longest version of a write's response that counts.
-	// An ETag or a number is far below it.
+	// MaxVersionLength is the length of the longest version that is accepted
+	// from a write's response. An ETag or a number is far shorter.
 	MaxVersionLength = 256
 )
 
-// CausePath returns what a [Cause] keeps of a path: its beginning, up to the
-// boundary of a character.
+// CausePath returns the part of a path that a [Cause] keeps: its beginning, up
+// to the boundary of a character.
 func CausePath(path string) string {
 	if len(path) <= MaxPathLength {
 		return path

@@ -25,7 +25,8 @@ func TestHash(t *testing.T) {
 	}
 }
 
-// G5: what makes an event makes its id, and nothing else does.
+// G5: an event's id depends on everything that makes the event, and on nothing
+// else.
 func TestID(t *testing.T) {
 	key := Key{"items", "42"}
 	ids := []string{
@@ -121,11 +122,11 @@ func TestTypes(t *testing.T) {
 		{OpChange, see(`{"state":"pending"}`), `{"state":"pending","x":1}`, []string{"items.updated"}},
 		{OpChange, see(`{"state":"pending"}`), `{"state":"completed"}`, []string{"items.updated", "items.paid", "items.state.completed"}},
 		{OpChange, see(`{"state":"completed"}`), `{"state":"refunded"}`, []string{"items.updated", "items.undone", "items.state.refunded"}},
-		// A type that stands on several lines is one event.
+		// A type that stands on several lines makes one event.
 		{OpChange, see(`{"zip":1,"city":"a"}`), `{"zip":2,"city":"b"}`, []string{"items.updated", "items.moved"}},
 		{OpChange, see(`{"city":{"a":1,"b":2}}`), `{"city":{"b":2, "a":1}}`, []string{"items.updated"}},
 		{OpChange, see(`{"city":null}`), `{}`, []string{"items.updated", "items.moved"}},
-		// Where the state before is unknown, only "from" stays silent.
+		// If the previous state is unknown, only "from" stays silent.
 		{OpChange, nil, `{"state":"completed"}`, []string{"items.updated", "items.paid", "items.moved", "items.state.completed"}},
 		{OpDelete, see(`{"state":"pending"}`), "", []string{"items.deleted.pending"}},
 		{OpDelete, nil, "", []string{"items.deleted.none"}},
@@ -190,7 +191,7 @@ func TestFieldsJSON(t *testing.T) {
 		t.Errorf("Marshal = %s, %v; want %s", got, err, want)
 	}
 	if _, watched := fields["missing"]; !watched {
-		t.Error("a path that the Show lacks is not told from one that was not watched")
+		t.Error("a path that the Show lacks looks like one that was not watched")
 	}
 	if got := Watch(NewDocument([]byte(`{"a":`)), []string{"a"}, nil, Hasher{}); !reflect.DeepEqual(got, Fields{"a": nil}) {
 		t.Errorf("fields of invalid JSON = %v", got)

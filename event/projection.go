@@ -12,32 +12,32 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/jsonpath"
 )
 
-// ErrNotProjectable is returned for a document of which nothing can be told to
-// be free of hidden fields: it is neither JSON nor XML that can be read, or a
-// hidden path names the whole of it.
+// ErrNotProjectable is returned for a document that cannot be proven free of
+// hidden fields: it is neither readable JSON nor readable XML, or a hidden path
+// names the whole document.
 var ErrNotProjectable = errors.New("hidden fields cannot be taken out of it")
 
-// Projection takes fields out of documents before they are stored or sent:
+// Projection removes fields from documents before they are stored or sent:
 // those at `hide` paths, or all but those at `only` paths. With both, it keeps
-// what `only` names less what `hide` names. The zero Projection changes
+// the fields of `only` without those of `hide`. The zero Projection changes
 // nothing.
 //
-// A path is dotted as a gjson path is: "buyer.card", "lines.#.price" for each
+// A path is dotted like a gjson path: "buyer.card", "lines.#.price" for each
 // element of a list, "*.secret" for each member, `a\.b` for a name with a dot.
-// It reaches further than gjson's where that is the safe reading: a name that
-// meets a list goes on in each of its elements, and a "#" that meets no list
-// stands for the one that is there. So "buyer.card" hides the cards of one
-// buyer and of many. Every member of a name counts where it is repeated, and
-// names count as they read, however they are escaped.
+// It reaches further than gjson's where that is the safe reading: a name
+// applied to a list continues in each of its elements, and a "#" applied to a
+// value that is no list stands for that value. So "buyer.card" hides the cards
+// of one buyer and of many. If a member is repeated, every one counts, and
+// names are compared after unescaping.
 //
-// A number in a path is a member of that name, or the element at that place.
+// A number in a path is a member with that name, or the element at that index.
 type Projection struct {
 	hide, only [][]jsonpath.Step
 }
 
 // NewProjection compiles paths. It refuses queries, modifiers and wildcards
-// within names, of which nobody could say what they would hide in a document
-// that has another shape.
+// within names: nobody could say what they would hide in a document that has
+// another shape.
 func NewProjection(hide, only []string) (p Projection, err error) {
 	if p.hide, err = compilePaths("hide", hide); err != nil {
 		return Projection{}, err
@@ -59,22 +59,22 @@ func compilePaths(word string, paths []string) (compiled [][]jsonpath.Step, err 
 	return compiled, nil
 }
 
-// IsZero tells whether the projection changes nothing.
+// IsZero reports whether the projection changes nothing.
 func (p Projection) IsZero() bool {
 	return len(p.hide) == 0 && len(p.only) == 0
 }
 
-// Apply returns the document without what the projection takes out. What stays
-// keeps its bytes: the order of members, the text of numbers and strings, and
-// the white space around each, so that a document in which nothing is hidden
-// is returned as it is. With `only`, the objects and lists on the way to a path
-// stay, empty where nothing in them does.
+// Apply returns the document without the fields that the projection removes.
+// The rest keeps its bytes: the order of members, the text of numbers and
+// strings, and the white space around each, so that a document in which nothing
+// is hidden is returned as it is. With `only`, the objects and lists on the way
+// to a path stay, even if they become empty.
 //
 // XML is projected by the paths of its normal form (package body): elements by
 // their names without namespace, attributes as "-name", text beside them as
-// "#text". Its comments and processing instructions go.
+// "#text". Comments and processing instructions are removed.
 //
-// It fails with [ErrNotProjectable]; then nothing of the document may be used.
+// It fails with [ErrNotProjectable]; then no part of the document may be used.
 func (p Projection) Apply(document []byte) ([]byte, error) {
 	if p.IsZero() {
 		return document, nil
@@ -99,9 +99,9 @@ func (p Projection) Apply(document []byte) ([]byte, error) {
 	return document, nil
 }
 
-// Covers tells whether a value that is read at a gjson path could hold, or be
-// part of, something that the projection takes out. Of a path that is more
-// than names, indexes, "#" and "*" nothing can be said, so the answer is yes.
+// Covers reports whether a value that is read at a gjson path could hold, or be
+// part of, data that the projection removes. It returns true for a path with
+// more than names, indexes, "#" and "*", about which nothing can be said.
 func (p Projection) Covers(path string) bool {
 	if p.IsZero() {
 		return false
@@ -115,8 +115,8 @@ func (p Projection) Covers(path string) bool {
 	return slices.ContainsFunc(p.hide, meets) || len(p.only) > 0 && !slices.ContainsFunc(p.only, keeps)
 }
 
-// overlap compares a path of a projection with a path that is read. It
-// remembers what it has compared: paths of many "*" have too many ways through.
+// overlap compares a path of a projection with a path that is read. It caches
+// its comparisons: paths with many "*" can be compared in too many ways.
 type overlap struct {
 	rule, read []jsonpath.Step
 	known      map[[2]int]bool
@@ -136,8 +136,8 @@ func (o *overlap) remember(i, j int, compare func() bool) bool {
 	return result
 }
 
-// meets tells whether, in any document, one path could end at, above or below
-// what the other takes.
+// meets reports whether there is a document in which one path ends at, above or
+// below a value that the other selects.
 func (o *overlap) meets(i, j int) bool {
 	if i == len(o.rule) || j == len(o.read) {
 		return true
@@ -145,13 +145,14 @@ func (o *overlap) meets(i, j int) bool {
 	return o.remember(i, j, func() bool {
 		rule, read := o.rule[i], o.read[j]
 		return maySelectSame(rule, read) && o.meets(i+1, j+1) ||
-			// A name goes on in each element, and a "#" may stand for one alone.
+			// A name continues in each element, and a "#" may stand for a
+			// single value.
 			maySelectElement(read) && (rule.Kind == jsonpath.Name || read.Kind == jsonpath.Each) && o.meets(i, j+1) ||
 			rule.Kind == jsonpath.Each && o.meets(i+1, j) // a list of one
 	})
 }
 
-// keeps tells whether, in every document, all that is read is kept.
+// keeps reports whether, in every document, everything that is read is kept.
 func (o *overlap) keeps(i, j int) bool {
 	if i == len(o.rule) {
 		return true
@@ -168,7 +169,7 @@ func (o *overlap) keeps(i, j int) bool {
 		case rule.Kind == jsonpath.Each && read.Kind == jsonpath.Each:
 			return o.keeps(i+1, j+1)
 		case rule.Kind == jsonpath.Each && (number || read.Kind == jsonpath.Any):
-			// What is read is an element of a list, or a member of the one.
+			// The value is an element of a list, or a member of a single value.
 			return o.keeps(i+1, j+1) && o.keeps(i+1, j)
 		case rule.Kind == jsonpath.Each:
 			return o.keeps(i+1, j)
@@ -181,14 +182,16 @@ func (o *overlap) keeps(i, j int) bool {
 	})
 }
 
-// maySelectSame tells whether two steps could take the same member or element.
+// maySelectSame reports whether two steps could select the same member or
+// element.
 func maySelectSame(a, b jsonpath.Step) bool {
 	if a.Kind == jsonpath.Name && b.Kind == jsonpath.Name {
 		x, xNumber := a.Index()
 		y, yNumber := b.Index()
 		return a.Name == b.Name || xNumber && yNumber && x == y
 	}
-	// "#" takes elements only, and no name but a number takes one.
+	// "#" selects elements only, and only a name that is a number selects an
+	// element.
 	return a.Kind == jsonpath.Any || b.Kind == jsonpath.Any || maySelectElement(a) && maySelectElement(b)
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/jsonpath"
 )
 
-// projectJSON takes what stands at the paths out of valid JSON, or with only
-// takes out everything else.
+// projectJSON removes the values at the paths from valid JSON, or with only all
+// other values.
 func projectJSON(document []byte, paths [][]jsonpath.Step, only bool) ([]byte, error) {
 	p := jsonProjector{follower: follower{paths}, only: only, in: document, out: make([]byte, 0, len(document))}
 	p.space()
@@ -29,8 +29,8 @@ type jsonProjector struct {
 	out  []byte
 }
 
-// value writes what stays of a value, and tells whether anything does. Where
-// nothing does, it writes nothing.
+// value writes the part of a value that stays, and reports whether anything
+// does.
 func (p *jsonProjector) value(at places) bool {
 	opening := p.in[p.pos]
 	if opening != '[' {
@@ -48,8 +48,8 @@ func (p *jsonProjector) value(at places) bool {
 	return true
 }
 
-// members writes what stays of an object or a list. White space and commas go
-// with the member that follows them.
+// members writes the members that stay of an object or a list. White space and
+// commas go with the member that follows them.
 func (p *jsonProjector) members(at places, object bool) {
 	p.copyByte()
 	kept := false
@@ -90,7 +90,7 @@ func (p *jsonProjector) members(at places, object bool) {
 	}
 }
 
-// name reads the name of a member, as it reads.
+// name reads the name of a member and unescapes it.
 func (p *jsonProjector) name() string {
 	start := p.pos
 	escaped := p.skipString()
@@ -99,10 +99,10 @@ func (p *jsonProjector) name() string {
 	} else if name := ""; json.Unmarshal(raw, &name) == nil {
 		return name
 	}
-	return "" // not of valid JSON
+	return "" // impossible in valid JSON
 }
 
-// whole passes over a value, and writes it if it is to be kept.
+// whole skips a value, and writes it if it is to be kept.
 func (p *jsonProjector) whole(keep bool) {
 	start := p.pos
 	p.skipValue()
@@ -121,7 +121,7 @@ func (p *jsonProjector) skipValue() {
 			p.pos++
 		case '}', ']':
 			if depth == 0 {
-				return // the end of what a literal stands in
+				return // the end of the object or list around a literal
 			}
 			depth--
 			p.pos++
@@ -141,7 +141,7 @@ func (p *jsonProjector) skipValue() {
 	}
 }
 
-// skipString passes over a string, and tells whether it has escapes.
+// skipString skips a string, and reports whether it has escapes.
 func (p *jsonProjector) skipString() (escaped bool) {
 	for p.pos++; p.in[p.pos] != '"'; p.pos++ {
 		if p.in[p.pos] == '\\' {

@@ -8,13 +8,14 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/jsonpath"
 )
 
-// place is how far one of the paths has been followed.
+// place is the step that one of the paths has reached.
 type place struct {
 	path, step int
 }
 
-// places is where a value stands within a projection's paths: every path that
-// leads to it or through it. There are never more than the paths have steps.
+// places are the positions of a value within a projection's paths: one for
+// every path that leads to it or through it. There are never more places than
+// the paths have steps.
 type places []place
 
 // follower follows paths down a document.
@@ -31,12 +32,13 @@ func (f follower) begin() places {
 	return at
 }
 
-// ended tells whether some path ends here.
+// ended reports whether some path ends here.
 func (f follower) ended(at places) bool {
 	return slices.ContainsFunc(at, func(p place) bool { return p.step == len(f.paths[p.path]) })
 }
 
-// one lets each "#" that heads a path stand for a value that is no list.
+// one lets each "#" that comes next in a path stand for a value that is no
+// list.
 func (f follower) one(at places) places {
 	for i := 0; i < len(at); i++ { // it grows
 		if p := at[i]; p.step < len(f.paths[p.path]) && f.paths[p.path][p.step].Kind == jsonpath.Each {
@@ -72,7 +74,7 @@ func (f follower) element(at places, index int) (next places) {
 			next = add(next, place{p.path, p.step + 1})
 		}
 		if step.Kind == jsonpath.Name {
-			next = add(next, p) // a name goes on in each element
+			next = add(next, p) // a name continues in each element
 		}
 	}
 	return next

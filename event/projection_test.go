@@ -207,14 +207,14 @@ func TestCovers(t *testing.T) {
 	}
 }
 
-// leaf is a value of a drawn document, and where it stands.
+// leaf is a value of a drawn document and its location.
 type leaf struct {
 	at   []jsonpath.Step // of Kind Name, or Each with the index as Name
 	text string
 }
 
-// selected is the meaning of a path, told apart from how it is carried out: it
-// tells whether a place is at or below what the path takes.
+// selected is the meaning of a path, independent of the implementation: it
+// reports whether a location is at or below a value that the path selects.
 func selected(path, at []jsonpath.Step) bool {
 	switch {
 	case len(path) == 0:
@@ -272,8 +272,8 @@ func drawDocument(t *rapid.T, at []jsonpath.Step, leaves *[]leaf) string {
 	return "{" + strings.Join(parts, ",") + blank + "}"
 }
 
-// G9: no value at a hidden path survives, in a document of any shape, and none
-// at another path is lost; with `only` the other way round.
+// G9: no value at a hidden path survives, in a document of any shape, and no
+// other value is lost; with `only` the other way round.
 func TestCanaries(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var leaves []leaf
@@ -312,8 +312,8 @@ func TestCanaries(t *testing.T) {
 	})
 }
 
-// FuzzProjection holds what is hidden to what gjson finds, and Covers to what
-// is hidden.
+// FuzzProjection checks the hidden values with gjson, and Covers against the
+// hidden values.
 func FuzzProjection(f *testing.F) {
 	f.Add(`{"a":{"card":1,"id":2}}`, "a.card", "a.id")
 	f.Add(`[{"c\u0061rd":[1]},{"card":{}}]`, "card", "0.card")
@@ -346,7 +346,7 @@ func FuzzProjection(f *testing.F) {
 				t.Fatalf("%s becomes %s", document, got)
 			}
 			if strings.ContainsAny(path, "0123456789") {
-				continue // what follows a removed element moves up
+				continue // elements after a removed one move up
 			}
 			left := gjson.GetBytes(got, path)
 			if !only && left.Exists() && strings.Trim(left.Raw, "[], \r\n\t") != "" && !strings.HasSuffix(path, "#") {

@@ -12,13 +12,13 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/jsonpath"
 )
 
-// maxXMLLevels bounds how deep XML nests.
+// maxXMLLevels limits the nesting of XML.
 const maxXMLLevels = 128
 
-// projectXML takes what stands at the paths out of XML, or with only takes out
-// everything else, by cutting bytes. It refuses what another parser could read
-// in another way than the one that is used here: a DTD with declarations, an
-// encoding other than UTF-8, what is not well-formed, and HTML.
+// projectXML removes the elements, attributes and texts at the paths from XML,
+// or with only everything else, by cutting bytes. It refuses documents that
+// another parser could read in another way than this one: with a DTD that has
+// declarations, in an encoding other than UTF-8, not well-formed, or HTML.
 func projectXML(document []byte, paths [][]jsonpath.Step, only bool) ([]byte, error) {
 	p := xmlProjector{follower: follower{paths}, only: only, in: document, out: make([]byte, 0, len(document))}
 	p.decoder = xml.NewDecoder(bytes.NewReader(document))
@@ -50,14 +50,14 @@ type xmlProjector struct {
 	in, out []byte
 	open    []xmlLevel
 	roots   int
-	kept    bool // the root stays
+	kept    bool // whether the root stays
 }
 
 // xmlLevel is an open element, or the document.
 type xmlLevel struct {
 	at places
-	// decided is true where a path has ended here or above, so that all within
-	// stays or goes, as gone says.
+	// decided is true if a path has ended here or above, so that everything
+	// within stays or goes, as gone says.
 	decided, gone bool
 	// children counts the elements of each name.
 	children map[string]int
@@ -84,8 +84,8 @@ func (p *xmlProjector) token(token xml.Token, raw []byte) error {
 	return nil
 }
 
-// text takes text between tags. Outside of the root there is none, but the
-// parser would pass over it.
+// text handles text between tags. Outside of the root there must be none, but
+// the parser would accept it.
 func (p *xmlProjector) text(token, raw []byte) error {
 	level := &p.open[len(p.open)-1]
 	blank := len(bytes.TrimSpace(bytes.TrimPrefix(token, []byte("\ufeff")))) == 0
@@ -100,7 +100,7 @@ func (p *xmlProjector) text(token, raw []byte) error {
 	return nil
 }
 
-// start takes the start of an element.
+// start handles the start of an element.
 func (p *xmlProjector) start(token xml.StartElement, raw []byte) error {
 	parent := &p.open[len(p.open)-1]
 	name := token.Name.Local
@@ -142,10 +142,10 @@ func (p *xmlProjector) start(token xml.StartElement, raw []byte) error {
 	return nil
 }
 
-// each adds the places of an element as the one at its index in the list of
-// the elements of its name, which XML does not tell from an element alone. A
-// "*" means the elements of such a list or the members of such an element: what
-// is to be hidden is looked for in both, what is to be kept in the latter.
+// each adds the places that the element has as the one at its index in the list
+// of elements with its name, since XML does not distinguish such a list from a
+// single element. A "*" means the elements of the list or the members of the
+// element: hidden values are looked for in both, kept values in the latter.
 func (p *xmlProjector) each(at places, index int) places {
 	for i := 0; i < len(at); i++ { // it grows
 		here := at[i]
@@ -162,7 +162,7 @@ func (p *xmlProjector) each(at places, index int) places {
 	return at
 }
 
-// stays tells whether a text or an attribute stays whose places are given.
+// stays reports whether the text or attribute at these places stays.
 func (p *xmlProjector) stays(at places) bool {
 	return p.ended(p.one(at)) == p.only
 }
@@ -174,11 +174,11 @@ func (p *xmlProjector) write(raw []byte, keep bool) {
 }
 
 // attributes writes a start tag with the attributes that stay. Declarations of
-// namespaces always do: what stays within may need them.
+// namespaces always do: elements that stay within may need them.
 func (p *xmlProjector) attributes(token xml.StartElement, raw []byte, at places) error {
 	end := 1 + bytes.IndexAny(raw[1:], " \t\r\n/>")
 	for _, a := range token.Attr {
-		// The tag is well-formed, or the parser had refused it.
+		// The tag is well-formed, or the parser would have refused it.
 		opening := end + bytes.IndexAny(raw[end:], `"'`)
 		if opening < end {
 			return ErrNotProjectable

@@ -8,23 +8,23 @@ import (
 )
 
 // Template is an event type that may take parts of its name from the Show, as
-// "items.state.{items.state}". The zero Template renders nothing.
+// in "items.state.{items.state}". The zero Template renders nothing.
 type Template struct {
 	text  string
 	parts []part
 }
 
-// part is a literal, or a path when path is true.
+// part is a literal, or a path if path is true.
 type part struct {
 	text string
 	path bool
 }
 
-// maxTypeValue bounds what a field can add to a type's name.
+// maxTypeValue limits the bytes that a field can add to a type's name.
 const maxTypeValue = 64
 
 // ParseTemplate parses an event type. Outside braces it may hold letters,
-// digits, ".", "_" and "-"; inside stands a gjson path of the Show.
+// digits, ".", "_" and "-"; braces hold a gjson path of the Show.
 func ParseTemplate(text string) (Template, error) {
 	t := Template{text: text}
 	for rest := text; rest != ""; {
@@ -51,7 +51,7 @@ func ParseTemplate(text string) (Template, error) {
 	return t, nil
 }
 
-// String returns the text the template was parsed from.
+// String returns the text that the template was parsed from.
 func (t Template) String() string { return t.text }
 
 // Paths returns the paths that the template takes values from.
@@ -65,9 +65,10 @@ func (t Template) Paths() []string {
 	return paths
 }
 
-// Render returns the type with the fields' values in place of the paths. What
-// a type cannot hold becomes "_", and a missing or empty value "none", so that
-// a Show cannot make a type that a filter or a header does not expect.
+// Render returns the type with the fields' values in place of the paths. A
+// character that a type cannot hold becomes "_", and a missing or empty value
+// "none", so that a Show cannot make a type that a filter or a header does not
+// expect.
 func (t Template) Render(fields Fields) string {
 	if len(t.parts) == 1 && !t.parts[0].path {
 		return t.text

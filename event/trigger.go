@@ -8,28 +8,29 @@ import (
 	"slices"
 )
 
-// Trigger says which transition of an object makes an event, and of which type.
+// Trigger says which transition of an object makes an event, and the event's
+// type.
 type Trigger struct {
 	// Type is the event's type.
 	Type Template
-	// On is the operation it waits for.
+	// On is the operation that the trigger waits for.
 	On Op
-	// Paths are the fields of which one must have changed, for OpChange. With
-	// none, any change of the object will do.
+	// Paths are the fields of which one must have changed, for OpChange.
+	// Without paths, any change of the object suffices.
 	Paths []string
-	// From and To, where not empty, list the values that the field must have
-	// had and must have now. They need Paths.
+	// From and To, if not empty, list the values that the field must have had
+	// and must have now. They need Paths.
 	From, To []string
-	// When, where not nil, must hold besides.
+	// When, if not nil, must hold in addition.
 	When Condition
 }
 
-// Condition is a condition on a transition that is written as an expression.
+// Condition is a condition on a transition, written as an expression.
 type Condition interface {
-	// Holds tells whether a transition fulfils the condition. Changed lists the
-	// watched paths that changed.
+	// Holds reports whether a transition fulfils the condition. Changed lists
+	// the watched paths that changed.
 	Holds(transition Transition, changed []string) (bool, error)
-	// Paths returns the paths that the condition looks at besides the Show.
+	// Paths returns the paths whose previous values the condition reads.
 	Paths() []string
 }
 
@@ -37,20 +38,20 @@ type Condition interface {
 type Transition struct {
 	// Op is what happened.
 	Op Op
-	// Show is the object's Show; nothing when it was deleted.
+	// Show is the object's Show; empty if the object was deleted.
 	Show Document
-	// Previous are the watched fields as they were. It is nil, or lacks a path,
-	// when the state before is not known.
+	// Previous holds the previous values of the watched fields. It is nil, or
+	// lacks a path, if the previous state is unknown.
 	Previous Fields
-	// Now are the watched fields. Of a hidden one it has what [Watch] makes of
-	// it, as Previous has.
+	// Now holds the watched fields. A hidden field has the mask that [Watch]
+	// makes, as in Previous.
 	Now Fields
 	// Cause is the exchange that led here.
 	Cause Cause
 }
 
-// Paths returns all paths that the triggers and the types' templates look at,
-// in order and without repeats.
+// Paths returns all paths that the triggers and the types' templates read,
+// sorted and without duplicates.
 func Paths(triggers []Trigger) []string {
 	var paths []string
 	for _, t := range triggers {
@@ -65,8 +66,8 @@ func Paths(triggers []Trigger) []string {
 }
 
 // Types returns the types of the events that a transition makes, in the
-// triggers' order, each once. A condition that fails does not hold; the error
-// says of which triggers the conditions failed.
+// triggers' order, each once. A condition that fails to evaluate does not hold;
+// the error joins those of all such conditions.
 func Types(triggers []Trigger, transition Transition) ([]string, error) {
 	var types []string
 	var failed []error
@@ -95,7 +96,7 @@ func Types(triggers []Trigger, transition Transition) ([]string, error) {
 	return types, errors.Join(failed...)
 }
 
-// changed returns the watched paths that changed, as far as is known.
+// changed returns the watched paths that changed, as far as known.
 func (t *Transition) changed() []string {
 	changed := []string{}
 	for path, after := range t.Now {
@@ -117,10 +118,10 @@ func (t Trigger) changed(transition Transition) bool {
 		if known && bytes.Equal(Canonical(before), Canonical(transition.Now[path])) {
 			return false
 		}
-		// Where the state before is unknown the object did change, and nothing
-		// tells whether this field did. A receiver can ignore an event that
-		// tells it nothing new, but can never ask for one that was left out.
-		// Only "from" claims to know the past, so it stays silent.
+		// If the previous state is unknown, the object did change, but perhaps
+		// not this field. A receiver can ignore an event with nothing new in
+		// it, but can never ask for one that was left out. Only "from" claims
+		// to know the past, so it stays silent.
 		if len(t.From) > 0 && (!known || !slices.Contains(t.From, Text(before))) {
 			return false
 		}

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// CompareVersions compares two versions of an object as their texts mean:
-// numbers as numbers of any size, RFC 3339 times as times, also with a space
-// in place of the "T" as many databases write them. It returns a
-// negative number when a is older, 0 when they are equal and a positive number
-// when a is newer; ok is false when the two cannot be compared, and then
-// nothing can be said about their order.
+// CompareVersions compares two versions of an object by their meaning: numbers
+// as numbers of any size, RFC 3339 times as times, also with a space in place
+// of the "T" as many databases write them. It returns a negative number if a is
+// older, 0 if they are equal and a positive number if a is newer; ok is false
+// if the two cannot be compared, and then nothing can be said about their
+// order.
 func CompareVersions(a, b string) (order int, ok bool) {
 	if a == b {
 		return 0, a != ""
@@ -32,7 +32,7 @@ func CompareVersions(a, b string) (order int, ok bool) {
 }
 
 // moment reads a time. RFC 3339, section 5.6 allows a space between date and
-// time; times without an offset stay out, for they go back once a year.
+// time. Times without an offset are refused, for they go back once a year.
 func moment(s string) (time.Time, error) {
 	if day := len(time.DateOnly); len(s) > day && s[day] == ' ' {
 		s = s[:day] + "T" + s[day+1:]
@@ -40,8 +40,8 @@ func moment(s string) (time.Time, error) {
 	return time.Parse(time.RFC3339Nano, s)
 }
 
-// maxVersionDigits bounds what is parsed as a number: an exponent could ask
-// for gigabytes of digits.
+// maxVersionDigits limits the length of a number: an exponent could require
+// gigabytes of digits.
 const maxVersionDigits = 64
 
 func bothNumbers(a, b string) (x, y *big.Rat, ok bool) {

@@ -25,8 +25,8 @@ func TestVersionThatGoesBack(t *testing.T) {
 	})
 }
 
-// Deleted and created again under its id before anybody looked; the new
-// life's versions begin anew.
+// Deleted and created again under its id between two looks; the new life's
+// versions restart.
 func TestSecondLifeBetweenTwoShows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
@@ -61,8 +61,8 @@ func TestDeleteThatAReplicaMisses(t *testing.T) {
 	})
 }
 
-// Changed and deleted before anybody looked, and a replica that shows the change
-// a moment longer: it is published, and so is the delete.
+// Changed and deleted between two looks, and a replica that shows the change a
+// moment longer: the change is published, and so is the delete.
 func TestDeleteBehindAChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
@@ -81,8 +81,8 @@ func TestDeleteBehindAChange(t *testing.T) {
 	})
 }
 
-// Deleted, and then written by an exchange of unknown outcome, which made it
-// anew. The delete is confirmed, and so is what the API shows.
+// Deleted, and then written by an exchange of unknown outcome, which created it
+// again. The delete is confirmed, and so is what the API shows.
 func TestSecondLifeThatNobodyConfirmed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)

@@ -14,72 +14,73 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// finding is what a Show means for an object.
+// finding is the meaning of a Show for an object.
 type finding int
 
 const (
 	// nothing: the object is as it was last known.
 	nothing finding = iota
-	// moved: the object differs from what was last known.
+	// moved: the object differs from its last known state.
 	moved
-	// known: the object was not known, and nobody is known to have changed it.
-	// It is taken as it is, without an event.
+	// known: the object was unknown, and no exchange is known to have changed
+	// it. It is recorded as it is, without an event.
 	known
 	// early: the object is as it was last known, although it was changed a
 	// moment ago. A replica may not have the change yet.
 	early
-	// aliased: the object has another name, by which it is reconciled.
+	// aliased: the object has another name, under which it is reconciled.
 	aliased
-	// stale: the Show is older than what is known already.
+	// stale: the Show is older than the known state.
 	stale
 	// missing: the API does not know the object, and nothing proves that it
 	// was deleted. A replica may not have it yet.
 	missing
-	// unusable: the answer is no Show.
+	// unusable: the answer is not a Show.
 	unusable
 )
 
-// decision is a finding with what follows from it.
+// decision is a finding and its consequences.
 type decision struct {
 	finding finding
-	// op is what happened, when moved.
+	// op is what happened, if moved.
 	op event.Op
 	// document is the Show as fields are read from it.
 	document event.Document
-	// unseen is true where nothing is known of the state before, although there
-	// is a snapshot.
+	// unseen is true if the previous state is unknown, although there is a
+	// snapshot.
 	unseen bool
-	// next is the object's state, when moved or known. Its Sequence is not set.
+	// next is the object's state, if moved or known. Its Sequence is not set.
 	next event.Snapshot
 	// freshness says how the Show was proven fresh.
 	freshness event.Freshness
-	// again is how long to wait before looking again, when early.
+	// again is how long to wait before looking again, if early.
 	again time.Duration
-	// name is the object's own name, when aliased.
+	// name is the object's own name, if aliased.
 	name event.Key
-	// reason says in words what is wrong, when stale, missing or unusable.
+	// reason explains a stale, missing or unusable Show in words.
 	reason string
 }
 
-// Patience with APIs that answer with what was.
+// Waits for APIs that answer with an older state.
 const (
-	// lagFor is how long a Show may contradict what is known before it is
-	// believed. Replicas and caches catch up within it. What still contradicts
-	// then is the API's word: two changes whose times were taken in one order
-	// and written in the other, versions that begin anew in an object's second
-	// life, or a delete that the API confirmed and did not do.
+	// lagFor is how long a Show may contradict the known state before it is
+	// believed. Replicas and caches catch up within this time. A Show that
+	// still contradicts afterwards is what the API really has: two changes
+	// whose times were taken in one order and written in the other, versions
+	// that restart in an object's second life, or a delete that the API
+	// confirmed and did not do.
 	lagFor = 5 * time.Minute
 	// lagForETag is the same for a Show with another ETag than the write's
 	// response had. ETags have no order, so a newer Show looks the same.
 	lagForETag = 15 * time.Second
-	// secondLook is when an object that looks unchanged after a confirmed
-	// write is looked at again, where nothing proves the Show fresh. Most
+	// secondLook is the wait before the second look at an object that seems
+	// unchanged after a confirmed write, if nothing proves the Show fresh. Most
 	// replicas have caught up by then.
 	secondLook = 2 * time.Second
 )
 
-// decide compares what the API answered with what is known of an object. It
-// is pure: all that it needs stands in its arguments.
+// decide compares the API's answer with the known state of an object. It is
+// pure: its arguments hold everything it needs.
 func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer show.Show, now time.Time) decision {
 	switch status := answer.Status; {
 	case status == http.StatusNotFound || status == http.StatusGone:
@@ -126,7 +127,7 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 	}
 
 	same := last != nil && bytes.Equal(last.Hash, next.Hash)
-	// Where another exchange was at the object too, it may have come back.
+	// If another exchange touched the object too, it may have come back.
 	deleted := lease.Generation <= 1 && lease.Hints.Has(queue.HintDeleted) && !lease.Hints.Has(queue.HintCreated)
 	if deleted && (same || last == nil) && !believed(lease, now, lagFor) {
 		return decision{finding: stale, reason: "Show still has the object, although its delete was confirmed"}
@@ -135,9 +136,9 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 	switch {
 	case last == nil && onlyLooked(lease.Hints):
 		d.finding = known
-	case last != nil && last.Gone && !created(lease.Hints) && r.patienceBack(last, now) > 0:
-		// Nobody is known to have made it again; a replica may lag.
-		d.finding, d.again = early, r.patienceBack(last, now)
+	case last != nil && last.Gone && !created(lease.Hints) && r.waitBack(last, now) > 0:
+		// No exchange is known to have created it again; a replica may lag.
+		d.finding, d.again = early, r.waitBack(last, now)
 	case same && !proven && confirmed(lease.Hints) && lease.SettleAt.IsZero() && !believed(lease, now, secondLook):
 		d.finding, d.again = early, secondLook
 	case last == nil && created(lease.Hints), last != nil && last.Gone:
@@ -153,17 +154,18 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 	return d
 }
 
-// seenSince tells whether an object that the API confirmed to have changed was
-// looked at for the first time when that exchange was under way already: what
-// is known of it may be what came of the change, so that it is no difference.
+// seenSince reports whether an object that the API confirmed to have changed
+// was first looked at while that exchange was already under way: the snapshot
+// may show the result of the change, so an equal Show does not mean that
+// nothing changed.
 func seenSince(lease queue.MarkLease) bool {
 	last := lease.Snapshot
 	return confirmed(lease.Hints) && last.ChangedAt.IsZero() && !lease.Cause.At.IsZero() && last.Time.After(lease.Cause.At)
 }
 
-// freshness compares a Show's version with what is known. It returns how fresh
+// freshness compares a Show's version with the known ones. It returns how fresh
 // the Show is; whether it is proven to be as new as the write that led here;
-// and a reason where it is too old to be taken.
+// and, if it is too old to be used, the reason.
 func (r *Resource) freshness(lease queue.MarkLease, version string, now time.Time) (f event.Freshness, proven bool, stale string) {
 	if r.ETag {
 		switch {
@@ -177,7 +179,7 @@ func (r *Resource) freshness(lease queue.MarkLease, version string, now time.Tim
 		return event.FreshnessUnproven, false, ""
 	}
 	f = event.FreshnessUnproven
-	patience := lagFor
+	after := lagFor
 	if order, ok := event.CompareVersions(version, lease.Version); ok {
 		f, proven = event.FreshnessVersion, order >= 0
 		if order < 0 {
@@ -191,8 +193,8 @@ func (r *Resource) freshness(lease queue.MarkLease, version string, now time.Tim
 		case last.Gone && order <= 0:
 			stale = "Show has the object as it was before its delete"
 			if created(lease.Hints) {
-				// Versions may begin anew in a second life.
-				patience = max(secondLook, r.Lag)
+				// Versions may restart in a second life.
+				after = max(secondLook, r.Lag)
 			}
 		default:
 			f = event.FreshnessVersion
@@ -201,7 +203,7 @@ func (r *Resource) freshness(lease queue.MarkLease, version string, now time.Tim
 			}
 		}
 	}
-	if stale != "" && believed(lease, now, patience) {
+	if stale != "" && believed(lease, now, after) {
 		return event.FreshnessUnproven, true, ""
 	}
 	return f, proven, stale
@@ -213,8 +215,8 @@ func sameETag(a, b string) bool {
 	return strings.TrimPrefix(a, "W/") == strings.TrimPrefix(b, "W/")
 }
 
-// believed tells whether a Show that contradicts what is known is taken all
-// the same, because the last exchange is long over.
+// believed reports whether to accept a Show that contradicts the known state,
+// because the last exchange is long over.
 func believed(lease queue.MarkLease, now time.Time, after time.Duration) bool {
 	since := lease.MarkedAt
 	if lease.Cause.At.After(since) {
@@ -223,13 +225,14 @@ func believed(lease queue.MarkLease, now time.Time, after time.Duration) bool {
 	return now.Sub(since) >= after
 }
 
-// confirmed tells whether the API said that it changed the object.
+// confirmed reports whether the API confirmed that it changed the object.
 func confirmed(hints queue.Hints) bool {
 	return hints&(queue.HintCreated|queue.HintUpdated) != 0
 }
 
-// onlyLooked tells whether nobody is known to have changed the object. That a
-// list has it anew says nothing where an earlier one had it too.
+// onlyLooked reports whether no exchange is known to have changed the object.
+// If an earlier list had the object too, it is not new, although a later list
+// says so.
 func onlyLooked(hints queue.Hints) bool {
 	if hints.Has(queue.HintKnown) {
 		hints &^= queue.HintKnown | queue.HintMayBeCreated
@@ -237,8 +240,8 @@ func onlyLooked(hints queue.Hints) bool {
 	return hints == queue.HintLooked
 }
 
-// created tells whether an object that nobody had seen was created by what was
-// asked, rather than changed.
+// created reports whether an exchange created, rather than changed, an object
+// that was never seen.
 func created(hints queue.Hints) bool {
 	return hints.Has(queue.HintCreated) || hints.Has(queue.HintMayBeCreated) && !hints.Has(queue.HintUpdated)
 }
@@ -246,8 +249,9 @@ func created(hints queue.Hints) bool {
 // decideGone decides what a 404 or 410 means. A delete is announced on proof
 // only: somebody asked the API to delete the object, and it is gone.
 //
-// Of an object that was never seen, or not for long, 404 says just as well that
-// a replica does not have it yet, and would show it later.
+// If the object was never seen, or was first seen a moment ago, a 404 may just
+// as well come from a replica that does not have it yet and would show it
+// later.
 func (r *Resource) decideGone(lease queue.MarkLease, now time.Time) decision {
 	there := lease.Snapshot != nil && !lease.Snapshot.Gone
 	knownGone := lease.Snapshot != nil && lease.Snapshot.Gone
@@ -255,8 +259,8 @@ func (r *Resource) decideGone(lease queue.MarkLease, now time.Time) decision {
 	switch {
 	case lease.Hints.Has(queue.HintDeleted) && !knownGone,
 		lease.Hints.Has(queue.HintMayBeDeleted) && (there || changed && !knownGone):
-		if patience := r.patienceGone(lease, now); patience > 0 {
-			return decision{finding: early, again: patience}
+		if wait := r.waitGone(lease, now); wait > 0 {
+			return decision{finding: early, again: wait}
 		}
 		gone := event.Snapshot{Key: lease.Key, Gone: true, Time: now}
 		if there {
@@ -264,40 +268,41 @@ func (r *Resource) decideGone(lease queue.MarkLease, now time.Time) decision {
 		}
 		return decision{finding: moved, op: event.OpDelete, freshness: event.FreshnessUnproven, next: gone}
 	case lease.Hints.Has(queue.HintDeleted), lease.Hints.Has(queue.HintMayBeDeleted):
-		// It was announced already, or was never seen and may never have been.
+		// The delete was announced already, or the object was never seen and
+		// may never have existed.
 		return decision{finding: nothing}
 	case knownGone && changed && believed(lease, now, max(lagFor, r.Lag)):
-		// Two exchanges whose ends came in another order than the API did them:
-		// the delete was the later one, and was announced.
+		// The exchanges ended in another order than the API executed them: the
+		// delete was the later one, and was announced.
 		return decision{finding: nothing}
 	case there && !lease.IsLook(), changed:
-		return decision{finding: missing, reason: "Show was answered with 404 or 410, and nothing tells that the object was deleted"}
+		return decision{finding: missing, reason: "Show was answered with 404 or 410, and nothing proves that the object was deleted"}
 	}
-	// No exchange is known to have changed anything, and there is nothing.
+	// No exchange is known to have changed anything, and there is no object.
 	return decision{finding: nothing}
 }
 
-// patienceGone returns how long to wait before a 404 proves a delete: until no
-// replica can be so far behind that it does not have the object yet.
-func (r *Resource) patienceGone(lease queue.MarkLease, now time.Time) time.Duration {
+// waitGone returns how long to wait before a 404 proves a delete: until no
+// replica can lag so far that it does not have the object yet.
+func (r *Resource) waitGone(lease queue.MarkLease, now time.Time) time.Duration {
 	last := lease.Snapshot
 	if last == nil || last.Gone {
 		return remaining(lease.MarkedAt, lease.Cause.At, now, max(secondLook, r.Lag))
 	}
-	patience := r.Lag
+	wait := r.Lag
 	if !lease.Hints.Has(queue.HintDeleted) {
-		patience = max(secondLook, r.Lag)
+		wait = max(secondLook, r.Lag)
 	}
-	return remaining(last.Time, last.ChangedAt, now, patience)
+	return remaining(last.Time, last.ChangedAt, now, wait)
 }
 
-// patienceBack returns how long to wait before an object that is gone, and that
-// nobody is known to have made again, is taken to be back.
-func (r *Resource) patienceBack(last *event.Snapshot, now time.Time) time.Duration {
+// waitBack returns how long to wait before an object that is gone, and that
+// no exchange is known to have created again, counts as back.
+func (r *Resource) waitBack(last *event.Snapshot, now time.Time) time.Duration {
 	return remaining(last.Time, last.ChangedAt, now, max(secondLook, r.Lag))
 }
 
-// newest returns the newer of two versions, or the first where they cannot be
+// newest returns the newer of two versions, or the first if they cannot be
 // compared.
 func newest(a, b string) string {
 	if order, ok := event.CompareVersions(a, b); ok && order < 0 || a == "" {
@@ -306,7 +311,8 @@ func newest(a, b string) string {
 	return a
 }
 
-// remaining returns what is left of a time that begins with the later of two.
+// remaining returns the rest of a duration that begins at the later of two
+// times.
 func remaining(a, b, now time.Time, d time.Duration) time.Duration {
 	if b.After(a) {
 		a = b

@@ -137,9 +137,9 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// What a lagging replica could answer is looked at again; when no replica can
-// lag any more, it is taken.
-func TestPatience(t *testing.T) {
+// An answer that may come from a lagging replica is retried; once no replica
+// can lag any more, it is accepted.
+func TestLaggingAnswers(t *testing.T) {
 	r := testResource(t)
 	r.Lag = 10 * time.Second
 	hasher := event.NewHasher([32]byte{1})
@@ -229,7 +229,7 @@ func TestBackoff(t *testing.T) {
 		last = low
 	}
 	if backoff(0, .5) != firstRetry || backoff(1000000, .5) != lastRetry || backoff(-1, .5) != firstRetry {
-		t.Error("the bounds are not kept")
+		t.Error("the limits are not kept")
 	}
 }
 

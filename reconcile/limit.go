@@ -8,21 +8,20 @@ import (
 	"sync"
 )
 
-// Limit bounds how many Shows are read from an API at once, and asks less of
-// an API that is in trouble: after a failure one at a time, after each success
-// one more, until the full number is allowed again. Looks get half of the
-// places at most, and none that a mark waits for: a change that passed is not
-// held up by what nobody asked for. The zero Limit allows nothing; use
-// [NewLimit].
+// Limit caps how many Shows are read from an API at once, and reduces the load
+// on an API in trouble: after a failure it allows one at a time, after each
+// success one more, up to the full number. Looks get at most half of the
+// places, and none that a mark waits for: what nobody asked for must not hold
+// up a change that passed. The zero Limit allows nothing; use [NewLimit].
 type Limit struct {
 	mu      sync.Mutex
 	full    int
 	allowed int
 	used    int
-	// looks is how many of those used are looks.
+	// looks is how many of the used places belong to looks.
 	looks int
-	// marks and turns wait: the former for any place, the latter for a look's.
-	// Neither waits while there is such a place.
+	// marks and turns are the waiting: marks for any place, turns for a look's
+	// place. Neither waits while such a place is free.
 	marks, turns []chan struct{}
 }
 
@@ -32,7 +31,7 @@ func NewLimit(n int) *Limit {
 	return &Limit{full: n, allowed: n}
 }
 
-// Acquire waits for a place. It fails only when ctx ends first.
+// Acquire waits for a place. It fails only if ctx ends first.
 func (l *Limit) Acquire(ctx context.Context) error {
 	l.mu.Lock()
 	if l.room() {
@@ -43,7 +42,7 @@ func (l *Limit) Acquire(ctx context.Context) error {
 	return l.wait(ctx, &l.marks, func() { l.used-- })
 }
 
-// AcquireLook waits for a place of a look. It fails only when ctx ends first.
+// AcquireLook waits for a place for a look. It fails only if ctx ends first.
 func (l *Limit) AcquireLook(ctx context.Context) error {
 	l.mu.Lock()
 	if l.roomForLook() {
@@ -55,7 +54,7 @@ func (l *Limit) AcquireLook(ctx context.Context) error {
 	return l.wait(ctx, &l.turns, func() { l.used--; l.looks-- })
 }
 
-// TryLook takes a place of a look if there is one.
+// TryLook takes a place for a look if one is free.
 func (l *Limit) TryLook() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,7 +66,7 @@ func (l *Limit) TryLook() bool {
 	return true
 }
 
-// wait waits in a line, and unlocks. Undo takes back a place that was given.
+// wait waits in a line, and unlocks mu. Undo takes back a place that was given.
 func (l *Limit) wait(ctx context.Context, line *[]chan struct{}, undo func()) error {
 	place := make(chan struct{})
 	*line = append(*line, place)
@@ -90,14 +89,14 @@ func (l *Limit) wait(ctx context.Context, line *[]chan struct{}, undo func()) er
 	return ctx.Err()
 }
 
-// Release gives a place back, and tells whether the API answered.
+// Release returns a place, and records whether the API answered.
 func (l *Limit) Release(answered bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.release(answered)
 }
 
-// ReleaseLook is Release for the place of a look.
+// ReleaseLook is Release for a look's place.
 func (l *Limit) ReleaseLook(answered bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -119,13 +118,13 @@ func (l *Limit) room() bool {
 	return l.used < l.allowed
 }
 
-// roomForLook tells whether a look may have a place. Where there is but one, it
-// may have that.
+// roomForLook reports whether a look may have a place. If there is only one
+// place, a look may have it.
 func (l *Limit) roomForLook() bool {
 	return l.room() && l.looks < max(l.allowed/2, 1)
 }
 
-// admit gives free places to those who have waited longest, marks first.
+// admit gives free places to those that have waited longest, marks first.
 func (l *Limit) admit() {
 	for l.room() && len(l.marks) > 0 {
 		close(l.marks[0])

@@ -18,44 +18,44 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// ListingKind is what a listing is asked for.
+// ListingKind is the purpose of a listing.
 type ListingKind int
 
 const (
 	// Touched lists objects that an exchange may have changed or created.
 	Touched ListingKind = iota
 	// Found lists the object that an exchange of unknown outcome may have
-	// created. That there is none when the API can no longer commit late is
-	// evidence that it was not created.
+	// created. If there is none once the API can no longer commit late, that is
+	// evidence that nothing was created.
 	Found
-	// Awaited tells the object that an accepted request will make. That there
-	// is none in time is recorded as unresolved.
+	// Awaited lists the object that an accepted request will make. If none
+	// appears in time, this is recorded as unresolved.
 	Awaited
 )
 
-// Listing is a request by whose answer the objects are found that an exchange
-// changed. Asking it is a mark like any other, with the listing's name in
-// place of a resource's.
+// Listing is a request whose answer names the objects that an exchange changed.
+// It is queued as a mark like any other, with the listing's name in place of a
+// resource's.
 type Listing struct {
-	// Name is what the resource of its marks' keys is.
+	// Name is the resource in its marks' keys.
 	Name string
-	// Kind is what it is asked for.
+	// Kind is its purpose.
 	Kind ListingKind
-	// Read asks it.
+	// Read sends the request.
 	Read func(ctx context.Context, key event.Key) (show.Show, error)
 	// Keys reads the keys of the objects from the answer.
 	Keys func(document event.Document) ([]event.Key, error)
-	// Limit bounds how many requests are under way at once.
+	// Limit limits how many requests are under way at once.
 	Limit *Limit
-	// Looks is the budget of requests that no exchange asked for.
+	// Looks is the budget of requests that no exchange caused.
 	Looks *rate.Limiter
 }
 
-// maxRemembered bounds how many objects of a listing are remembered, to tell
-// which of them are new the next time.
+// maxRemembered limits how many objects of a listing are remembered, to
+// recognise new ones the next time.
 const maxRemembered = 4096
 
-// list asks a listing and marks the objects that it names.
+// list reads a listing and marks the objects that it names.
 func (r *Reconciler) list(ctx context.Context, l *Listing, lease queue.MarkLease) (answered bool) {
 	asked := r.now()
 	answer, err := l.Read(ctx, lease.Key)
@@ -95,7 +95,7 @@ func (r *Reconciler) listed(ctx context.Context, l *Listing, lease queue.MarkLea
 	reconciled := queue.Reconciled{AskedAt: asked}
 	reconciled.Marks, reconciled.Snapshot = l.marks(r.hasher, lease, keys, now)
 	if len(keys) == 0 && l.Kind == Awaited && settled {
-		reconciled.Unresolved = "the request was accepted, and what it made did not appear in time"
+		reconciled.Unresolved = "the request was accepted, and the object that it makes did not appear in time"
 		r.metrics.Unresolved(l.Name)
 	}
 	result := ResultNoDifference
@@ -105,13 +105,12 @@ func (r *Reconciler) listed(ctx context.Context, l *Listing, lease queue.MarkLea
 	return r.commit(ctx, lease, reconciled, result)
 }
 
-// marks makes the marks of the objects that a listing names, and what is
-// remembered of it.
+// marks makes the marks of the objects that a listing names, and the snapshot
+// by which it is remembered.
 //
-// Of objects that it named before, an exchange may have changed any. One that
-// is new since then was created by it. When the listing is asked for the first
-// time nothing tells which are new: an object that nobody has ever seen counts
-// as such.
+// An exchange may have changed any object that the listing named before. An
+// object that is new since then was created by it. The first time, nothing
+// shows which objects are new: one that was never seen counts as new.
 func (l *Listing) marks(hasher event.Hasher, lease queue.MarkLease, keys []event.Key, now time.Time) ([]queue.Mark, *event.Snapshot) {
 	prints := make([]uint64, len(keys))
 	for i, key := range keys {
@@ -145,7 +144,7 @@ func (l *Listing) marks(hasher event.Hasher, lease queue.MarkLease, keys []event
 	snapshot := &event.Snapshot{Key: lease.Key, Show: remembered, Time: now}
 	if lease.Snapshot != nil && !lease.SettleAt.IsZero() && now.Sub(lease.Snapshot.Time) < time.Minute &&
 		bytes.Equal(lease.Snapshot.Show, remembered) && lease.Generation <= 1 {
-		// The second look at one exchange names nothing new.
+		// The second reading for the same exchange names nothing new.
 		return nil, nil
 	}
 	return marks, snapshot
@@ -170,10 +169,10 @@ func decode64(snapshot *event.Snapshot) []uint64 {
 	return numbers
 }
 
-// errNoList is returned for an answer that is no list.
-var errNoList = errors.New("the answer is no JSON, XML or form, so nothing tells the objects' ids")
+// errNoList is returned for an answer that is not a list.
+var errNoList = errors.New("the answer is not JSON, XML or a form, so it shows no ids of objects")
 
-// ListedKeys makes the Keys of a listing from how ids are read.
+// ListedKeys makes the Keys of a listing from a function that reads ids.
 func ListedKeys(resource string, ids func(json []byte) []string, most int) func(event.Document) ([]event.Key, error) {
 	return func(document event.Document) ([]event.Key, error) {
 		if !document.IsJSON() {

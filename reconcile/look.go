@@ -12,21 +12,22 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// A look is the reading of a Show that no exchange asked for. There may be any
+// A look is the reading of a Show that no exchange caused. There may be any
 // number of objects to look at, and the API must not feel it: so looks have a
 // budget of requests per second, and wait for their turn in the queue.
 
-// maxBooked bounds how many looks have a turn. The others ask again.
+// maxBooked limits how many looks have a booked turn. The others try again
+// later.
 const maxBooked = 100_000
 
-// turns gives looks their turns.
+// turns assigns turns to looks.
 type turns struct {
 	mu     sync.Mutex
-	booked map[event.Key]time.Time // since when a look waits
+	booked map[event.Key]time.Time // when the look began to wait
 }
 
-// take tells whether an object may be looked at now; otherwise it returns how
-// long to wait before asking again. Late is how long it has waited.
+// take reports whether an object may be looked at now; otherwise it returns how
+// long to wait before trying again. Late is how long the look has waited.
 func (t *turns) take(key event.Key, budget *rate.Limiter, now time.Time) (wait, late time.Duration, ok bool) {
 	if budget == nil {
 		return 0, 0, true
@@ -53,12 +54,12 @@ func (t *turns) take(key event.Key, budget *rate.Limiter, now time.Time) (wait, 
 	return delay, 0, false
 }
 
-// nextLook returns how long to wait before an object is looked at again, with
-// jitter from 0 to 1. While there is budget for all, each is looked at as often
-// as was asked for. When looks come later than that, the budget goes to the
-// objects most likely to change: those that did so lately. One that has not
-// for long is looked at after a tenth of that time, as caches reckon how long
-// something stays as it is (RFC 9111, section 4.2.2).
+// nextLook returns how long to wait before the next look at an object, with
+// jitter from 0 to 1. As long as the budget suffices, each object is looked at
+// as often as configured. If looks come later than that, the budget goes to the
+// objects most likely to change: those that changed lately. An object that has
+// not changed for long is looked at after a tenth of that time, like the
+// heuristic freshness of caches (RFC 9111, section 4.2.2).
 func nextLook(every, late, unchanged time.Duration, jitter float64) time.Duration {
 	wait := every
 	if late > every {
@@ -67,13 +68,13 @@ func nextLook(every, late, unchanged time.Duration, jitter float64) time.Duratio
 	return time.Duration(float64(wait) * (0.9 + 0.2*jitter))
 }
 
-// maxStretch bounds how much less often than asked for an object is looked at.
+// maxStretch limits how much less often than configured an object is looked at.
 const maxStretch = 100
 
-// between returns how long to wait before an object is looked at again that
-// the API may still be at work on, until settled: a while at first, then half
-// of the time that has passed since. 0 where one look when it is settled will
-// do.
+// between returns how long to wait before the next look at an object that the
+// API may still be working on, until settleAt: a moment at first, then half of
+// the time that has passed since the mark. It returns 0 if one look at settleAt
+// suffices.
 func between(markedAt, settleAt, now time.Time) time.Duration {
 	if settleAt.Sub(now) < time.Minute {
 		return 0
@@ -81,10 +82,10 @@ func between(markedAt, settleAt, now time.Time) time.Duration {
 	return max(time.Second, min(now.Sub(markedAt)/2, settleAt.Sub(now)))
 }
 
-// lookAt returns when an object is to be looked at next, zero for not at all.
+// lookAt returns the time of an object's next look, zero for none.
 func (r *Resource) lookAt(lease queue.MarkLease, d decision, now time.Time, late time.Duration, jitter float64) time.Time {
 	if d.next.Gone && r.Lag > 0 {
-		// A 404 tells no version. If the object was made again meanwhile, a
+		// A 404 has no version. If the object was created again meanwhile, a
 		// replica that lags does not have it yet.
 		return now.Add(r.Lag)
 	}
@@ -102,9 +103,9 @@ func (r *Resource) lookAt(lease queue.MarkLease, d decision, now time.Time, late
 	return now.Add(nextLook(r.Every, late, unchanged, jitter))
 }
 
-// refreshed returns the snapshot of an object that did not change, where there
-// is more to be kept of it than was: after a rule was added, or when its
-// version moved alone. Otherwise it returns nil.
+// refreshed returns a new snapshot of an object that did not change, if there
+// is more to record than before: after a rule was added, or if only its version
+// changed. Otherwise it returns nil.
 func (r *Resource) refreshed(last *event.Snapshot, next event.Snapshot) *event.Snapshot {
 	if last == nil || last.Gone || next.Hash == nil {
 		return nil

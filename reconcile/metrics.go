@@ -11,27 +11,27 @@ type Result string
 
 // The results of a reconciliation.
 const (
-	ResultEvent        Result = "event"         // the object differs: a new snapshot, and the events it makes
+	ResultEvent        Result = "event"         // the object differs: a new snapshot, and its events
 	ResultNoDifference Result = "no_difference" // the object is as it was last known
-	ResultKnown        Result = "known"         // an object that was not known, taken as it is
-	ResultListed       Result = "listed"        // a listing was read, and what it names is marked
-	ResultAlias        Result = "alias"         // the object has another name, by which it is marked
+	ResultKnown        Result = "known"         // an unknown object, recorded as it is
+	ResultListed       Result = "listed"        // a listing was read, and its objects are marked
+	ResultAlias        Result = "alias"         // the object has another name, under which it is marked
 	ResultEarly        Result = "early"         // no difference yet; looked at again
-	ResultNoCaller     Result = "no_credential" // the caller's credential is not there
-	ResultStale        Result = "stale"         // the Show is older than what is known; asked again
-	ResultMissing      Result = "missing"       // no Show and no proof of a delete; asked again
-	ResultFailed       Result = "failed"        // no usable Show; asked again
-	ResultGivenUp      Result = "given_up"      // missing for a day; not asked again
+	ResultNoCaller     Result = "no_credential" // the caller's credential is missing
+	ResultStale        Result = "stale"         // the Show is older than the known state; retried
+	ResultMissing      Result = "missing"       // no Show and no proof of a delete; retried
+	ResultFailed       Result = "failed"        // no usable Show; retried
+	ResultGivenUp      Result = "given_up"      // missing for a day; not retried
 	ResultLost         Result = "lease_lost"    // somebody else holds the object
 )
 
-// Metrics is told what happens. Its methods must not block.
+// Metrics counts what happens. Its methods must not block.
 type Metrics interface {
 	// Reconciled counts a reconciliation and how long reading Show took.
 	Reconciled(resource string, result Result, took time.Duration)
 	// Event counts an event.
 	Event(eventType string)
-	// Unresolved counts a change whose object is not known.
+	// Unresolved counts a change of an unknown object.
 	Unresolved(resource string)
 	// Ownerless counts an event whose object has no owner although its
 	// resource has tenants.

@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// slowAPI takes a minute for a Show, and remembers when it was asked for each.
+// slowAPI takes a minute for a Show, and remembers the time of each request.
 type slowAPI struct {
 	*fakeAPI
 	store *memory.Store
@@ -54,7 +54,7 @@ func (a *slowAPI) mark(t *testing.T, hints queue.Hints, ids ...int) {
 	}
 }
 
-// first returns when an object was first asked for.
+// first returns the time of the first request for an object.
 func (a *slowAPI) first(id int) time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -71,8 +71,8 @@ func numbers(from, to int) (all []int) {
 	return all
 }
 
-// A change that passes is read at once, however many objects are to be looked
-// at, and also if the changed object is one of those that wait for a look.
+// A change that passes is read at once, however many objects wait for a look,
+// even if the changed object is one of them.
 func TestMarksDoNotWaitForLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := startSlow(t)
@@ -90,7 +90,7 @@ func TestMarksDoNotWaitForLooks(t *testing.T) {
 		synctest.Wait()
 		for _, id := range []int{100, waiting} {
 			if got := a.first(id); !got.Equal(changed) {
-				t.Errorf("object %d is asked for at %v, and changed at %v", id, got, changed)
+				t.Errorf("object %d is read at %v, and changed at %v", id, got, changed)
 			}
 		}
 		// All have their turn.
@@ -102,12 +102,12 @@ func TestMarksDoNotWaitForLooks(t *testing.T) {
 			}
 		}
 		if a.most != 4 {
-			t.Errorf("%d Shows were read at once, and 4 are allowed", a.most)
+			t.Errorf("%d Shows were read at once, with a limit of 4", a.most)
 		}
 	})
 }
 
-// Where marks wait, a look does not take the place that becomes free.
+// While marks wait, a look does not take a place that becomes free.
 func TestMarksBeforeLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimit(2)
@@ -138,7 +138,7 @@ func TestMarksBeforeLooks(t *testing.T) {
 			t.Fatalf("%s got a place, and %d others", name, len(got))
 		}
 		if l.TryLook() {
-			t.Error("a look takes a place that another waits for")
+			t.Error("a look takes a place that a mark waits for")
 		}
 		l.Release(true)
 		synctest.Wait()
@@ -156,7 +156,7 @@ func TestMarksBeforeLooks(t *testing.T) {
 	})
 }
 
-// Pages of a list are requests that nobody asked for, and take a look's place.
+// Pages of a list are requests that no exchange caused, and use a look's place.
 func TestPagesTakePlaces(t *testing.T) {
 	l := NewLimit(1)
 	reading := 0
@@ -168,7 +168,7 @@ func TestPagesTakePlaces(t *testing.T) {
 	}}
 	for range 2 {
 		if _, err := scan.read(t.Context(), ""); err == nil {
-			t.Error("there is no error")
+			t.Error("a failed page returns no error")
 		}
 	}
 	if reading != 2 || !l.TryLook() {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package reconcile turns marks into events: it leases a mark, reads the
-// object's Show, compares it with the snapshot, and commits what follows. It
-// is level-triggered: a mark says that an object may differ, never how.
+// object's Show, compares it with the snapshot, and commits the result. It is
+// level-triggered: a mark says that an object may differ, never how.
 package reconcile
 
 import (
@@ -20,23 +20,23 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// leaseTime bounds how long a mark is held by one reading of its Show. It is
-// longer than any reading and its commit take, so a lease only runs out when
-// its worker is lost.
+// leaseTime limits how long one reading of a Show holds its mark. It is longer
+// than any reading and its commit take, so a lease only expires if its worker
+// is lost.
 const leaseTime = 2 * time.Minute
 
-// crowded is how long a look waits that has found no place: about as long as a
+// crowded is how long a look waits that found no free place: about as long as a
 // slow Show takes.
 const crowded = time.Second
 
-// maxRetryAfter bounds how long an API can ask to be left alone.
+// maxRetryAfter limits the wait that an API can ask for.
 const maxRetryAfter = time.Hour
 
-// ErrNoCredential is returned by a Resource's Read where the Show may only be
-// read with the credential of a caller, and none is at hand.
+// ErrNoCredential is returned by a Resource's Read if the Show may only be read
+// with the credential of a caller, and none is at hand.
 var ErrNoCredential = errors.New("the caller's credential is gone; the next exchange about the object brings another")
 
-// Store is what reconcile needs of the queue.
+// Store is the part of the queue that reconcile needs.
 type Store interface {
 	queue.Intents
 	queue.Marks
@@ -45,19 +45,19 @@ type Store interface {
 	Instance() queue.Instance
 }
 
-// Options are what a Reconciler is made with.
+// Options configure a Reconciler.
 type Options struct {
-	// Logger receives what operators should know. Default: none.
+	// Logger receives messages for operators. Default: none.
 	Logger *zap.Logger
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 	// Jitter returns a number from 0 to 1. Default: math/rand.
 	Jitter func() float64
-	// Metrics is told what happens. Default: nobody.
+	// Metrics counts what happens. Default: none.
 	Metrics Metrics
 }
 
-// Reconciler reconciles the resources it is given by Apply.
+// Reconciler reconciles the resources passed to Apply.
 type Reconciler struct {
 	store    Store
 	hasher   event.Hasher
@@ -69,9 +69,9 @@ type Reconciler struct {
 
 	mu      sync.Mutex
 	stopped bool
-	cancel  context.CancelFunc // ends the dispatchers of the last Apply
+	cancel  context.CancelFunc // cancels the dispatchers of the last Apply
 	work    sync.WaitGroup
-	ctx     context.Context // ends reconciliations under way
+	ctx     context.Context // cancels reconciliations under way
 	abort   context.CancelFunc
 }
 
@@ -98,15 +98,15 @@ func New(store Store, opts Options) *Reconciler {
 	}
 }
 
-// Plan is all that a Reconciler works on.
+// Plan is everything that a Reconciler works on.
 type Plan struct {
 	Resources []Resource
 	Listings  []Listing
 	Scans     []Scan
 }
 
-// Apply replaces what is reconciled. What is under way ends as it began; marks
-// of a resource that is gone wait until it returns.
+// Apply replaces what is reconciled. Reconciliations under way end with the old
+// plan; marks of a resource that is gone wait until it returns.
 func (r *Reconciler) Apply(plan Plan) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -125,14 +125,14 @@ func (r *Reconciler) Apply(plan Plan) {
 	r.work.Go(func() { r.sweep(ctx) })
 }
 
-// job is one kind of marks, and what to do with them.
+// job is one kind of marks, and the work they need.
 type job struct {
 	name  string // the resource of the marks' keys
 	lease time.Duration
 	limit *Limit
-	// looks is the budget of marks that are looks, nil for none.
+	// looks is the budget of the marks that are looks; nil means no limit.
 	looks *rate.Limiter
-	// do reconciles one mark, and tells whether the API answered. Late is how
+	// do reconciles one mark, and reports whether the API answered. Late is how
 	// long a look has waited for its turn.
 	do func(ctx context.Context, lease queue.MarkLease, late time.Duration) bool
 }
@@ -178,8 +178,8 @@ func (r *Reconciler) jobs(plan Plan) []job {
 	return jobs
 }
 
-// Stop ends all work and waits for it, at most until ctx ends. What was under
-// way is found again by the next start. It is idempotent.
+// Stop ends all work and waits for it, at most until ctx ends. The next start
+// finds interrupted work again. It is idempotent.
 func (r *Reconciler) Stop(ctx context.Context) error {
 	r.mu.Lock()
 	r.stopped = true
@@ -202,8 +202,8 @@ func (r *Reconciler) Stop(ctx context.Context) error {
 	}
 }
 
-// dispatch leases one mark after the other and has each reconciled, as many at
-// once as the upstream's limit allows.
+// dispatch leases one mark after the other and reconciles each, as many at once
+// as the upstream's limit allows.
 func (r *Reconciler) dispatch(ctx context.Context, j job) {
 	turns := new(turns)
 	for ctx.Err() == nil {
@@ -235,9 +235,9 @@ func (r *Reconciler) dispatch(ctx context.Context, j job) {
 	}
 }
 
-// look has a look reconciled if it is its turn and there is a place for it.
-// Otherwise it goes back to the queue: it must not be waited for here, where a
-// mark would wait for it, nor keep its object leased.
+// look reconciles a look if it is its turn and a place is free. Otherwise it
+// returns the look to the queue: waiting here would hold up a mark, and keep
+// the look's object leased.
 func (r *Reconciler) look(ctx context.Context, j job, turns *turns, lease queue.MarkLease) {
 	now := r.now()
 	delay, late, free := turns.take(lease.Key, j.looks, now)

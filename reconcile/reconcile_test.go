@@ -154,8 +154,8 @@ func TestLifeOfAnObject(t *testing.T) {
 }
 
 // An object may be looked at for the first time between a change and its mark.
-// The change is told of all the same, once; one that was known before is not,
-// where nothing is different.
+// The change is announced all the same, once. No difference from a state known
+// before is not announced.
 func TestFirstLookWithinAnExchange(t *testing.T) {
 	for name, tc := range map[string]struct {
 		began time.Duration // before the look
@@ -185,9 +185,9 @@ func TestFirstLookWithinAnExchange(t *testing.T) {
 	}
 }
 
-// An object that comes back after it was forgotten is created, and no event of
-// it has an id or a sequence that one of its earlier life had: not even where
-// it looks the same.
+// An object that comes back after it was forgotten is created. None of its
+// events has the id or the sequence of an event of its earlier life, even if it
+// looks the same.
 func TestBackAfterForgetting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
@@ -201,7 +201,7 @@ func TestBackAfterForgetting(t *testing.T) {
 			if n, _, err := b.store.Forget(t.Context(), time.Now().Add(-time.Minute), event.Key{}); err != nil || n != 1 {
 				t.Fatalf("%d are forgotten, %v", n, err)
 			}
-			// A Show that is not there tells nothing of what is forgotten.
+			// A Show that is not there says nothing about what was forgotten.
 			b.mark(queue.Mark{Hints: queue.HintLooked})
 			pass(time.Hour)
 		}
@@ -262,8 +262,8 @@ func TestLateCommit(t *testing.T) {
 	})
 }
 
-// A Show that lags behind the write's response is asked for again, and nothing
-// older than what is known is ever published.
+// A Show that lags behind the write's response is retried, and no state older
+// than the known one is ever published.
 func TestLaggingShow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
@@ -284,7 +284,7 @@ func TestLaggingShow(t *testing.T) {
 	})
 }
 
-// G8: 404 is no delete unless somebody asked for one.
+// G8: a 404 is a delete only if somebody requested one.
 func TestMissingIsNotDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
@@ -303,13 +303,13 @@ func TestMissingIsNotDeleted(t *testing.T) {
 		pass(2 * time.Hour)
 		b.expect("items.created")
 		if n := b.marks(); n != 0 {
-			t.Error("the object is asked for for ever")
+			t.Error("the object is never given up")
 		}
 	})
 }
 
-// An API that fails is asked again, less and less often, and the change is not
-// lost however long it takes.
+// An API that fails is retried less and less often, and the change is not lost
+// however long it takes.
 func TestFailingAPI(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
@@ -328,7 +328,7 @@ func TestFailingAPI(t *testing.T) {
 		pass(time.Hour)
 		b.expect()
 		if reads := len(b.api.reads); reads > 30 {
-			t.Errorf("a failing API was asked %d times within an hour", reads)
+			t.Errorf("a failing API got %d requests within an hour", reads)
 		}
 		marks, err := b.store.Pending(t.Context(), 10)
 		if err != nil || len(marks) != 1 || marks[0].LastError == "" || marks[0].Tries == 0 {
@@ -339,8 +339,8 @@ func TestFailingAPI(t *testing.T) {
 	})
 }
 
-// An exchange of which the response does not end keeps its intent open, and
-// its object is read all the same, again and again.
+// An exchange whose response does not end keeps its intent open, and its object
+// is still read, again and again.
 func TestOverdueIntent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
@@ -381,8 +381,7 @@ func TestOverdueIntent(t *testing.T) {
 	})
 }
 
-// abandoned is a queue in which all open intents are those of an earlier
-// process.
+// abandoned is a queue whose open intents all come from an earlier process.
 type abandoned struct{ *memory.Store }
 
 func (a abandoned) StaleIntents(ctx context.Context, limit int) ([]queue.Intent, error) {
@@ -394,7 +393,7 @@ func (a abandoned) StaleIntents(ctx context.Context, limit int) ([]queue.Intent,
 }
 
 // Mechanism 1: what a crash interrupted is found again, since the intent names
-// the object; and where it does not, the operator is told.
+// the object; if it does not, the operator is informed.
 func TestAbandonedIntent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.New(time.Now)
@@ -433,7 +432,7 @@ func TestAbandonedIntent(t *testing.T) {
 		}
 		for i := range events {
 			if events[i].Cause.Hops != "c:1" {
-				t.Errorf("event %d has lost by which deliveries its change came: %+v", i, events[i].Cause)
+				t.Errorf("event %d has lost the deliveries that led to its change: %+v", i, events[i].Cause)
 			}
 		}
 		if err := r.Stop(t.Context()); err != nil {
@@ -460,7 +459,7 @@ func TestLimitOfShows(t *testing.T) {
 		pass(20 * time.Second)
 		synctest.Wait()
 		if b.api.most != 4 {
-			t.Errorf("%d Shows were read at once, and 4 are allowed", b.api.most)
+			t.Errorf("%d Shows were read at once, with a limit of 4", b.api.most)
 		}
 		if n := len(b.types()); n != 40 {
 			t.Errorf("%d events, want 40", n)
@@ -468,7 +467,8 @@ func TestLimitOfShows(t *testing.T) {
 	})
 }
 
-// After a failure an API is asked one Show at a time, until it answers.
+// After a failure an API gets one request for a Show at a time, until it
+// answers.
 func TestLimitAfterFailure(t *testing.T) {
 	l := NewLimit(3)
 	take := func() bool {
@@ -501,7 +501,7 @@ func TestApplyAndStop(t *testing.T) {
 		b.api.set(`{"v":1}`)
 		b.mark(queue.Mark{Hints: queue.HintCreated})
 		pass(time.Minute)
-		b.expect() // nobody is responsible, and the mark waits
+		b.expect() // no plan has the resource, and the mark waits
 		resource := testResource(t)
 		resource.Read = b.api.read
 		b.r.Apply(Plan{Resources: []Resource{*resource}})

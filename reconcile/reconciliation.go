@@ -17,8 +17,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// reconcile reads one object's Show and commits what follows. It returns
-// whether the API answered.
+// reconcile reads one object's Show and commits the result. It reports whether
+// the API answered.
 func (r *Reconciler) reconcile(ctx context.Context, resource *Resource, lease queue.MarkLease, late time.Duration) (answered bool) {
 	asked := r.now()
 	answer, err := resource.Read(ctx, lease)
@@ -37,7 +37,7 @@ func (r *Reconciler) reconcile(ctx context.Context, resource *Resource, lease qu
 	return !overloaded(answer)
 }
 
-// act does what follows from a decision.
+// act carries out a decision.
 func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.MarkLease, d decision, answer show.Show, asked time.Time, late time.Duration) Result {
 	now := r.now()
 	reconciled := queue.Reconciled{AskedAt: asked}
@@ -83,7 +83,7 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 	return r.commit(ctx, lease, reconciled, result)
 }
 
-// aliasMark hands a mark over to the object's own name.
+// aliasMark passes a mark on to the object's own name.
 func aliasMark(lease queue.MarkLease, name event.Key) queue.Mark {
 	mark := lease.Mark
 	mark.Key = name
@@ -93,7 +93,7 @@ func aliasMark(lease queue.MarkLease, name event.Key) queue.Mark {
 	return mark
 }
 
-// noteTransition tells operators what they should know of a transition.
+// noteTransition reports a transition's problems to operators.
 func (r *Reconciler) noteTransition(resource *Resource, lease queue.MarkLease, reconciled queue.Reconciled, conditions error) {
 	if conditions != nil {
 		r.metrics.ConditionFailed(resource.Name)
@@ -105,8 +105,8 @@ func (r *Reconciler) noteTransition(resource *Resource, lease queue.MarkLease, r
 	}
 }
 
-// noCredential leaves a mark whose Show only its caller may read until the
-// next exchange brings a credential.
+// noCredential leaves a mark whose Show only its caller may read until the next
+// exchange brings a credential.
 func (r *Reconciler) noCredential(ctx context.Context, resource *Resource, lease queue.MarkLease) bool {
 	r.metrics.Reconciled(resource.Name, ResultNoCaller, 0)
 	if err := r.store.RetryMark(ctx, lease, r.now().Add(lastRetry), ErrNoCredential.Error()); err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrLeaseLost) {
@@ -115,8 +115,8 @@ func (r *Reconciler) noCredential(ctx context.Context, resource *Resource, lease
 	return true
 }
 
-// readFailed has a mark asked for again whose answer did not come. It returns
-// whether the API is to be asked as before.
+// readFailed schedules a retry of a mark whose reading failed. It reports
+// whether the API may be sent as many requests as before.
 func (r *Reconciler) readFailed(ctx context.Context, name string, lease queue.MarkLease, err error, took time.Duration) bool {
 	if ctx.Err() != nil {
 		r.release(lease)
@@ -127,12 +127,12 @@ func (r *Reconciler) readFailed(ctx context.Context, name string, lease queue.Ma
 	return false
 }
 
-// overloaded tells whether an answer asks for fewer requests.
+// overloaded reports whether an answer asks for fewer requests.
 func overloaded(answer show.Show) bool {
 	return answer.Status == http.StatusTooManyRequests || answer.Status >= 500
 }
 
-// missing asks again for an object that the API does not know, for a day.
+// missing retries, for a day, an object that the API does not know.
 func (r *Reconciler) missing(ctx context.Context, lease queue.MarkLease, d decision) Result {
 	if r.now().Sub(lease.MarkedAt) < missingFor {
 		r.retry(ctx, lease, ResultMissing, d.reason, 0)
@@ -153,7 +153,7 @@ func (r *Reconciler) commit(ctx context.Context, lease queue.MarkLease, reconcil
 		// Stopped: the mark is still there.
 		return ResultFailed
 	default:
-		r.log.Error("committing what reconciling found", zap.String("object", lease.Key.String()), zap.Error(err))
+		r.log.Error("committing a reconciliation", zap.String("object", lease.Key.String()), zap.Error(err))
 		r.retry(ctx, lease, ResultFailed, "the queue could not commit", 0)
 		return ResultFailed
 	}
@@ -173,7 +173,7 @@ func (r *Reconciler) retry(ctx context.Context, lease queue.MarkLease, result Re
 	delay := max(backoff(lease.Tries, r.jitter()), atLeast)
 	level := zap.WarnLevel
 	if result != ResultFailed && lease.Tries < 3 {
-		level = zap.DebugLevel // replicas lag; that is no trouble yet
+		level = zap.DebugLevel // replicas lag; this is no trouble yet
 	}
 	if c := r.log.Check(level, "asking for a Show again"); c != nil {
 		c.Write(zap.String("object", lease.Key.String()), zap.String("result", string(result)),
@@ -185,19 +185,19 @@ func (r *Reconciler) retry(ctx context.Context, lease queue.MarkLease, result Re
 	}
 }
 
-// postpone leaves a mark for later, without anything having failed.
+// postpone leaves a mark for later, without a failure.
 func (r *Reconciler) postpone(ctx context.Context, lease queue.MarkLease, at time.Time) {
 	err := r.store.RetryMark(ctx, lease, at, "")
 	if err != nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrLeaseLost) {
-		r.log.Error("leaving an object for later", zap.String("object", lease.Key.String()), zap.Error(err))
+		r.log.Error("postponing an object", zap.String("object", lease.Key.String()), zap.Error(err))
 	}
 }
 
-// release gives a lease back that was not used.
+// release returns a lease that was not used.
 func (r *Reconciler) release(lease queue.MarkLease) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	// A lease that cannot be given back runs out by itself.
+	// A lease that cannot be returned expires by itself.
 	_ = r.store.RetryMark(ctx, lease, r.now(), "")
 }
 

@@ -13,51 +13,50 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// Resource says how objects of one resource are reconciled.
+// Resource says how the objects of one resource are reconciled.
 type Resource struct {
 	// Name is the resource's name.
 	Name string
-	// Read reads an object's Show. It fails with [ErrNoCredential] where it may
-	// only be read with a credential that is not there.
+	// Read reads an object's Show. It fails with [ErrNoCredential] if that
+	// needs a credential that is missing.
 	Read func(ctx context.Context, lease queue.MarkLease) (show.Show, error)
 	// Version is the path of the version in Show, or "".
 	Version string
-	// ETag says that the version is the Show's ETag.
+	// ETag means that the version is the Show's ETag.
 	ETag bool
 	// Lag is how far the API's answers may lag behind its writes.
 	Lag time.Duration
 	// Tenant is the path of the owner in Show, or "".
 	Tenant string
-	// Projection removes from a Show what must not be stored or sent. The
-	// zero one removes nothing.
+	// Projection removes the fields from a Show that must not be stored or
+	// sent. The zero Projection removes nothing.
 	Projection event.Projection
 	// KeepShow keeps the whole Show in the snapshot.
 	KeepShow bool
-	// Canonical returns the key that a Show says its object has. Nil where
-	// objects have no other names.
+	// Canonical returns the key that an object has according to its Show. Nil
+	// if objects have no other names.
 	Canonical func(key event.Key, document event.Document) event.Key
 	// Triggers say which transitions make events.
 	Triggers []event.Trigger
 	// Route names the endpoints that an event goes to.
 	Route func(e *event.Event) []string
-	// Formats, where not nil, returns by endpoint in which form events go to
-	// some endpoints now.
+	// Formats, if not nil, returns the current payload format of each endpoint.
 	Formats func(endpoints []string) map[string]string
-	// Callback, where not nil, sends events to the receiver that an exchange
-	// named for the object.
+	// Callback, if not nil, sends events to the receiver that an exchange named
+	// for the object.
 	Callback *CallbackRule
 	// Every is how often an object is looked at while it is not Final; 0 for
 	// never.
 	Every time.Duration
 	Final func(document event.Document) bool
-	// Until is Final in words. When it or Every changes, all objects are
-	// looked at.
+	// Until is Final in words. When it or Every changes, all objects are looked
+	// at.
 	Until string
-	// Limit bounds how many Shows are read at once. Resources of one upstream
+	// Limit limits how many Shows are read at once. Resources of one upstream
 	// share it.
 	Limit *Limit
-	// Looks is the budget of Shows that no exchange asked for. Nil for no
-	// bound. Resources of one upstream share it.
+	// Looks is the budget of Shows that no exchange caused. Nil means no limit.
+	// Resources of one upstream share it.
 	Looks *rate.Limiter
 
 	paths []string
@@ -67,9 +66,9 @@ type Resource struct {
 type CallbackRule struct {
 	// Endpoint is the name under which the deliveries are queued.
 	Endpoint string
-	// Wants tells whether an event type is sent.
+	// Wants reports whether an event type is sent.
 	Wants func(eventType string) bool
-	// Last tells whether a Show is the last that is sent. Nil for never.
+	// Last reports whether a Show is the last that is sent. Nil for never.
 	Last func(document event.Document) bool
 }
 

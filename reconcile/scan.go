@@ -16,57 +16,57 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// Scan lists all objects of a resource: those that are there when webhooks are
-// begun with, those that changed without passing here, and those that a gap
-// may have hidden.
+// Scan lists all objects of a resource: those that exist when webhooks are
+// first used, those that changed without passing here, and those that a gap may
+// have hidden.
 type Scan struct {
 	// Resource is the resource whose objects are listed.
 	Resource string
-	// Read asks for a page; the first is "".
+	// Read requests a page; the first is "".
 	Read func(ctx context.Context, page string) (show.Show, error)
 	// Page reads a page. Next is "" after the last.
 	Page func(page string, answer show.Show) (objects []Listed, next string, err error)
 	// Every is how often all objects are listed; 0 for once.
 	Every time.Duration
-	// Backfill announces what the first complete scan finds as created.
+	// Backfill announces the objects of the first complete scan as created.
 	Backfill bool
-	// Limit bounds how many requests are under way at once; nil does not.
+	// Limit limits how many requests are under way at once; nil means no limit.
 	Limit *Limit
-	// Looks is the budget of requests that no exchange asked for.
+	// Looks is the budget of requests that no exchange caused.
 	Looks *rate.Limiter
 }
 
-// Listed is an object as a list has it.
+// Listed is an object in a list.
 type Listed struct {
 	Key event.Key
-	// Version is the object's version, or "" where the list does not tell.
+	// Version is the object's version, or "" if the list does not have it.
 	Version string
 }
 
-// Bounds of a scan.
+// Limits of a scan.
 const (
-	// scanLease bounds how long a scan may take. It is spread over the budget
+	// scanLease limits how long a scan may take. It is spread over the budget
 	// of looks, and a million objects take their time.
 	scanLease = 24 * time.Hour
-	// maxPages ends a list whose pages never do.
+	// maxPages ends a list whose pages never end.
 	maxPages = 1_000_000
 	// scanBatch is how many objects are marked in one step.
 	scanBatch = 500
 )
 
-// scanSuffix and watchSuffix make the names of the marks that keep the work of
-// a scan, and of beginning to watch, from being lost.
+// scanSuffix and watchSuffix make the names of the marks that keep a scan, and
+// the start of watching, from being lost.
 const (
 	scanSuffix  = "@list"
 	watchSuffix = "@watch"
 )
 
-// ScanKey returns the key by which a scan of a resource is marked.
+// ScanKey returns the key of the mark for a scan of a resource.
 func ScanKey(resource string) event.Key {
 	return event.Key{Resource: resource + scanSuffix, ID: "all"}
 }
 
-// watchKey returns the key by which the beginning of watching is marked.
+// watchKey returns the key of the mark for the start of watching.
 func watchKey(resource string) event.Key {
 	return event.Key{Resource: resource + watchSuffix, ID: "all"}
 }
@@ -85,7 +85,7 @@ func (r *Reconciler) scan(ctx context.Context, s *Scan, lease queue.MarkLease) (
 		return r.readFailed(ctx, name, lease, err, r.now().Sub(begun))
 	}
 	if n, err := r.store.DismissUnresolvedBefore(ctx, s.Resource, begun); err == nil && n > 0 {
-		r.log.Info("a complete list settles what was unresolved", zap.String("resource", s.Resource), zap.Int("count", n))
+		r.log.Info("a complete list dismissed unresolved records", zap.String("resource", s.Resource), zap.Int("count", n))
 	}
 	reconciled := queue.Reconciled{
 		AskedAt:  begun,
@@ -100,9 +100,9 @@ func (r *Reconciler) scan(ctx context.Context, s *Scan, lease queue.MarkLease) (
 	return true
 }
 
-// scanPages reads all pages, marks what they list, and returns which objects
-// that were. It fails as a whole when a page does: of a list that is not
-// complete nothing can be told about what is missing in it.
+// scanPages reads all pages, marks the listed objects, and returns their keys.
+// It fails as a whole if a page fails: an incomplete list says nothing about
+// the objects that it lacks.
 func (r *Reconciler) scanPages(ctx context.Context, s *Scan, lease queue.MarkLease) (map[event.Key]struct{}, error) {
 	seen := make(map[event.Key]struct{})
 	first := lease.Snapshot == nil
@@ -149,7 +149,7 @@ func (r *Reconciler) scanPages(ctx context.Context, s *Scan, lease queue.MarkLea
 	return nil, fmt.Errorf("the list has more than %d pages", maxPages)
 }
 
-// read reads one page, in the place of a look.
+// read reads one page, using a look's place.
 func (s *Scan) read(ctx context.Context, page string) (answer show.Show, err error) {
 	if s.Limit != nil {
 		if err := s.Limit.AcquireLook(ctx); err != nil {
@@ -162,9 +162,10 @@ func (s *Scan) read(ctx context.Context, page string) (answer show.Show, err err
 
 // scanMark makes the mark of a listed object, if it needs one.
 //
-// What the first complete list has was there before: it is known, without an
-// event. What a later one has, and nobody has seen, is new. An object of the
-// first list that was not read yet by then is told from it by its pending mark.
+// Objects in the first complete list existed before: they are recorded, without
+// an event. An unseen object in a later list is new. An object of the first
+// list that was not read in the meantime has a pending mark, by which it is
+// recognised.
 func (r *Reconciler) scanMark(ctx context.Context, s *Scan, object Listed, first bool) (queue.Mark, bool, error) {
 	mark := queue.Mark{Key: object.Key, Hints: queue.HintLooked, Version: ""}
 	last, err := r.store.Object(ctx, object.Key)
@@ -185,8 +186,8 @@ func (r *Reconciler) scanMark(ctx context.Context, s *Scan, object Listed, first
 	return mark, true, nil
 }
 
-// markAbsent marks the objects that are known and that a complete list did not
-// have. That is no proof of a delete; a Show that is gone too, is.
+// markAbsent marks the known objects that a complete list did not have. Absence
+// alone does not prove a delete; together with a Show that is gone, it does.
 func (r *Reconciler) markAbsent(ctx context.Context, s *Scan, seen map[event.Key]struct{}, begun time.Time) error {
 	return r.eachObject(ctx, s.Resource, func(object event.Snapshot) (queue.Mark, bool) {
 		_, listed := seen[object.Key]
@@ -232,8 +233,8 @@ func (r *Reconciler) markAll(ctx context.Context, marks []queue.Mark) error {
 	return nil
 }
 
-// rewatch begins to watch the known objects of a resource whose watching was
-// declared, or changed, since it was last begun.
+// rewatch starts to watch the known objects of a resource if its `watch` was
+// declared or changed since the last start.
 func (r *Reconciler) rewatch(ctx context.Context, resource *Resource, lease queue.MarkLease) bool {
 	asked := r.now()
 	err := r.eachObject(ctx, resource.Name, func(object event.Snapshot) (queue.Mark, bool) {
@@ -249,8 +250,8 @@ func (r *Reconciler) rewatch(ctx context.Context, resource *Resource, lease queu
 	return true
 }
 
-// seed marks what has to be done because of the configuration alone: the first
-// scan of a resource, one that is overdue, and the beginning of watching.
+// seed makes the marks that follow from the configuration alone: the first scan
+// of a resource, an overdue scan, and the start of watching.
 func (r *Reconciler) seed(ctx context.Context, resources []Resource, scans []Scan) {
 	now := r.now()
 	for i := range resources {
@@ -273,11 +274,11 @@ func (r *Reconciler) seedOne(ctx context.Context, key event.Key, needed func(eve
 		err = r.markAll(ctx, []queue.Mark{{Key: key, Hints: queue.HintLooked}})
 	}
 	if err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrNotFound) {
-		r.log.Error("marking what the configuration asks for", zap.String("what", key.Resource), zap.Error(err))
+		r.log.Error("marking work that the configuration requires", zap.String("what", key.Resource), zap.Error(err))
 	}
 }
 
-// watchVersion tells one way of watching from another.
+// watchVersion identifies a way of watching.
 func (r *Resource) watchVersion() string {
 	return r.Every.String() + " " + r.Until
 }

@@ -15,18 +15,18 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// How often, and how many at a time, intents that nobody will resolve are
-// looked for.
+// How often to look for intents that nobody will resolve, and how many at a
+// time.
 const (
 	sweepEvery = time.Second
 	sweepLimit = 256
 )
 
-// sweep looks after intents that are not resolved in time. Those that a crash
-// interrupted are resolved. Those whose exchange is still under way stay open,
-// since only that keeps the change from being lost if the process dies; but
-// their objects are marked, again and again, as the API may be done long before
-// a response of which the last byte does not come.
+// sweep handles intents that are not resolved in time. It resolves those that a
+// crash interrupted. Those whose exchange is still under way stay open, since
+// only the open intent keeps the change from being lost if the process dies;
+// but their objects are marked again and again, as the API may be done long
+// before a response whose last byte does not come.
 func (r *Reconciler) sweep(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
@@ -42,8 +42,9 @@ func (r *Reconciler) sweep(ctx context.Context) {
 	}
 }
 
-// sweepOnce looks after some intents, and tells whether there may be more.
-// Overdue holds when the objects of exchanges under way are to be marked next.
+// sweepOnce handles some intents, and reports whether there may be more.
+// Overdue holds the times at which the objects of exchanges under way are to be
+// marked next.
 func (r *Reconciler) sweepOnce(ctx context.Context, overdue map[queue.IntentID]time.Time) (more bool) {
 	intents, err := r.store.StaleIntents(ctx, sweepLimit)
 	if err != nil {
@@ -63,15 +64,16 @@ func (r *Reconciler) sweepOnce(ctx context.Context, overdue map[queue.IntentID]t
 				continue
 			}
 			overdue[id] = now.Add(intent.Deadline.Sub(intent.Noted))
-			id = 0 // mark, and leave it open
+			id = 0 // mark its objects, and leave the intent open
 		}
 		failpoint.Here("intent.stale")
 		resolution := r.resolveStale(intent)
 		if id != 0 && intent.Key.IsZero() {
 			r.unresolvedStale(intent)
-			resolution.Unresolved = "the exchange was interrupted before the response told which object it is about"
+			resolution.Unresolved = "the exchange was interrupted before the response showed which object it is about"
 		}
-		// An intent whose closing is lost is open again at the next start.
+		// If the closing of an intent is lost, the intent is open again at the
+		// next start.
 		if err := r.store.ResolveIntent(ctx, id, resolution, false); err != nil {
 			r.sweepFailed(ctx, err)
 			return false
@@ -83,19 +85,19 @@ func (r *Reconciler) sweepOnce(ctx context.Context, overdue map[queue.IntentID]t
 
 func (r *Reconciler) sweepFailed(ctx context.Context, err error) {
 	if ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
-		r.log.Error("looking after stale intents", zap.Error(err))
+		r.log.Error("handling stale intents", zap.Error(err))
 	}
 }
 
-// unresolvedStale tells operators of an intent whose object nobody knows.
+// unresolvedStale reports an intent with an unknown object to operators.
 func (r *Reconciler) unresolvedStale(intent queue.Intent) {
 	r.metrics.Unresolved(intent.Resource)
-	r.log.Warn("an exchange was interrupted, and nothing tells which object it may have created",
+	r.log.Warn("an exchange was interrupted, and the object that it may have created is unknown",
 		zap.String("resource", intent.Resource), zap.String("rule", intent.Rule), zap.Time("noted", intent.Noted))
 }
 
-// resolveStale decides what becomes of the objects that an intent without an
-// outcome names: they are reconciled now and once more when the API can no
+// resolveStale decides what happens to the objects that an intent without an
+// outcome names: they are reconciled now, and once more when the API can no
 // longer commit late.
 func (r *Reconciler) resolveStale(intent queue.Intent) queue.Resolution {
 	resolution := queue.Resolution{}
@@ -121,7 +123,8 @@ func (r *Reconciler) resolveStale(intent queue.Intent) queue.Resolution {
 	return resolution
 }
 
-// HintsOf returns the hints that an outcome of a rule gives about its object.
+// HintsOf returns the hints about an object that follow from a rule's kind and
+// outcome.
 func HintsOf(kind event.Kind, outcome event.Outcome) queue.Hints {
 	known := outcome == event.OutcomeChanged
 	switch {

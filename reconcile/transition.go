@@ -12,10 +12,10 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// transition makes what follows from a decision that the object moved or was
-// not known: its snapshot, and the events in sequence after the last one's.
-// The error says what kept the Show from being taken; conditions that failed
-// are returned beside the result.
+// transition builds the result of a decision that the object moved or was not
+// known: its snapshot, and the events that follow the last one in sequence. The
+// error says why the Show cannot be used; errors of conditions are returned
+// beside the result.
 func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decision, answer show.Show, now time.Time) (_ queue.Reconciled, conditions, _ error) {
 	last := lease.Snapshot
 	next := d.next
@@ -24,7 +24,7 @@ func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decisi
 	if !r.Projection.IsZero() && d.op != event.OpDelete {
 		var err error
 		if payload, err = r.Projection.Apply(answer.Body); err != nil {
-			return queue.Reconciled{}, nil, fmt.Errorf("removing what is hidden from Show: %w", err)
+			return queue.Reconciled{}, nil, fmt.Errorf("removing hidden fields from Show: %w", err)
 		}
 	}
 	if r.KeepShow && !next.Gone {
@@ -80,8 +80,7 @@ func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decisi
 	return reconciled, conditions, nil
 }
 
-// lastSequence returns the sequence after which an object's next event has its
-// own.
+// lastSequence returns the sequence number that an object's next event follows.
 func lastSequence(lease queue.MarkLease) uint64 {
 	if lease.Snapshot == nil {
 		return lease.Floor
@@ -89,7 +88,8 @@ func lastSequence(lease queue.MarkLease) uint64 {
 	return lease.Snapshot.Sequence
 }
 
-// route names the endpoints of an event, the object's own receiver among them.
+// route returns the endpoints of an event, the object's own receiver among
+// them.
 func (r *Resource) route(lease queue.MarkLease, e *event.Event) []string {
 	endpoints := r.Route(e)
 	if r.Callback != nil && lease.Callback != nil && !lease.Callback.Closed && r.Callback.Wants(e.Type) {
@@ -98,8 +98,8 @@ func (r *Resource) route(lease queue.MarkLease, e *event.Event) []string {
 	return endpoints
 }
 
-// callbackEnds tells whether the object's own receiver has been told the last
-// that it is told.
+// callbackEnds reports whether the object's own receiver has got its last
+// event.
 func (r *Resource) callbackEnds(lease queue.MarkLease, d decision) bool {
 	if r.Callback == nil || lease.Callback == nil || lease.Callback.Closed {
 		return false
@@ -107,8 +107,8 @@ func (r *Resource) callbackEnds(lease queue.MarkLease, d decision) bool {
 	return d.op == event.OpDelete || r.Callback.Last != nil && r.Callback.Last(d.document)
 }
 
-// tombstone is the payload of a delete: there is no Show any more, so it tells
-// which object is gone and the watched fields as they were.
+// tombstone is the payload of a delete: since there is no Show any more, it has
+// the object's id and the last known values of the watched fields.
 func tombstone(key event.Key, previous event.Fields) []byte {
 	payload, err := json.Marshal(struct {
 		Resource string       `json:"resource"`

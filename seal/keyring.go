@@ -9,21 +9,21 @@ import (
 	"slices"
 )
 
-// version is the first byte of all that is sealed.
+// version is the first byte of every sealed text.
 //
 //	version 1 byte | key's id 8 bytes | nonce 12 bytes | ciphertext | tag 16 bytes
 //
-// The version and the key's id are authenticated together with what the caller
-// associates.
+// The version and the key's id are authenticated together with the associated
+// data.
 const version = 1
 
 const headerLength = 1 + idLength
 
-// Overhead is how much longer a sealed text is than the plain one, in bytes.
+// Overhead is the number of bytes that sealing adds to a text.
 const Overhead = headerLength + 12 + 16
 
-// Keyring seals with one key and opens with several. It is safe for use by
-// several goroutines. Printed, it shows the ids of its keys.
+// Keyring seals with one key and opens with several. It is safe for concurrent
+// use. It prints as the ids of its keys.
 //
 // Nonces are random, so one key must not seal more than 2^32 texts (NIST SP
 // 800-38D, section 8.3): at a thousand a second that is seven weeks, at one a
@@ -33,8 +33,8 @@ type Keyring struct {
 }
 
 // NewKeyring returns a keyring that seals with the current key and opens with
-// the previous ones too. A key that is given twice counts once. There must be
-// a current key.
+// the previous ones too. A key that is given twice counts once. It fails
+// without a current key.
 func NewKeyring(current Key, previous ...Key) (*Keyring, error) {
 	if current.IsZero() {
 		return nil, errors.New("a keyring needs a current key")
@@ -49,10 +49,10 @@ func NewKeyring(current Key, previous ...Key) (*Keyring, error) {
 	return &Keyring{keys: keys}, nil
 }
 
-// Seal encrypts a text with the current key. What is associated, such as the
+// Seal encrypts a text with the current key. The associated data, such as the
 // id of the endpoint that a secret belongs to, is not in the result, and the
 // result opens only together with it: a sealed text that is moved to another
-// endpoint is damaged.
+// endpoint counts as damaged.
 func (r *Keyring) Seal(plain, associated []byte) []byte {
 	m := r.keys[0].material()
 	sealed := make([]byte, 0, len(plain)+Overhead)
@@ -61,9 +61,9 @@ func (r *Keyring) Seal(plain, associated []byte) []byte {
 	return m.aead.Seal(sealed, nil, plain, bind(sealed, associated)) //nolint:gosec // G407: this AEAD makes a random nonce by itself
 }
 
-// Open decrypts what Seal returned. It is stale if it was sealed with a
-// previous key: seal it again, so that the key can go. Errors are
-// [ErrUnknownKey], [ErrDamaged] and [ErrNewerFormat].
+// Open decrypts the result of Seal. It is stale if a previous key sealed it:
+// seal it again, so that the key can be removed. Errors are [ErrUnknownKey],
+// [ErrDamaged] and [ErrNewerFormat].
 func (r *Keyring) Open(sealed, associated []byte) (plain []byte, stale bool, err error) {
 	if len(sealed) == 0 || sealed[0] == 0 {
 		return nil, false, ErrDamaged
@@ -93,7 +93,7 @@ func (r *Keyring) Open(sealed, associated []byte) (plain []byte, stale bool, err
 	return nil, false, ErrDamaged
 }
 
-// bind joins the header, whose length is fixed, with what is associated.
+// bind joins the header, whose length is fixed, and the associated data.
 func bind(header, associated []byte) []byte {
 	bound := make([]byte, 0, headerLength+len(associated))
 	bound = append(bound, header[:headerLength]...)

@@ -54,7 +54,7 @@ func TestParseKey(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 		if len(text) > 4 && strings.Contains(fmt.Sprint(err), text[:4]) {
-			t.Errorf("%s: the error tells of the text: %v", name, err)
+			t.Errorf("%s: the error shows the text: %v", name, err)
 		}
 	}
 }
@@ -66,7 +66,7 @@ func TestReveal(t *testing.T) {
 		t.Errorf("got %v, %v", again.ID(), err)
 	}
 	if (Key{}).Reveal() != "" || (Key{}).ID() != "" || !(Key{}).Equal(Key{}) || (Key{}).Equal(k) {
-		t.Error("the zero key is not none")
+		t.Error("the zero key does not mean no key")
 	}
 }
 
@@ -101,7 +101,7 @@ func TestSealAndOpen(t *testing.T) {
 			t.Errorf("%s: got %q, %v, %v", test.name, got, stale, err)
 		}
 		if err != nil && got != nil {
-			t.Errorf("%s: there is a text beside the error", test.name)
+			t.Errorf("%s: a text comes with the error", test.name)
 		}
 	}
 	if again := ring(t, one).Seal(plain, associated); bytes.Equal(again, sealed) {
@@ -113,7 +113,7 @@ func TestSealAndOpen(t *testing.T) {
 	}
 }
 
-// Whatever is changed of a sealed text, it does not open.
+// A sealed text does not open after any change.
 func TestTampering(t *testing.T) {
 	r := ring(t, key(t, 1), key(t, 2))
 	sealed := r.Seal([]byte("secret"), []byte("a"))
@@ -134,7 +134,7 @@ func TestTampering(t *testing.T) {
 	if _, _, err := r.Open(append([]byte{9}, sealed[1:]...), []byte("a")); !errors.Is(err, ErrNewerFormat) {
 		t.Errorf("a newer version: %v", err)
 	}
-	// A key under another's id is found out too: the id is authenticated.
+	// Another key's id is detected too: the id is authenticated.
 	other := bytes.Clone(sealed)
 	two := key(t, 2)
 	copy(other[1:], two.material().id[:])
@@ -143,7 +143,7 @@ func TestTampering(t *testing.T) {
 	}
 }
 
-// What was sealed by any earlier version must open for good.
+// Texts that an earlier version sealed must open forever.
 func TestGolden(t *testing.T) {
 	const golden = "01002e955df4e9e28a" // version and id of the key of 0x01 bytes
 	sealed := ring(t, key(t, 1)).Seal([]byte("secret"), []byte("endpoint/erp"))
@@ -163,7 +163,7 @@ func TestGolden(t *testing.T) {
 
 func TestNoKey(t *testing.T) {
 	if _, err := NewKeyring(Key{}, key(t, 1)); err == nil {
-		t.Error("there is a keyring without a current key")
+		t.Error("NewKeyring accepts a missing current key")
 	}
 	r := ring(t, key(t, 1), Key{})
 	if len(r.keys) != 1 {
@@ -171,7 +171,7 @@ func TestNoKey(t *testing.T) {
 	}
 }
 
-// However a key is printed, it does not show.
+// A key never shows, however it is printed.
 func TestRedaction(t *testing.T) {
 	k := key(t, 0x41)
 	shown := []string{"AAAA", "QUFB", strings.Repeat("41", 4), "65 65 65"}

@@ -7,8 +7,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// Document returns the Show as fields are read from it: XML, forms and lines
-// of JSON as the JSON that they are equal to. A body without structure has no
+// Document returns the Show in the form that fields are read from: XML, forms
+// and lines of JSON become the equivalent JSON. A body without structure has no
 // fields.
 func (s Show) Document() event.Document {
 	if document := event.NewDocument(s.Body); document.IsJSON() {

@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// recorder keeps an answer, up to MaxBody bytes of body.
+// recorder records an answer, up to MaxBody bytes of body.
 type recorder struct {
 	header   http.Header
 	status   int
@@ -36,5 +36,5 @@ func (w *recorder) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush implements http.Flusher: there is nobody to flush to.
+// Flush implements http.Flusher. There is nothing to flush.
 func (w *recorder) Flush() {}

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package show reads objects' Shows from the API, through compiled Caddy
-// routes: so the operator says where the API is with the words of
-// reverse_proxy, and a Show can be read in the background and after a restart,
-// when the exchange that caused it is long over.
+// routes. The operator says where the API is in the words of reverse_proxy, and
+// a Show can be read in the background and after a restart, long after the
+// exchange that caused it.
 package show
 
 import (
@@ -23,17 +23,17 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 )
 
-// MaxBody is the largest Show that is taken, in bytes. A Show becomes the
-// payload of deliveries and is stored once for each event.
+// MaxBody is the size of the largest Show that is accepted, in bytes. A Show
+// becomes the payload of deliveries and is stored once for each event.
 const MaxBody = 4 << 20
 
-// DefaultTimeout bounds one reading of a Show.
+// DefaultTimeout limits one reading of a Show.
 const DefaultTimeout = 15 * time.Second
 
 var (
 	// ErrTooLarge is returned for a Show of more than [MaxBody] bytes.
 	ErrTooLarge = errors.New("the Show is larger than 4 MiB")
-	// ErrCut is returned when the API's answer broke off.
+	// ErrCut is returned if the API's answer broke off.
 	ErrCut = errors.New("the API cut its answer short")
 )
 
@@ -47,12 +47,12 @@ type Show struct {
 	Body []byte
 }
 
-// Request is what is asked of the API.
+// Request is a request for a Show.
 type Request struct {
 	// Method is the HTTP method, and Path the escaped path with its query.
 	Method string
 	Path   string
-	// Header is added to what every request has. It may be nil.
+	// Header is added to the headers that every request has. It may be nil.
 	Header http.Header
 	// Body is the request's body; nil for none.
 	Body []byte
@@ -62,7 +62,7 @@ type Request struct {
 type Upstream struct {
 	// Handler answers requests as the API does; usually a reverse_proxy.
 	Handler caddyhttp.Handler
-	// Timeout bounds one reading. Default: [DefaultTimeout].
+	// Timeout limits one reading. Default: [DefaultTimeout].
 	Timeout time.Duration
 }
 
@@ -71,7 +71,7 @@ type Upstream struct {
 var backgroundServer = new(caddyhttp.Server)
 
 // Read sends a request for a Show and returns the API's answer, whatever its
-// status. It returns an error when there was no complete answer.
+// status. It returns an error if there was no complete answer.
 func (u *Upstream) Read(ctx context.Context, asked Request) (_ Show, err error) {
 	timeout := u.Timeout
 	if timeout <= 0 {
@@ -88,8 +88,8 @@ func (u *Upstream) Read(ctx context.Context, asked Request) (_ Show, err error) 
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, backgroundServer)
 
 	// reverse_proxy panics with ErrAbortHandler when an answer breaks off, and
-	// here is no server above it to recover. A panic of any other module in the
-	// route must not take the process, and the API with it, down either.
+	// no server above recovers from it here. A panic of any other module in the
+	// route must not bring down the process, and the API with it, either.
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = panicError(cause, w.tooLarge)
@@ -112,7 +112,7 @@ func (u *Upstream) Read(ctx context.Context, asked Request) (_ Show, err error) 
 	return Show{Status: w.status, Header: w.header, Body: plain}, nil
 }
 
-// panicError says what a panic within the route means.
+// panicError turns a panic within the route into an error.
 func panicError(cause any, tooLarge bool) error {
 	if tooLarge {
 		return ErrTooLarge
@@ -123,7 +123,8 @@ func panicError(cause any, tooLarge bool) error {
 	return fmt.Errorf("panic while reading Show: %v\n%s", cause, debug.Stack())
 }
 
-// newRequest makes a request as a server would hand it to a handler.
+// newRequest makes a request in the form in which a server hands it to a
+// handler.
 func newRequest(ctx context.Context, asked Request) (*http.Request, error) {
 	u, err := url.ParseRequestURI(asked.Path)
 	if err != nil {

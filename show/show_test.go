@@ -42,7 +42,7 @@ func TestRead(t *testing.T) {
 }
 
 // Whatever happens within the route, the process goes on and the error says
-// what it was.
+// what happened.
 func TestReadFails(t *testing.T) {
 	broken := errors.New("connection refused")
 	for name, tc := range map[string]struct {
@@ -85,7 +85,7 @@ func TestLargestShow(t *testing.T) {
 	}
 }
 
-// An API that does not answer holds a reading no longer than its time-out.
+// An API that does not answer holds up a reading no longer than its timeout.
 func TestTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := upstream(func(_ http.ResponseWriter, r *http.Request) error {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package auth adds to deliveries what lets them in at a receiver that asks who
-// is calling: fixed headers, HTTP Basic and Bearer credentials, and tokens that
-// an OAuth 2.0 server hands out. It says nothing of whether a delivery is
-// genuine; that is what signatures are for.
+// Package auth adds credentials to deliveries, for receivers that authenticate
+// their callers: fixed headers, HTTP Basic and Bearer credentials, and tokens
+// from an OAuth 2.0 server. It does not show whether a delivery is genuine;
+// that is what signatures are for.
 package auth
 
 import (
@@ -22,29 +22,29 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 )
 
-// Authenticator puts credentials into requests. It may be used by many
-// goroutines. However it is printed, no credential shows.
+// Authenticator puts credentials into requests. It is safe for concurrent use,
+// and shows no credential, however it is printed.
 type Authenticator interface {
-	// Authenticate adds its headers. What has to be asked for goes through the
-	// given transport and takes no longer than the context allows; its errors
-	// show no credential, and no URL's path.
+	// Authenticate adds its headers. Requests for tokens go through the given
+	// transport and take no longer than the context allows; errors show no
+	// credential, and no URL's path.
 	Authenticate(ctx context.Context, tokens http.RoundTripper, header http.Header) error
-	// Rejected is told that a receiver answered 401 to a request with this
+	// Rejected reports that a receiver answered 401 to a request with this
 	// header.
 	Rejected(header http.Header)
-	// Headers names the headers that it sets.
+	// Headers returns the names of the headers that it sets.
 	Headers() []string
-	// Equal tells whether another adds the same.
+	// Equal reports whether another authenticator adds the same headers.
 	Equal(other Authenticator) bool
 }
 
-// ErrBadCredentials is returned for credentials that no request could hold.
+// ErrBadCredentials is returned for credentials that no request could carry.
 var ErrBadCredentials = errors.New("not usable as credentials")
 
-// maxValue bounds a header's value, in bytes: receivers refuse longer ones.
+// maxValue limits a header's value, in bytes: receivers refuse longer ones.
 const maxValue = 8 << 10
 
-// Field is a header of an operator's choice.
+// Field is a header that the operator chooses.
 type Field struct{ Name, Value string }
 
 // fixed is a list of headers whose values never change.
@@ -53,7 +53,7 @@ type fixed struct {
 	fields func() []Field
 }
 
-// Headers returns an authenticator that sets some headers, or
+// Headers returns an authenticator that sets the given headers, or
 // [ErrBadCredentials].
 func Headers(fields ...Field) (Authenticator, error) {
 	made := make([]Field, 0, len(fields))
@@ -97,8 +97,8 @@ func Bearer(token string) (Authenticator, error) {
 	return Headers(Field{"Authorization", "Bearer " + token})
 }
 
-// checkValue refuses what cannot be a header's value. Its error does not show
-// it.
+// checkValue refuses a text that cannot be a header's value. Its error does not
+// show the text.
 func checkValue(what, value string) error {
 	switch {
 	case value == "":
@@ -113,7 +113,7 @@ func checkValue(what, value string) error {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-// Authenticate implements [Authenticator]. It asks nobody.
+// Authenticate implements [Authenticator]. It sends no request.
 func (f *fixed) Authenticate(_ context.Context, _ http.RoundTripper, header http.Header) error {
 	for _, field := range f.fields() {
 		header[field.Name] = []string{field.Value}
@@ -141,7 +141,7 @@ func (f *fixed) Equal(other Authenticator) bool {
 	})
 }
 
-// Equal tells whether two authenticators add the same; nil adds nothing.
+// Equal reports whether two authenticators add the same headers; nil adds none.
 func Equal(a, b Authenticator) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil

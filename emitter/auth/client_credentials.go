@@ -20,44 +20,45 @@ import (
 )
 
 const (
-	// expiryMargin is how long before its end a token is replaced, so that it
-	// does not end on its way.
+	// expiryMargin is how long before its expiry a token is replaced, so that
+	// it does not expire in transit.
 	expiryMargin = 10 * time.Second
-	// failurePause is how long a failure to get a token answers for further
-	// attempts: many that wait must not all knock at a server in trouble.
+	// failurePause is how long a failed request for a token counts for further
+	// attempts: many waiting attempts must not all send requests to a server in
+	// trouble.
 	failurePause = time.Second
-	// rejectAfter is how old a token must be to be dropped because a receiver
-	// does not take it: a receiver that takes none must not make us ask for a
-	// new one all the time.
+	// rejectAfter is how old a token must be to be dropped when a receiver
+	// rejects it: a receiver that rejects every token must not cause requests
+	// for new ones all the time.
 	rejectAfter = 10 * time.Second
 )
 
-// Client says how tokens are asked for: OAuth 2.0 client credentials (RFC 6749,
+// Client says how to request tokens: OAuth 2.0 client credentials (RFC 6749,
 // section 4.4).
 type Client struct {
 	// ID and Secret are the client's credentials. Required.
 	ID, Secret string
-	// TokenURL is where tokens are asked for. Required. What it may be is
-	// decided by the egress policy, not here.
+	// TokenURL is where tokens are requested. Required. The egress policy, not
+	// this package, decides which URLs are allowed.
 	TokenURL string
-	// Scopes are asked for; the server knows which by default.
+	// Scopes are requested; the server chooses the default.
 	Scopes []string
 	// Params are further parameters, such as "audience" or "resource".
 	Params map[string]string
 	// InBody sends the credentials in the request's body, for servers that do
-	// not take them as HTTP Basic, which is the standard's own choice.
+	// not accept them as HTTP Basic, which is the standard's own choice.
 	InBody bool
-	// Now tells the time. Default: [time.Now].
+	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
 }
 
-// clientCredentials keeps a token until it ends, and asks for the next one when
-// it is needed.
+// clientCredentials keeps a token until it expires, and requests the next one
+// when it is needed.
 type clientCredentials struct {
 	// A function, so that nothing prints the secret.
 	client func() Client
 	now    func() time.Time
-	// turn is held by whoever asks for a token: one request at a time.
+	// turn is held while requesting a token: one request at a time.
 	turn chan struct{}
 
 	mu       sync.Mutex
@@ -72,7 +73,7 @@ type token struct {
 	end    time.Time // zero: unknown
 }
 
-// ClientCredentials returns an authenticator that asks for tokens, or
+// ClientCredentials returns an authenticator that requests tokens, or
 // [ErrBadCredentials].
 func ClientCredentials(client Client) (Authenticator, error) {
 	for what, value := range map[string]string{"the client id": client.ID, "the client secret": client.Secret} {
@@ -115,7 +116,7 @@ func (c *clientCredentials) token(ctx context.Context, transport http.RoundTripp
 	case <-ctx.Done():
 		return "", &TokenError{cause: ctx.Err()}
 	}
-	// Somebody else may have got one meanwhile, or failed to.
+	// Another attempt may have got one meanwhile, or failed to.
 	if value, err := c.known(); value != "" || err != nil {
 		return value, err
 	}
@@ -132,7 +133,7 @@ func (c *clientCredentials) token(ctx context.Context, transport http.RoundTripp
 	return fresh.header, nil
 }
 
-// known returns the token that there is, or the failure that still answers.
+// known returns the current token, or the failure that still counts.
 func (c *clientCredentials) known() (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -146,7 +147,7 @@ func (c *clientCredentials) known() (string, error) {
 	return "", nil
 }
 
-// ask gets a token from the server.
+// ask requests a token from the server.
 func (c *clientCredentials) ask(ctx context.Context, transport http.RoundTripper) (*token, error) {
 	client := c.client()
 	config := clientcredentials.Config{
@@ -161,7 +162,7 @@ func (c *clientCredentials) ask(ctx context.Context, transport http.RoundTripper
 	}
 	asking := context.WithValue(ctx, oauth2.HTTPClient, &http.Client{
 		Transport: transport,
-		// Credentials go where the operator has sent them, and nowhere else.
+		// Credentials go where the operator sends them, and nowhere else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	})
 	asked := c.now()
@@ -176,8 +177,8 @@ func (c *clientCredentials) ask(ctx context.Context, transport http.RoundTripper
 	return &token{header: header, got: asked, end: got.Expiry}, nil
 }
 
-// Rejected implements [Authenticator]: a token that a receiver does not take is
-// not used again, even if it has not ended.
+// Rejected implements [Authenticator]: a token that a receiver rejects is not
+// used again, even if it has not expired.
 func (c *clientCredentials) Rejected(header http.Header) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

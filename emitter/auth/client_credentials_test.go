@@ -15,12 +15,12 @@ import (
 	"time"
 )
 
-// tokenServer stands in for the way to a token endpoint.
+// tokenServer is a transport that answers like a token endpoint.
 type tokenServer struct {
 	mu       sync.Mutex
 	requests []*http.Request
 	bodies   []string
-	// answer decides on the nth request, from 1.
+	// answer answers the nth request, from 1.
 	answer func(ctx context.Context, n int) (int, string, error)
 }
 
@@ -80,8 +80,7 @@ func TestTokenRequest(t *testing.T) {
 	if got := authorization(t, newClient(t, params), s); got != "Bearer token1" {
 		t.Errorf("got %q", got)
 	}
-	// RFC 6749, section 2.3.1: both are form-encoded before they are put
-	// together.
+	// RFC 6749, section 2.3.1: both are form-encoded before they are joined.
 	if user, password, ok := s.requests[0].BasicAuth(); !ok || user != "the+client" || password != "s%3Ae%2Fcret" {
 		t.Errorf("the client's credentials are %q %q", user, password)
 	}
@@ -94,7 +93,8 @@ func TestTokenRequest(t *testing.T) {
 	}
 }
 
-// TestTokenIsKept asks again only when the token ends, or was not taken.
+// TestTokenIsKept requests another token only when the token expires, or was
+// rejected.
 func TestTokenIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &tokenServer{answer: hourly}
@@ -111,7 +111,7 @@ func TestTokenIsKept(t *testing.T) {
 		time.Sleep(time.Second)
 		expect("token2")
 
-		// A receiver that takes no token must not cost a token each time.
+		// A receiver that rejects every token must not cost a token each time.
 		a.Rejected(http.Header{"Authorization": {"Bearer token2"}})
 		expect("token2")
 		time.Sleep(rejectAfter)
@@ -132,13 +132,13 @@ func TestTokenWithoutEnd(t *testing.T) {
 		time.Sleep(1000 * time.Hour)
 		authorization(t, a, s)
 		if s.asked() != 1 {
-			t.Errorf("asked %d times", s.asked())
+			t.Errorf("%d requests", s.asked())
 		}
 	})
 }
 
-// TestManyAttemptsAskOnce has many attempts need a token at once, of a server
-// that is slow, and then of one that fails.
+// TestManyAttemptsAskOnce has many attempts need a token at once, first from a
+// server that is slow, and then from one that fails.
 func TestManyAttemptsAskOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failing := false
@@ -182,8 +182,8 @@ func TestManyAttemptsAskOnce(t *testing.T) {
 	})
 }
 
-// TestTokenServerThatHangs keeps nobody longer than their own time, and a
-// caller who went away leaves no failure to the next.
+// TestTokenServerThatHangs holds up no caller beyond its own timeout, and the
+// failure of a caller that was cancelled does not count for the next.
 func TestTokenServerThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &tokenServer{answer: func(ctx context.Context, n int) (int, string, error) {
@@ -218,7 +218,7 @@ func TestTokenServerThatHangs(t *testing.T) {
 	})
 }
 
-// TestTokenFailures tells what went wrong in words that quote nothing.
+// TestTokenFailures describes what went wrong in words that quote nothing.
 func TestTokenFailures(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -244,7 +244,7 @@ func TestTokenFailures(t *testing.T) {
 			t.Errorf("%s: got %v", test.name, err)
 		}
 		if s.asked() != 1 {
-			t.Errorf("%s: asked %d times", test.name, s.asked())
+			t.Errorf("%s: %d requests", test.name, s.asked())
 		}
 	}
 }

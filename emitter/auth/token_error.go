@@ -12,16 +12,16 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// TokenError is why there is no token. Its text is put together from what is
-// known, and quotes neither the server's answer nor the token URL.
+// TokenError says why there is no token. Its text is composed of known facts,
+// and quotes neither the server's answer nor the token URL.
 type TokenError struct {
-	// Reason says what is wrong with the answer. It is empty where none came;
-	// then the cause is wrapped.
+	// Reason says what is wrong with the answer. It is empty if there was no
+	// answer; then the cause is wrapped.
 	Reason string
 	cause  error
 }
 
-// Error returns the reason, and that it is about the token.
+// Error returns the reason, and says that it is about the token.
 func (e *TokenError) Error() string {
 	if e.Reason == "" {
 		return "OAuth 2.0: no token could be asked for"
@@ -29,11 +29,11 @@ func (e *TokenError) Error() string {
 	return "OAuth 2.0: " + e.Reason
 }
 
-// Unwrap returns why no answer came. Its text is not fit to be shown.
+// Unwrap returns why no answer came. Its text must not be shown.
 func (e *TokenError) Unwrap() error { return e.cause }
 
-// newTokenError takes from an error of the library what may be shown: its own
-// text quotes the URL, or the whole answer.
+// newTokenError takes the presentable parts of a library's error: its own text
+// quotes the URL, or the whole answer.
 func newTokenError(ctx context.Context, err error) error {
 	var refused *oauth2.RetrieveError
 	switch {
@@ -59,8 +59,9 @@ func newTokenError(ctx context.Context, err error) error {
 	}
 }
 
-// isErrorCode tells whether a text is an error code of RFC 6749, section 5.2,
-// or made like one, and not something else that a server was led to say.
+// isErrorCode reports whether a text is an error code of RFC 6749, section 5.2,
+// or has the form of one. Any other text may be something that a server was
+// made to say.
 func isErrorCode(text string) bool {
 	return text != "" && len(text) <= 40 && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz_") == ""
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // metadata are the networks in which clouds answer any program on a machine,
-// and hand it the machine's credentials. Opening private networks to reach a
-// receiver must not open these by the way.
+// and give it the machine's credentials. Allowing private networks to reach a
+// receiver must not allow these along with them.
 var metadata = []netip.Prefix{
 	netip.MustParsePrefix("169.254.0.0/16"),     // link-local: AWS, Google, Azure, OpenStack, …
 	netip.MustParsePrefix("100.100.100.200/32"), // Alibaba, within the carriers' shared range
@@ -22,7 +22,8 @@ var metadata = []netip.Prefix{
 	netip.MustParsePrefix("fd20:ce::/64"),       // Google
 }
 
-// nat64 are addresses that stand for the IPv4 address in their last four bytes.
+// nat64 is the network whose addresses stand for the IPv4 address in their last
+// four bytes.
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
 // addressRule decides on addresses that are about to be dialed.
@@ -62,7 +63,8 @@ func (r addressRule) check(addr netip.Addr) error {
 		}
 	}
 	if nat64.Contains(addr) {
-		// The gateway opens what lies behind it, so both must be permitted.
+		// The gateway forwards to the address behind it, so both must be
+		// permitted.
 		bytes := addr.As16()
 		behind := netip.AddrFrom4([4]byte(bytes[12:]))
 		if r.check(behind) != nil {
@@ -75,8 +77,8 @@ func (r addressRule) check(addr netip.Addr) error {
 	return nil
 }
 
-// names tells whether an address is in an allowed network that lies within the
-// given one, so that it can only have been meant.
+// names reports whether an address is in an allowed network that lies within
+// the given one, and so must have been meant.
 func (r addressRule) names(network netip.Prefix, addr netip.Addr) bool {
 	return slices.ContainsFunc(r.allowed, func(allowed netip.Prefix) bool {
 		return allowed.Bits() >= network.Bits() && allowed.Contains(addr)
@@ -95,8 +97,8 @@ func plainPrefixes(prefixes []netip.Prefix) ([]netip.Prefix, error) {
 	return plain, nil
 }
 
-// plainPrefix returns a network as it is compared with addresses: without host
-// bits, and as IPv4 where it is an IPv4 network written as IPv6.
+// plainPrefix returns a network in the form that is compared with addresses:
+// without host bits, and as IPv4 if it is an IPv4 network written as IPv6.
 func plainPrefix(prefix netip.Prefix) (netip.Prefix, error) {
 	const mappedBits = 96
 	addr := prefix.Addr()

@@ -8,24 +8,24 @@ import (
 )
 
 var (
-	// ErrBadPolicy is returned for a policy that contradicts itself or says
-	// what cannot be.
+	// ErrBadPolicy is returned for a policy that contradicts itself or is
+	// impossible.
 	ErrBadPolicy = errors.New("not an egress policy")
 	// ErrBadURL is returned for a URL that nothing may be sent to, whatever
 	// its name resolves to. The error never shows the URL's path or query.
 	ErrBadURL = errors.New("not a usable URL")
 	// ErrBlocked is returned for an address, host or scheme that the policy
-	// does not permit. It is found with [errors.Is] in what a request fails
-	// with, and never shows the URL's path or query.
+	// does not permit. [errors.Is] finds it in a request's error. It never
+	// shows the URL's path or query.
 	ErrBlocked = errors.New("blocked by the egress policy")
-	// ErrProxy is found with [errors.Is] in what a request fails with because
-	// of the egress proxy itself: no receiver is to blame for that.
+	// ErrProxy is found by [errors.Is] in a request's error if the egress proxy
+	// itself failed: no receiver is to blame.
 	ErrProxy = errors.New("the egress proxy failed")
 )
 
-// ForSubscriber says in words why a URL cannot be used, to a subscriber who has
-// chosen it: what is wrong with its spelling, but not what the policy blocks and
-// why, which would tell about the network that we are in.
+// ForSubscriber says in words why a URL cannot be used, for the subscriber who
+// chose it. It says what is wrong with the spelling, but not what the policy
+// blocks and why, which would reveal our network.
 func ForSubscriber(err error) string {
 	switch {
 	case err == nil:
@@ -36,28 +36,28 @@ func ForSubscriber(err error) string {
 	return "the URL cannot be used: receivers must have a public address and HTTPS with a valid certificate"
 }
 
-// ProxyError is why a request did not get past the egress proxy. Its text
+// ProxyError says why a request did not get past the egress proxy. Its text
 // names no receiver, and none of the proxy's credentials.
 type ProxyError struct {
 	// Reason says what happened.
 	Reason string
-	// Receiver is true where the proxy worked and could not reach the receiver:
-	// such an error is no [ErrProxy].
+	// Receiver is true if the proxy worked and could not reach the receiver:
+	// such an error is not an [ErrProxy].
 	Receiver bool
 }
 
-// Error returns the reason, and that it is about the proxy.
+// Error returns the reason, and says that it is about the proxy.
 func (e *ProxyError) Error() string {
 	return "egress proxy: " + e.Reason
 }
 
-// Is tells whether the proxy itself failed.
+// Is reports whether the proxy itself failed.
 func (e *ProxyError) Is(target error) bool {
 	return target == ErrProxy && !e.Receiver
 }
 
 // BlockedError is an [ErrBlocked] with its reason. Errors of requests wrap it,
-// so that its text can be told from theirs, which the standard library makes.
+// so that its text can be separated from that of the standard library.
 type BlockedError struct {
 	// Reason says what is blocked and how the operator may permit it.
 	Reason string
@@ -67,7 +67,7 @@ func blocked(format string, args ...any) error {
 	return &BlockedError{Reason: fmt.Sprintf(format, args...)}
 }
 
-// Error returns the reason, and that it is the policy's.
+// Error returns the reason, and says that it is the policy's.
 func (e *BlockedError) Error() string {
 	return ErrBlocked.Error() + ": " + e.Reason
 }

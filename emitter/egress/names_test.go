@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestNamesOfBlockedAddresses resolves names in every way that has let somebody
-// past a check: each is refused, and nothing reaches the address.
+// TestNamesOfBlockedAddresses resolves names in every way that is known to
+// bypass checks: each is refused, and nothing reaches the address.
 func TestNamesOfBlockedAddresses(t *testing.T) {
 	inner := newReceiver(t, anyPort("127.0.0.2"), noContent)
 	addrs := func(texts ...string) []netip.Addr {
@@ -55,7 +55,7 @@ func TestNamesOfBlockedAddresses(t *testing.T) {
 	}
 }
 
-// TestNameThatDoesNotExist tells that apart from being blocked.
+// TestNameThatDoesNotExist distinguishes a missing name from a blocked one.
 func TestNameThatDoesNotExist(t *testing.T) {
 	server := &nameServer{answers: [][]netip.Addr{nil}}
 	_, err := post(t, newTransport(t, forTrying(), Options{Resolver: server.resolver(t)}), "http://nobody.example")

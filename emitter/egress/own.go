@@ -11,12 +11,12 @@ import (
 	"strings"
 )
 
-// Own is what belongs to ourselves. A delivery there could change the API, or
-// ask Caddy's admin endpoint for a new configuration, in our name; and one that
-// reaches the API through Caddy could make the next one, and so on.
+// Own names what belongs to ourselves. A delivery there could change the API,
+// or request a new configuration from Caddy's admin endpoint, in our name; and
+// one that reaches the API through Caddy could make the next one, and so on.
 type Own struct {
-	// Listeners are the addresses at which this process listens. One with an
-	// unspecified address stands for all addresses of this machine.
+	// Listeners are the addresses at which this process listens. An unspecified
+	// address stands for all addresses of this machine.
 	Listeners []netip.AddrPort
 	// Hosts are the names under which the API is reached through this process:
 	// on the listeners' ports, and on 80 and 443. "*.example.com" stands for
@@ -26,7 +26,7 @@ type Own struct {
 	Upstreams []string
 }
 
-// Equal tells whether the same belongs to both.
+// Equal reports whether both name the same.
 func (o Own) Equal(other Own) bool {
 	return slices.Equal(o.Listeners, other.Listeners) && slices.Equal(o.Hosts, other.Hosts) && slices.Equal(o.Upstreams, other.Upstreams)
 }
@@ -68,7 +68,7 @@ func newOwnRule(own Own) (ownRule, error) {
 	return rule, nil
 }
 
-// checkHost refuses a host of a URL, in lower case, that is ours by its name.
+// checkHost refuses a URL's host, in lower case, that is ours by name.
 func (r ownRule) checkHost(host string, port uint16) error {
 	if len(r.upstreams) > 0 && r.upstreams[net.JoinHostPort(host, strconv.Itoa(int(port)))] {
 		return blocked("%s:%d is the API itself", host, port)
@@ -96,19 +96,19 @@ func (r ownRule) checkAddress(target netip.AddrPort) error {
 	return nil
 }
 
-// isLocal tells whether an address is this machine's.
+// isLocal reports whether an address is this machine's.
 func (r ownRule) isLocal(addr netip.Addr) bool {
 	if addr.IsLoopback() || addr.IsUnspecified() {
 		return true
 	}
 	locals, err := r.local()
-	// Where the addresses cannot be known, none is known not to be ours.
+	// If our addresses are unknown, any address may be ours.
 	return err != nil || slices.Contains(locals, addr)
 }
 
 // interfaceAddresses returns the addresses of this machine's interfaces. They
-// may change at any time, so they are asked for at every dial to a port of
-// ours; other dials do not come here.
+// may change at any time, so they are read at every dial to a port of ours;
+// other dials do not come here.
 func interfaceAddresses() ([]netip.Addr, error) {
 	networks, err := net.InterfaceAddrs()
 	if err != nil {

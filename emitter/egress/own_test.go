@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestOwn refuses what is ours, by name and by address, even where its network
-// is permitted, and leaves the neighbours alone.
+// TestOwn refuses what is ours, by name and by address, even if its network is
+// permitted, and permits the neighbours.
 func TestOwn(t *testing.T) {
 	policy := Policy{
 		AllowHTTP: true, AllowNetworks: networks("127.0.0.0/8", "10.0.0.0/8", "::1/128"),
@@ -64,7 +64,7 @@ func TestOwn(t *testing.T) {
 			t.Errorf("%s, permitted: %v", test.url, err)
 		}
 	}
-	// The dial decides again, for names that stand for such an address.
+	// The dial checks again, for names that resolve to such an address.
 	transport := newTransport(t, policy, locals)
 	if err := transport.control("tcp4", "8.8.8.8:443", nil); !errors.Is(err, ErrBlocked) {
 		t.Errorf("dialing: %v", err)

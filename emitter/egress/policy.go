@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package egress decides where the module may send requests to that strangers
-// choose the URL of: a receiver's URL must not make us knock at our own doors.
-// One [Transport] carries everything that goes to receivers, so no path can
-// forget the rules.
+// Package egress decides where the module may send requests whose URLs
+// strangers choose: a receiver's URL must not make us send requests to
+// ourselves. One [Transport] carries everything that goes to receivers, so no
+// path can forget the rules.
 package egress
 
 import (
@@ -19,29 +19,30 @@ type Policy struct {
 	// AllowHTTP permits receivers without TLS.
 	AllowHTTP bool
 	// AllowNetworks permits addresses that are not public. The addresses at
-	// which clouds hand out credentials stay closed, unless a network is named
-	// that lies within theirs.
+	// which clouds hand out credentials stay blocked, unless a listed network
+	// lies within theirs.
 	AllowNetworks []netip.Prefix
 	// DenyNetworks refuses addresses, whatever else permits them.
 	DenyNetworks []netip.Prefix
-	// OnlyHosts, where not empty, permits these hosts and no others: names or
-	// addresses as they stand in the URL, or "*.partner.example" for every name
+	// OnlyHosts, if not empty, permits these hosts and no others: names or
+	// addresses as written in the URL, or "*.partner.example" for every name
 	// below partner.example, but not itself.
 	OnlyHosts []string
 	// From is the source address of connections; the zero Addr leaves it to
 	// the system.
 	From netip.Addr
 	// Proxy is the HTTP proxy through which everything goes, as
-	// http://proxy.example:3128 or https://…, with its credentials before the
-	// host where it asks for any; "" is none. Receivers' addresses are decided
-	// upon here all the same, and the proxy is asked for addresses only.
+	// http://proxy.example:3128 or https://…, with credentials before the host
+	// if it needs any; "" is none. Receivers' addresses are still checked here,
+	// and the proxy gets addresses only.
 	Proxy string
-	// Own is what belongs to ourselves, and is refused unless AllowOwn is set.
+	// Own names what belongs to ourselves, and is refused unless AllowOwn is
+	// set.
 	Own      Own
 	AllowOwn bool
 }
 
-// Equal tells whether two policies permit the same.
+// Equal reports whether two policies permit the same.
 func (p Policy) Equal(other Policy) bool {
 	return p.AllowHTTP == other.AllowHTTP && p.From == other.From && p.Proxy == other.Proxy &&
 		p.AllowOwn == other.AllowOwn && p.Own.Equal(other.Own) &&
@@ -49,7 +50,7 @@ func (p Policy) Equal(other Policy) bool {
 		slices.Equal(p.OnlyHosts, other.OnlyHosts)
 }
 
-// compiled is a policy made ready to be asked.
+// compiled is a policy in the form that requests are checked against.
 type compiled struct {
 	allowHTTP bool
 	addresses addressRule
@@ -108,12 +109,12 @@ func newHostRule(hosts []string) (hostRule, error) {
 	return rule, nil
 }
 
-// isEmpty tells whether every host is permitted.
+// isEmpty reports whether every host is permitted.
 func (r hostRule) isEmpty() bool {
 	return len(r.names) == 0 && len(r.suffixes) == 0
 }
 
-// permits tells whether a host, in lower case, is among the only ones.
+// permits reports whether a host, in lower case, is listed.
 func (r hostRule) permits(host string) bool {
 	return r.names[host] || slices.ContainsFunc(r.suffixes, func(suffix string) bool {
 		return strings.HasSuffix(host, suffix)

@@ -63,7 +63,7 @@ func TestAddressRule(t *testing.T) {
 	}
 }
 
-// TestDenyNetworks refuses what is denied, whatever else permits it, and
+// TestDenyNetworks refuses denied networks, whatever else permits them, and
 // nothing more.
 func TestDenyNetworks(t *testing.T) {
 	transport := newTransport(t, Policy{
@@ -148,7 +148,7 @@ func TestPolicyEqual(t *testing.T) {
 		changed := policy()
 		change(&changed)
 		if changed.Equal(policy()) {
-			t.Errorf("change %d goes unnoticed", i)
+			t.Errorf("change %d is not detected", i)
 		}
 	}
 }

@@ -21,7 +21,8 @@ import (
 )
 
 const (
-	// maxProxyAnswer bounds what a proxy may say before a tunnel is open.
+	// maxProxyAnswer limits what a proxy may send before a tunnel is open, in
+	// bytes.
 	maxProxyAnswer = 16 << 10
 	// maxTunnels is how many of a receiver's addresses are tried, one after the
 	// other.
@@ -30,13 +31,13 @@ const (
 
 // proxy opens tunnels through an HTTP proxy, with CONNECT.
 //
-// A proxy that is asked for a name looks it up by itself, and what it finds was
-// checked by nobody. So names are looked up here, and the proxy is asked for an
-// address that the policy permits.
+// A proxy that gets a name looks it up by itself, and nobody checks the result.
+// So names are looked up here, and the proxy gets an address that the policy
+// permits.
 type proxy struct {
 	address       string
 	authorization string
-	tls           *tls.Config // nil where the proxy is spoken to in the clear
+	tls           *tls.Config // nil for a proxy without TLS
 	rules         compiled
 	dialer        *net.Dialer
 }
@@ -122,7 +123,7 @@ func (p *proxy) resolve(ctx context.Context, address string) ([]netip.AddrPort, 
 	return permitted, nil
 }
 
-// tunnel connects to the proxy and asks it for an address.
+// tunnel connects to the proxy and requests a tunnel to an address.
 func (p *proxy) tunnel(ctx context.Context, target netip.AddrPort) (net.Conn, error) {
 	conn, err := p.dialer.DialContext(ctx, "tcp", p.address)
 	if err != nil {
@@ -143,7 +144,7 @@ func (p *proxy) tunnel(ctx context.Context, target netip.AddrPort) (net.Conn, er
 	return opened, nil
 }
 
-// open makes a connection to the proxy a tunnel.
+// open turns a connection to the proxy into a tunnel.
 func (p *proxy) open(ctx context.Context, conn net.Conn, target netip.AddrPort) (net.Conn, error) {
 	if p.tls != nil {
 		secured := tls.Client(conn, p.tls)
@@ -179,7 +180,7 @@ func (p *proxy) open(ctx context.Context, conn net.Conn, target netip.AddrPort) 
 	}
 }
 
-// proxyFailed says in words of our own what happened with the proxy.
+// proxyFailed describes in our own words how the proxy failed.
 func proxyFailed(doing string, err error) error {
 	var timeout net.Error
 	var name *net.DNSError

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// tunneller is an HTTP proxy that remembers what it was asked for.
+// tunneller is an HTTP proxy that records its requests.
 type tunneller struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -60,7 +60,7 @@ func newTunneller(t *testing.T, start func(*httptest.Server)) *tunneller {
 	return p
 }
 
-// through permits the receiver's address alone; the proxy needs no permission.
+// through permits only the receiver's address; the proxy needs no permission.
 func through(proxy string) Policy {
 	return Policy{AllowHTTP: true, AllowNetworks: networks("127.0.0.1/32"), Proxy: proxy}
 }
@@ -76,17 +76,19 @@ func TestProxy(t *testing.T) {
 			t.Fatalf("got %d, %v", code, err)
 		}
 	}
-	// It was asked once, since the connection was kept, for the permitted
-	// address of two and not for the name, which it would look up by itself.
+	// The proxy gets one request, since the connection is kept. It is for the
+	// permitted one of two addresses, not for the name, which the proxy would
+	// look up by itself.
 	if want := "CONNECT 127.0.0.1:" + portOf(there); len(p.asked) != 1 || p.asked[0] != want {
-		t.Errorf("the proxy was asked for %q, want %q", p.asked, want)
+		t.Errorf("the proxy got %q, want %q", p.asked, want)
 	}
 	if p.auth[0] != "Basic dXNlcjpwYXNzIHdvcmQ=" {
 		t.Errorf("the proxy's credentials were %q", p.auth[0])
 	}
 }
 
-// TestProxyDoesNotHelp shows that the policy decides before the proxy is asked.
+// TestProxyDoesNotHelp shows that the policy decides before the proxy gets a
+// request.
 func TestProxyDoesNotHelp(t *testing.T) {
 	p := newTunneller(t, (*httptest.Server).Start)
 	for name, answers := range map[string][]string{
@@ -102,11 +104,11 @@ func TestProxyDoesNotHelp(t *testing.T) {
 		}
 	}
 	if len(p.asked) != 0 {
-		t.Errorf("the proxy was asked for %q", p.asked)
+		t.Errorf("the proxy got %q", p.asked)
 	}
 }
 
-// TestProxyWithTLS has TLS to the proxy, and within it TLS to the receiver.
+// TestProxyWithTLS uses TLS to the proxy, and within it TLS to the receiver.
 func TestProxyWithTLS(t *testing.T) {
 	there, roots := newTLSReceiver(t, func(*httptest.Server) {})
 	p := newTunneller(t, (*httptest.Server).StartTLS)
@@ -116,11 +118,12 @@ func TestProxyWithTLS(t *testing.T) {
 	}
 	_, err := post(t, newTransport(t, through(p.URL), Options{}), there.URL)
 	if !errors.Is(err, ErrProxy) || !strings.Contains(err.Error(), "its TLS handshake failed") {
-		t.Errorf("a proxy that nobody vouches for: %v", err)
+		t.Errorf("a proxy that no authority signed: %v", err)
 	}
 }
 
-// TestProxyFailures tells those of the proxy from those of the receiver.
+// TestProxyFailures distinguishes failures of the proxy from those of the
+// receiver.
 func TestProxyFailures(t *testing.T) {
 	answering := func(text string) string {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -15,20 +15,20 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// nameServer answers the A and AAAA questions of a resolver, each from its own connection
-// in memory.
+// nameServer answers the A and AAAA questions of a resolver, each from its own
+// connection in memory.
 type nameServer struct {
 	mu sync.Mutex
-	// answers holds the addresses for one question after another; the last
-	// ones stay. No addresses mean that the name does not exist.
+	// answers holds the addresses for one question after another; the last ones
+	// are repeated. No addresses mean that the name does not exist.
 	answers [][]netip.Addr
-	// alias, where not empty, is what the name stands for: the addresses are
-	// the alias's.
+	// alias, if not empty, is the canonical name of the name: the addresses
+	// belong to the alias.
 	alias string
 	asked int
 }
 
-// resolver returns one that asks the server and nobody else.
+// resolver returns a resolver that asks this server only.
 func (s *nameServer) resolver(t testing.TB) *net.Resolver {
 	var serving sync.WaitGroup
 	t.Cleanup(serving.Wait)

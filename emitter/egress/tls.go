@@ -12,9 +12,9 @@ import (
 	"slices"
 )
 
-// TLS is what connections to one receiver have of their own: the certificate
-// that we show it, and the authority that signed its. It is immutable. However
-// it is printed, the key does not show.
+// TLS configures connections to one receiver: our client certificate, and the
+// authority of the receiver's certificate. It is immutable. The key does not
+// show, however it is printed.
 type TLS struct {
 	// A function, so that nothing prints the key.
 	config func() (certificates []tls.Certificate, roots *x509.CertPool)
@@ -22,10 +22,10 @@ type TLS struct {
 	tokens *TLS
 }
 
-// NewTLS returns the settings that some PEM texts say, or [ErrBadTLS]: a
+// NewTLS returns the settings from PEM texts, or [ErrBadTLS]. They are a
 // certificate (with its chain) and its private key, or neither; and the
-// certificates of authorities, which then are the only ones by whom the
-// receiver's certificate may be signed, or none for the system's. Errors show
+// certificates of authorities, which then are the only ones that may have
+// signed the receiver's certificate, or none to use the system's. Errors show
 // nothing of the key.
 func NewTLS(certificate, key, authorities []byte) (*TLS, error) {
 	var certificates []tls.Certificate
@@ -33,7 +33,7 @@ func NewTLS(certificate, key, authorities []byte) (*TLS, error) {
 	if len(certificate) > 0 || len(key) > 0 {
 		pair, err := tls.X509KeyPair(certificate, key)
 		if err != nil {
-			// Its words are about the PEM's form, and never quote it.
+			// The error describes the PEM's form, and never quotes it.
 			return nil, fmt.Errorf("%w: the client certificate and its key: %w", ErrBadTLS, err)
 		}
 		certificates = []tls.Certificate{pair}
@@ -71,7 +71,7 @@ func newTokensTLS(id [sha256.Size]byte, authorities []byte) *TLS {
 	return tokens
 }
 
-// Equal tells whether two settings are the same; nil is none.
+// Equal reports whether two settings are the same; nil is none.
 func (s *TLS) Equal(other *TLS) bool {
 	if s == nil || other == nil {
 		return s == other
@@ -79,9 +79,9 @@ func (s *TLS) Equal(other *TLS) bool {
 	return s.id == other.id
 }
 
-// ForTokens returns the settings for asking for access tokens, nil where they
-// need none: the endpoint's authorities are trusted there beside the system's,
-// and the client certificate is not shown.
+// ForTokens returns the settings for requesting access tokens, nil if none are
+// needed: the endpoint's authorities are trusted there in addition to the
+// system's, and the client certificate is not shown.
 func (s *TLS) ForTokens() *TLS {
 	if s == nil {
 		return nil
@@ -98,9 +98,9 @@ func (s *TLS) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, s.S
 // MarshalText returns a constant in place of the settings.
 func (s *TLS) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// With returns the transport for a receiver with TLS of its own, nil for none.
-// It keeps to the same rules, and shares no connection with receivers that
-// have other settings. Equal settings get the same transport.
+// With returns the transport for a receiver with its own TLS settings; nil
+// means none. It enforces the same rules, and shares no connection with
+// receivers that have other settings. Equal settings get the same transport.
 func (t *Transport) With(settings *TLS) *Transport {
 	if settings == nil {
 		return t
@@ -114,7 +114,7 @@ func (t *Transport) With(settings *TLS) *Transport {
 	}
 	config := t.base.TLSClientConfig.Clone()
 	certificates, roots := settings.config()
-	// What HTTP/2 needs is added to it for each transport anew.
+	// Each transport adds what HTTP/2 needs by itself.
 	config.Certificates, config.NextProtos = certificates, nil
 	if roots != nil {
 		config.RootCAs = roots
@@ -124,8 +124,8 @@ func (t *Transport) With(settings *TLS) *Transport {
 	return variant
 }
 
-// Keep lets go of the transports of settings that are not among those in use.
-// Requests under way on them end as they would have.
+// Keep drops the transports of settings that are not in use. Requests under way
+// on them are not disturbed.
 func (t *Transport) Keep(inUse []*TLS) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -44,7 +44,7 @@ func newPair(t testing.TB, name string) (certificate, key []byte) {
 }
 
 // TestMutualTLS has a receiver that accepts one client only, and whose own
-// certificate is signed by a private authority.
+// certificate a private authority has signed.
 func TestMutualTLS(t *testing.T) {
 	certificate, key := newPair(t, "caddy-webhooks")
 	clients := x509.NewCertPool()
@@ -82,8 +82,8 @@ func TestMutualTLS(t *testing.T) {
 	}
 }
 
-// TestVariants shares transports between equal settings only, keeps them to the
-// policy, and forgets them.
+// TestVariants shares transports between equal settings only, applies the
+// policy to them, and forgets them.
 func TestVariants(t *testing.T) {
 	certificate, key := newPair(t, "one")
 	settings := func(authority []byte) *TLS {
@@ -100,15 +100,15 @@ func TestVariants(t *testing.T) {
 	}
 	there := newReceiver(t, anyPort("127.0.0.1"), noContent)
 	if _, err := post(t, one, there.URL); !errors.Is(err, ErrBlocked) {
-		t.Errorf("a receiver with TLS of its own is beyond the policy: %v", err)
+		t.Errorf("a receiver with TLS of its own escapes the policy: %v", err)
 	}
 	transport.Keep([]*TLS{settings(certificate)})
 	if len(transport.variants) != 1 || transport.With(settings(nil)) == one {
-		t.Error("what is not in use was kept")
+		t.Error("an unused transport was kept")
 	}
 	transport.Keep(nil)
 	if len(transport.variants) != 0 {
-		t.Error("what is not in use was kept")
+		t.Error("an unused transport was kept")
 	}
 }
 

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// Bounds of connections to receivers.
+// Limits of connections to receivers.
 const (
 	// dialTimeout ends a dial that nobody waits for any more: the standard
-	// transport goes on dialing after a request has given up.
+	// transport continues to dial after a request has given up.
 	dialTimeout         = 10 * time.Second
 	tlsTimeout          = 10 * time.Second
 	maxHeaderBytes      = 64 << 10
@@ -30,36 +30,36 @@ const (
 	keepAliveProbeCount = 3
 )
 
-// Options holds what a Transport gets from outside. The zero value is the
-// system's.
+// Options holds a Transport's dependencies. The zero value uses the system's.
 type Options struct {
 	// Resolver looks up names.
 	Resolver *net.Resolver
-	// RootCAs are whom receivers' certificates must be signed by, and that of
-	// an egress proxy.
+	// RootCAs are the authorities that must have signed the certificates of
+	// receivers, and of an egress proxy.
 	RootCAs *x509.CertPool
-	// LocalAddresses returns the addresses of this machine, by which what
-	// listens on all of them is recognised. Default: those of its interfaces.
+	// LocalAddresses returns the addresses of this machine, by which a listener
+	// on all of them is recognised. Default: those of its interfaces.
 	LocalAddresses func() ([]netip.Addr, error)
 }
 
-// Transport carries requests to receivers. Whether an address may be reached
-// is decided when it is dialed, on the address itself: a name that resolved to
-// a public address a moment ago does not help a private one.
+// Transport carries requests to receivers. Whether an address may be reached is
+// decided at the dial, on the address itself: a private address is refused even
+// if its name resolved to a public one a moment ago.
 //
 // It follows no redirects, and uses no proxy but the policy's, whatever the
-// environment says. Where it is wrapped in an [http.Client], that must not follow them either.
+// environment says. An [http.Client] around it must not follow redirects
+// either.
 type Transport struct {
 	rules compiled
 	base  *http.Transport
 	proxy *proxy
 
 	mu sync.Mutex
-	// variants are the transports of receivers with TLS of their own.
+	// variants are the transports of receivers with their own TLS settings.
 	variants map[*TLS]*Transport
 }
 
-// New returns a transport that keeps to a policy, or [ErrBadPolicy].
+// New returns a transport that enforces a policy, or [ErrBadPolicy].
 func New(policy Policy, options Options) (*Transport, error) {
 	rules, err := policy.compile()
 	if err != nil {
@@ -81,8 +81,8 @@ func New(policy Policy, options Options) (*Transport, error) {
 	}
 	dial := dialer.DialContext
 	if policy.Proxy != "" {
-		// Whoever is dialed is the operator's own; whom the proxy is asked for
-		// is decided upon before.
+		// The dialer only connects to the operator's own proxy; the addresses
+		// of receivers are checked before the proxy gets them.
 		if t.proxy, err = newProxy(policy.Proxy, dialer, rules, options.RootCAs); err != nil {
 			return nil, err
 		}
@@ -94,35 +94,36 @@ func New(policy Policy, options Options) (*Transport, error) {
 	return t, nil
 }
 
-// newBase returns a transport with the bounds of this package.
+// newBase returns a transport with the limits of this package.
 func newBase(dial func(ctx context.Context, network, address string) (net.Conn, error), config *tls.Config) *http.Transport {
 	return &http.Transport{
 		DialContext:         dial,
 		TLSClientConfig:     config,
 		TLSHandshakeTimeout: tlsTimeout,
-		// A dialer of our own would turn HTTP/2 off.
+		// A custom dialer would turn HTTP/2 off.
 		ForceAttemptHTTP2: true,
 		// A small answer must not unfold into a large one.
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxHeaderBytes,
-		// Many endpoints may be on one host, so one host may keep them all.
+		// Many endpoints may be on one host, so one host may use all idle
+		// connections.
 		MaxIdleConns:        maxIdle,
 		MaxIdleConnsPerHost: maxIdle,
 		IdleConnTimeout:     idleTimeout,
-		// All requests to a receiver share one HTTP/2 connection: when it is
-		// dead they must not all wait for the kernel to notice.
+		// All requests to a receiver share one HTTP/2 connection: if it is
+		// dead, they must not all wait for the kernel to notice.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: pingIdleAfter, PingTimeout: pingTimeout},
 	}
 }
 
 // CheckURL returns why nothing may be sent to a URL, as far as that is known
-// without the network: [ErrBadURL] or [ErrBlocked]. A URL that passes may
-// still be refused at the dial.
+// without the network: [ErrBadURL] or [ErrBlocked]. A URL that passes may still
+// be refused at the dial.
 func (t *Transport) CheckURL(raw string) error {
 	return t.rules.checkURL(raw)
 }
 
-// RoundTrip sends one request. It fails with [ErrBlocked] where the policy does
+// RoundTrip sends one request. It fails with [ErrBlocked] if the policy does
 // not permit it.
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err := t.rules.checkRequest(request.URL); err != nil {
@@ -133,16 +134,16 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	response, err := t.base.RoundTrip(request)
 	if err == nil && response.StatusCode == http.StatusSwitchingProtocols {
-		// What would be its body is the bare connection, which no context ends:
-		// reading it could last for ever. Nobody asked for another protocol.
+		// The body would be the bare connection, which no context ends: reading
+		// it could last for ever. Nobody requested another protocol.
 		_ = response.Body.Close()
 		response.Body = http.NoBody
 	}
 	return response, err
 }
 
-// Close closes the connections that are idle. Requests under way are not
-// disturbed. It may be called more than once.
+// Close closes the idle connections. Requests under way are not disturbed. It
+// may be called more than once.
 func (t *Transport) Close() {
 	t.base.CloseIdleConnections()
 	t.mu.Lock()
@@ -152,13 +153,13 @@ func (t *Transport) Close() {
 	}
 }
 
-// CloseIdleConnections is Close under the name by which [http.Client] knows it.
+// CloseIdleConnections is Close under the name that [http.Client] uses.
 func (t *Transport) CloseIdleConnections() {
 	t.Close()
 }
 
-// control sees every address that is about to be connected to, after all
-// resolving.
+// control checks every address right before the connection, after name
+// resolution.
 func (t *Transport) control(network, address string, _ syscall.RawConn) error {
 	if network != "tcp4" && network != "tcp6" {
 		return blocked("a connection by %s", network)

@@ -85,8 +85,8 @@ func post(t testing.TB, transport http.RoundTripper, to string) (int, error) {
 	return response.StatusCode, nil
 }
 
-// TestRebinding has a name that stands for a permitted address when it is
-// first asked for, and for another one ever after.
+// TestRebinding has a name resolve to a permitted address the first time, and
+// to another one ever after.
 func TestRebinding(t *testing.T) {
 	permitted := newReceiver(t, anyPort("127.0.0.1"), noContent)
 	port := netip.MustParseAddrPort(permitted.Listener.Addr().String()).Port()
@@ -110,8 +110,8 @@ func TestRebinding(t *testing.T) {
 	}
 }
 
-// TestMixedAnswers has a name that stands for a blocked address and, after it,
-// a permitted one.
+// TestMixedAnswers has a name resolve to a blocked address and, after it, a
+// permitted one.
 func TestMixedAnswers(t *testing.T) {
 	permitted := newReceiver(t, anyPort("127.0.0.1"), noContent)
 	port := netip.MustParseAddrPort(permitted.Listener.Addr().String()).Port()
@@ -149,8 +149,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// TestRoundTripChecksAgain sends to URLs that were never checked, as one that
-// was accepted before the policy became stricter.
+// TestRoundTripChecksAgain sends to URLs that were never checked, like a URL
+// that was accepted before the policy became stricter.
 func TestRoundTripChecksAgain(t *testing.T) {
 	there := newReceiver(t, anyPort("127.0.0.1"), noContent)
 	for _, test := range []struct {
@@ -173,8 +173,8 @@ func TestRoundTripChecksAgain(t *testing.T) {
 }
 
 func TestProxiesOfTheEnvironmentAreIgnored(t *testing.T) {
-	// The standard library reads the environment once, so what can be shown is
-	// that nothing ever asks it.
+	// The standard library reads the environment only once, so all that can be
+	// shown is that nothing ever reads it.
 	if newTransport(t, Policy{}, Options{}).base.Proxy != nil {
 		t.Error("there is a proxy, and the address behind it would not be checked")
 	}
@@ -202,7 +202,8 @@ func TestConnectionsAreReused(t *testing.T) {
 	const parallel, rounds = 64, 4
 	var arrived sync.WaitGroup
 	there := newReceiver(t, anyPort("127.0.0.1"), func(w http.ResponseWriter, _ *http.Request) {
-		// Until all are there, so that each needs a connection of its own.
+		// Wait until all requests are here, so that each needs its own
+		// connection.
 		arrived.Done()
 		arrived.Wait()
 		w.WriteHeader(http.StatusNoContent)
@@ -266,7 +267,7 @@ func TestTLS(t *testing.T) {
 	if _, err := post(t, newTransport(t, forTrying(), Options{RootCAs: roots}), server.URL); err != nil {
 		t.Errorf("with the receiver's authority: %v", err)
 	}
-	// An old receiver is what is to be refused.
+	// An old receiver must be refused.
 	old, roots := newTLSReceiver(t, func(s *httptest.Server) {
 		s.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
 	})
@@ -275,9 +276,9 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestSwitchingProtocols has a receiver change to a protocol that nobody asked
-// for. What it says then is behind a connection that knows no time-out: once,
-// an attempt waited there for ever.
+// TestSwitchingProtocols has a receiver switch to a protocol that nobody
+// requested. What follows comes over a connection without a timeout: once, an
+// attempt waited there for ever.
 func TestSwitchingProtocols(t *testing.T) {
 	closed := make(chan struct{})
 	there := newReceiver(t, anyPort("127.0.0.1"), func(w http.ResponseWriter, r *http.Request) {
@@ -303,7 +304,7 @@ func TestAnswersAreBounded(t *testing.T) {
 		w.Header().Set("Huge", string(bytes.Repeat([]byte("h"), maxHeaderBytes)))
 	})
 	if _, err := post(t, newTransport(t, forTrying(), Options{}), there.URL); err == nil {
-		t.Error("headers beyond the bound were accepted")
+		t.Error("headers beyond the limit were accepted")
 	}
 	zipped := newReceiver(t, anyPort("127.0.0.1"), func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Accept-Encoding") != "" {

@@ -17,7 +17,7 @@ import (
 // MaxURLLength is the longest URL that is accepted, in bytes.
 const MaxURLLength = 2048
 
-// notWeb are ports on which a public host most likely has something that takes
+// notWeb are ports on which a public host most likely has a service that reads
 // lines of text and does not speak HTTP: a body that we post must not become a
 // mail or a database command. Receivers may be on any other port.
 var notWeb = []uint16{
@@ -25,13 +25,13 @@ var notWeb = []uint16{
 	445, 465, 512, 513, 514, 515, 587, 636, 993, 995, 1433, 1521, 2049, 3306, 3389, 5432, 6379, 6667, 11211, 27017,
 }
 
-// innerNames end names that mean something inside a network only, and there
+// innerNames are the ends of names that only mean something inside a network,
 // mostly something that is not for strangers. Names without a dot are of that
 // kind too.
 var innerNames = []string{".local", ".internal", ".localdomain", ".lan", ".home.arpa", ".intranet", ".corp", ".private", ".svc"}
 
 // checkURL returns why nothing can be sent to a URL, as far as the URL itself
-// tells.
+// shows.
 func (c compiled) checkURL(raw string) error {
 	u, err := parse(raw)
 	if err != nil {
@@ -54,8 +54,8 @@ func (c compiled) checkURL(raw string) error {
 	return c.checkInnerName(host)
 }
 
-// checkRequest is the part of checkURL that is asked again for each request,
-// since the policy may be stricter by then.
+// checkRequest is the part of checkURL that is repeated for each request, since
+// the policy may be stricter by then.
 func (c compiled) checkRequest(u *url.URL) error {
 	switch {
 	case u.Scheme == "https":
@@ -81,7 +81,7 @@ func (c compiled) checkRequest(u *url.URL) error {
 	return nil
 }
 
-// checkAddress is what is asked of every address before it is connected to.
+// checkAddress checks an address before the connection.
 func (c compiled) checkAddress(target netip.AddrPort) error {
 	if err := c.addresses.check(target.Addr()); err != nil {
 		return err
@@ -89,7 +89,7 @@ func (c compiled) checkAddress(target netip.AddrPort) error {
 	return c.own.checkAddress(target)
 }
 
-// effectivePort returns the port that a URL leads to, 0 for one that is none.
+// effectivePort returns the port that a URL leads to, 0 for an invalid one.
 func effectivePort(u *url.URL) uint16 {
 	switch port := u.Port(); {
 	case port != "":
@@ -103,8 +103,8 @@ func effectivePort(u *url.URL) uint16 {
 }
 
 // checkInnerName refuses names that cannot be meant for a public receiver. An
-// operator who opens a network may use its names: what they stand for is
-// decided at the dial.
+// operator who opens a network may use its names: their addresses are checked
+// at the dial.
 func (c compiled) checkInnerName(host string) error {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		v4, v6 := netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()
@@ -124,8 +124,8 @@ func (c compiled) checkInnerName(host string) error {
 	return nil
 }
 
-// parse splits a URL and refuses what parsers are known to disagree about. Its
-// errors leave out the parser's own, which quote the URL.
+// parse splits a URL and refuses whatever parsers are known to disagree about.
+// Its errors leave out the parser's own, which quote the URL.
 func parse(raw string) (*url.URL, error) {
 	for _, c := range []byte(raw) {
 		if c <= ' ' || c >= 0x7f || c == '\\' {
@@ -167,7 +167,7 @@ func checkPort(u *url.URL, host string) error {
 	return nil
 }
 
-// parseHost tells addresses from names, and refuses what is neither.
+// parseHost distinguishes addresses from names, and refuses anything else.
 func parseHost(host string) (netip.Addr, bool, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr, true, nil
@@ -175,7 +175,7 @@ func parseHost(host string) (netip.Addr, bool, error) {
 	return netip.Addr{}, false, checkName(host)
 }
 
-// checkName tells what is wrong with a host name in lower case.
+// checkName returns what is wrong with a host name in lower case.
 func checkName(host string) error {
 	const maxName, maxLabel = 253, 63
 	if host == "" || len(host) > maxName {
@@ -190,8 +190,7 @@ func checkName(host string) error {
 			return fmt.Errorf("%.64q is no part of a host's name", label)
 		}
 	}
-	// Resolvers of the C library read 127.1, 2130706433 and 0x7f.1 as
-	// addresses.
+	// The C library's resolvers read 127.1, 2130706433 and 0x7f.1 as addresses.
 	last := labels[len(labels)-1]
 	if isNumber(last) {
 		return errors.New("the host is a number but no address; write IPv4 addresses as 203.0.113.7, IPv6 addresses in brackets")
@@ -208,8 +207,8 @@ func notNameRune(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
 }
 
-// isNumber tells whether the last label of a name makes some resolver take the
-// name for an address.
+// isNumber reports whether some resolver would take a name for an address
+// because of its last label.
 func isNumber(label string) bool {
 	digits, isHex := strings.CutPrefix(label, "0x")
 	if !isHex {

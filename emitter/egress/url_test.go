@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// newTransport returns a transport that is closed with the test.
+// newTransport returns a transport that is closed when the test ends.
 func newTransport(t testing.TB, policy Policy, options Options) *Transport {
 	t.Helper()
 	transport, err := New(policy, options)
@@ -54,8 +54,8 @@ func readAddresses(t testing.TB) []addressCase {
 	return cases
 }
 
-// TestCheckURLAddresses permits http, so that no case is refused only for
-// having no TLS.
+// TestCheckURLAddresses permits http, so that no case is refused merely for
+// lack of TLS.
 func TestCheckURLAddresses(t *testing.T) {
 	transport := newTransport(t, Policy{AllowHTTP: true}, Options{})
 	literals := 0
@@ -71,7 +71,7 @@ func TestCheckURLAddresses(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		// Whoever gets past CheckURL meets the same answer at the dial.
+		// An address that passes CheckURL gets the same result at the dial.
 		if addr, err := netip.ParseAddr(u.Hostname()); err == nil && u.User == nil {
 			literals++
 			network := "tcp6"
@@ -95,7 +95,7 @@ func TestCheckURLByPolicy(t *testing.T) {
 		name   string
 		policy Policy
 		url    string
-		// want is part of the error, or "" where the URL is accepted.
+		// want is part of the error, or "" if the URL is accepted.
 		want string
 	}{
 		{"http by default", Policy{}, "http://example.com/", "allow http"},
@@ -148,8 +148,8 @@ func TestCheckURLErrorsHidePathAndQuery(t *testing.T) {
 	}
 }
 
-// TestForSubscriber tells a subscriber about the spelling alone: of whatever is
-// blocked, the same.
+// TestForSubscriber shows a subscriber mistakes in spelling only: all blocked
+// URLs look the same.
 func TestForSubscriber(t *testing.T) {
 	policy := Policy{OnlyHosts: []string{"*.partner.example", "10.0.0.1"}, DenyNetworks: networks("8.8.8.8/32")}
 	policy.Own.Hosts = []string{"api.partner.example"}
@@ -166,10 +166,10 @@ func TestForSubscriber(t *testing.T) {
 		seen[ForSubscriber(err)] = true
 	}
 	if len(seen) != 1 {
-		t.Errorf("blocked URLs are told apart: %v", seen)
+		t.Errorf("blocked URLs can be distinguished: %v", seen)
 	}
 	if got := ForSubscriber(transport.CheckURL("https://a..b/")); !strings.Contains(got, "its dots") || ForSubscriber(nil) != "" {
-		t.Errorf("of a misspelt one: %q", got)
+		t.Errorf("a misspelt URL: %q", got)
 	}
 }
 

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package hop tells deliveries that come back to the API from the requests of
-// clients. Where an endpoint's URL leads, by whatever way, to the API that the
+// Package hop distinguishes deliveries that come back to the API from requests
+// of clients. If an endpoint's URL leads, by whatever way, to the API that the
 // events are about, each delivery may change an object, and make the next
 // event, for ever.
 //
-// Each delivery therefore carries a header with the endpoints through which the
-// change that it tells of has come, signed so that nobody else can write one.
-// An exchange that has it passes to the API as any other, and what it changes
-// is found and recorded as any other change: nothing is lost. Its events take
-// over the chain, and after [MaxHops] they are not sent any more to an endpoint
-// that the chain has been through already. Endpoints that it has not been
-// through get them all the same: so a receiver that copies the header into
-// requests of its own can hide their changes from nobody but itself.
+// Each delivery therefore carries a header with the endpoints through which its
+// change has come, signed so that nobody else can write one. An exchange with
+// this header passes to the API like any other, and its changes are found and
+// recorded like any other: nothing is lost. Its events inherit the chain, and
+// after [MaxHops] they are no longer sent to an endpoint that the chain has
+// been through already. Other endpoints still get them: so a receiver that
+// copies the header into requests of its own can hide their changes from nobody
+// but itself.
 package hop
 
 import (
@@ -30,14 +30,14 @@ const (
 	Header = "Webhook-Hop"
 	// MaxHops is how many deliveries a chain may have before it is broken.
 	MaxHops = 8
-	// maxEndpoints bounds how many endpoints one chain can name, and maxLength
-	// its text. A chain that is longer is broken for everyone: it takes as many
+	// maxEndpoints limits how many endpoints one chain can name, and maxLength
+	// its text. A longer chain is broken for every endpoint: it takes that many
 	// endpoints that all lead back.
 	maxEndpoints = 32
 	maxLength    = maxEndpoints * (idLength + len(":8,") + 1)
 	idLength     = 12
-	// maxAge is how long a header is believed. A loop comes back at once, and a
-	// header that was once seen is not to serve for ever.
+	// maxAge is how long a header is accepted. A loop comes back at once, and a
+	// header that was seen once must not work for ever.
 	maxAge = 24 * time.Hour
 	// maxSkew is how far the clocks of two Caddys may differ.
 	maxSkew = 5 * time.Minute
@@ -53,8 +53,8 @@ func NewKey(secret []byte) Key {
 	return Key{mac(secret, "webhook-hop")}
 }
 
-// Sign returns the header of a delivery to an endpoint, of an event that has
-// come by a chain.
+// Sign returns the header of a delivery to an endpoint, for an event that came
+// by a chain.
 func (k Key) Sign(chain, endpoint string, at time.Time) string {
 	counts := parse(chain)
 	counts.add(k.id(endpoint))
@@ -62,7 +62,7 @@ func (k Key) Sign(chain, endpoint string, at time.Time) string {
 	return signed + ";" + base64.RawURLEncoding.EncodeToString(mac(k.secret, signed)[:16])
 }
 
-// Verify returns the chain of a header, or false if it is not one of ours or
+// Verify returns the chain of a header, or false if the header is not ours or
 // too old.
 func (k Key) Verify(header string, now time.Time) (string, bool) {
 	if len(header) > maxLength+64 {
@@ -86,8 +86,8 @@ func (k Key) Verify(header string, now time.Time) (string, bool) {
 	return chain, true
 }
 
-// Broken tells whether an event that has come by a chain is not to be sent to
-// an endpoint.
+// Broken reports whether an event that came by a chain must not be sent to an
+// endpoint.
 func (k Key) Broken(chain, endpoint string) bool {
 	if chain == "" {
 		return false
@@ -99,8 +99,7 @@ func (k Key) Broken(chain, endpoint string) bool {
 	return counts.total() >= MaxHops && counts.has(k.id(endpoint))
 }
 
-// id returns what stands for an endpoint in a chain. Its name is nothing for
-// others to read.
+// id returns the id of an endpoint in a chain. Others must not read its name.
 func (k Key) id(endpoint string) string {
 	return hex.EncodeToString(mac(k.secret, "endpoint "+endpoint)[:idLength/2])
 }
@@ -119,8 +118,8 @@ type count struct {
 
 type counts []count
 
-// parse reads a chain. What is not one, in a queue that was damaged, is passed
-// over.
+// parse reads a chain. It skips malformed parts, which a damaged queue may
+// have.
 func parse(chain string) counts {
 	var all counts
 	if len(chain) > maxLength {

@@ -24,7 +24,7 @@ func TestLoopIsBroken(t *testing.T) {
 		}
 		var ok bool
 		if chain, ok = key.Verify(key.Sign(chain, "loop", now), now); !ok {
-			t.Fatal("our own header is not believed")
+			t.Fatal("our own header is not accepted")
 		}
 	}
 	if sent != MaxHops {
@@ -59,7 +59,7 @@ func TestLoopOfTwoIsBroken(t *testing.T) {
 	}
 }
 
-// TestManyEndpointsAreBroken walks through ever new endpoints.
+// TestManyEndpointsAreBroken sends a chain through ever new endpoints.
 func TestManyEndpointsAreBroken(t *testing.T) {
 	chain := ""
 	for i := range maxEndpoints {
@@ -90,7 +90,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"an empty sequence": ";;",
 	} {
 		if chain, ok := key.Verify(wrong, now); ok {
-			t.Errorf("%s: believed: %q", name, chain)
+			t.Errorf("%s: accepted: %q", name, chain)
 		}
 	}
 	for age, want := range map[time.Duration]bool{

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// reserved are headers that a delivery has anyway, or that the connection
-// depends on.
+// reserved are headers that every delivery has, or that the connection depends
+// on.
 var reserved = map[string]bool{
 	"Connection": true, "Content-Digest": true, "Content-Encoding": true, "Content-Length": true, "Content-Type": true,
 	"Expect": true, "Host": true, "Keep-Alive": true, "Proxy-Authorization": true, "Proxy-Connection": true,
@@ -19,8 +19,8 @@ var reserved = map[string]bool{
 	"User-Agent": true, "X-Idempotency-Key": true,
 }
 
-// CheckHeader tells why a header cannot be one of an operator's choice: it is
-// no header's name, or a delivery needs it for something else. The error is
+// CheckHeader returns why an operator cannot choose a header: its name is not a
+// header name, or deliveries need it for something else. The error is
 // [ErrBadScheme].
 func CheckHeader(name string) error {
 	canonical := http.CanonicalHeaderKey(name)

@@ -14,26 +14,26 @@ import (
 	"time"
 )
 
-// MessageSignatures signs as RFC 9421, HTTP Message Signatures, has it, with
+// MessageSignatures signs according to RFC 9421, HTTP Message Signatures, with
 // the endpoint's secrets: hmac-sha256 for a shared one, ed25519 for a private
 // one. The body is signed by its Content-Digest (RFC 9530).
 //
-// What is signed is always the same: the method, the whole target URI, the
-// content type where there is one, the digest of the body, and webhook-id.
+// A signature always covers the method, the whole target URI, the content type
+// if there is one, the digest of the body, and webhook-id.
 type MessageSignatures struct {
-	// keyIDs tell receivers which key to verify with, by the secrets' places.
+	// keyIDs name the keys to verify with, in the order of the secrets.
 	keyIDs []string
 }
 
-// maxKeyID bounds a key's name, in bytes.
+// maxKeyID limits a key's name, in bytes.
 const maxKeyID = 256
 
-// NewMessageSignatures returns a scheme whose signatures name their keys by the
-// ids, in the order of the endpoint's secrets. A secret without one is named
-// by its [Secret.Fingerprint].
+// NewMessageSignatures returns a scheme whose signatures name their keys by
+// these ids, in the order of the endpoint's secrets. A secret without an id is
+// named by its [Secret.Fingerprint].
 func NewMessageSignatures(keyIDs ...string) (*MessageSignatures, error) {
 	for _, id := range keyIDs {
-		// What a string of RFC 8941 can hold without escapes.
+		// The characters that a string of RFC 8941 can hold without escapes.
 		ok := id != "" && len(id) <= maxKeyID && strings.IndexFunc(id, func(r rune) bool {
 			return r < ' ' || r > '~' || r == '"' || r == '\\'
 		}) < 0
@@ -102,15 +102,15 @@ func (s *MessageSignatures) Sign(m Message, secrets []Secret, header http.Header
 // component is a part of the message that a signature covers.
 type component struct{ name, value string }
 
-// contentDigest is the value of the header of that name, of RFC 9530.
+// contentDigest is the value of the header Content-Digest of RFC 9530.
 func contentDigest(body []byte) string {
 	sum := sha256.Sum256(body)
 	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
 }
 
-// parameters returns what a signature says about itself (RFC 9421, section
-// 2.3): what it covers, and when, with which key and how it was made. The
-// algorithm may be left out.
+// parameters returns a signature's parameters (RFC 9421, section 2.3): the
+// covered components, the time, the key and the algorithm. The algorithm may be
+// left out.
 func parameters(covered []component, at time.Time, keyID, algorithm string) string {
 	b := make([]byte, 0, 256)
 	b = append(b, '(')
@@ -129,7 +129,7 @@ func parameters(covered []component, at time.Time, keyID, algorithm string) stri
 	return string(b)
 }
 
-// signatureBase returns what is signed (RFC 9421, section 2.5).
+// signatureBase returns the bytes to sign (RFC 9421, section 2.5).
 func signatureBase(covered []component, parameters string) []byte {
 	b := make([]byte, 0, 512)
 	for _, c := range covered {

@@ -74,14 +74,14 @@ func TestContentDigestVector(t *testing.T) {
 	}
 }
 
-// received is a request as its receiver knows it.
+// received is a request in the form that its receiver gets.
 type received struct {
 	method, uri string
 	header      http.Header
 }
 
-// component returns the value of a component, by the rules of RFC 9421,
-// section 2, read anew.
+// component returns the value of a component by the rules of RFC 9421, section
+// 2, independently of the package.
 func (r received) component(name string) (string, error) {
 	switch name {
 	case "@method":
@@ -96,8 +96,8 @@ func (r received) component(name string) (string, error) {
 	return strings.Join(values, ", "), nil
 }
 
-// verifyMessage verifies as a receiver does: it parses what came as structured
-// fields and puts the base together from what they say.
+// verifyMessage verifies as a receiver does: it parses the headers as
+// structured fields and builds the base from them.
 func verifyMessage(r received, label string, verify func(algorithm, keyID string, base, signature []byte) bool) error {
 	inputs, err := httpsfv.UnmarshalDictionary(r.header.Values("Signature-Input"))
 	if err != nil {
@@ -134,8 +134,8 @@ func verifyMessage(r received, label string, verify func(algorithm, keyID string
 	return nil
 }
 
-// TestMessageSignatures has a receiver of its own making verify, and meddles
-// with everything that is covered.
+// TestMessageSignatures verifies with an independent receiver, and tampers with
+// everything that is covered.
 func TestMessageSignatures(t *testing.T) {
 	private := mustParse(t, privateKey)
 	secrets := []Secret{private, newSecret(exampleKey), newSecret([]byte("long gone, long gone, long gone")).Until(time.Unix(1618884000, 0))}
@@ -194,11 +194,11 @@ func TestMessageSignatures(t *testing.T) {
 		t.Errorf("the digest is %s", got)
 	}
 
-	// Nothing to sign with leaves no half of a signature.
+	// Without a secret there are no headers at all.
 	empty := http.Header{}
 	scheme.Sign(Message{ID: "evt_1", At: time.Unix(1618884473, 0), URL: to}, secrets[2:], empty)
 	if len(empty) != 0 {
-		t.Errorf("got %v of no secret", empty)
+		t.Errorf("got %v without a secret", empty)
 	}
 	plain := http.Header{"Webhook-Id": {"evt_1"}}
 	scheme.Sign(Message{ID: "evt_1", At: time.Unix(1618884473, 0), URL: to}, secrets, plain)

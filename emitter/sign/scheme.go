@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sign makes the signatures by which a receiver tells our deliveries
-// from forged ones: those of Standard Webhooks 1.0.0, the X-Signature headers
-// that many APIs have made up for themselves, and HTTP Message Signatures (RFC
-// 9421). Each attempt is signed anew, with its own time, over the exact bytes
-// that are sent.
+// Package sign makes the signatures by which a receiver distinguishes our
+// deliveries from forged ones: those of Standard Webhooks 1.0.0, the
+// X-Signature headers that many APIs have made up for themselves, and HTTP
+// Message Signatures (RFC 9421). Each attempt is signed anew, with its own
+// time, over the exact bytes that are sent.
 package sign
 
 import (
@@ -15,31 +15,32 @@ import (
 	"time"
 )
 
-// Message is one attempt's request, as far as it is signed.
+// Message is the signed part of one attempt's request.
 type Message struct {
 	// ID is the event's.
 	ID string
-	// At is the attempt's time; a signature knows its second.
+	// At is the attempt's time; signatures only use its seconds.
 	At time.Time
 	// URL is where the request goes. It must not be changed.
 	URL *url.URL
-	// ContentType is the header of that name, "" where there is none.
+	// ContentType is the header of that name, "" if there is none.
 	ContentType string
 	// Body holds the bytes that are sent.
 	Body []byte
 }
 
-// Scheme is one way of signing. Schemes are immutable and may be used by many
-// goroutines.
+// Scheme is one way of signing. Schemes are immutable and safe for concurrent
+// use.
 type Scheme interface {
-	// Sign adds the scheme's headers. The secrets are the endpoint's; those
-	// whose time has passed sign nothing.
+	// Sign adds the scheme's headers. The secrets are the endpoint's; expired
+	// ones sign nothing.
 	Sign(m Message, secrets []Secret, header http.Header)
-	// Check tells why an endpoint with these secrets cannot be signed for.
+	// Check returns why deliveries of an endpoint with these secrets cannot be
+	// signed.
 	Check(secrets []Secret) error
-	// Headers names the headers that Sign sets.
+	// Headers returns the names of the headers that Sign sets.
 	Headers() []string
-	// Equal tells whether another scheme signs alike.
+	// Equal reports whether another scheme signs alike.
 	Equal(other Scheme) bool
 }
 
@@ -54,7 +55,7 @@ func checkSecrets(secrets []Secret) error {
 	return nil
 }
 
-// EqualSchemes tells whether two lists sign alike.
+// EqualSchemes reports whether two lists sign alike.
 func EqualSchemes(a, b []Scheme) bool {
 	return slices.EqualFunc(a, b, Scheme.Equal)
 }

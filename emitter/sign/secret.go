@@ -16,53 +16,54 @@ import (
 	"time"
 )
 
-// Prefixes begin the text of every secret, so that a secret in the wrong place
-// is recognised, by people and by scanners. They are those of Standard
-// Webhooks.
+// Prefixes begin the text of every secret, so that people and scanners
+// recognise a secret in the wrong place. They are those of Standard Webhooks.
 const (
 	// Prefix begins a secret that both sides have: an HMAC's key.
 	Prefix = "whsec_"
 	// PrivatePrefix begins a secret that only we have: an ed25519 key.
 	PrivatePrefix = "whsk_"
-	// PublicPrefix begins what a receiver needs to verify the latter.
+	// PublicPrefix begins the key with which a receiver verifies the latter.
 	PublicPrefix = "whpk_"
 )
 
-// Bounds of a shared secret's key, in bytes, as Standard Webhooks has them.
+// Limits of a shared secret's key, in bytes, as in Standard Webhooks.
 const (
 	MinKeyLength = 24
 	MaxKeyLength = 64
 )
 
-// Bounds of the key of an X-Signature, in bytes. It may be a key that an API
-// has handed out long ago, so the lower one only keeps out what is no key.
+// Limits of the key of an X-Signature, in bytes. It may be a key that an API
+// handed out long ago, so the lower limit only excludes texts that are not
+// keys.
 const (
 	MinTextKeyLength = 8
 	MaxTextKeyLength = 1024
 )
 
-// DefaultOverlap is how long a secret that was replaced goes on signing beside
-// its successor, where nothing else is said.
+// DefaultOverlap is how long a replaced secret continues to sign beside its
+// successor, unless configured otherwise.
 const DefaultOverlap = 24 * time.Hour
 
 // redacted stands for a secret wherever one is printed.
 const redacted = Prefix + "[redacted]"
 
-// Secret is what an endpoint's deliveries are signed with. However it is
-// printed, logged or marshalled, the key does not show. The zero Secret is
-// none, and signs nothing.
+// Secret is a key that signs an endpoint's deliveries. The key does not show,
+// however it is printed, logged or marshalled. The zero Secret means no secret,
+// and signs nothing.
 type Secret struct {
-	// A function, because fmt prints the unexported fields of a struct around
-	// a Secret without asking the Secret, and with a verb that does not fit it
-	// follows pointers too: all it finds in a function is an address.
+	// A function, because fmt prints the unexported fields of a struct that
+	// contains a Secret without calling the Secret's methods, and with a verb
+	// that does not fit it follows pointers too; of a function it prints only
+	// an address.
 	material func() *material
-	// until is when it signs no more; zero is never.
+	// until is when the secret stops signing; zero is never.
 	until time.Time
 }
 
 // material is a secret's key and the hashes made with it.
 type material struct {
-	// key is a shared key; empty where the secret is a private one.
+	// key is a shared key; empty if the secret is a private one.
 	key     []byte
 	private ed25519.PrivateKey
 	// hashes keeps prepared HMACs: the two blocks that depend on the key alone
@@ -73,8 +74,8 @@ type material struct {
 // ParseSecret reads a secret: whsec_BASE64, with the 24 to 64 bytes of a shared
 // key, or whsk_BASE64, with the 32 bytes of an ed25519 private key, or with the
 // 64 bytes of it and its public key. The base64 is the standard one with
-// padding: what every receiver's library decodes. Errors are [ErrBadSecret] and
-// never contain any part of the text.
+// padding, which every receiver's library decodes. Errors are [ErrBadSecret]
+// and never contain any part of the text.
 func ParseSecret(text string) (Secret, error) {
 	encoded, private := strings.CutPrefix(text, PrivatePrefix)
 	encoded, shared := strings.CutPrefix(encoded, Prefix)
@@ -96,7 +97,7 @@ func ParseSecret(text string) (Secret, error) {
 	}
 	key, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
-		// The decoder's own words are left out: they describe the text.
+		// The decoder's own error is left out: it describes the text.
 		return Secret{}, fmt.Errorf("%w: what follows %s is not standard base64 with padding", ErrBadSecret, prefix)
 	}
 	if private {
@@ -108,9 +109,9 @@ func ParseSecret(text string) (Secret, error) {
 	return newSecret(key), nil
 }
 
-// ParseKey takes a text as it stands for the key of an X-Signature, such as an
-// API key. Its errors are [ErrBadSecret] and never contain any part of the
-// text.
+// ParseKey returns a secret whose key is the text itself, such as an API key,
+// for an X-Signature. Errors are [ErrBadSecret] and never contain any part of
+// the text.
 func ParseKey(text string) (Secret, error) {
 	switch {
 	case text == "":
@@ -124,7 +125,7 @@ func ParseKey(text string) (Secret, error) {
 }
 
 // newPrivate returns the secret of an ed25519 key: its seed, or both of its
-// parts, which then must fit.
+// parts, which must match.
 func newPrivate(key []byte) (Secret, error) {
 	if len(key) != ed25519.SeedSize && len(key) != ed25519.PrivateKeySize {
 		return Secret{}, fmt.Errorf("%w: it has %d bytes; an ed25519 key has %d, or %d with its public key",
@@ -144,12 +145,12 @@ func newSecret(key []byte) Secret {
 	return Secret{material: func() *material { return m }}
 }
 
-// IsZero tells whether there is no secret.
+// IsZero reports whether there is no secret.
 func (s Secret) IsZero() bool {
 	return s.material == nil
 }
 
-// Equal tells whether two secrets sign alike; keys are compared in constant
+// Equal reports whether two secrets sign alike; keys are compared in constant
 // time.
 func (s Secret) Equal(other Secret) bool {
 	if s.IsZero() || other.IsZero() {
@@ -159,21 +160,21 @@ func (s Secret) Equal(other Secret) bool {
 	return s.until.Equal(other.until) && hmac.Equal(a.key, b.key) && hmac.Equal(a.private, b.private)
 }
 
-// Until returns the secret with an end: from then on it signs nothing. A zero
-// time is no end.
+// Until returns the secret with an end, from which on it signs nothing. A zero
+// time means no end.
 func (s Secret) Until(end time.Time) Secret {
 	s.until = end
 	return s
 }
 
-// IsPrivate tells whether only we have the key, and receivers verify with a
+// IsPrivate reports whether only we have the key, and receivers verify with a
 // public one.
 func (s Secret) IsPrivate() bool {
 	return !s.IsZero() && s.material().private != nil
 }
 
-// Public returns what receivers verify with, as whpk_BASE64; "" where they need
-// the secret itself.
+// Public returns the key with which receivers verify, as whpk_BASE64; "" if
+// they need the secret itself.
 func (s Secret) Public() string {
 	if !s.IsPrivate() {
 		return ""
@@ -181,9 +182,9 @@ func (s Secret) Public() string {
 	return PublicPrefix + base64.StdEncoding.EncodeToString(s.material().publicKey())
 }
 
-// Fingerprint returns a name for the key that tells nothing about it: 16
-// hexadecimal digits, "" of the zero Secret. Of a private key it is a name of
-// the public one.
+// Fingerprint returns a name for the key that reveals nothing about it: 16
+// hexadecimal digits, "" for the zero Secret. For a private key it names the
+// public one.
 func (s Secret) Fingerprint() string {
 	if s.IsZero() {
 		return ""
@@ -198,7 +199,7 @@ func (s Secret) Fingerprint() string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// signs tells whether the secret signs what is sent at a time.
+// signs reports whether the secret signs at a time.
 func (s Secret) signs(at time.Time) bool {
 	return !s.IsZero() && (s.until.IsZero() || at.Before(s.until))
 }
@@ -213,19 +214,19 @@ func (s Secret) GoString() string {
 	return redacted
 }
 
-// Format writes a constant in place of the secret, whatever the verb: without
-// it, verbs that do not ask for a string would print the fields.
+// Format writes a constant in place of the secret, whatever the verb: otherwise
+// verbs that are not for strings would print the fields.
 func (s Secret) Format(state fmt.State, _ rune) {
 	_, _ = io.WriteString(state, redacted)
 }
 
 // MarshalText returns a constant in place of the secret. JSON, zap and slog
-// ask for it.
+// call it.
 func (s Secret) MarshalText() ([]byte, error) {
 	return []byte(redacted), nil
 }
 
-// publicKey returns the public part of a private key, nil of a shared one.
+// publicKey returns the public part of a private key, nil for a shared one.
 func (m *material) publicKey() []byte {
 	if m.private == nil {
 		return nil
@@ -233,7 +234,7 @@ func (m *material) publicKey() []byte {
 	return m.private[ed25519.SeedSize:]
 }
 
-// hash takes a prepared HMAC; release gives it back.
+// hash takes a prepared HMAC; release returns it.
 func (m *material) hash() hash.Hash {
 	return m.hashes.Get().(hash.Hash)
 }

@@ -17,11 +17,11 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// exampleKey is a key that would be noticed wherever it leaked.
+// exampleKey is a key that is easy to find wherever it leaks.
 var exampleKey = []byte("canary-canary-canary-canary!")
 
-// privateKey is that of RFC 9421's appendix B.1.4; privatePair is that of the
-// tests of Standard Webhooks' own server.
+// privateKey is the key of RFC 9421's appendix B.1.4; privatePair is the one in
+// the tests of Standard Webhooks' own server.
 const (
 	privateKey  = "whsk_n4Ni+HpISpVObnQMW0wOhCKROaIKqKtW/2ZYb2p9KcU="
 	privatePair = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
@@ -44,7 +44,7 @@ func TestParseSecret(t *testing.T) {
 	key := func(n int) string { return encode(bytes.Repeat([]byte{0xfb}, n)) }
 	for _, test := range []struct {
 		name, text string
-		// want is part of the error, or "" where the text is a secret.
+		// want is part of the error, or "" if the text is a secret.
 		want string
 	}{
 		{"shortest", key(24), ""},
@@ -110,8 +110,8 @@ func TestSecretEqual(t *testing.T) {
 	}
 }
 
-// TestSecretNeverShows prints a secret in every way a careless line of code
-// might, also from within other values.
+// TestSecretNeverShows prints a secret in every way that careless code might,
+// also within other values.
 func TestSecretNeverShows(t *testing.T) {
 	type exported struct{ Secret Secret }
 	type unexported struct{ secret Secret }
@@ -184,7 +184,7 @@ func FuzzParseSecret(f *testing.F) {
 			if !errors.Is(err, ErrBadSecret) || !secret.IsZero() {
 				t.Fatalf("got error %v and secret %t", err, !secret.IsZero())
 			}
-			// Shorter texts may be found in the message's own words.
+			// Shorter texts may appear in the message's own words.
 			if encoded := strings.TrimPrefix(text, Prefix); len(encoded) >= 16 && strings.Contains(err.Error(), encoded) {
 				t.Fatalf("the error contains the text: %v", err)
 			}

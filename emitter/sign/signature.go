@@ -11,17 +11,16 @@ import (
 	"time"
 )
 
-// Versions begin a signature, so that receivers can pass over those that they
-// do not know.
+// Versions begin a signature, so that receivers can skip unknown ones.
 const (
 	sharedVersion  = "v1,"
 	privateVersion = "v1a,"
 )
 
-// signatureLength is that of the longest signature as text.
+// signatureLength is the length of the longest signature as text.
 var signatureLength = len(privateVersion) + base64.StdEncoding.EncodedLen(ed25519.SignatureSize)
 
-// Standard signs as Standard Webhooks 1.0.0 has it, in the header
+// Standard signs according to Standard Webhooks 1.0.0, in the header
 // webhook-signature: with version v1, an HMAC, for a shared secret, and version
 // v1a, ed25519, for a private one.
 type Standard struct{}
@@ -47,9 +46,9 @@ func (Standard) Equal(other Scheme) bool { return other == Scheme(Standard{}) }
 // endpoint has both the new and the old one, and its receiver may accept
 // either.
 //
-// What is signed is "ID.TIMESTAMP.BODY", the timestamp in unix seconds, as the
-// webhook-timestamp header has it. The id must not contain a ".", or two
-// different messages could have one signature.
+// The signed content is "ID.TIMESTAMP.BODY", with the timestamp in unix
+// seconds, as in the webhook-timestamp header. The id must not contain a ".",
+// or two different messages could have one signature.
 func Header(secrets []Secret, id string, at time.Time, body []byte) string {
 	prefix := make([]byte, 0, len(id)+24)
 	prefix = append(prefix, id...)
@@ -73,7 +72,7 @@ func Header(secrets []Secret, id string, at time.Time, body []byte) string {
 func (s Secret) appendSignature(to, prefix, body []byte) []byte {
 	material := s.material()
 	if material.private != nil {
-		// Ed25519 hashes what it signs twice, so it needs it in one piece.
+		// Ed25519 hashes its input twice, so it needs the content in one piece.
 		content := make([]byte, 0, len(prefix)+len(body))
 		content = append(append(content, prefix...), body...)
 		to = append(to, privateVersion...)

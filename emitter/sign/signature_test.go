@@ -27,8 +27,8 @@ func TestHeaderVector(t *testing.T) {
 	}
 }
 
-// TestPrivateHeaderVectors are of the tests of Standard Webhooks' own server,
-// and of openssl pkeyutl -sign -rawin.
+// TestPrivateHeaderVectors are from the tests of Standard Webhooks' own server,
+// and from openssl pkeyutl -sign -rawin.
 func TestPrivateHeaderVectors(t *testing.T) {
 	for _, test := range []struct {
 		secret, id, body, want string
@@ -49,7 +49,8 @@ func TestPrivateHeaderVectors(t *testing.T) {
 }
 
 // TestRotation replaces a shared secret by a private one: during the overlap
-// receivers of both kinds accept what is sent, afterwards only the new one.
+// receivers of both kinds accept the signatures, afterwards only the new one
+// does.
 func TestRotation(t *testing.T) {
 	end := time.Unix(1614265330, 0)
 	private := mustParse(t, privateKey)
@@ -98,7 +99,7 @@ func TestStandardScheme(t *testing.T) {
 	}
 }
 
-// verify asks the receivers' library whether it accepts a signature.
+// verify reports an error if the receivers' library rejects a signature.
 func verify(key []byte, signature, id string, at time.Time, body []byte) error {
 	receiver, err := standardwebhooks.NewWebhookRaw(key)
 	if err != nil {
@@ -148,11 +149,11 @@ func TestHeaderIsAcceptedByReceivers(t *testing.T) {
 
 func TestHeaderWithoutSecrets(t *testing.T) {
 	if got := Header([]Secret{{}, {}}, "id", time.Unix(1, 0), nil); got != "" {
-		t.Errorf("got %q of no secret", got)
+		t.Errorf("got %q without a secret", got)
 	}
 }
 
-// TestHeaderConcurrently shows that prepared hashes are never shared.
+// TestHeaderConcurrently checks that prepared hashes are never shared.
 func TestHeaderConcurrently(t *testing.T) {
 	secrets := []Secret{newSecret(exampleKey)}
 	var group sync.WaitGroup

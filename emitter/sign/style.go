@@ -20,9 +20,9 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// Style describes a signature header as an API has made it up for itself: an
+// Style describes a signature header that an API has made up for itself: an
 // HMAC of some content, written in some form. The zero values of its fields
-// are those of the plainest, X-Signature: HEX.
+// give the plainest one, X-Signature: HEX.
 type Style struct {
 	// Header is the header that holds the signature. Default: X-Signature.
 	Header string
@@ -31,19 +31,19 @@ type Style struct {
 	// Encoding is how its bytes are written: hex or base64. Default: hex.
 	Encoding string
 	// Content is what is signed. {body} stands for the exact bytes that are
-	// sent and must be there, once; {timestamp} for the attempt's time in unix
+	// sent and must appear once; {timestamp} for the attempt's time in unix
 	// seconds, {id} for the event's id. Default: {body}.
 	Content string
-	// Value is what the header holds. {signature} stands for the signature and
-	// must be there, once; {timestamp} and {id} as in Content. Of a list with
+	// Value is the header's value. {signature} stands for the signature and
+	// must appear once; {timestamp} and {id} as in Content. In a list with
 	// commas, the item with {signature} is repeated for each key. Default:
 	// {signature}.
 	Value string
-	// TimestampHeader, where not empty, is a header that holds the time.
+	// TimestampHeader, if not empty, is a header that holds the time.
 	TimestampHeader string
 }
 
-// presets are styles by the names under which a configuration knows them.
+// presets are the styles that a configuration knows by name.
 var presets = map[string]Style{
 	"hex":         {},
 	"base64":      {Encoding: "base64"},
@@ -55,7 +55,7 @@ var presets = map[string]Style{
 	"stripe":      {Header: "Stripe-Signature", Content: "{timestamp}.{body}", Value: "t={timestamp},v1={signature}"},
 }
 
-// Preset returns the style of a name, or [ErrBadScheme].
+// Preset returns the style with a name, or [ErrBadScheme].
 func Preset(name string) (Style, error) {
 	style, ok := presets[name]
 	if !ok {
@@ -64,7 +64,7 @@ func Preset(name string) (Style, error) {
 	return style, nil
 }
 
-// Presets returns the names of the styles that there are, in order.
+// Presets returns the names of all presets, sorted.
 func Presets() []string {
 	names := make([]string, 0, len(presets))
 	for name := range presets {
@@ -75,12 +75,12 @@ func Presets() []string {
 }
 
 // XSignature signs with an HMAC in a header of its own style, with keys of its
-// own: receivers written for such a header have keys of their own kind too.
+// own: receivers written for such a header have their own kind of keys too.
 type XSignature struct {
 	style   Style
 	content []piece
 	// before, item and after are the parts of the header's value; the item is
-	// there once for each key.
+	// repeated for each key.
 	before, item, after []piece
 	// A function, so that nothing prints the keys.
 	keys   func() []*styleKey
@@ -93,15 +93,14 @@ type styleKey struct {
 	hashes sync.Pool
 }
 
-// piece is a part of a content or value: a literal, or what stands in its
-// place.
+// piece is a part of a content or value: a literal or a placeholder.
 type piece struct {
 	text string
 	name string // "body", "timestamp", "id", "signature", or "" for a literal
 }
 
-// NewXSignature returns a scheme of a style, signing with some keys: the
-// current one, and those that it has replaced and that are still in use.
+// NewXSignature returns a scheme of a style that signs with the given keys: the
+// current one, and replaced ones that are still in use.
 func NewXSignature(style Style, keys ...Secret) (*XSignature, error) {
 	style = style.withDefaults()
 	x := &XSignature{style: style, equals: keys}
@@ -149,7 +148,7 @@ func (s Style) withDefaults() Style {
 	return s
 }
 
-// check looks at all that are no templates, and returns the hash.
+// check checks everything but the templates, and returns the hash.
 func (s Style) check() (func() hash.Hash, error) {
 	for _, name := range []string{s.Header, s.TimestampHeader} {
 		if name == "" {
@@ -177,7 +176,8 @@ func (s Style) check() (func() hash.Hash, error) {
 }
 
 // split finds the item with the signature between the commas around it, and
-// tells whether there are any: what is no list cannot hold a second signature.
+// reports whether there are any: a value that is not a list cannot hold a
+// second signature.
 func (x *XSignature) split(value []piece) bool {
 	at := slices.IndexFunc(value, func(p piece) bool { return p.name == "signature" })
 	from, to := 0, len(value)
@@ -273,7 +273,7 @@ func (x *XSignature) Headers() []string {
 	return []string{x.style.Header, x.style.TimestampHeader}
 }
 
-// parsePieces splits a template. The first name must be there, once.
+// parsePieces splits a template. The first name must appear once.
 func parsePieces(what, text string, names ...string) ([]piece, error) {
 	var pieces []piece
 	needed := 0

@@ -23,11 +23,11 @@ func mustKey(t testing.TB, text string) Secret {
 	return key
 }
 
-// stylesMessage is what openssl signed for TestStyles.
+// stylesMessage is the message that openssl signed for TestStyles.
 var stylesMessage = Message{ID: "evt_1", At: time.Unix(1614265330, 0), Body: []byte(`{"id":"42","state":"paid"}`)}
 
-// TestStyles compares with openssl dgst -hmac, of the body alone or of what
-// the style puts before it.
+// TestStyles compares with openssl dgst -hmac, of the body alone or with the
+// style's prefix.
 func TestStyles(t *testing.T) {
 	const (
 		sha1Sum   = "a422eccd16f00b23809f7712894983b72fa1745d"
@@ -93,7 +93,7 @@ func TestStyles(t *testing.T) {
 					t.Errorf("%s: got %q, want %q", name, got, want)
 				}
 				if !slices.Contains(scheme.Headers(), name) {
-					t.Errorf("Headers does not tell of %s", name)
+					t.Errorf("Headers lacks %s", name)
 				}
 			}
 		})
@@ -162,7 +162,7 @@ func TestStylesEqual(t *testing.T) {
 	}
 }
 
-// TestStylesConcurrently shows that prepared hashes are never shared.
+// TestStylesConcurrently checks that prepared hashes are never shared.
 func TestStylesConcurrently(t *testing.T) {
 	scheme, err := NewXSignature(Style{Content: "{timestamp}.{body}"}, mustKey(t, "gateway-api-key"))
 	if err != nil {
@@ -189,7 +189,7 @@ func TestStylesConcurrently(t *testing.T) {
 	group.Wait()
 }
 
-// FuzzNewXSignature shows that no style panics, and that what is accepted makes
+// FuzzNewXSignature checks that no style panics, and that accepted styles make
 // headers that can be sent.
 func FuzzNewXSignature(f *testing.F) {
 	for _, style := range presets {
@@ -217,8 +217,8 @@ func FuzzNewXSignature(f *testing.F) {
 	})
 }
 
-// TestValueSplits compares a value with two keys against the plainest way to
-// write it: the parts between commas, the one with the signature twice.
+// TestValueSplits compares a value with two keys with the plainest way to write
+// it: the parts between commas, the one with the signature twice.
 func TestValueSplits(t *testing.T) {
 	key := mustKey(t, "gateway-api-key")
 	rapid.Check(t, func(t *rapid.T) {

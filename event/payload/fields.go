@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// eventValues are what "event:NAME" stands for.
+// eventValues are the values of "event:NAME".
 var eventValues = map[string]func(e *event.Event) string{
 	"id":      func(e *event.Event) string { return e.ID },
 	"type":    func(e *event.Event) string { return e.Type },
@@ -18,11 +18,11 @@ var eventValues = map[string]func(e *event.Event) string{
 	"tenant":  func(e *event.Event) string { return e.Tenant },
 	"object":  func(e *event.Event) string { return e.Key.String() },
 	"version": func(e *event.Event) string { return e.Version },
-	// A number, and no string.
+	// A number, not a string; see fixedValue.
 	"sequence": nil,
 }
 
-// fields is the projection.
+// fields is the projection of the Show.
 func (f Format) fields(e *event.Event) []byte {
 	var o object
 	now, before := event.NewDocument(e.Payload), event.NewDocument(e.PreviousShow)
@@ -34,8 +34,8 @@ func (f Format) fields(e *event.Event) []byte {
 			value = now.Field(field.Path)
 		}
 		if len(value) == 0 && deleted {
-			// There is no Show any more: what was last known is what there is
-			// to tell.
+			// A deleted object has no Show: its last known state is all that
+			// can be sent.
 			value = lastKnown(field.Path, before, e.Previous)
 		}
 		o.raw(field.Name, orNull(value))
@@ -46,8 +46,8 @@ func (f Format) fields(e *event.Event) []byte {
 	return o.end()
 }
 
-// previousFields is the projection of the state before, null where that is not
-// known.
+// previousFields is the projection of the previous state, null if that is
+// unknown.
 func (f Format) previousFields(e *event.Event, before event.Document) []byte {
 	if len(e.PreviousShow) == 0 && e.Previous == nil {
 		return []byte("null")
@@ -69,13 +69,13 @@ func lastKnown(path string, before event.Document, watched event.Fields) []byte 
 	return watched[path]
 }
 
-// isFixed tells whether a path is not one of the Show.
+// isFixed reports whether a path is not a path of the Show.
 func isFixed(path string) bool {
 	return strings.HasPrefix(path, ":") || strings.HasPrefix(path, "event:")
 }
 
-// fixedValue returns the value of a path that is not one of the Show, nil for
-// one that is.
+// fixedValue returns the value of a path that is not a path of the Show, or nil
+// for a path of the Show.
 func fixedValue(path string, e *event.Event, keyParts []string) []byte {
 	if number, ok := strings.CutPrefix(path, ":"); ok {
 		if n, err := strconv.Atoi(number); err == nil && n <= len(keyParts) {

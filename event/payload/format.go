@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package payload gives an event the form in which an endpoint wants it: the
-// Show as it is, or in one of the envelopes that receivers know.
+// Package payload renders an event in the format that an endpoint wants: the
+// Show as it is, or one of the envelopes that receivers know.
 //
-// What an event is rendered to depends on the event and on the format, and on
-// nothing else: not on the time, nor on the configuration. A delivery that
-// keeps its format's text ([Format.String]) with it sends the same bytes
-// whenever it is tried, also after the endpoint was given another format.
+// The rendering depends on the event and the format, and on nothing else: not
+// on the time, nor on the configuration. A delivery stores the text of its
+// format ([Format.String]), so each attempt sends the same bytes, even after
+// the endpoint was given another format.
 package payload
 
 import (
@@ -19,7 +19,7 @@ import (
 	"strings"
 )
 
-// Kind names a form.
+// Kind names a format.
 type Kind string
 
 const (
@@ -28,20 +28,20 @@ const (
 	// Standard: {type, timestamp, data}, as Standard Webhooks recommends.
 	Standard Kind = "standard"
 	// Gateway: {type, event_triggered, event_type, event_body, event_id}, as
-	// payment gateways have it.
+	// payment gateways send it.
 	Gateway Kind = "gateway"
-	// CloudEvents: version 1.0, structured, or binary where Binary is set.
+	// CloudEvents: version 1.0, structured, or binary if Binary is set.
 	CloudEvents Kind = "cloudevents"
-	// Thin: id, type and link; the receiver asks the API for the rest.
+	// Thin: id, type and link; the receiver gets the rest from the API.
 	Thin Kind = "thin"
 	// Fields: an object of some of the Show's fields.
 	Fields Kind = "fields"
 )
 
-// ErrBadFormat is returned for a format that cannot be.
+// ErrBadFormat is returned for an impossible format.
 var ErrBadFormat = errors.New("not a payload format")
 
-// Bounds of a format, which is kept with each delivery.
+// Limits of a format, which is stored with each delivery.
 const (
 	MaxFields   = 64
 	maxName     = 128
@@ -50,7 +50,7 @@ const (
 	maxText     = 4096
 )
 
-// Config says what a format is.
+// Config describes a format.
 type Config struct {
 	Kind Kind `json:"kind"`
 	// Binary puts a CloudEvents' attributes into headers, and the Show alone
@@ -64,8 +64,8 @@ type Config struct {
 	URL string `json:"url,omitempty"`
 	// Fields are the members of Fields, in order.
 	Fields []Field `json:"fields,omitempty"`
-	// Previous adds the state before: the whole Show where the resource keeps
-	// it, else the watched fields by their paths; null where it is not known.
+	// Previous adds the previous state: the whole Show if the resource keeps
+	// it, else the watched fields by their paths; null if it is unknown.
 	// Standard, Gateway and Fields can have it.
 	Previous bool `json:"previous,omitempty"`
 }
@@ -74,22 +74,22 @@ type Config struct {
 type Field struct {
 	// Name is the member's name.
 	Name string `json:"name"`
-	// Path says where the value stands: a gjson path of the Show, ":1", ":2", …
-	// for a part of the object's key, or "event:id", "event:type",
+	// Path is where the value comes from: a gjson path of the Show, ":1", ":2",
+	// … for a part of the object's key, or "event:id", "event:type",
 	// "event:time", "event:sequence", "event:op", "event:tenant",
-	// "event:object" and "event:version". A value that is not there is null.
+	// "event:object" and "event:version". A missing value is null.
 	Path string `json:"path"`
 }
 
-// Format is a form, ready to render. It is immutable, and the zero Format is
-// Show.
+// Format is a checked format, ready to render. It is immutable, and the zero
+// Format is Show.
 type Format struct {
 	config Config
 	text   string
-	link   []string // literals and, at odd places, names
+	link   []string // literals; names at odd indexes
 }
 
-// New returns the format that a configuration says, or [ErrBadFormat].
+// New returns the format that a configuration describes, or [ErrBadFormat].
 func New(config Config) (Format, error) {
 	if config.Kind == "" {
 		config.Kind = Show
@@ -119,7 +119,7 @@ func Parse(text string) (Format, error) {
 	}
 	var config Config
 	decoder := json.NewDecoder(strings.NewReader(text))
-	// A word that is not known would make other bytes than were meant.
+	// Ignoring an unknown word would render other bytes than intended.
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&config); err != nil || config.Kind == "" || decoder.More() {
 		return Format{}, fmt.Errorf("%w: it was written by another version, or is damaged", ErrBadFormat)
@@ -127,7 +127,7 @@ func Parse(text string) (Format, error) {
 	return New(config)
 }
 
-// String returns a text that says everything about the format, for the queue.
+// String returns a text that fully describes the format, for the queue.
 func (f Format) String() string {
 	if f.text == "" {
 		return string(Show)
@@ -135,10 +135,10 @@ func (f Format) String() string {
 	return f.text
 }
 
-// Equal tells whether two formats render alike.
+// Equal reports whether two formats render alike.
 func (f Format) Equal(other Format) bool { return f.String() == other.String() }
 
-// check refuses what cannot be, and parts that another kind has.
+// check refuses impossible values, and options that belong to another kind.
 func (f *Format) check() error {
 	c := f.config
 	fail := func(format string, args ...any) error {
@@ -191,8 +191,8 @@ func (f *Format) checkFields(fail func(string, ...any) error) error {
 	return nil
 }
 
-// isPath tells whether a field's path can be one. Modifiers of gjson could cost
-// far more than they look like.
+// isPath reports whether a field can have this path. Modifiers of gjson could
+// cost far more than they look like.
 func isPath(path string) bool {
 	if number, ok := strings.CutPrefix(path, ":"); ok {
 		n, err := strconv.Atoi(number)

@@ -17,8 +17,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// show has what a round trip through a decoder would change: white space, a
-// number beyond 2^53, and escapes.
+// show has everything that a round trip through a decoder would change: white
+// space, a number beyond 2^53, and escapes.
 const show = ` {"status": "accepted",  "n": 9007199254740993, "items": {"state":"<paid> &","tags":["a"]}}` + "\n"
 
 func someEvent(change func(*event.Event)) *event.Event {
@@ -299,9 +299,9 @@ func TestFormatsThatCannotBe(t *testing.T) {
 	}
 }
 
-// TestRenderIsPure renders any event in any format: always JSON where it should
-// be, the Show's own bytes wherever they are JSON, the same each time, and
-// headers that can be sent.
+// TestRenderIsPure renders any event in any format. The result is JSON where it
+// should be, has the Show's own bytes wherever they are JSON, is the same each
+// time, and has headers that can be sent.
 func TestRenderIsPure(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		config := Config{
@@ -410,8 +410,8 @@ func BenchmarkRender(b *testing.B) {
 	}
 }
 
-// What Render makes is no larger than Copied says, but for the envelope itself;
-// and where it says that nothing is copied, the body is the event's own.
+// Render allocates no more than Copied says, except for the envelope itself; if
+// Copied says 0, the body is the event's own.
 func TestCopied(t *testing.T) {
 	contents := map[string][]byte{
 		"application/json": []byte(`{"text":"` + strings.Repeat("x", 10_000) + `"}`),
@@ -436,7 +436,7 @@ func TestCopied(t *testing.T) {
 			copied := format.Copied(int64(2*len(content)), contentType)
 			own := len(body) > 1024 && &body[0] != &content[0]
 			if own != (copied > 0) && config.Kind != Fields {
-				t.Errorf("%s of %s: %d bytes are said to be copied", format, contentType, copied)
+				t.Errorf("%s of %s: %d bytes are reported as copied", format, contentType, copied)
 			}
 			if own && (int64(len(body)) > copied+1024 || int64(cap(body)) > copied+4096) {
 				t.Errorf("%s of %s: %d bytes, room for %d, and Copied says %d", format, contentType, len(body), cap(body), copied)

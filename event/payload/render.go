@@ -14,21 +14,21 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// Body is what is sent.
+// Body is a rendered event: what a delivery sends.
 type Body struct {
-	// ContentType is the header of that name; "" leaves it out.
+	// ContentType is the Content-Type header; "" leaves it out.
 	ContentType string
 	// Header holds further headers, by their canonical names.
 	Header [][2]string
-	// Bytes are the body's. They may be the event's own.
+	// Bytes are the body. They may be the event's own.
 	Bytes []byte
 }
 
-// gatewayTime is how payment gateways write a time, in UTC.
+// gatewayTime is the format in which payment gateways write a time, in UTC.
 const gatewayTime = "2006-01-02 15:04:05"
 
-// Render returns what is sent of an event. The same event gives the same bytes
-// each time.
+// Render returns the body to send for an event. The same event always gives the
+// same bytes.
 func (f Format) Render(e *event.Event) Body {
 	switch f.config.Kind {
 	case Standard:
@@ -51,11 +51,11 @@ func (f Format) Render(e *event.Event) Body {
 
 const jsonType = "application/json"
 
-// Copied returns how many bytes of its own Render makes, at most, of an event's
-// content of a size: of the payload and the Show before. What it adds of its
-// own is less than a kilobyte, but for a long source or link. JSON is copied as
-// it is; other content is written as text or in base64, and counts twice.
-// Fields count as if they did not overlap.
+// Copied returns the most bytes that Render allocates for event content of this
+// size, the payload and the previous Show together. The envelope adds less than
+// a kilobyte, unless a source or link is long. JSON is copied as it is; other
+// content is written as text or in base64, and counts twice. Fields count as if
+// they did not overlap.
 func (f Format) Copied(size int64, contentType string) int64 {
 	switch kind := f.config.Kind; {
 	case kind == Thin, kind == CloudEvents && f.config.Binary:
@@ -69,8 +69,8 @@ func (f Format) Copied(size int64, contentType string) int64 {
 	}
 }
 
-// begin returns an object with room for all that goes into it, so that it need
-// not grow: what it had before would be in memory beside what it has then.
+// begin returns an object with room for everything that goes into it. If it had
+// to grow, the old and the new buffer would be in memory at the same time.
 func begin(e *event.Event, previous bool) object {
 	size := len(e.Payload) + 512
 	if previous {
@@ -115,7 +115,7 @@ func (f Format) structured(e *event.Event) []byte {
 	return o.end()
 }
 
-// attributes are a CloudEvent's in binary form.
+// attributes are the headers of a CloudEvent in binary form.
 func (f Format) attributes(e *event.Event) [][2]string {
 	return [][2]string{
 		{"Ce-Specversion", "1.0"},
@@ -134,9 +134,9 @@ func (f Format) source(e *event.Event) string {
 	return "/" + e.Key.Resource
 }
 
-// attribute encodes an attribute's value as the HTTP binding of CloudEvents
-// has it (section 3.1.3.2): what is not printable ASCII, a quote or a percent
-// sign is percent-encoded.
+// attribute encodes an attribute's value for the HTTP binding of CloudEvents
+// (section 3.1.3.2): quotes, percent signs and everything but printable ASCII
+// are percent-encoded.
 func attribute(value string) string {
 	var encoded strings.Builder
 	for _, b := range []byte(value) {
@@ -161,7 +161,8 @@ func (f Format) thin(e *event.Event) []byte {
 	return o.end()
 }
 
-// url puts an object's key into the link. Its parts are encoded already.
+// url puts an object's key into the link. The parts of the key are encoded
+// already.
 func (f Format) url(key event.Key) string {
 	parts := strings.Split(key.ID, "/")
 	var built strings.Builder
@@ -184,7 +185,7 @@ func (f Format) url(key event.Key) string {
 	return built.String()
 }
 
-// previous adds the state before, where it is wanted.
+// previous adds the previous state, if wanted.
 func (f Format) previous(o *object, name string, e *event.Event) {
 	if !f.config.Previous {
 		return
@@ -196,24 +197,23 @@ func (f Format) previous(o *object, name string, e *event.Event) {
 	o.raw(name, fieldsJSON(e.Previous))
 }
 
-// fieldsJSON returns watched fields by their paths, null where they are not
-// known.
+// fieldsJSON returns watched fields by their paths, null if they are unknown.
 func fieldsJSON(fields event.Fields) []byte {
 	if fields == nil {
 		return []byte("null")
 	}
 	text, err := json.Marshal(fields)
 	if err != nil {
-		// They were cut out of valid JSON, so this does not happen.
+		// The fields were cut out of valid JSON, so this does not happen.
 		return []byte("null")
 	}
 	return text
 }
 
-// instant writes a time as RFC 3339 has it.
+// instant formats a time as in RFC 3339.
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// object is JSON in the making.
+// object is a JSON object under construction.
 type object struct{ b []byte }
 
 func (o *object) name(name string) {
@@ -234,8 +234,8 @@ func (o *object) raw(name string, value []byte) {
 	o.b = append(o.b, value...)
 }
 
-// embed adds a body: JSON as it is, other text as a string. What is neither
-// goes, in base64, into a member whose name says so, as CloudEvents has it.
+// embed adds a body: JSON as it is, other text as a string. Any other bytes go,
+// in base64, into a member whose name says so, as in CloudEvents.
 func (o *object) embed(name string, body []byte) {
 	switch trimmed := bytes.TrimSpace(body); {
 	case len(trimmed) == 0:
@@ -263,7 +263,7 @@ func appendText(to []byte, text string) []byte {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
-	// A string can always be written.
+	// Encoding a string cannot fail.
 	_ = encoder.Encode(text)
 	return append(to, bytes.TrimRight(buffer.Bytes(), "\n")...)
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package when decides by an expression whether a transition makes an event.
-// The expressions are CEL, the language of Caddy's own `expression` matcher.
+// Package when evaluates expressions that decide whether a transition makes an
+// event. The expressions are CEL, the language of Caddy's own `expression`
+// matcher.
 package when
 
 import (
@@ -27,38 +28,38 @@ const (
 // causes are the members of `cause`.
 var causes = []string{"rule", "method", "path", "resource", "outcome"}
 
-// Bounds of an expression.
+// Limits of an expression.
 const (
 	maxSize  = 8 << 10 // bytes
 	maxDepth = 64
-	// maxCost bounds an evaluation, in CEL's units of cost. A comparison costs
+	// maxCost limits an evaluation, in CEL's units of cost. A comparison costs
 	// a few of them, so this is some ten thousand comparisons, and some
 	// hundredths of a second at worst.
 	maxCost = 100_000
 )
 
-// Condition is an expression that has been checked. It is immutable and may be
-// used by many goroutines.
+// Condition is an expression that has been checked. It is immutable and safe
+// for concurrent use.
 type Condition struct {
 	text    string
 	program cel.Program
 	paths   []string
-	// object names the members that the expression reads of the Show.
+	// object names the members of the Show that the expression reads.
 	object members
 }
 
-// Input is what an expression can see.
+// Input holds the values that an expression can read.
 type Input struct {
-	// Show is the object's Show: `object`. Where there is none, because the
+	// Show is the object's Show: `object`. If there is no Show, because the
 	// object is gone, or it is not JSON, `object` has no members.
 	Show event.Document
-	// Previous holds the watched fields as they were: `previous`. Where they
-	// are not known, or the Show did not have one, has(previous.a) is false.
+	// Previous holds the previous values of the watched fields: `previous`. If
+	// they are unknown, or the Show did not have a field, has(previous.a) is
+	// false.
 	Previous event.Fields
-	// Changed lists the watched paths whose values are not what they were:
-	// `changed`.
+	// Changed lists the watched paths whose values changed: `changed`.
 	Changed []string
-	// Cause tells of the exchange: `cause`.
+	// Cause is the exchange that led here: `cause`.
 	Cause event.Cause
 }
 
@@ -82,17 +83,17 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 //
 //   - object, the Show. Whole numbers are integers; those beyond 64 bits are
 //     strings of their digits, since nothing else holds them exactly. Numbers
-//     with a point or an exponent are doubles. Of a member that is repeated,
-//     the first counts.
-//   - previous, the watched fields as they were, as previous.items.state. What
-//     an expression reads there becomes watched (see [Condition.Paths]), so it
-//     must be written out.
-//   - changed, the paths that are not what they were: 'items.state' in changed.
+//     with a point or an exponent are doubles. If a member is repeated, the
+//     first counts.
+//   - previous, the previous values of the watched fields, as
+//     previous.items.state. A path that an expression reads there becomes
+//     watched (see [Condition.Paths]), so it must be written out.
+//   - changed, the paths whose values changed: 'items.state' in changed.
 //   - cause, with rule, method, path, resource and outcome.
 //
-// A member that may be missing is asked for with has(object.buyer), or read as
-// object.?buyer.?vip.orValue(false). The errors of an expression name the
-// column at which it is wrong.
+// A member that may be missing is tested with has(object.buyer), or read as
+// object.?buyer.?vip.orValue(false). Errors name the column of the mistake in
+// the expression.
 func Compile(expression string) (*Condition, error) {
 	env, err := environment()
 	if err != nil {
@@ -116,7 +117,7 @@ func Compile(expression string) (*Condition, error) {
 	return &Condition{text: expression, program: program, paths: reader.paths(), object: reader.object}, nil
 }
 
-// compileError makes one line of the first issue.
+// compileError formats the first issue as one line.
 func compileError(issues *cel.Issues) error {
 	all := issues.Errors()
 	if len(all) == 0 {
@@ -130,8 +131,8 @@ func compileError(issues *cel.Issues) error {
 	return located(first.Location.Line(), first.Location.Column(), text)
 }
 
-// located is an error with its place, which CEL counts from line 1 and column
-// 0.
+// located returns an error with its position, which CEL counts from line 1 and
+// column 0.
 func located(line, column int, text string) error {
 	if line > 1 {
 		return fmt.Errorf("condition, line %d, column %d: %s", line, max(column, 0)+1, text)
@@ -143,13 +144,13 @@ func located(line, column int, text string) error {
 func (c *Condition) String() string { return c.text }
 
 // Paths returns the paths of Show whose previous values the expression needs,
-// in order and without repeats. They must be watched.
+// sorted and without duplicates. They must be watched.
 func (c *Condition) Paths() []string { return slices.Clone(c.paths) }
 
-// Eval tells whether the condition holds. It fails where the expression reads
-// a member that is not there, compares what cannot be compared, is neither true
-// nor false, or costs too much; an error is no answer, and must not be taken
-// for one.
+// Eval reports whether the condition holds. It fails if the expression reads a
+// missing member, compares values that cannot be compared, is neither true nor
+// false, or costs too much. An error says nothing about the condition, and must
+// not be treated as false or true.
 func (c *Condition) Eval(in Input) (bool, error) {
 	known := map[string]any{
 		object:   map[string]any{},
@@ -177,8 +178,8 @@ func (c *Condition) Eval(in Input) (bool, error) {
 	return holds, nil
 }
 
-// explain says why an evaluation failed, without the values that it met, which
-// may be what must not be logged.
+// explain says why an evaluation failed, without the values it met: they may be
+// secret, and must not be logged.
 func (c *Condition) explain(err error) string {
 	text := err.Error()
 	if key, ok := strings.CutPrefix(text, "no such key: "); ok && strings.Contains(c.text, key) {

@@ -78,7 +78,7 @@ func TestEval(t *testing.T) {
 	}
 }
 
-// Nothing is known of an object that is gone, or was never seen.
+// An object that is gone, or was never seen, has no known members.
 func TestEvalWithoutShow(t *testing.T) {
 	for expression, want := range map[string]bool{
 		`has(object.state) || has(previous.state) || 'state' in changed`: false,
@@ -117,7 +117,7 @@ func TestEvalFails(t *testing.T) {
 		if got || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, %v; want %q", expression, got, err, want)
 		} else if strings.Contains(err.Error(), "paid") {
-			t.Errorf("%s: the error tells a value: %v", expression, err)
+			t.Errorf("%s: the error shows a value: %v", expression, err)
 		}
 	}
 }

@@ -13,12 +13,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/jsonpath"
 )
 
-// reader finds out what an expression reads, and refuses what could not be
-// watched because it is only known when the expression is evaluated.
+// reader finds out what an expression reads. It refuses expressions whose paths
+// are only known at evaluation, since these could not be watched.
 type reader struct {
 	tree *ast.AST
-	// shadowed counts the macros around an expression that use a name for a
-	// variable of their own.
+	// shadowed counts, for each name, the macros around an expression that use
+	// it for a variable of their own.
 	shadowed map[string]int
 	found    []string
 	object   members
@@ -39,7 +39,7 @@ func (r *reader) paths() []string {
 	return slices.Compact(r.found)
 }
 
-// fail keeps the first error.
+// fail records the first error.
 func (r *reader) fail(e ast.Expr, text string) {
 	if r.err == nil {
 		start := r.tree.SourceInfo().GetStartLocation(e.ID())
@@ -47,7 +47,7 @@ func (r *reader) fail(e ast.Expr, text string) {
 	}
 }
 
-// is tells whether an expression is one of the variables.
+// is reports whether an expression is one of the variables.
 func (r *reader) is(e ast.Expr, variable string) bool {
 	return e.Kind() == ast.IdentKind && e.AsIdent() == variable && r.shadowed[variable] == 0
 }
@@ -85,7 +85,7 @@ func (r *reader) visitAll(list []ast.Expr) {
 	}
 }
 
-// variable takes a variable that stands by itself.
+// variable handles a variable that stands by itself.
 func (r *reader) variable(e ast.Expr) {
 	switch {
 	case r.is(e, object):
@@ -120,7 +120,7 @@ func (r *reader) call(e ast.Expr) {
 	r.visitAll(args)
 }
 
-// comprehension takes what a macro such as exists was expanded to.
+// comprehension handles the expansion of a macro such as exists.
 func (r *reader) comprehension(c ast.ComprehensionExpr) {
 	r.visit(c.IterRange())
 	r.visit(c.AccuInit())
@@ -141,7 +141,7 @@ func (r *reader) comprehension(c ast.ComprehensionExpr) {
 	r.shadowed[c.AccuVar()]--
 }
 
-// chain takes object.a, previous.a.b, previous['a']['b'] and cause.rule. It
+// chain handles object.a, previous.a.b, previous['a']['b'] and cause.rule. It
 // returns false for anything else.
 func (r *reader) chain(e ast.Expr) bool {
 	root, steps := r.unwind(e)
@@ -161,18 +161,18 @@ func (r *reader) chain(e ast.Expr) bool {
 	return true
 }
 
-// steps is what follows a variable.
+// steps are the names that follow a variable.
 type steps struct {
 	names []string
-	// whole is true where the first name is a path by itself, as in
+	// whole is true if the first name is a path by itself, as in
 	// previous['items.state'].
 	whole bool
-	// cut is true where what follows is only known when it is evaluated; then
-	// the path ends before.
+	// cut is true if the next name is only known at evaluation; the path ends
+	// before it.
 	cut bool
 }
 
-// path returns the gjson path that the steps stand for.
+// path returns the gjson path of the steps.
 func (s steps) path() string {
 	if s.whole {
 		return s.names[0]
@@ -184,8 +184,8 @@ func (s steps) path() string {
 	return strings.Join(escaped, ".")
 }
 
-// unwind returns the variable that a chain of members begins with, or nil where
-// it begins with something else.
+// unwind returns the variable that a chain of members begins with, or nil if it
+// begins with something else.
 func (r *reader) unwind(e ast.Expr) (root ast.Expr, s steps) {
 	switch e.Kind() {
 	case ast.IdentKind:
@@ -237,7 +237,7 @@ func (s steps) then(name string, index bool) steps {
 	return s
 }
 
-// constant returns the text of a string that is written out.
+// constant returns the text of a string literal.
 func constant(e ast.Expr) (string, bool) {
 	if e.Kind() != ast.LiteralKind {
 		return "", false

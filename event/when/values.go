@@ -13,7 +13,7 @@ import (
 )
 
 // members says which members of an object are needed. Most expressions read a
-// few of many, and reading all costs more than the rest of an evaluation.
+// few of many, and reading all would cost more than the rest of an evaluation.
 type members struct {
 	all   bool
 	names []string
@@ -21,7 +21,7 @@ type members struct {
 
 func (m members) none() bool { return !m.all && len(m.names) == 0 }
 
-// parse reads valid JSON into what CEL takes, as far as it is needed.
+// parse converts the members that are needed of valid JSON to values of CEL.
 func (m members) parse(document []byte) any {
 	whole := gjson.ParseBytes(document)
 	if m.all || !whole.IsObject() {
@@ -53,8 +53,8 @@ func value(v gjson.Result) any {
 	return nil
 }
 
-// values reads an object. Of members of one name the first counts, as it does
-// everywhere paths are read.
+// values reads an object. If a member is repeated, the first counts, as
+// everywhere that paths are read.
 func values(of gjson.Result, needed func(name string) bool) map[string]any {
 	read := make(map[string]any)
 	of.ForEach(func(name, member gjson.Result) bool {
@@ -67,7 +67,7 @@ func values(of gjson.Result, needed func(name string) bool) map[string]any {
 }
 
 // number reads a number without losing a digit of a whole one: as an integer,
-// or as its text where it has more than 64 bits.
+// or as its text if it has more than 64 bits.
 func number(text string) any {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return n
@@ -106,8 +106,8 @@ func previously(fields event.Fields, paths []string) map[string]any {
 	return members
 }
 
-// put puts a value where a path leads. Where a value stands on the way already,
-// it holds what is put, since both were taken from one Show.
+// put puts a value at a path. If a value stands on the way already, it contains
+// this one, since both were taken from one Show.
 func put(members map[string]any, steps []jsonpath.Step, plain any) {
 	for i, step := range steps {
 		if i == len(steps)-1 {

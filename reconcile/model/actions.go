@@ -4,7 +4,7 @@ package model
 
 import "fmt"
 
-// verb is what happens in a step.
+// verb is the kind of a step.
 type verb uint8
 
 const (
@@ -28,13 +28,13 @@ const (
 	synced verb = 32
 )
 
-// step is one thing that happens, to a request or to none.
+// step is one thing that happens, to one request or to none.
 type step struct {
 	verb verb
 	of   uint8
 }
 
-// describe tells a step and the state that it led to.
+// describe describes a step and the state that it led to.
 func (o *Options) describe(p step, s *State) string {
 	who := ""
 	if p.verb >= synced {
@@ -69,11 +69,11 @@ func (o *Options) describe(p step, s *State) string {
 	case ask:
 		return "the mark is leased, and Show asked for"
 	case see:
-		return fmt.Sprintf("Show tells state %d (present: %t)", s.lease.state, s.lease.present)
+		return fmt.Sprintf("Show has state %d (present: %t)", s.lease.state, s.lease.present)
 	case commit:
-		return fmt.Sprintf("the finding is committed: the last event tells state %d (0: none), the mark stays: %t", s.queue.told, s.queue.mark.made)
+		return fmt.Sprintf("the finding is committed: the last event has state %d (0: none), the mark stays: %t", s.queue.told, s.queue.mark.made)
 	case owe:
-		return fmt.Sprintf("its event is committed, and tells state %d", s.queue.told)
+		return fmt.Sprintf("its event is committed, and has state %d", s.queue.told)
 	}
 	return "?"
 }
@@ -94,7 +94,7 @@ func (o *Options) next(s *State, yield func(step, State)) {
 	o.reconcile(s, yield)
 }
 
-// exchange does what can happen to one request.
+// exchange makes the steps that are possible for one request.
 func (o *Options) exchange(s *State, i int, yield func(step, State)) {
 	r := s.requests[i]
 	at := func(v verb, change func(n *State, r *request)) {
@@ -102,9 +102,9 @@ func (o *Options) exchange(s *State, i int, yield func(step, State)) {
 		change(&n, &n.requests[i])
 		yield(step{v, uint8(i)}, n)
 		if n.queue != s.queue && n.queue != n.durable {
-			// A sync of the queue makes all that was before it durable. It
-			// matters which change is the last that a crash leaves, not when
-			// the sync came.
+			// A sync of the queue makes everything before it durable. What
+			// matters is the last change that a crash leaves, not the time of
+			// the sync.
 			n.sync()
 			yield(step{v + synced, uint8(i)}, n)
 		}
@@ -164,7 +164,8 @@ func (o *Options) resolve(n *State, r *request, i int) {
 	o.markNow(n, r, i)
 }
 
-// markNow marks the object of an exchange that ended. Unknown tells by late.
+// markNow marks the object of an exchange that ended. The outcome is unknown if
+// late is set.
 func (o *Options) markNow(n *State, r *request, i int) {
 	kind := o.Requests[i]
 	unknown := r.late
@@ -215,8 +216,9 @@ func hintsOf(kind Kind, known bool) hints {
 	return [...]hints{hintMayBeCreated, hintMayBeUpdated, hintMayBeDeleted}[kind]
 }
 
-// crashed ends the process: what was not synced is gone, and nobody will say
-// what became of the exchanges under way, which the API may do late.
+// crashed ends the process: everything that was not synced is lost, and nobody
+// will report the outcome of the exchanges under way, which the API may do
+// late.
 func (o *Options) crashed(n State) State {
 	n.crashes++
 	n.queue = n.durable

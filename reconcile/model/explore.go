@@ -8,24 +8,24 @@ import (
 	"slices"
 )
 
-// ErrTooMany is returned where there are more states than are explored.
+// ErrTooMany is returned if there are more states than can be explored.
 var ErrTooMany = errors.New("too many states")
 
-// maxStates bounds an exploration, in memory of some hundred bytes each.
+// maxStates limits an exploration. A state takes some hundred bytes of memory.
 const maxStates = 4_000_000
 
-// Result is what an exploration found.
+// Result is the result of an exploration.
 type Result struct {
 	// States counts the different states that were reached.
 	States int
 	// Broken says which promise is broken, and how; empty if none is.
 	Broken string
-	// Trace tells the shortest way there, a step a line.
+	// Trace describes the shortest way there, one step per line.
 	Trace []string
 }
 
-// Explore reaches every state there is, breadth first, until it finds one that
-// breaks a promise, or from which no end can be reached.
+// Explore reaches every state, breadth first, until it finds one that breaks a
+// promise, or from which no end can be reached.
 func Explore(o Options) (Result, error) {
 	if len(o.Requests) > maxRequests {
 		return Result{}, fmt.Errorf("%w: at most %d requests are explored", ErrTooMany, maxRequests)
@@ -69,7 +69,7 @@ type explorer struct {
 	states  []State
 	parents []int32
 	steps   []step
-	// edges are all steps, as pairs of where they led to and came from.
+	// edges are all steps, as pairs of target and source state.
 	edges [][2]int32
 }
 
@@ -88,7 +88,7 @@ func (e *explorer) add(s State, from int, by step) {
 	}
 }
 
-// trace tells how a state was reached.
+// trace describes how a state was reached.
 func (e *explorer) trace(at int) []string {
 	var lines []string
 	for ; e.parents[at] >= 0; at = int(e.parents[at]) {

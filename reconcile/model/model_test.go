@@ -33,7 +33,7 @@ func (o Options) name() string {
 	return name
 }
 
-// explore explores a scenario, and tells how many states there are.
+// explore explores a scenario, and logs its number of states.
 func explore(t *testing.T, o Options) Result {
 	t.Helper()
 	result, err := Explore(o)
@@ -48,7 +48,7 @@ func explore(t *testing.T, o Options) Result {
 	return result
 }
 
-// beginnings are what may be known of the object before the first request.
+// beginnings are the possible states of knowledge before the first request.
 func beginnings(o Options) []Options {
 	absent, unseen, known := o, o, o
 	unseen.Exists = true
@@ -89,8 +89,8 @@ func TestPromises(t *testing.T) {
 	}
 }
 
-// sequencesOfThree returns all there are, with two crashes; those without a
-// delete also where replicas lag.
+// sequencesOfThree returns all sequences, with two crashes; those without a
+// delete also with lagging replicas.
 func sequencesOfThree(kinds []Kind) (scenarios []Options) {
 	for _, first := range kinds {
 		for _, second := range kinds {
@@ -146,7 +146,7 @@ func TestEachMechanismIsNeeded(t *testing.T) {
 }
 
 // What docs/guarantees.md calls a known gap is one: a 404 has no version, so a
-// replica that lags can prove a delete that was not made, or hide a create that
+// lagging replica can prove a delete that was not made, or hide a create that
 // was.
 func TestKnownGaps(t *testing.T) {
 	for _, o := range []Options{
@@ -160,8 +160,8 @@ func TestKnownGaps(t *testing.T) {
 	}
 }
 
-// The gap that is worst, an end at which the last event is not what the API
-// shows, could be closed.
+// The worst gap, an end at which the last event is not what the API shows,
+// could be closed.
 func TestLookAgain(t *testing.T) {
 	kinds := []Kind{Create, Update, Delete}
 	lost := 0

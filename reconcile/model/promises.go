@@ -8,11 +8,11 @@ import "fmt"
 func (o *Options) broken(s *State) string {
 	switch fault := s.queue.broken; {
 	case fault == withAHole:
-		return "ORDER: an event's sequence leaves one out"
+		return "ORDER: an event's sequence has a gap"
 	case fault == outOfOrder && !o.Ends:
-		return "ORDER: an event tells a state that was before the last event's"
+		return "ORDER: an event has an earlier state than the one before"
 	case fault == notDeleted && !o.Ends:
-		return "INVENTED: an event tells of a delete that nobody made"
+		return "INVENTED: an event announces a delete that nobody made"
 	}
 	if !s.over() {
 		return ""
@@ -25,13 +25,13 @@ func (o *Options) broken(s *State) string {
 	case exists && last.known && !last.gone && last.state == s.now:
 	case !exists && last.gone:
 	case !exists && !last.known:
-		// Nobody was ever told that there was an object.
+		// No event ever announced an object.
 	case exists && !last.known && s.now == 1:
 		// Nothing changed, and nobody looked.
 	case o.unresolvedIs(s, s.now):
 		// The operator is shown that something was created.
 	default:
-		return fmt.Sprintf("LOST: the API is in state %d (present: %t), and what was last known is state %d (known: %t, gone: %t)",
+		return fmt.Sprintf("LOST: the API is in state %d (present: %t), and the last known state is %d (known: %t, gone: %t)",
 			s.now, exists, last.state, last.known, last.gone)
 	}
 	for i, r := range s.requests {
@@ -42,12 +42,12 @@ func (o *Options) broken(s *State) string {
 	return ""
 }
 
-// over tells whether nothing is left to be done.
+// over reports whether nothing is left to be done.
 func (s *State) over() bool {
 	return s.quiet() && s.queue.intents == 0 && !s.queue.mark.made && !s.lease.held && !s.lease.owed
 }
 
-// unresolvedIs tells whether a state was made by a create that is unresolved.
+// unresolvedIs reports whether a create that is unresolved made a state.
 func (o *Options) unresolvedIs(s *State, state uint8) bool {
 	for i, r := range s.requests {
 		if r.applied == state && s.queue.unresolved.has(i) {

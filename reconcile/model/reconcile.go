@@ -2,7 +2,7 @@
 
 package model
 
-// reconcile does what can happen to a mark.
+// reconcile makes the steps that are possible for a mark.
 func (o *Options) reconcile(s *State, yield func(step, State)) {
 	switch {
 	case s.lease.owed:
@@ -30,16 +30,16 @@ func (o *Options) reconcile(s *State, yield func(step, State)) {
 	}
 }
 
-// finding is what a Show means.
+// finding is the meaning of a Show.
 type finding uint8
 
 const (
 	nothing finding = iota
 	moved
-	again // stale or missing: asked for again
+	again // stale or missing: retried
 )
 
-// commitFinding commits what a Show means, or gives the lease back.
+// commitFinding commits the meaning of a Show, or returns the lease.
 func (o *Options) commitFinding(n *State) {
 	l := n.lease
 	n.lease = lease{}
@@ -67,7 +67,8 @@ func (o *Options) commitFinding(n *State) {
 	n.sync()
 }
 
-// lookAgain does what [Options].LookAgain says for an object that was found gone.
+// lookAgain does for an object that was found gone what [Options].LookAgain
+// describes.
 func (o *Options) lookAgain(n *State, l lease) {
 	if last := &n.queue.snapshot; last.gone {
 		last.version = max(last.version, l.version)
@@ -77,12 +78,12 @@ func (o *Options) lookAgain(n *State, l lease) {
 	}
 }
 
-// due tells whether a mark can be leased.
+// due reports whether a mark can be leased.
 func (m *mark) due(s *State) bool {
 	return m.made && !m.waits && (!m.looks || s.quiet())
 }
 
-// tell adds the event of the snapshot, and holds it to the one before.
+// tell adds the event of the snapshot, and checks it against the one before.
 func (s *State) tell() {
 	q := &s.queue
 	of := q.snapshot
@@ -106,8 +107,8 @@ func (s *State) tell() {
 func (o *Options) clear(m *mark, l lease) {
 	switch {
 	case m.moved && !o.Off.Generation:
-		// What was acted upon must not count again, but what may be done or
-		// seen late is not over.
+		// Hints that were acted upon must not count again, except for changes
+		// that may be done or seen late.
 		kept := hints(0)
 		if l.unsettled || m.movedLate {
 			kept = ^(hintCreated | hintUpdated)
@@ -150,8 +151,8 @@ func (o *Options) decide(s *State, l lease) finding {
 	return moved
 }
 
-// quiet tells whether everything is long over, so that what a Show says is
-// believed although it contradicts what is known.
+// quiet reports whether everything is long over, so that a Show is believed
+// even if it contradicts the known state.
 func (s *State) quiet() bool {
 	for _, r := range s.requests {
 		if r.phase != idle && (r.phase != done || r.late) {
@@ -177,8 +178,8 @@ func (o *Options) decideGone(last snapshot, h hints) finding {
 }
 
 // deletedAfter returns the first state after the given one in which the API had
-// deleted the object, or 0. A replica that lags shows a delete as it shows an
-// object that it does not have yet; the event is true all the same.
+// deleted the object, or 0. A replica that lags answers the same for a delete
+// and for an object that it does not have yet; the event is true all the same.
 func (s *State) deletedAfter(state uint8) uint8 {
 	for after := max(state, 1) + 1; after <= s.now; after++ {
 		if !s.exists(after) {

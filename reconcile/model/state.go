@@ -2,7 +2,7 @@
 
 package model
 
-// maxRequests bounds an exploration. States have a fixed size, so that they can
+// maxRequests limits an exploration. States have a fixed size, so that they can
 // be compared and remembered cheaply.
 const maxRequests = 4
 
@@ -11,14 +11,14 @@ type Kind uint8
 
 // The kinds of requests.
 const (
-	Create Kind = iota // POST /items: only the answer tells the id
+	Create Kind = iota // POST /items: only the answer has the id
 	Update             // PATCH /items/:id
 	Delete             // DELETE /items/:id
 )
 
 func (k Kind) String() string { return [...]string{"create", "update", "delete"}[k] }
 
-// phase is how far an exchange has come.
+// phase is how far an exchange has got.
 type phase uint8
 
 const (
@@ -27,7 +27,7 @@ const (
 	answered       // the API confirmed
 	failed         // the exchange ended, and its outcome is unknown
 	closed         // the intent is closed, and the object not marked: without M2
-	done           // nobody will say more about it
+	done           // nothing more will be known of it
 )
 
 // request is one exchange with the API.
@@ -35,12 +35,12 @@ type request struct {
 	phase phase
 	// applied is the state that the API committed for it, 0 for none.
 	applied uint8
-	// late is true while the API may still do what it did not answer, or
-	// replicas may not show what it did.
+	// late is true while the API may still execute a request that it did not
+	// answer, or replicas may not show its effect yet.
 	late bool
-	// refused is true once the API will never do it.
+	// refused is true once the API will never execute the request.
 	refused bool
-	// told is true when the client has the whole answer to a create.
+	// told is true once the client has the whole answer to a create.
 	told bool
 }
 
@@ -64,19 +64,19 @@ const (
 )
 
 // mark is the durable note that the object may differ. Its generation is not
-// counted: all that is ever asked of it is whether it is the first, and whether
-// it, or one of its hints, is younger than the lease.
+// counted: it only matters whether it is the first, and whether it, or one of
+// its hints, is younger than the lease.
 type mark struct {
 	made, again  bool // the generation is at least 1, and at least 2
 	waits        bool // it is due at SettleAt, and not sooner
-	looks        bool // it is left by LookAgain, and due when all is over
+	looks        bool // LookAgain left it; it is due when everything is over
 	hints, young hints
-	// moved is true where a mark is younger than the lease, and movedLate where
-	// such a mark has a SettleAt.
+	// moved is true if a mark was merged after the lease began, and movedLate
+	// if such a mark has a SettleAt.
 	moved, movedLate bool
 	version          uint8
-	// settle holds the requests whose SettleAt was merged into the mark, and
-	// has not passed.
+	// settle holds the requests whose SettleAt was merged into the mark and has
+	// not passed.
 	settle set
 }
 
@@ -93,14 +93,14 @@ func (m *mark) merge(h hints, version uint8, settle set, newest bool) {
 	m.movedLate = m.movedLate || settle != 0
 }
 
-// leased makes all that was merged into the mark older than a lease.
+// leased marks everything that was merged into the mark as older than a lease.
 func (m *mark) leased() { m.young, m.moved, m.movedLate = 0, false, false }
 
-// snapshot is what was last known of the object.
+// snapshot is the last known state of the object.
 type snapshot struct {
 	known, gone bool
 	state       uint8
-	// version is the newest that was seen of an object that is gone: with
+	// version is the newest version seen of an object that is gone, with
 	// LookAgain.
 	version uint8
 }
@@ -111,45 +111,46 @@ type queue struct {
 	unresolved set
 	mark       mark
 	snapshot   snapshot
-	// told is the state that the last event tells, 0 if there is none, and
-	// untold counts the snapshots whose event is missing.
+	// told is the state of the last event, 0 if there is none, and untold
+	// counts the snapshots whose event is missing.
 	told, untold uint8
 	// broken is the promise that an event broke.
 	broken fault
 }
 
-// fault is what an event can be.
+// fault is what is wrong with an event.
 type fault uint8
 
 const (
 	sound      fault = iota
-	outOfOrder       // it tells a state that is not after that of the event before
+	outOfOrder       // its state is not after that of the event before
 	withAHole        // its sequence is not that of the event before, plus one
-	notDeleted       // it tells of a delete that nobody made
+	notDeleted       // it announces a delete that nobody made
 )
 
 // lease is a reconciliation under way. It does not survive a crash.
 type lease struct {
 	held, seen bool
-	// These are the mark's as it was leased.
+	// These are copied from the mark when it was leased.
 	again   bool
 	hints   hints
 	version uint8
-	// unsettled is true where some SettleAt had not passed when Show was asked
-	// for, and calm where all was long over.
+	// unsettled is true if some SettleAt had not passed when Show was
+	// requested, and calm if everything was long over.
 	unsettled, calm bool
-	// state is what Show told, and present whether it told of an object.
+	// state is the state in Show, and present whether Show had an object.
 	state   uint8
 	present bool
 	// owed is an event that is not committed yet: without M4.
 	owed bool
 }
 
-// State is one moment of everything. It is comparable.
+// State is the whole state of the model at one moment. It is comparable.
 type State struct {
 	requests [maxRequests]request
 	// now numbers the state of the API, from 1; oldest is the oldest state that
-	// a replica may still show; present has a bit for each state with an object.
+	// a replica may still show; present has a bit for each state with an
+	// object.
 	now, oldest uint8
 	present     uint16
 
@@ -161,7 +162,7 @@ type State struct {
 
 func (s *State) exists(state uint8) bool { return s.present&(1<<state) != 0 }
 
-// sync makes all that the queue holds durable.
+// sync makes everything in the queue durable.
 func (s *State) sync() { s.durable = s.queue }
 
 // commit moves the API to its next state.
@@ -176,7 +177,7 @@ func (s *State) commit(present bool, o *Options) uint8 {
 	return s.now
 }
 
-// forget makes states equal that differ in nothing which matters any more.
+// forget makes states equal that differ only in details that no longer matter.
 func (s *State) forget(o *Options) {
 	if int(s.crashes) == o.Crashes {
 		s.sync() // nothing can be lost any more
