@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/coverage"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"

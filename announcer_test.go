@@ -15,7 +15,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
-	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -47,7 +47,7 @@ func operationalApp(t *testing.T) *App {
 	}
 	var all []endpoint.Endpoint
 	for name, patterns := range map[string]string{"erp": "*", "ops": "endpoint.* delivery.exhausted", "acme": "endpoint.*", "umbrella": "endpoint.*"} {
-		filter, err := endpoint.ParseFilter(strings.Fields(patterns)...)
+		filter, err := event.ParseFilter(strings.Fields(patterns)...)
 		if err != nil {
 			t.Fatal(err)
 		}

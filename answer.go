@@ -4,21 +4,17 @@ package webhooks
 
 import (
 	"fmt"
-	"slices"
-	"strconv"
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/httpstatus"
 )
 
 // answer is a compiled [Answer].
 type answer struct {
-	statuses []statusRange
+	statuses httpstatus.Set
 	where    []condition
 }
-
-// statusRange is a class of HTTP statuses, or one of them.
-type statusRange struct{ low, high int }
 
 // compileAnswer compiles an Answer; nil for nil.
 func compileAnswer(a *Answer) (*answer, error) {
@@ -26,14 +22,10 @@ func compileAnswer(a *Answer) (*answer, error) {
 		return nil, nil
 	}
 	compiled := new(answer)
-	for _, text := range a.Statuses {
-		r, err := parseStatus(text)
-		if err != nil {
-			return nil, err
-		}
-		compiled.statuses = append(compiled.statuses, r)
-	}
 	var err error
+	if compiled.statuses, err = httpstatus.Parse(a.Statuses...); err != nil {
+		return nil, err
+	}
 	if compiled.where, err = compileConditions(a.Where); err != nil {
 		return nil, err
 	}
@@ -42,23 +34,10 @@ func compileAnswer(a *Answer) (*answer, error) {
 			return nil, fmt.Errorf("%s: a condition on the response takes a path in its body", c.value.text)
 		}
 	}
-	if len(compiled.statuses)+len(compiled.where) == 0 {
+	if compiled.statuses.IsZero() && len(compiled.where) == 0 {
 		return nil, fmt.Errorf("it takes statuses, as 2xx or 409, or `where` and a condition on the response")
 	}
 	return compiled, nil
-}
-
-func parseStatus(text string) (statusRange, error) {
-	if len(text) == 3 && text[0] >= '2' && text[0] <= '5' {
-		if text[1:] == "xx" {
-			low := int(text[0]-'0') * 100
-			return statusRange{low, low + 99}, nil
-		}
-		if n, err := strconv.Atoi(text); err == nil {
-			return statusRange{n, n}, nil
-		}
-	}
-	return statusRange{}, fmt.Errorf("%q is no HTTP status; write one, as 409, or a class, as 2xx", text)
 }
 
 // reads tells whether the response's body is needed.
@@ -69,10 +48,10 @@ func (a *answer) reads() bool {
 // lists tells whether the status is one of those listed; where none are, the
 // usual meaning of the status decides.
 func (a *answer) lists(status int, usual bool) bool {
-	if len(a.statuses) == 0 {
+	if a.statuses.IsZero() {
 		return usual
 	}
-	return slices.ContainsFunc(a.statuses, func(r statusRange) bool { return status >= r.low && status <= r.high })
+	return a.statuses.Match(status)
 }
 
 // holds tells whether the conditions hold in a response.

@@ -3,13 +3,13 @@
 package webhooks
 
 import (
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"fmt"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
 )
 
 // UnmarshalCaddyfile sets up the app from the global option. Syntax:
@@ -145,7 +145,7 @@ func (e *Endpoint) unmarshalOption(d *caddyfile.Dispenser, word string) error {
 		if e.Events, err = args(); err != nil {
 			return err
 		}
-		if _, err := endpoint.ParseFilter(e.Events...); err != nil {
+		if _, err := event.ParseFilter(e.Events...); err != nil {
 			return d.WrapErr(err)
 		}
 		return nil

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
@@ -156,7 +155,7 @@ func (r *resource) compileNotify(d Resource) error {
 	if !made.url.inRequest() || made.authorization.text != "" && !made.authorization.inRequest() {
 		return errors.New("the receiver stands in the request; write request:PATH, query:NAME or header:NAME")
 	}
-	if made.filter, err = endpoint.ParseFilter(d.Notify.Events...); err != nil {
+	if made.filter, err = event.ParseFilter(d.Notify.Events...); err != nil {
 		return err
 	}
 	if d.Notify.Until != nil {

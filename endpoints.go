@@ -3,6 +3,7 @@
 package webhooks
 
 import (
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"fmt"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
-	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 )
 
 // Endpoint is a subscriber that the operator has fixed.
@@ -118,7 +119,7 @@ func (e *Endpoint) endpoint(transport *egress.Transport) (endpoint.Endpoint, err
 	if err := e.provisionDelivery(&made, repl, transport); err != nil {
 		return made, err
 	}
-	if made.Events, err = endpoint.ParseFilter(e.Events...); err != nil {
+	if made.Events, err = event.ParseFilter(e.Events...); err != nil {
 		return made, err
 	}
 	if err := e.DeliveryPolicy.apply(&made); err != nil {

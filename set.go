@@ -11,7 +11,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
@@ -53,7 +52,7 @@ type watching struct {
 // notify is a compiled [Notify].
 type notify struct {
 	url, authorization value
-	filter             endpoint.Filter
+	filter             event.Filter
 	until              *condition
 }
 

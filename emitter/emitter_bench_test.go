@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
-	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )

@@ -5,7 +5,7 @@ package emitter
 import (
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 )
 
 const (

@@ -3,6 +3,7 @@
 package emitter
 
 import (
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"context"
 	"errors"
 	"net/http"
@@ -14,7 +15,6 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/auth"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
-	"github.com/caddy-webhooks/caddy-webhooks/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -214,7 +214,7 @@ func TestApplyKeepsWhatIsTheSame(t *testing.T) {
 		w := newWorld(t, Options{})
 		store := &leases{Deliveries: w.store}
 		w.emitter.store = store
-		filter, err := endpoint.ParseFilter("items.*")
+		filter, err := event.ParseFilter("items.*")
 		if err != nil {
 			t.Fatal(err)
 		}

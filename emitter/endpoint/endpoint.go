@@ -5,6 +5,7 @@
 package endpoint
 
 import (
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"errors"
 	"fmt"
 	"slices"
@@ -111,7 +112,7 @@ type Endpoint struct {
 	// the authority that must have signed the receiver's. nil is the default.
 	TLS *egress.TLS
 	// Events says which event types the endpoint gets. The zero Filter is all.
-	Events Filter
+	Events event.Filter
 	// Tenant, if not empty, limits the endpoint to events of objects that this
 	// tenant owns. An endpoint without a tenant is the operator's and gets
 	// every tenant's events.
@@ -264,7 +265,7 @@ func checkName(name string) error {
 		return fmt.Errorf("%w: the name that begins with %q has %d characters; at most %d are possible", ErrBadEndpoint, name[:16], len(name), MaxNameLength)
 	case strings.Contains(name, "://"):
 		return fmt.Errorf("%w: a URL stands in place of the name; write: endpoint NAME URL", ErrBadEndpoint)
-	case strings.IndexFunc(name, notTypeRune) >= 0 || strings.Trim(name, ".") == "":
+	case strings.IndexFunc(name, event.NotTypeRune) >= 0 || strings.Trim(name, ".") == "":
 		return fmt.Errorf("%w: the name %q may only have letters, digits, \".\", \"_\" and \"-\"", ErrBadEndpoint, name)
 	}
 	return nil

@@ -2,7 +2,11 @@
 
 package endpoint
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
 
 // routes finds the endpoints that get an event type.
 //
@@ -21,15 +25,15 @@ func newRoutes() *routes {
 	return &routes{prefixes: map[string][]string{}, exact: map[string][]string{}}
 }
 
-func (r *routes) add(name string, filter Filter) {
-	if !filter.some {
+func (r *routes) add(name string, filter event.Filter) {
+	if filter.All() {
 		r.all = append(r.all, name)
 		return
 	}
-	for _, prefix := range filter.prefixes {
+	for _, prefix := range filter.Prefixes() {
 		r.prefixes[prefix] = append(r.prefixes[prefix], name)
 	}
-	for _, exact := range filter.exact {
+	for _, exact := range filter.Exact() {
 		r.exact[exact] = append(r.exact[exact], name)
 	}
 }

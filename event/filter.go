@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package endpoint
+package event
 
 import (
 	"fmt"
@@ -91,6 +91,17 @@ func (f Filter) matchesPrefix(eventType string) bool {
 	})
 }
 
+// All reports whether every type passes.
+func (f Filter) All() bool { return !f.some }
+
+// Exact returns the types that pass by their full names, and Prefixes the
+// beginnings, up to and with a ".", of types that pass. No type is matched by
+// two of them, and both are empty where all pass. They are not to be changed.
+func (f Filter) Exact() []string { return f.exact }
+
+// Prefixes is described with [Filter.Exact].
+func (f Filter) Prefixes() []string { return f.prefixes }
+
 // Patterns returns the patterns as they were given; "*" for the zero Filter.
 func (f Filter) Patterns() []string {
 	if len(f.texts) == 0 {
@@ -119,7 +130,7 @@ func checkPattern(pattern string) error {
 		}
 		body = before
 	}
-	if i := strings.IndexFunc(body, notTypeRune); i >= 0 {
+	if i := strings.IndexFunc(body, NotTypeRune); i >= 0 {
 		wrong, _ := utf8.DecodeRuneInString(body[i:])
 		return fmt.Errorf("%w: %q has %q; event types are made of letters, digits, \".\", \"_\" and \"-\", and patterns are separated by spaces",
 			ErrBadFilter, pattern, wrong)
@@ -128,8 +139,4 @@ func checkPattern(pattern string) error {
 		return fmt.Errorf("%w: %q has nothing before, after or between its dots; write it as items.created or items.*", ErrBadFilter, pattern)
 	}
 	return nil
-}
-
-func notTypeRune(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
 }
