@@ -164,7 +164,7 @@ func (adminAPI) status(r *http.Request, app *App, store queue.History) (any, err
 		Resources: []string{}, Endpoints: []EndpointStatus{},
 	}
 	for _, resource := range app.resources() {
-		status.Resources = append(status.Resources, resource.name)
+		status.Resources = append(status.Resources, resource.Name)
 	}
 	for e := range app.endpoints.All() {
 		status.Endpoints = append(status.Endpoints, EndpointStatus{

@@ -10,10 +10,11 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
 )
 
 // uncovered counts unsafe requests that no rule matched. Like the metrics, it
@@ -106,11 +107,11 @@ func (a *App) coverage(stats queue.Stats) Coverage {
 		c.Gaps = []gap{}
 	}
 	for _, r := range a.resources() {
-		if r.version == "" && !r.etag {
-			c.Unproven = append(c.Unproven, r.name)
+		if r.Version == "" && !r.ETag {
+			c.Unproven = append(c.Unproven, r.Name)
 		}
-		if r.list == nil {
-			c.Unlisted = append(c.Unlisted, r.name)
+		if r.List == nil {
+			c.Unlisted = append(c.Unlisted, r.Name)
 		}
 	}
 	return c
@@ -178,5 +179,5 @@ func dismiss(r *http.Request, _ *App, store detectionQueue) (any, error) {
 
 // has tells whether a resource is configured.
 func (a *App) has(name string) bool {
-	return slices.ContainsFunc(a.resources(), func(r *resource) bool { return r.name == name })
+	return slices.ContainsFunc(a.resources(), func(r *rules.Resource) bool { return r.Name == name })
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
 )
 
 func init() {
@@ -74,7 +76,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if len(h.Resources) == 0 {
 		return d.Err("no resource is declared: add one, as `resource items`")
 	}
-	_, err := Compile(h.Resources, nil)
+	_, err := rules.Compile(h.Resources, nil)
 	return lines.locate(err)
 }
 

@@ -3,13 +3,13 @@
 package webhooks
 
 import (
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"fmt"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
 // UnmarshalCaddyfile sets up the app from the global option. Syntax:

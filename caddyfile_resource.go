@@ -11,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 // partLines holds where the parts of resources stand, by resource and part (see
@@ -19,7 +21,7 @@ type partLines map[string]map[any]caddyfile.Token
 
 // locate adds the line of the part that an error is about.
 func (l partLines) locate(err error) error {
-	var wrong PartError
+	var wrong rules.PartError
 	if !errors.As(err, &wrong) {
 		return err
 	}
@@ -40,7 +42,7 @@ func (h *Handler) unmarshalResource(d *caddyfile.Dispenser, all partLines) error
 	if all[name] != nil {
 		return d.Errf("resource %s is declared twice; merge the two", name)
 	}
-	r := &Resource{Name: name}
+	r := &syntax.Resource{Name: name}
 	lines := map[any]caddyfile.Token{nil: d.Token()}
 	all[name] = lines
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
@@ -104,10 +106,10 @@ const resourceWords = "show, keep, create, update, delete, id, key, aliases, ver
 // Methods are joined by "|"; "*" stands for every unsafe method. A condition is
 // a value and `is <values...>` (or `in`), `not <values...>`, `matches
 // <expression>`, `exists` or `not exists`.
-func unmarshalResourceOption(d *caddyfile.Dispenser, r *Resource, word string) (part any, err error) {
+func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word string) (part any, err error) {
 	switch word {
 	case "create", "update", "delete":
-		rule := &Rule{Kind: event.Kind(word)}
+		rule := &syntax.Rule{Kind: event.Kind(word)}
 		r.Rules = append(r.Rules, rule)
 		err := unmarshalRule(d, rule, r.Name)
 		return rule, err
@@ -173,14 +175,14 @@ func unmarshalResourceOption(d *caddyfile.Dispenser, r *Resource, word string) (
 	return word, nil
 }
 
-func unmarshalShow(d *caddyfile.Dispenser, r *Resource) (part any, err error) {
+func unmarshalShow(d *caddyfile.Dispenser, r *syntax.Resource) (part any, err error) {
 	args := d.RemainingArgs()
 	switch {
 	case len(args) == 2 && args[0] == "from" && args[1] == "response":
-		r.ShowFrom = showFromResponse
+		r.ShowFrom = syntax.ShowFromResponse
 		return "show from", nil
 	case len(args) >= 2 && args[0] == "as" && args[1] == "caller":
-		r.ShowFrom, r.CallerHeaders = showFromCaller, args[2:]
+		r.ShowFrom, r.CallerHeaders = syntax.ShowFromCaller, args[2:]
 		return "show from", nil
 	}
 	request, rest, err := unmarshalRequest(d, args, "show", "/"+r.Name+"/:id")
@@ -211,11 +213,11 @@ func unmarshalShow(d *caddyfile.Dispenser, r *Resource) (part any, err error) {
 
 // unmarshalRequest reads a method, a path and perhaps a body from the arguments
 // of an option, and returns the arguments after them.
-func unmarshalRequest(d *caddyfile.Dispenser, args []string, word, example string) (request Request, rest []string, err error) {
+func unmarshalRequest(d *caddyfile.Dispenser, args []string, word, example string) (request syntax.Request, rest []string, err error) {
 	if len(args) > 0 && isMethod(args[0]) {
 		request.Method, args = args[0], args[1:]
 	}
-	if len(args) == 0 || !strings.HasPrefix(args[0], "/") && args[0] != wholeTarget {
+	if len(args) == 0 || !strings.HasPrefix(args[0], "/") && args[0] != rules.WholeTarget {
 		return request, nil, d.Errf("%s takes a method and a path, as `%s GET %s`", word, word, example)
 	}
 	request.Path, args = args[0], args[1:]
@@ -226,7 +228,7 @@ func unmarshalRequest(d *caddyfile.Dispenser, args []string, word, example strin
 }
 
 // unmarshalRequestBlock reads what a request has in its block.
-func unmarshalRequestBlock(d *caddyfile.Dispenser, request *Request) error {
+func unmarshalRequestBlock(d *caddyfile.Dispenser, request *syntax.Request) error {
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := unmarshalRequestOption(d, d.Val(), request); err != nil {
 			return err
@@ -235,7 +237,7 @@ func unmarshalRequestBlock(d *caddyfile.Dispenser, request *Request) error {
 	return nil
 }
 
-func unmarshalRequestOption(d *caddyfile.Dispenser, word string, request *Request) error {
+func unmarshalRequestOption(d *caddyfile.Dispenser, word string, request *syntax.Request) error {
 	args := d.RemainingArgs()
 	switch {
 	case word == "header" && len(args) == 2:
@@ -252,11 +254,11 @@ func unmarshalRequestOption(d *caddyfile.Dispenser, word string, request *Reques
 }
 
 // unmarshalEvent reads `TYPE on create|change|delete …`.
-func unmarshalEvent(d *caddyfile.Dispenser, r *Resource, args []string) (*EventRule, error) {
+func unmarshalEvent(d *caddyfile.Dispenser, r *syntax.Resource, args []string) (*syntax.EventRule, error) {
 	if len(args) < 3 || args[1] != "on" {
 		return nil, d.Errf("event takes a type and a trigger, as `event %s.updated on change`", r.Name)
 	}
-	rule := &EventRule{Type: args[0], On: event.Op(args[2])}
+	rule := &syntax.EventRule{Type: args[0], On: event.Op(args[2])}
 	list := &rule.Paths
 	for i := 3; i < len(args); i++ {
 		switch arg := args[i]; {
@@ -283,7 +285,7 @@ func unmarshalEvent(d *caddyfile.Dispenser, r *Resource, args []string) (*EventR
 }
 
 // unmarshalWatch reads `every DURATION until CONDITION`.
-func unmarshalWatch(d *caddyfile.Dispenser, r *Resource, args []string) error {
+func unmarshalWatch(d *caddyfile.Dispenser, r *syntax.Resource, args []string) error {
 	if len(args) < 2 || args[0] != "every" {
 		return d.Err("watch takes how often and until when, as `watch every 30s until state in completed cancelled`")
 	}
@@ -291,7 +293,7 @@ func unmarshalWatch(d *caddyfile.Dispenser, r *Resource, args []string) error {
 	if err != nil || every <= 0 {
 		return d.Errf("watch every takes a duration, as 30s or 2h, not %q", args[1])
 	}
-	r.Watch = &Watch{Every: caddy.Duration(every)}
+	r.Watch = &syntax.Watch{Every: caddy.Duration(every)}
 	if len(args) == 2 {
 		return d.Err("watch has no end, and would look at every object for ever; " +
 			"add the state in which an object does not change any more, as `until state in completed cancelled`")
@@ -305,8 +307,8 @@ func unmarshalWatch(d *caddyfile.Dispenser, r *Resource, args []string) error {
 
 // unmarshalNotify reads `url VALUE [authorization VALUE] [events TYPES…] [until
 // CONDITION]`.
-func unmarshalNotify(d *caddyfile.Dispenser, r *Resource, args []string) error {
-	n := new(Notify)
+func unmarshalNotify(d *caddyfile.Dispenser, r *syntax.Resource, args []string) error {
+	n := new(syntax.Notify)
 	r.Notify = n
 	for len(args) > 0 {
 		var err error
@@ -336,7 +338,7 @@ func unmarshalNotify(d *caddyfile.Dispenser, r *Resource, args []string) error {
 }
 
 // unmarshalList reads a list and its block.
-func unmarshalList(d *caddyfile.Dispenser, r *Resource) error {
+func unmarshalList(d *caddyfile.Dispenser, r *syntax.Resource) error {
 	example := "/" + r.Name + " " + r.Name + ".#.id"
 	request, rest, err := unmarshalRequest(d, d.RemainingArgs(), "list", example)
 	if err != nil {
@@ -345,7 +347,7 @@ func unmarshalList(d *caddyfile.Dispenser, r *Resource) error {
 	if len(rest) != 1 {
 		return d.Errf("list takes a request and the path of the ids in its answer, as `list GET %s`", example)
 	}
-	l := &List{Listing: Listing{Request: request, IDs: rest[0]}}
+	l := &syntax.List{Query: syntax.Query{Request: request, IDs: rest[0]}}
 	r.List = l
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		word := d.Val()
@@ -380,9 +382,9 @@ func unmarshalList(d *caddyfile.Dispenser, r *Resource) error {
 }
 
 // parseCondition reads a value and what must stand there.
-func parseCondition(d *caddyfile.Dispenser, args []string) (*Condition, error) {
+func parseCondition(d *caddyfile.Dispenser, args []string) (*syntax.Condition, error) {
 	if len(args) >= 2 {
-		c := &Condition{Value: args[0]}
+		c := &syntax.Condition{Value: args[0]}
 		switch rest := args[2:]; {
 		case (args[1] == "is" || args[1] == "in") && len(rest) > 0:
 			c.Is = rest

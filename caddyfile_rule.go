@@ -9,6 +9,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 // unmarshalRule reads a rule after its kind. Syntax:
@@ -23,7 +26,7 @@ import (
 //	    find    [<method>] <path> [body <body>] <ids>
 //	    later   [<method>] <path> [body <body>] <ids> [within <duration>]
 //	}
-func unmarshalRule(d *caddyfile.Dispenser, rule *Rule, resource string) error {
+func unmarshalRule(d *caddyfile.Dispenser, rule *syntax.Rule, resource string) error {
 	args := d.RemainingArgs()
 	if len(args) < 2 || len(args) > 2 && args[2] != "where" {
 		return d.Errf("%s takes methods and a path, as `%s PUT|PATCH /%s/:id`", rule.Kind, rule.Kind, resource)
@@ -52,7 +55,7 @@ func unmarshalRule(d *caddyfile.Dispenser, rule *Rule, resource string) error {
 	return nil
 }
 
-func unmarshalRuleOption(d *caddyfile.Dispenser, rule *Rule, word string) error {
+func unmarshalRuleOption(d *caddyfile.Dispenser, rule *syntax.Rule, word string) error {
 	if word == "match" {
 		set, err := caddyhttp.ParseCaddyfileNestedMatcherSet(d)
 		if err != nil {
@@ -78,7 +81,7 @@ func unmarshalRuleOption(d *caddyfile.Dispenser, rule *Rule, word string) error 
 		if rule.Find != nil {
 			return d.Err("find stands twice in a rule; keep one of them")
 		}
-		rule.Find, err = unmarshalListing(d, word, args)
+		rule.Find, err = unmarshalQuery(d, word, args)
 		return err
 	case "later":
 		return unmarshalRuleLater(d, rule, args)
@@ -87,9 +90,9 @@ func unmarshalRuleOption(d *caddyfile.Dispenser, rule *Rule, word string) error 
 }
 
 // unmarshalAnswer reads `[STATUSES...] [where CONDITION]`.
-func unmarshalAnswer(d *caddyfile.Dispenser, word string, args []string, to **Answer) error {
+func unmarshalAnswer(d *caddyfile.Dispenser, word string, args []string, to **syntax.Answer) error {
 	if *to == nil {
-		*to = new(Answer)
+		*to = new(syntax.Answer)
 	}
 	statuses, rest := args, []string(nil)
 	if at := slices.Index(args, "where"); at >= 0 {
@@ -103,27 +106,27 @@ func unmarshalAnswer(d *caddyfile.Dispenser, word string, args []string, to **An
 		}
 		(*to).Where = append((*to).Where, condition)
 	}
-	if _, err := compileAnswer(*to); err != nil {
+	if err := rules.CheckAnswer(*to); err != nil {
 		return d.Errf("%s: %v", word, err)
 	}
 	return nil
 }
 
-func unmarshalRuleTouches(d *caddyfile.Dispenser, rule *Rule, args []string) error {
+func unmarshalRuleTouches(d *caddyfile.Dispenser, rule *syntax.Rule, args []string) error {
 	switch {
 	case len(args) == 2:
-		rule.Touches = append(rule.Touches, &Touch{Resource: args[0], IDs: args[1]})
+		rule.Touches = append(rule.Touches, &syntax.Touch{Resource: args[0], IDs: args[1]})
 		return nil
 	case len(args) > 2 && args[1] == "via":
-		via, err := unmarshalListing(d, "touches "+args[0]+" via", args[2:])
-		rule.Touches = append(rule.Touches, &Touch{Resource: args[0], Via: via})
+		via, err := unmarshalQuery(d, "touches "+args[0]+" via", args[2:])
+		rule.Touches = append(rule.Touches, &syntax.Touch{Resource: args[0], Via: via})
 		return err
 	}
 	return d.Err("touches takes a resource and where the ids of its objects stand, as `touches users user.id`, " +
 		"or the request that lists them, as `touches transactions via GET /items/:id/transactions transactions.#.id`")
 }
 
-func unmarshalListing(d *caddyfile.Dispenser, word string, args []string) (*Listing, error) {
+func unmarshalQuery(d *caddyfile.Dispenser, word string, args []string) (*syntax.Query, error) {
 	example := "/items?reference={request:reference} items.#.id"
 	request, rest, err := unmarshalRequest(d, args, word, example)
 	if err != nil {
@@ -132,15 +135,15 @@ func unmarshalListing(d *caddyfile.Dispenser, word string, args []string) (*List
 	if len(rest) != 1 {
 		return nil, d.Errf("%s takes a request and the path of the ids in its answer, as `%s GET %s`", word, word, example)
 	}
-	listing := &Listing{Request: request, IDs: rest[0]}
+	listing := &syntax.Query{Request: request, IDs: rest[0]}
 	return listing, unmarshalRequestBlock(d, &listing.Request)
 }
 
-func unmarshalRuleLater(d *caddyfile.Dispenser, rule *Rule, args []string) error {
+func unmarshalRuleLater(d *caddyfile.Dispenser, rule *syntax.Rule, args []string) error {
 	if rule.Later != nil {
 		return d.Err("later stands twice in a rule; keep one of them")
 	}
-	rule.Later = new(Later)
+	rule.Later = new(syntax.Later)
 	if n := len(args); n >= 2 && args[n-2] == "within" {
 		within, err := caddy.ParseDuration(args[n-1])
 		if err != nil || within <= 0 {
@@ -148,10 +151,10 @@ func unmarshalRuleLater(d *caddyfile.Dispenser, rule *Rule, args []string) error
 		}
 		rule.Later.Within, args = caddy.Duration(within), args[:n-2]
 	}
-	listing, err := unmarshalListing(d, "later", args)
+	listing, err := unmarshalQuery(d, "later", args)
 	if err != nil {
 		return err
 	}
-	rule.Later.Listing = *listing
+	rule.Later.Query = *listing
 	return nil
 }

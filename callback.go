@@ -31,21 +31,21 @@ const (
 // nil. One that may not be sent to is refused here, before anything is stored;
 // the exchange goes on all the same, and the operator is told.
 func (h *Handler) callbackOf(x *exchange) []byte {
-	r := x.match.rule.resource
-	if r.notify == nil {
+	r := x.match.Rule.Resource
+	if r.Callback == nil {
 		return nil
 	}
-	named := namedReceiver{URL: x.request.textOrPath(r.notify.url, x.match.rule, &x.match)}
+	named := namedReceiver{URL: x.request.TextOrPath(r.Callback.URL, x.match.Rule, &x.match)}
 	if named.URL == "" {
 		return nil
 	}
-	if r.notify.authorization.text != "" {
-		named.Authorization = x.request.textOrPath(r.notify.authorization, x.match.rule, &x.match)
+	if r.Callback.Authorization.Text != "" {
+		named.Authorization = x.request.TextOrPath(r.Callback.Authorization, x.match.Rule, &x.match)
 	}
-	sealed, err := h.queue.sealCallback(r.name, named)
+	sealed, err := h.queue.sealCallback(r.Name, named)
 	if err != nil {
-		metrics.callbacksRefused.WithLabelValues(r.name).Inc()
-		h.log.Warn("a receiver that a request named is refused", zap.String("rule", x.match.rule.text), zap.Error(err))
+		metrics.callbacksRefused.WithLabelValues(r.Name).Inc()
+		h.log.Warn("a receiver that a request named is refused", zap.String("rule", x.match.Rule.Text), zap.Error(err))
 		return nil
 	}
 	return sealed

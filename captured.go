@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
 )
 
 // json returns the captured body as JSON, whatever structure it came in, or
@@ -43,15 +44,15 @@ func (c *captured) json() ([]byte, error) {
 // first, which would cost ten times the look-up. What gjson makes of invalid
 // JSON is unspecified: at worst a Show is asked for again that was fresh.
 func (x *exchange) version() string {
-	r := x.match.rule.resource
+	r := x.match.Rule.Resource
 	answer := &x.tee.answer
 	switch {
-	case r.etag:
+	case r.ETag:
 		return answer.etag
-	case r.version == "" || answer.truncated:
+	case r.Version == "" || answer.truncated:
 		return ""
 	case answer.parsed:
-		return body.Text(answer.plain, r.version)
+		return body.Text(answer.plain, r.Version)
 	}
 	plain, err := body.Decode(answer.body, answer.encoding)
 	if err != nil {
@@ -59,19 +60,19 @@ func (x *exchange) version() string {
 	}
 	if len(plain) > 0 && plain[0] == '<' {
 		json, _ := answer.json()
-		return body.Text(json, r.version)
+		return body.Text(json, r.Version)
 	}
-	return event.Text([]byte(gjson.GetBytes(plain, r.version).Raw))
+	return event.Text([]byte(gjson.GetBytes(plain, r.Version).Raw))
 }
 
 // ambiguous tells whether an id that the response told stands under a name
 // that it has twice, so that another reader may take another id.
 func (x *exchange) ambiguous() bool {
 	json, _ := x.tee.answer.json()
-	for _, part := range x.match.rule.parts {
-		for _, v := range part.response {
-			if v.source == fromResponse && body.Scalars(json, v.name, maxKeys) != nil {
-				if body.Ambiguous(json, v.name) {
+	for _, part := range x.match.Rule.Parts {
+		for _, v := range part.Response {
+			if v.Source == rules.FromResponse && body.Scalars(json, v.Name, rules.MaxKeys) != nil {
+				if body.Ambiguous(json, v.Name) {
 					return true
 				}
 				break

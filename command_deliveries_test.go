@@ -38,7 +38,7 @@ func TestCommandVerbs(t *testing.T) {
 	defer admin.Close()
 	for _, test := range []struct {
 		args    string
-		asked   []string
+		Request []string
 		printed string
 		err     string
 	}{
@@ -68,7 +68,7 @@ func TestCommandVerbs(t *testing.T) {
 		if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 			t.Errorf("%s: %v, want %q", test.args, err, test.err)
 		}
-		if strings.Join(asked, "\n") != strings.Join(test.asked, "\n") {
+		if strings.Join(asked, "\n") != strings.Join(test.Request, "\n") {
 			t.Errorf("%s: asked %q", test.args, asked)
 		}
 	}

@@ -3,7 +3,6 @@
 package webhooks
 
 import (
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"fmt"
 	"time"
 
@@ -11,8 +10,9 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
-	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
 // Endpoint is a subscriber that the operator has fixed.

@@ -15,6 +15,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 // queuePatience bounds how long a request waits for the queue. A disk that
@@ -24,8 +26,8 @@ const queuePatience = 2 * time.Second
 // exchange is one request that a rule matches, and its response.
 type exchange struct {
 	handler *Handler
-	request asked
-	match   match
+	request rules.Request
+	match   rules.Match
 	tee     tee
 	path    string
 
@@ -47,16 +49,16 @@ type exchange struct {
 	resolved, left bool
 }
 
-func newExchange(h *Handler, w http.ResponseWriter, request asked, found match) *exchange {
-	x := &exchange{handler: h, request: request, match: found, path: event.CausePath(request.r.URL.Path)}
-	x.trace, x.hops = h.origin(request.r)
+func newExchange(h *Handler, w http.ResponseWriter, request rules.Request, found rules.Match) *exchange {
+	x := &exchange{handler: h, request: request, match: found, path: event.CausePath(request.HTTP.URL.Path)}
+	x.trace, x.hops = h.origin(request.HTTP)
 	x.tee.ResponseWriterWrapper = &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}
-	rule := found.rule
+	rule := found.Rule
 	keys, err := x.requestKeys()
 	if err != nil {
 		// No request of ours can name such an object, so its Show cannot be
 		// read; the operator sees it among the unresolved.
-		h.log.Warn("the id in a request cannot name an object", zap.String("rule", rule.text), zap.Error(err))
+		h.log.Warn("the id in a request cannot name an object", zap.String("rule", rule.Text), zap.Error(err))
 	}
 	x.keys = keys
 	tells := x.lookAhead() || len(keys) == 0
@@ -69,7 +71,7 @@ func newExchange(h *Handler, w http.ResponseWriter, request asked, found match) 
 			}
 		}
 	}
-	if tells || rule.answers || rule.resource.version != "" || rule.resource.showFrom == showFromResponse {
+	if tells || rule.Answers || rule.Resource.Version != "" || rule.Resource.ShowFrom == syntax.ShowFromResponse {
 		x.tee.limit = int(h.Capture)
 	}
 	return x
@@ -78,20 +80,20 @@ func newExchange(h *Handler, w http.ResponseWriter, request asked, found match) 
 // lookAhead finds what else the request tells before it is forwarded, so that
 // a crash does not lose it. It returns whether the response may tell more.
 func (x *exchange) lookAhead() (more bool) {
-	rule := x.match.rule
-	more = rule.later != nil
+	rule := x.match.Rule
+	more = rule.Later != nil
 	own := event.Key{}
 	if len(x.keys) > 0 {
 		own = x.keys[0]
 	}
-	if rule.find != nil {
-		if key, err := x.queryKey(rule.find, &x.match, own); err == nil {
+	if rule.Find != nil {
+		if key, err := x.queryKey(rule.Find, &x.match, own); err == nil {
 			x.find = key
 		}
 	}
-	x.handler.rules.matcher.others(&x.request, func(other *match) {
-		for i := range other.rule.touches {
-			keys, err := x.touched(other, &other.rule.touches[i], own)
+	x.handler.rules.Tree.Others(&x.request, func(other *rules.Match) {
+		for i := range other.Rule.Touches {
+			keys, err := x.touched(other, &other.Rule.Touches[i], own)
 			if err != nil {
 				more = true
 			}
@@ -106,12 +108,12 @@ func (x *exchange) lookAhead() (more bool) {
 // may be noted yet, so its number is kept, to close it.
 func (x *exchange) begin() error {
 	x.noted = time.Now()
-	rule := x.match.rule
+	rule := x.match.Rule
 	x.callback = x.handler.callbackOf(x)
 	intent := queue.Intent{
-		Resource: rule.resource.name,
-		Kind:     rule.kind,
-		Rule:     rule.text,
+		Resource: rule.Resource.Name,
+		Kind:     rule.Kind,
+		Rule:     rule.Text,
 		Noted:    x.noted,
 		Key:      x.find,
 		Touches:  x.ahead,
@@ -139,18 +141,18 @@ func (x *exchange) begin() error {
 // outcome tells what the end of the exchange says about the change.
 func (x *exchange) outcome(err error, whole bool) event.Outcome {
 	status := x.tee.status
-	usual := outcomeOf(x.request.r, status, err, whole)
+	usual := outcomeOf(x.request.HTTP, status, err, whole)
 	if status == 0 || !whole || status == statusClientClosedRequest {
 		// There is no answer of the API's that the rule could judge.
 		return usual
 	}
-	return x.match.rule.outcome(usual, status, x.tee.answer.json)
+	return x.match.Rule.Outcome(usual, status, x.tee.answer.json)
 }
 
 // uncertainFor is how long after the exchange the API may still do what it was
 // asked, and its replicas may not show it.
 func (x *exchange) uncertainFor() time.Duration {
-	return time.Duration(x.handler.UpstreamTimeout) + x.match.rule.resource.lag
+	return time.Duration(x.handler.UpstreamTimeout) + x.match.Rule.Resource.Lag
 }
 
 // end resolves the intent by how the exchange ended, unless the whole response
@@ -161,9 +163,9 @@ func (x *exchange) end(err error, whole bool) {
 		outcome = x.outcome(err, whole)
 		x.resolve(outcome)
 	}
-	rule := x.match.rule
+	rule := x.match.Rule
 	x.handler.loans.end(x, outcome)
-	metrics.exchanges.WithLabelValues(rule.resource.name, string(rule.kind), string(outcome)).Inc()
+	metrics.exchanges.WithLabelValues(rule.Resource.Name, string(rule.Kind), string(outcome)).Inc()
 }
 
 // resolve closes the intent and marks the objects, in one step.
@@ -176,17 +178,17 @@ func (x *exchange) end(err error, whole bool) {
 func (x *exchange) resolve(outcome event.Outcome) {
 	x.resolved = true
 	failpoint.Here("exchange.answered")
-	rule := x.match.rule
+	rule := x.match.Rule
 	resolution := x.resolution(outcome)
 	if resolution.Unresolved != "" {
-		metrics.unresolved.WithLabelValues(rule.resource.name).Inc()
+		metrics.unresolved.WithLabelValues(rule.Resource.Name).Inc()
 		x.handler.log.Warn("an exchange changed something, and nothing tells which object",
-			zap.String("rule", rule.text), zap.Int("status", x.tee.status), zap.String("reason", resolution.Unresolved))
+			zap.String("rule", rule.Text), zap.Int("status", x.tee.status), zap.String("reason", resolution.Unresolved))
 	}
 	if outcome == event.OutcomeChanged && len(resolution.Marks) > 0 {
 		x.handler.loans.keep(x, resolution.Marks[0].Key)
 	}
-	x.handler.queue.resolveIntent(x.handler.patience.Context(), rule.resource.name, x.intent, resolution, !x.foretold(resolution.Marks))
+	x.handler.queue.resolveIntent(x.handler.patience.Context(), rule.Resource.Name, x.intent, resolution, !x.foretold(resolution.Marks))
 	failpoint.Here("exchange.resolved")
 }
 
@@ -206,7 +208,7 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 	if outcome == event.OutcomeUnchanged {
 		return resolution
 	}
-	rule := x.match.rule
+	rule := x.match.Rule
 	own := x.keys
 	if len(own) == 0 {
 		var err error
@@ -222,7 +224,7 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 		}
 	}
 	for _, key := range own {
-		mark := x.mark(key, reconcile.HintsOf(rule.kind, outcome), outcome)
+		mark := x.mark(key, reconcile.HintsOf(rule.Kind, outcome), outcome)
 		mark.Version, mark.Callback = version, x.callback
 		if outcome == event.OutcomeChanged && x.tee.status == http.StatusCreated {
 			mark.Hints |= queue.HintCreated
@@ -231,7 +233,7 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 	}
 	for _, key := range x.alsoTouched(own) {
 		mark := x.mark(key, reconcile.HintsOf(event.KindUpdate, outcome), outcome)
-		mark.Cause.Resource = rule.resource.name
+		mark.Cause.Resource = rule.Resource.Name
 		resolution.Marks = append(resolution.Marks, mark)
 	}
 	return resolution
@@ -239,16 +241,16 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 
 // mark makes the mark of an object.
 func (x *exchange) mark(key event.Key, hints queue.Hints, outcome event.Outcome) queue.Mark {
-	rule := x.match.rule
+	rule := x.match.Rule
 	mark := queue.Mark{
 		Key: key, Hints: hints,
 		Cause: event.Cause{
-			Rule: rule.text, Outcome: outcome, At: x.noted, Method: x.request.r.Method, Path: x.path, TraceParent: x.trace, Hops: x.hops,
+			Rule: rule.Text, Outcome: outcome, At: x.noted, Method: x.request.HTTP.Method, Path: x.path, TraceParent: x.trace, Hops: x.hops,
 		},
 	}
 	settle := time.Duration(0)
 	switch {
-	case outcome == event.OutcomeUnknown, rule.kind == event.KindDelete:
+	case outcome == event.OutcomeUnknown, rule.Kind == event.KindDelete:
 		// The API may commit late. And after a delete, a replica that lags may
 		// show a change made before it, and a soft delete shows the object for
 		// good. Whatever is found first, the object is looked at once more.
@@ -256,15 +258,15 @@ func (x *exchange) mark(key event.Key, hints queue.Hints, outcome event.Outcome)
 	case x.tee.status == http.StatusAccepted:
 		// Accepted, and done later (RFC 9110, section 15.3.3).
 		settle = x.uncertainFor()
-	case key.Resource != rule.resource.name:
+	case key.Resource != rule.Resource.Name:
 		// A listing or another object shows what was done when its replica
 		// has caught up, and has no version of the write's response.
 		settle = min(settledTouch, time.Duration(x.handler.UpstreamTimeout))
 	}
-	if rule.later != nil && (key.Resource == rule.later.name || x.tee.status == http.StatusAccepted) {
-		settle = max(settle, rule.within)
+	if rule.Later != nil && (key.Resource == rule.Later.Name || x.tee.status == http.StatusAccepted) {
+		settle = max(settle, rule.Within)
 	}
-	if settle = max(settle, rule.resource.lag); settle > 0 {
+	if settle = max(settle, rule.Resource.Lag); settle > 0 {
 		mark.SettleAt = time.Now().Add(settle)
 	}
 	return mark

@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 func TestForgetAge(t *testing.T) {
@@ -75,7 +76,7 @@ func TestForgetting(t *testing.T) {
 						t.Error(err)
 					}
 				}()
-				h := handlerFor(t, new(recordingQueue), &Resource{Name: "items", Lag: caddy.Duration(time.Minute)})
+				h := handlerFor(t, new(recordingQueue), &syntax.Resource{Name: "items", Lag: caddy.Duration(time.Minute)})
 				app := &App{Retention: caddy.Duration(3 * time.Hour), handlers: []*Handler{h}, engine: e}
 				e.keep(app)
 				gone, there := event.Key{Resource: "items", ID: "gone"}, event.Key{Resource: "items", ID: "there"}

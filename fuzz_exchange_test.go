@@ -21,6 +21,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
 )
 
 // fuzzedQueue takes what a handler notes, and refuses keys that cannot be read
@@ -51,7 +52,7 @@ func (q fuzzedQueue) resolveIntent(_ context.Context, _ string, _ queue.IntentID
 }
 
 func (fuzzedQueue) sealCallback(string, namedReceiver) ([]byte, error) { return []byte("sealed"), nil }
-func (q fuzzedQueue) sight(_ *resource, passed sighting)               { q.check(passed.key) }
+func (q fuzzedQueue) sight(_ *rules.Resource, passed sighting)         { q.check(passed.key) }
 func (fuzzedQueue) unmatched(string, string)                           {}
 
 // newFuzzed returns a handler with some rules, or nil where they are refused.

@@ -19,6 +19,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/patience"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
@@ -81,13 +83,13 @@ type Handler struct {
 	MethodOverride []string `json:"method_override,omitempty"`
 
 	// Resources are the kinds of objects that are watched.
-	Resources []*Resource `json:"resources,omitempty"`
+	Resources []*syntax.Resource `json:"resources,omitempty"`
 
 	queue     intentQueue
 	hops      func(header string) string
 	log       *zap.Logger
-	rules     *ruleset
-	overrides []value
+	rules     *rules.Set
+	overrides []rules.Value
 	upstream  *show.Upstream
 	loans     *loans
 	learner   *learner
@@ -110,7 +112,7 @@ type intentQueue interface {
 	// sealCallback checks a receiver that a request named, and seals it.
 	sealCallback(resource string, named namedReceiver) ([]byte, error)
 	// sight takes a Show that passed, to compare it when there is time.
-	sight(r *resource, passed sighting)
+	sight(r *rules.Resource, passed sighting)
 	// unmatched notes an unsafe request that no rule matches.
 	unmatched(method, path string)
 }
@@ -182,8 +184,8 @@ func (h *Handler) provisionUpstream(ctx caddy.Context) error {
 }
 
 // provisionMatchers loads the matchers that narrow rules.
-func (h *Handler) provisionMatchers(ctx caddy.Context) (Matchers, error) {
-	matchers := make(Matchers)
+func (h *Handler) provisionMatchers(ctx caddy.Context) (rules.Matchers, error) {
+	matchers := make(rules.Matchers)
 	for _, r := range h.Resources {
 		for _, rule := range r.Rules {
 			if rule.MatchRaw == nil {
@@ -204,17 +206,17 @@ func (h *Handler) provisionMatchers(ctx caddy.Context) (Matchers, error) {
 }
 
 // compile compiles the rules.
-func (h *Handler) compile(matchers Matchers) error {
+func (h *Handler) compile(matchers rules.Matchers) error {
 	var err error
-	if h.rules, err = Compile(h.Resources, matchers); err != nil {
+	if h.rules, err = rules.Compile(h.Resources, matchers); err != nil {
 		return err
 	}
-	if h.overrides, err = parseValues(h.MethodOverride); err != nil {
+	if h.overrides, err = rules.ParseValues(h.MethodOverride); err != nil {
 		return fmt.Errorf("method_override: %w", err)
 	}
 	for _, v := range h.overrides {
-		if !v.inRequest() || v.source == fromPath {
-			return fmt.Errorf("method_override: %s is no place in a request; write header:NAME, query:NAME or request:PATH", v.text)
+		if !v.InRequest() || v.Source == rules.FromPath {
+			return fmt.Errorf("method_override: %s is no place in a request; write header:NAME, query:NAME or request:PATH", v.Text)
 		}
 	}
 	h.loans = newLoans()
@@ -225,9 +227,9 @@ func (h *Handler) compile(matchers Matchers) error {
 
 // missedTouch tells the operator of other objects that an exchange changed, and
 // that nothing names.
-func (h *Handler) missedTouch(r *rule, err error) {
-	metrics.unresolved.WithLabelValues(r.resource.name).Inc()
-	h.log.Warn("an exchange touched objects that nothing names", zap.String("rule", r.text), zap.Error(err))
+func (h *Handler) missedTouch(r *rules.Rule, err error) {
+	metrics.unresolved.WithLabelValues(r.Resource.Name).Inc()
+	h.log.Warn("an exchange touched objects that nothing names", zap.String("rule", r.Text), zap.Error(err))
 }
 
 // nowhere ends a route that answered nothing: an upstream that is no proxy and
@@ -263,34 +265,34 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if r.Method == http.MethodConnect {
 		return next.ServeHTTP(w, r)
 	}
-	request := asked{r: r, method: r.Method, limit: h.Capture}
+	request := rules.Request{HTTP: r, Method: r.Method, Limit: h.Capture}
 	if r.Method == http.MethodPost && len(h.overrides) > 0 {
 		h.override(&request)
 	}
-	var found match
-	if h.rules.matcher.find(&request, &found) {
+	var found rules.Match
+	if h.rules.Tree.Find(&request, &found) {
 		return h.watch(w, next, request, found)
 	}
-	if isSafe(request.method) {
+	if rules.IsSafe(request.Method) {
 		return h.learner.pass(w, &request, next)
 	}
-	h.queue.unmatched(request.method, r.URL.Path)
+	h.queue.unmatched(request.Method, r.URL.Path)
 	return next.ServeHTTP(w, r)
 }
 
 // override takes the method that a request says it stands for.
-func (h *Handler) override(request *asked) {
+func (h *Handler) override(request *rules.Request) {
 	for _, v := range h.overrides {
-		if method := strings.ToUpper(request.text(v)); isMethod(method) {
-			request.method = method
+		if method := strings.ToUpper(request.Text(v)); isMethod(method) {
+			request.Method = method
 			return
 		}
 	}
 }
 
 // watch passes an exchange on, with an intent noted before and resolved after.
-func (h *Handler) watch(w http.ResponseWriter, next caddyhttp.Handler, request asked, found match) error {
-	r := request.r
+func (h *Handler) watch(w http.ResponseWriter, next caddyhttp.Handler, request rules.Request, found rules.Match) error {
+	r := request.HTTP
 	x := newExchange(h, w, request, found)
 	h.loans.begin(x)
 	if err := x.begin(); err != nil && h.OnQueueError == onQueueErrorFail {

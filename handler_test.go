@@ -23,6 +23,8 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 // recordingQueue keeps what a handler tells the queue, in order.
@@ -74,7 +76,7 @@ func (q *recordingQueue) sealCallback(resource string, named namedReceiver) ([]b
 	return []byte(resource + " " + named.URL + " " + named.Authorization), nil
 }
 
-func (q *recordingQueue) sight(_ *resource, passed sighting) {
+func (q *recordingQueue) sight(_ *rules.Resource, passed sighting) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.sightings = append(q.sightings, passed)
@@ -103,7 +105,7 @@ func (q *recordingQueue) only(t *testing.T) resolved {
 	return q.resolved[0]
 }
 
-func handlerFor(t testing.TB, q intentQueue, resources ...*Resource) *Handler {
+func handlerFor(t testing.TB, q intentQueue, resources ...*syntax.Resource) *Handler {
 	t.Helper()
 	h := &Handler{
 		UpstreamTimeout: caddy.Duration(30 * time.Second), Capture: defaultCapture, OnQueueError: onQueueErrorPass,
@@ -136,7 +138,7 @@ func answers(status int, header map[string]string, body string) caddyhttp.Handle
 }
 
 func TestResolutions(t *testing.T) {
-	items := &Resource{Name: "items", Version: "items.v"}
+	items := &syntax.Resource{Name: "items", Version: "items.v"}
 	dial := caddyhttp.Error(http.StatusBadGateway, &net.OpError{Op: "dial", Err: errors.New("connection refused")})
 	read := caddyhttp.Error(http.StatusBadGateway, &net.OpError{Op: "read", Err: errors.New("reset")})
 	fails := func(err error, retries any) caddyhttp.HandlerFunc {
@@ -243,7 +245,7 @@ func isAbort(cause any) bool {
 // needs to bring the object back.
 func TestIntentComesFirst(t *testing.T) {
 	q := new(recordingQueue)
-	h := handlerFor(t, q, &Resource{Name: "items"})
+	h := handlerFor(t, q, &syntax.Resource{Name: "items"})
 	api := func(w http.ResponseWriter, r *http.Request) error {
 		q.say("api")
 		return answers(200, nil, "{}")(w, r)
@@ -304,7 +306,7 @@ func TestLastByteWaitsForTheMark(t *testing.T) {
 				waiting <- durable
 				<-release
 			}}
-			h := handlerFor(t, q, &Resource{Name: "items"})
+			h := handlerFor(t, q, &syntax.Resource{Name: "items"})
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
 				if err := h.ServeHTTP(w, r, api); err != nil {
@@ -351,7 +353,7 @@ func TestLastByteWaitsForTheMark(t *testing.T) {
 // and what changed is still marked.
 func TestQueueError(t *testing.T) {
 	q := &recordingQueue{fail: errors.New("disk full")}
-	h := handlerFor(t, q, &Resource{Name: "items"})
+	h := handlerFor(t, q, &syntax.Resource{Name: "items"})
 	w, err := send(h, "PATCH", "/items/42", "", answers(200, nil, "ok"))
 	if err != nil || w.Code != 200 || w.Body.String() != "ok" {
 		t.Errorf("the client got %d %q, %v", w.Code, w.Body, err)
@@ -385,7 +387,7 @@ func TestQueueError(t *testing.T) {
 // What is not watched is passed on as it came: the very same writer.
 func TestUnmatchedIsUntouched(t *testing.T) {
 	q := new(recordingQueue)
-	h := handlerFor(t, q, &Resource{Name: "items"})
+	h := handlerFor(t, q, &syntax.Resource{Name: "items"})
 	for _, tc := range []struct{ method, target string }{
 		{"GET", "/others/42"},
 		{"POST", "/others"},
@@ -417,7 +419,7 @@ func TestUpgradeIsWatched(t *testing.T) {
 		http.StatusSwitchingProtocols: event.OutcomeUnknown,
 	} {
 		q := new(recordingQueue)
-		h := handlerFor(t, q, &Resource{Name: "items"})
+		h := handlerFor(t, q, &syntax.Resource{Name: "items"})
 		r := httptest.NewRequest("PATCH", "/items/42", nil)
 		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), httptest.NewRecorder(), new(caddyhttp.Server))
 		r.Header.Set("Connection", "Upgrade, HTTP2-Settings")
@@ -438,7 +440,7 @@ func TestUpgradeIsWatched(t *testing.T) {
 
 // The error and the panic of the handlers below reach those above unchanged.
 func TestErrorsPass(t *testing.T) {
-	h := handlerFor(t, new(recordingQueue), &Resource{Name: "items"})
+	h := handlerFor(t, new(recordingQueue), &syntax.Resource{Name: "items"})
 	want := caddyhttp.Error(http.StatusTeapot, errors.New("short and stout"))
 	if _, err := send(h, "PATCH", "/items/42", "", func(http.ResponseWriter, *http.Request) error { return want }); !errors.Is(err, want) {
 		t.Errorf("error %v, want %v", err, want)

@@ -11,13 +11,14 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/hop"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 // By which deliveries a request has come stands in its intent, too: an exchange
 // whose end nobody sees would else begin a loop anew.
 func TestIntentHasHops(t *testing.T) {
 	q := new(recordingQueue)
-	h := handlerFor(t, q, &Resource{Name: "items"})
+	h := handlerFor(t, q, &syntax.Resource{Name: "items"})
 	h.hops = func(header string) string { return "verified " + header }
 	for _, header := range []string{"a:1", ""} {
 		r := httptest.NewRequest("PATCH", "/items/42", strings.NewReader("{}"))

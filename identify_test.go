@@ -9,15 +9,17 @@ import (
 	"testing"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 func TestIdentify(t *testing.T) {
 	h := handlerFor(t, new(recordingQueue),
-		&Resource{Name: "items"},
-		&Resource{Name: "batch_transactions"},
-		&Resource{Name: "addresses", Show: &Request{Path: "/v1/addresses/:id"}},
-		&Resource{Name: "goods", ID: []string{"data.0.sku"}},
-		&Resource{Name: "processes", Show: &Request{Path: "/dossiers/:dossier/processes/:id"}},
+		&syntax.Resource{Name: "items"},
+		&syntax.Resource{Name: "batch_transactions"},
+		&syntax.Resource{Name: "addresses", Show: &syntax.Request{Path: "/v1/addresses/:id"}},
+		&syntax.Resource{Name: "goods", ID: []string{"data.0.sku"}},
+		&syntax.Resource{Name: "processes", Show: &syntax.Request{Path: "/dossiers/:dossier/processes/:id"}},
 	)
 	for i, tc := range []struct {
 		target string
@@ -78,9 +80,9 @@ func TestIdentify(t *testing.T) {
 func exchangeOf(t testing.TB, h *Handler, method, target, requestBody string, answer captured) *exchange {
 	t.Helper()
 	r := httptest.NewRequest(method, "http://api.example"+target, strings.NewReader(requestBody))
-	request := asked{r: r, method: method, limit: h.Capture}
-	var found match
-	if !h.rules.matcher.find(&request, &found) {
+	request := rules.Request{HTTP: r, Method: method, Limit: h.Capture}
+	var found rules.Match
+	if !h.rules.Tree.Find(&request, &found) {
 		t.Fatalf("%s %s matches nothing", method, target)
 	}
 	x := newExchange(h, httptest.NewRecorder(), request, found)
@@ -109,7 +111,7 @@ func FuzzIdentify(f *testing.F) {
 	f.Add([]byte(`{"items":{"id":1e400}}`), "gzip", "http://h/items/%2e%2e")
 	f.Add([]byte{0x1f, 0x8b, 8, 0}, "gzip", "//x")
 	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd}, "zstd,deflate", "items/7/")
-	h := handlerFor(f, new(recordingQueue), &Resource{Name: "items", Version: "v"})
+	h := handlerFor(f, new(recordingQueue), &syntax.Resource{Name: "items", Version: "v"})
 	f.Fuzz(func(t *testing.T, body []byte, encoding, location string) {
 		x := exchangeOf(t, h, "POST", "/items", "", captured{body: body, encoding: encoding, location: location})
 		_ = x.version()

@@ -5,18 +5,15 @@ package webhooks
 import (
 	"errors"
 	"fmt"
-	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
 )
-
-// maxKeys limits how many objects one exchange can name. What a larger one
-// names is found by looking at all objects of the resource.
-const maxKeys = 10_000
 
 // Reasons why a response does not tell which object it is about. They are
 // shown to the operator with the unresolved intent.
@@ -25,62 +22,62 @@ var (
 	errNoResponse  = errors.New("the exchange ended without a response that tells which object it is about")
 	errTruncated   = errors.New("the response is larger than `capture`, and has no Location of the resource's show")
 	errUndecodable = errors.New("the response's Content-Encoding could not be decoded, and it has no Location of the resource's show")
-	errTooMany     = fmt.Errorf("the exchange names more than %d objects", maxKeys)
+	errTooMany     = fmt.Errorf("the exchange names more than %d objects", rules.MaxKeys)
 	errAmbiguous   = errors.New("the id stands under a name that the response has twice")
 )
 
 // text returns the one value that the exchange has at v, or "".
-func (x *exchange) text(v value) string {
-	switch v.source {
-	case fromPath:
-		return x.match.value(x.match.rule, v.name)
-	case fromResponse:
+func (x *exchange) text(v rules.Value) string {
+	switch v.Source {
+	case rules.FromPath:
+		return x.match.Value(x.match.Rule, v.Name)
+	case rules.FromResponse:
 		json, _ := x.tee.answer.json()
-		return body.Scalar(json, v.name)
-	case fromLocation:
+		return body.Scalar(json, v.Name)
+	case rules.FromLocation:
 		target := x.location()
 		if target == nil {
 			return ""
 		}
 		return target.RequestURI()
-	case fromRequest, fromQuery, fromHeader:
+	case rules.FromRequest, rules.FromQuery, rules.FromHeader:
 	}
-	return x.request.text(v)
+	return x.request.Text(v)
 }
 
 // texts returns all values that the exchange has at v.
-func (x *exchange) texts(v value) []string {
-	switch v.source {
-	case fromResponse:
+func (x *exchange) texts(v rules.Value) []string {
+	switch v.Source {
+	case rules.FromResponse:
 		json, _ := x.tee.answer.json()
-		return body.Scalars(json, v.name, maxKeys)
-	case fromPath, fromLocation:
+		return body.Scalars(json, v.Name, rules.MaxKeys)
+	case rules.FromPath, rules.FromLocation:
 		if text := x.text(v); text != "" {
 			return []string{text}
 		}
 		return nil
-	case fromRequest, fromQuery, fromHeader:
+	case rules.FromRequest, rules.FromQuery, rules.FromHeader:
 	}
-	return x.request.texts(v)
+	return x.request.Texts(v)
 }
 
 // requestKeys returns the keys of the objects that the request names, or none
 // where only the response can tell.
 func (x *exchange) requestKeys() ([]event.Key, error) {
-	return x.keysFrom(func(part keyPart) []value { return part.request })
+	return x.keysFrom(func(part rules.KeyPart) []rules.Value { return part.Request })
 }
 
 // keysFrom puts keys together from the placeholders of the path and what
 // stands at the values. Only the last part can name several objects.
-func (x *exchange) keysFrom(values func(keyPart) []value) ([]event.Key, error) {
-	rule := x.match.rule
-	last := len(rule.parts) - 1
-	parts := make([]string, len(rule.parts))
+func (x *exchange) keysFrom(values func(rules.KeyPart) []rules.Value) ([]event.Key, error) {
+	rule := x.match.Rule
+	last := len(rule.Parts) - 1
+	parts := make([]string, len(rule.Parts))
 	var ids []string
-	for i, part := range rule.parts {
+	for i, part := range rule.Parts {
 		var texts []string
-		if part.place >= 0 && part.place < x.match.count {
-			texts = []string{x.match.values[part.place]}
+		if part.Place >= 0 && part.Place < x.match.Count {
+			texts = []string{x.match.Values[part.Place]}
 		} else {
 			for _, v := range values(part) {
 				if texts = x.texts(v); len(texts) > 0 {
@@ -97,12 +94,12 @@ func (x *exchange) keysFrom(values func(keyPart) []value) ([]event.Key, error) {
 			parts[i] = texts[0]
 		}
 	}
-	return newKeys(rule.resource.name, parts, ids)
+	return newKeys(rule.Resource.Name, parts, ids)
 }
 
 // newKeys makes the keys of objects that differ in the last part.
 func newKeys(resource string, parts, ids []string) ([]event.Key, error) {
-	if len(ids) > maxKeys {
+	if len(ids) > rules.MaxKeys {
 		return nil, errTooMany
 	}
 	keys := make([]event.Key, 0, len(ids))
@@ -127,8 +124,8 @@ func (x *exchange) identify() ([]event.Key, error) {
 	if x.tee.status < 200 || x.tee.status > 399 {
 		return nil, errNoResponse
 	}
-	keys, err := x.keysFrom(func(part keyPart) []value {
-		return append(slices.Clone(part.request), part.response...)
+	keys, err := x.keysFrom(func(part rules.KeyPart) []rules.Value {
+		return append(slices.Clone(part.Request), part.Response...)
 	})
 	if err == nil && len(keys) > 0 {
 		if x.ambiguous() {
@@ -155,12 +152,12 @@ func (x *exchange) location() *url.URL {
 	if x.tee.answer.location == "" {
 		return nil
 	}
-	request := x.request.r.URL
+	request := x.request.HTTP.URL
 	target, err := request.Parse(x.tee.answer.location)
 	if err != nil {
 		return nil
 	}
-	host := x.request.r.Host
+	host := x.request.HTTP.Host
 	if target.Host != "" && !strings.EqualFold(target.Host, host) && !strings.EqualFold(target.Host, request.Host) {
 		return nil
 	}
@@ -169,25 +166,25 @@ func (x *exchange) location() *url.URL {
 
 // fromLocation reads the key from the Location of a created object.
 func (x *exchange) fromLocation() (event.Key, bool) {
-	show := &x.match.rule.resource.show
+	show := &x.match.Rule.Resource.Show
 	target := x.location()
-	if target == nil || len(show.path.names) != len(show.names) {
+	if target == nil || len(show.Path.Names) != len(show.Names) {
 		return event.Key{}, false
 	}
-	parts, ok := show.path.parts(target.EscapedPath())
+	parts, ok := show.Path.Parts(target.EscapedPath())
 	if !ok {
 		return event.Key{}, false
 	}
-	key, err := event.NewKey(x.match.rule.resource.name, parts...)
+	key, err := event.NewKey(x.match.Rule.Resource.Name, parts...)
 	return key, err == nil
 }
 
 // searched tells what to mark where nothing tells the object: the listing by
 // which it is found, where there is one.
 func (x *exchange) searched(outcome event.Outcome, reason error) (keys []event.Key, unresolved string) {
-	rule := x.match.rule
-	if rule.later != nil && outcome == event.OutcomeChanged && x.tee.status == http.StatusAccepted {
-		key, err := x.queryKey(rule.later, &x.match, event.Key{})
+	rule := x.match.Rule
+	if rule.Later != nil && outcome == event.OutcomeChanged && x.tee.status == http.StatusAccepted {
+		key, err := x.queryKey(rule.Later, &x.match, event.Key{})
 		if err == nil {
 			return []event.Key{key}, ""
 		}
@@ -201,24 +198,24 @@ func (x *exchange) searched(outcome event.Outcome, reason error) (keys []event.K
 
 // touched returns the keys of the objects, or of the listing of them, that a
 // rule's touch names. It fails where the exchange does not tell yet.
-func (x *exchange) touched(m *match, t *touch, own event.Key) ([]event.Key, error) {
-	if t.via != nil {
-		key, err := x.queryKey(t.via, m, own)
+func (x *exchange) touched(m *rules.Match, t *rules.Touch, own event.Key) ([]event.Key, error) {
+	if t.Via != nil {
+		key, err := x.queryKey(t.Via, m, own)
 		if err != nil {
 			return nil, err
 		}
 		return []event.Key{key}, nil
 	}
-	if !t.ids.inRequest() && x.tee.status == 0 {
+	if !t.IDs.InRequest() && x.tee.status == 0 {
 		return nil, errNotYet
 	}
 	var ids []string
-	if t.ids.source == fromPath {
-		ids = []string{m.value(m.rule, t.ids.name)}
+	if t.IDs.Source == rules.FromPath {
+		ids = []string{m.Value(m.Rule, t.IDs.Name)}
 	} else {
-		ids = x.texts(t.ids)
+		ids = x.texts(t.IDs)
 	}
-	return newKeys(t.target.name, make([]string, 1), ids)
+	return newKeys(t.Target.Name, make([]string, 1), ids)
 }
 
 // alsoTouched returns what else the exchange changed, once its response is
@@ -226,17 +223,17 @@ func (x *exchange) touched(m *match, t *touch, own event.Key) ([]event.Key, erro
 func (x *exchange) alsoTouched(own []event.Key) []event.Key {
 	keys := slices.Clone(x.ahead)
 	first := event.Key{}
-	if len(own) > 0 && own[0].Resource == x.match.rule.resource.name {
+	if len(own) > 0 && own[0].Resource == x.match.Rule.Resource.Name {
 		first = own[0]
 	}
-	x.handler.rules.matcher.others(&x.request, func(other *match) {
-		for i := range other.rule.touches {
-			found, err := x.touched(other, &other.rule.touches[i], first)
+	x.handler.rules.Tree.Others(&x.request, func(other *rules.Match) {
+		for i := range other.Rule.Touches {
+			found, err := x.touched(other, &other.Rule.Touches[i], first)
 			if err != nil {
-				x.handler.missedTouch(other.rule, err)
+				x.handler.missedTouch(other.Rule, err)
 			}
 			for _, key := range found {
-				if !slices.Contains(keys, key) && !slices.Contains(own, key) && len(keys) <= maxKeys {
+				if !slices.Contains(keys, key) && !slices.Contains(own, key) && len(keys) <= rules.MaxKeys {
 					keys = append(keys, key)
 				}
 			}

@@ -13,6 +13,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 // However many objects a request names, by however long ids and on however long a
@@ -29,10 +31,10 @@ func TestLargeExchange(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	h := handlerFor(t, app, &Resource{Name: "items", ID: []string{"request:ids"}, Rules: []*Rule{
+	h := handlerFor(t, app, &syntax.Resource{Name: "items", ID: []string{"request:ids"}, Rules: []*syntax.Rule{
 		{Kind: event.KindUpdate, Methods: []string{"POST"}, Path: "/:x/items"},
 	}})
-	ids := make([]string, maxKeys)
+	ids := make([]string, rules.MaxKeys)
 	for i := range ids {
 		ids[i] = fmt.Sprintf(`"%0*d"`, event.MaxPartLength, i)
 	}
@@ -43,7 +45,7 @@ func TestLargeExchange(t *testing.T) {
 	}
 	eventually(t, "all are marked", func() bool {
 		stats, err := store.Stats(t.Context())
-		return err == nil && stats.Marks == maxKeys
+		return err == nil && stats.Marks == rules.MaxKeys
 	})
 	if stats, err := store.Stats(t.Context()); err != nil || stats.OpenIntents != 0 || e.gaps.waiting() {
 		t.Errorf("%+v, %v, with the gaps %+v", stats, err, e.gaps.list())

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
@@ -37,10 +38,10 @@ func newLearner(h *Handler) *learner {
 
 // pass passes a safe request on. Where it is a Show, and there is time for it,
 // the answer is looked at when it has gone through.
-func (l *learner) pass(w http.ResponseWriter, request *asked, next caddyhttp.Handler) error {
-	r := request.r
-	var found match
-	if r.Method != http.MethodGet || r.URL.RawQuery != "" || !l.handler.rules.shows.find(request, &found) || !l.turns.Allow() {
+func (l *learner) pass(w http.ResponseWriter, request *rules.Request, next caddyhttp.Handler) error {
+	r := request.HTTP
+	var found rules.Match
+	if r.Method != http.MethodGet || r.URL.RawQuery != "" || !l.handler.rules.Shows.Find(request, &found) || !l.turns.Allow() {
 		return next.ServeHTTP(w, r)
 	}
 	t := &tee{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, limit: int(l.handler.Capture)}
@@ -51,8 +52,8 @@ func (l *learner) pass(w http.ResponseWriter, request *asked, next caddyhttp.Han
 		return nil
 	}
 	// An id that cannot name an object teaches nothing.
-	if key, err := event.NewKey(found.rule.resource.name, found.values[:found.count]...); err == nil {
-		l.handler.queue.sight(found.rule.resource, sighting{key: key, show: t.sighted()})
+	if key, err := event.NewKey(found.Rule.Resource.Name, found.Values[:found.Count]...); err == nil {
+		l.handler.queue.sight(found.Rule.Resource, sighting{key: key, show: t.sighted()})
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
@@ -47,7 +48,7 @@ func newLoans() *loans {
 }
 
 func (x *exchange) remembered() bool {
-	return x.match.rule.resource.showFrom != showFromOperator
+	return x.match.Rule.Resource.ShowFrom != syntax.ShowFromOperator
 }
 
 // begin notes that an exchange is about to change its objects: what an earlier
@@ -73,7 +74,7 @@ func (l *loans) keep(x *exchange, key event.Key) {
 		return
 	}
 	lent := loan{at: time.Now()}
-	if x.match.rule.resource.showFrom == showFromCaller {
+	if x.match.Rule.Resource.ShowFrom == syntax.ShowFromCaller {
 		lent.header = x.credential()
 	} else {
 		lent.show = x.ownShow()
@@ -168,8 +169,8 @@ func (l *loans) giveBack(key event.Key, k loan) {
 // credential returns what the caller proved itself with.
 func (x *exchange) credential() http.Header {
 	header := make(http.Header)
-	for _, name := range x.match.rule.resource.callerHeaders {
-		if values := x.request.r.Header.Values(name); len(values) > 0 {
+	for _, name := range x.match.Rule.Resource.CallerHeaders {
+		if values := x.request.HTTP.Header.Values(name); len(values) > 0 {
 			header[http.CanonicalHeaderKey(name)] = values
 		}
 	}

@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 // A response serves as the Show only where no other write overlapped its own:
 // whichever of two was answered last, the other may have been done last.
 func TestResponseIsTheLastWord(t *testing.T) {
-	h := handlerFor(t, new(recordingQueue), &Resource{Name: "items", ShowFrom: showFromResponse})
+	h := handlerFor(t, new(recordingQueue), &syntax.Resource{Name: "items", ShowFrom: syntax.ShowFromResponse})
 	key := event.Key{Resource: "items", ID: "1"}
 	begin := func() *exchange {
 		x := exchangeOf(t, h, http.MethodPut, "/items/1", "{}", captured{body: []byte(`{"id":"1"}`)})

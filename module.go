@@ -28,6 +28,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/seal"
 )
 
@@ -244,17 +245,17 @@ func (a *App) register(h *Handler) error {
 	if a.owners == nil {
 		a.owners = make(map[string]*Handler)
 	}
-	for _, r := range h.rules.resources {
-		if r.name == emitter.OperationalResource {
-			return fmt.Errorf("resource %s has the name that operational events use; give it another", r.name)
+	for _, r := range h.rules.Resources {
+		if r.Name == emitter.OperationalResource {
+			return fmt.Errorf("resource %s has the name that operational events use; give it another", r.Name)
 		}
-		other := a.owners[r.name]
+		other := a.owners[r.Name]
 		// A snippet that two sites import makes two handlers that are one.
 		if other != nil && !bytes.Equal(other.declared, h.declared) {
 			return fmt.Errorf("resource %s is declared by two handlers with different rules; "+
-				"objects of both would share their names, so give one of them another name", r.name)
+				"objects of both would share their names, so give one of them another name", r.Name)
 		}
-		a.owners[r.name] = h
+		a.owners[r.Name] = h
 	}
 	a.handlers = append(a.handlers, h)
 	return nil
@@ -271,7 +272,7 @@ func (a *App) resolveIntent(ctx context.Context, resource string, id queue.Inten
 }
 
 // sight implements intentQueue.
-func (a *App) sight(r *resource, passed sighting) {
+func (a *App) sight(r *rules.Resource, passed sighting) {
 	a.engine.sight(r, passed)
 }
 

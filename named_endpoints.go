@@ -13,8 +13,8 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
-	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -52,10 +52,10 @@ func (a *App) namedTargets(transport *egress.Transport) []emitter.Target {
 	var targets []emitter.Target
 	unused := maps.Clone(a.named)
 	for _, r := range a.resources() {
-		if r.notify == nil {
+		if r.Callback == nil {
 			continue
 		}
-		name := callbackPrefix + r.name
+		name := callbackPrefix + r.Name
 		delete(unused, name)
 		made, declared := a.named[name]
 		if !declared {
@@ -63,7 +63,7 @@ func (a *App) namedTargets(transport *egress.Transport) []emitter.Target {
 		}
 		targets = append(targets, emitter.Target{
 			Endpoint: made, Transport: transport.With(made.TLS), Tokens: transport.With(made.TLS.ForTokens()),
-			Resolve: a.receiverOf(r.name),
+			Resolve: a.receiverOf(r.Name),
 		})
 	}
 	for name := range unused {

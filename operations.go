@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
-	"github.com/caddy-webhooks/caddy-webhooks/emitter/hop"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/hop"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )

@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 // disk is a volume whose free space the test decides.
@@ -444,7 +445,7 @@ func TestUnresolvedWithoutIntent(t *testing.T) {
 func TestPassingEnds(t *testing.T) {
 	e := newEngine(t.TempDir())
 	e.fail(errors.New("no disk"))
-	h := handlerFor(t, &App{engine: e}, &Resource{Name: "items"})
+	h := handlerFor(t, &App{engine: e}, &syntax.Resource{Name: "items"})
 	answer := func(status int) func(http.ResponseWriter, *http.Request) error {
 		return func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(status)

@@ -4,15 +4,17 @@ package webhooks
 
 import (
 	"context"
-	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"net/http"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
@@ -29,21 +31,21 @@ func (a *App) plan() reconcile.Plan {
 	for _, h := range a.handlers {
 		limit := reconcile.NewLimit(h.MaxShows)
 		looks := rate.NewLimiter(rate.Limit(h.LookRate), max(int(h.LookRate), 1))
-		for _, r := range h.rules.resources {
-			if seen[r.name] {
+		for _, r := range h.rules.Resources {
+			if seen[r.Name] {
 				continue
 			}
-			seen[r.name] = true
+			seen[r.Name] = true
 			plan.Resources = append(plan.Resources, a.reconciled(h, r, limit, looks))
-			for _, l := range r.listings() {
+			for _, l := range queries(r) {
 				if !seen[l.Name] {
 					seen[l.Name] = true
 					l.Read, l.Limit, l.Looks = l.reader(h.upstream), limit, looks
 					plan.Listings = append(plan.Listings, l.Listing)
 				}
 			}
-			if r.list != nil {
-				plan.Scans = append(plan.Scans, r.list.scan(h.upstream, limit, looks))
+			if r.List != nil {
+				plan.Scans = append(plan.Scans, scan(r.List, h.upstream, limit, looks))
 			}
 		}
 	}
@@ -51,15 +53,15 @@ func (a *App) plan() reconcile.Plan {
 }
 
 // resources returns the resources of all handlers, each once.
-func (a *App) resources() []*resource {
+func (a *App) resources() []*rules.Resource {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var all []*resource
+	var all []*rules.Resource
 	seen := make(map[string]bool)
 	for _, h := range a.handlers {
-		for _, r := range h.rules.resources {
-			if !seen[r.name] {
-				seen[r.name] = true
+		for _, r := range h.rules.Resources {
+			if !seen[r.Name] {
+				seen[r.Name] = true
 				all = append(all, r)
 			}
 		}
@@ -79,10 +81,10 @@ func (e *engine) repaired(name string) (known repaired, ok bool) {
 	app.mu.Lock()
 	defer app.mu.Unlock()
 	for _, h := range app.handlers {
-		for _, r := range h.rules.resources {
-			if r.name == name {
-				known.listed = known.listed || r.list != nil
-				known.settles = max(known.settles, time.Duration(h.UpstreamTimeout)+r.lag)
+		for _, r := range h.rules.Resources {
+			if r.Name == name {
+				known.listed = known.listed || r.List != nil
+				known.settles = max(known.settles, time.Duration(h.UpstreamTimeout)+r.Lag)
 			}
 		}
 	}
@@ -90,46 +92,46 @@ func (e *engine) repaired(name string) (known repaired, ok bool) {
 }
 
 // reconciled returns a resource as reconcile wants it.
-func (a *App) reconciled(h *Handler, r *resource, limit *reconcile.Limit, looks *rate.Limiter) reconcile.Resource {
+func (a *App) reconciled(h *Handler, r *rules.Resource, limit *reconcile.Limit, looks *rate.Limiter) reconcile.Resource {
 	made := reconcile.Resource{
-		Name: r.name, Read: r.reader(h), Version: r.version, ETag: r.etag, Lag: r.lag, Tenant: r.tenant,
-		Projection: r.projection, KeepShow: r.keepShow, Triggers: r.triggers, Limit: limit, Looks: looks,
+		Name: r.Name, Read: showReader(h, r), Version: r.Version, ETag: r.ETag, Lag: r.Lag, Tenant: r.Tenant,
+		Projection: r.Projection, KeepShow: r.KeepShow, Triggers: r.Triggers, Limit: limit, Looks: looks,
 		Route: a.route,
 		// What is sent is decided when the event is committed.
 		Formats: a.formats,
 	}
-	if r.aliases {
-		made.Canonical = r.canonical
+	if r.Aliases {
+		made.Canonical = r.Canonical
 	}
-	if r.watch != nil {
-		made.Every, made.Until = r.watch.every, r.watch.text
-		made.Final = r.watch.until.final
+	if r.Watch != nil {
+		made.Every, made.Until = r.Watch.Every, r.Watch.Text
+		made.Final = r.Watch.Until.Final
 	}
-	if n := r.notify; n != nil {
-		made.Callback = &reconcile.CallbackRule{Endpoint: callbackPrefix + r.name, Wants: n.filter.Match}
-		if n.until != nil {
-			made.Callback.Last = n.until.final
+	if n := r.Callback; n != nil {
+		made.Callback = &reconcile.CallbackRule{Endpoint: callbackPrefix + r.Name, Wants: n.Filter.Match}
+		if n.Until != nil {
+			made.Callback.Last = n.Until.Final
 		}
 	}
 	return made
 }
 
-// reader returns how the Show of a resource's object is read.
-func (r *resource) reader(h *Handler) func(context.Context, queue.MarkLease) (show.Show, error) {
+// showReader returns how the Show of a resource's object is read.
+func showReader(h *Handler, r *rules.Resource) func(context.Context, queue.MarkLease) (show.Show, error) {
 	return func(ctx context.Context, lease queue.MarkLease) (show.Show, error) {
-		request, err := r.show.build(lease.Key.Parts())
+		request, err := r.Show.Build(lease.Key.Parts())
 		if err != nil {
 			return show.Show{}, err
 		}
-		if r.showFrom == showFromOperator {
-			return r.read(ctx, h.upstream, request)
+		if r.ShowFrom == syntax.ShowFromOperator {
+			return r.Read(ctx, h.upstream, request)
 		}
 		lent := h.loans.take(lease.Key)
 		switch {
 		case lent.show != nil && lease.Generation <= 1:
-			return r.understood(*lent.show)
-		case r.showFrom == showFromResponse, lease.Look:
-			return r.read(ctx, h.upstream, request)
+			return r.Understood(*lent.show)
+		case r.ShowFrom == syntax.ShowFromResponse, lease.Look:
+			return r.Read(ctx, h.upstream, request)
 		case lent.header == nil:
 			return show.Show{}, reconcile.ErrNoCredential
 		}
@@ -140,7 +142,7 @@ func (r *resource) reader(h *Handler) func(context.Context, queue.MarkLease) (sh
 		for name, values := range lent.header {
 			request.Header[name] = values
 		}
-		answer, err := r.read(ctx, h.upstream, request)
+		answer, err := r.Read(ctx, h.upstream, request)
 		if err != nil || answer.Status >= 500 || answer.Status == http.StatusTooManyRequests || answer.Status == http.StatusNotFound {
 			h.loans.giveBack(lease.Key, lent)
 		}
@@ -151,38 +153,38 @@ func (r *resource) reader(h *Handler) func(context.Context, queue.MarkLease) (sh
 // planned is a listing of a rule as reconcile wants it.
 type planned struct {
 	reconcile.Listing
-	from *listing
+	from *rules.Query
 }
 
-// listings returns the listings that a resource's rules ask for.
-func (r *resource) listings() []planned {
+// queries returns the queries that a resource's rules ask.
+func queries(r *rules.Resource) []planned {
 	var all []planned
-	add := func(l *listing, kind reconcile.ListingKind) {
+	add := func(l *rules.Query, kind reconcile.ListingKind) {
 		if l == nil {
 			return
 		}
-		of := l.of
+		of := l.Of
 		if of == nil {
 			of = r
 		}
-		ids := func(json []byte) []string { return body.Scalars(json, l.ids, maxKeys) }
+		ids := func(json []byte) []string { return body.Scalars(json, l.IDs, rules.MaxKeys) }
 		all = append(all, planned{from: l, Listing: reconcile.Listing{
-			Name: l.name, Kind: kind, Keys: reconcile.ListedKeys(of.name, ids, maxKeys),
+			Name: l.Name, Kind: kind, Keys: reconcile.ListedKeys(of.Name, ids, rules.MaxKeys),
 		}})
 	}
-	for _, rule := range r.rules {
-		for _, t := range rule.touches {
-			add(t.via, reconcile.Touched)
+	for _, rule := range r.Rules {
+		for _, t := range rule.Touches {
+			add(t.Via, reconcile.Touched)
 		}
-		add(rule.find, reconcile.Found)
-		add(rule.later, reconcile.Awaited)
+		add(rule.Find, reconcile.Found)
+		add(rule.Later, reconcile.Awaited)
 	}
 	return all
 }
 
 func (p planned) reader(upstream *show.Upstream) func(context.Context, event.Key) (show.Show, error) {
 	return func(ctx context.Context, key event.Key) (show.Show, error) {
-		request, err := p.from.request.build(key.Parts())
+		request, err := p.from.Request.Build(key.Parts())
 		if err != nil {
 			return show.Show{}, err
 		}
@@ -191,23 +193,23 @@ func (p planned) reader(upstream *show.Upstream) func(context.Context, event.Key
 }
 
 // scan returns a list as reconcile wants it.
-func (l *scanList) scan(upstream *show.Upstream, limit *reconcile.Limit, looks *rate.Limiter) reconcile.Scan {
+func scan(l *rules.List, upstream *show.Upstream, limit *reconcile.Limit, looks *rate.Limiter) reconcile.Scan {
 	return reconcile.Scan{
-		Resource: l.of.name, Every: l.every, Backfill: l.backfill, Limit: limit, Looks: looks,
+		Resource: l.Of.Name, Every: l.Every, Backfill: l.Backfill, Limit: limit, Looks: looks,
 		Read: func(ctx context.Context, page string) (show.Show, error) {
-			request, err := l.request.build(nil)
+			request, err := l.Request.Build(nil)
 			if err != nil {
 				return show.Show{}, err
 			}
-			if page != "" || l.nextQuery != "" && l.next == "" {
-				if request.Path, err = l.target(request.Path, page); err != nil {
+			if page != "" || l.NextQuery != "" && l.Next == "" {
+				if request.Path, err = l.Target(request.Path, page); err != nil {
 					return show.Show{}, err
 				}
 			}
 			return upstream.Read(ctx, request)
 		},
 		Page: func(page string, answer show.Show) ([]reconcile.Listed, string, error) {
-			objects, next, err := l.page(page, answer)
+			objects, next, err := l.Page(page, answer)
 			found := make([]reconcile.Listed, 0, len(objects))
 			for _, object := range objects {
 				found = append(found, reconcile.Listed(object))
@@ -222,8 +224,8 @@ func (a *App) lag() (longest time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, h := range a.handlers {
-		for _, r := range h.rules.resources {
-			longest = max(longest, r.lag)
+		for _, r := range h.rules.Resources {
+			longest = max(longest, r.Lag)
 		}
 	}
 	return longest

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
 )
 
 // errNotYet is returned where a value is only known when the exchange ends.
@@ -15,17 +16,17 @@ var errNotYet = errors.New("the exchange does not tell all that the request is m
 // queryKey returns the key of the mark that has a query of m's rule asked once,
 // with the values of the exchange. Own is the key of the object that the
 // exchange is about, zero while it is not known.
-func (x *exchange) queryKey(l *listing, m *match, own event.Key) (event.Key, error) {
-	parts := make([]string, 0, len(l.values))
-	for i, v := range l.values {
+func (x *exchange) queryKey(l *rules.Query, m *rules.Match, own event.Key) (event.Key, error) {
+	parts := make([]string, 0, len(l.Values))
+	for i, v := range l.Values {
 		text := ""
 		switch {
-		case v.source == fromPath && v.text != "":
-			text = m.value(m.rule, v.name)
-		case v != (value{}):
+		case v.Source == rules.FromPath && v.Text != "":
+			text = m.Value(m.Rule, v.Name)
+		case v != (rules.Value{}):
 			text = x.text(v)
-		case own.Resource == m.rule.resource.name:
-			at := slices.Index(m.rule.resource.show.names, l.request.names[i])
+		case own.Resource == m.Rule.Resource.Name:
+			at := slices.Index(m.Rule.Resource.Show.Names, l.Request.Names[i])
 			text = own.Parts()[at]
 		}
 		if text == "" {
@@ -33,5 +34,5 @@ func (x *exchange) queryKey(l *listing, m *match, own event.Key) (event.Key, err
 		}
 		parts = append(parts, text)
 	}
-	return event.NewKey(l.name, parts...)
+	return event.NewKey(l.Name, parts...)
 }

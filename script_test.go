@@ -29,6 +29,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
@@ -489,7 +490,7 @@ func (*script) sealCallback(_ string, named namedReceiver) ([]byte, error) {
 }
 
 // sight implements intentQueue.
-func (s *script) sight(r *resource, passed sighting) {
+func (s *script) sight(r *rules.Resource, passed sighting) {
 	s.sightings.add(r, passed)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
 )
 
 // Bounds of what waits to be compared, and of what is remembered of it.
@@ -41,7 +42,7 @@ type sightings struct {
 }
 
 type seen struct {
-	resource *resource
+	resource *rules.Resource
 	sighting sighting
 }
 
@@ -62,7 +63,7 @@ func newSightings(store sightingStore, hasher event.Hasher, log *zap.Logger) *si
 }
 
 // add takes a sighting, if there is room.
-func (s *sightings) add(r *resource, sighted sighting) {
+func (s *sightings) add(r *rules.Resource, sighted sighting) {
 	select {
 	case s.work <- seen{r, sighted}:
 	default:
@@ -124,16 +125,16 @@ func (s *sightings) compare(ctx context.Context, seen seen) error {
 
 // older tells whether a Show that passed is older than what is known: a cache
 // may have answered.
-func (s *sightings) older(r *resource, document event.Document, known event.Snapshot) bool {
-	if r.version == "" || known.Gone {
+func (s *sightings) older(r *rules.Resource, document event.Document, known event.Snapshot) bool {
+	if r.Version == "" || known.Gone {
 		return false
 	}
-	order, ok := event.CompareVersions(event.Text(document.Field(r.version)), known.Version)
+	order, ok := event.CompareVersions(event.Text(document.Field(r.Version)), known.Version)
 	return ok && order < 0
 }
 
 // sight compares a Show that passed with what is known, when there is time.
-func (e *engine) sight(r *resource, passed sighting) {
+func (e *engine) sight(r *rules.Resource, passed sighting) {
 	if s := e.sightings.Load(); s != nil {
 		s.add(r, passed)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 // counted returns what a counter stands at.
@@ -74,7 +75,7 @@ func hangDisk(t *testing.T, durability badger.Durability) {
 			t.Error(err)
 		}
 	}()
-	h := handlerFor(t, &App{engine: e}, &Resource{Name: "items"})
+	h := handlerFor(t, &App{engine: e}, &syntax.Resource{Name: "items"})
 	noted, missed := metrics.gaps.WithLabelValues("items", "intent"), metrics.gaps.WithLabelValues("items", "mark")
 	notedBefore, missedBefore := counted(t, noted), counted(t, missed)
 
@@ -118,7 +119,7 @@ func TestEndWithHangingDisk(t *testing.T) {
 			disk.wait()
 			return 64 << 30, 1 << 40, nil
 		}, Space: badger.Space{Reserve: 1}})
-		h := handlerFor(t, &App{engine: e}, &Resource{Name: "items"})
+		h := handlerFor(t, &App{engine: e}, &syntax.Resource{Name: "items"})
 		disk.hangs.Store(true)
 		hangExchanges(t, h, 0, 2, 2*time.Second)
 		began := time.Now()

@@ -193,7 +193,7 @@ func (e *engine) resources() (names []string) {
 		return nil
 	}
 	for _, r := range e.started[len(e.started)-1].resources() {
-		names = append(names, r.name)
+		names = append(names, r.Name)
 	}
 	return names
 }

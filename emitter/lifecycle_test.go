@@ -3,7 +3,6 @@
 package emitter
 
 import (
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"context"
 	"errors"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/auth"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )

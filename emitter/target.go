@@ -11,8 +11,8 @@ import (
 	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/auth"
-	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 

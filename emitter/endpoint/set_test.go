@@ -3,7 +3,6 @@
 package endpoint
 
 import (
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
 func newEndpoint(t testing.TB, secret sign.Secret, name string, patterns ...string) Endpoint {

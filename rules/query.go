@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package rules
 
 import (
 	"crypto/sha256"
@@ -11,31 +11,33 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 // defaultWithin is how long an accepted request is waited for.
 const defaultWithin = 10 * time.Minute
 
-// listing is a compiled [Listing]. That it is to be asked is a mark like any
+// Query is a compiled [Listing]. That it is to be asked is a mark like any
 // other, so that a crash does not lose it: the mark's key has a resource name
 // of its own, and the values of the request's placeholders for an id.
-type listing struct {
-	name    string
-	request template
-	// values tells where the placeholders' values stand; a zero value for a
+type Query struct {
+	Name    string
+	Request template
+	// Values tells where the placeholders' values stand; a zero value for a
 	// part of the object's own key.
-	values []value
-	ids    string
-	// of is the resource of the objects it lists.
-	of *resource
+	Values []Value
+	IDs    string
+	// Of is the resource of the objects it lists.
+	Of *Resource
 }
 
-// compileListing compiles a listing that a rule asks for. With ahead, its
+// compileQuery compiles a listing that a rule asks for. With ahead, its
 // values must be known before there is a response.
-func compileListing(declared *Listing, r *rule, prefix string, ahead bool) (*listing, error) {
-	made := &listing{ids: declared.IDs}
+func compileQuery(declared *syntax.Query, r *Rule, prefix string, ahead bool) (*Query, error) {
+	made := &Query{IDs: declared.IDs}
 	var err error
-	if made.request, err = compileTemplate(declared.Request); err != nil {
+	if made.Request, err = compileTemplate(declared.Request); err != nil {
 		return nil, fmt.Errorf("%s: %w", declared.Request, err)
 	}
 	if declared.IDs == "" {
@@ -44,26 +46,26 @@ func compileListing(declared *Listing, r *rule, prefix string, ahead bool) (*lis
 	if err := checkFieldPath(declared.IDs); err != nil {
 		return nil, err
 	}
-	for _, name := range made.request.names {
-		v, err := listingValue(r, name)
+	for _, name := range made.Request.Names {
+		v, err := queryValue(r, name)
 		if err != nil {
 			return nil, fmt.Errorf("%s: {%s}: %w", declared.Request, name, err)
 		}
-		if ahead && v != (value{}) && !v.inRequest() {
+		if ahead && v != (Value{}) && !v.InRequest() {
 			return nil, fmt.Errorf("%s: {%s} stands in the response, which a crash may keep from us; take a value of the request", declared.Request, name)
 		}
-		made.values = append(made.values, v)
+		made.Values = append(made.Values, v)
 	}
-	if len(made.values) == 0 {
+	if len(made.Values) == 0 {
 		return nil, fmt.Errorf("%s: it asks the same whatever the exchange was about; put a value of the exchange into it, as {request:reference}", declared.Request)
 	}
-	made.name = prefix + slug(declared)
+	made.Name = prefix + slug(declared)
 	return made, nil
 }
 
 // slug names a listing after what it asks, so that a changed configuration
 // never takes the marks of one for another's.
-func slug(declared *Listing) string {
+func slug(declared *syntax.Query) string {
 	text, err := json.Marshal(declared)
 	if err != nil {
 		// Strings and maps of strings have a form in JSON.
@@ -73,14 +75,14 @@ func slug(declared *Listing) string {
 	return strings.ReplaceAll(strings.Trim(declared.Request.Path, "/"), "/", ".") + "~" + hex.EncodeToString(sum[:3])
 }
 
-// listingValue finds what a placeholder stands for: a part of the object's own
+// queryValue finds what a placeholder stands for: a part of the object's own
 // key, a placeholder of the rule's path, or any value of the exchange.
-func listingValue(r *rule, name string) (value, error) {
+func queryValue(r *Rule, name string) (Value, error) {
 	switch {
-	case slices.Contains(r.pattern.names, name):
+	case slices.Contains(r.pattern.Names, name):
 		return parseValue(":" + name)
-	case slices.Contains(r.resource.show.names, name):
-		return value{}, nil
+	case slices.Contains(r.Resource.Show.Names, name):
+		return Value{}, nil
 	case name == locationValue, strings.Contains(name, ":"):
 		v, err := parseValue(name)
 		if err == nil {
@@ -88,6 +90,6 @@ func listingValue(r *rule, name string) (value, error) {
 		}
 		return v, err
 	}
-	return value{}, fmt.Errorf("it is no placeholder of the path %s and no part of the object's key; "+
+	return Value{}, fmt.Errorf("it is no placeholder of the path %s and no part of the object's key; "+
 		"write request:%s for a value of the request's body", r.pattern.text, name)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package rules
 
 import (
 	"errors"
@@ -11,28 +11,29 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
-// touch is a compiled [Touch].
-type touch struct {
+// Touch is a compiled [Touch].
+type Touch struct {
 	resource string // the other resource's name
-	target   *resource
-	ids      value
-	via      *listing
+	Target   *Resource
+	IDs      Value
+	Via      *Query
 }
 
-// rule is a compiled [Rule].
-type rule struct {
-	kind     event.Kind
-	resource *resource
+// Rule is a compiled [Rule].
+type Rule struct {
+	Kind     event.Kind
+	Resource *Resource
 	pattern  pattern
 	methods  []string
-	// text names the rule in causes, logs and metrics.
-	text string
+	// Text names the rule in causes, logs and metrics.
+	Text string
 	// declared is the rule as written.
-	declared *Rule
-	// parts tells for each part of the object's key where it may stand.
-	parts []keyPart
+	declared *syntax.Rule
+	// Parts tells for each part of the object's key where it may stand.
+	Parts []KeyPart
 
 	where    []condition
 	matchers caddyhttp.MatcherSets
@@ -40,41 +41,31 @@ type rule struct {
 	matched bool
 	success *answer
 	refused *answer
-	touches []touch
-	find    *listing
-	later   *listing
-	within  time.Duration
-	// answers is true where the response's body decides something.
-	answers bool
+	Touches []Touch
+	Find    *Query
+	Later   *Query
+	Within  time.Duration
+	// Answers is true where the response's body decides something.
+	Answers bool
 }
 
-// keyPart tells where one part of an object's key stands.
-type keyPart struct {
-	// place is the index of the pattern's placeholder, or -1.
-	place    int
-	request  []value
-	response []value
-}
-
-// named tells whether the path alone names the object.
-func (r *rule) named() bool {
-	for _, part := range r.parts {
-		if part.place < 0 {
-			return false
-		}
-	}
-	return true
+// KeyPart tells where one part of an object's key stands.
+type KeyPart struct {
+	// Place is the index of the pattern's placeholder, or -1.
+	Place    int
+	Request  []Value
+	Response []Value
 }
 
 // narrowed tells whether more than method and path decides on the rule.
-func (r *rule) narrowed() bool {
+func (r *Rule) narrowed() bool {
 	return len(r.where) > 0 || r.matched
 }
 
 // holds tells whether a request of the right path and method is the rule's.
-func (r *rule) holds(request *asked, found *match) bool {
+func (r *Rule) holds(request *Request, found *Match) bool {
 	for i := range r.where {
-		if !r.where[i].holds(request.textOrPath(r.where[i].value, r, found)) {
+		if !r.where[i].holds(request.TextOrPath(r.where[i].value, r, found)) {
 			return false
 		}
 	}
@@ -83,12 +74,12 @@ func (r *rule) holds(request *asked, found *match) bool {
 	}
 	// A matcher that fails matches nothing, as in Caddy's own routes it would
 	// end the request; ours must not.
-	ok, err := r.matchers.AnyMatchWithError(request.r)
+	ok, err := r.matchers.AnyMatchWithError(request.HTTP)
 	return ok && err == nil
 }
 
 // compileRule checks a rule and compiles it.
-func compileRule(d *Rule, of *resource, keys map[string][]value, matchers caddyhttp.MatcherSets) (*rule, error) {
+func compileRule(d *syntax.Rule, of *Resource, keys map[string][]Value, matchers caddyhttp.MatcherSets) (*Rule, error) {
 	switch d.Kind {
 	case event.KindCreate, event.KindUpdate, event.KindDelete:
 	default:
@@ -98,21 +89,21 @@ func compileRule(d *Rule, of *resource, keys map[string][]value, matchers caddyh
 	if err != nil {
 		return nil, err
 	}
-	r := &rule{
-		kind: d.Kind, resource: of, pattern: path, methods: d.Methods,
-		text: d.String(), declared: d,
+	r := &Rule{
+		Kind: d.Kind, Resource: of, pattern: path, methods: d.Methods,
+		Text: d.String(), declared: d,
 		matchers: matchers, matched: len(matchers)+len(d.MatchRaw) > 0,
 	}
-	if r.parts, err = compileKeyParts(d, of, path, keys); err != nil {
+	if r.Parts, err = compileKeyParts(d, of, path, keys); err != nil {
 		return nil, err
 	}
 	if r.where, err = compileConditions(d.Where); err != nil {
 		return nil, fmt.Errorf("where: %w", err)
 	}
 	for _, c := range r.where {
-		if !c.value.inRequest() {
+		if !c.value.InRequest() {
 			return nil, fmt.Errorf("where %s: the rule is chosen before there is a response; write request:%s for the request's body",
-				c.value.text, c.value.text)
+				c.value.Text, c.value.Text)
 		}
 		if err := path.has(c.value); err != nil {
 			return nil, fmt.Errorf("where: %w", err)
@@ -124,41 +115,41 @@ func compileRule(d *Rule, of *resource, keys map[string][]value, matchers caddyh
 	if r.refused, err = compileAnswer(d.Refused); err != nil {
 		return nil, fmt.Errorf("refused: %w", err)
 	}
-	if err := compileListings(d, r); err != nil {
+	if err := compileQueries(d, r); err != nil {
 		return nil, err
 	}
-	r.answers = r.success.reads() || r.refused.reads()
+	r.Answers = r.success.reads() || r.refused.reads()
 	return r, nil
 }
 
 // compileKeyParts returns where the parts of the object's key stand.
-func compileKeyParts(d *Rule, of *resource, path pattern, keys map[string][]value) ([]keyPart, error) {
-	names := of.show.names
-	parts := make([]keyPart, len(names))
+func compileKeyParts(d *syntax.Rule, of *Resource, path pattern, keys map[string][]Value) ([]KeyPart, error) {
+	names := of.Show.Names
+	parts := make([]KeyPart, len(names))
 	for i, name := range names {
-		parts[i].place = slices.Index(path.names, name)
-		if parts[i].place >= 0 {
+		parts[i].Place = slices.Index(path.Names, name)
+		if parts[i].Place >= 0 {
 			continue
 		}
 		values, given := keys[name]
 		if i == len(names)-1 && !given {
-			values = of.ids
+			values = of.IDs
 			given = of.idsGiven
 		}
 		for _, v := range values {
-			if v.source == fromPath {
-				if at := slices.Index(path.names, v.name); at >= 0 {
-					parts[i].place = at
+			if v.Source == FromPath {
+				if at := slices.Index(path.Names, v.Name); at >= 0 {
+					parts[i].Place = at
 				}
 				continue
 			}
-			if v.inRequest() {
-				parts[i].request = append(parts[i].request, v)
+			if v.InRequest() {
+				parts[i].Request = append(parts[i].Request, v)
 			} else {
-				parts[i].response = append(parts[i].response, v)
+				parts[i].Response = append(parts[i].Response, v)
 			}
 		}
-		if parts[i].place >= 0 {
+		if parts[i].Place >= 0 {
 			continue
 		}
 		// The response to a create tells the last part of the key; the parts
@@ -168,7 +159,7 @@ func compileKeyParts(d *Rule, of *resource, path pattern, keys map[string][]valu
 			return nil, fmt.Errorf("the path lacks :%s, which is part of the object's key in show %s; put :%s where it stands, "+
 				"or say where else it does, as `key :%s request:%s`", name, of.showText, name, name, name)
 		}
-		if len(parts[i].request)+len(parts[i].response) == 0 {
+		if len(parts[i].Request)+len(parts[i].Response) == 0 {
 			return nil, fmt.Errorf("nothing tells :%s, which is part of the object's key in show %s", name, of.showText)
 		}
 	}
@@ -176,51 +167,51 @@ func compileKeyParts(d *Rule, of *resource, path pattern, keys map[string][]valu
 }
 
 // has refuses a value of the path that the path does not have.
-func (p *pattern) has(v value) error {
-	if v.source == fromPath && !slices.Contains(p.names, v.name) {
-		return fmt.Errorf("%s is no placeholder of the path %s", v.text, p.text)
+func (p *pattern) has(v Value) error {
+	if v.Source == FromPath && !slices.Contains(p.Names, v.Name) {
+		return fmt.Errorf("%s is no placeholder of the path %s", v.Text, p.text)
 	}
 	return nil
 }
 
-func compileListings(d *Rule, r *rule) error {
+func compileQueries(d *syntax.Rule, r *Rule) error {
 	var err error
 	for _, t := range d.Touches {
-		made := touch{resource: t.Resource}
+		made := Touch{resource: t.Resource}
 		switch {
 		case t.Resource == "":
 			return errors.New("touches takes a resource, as `touches transactions transaction.id`")
 		case (t.IDs == "") == (t.Via == nil):
 			return fmt.Errorf("touches %s takes either where the ids stand or `via` a request that lists them", t.Resource)
 		case t.Via == nil:
-			if made.ids, err = parseValue(t.IDs); err == nil {
-				err = r.pattern.has(made.ids)
+			if made.IDs, err = parseValue(t.IDs); err == nil {
+				err = r.pattern.has(made.IDs)
 			}
 		default:
-			made.via, err = compileListing(t.Via, r, t.Resource+"@", true)
+			made.Via, err = compileQuery(t.Via, r, t.Resource+"@", true)
 		}
 		if err != nil {
 			return fmt.Errorf("touches %s: %w", t.Resource, err)
 		}
-		r.touches = append(r.touches, made)
+		r.Touches = append(r.Touches, made)
 	}
 	if d.Find != nil {
 		if d.Kind != event.KindCreate {
 			return errors.New("find: only a create can have an object that has to be found")
 		}
-		if r.find, err = compileListing(d.Find, r, r.resource.name+"@find:", true); err != nil {
+		if r.Find, err = compileQuery(d.Find, r, r.Resource.Name+"@find:", true); err != nil {
 			return fmt.Errorf("find: %w", err)
 		}
 	}
 	if d.Later != nil {
-		if r.later, err = compileListing(&d.Later.Listing, r, r.resource.name+"@later:", false); err != nil {
+		if r.Later, err = compileQuery(&d.Later.Query, r, r.Resource.Name+"@later:", false); err != nil {
 			return fmt.Errorf("later: %w", err)
 		}
-		r.within = time.Duration(d.Later.Within)
-		if r.within == 0 {
-			r.within = defaultWithin
+		r.Within = time.Duration(d.Later.Within)
+		if r.Within == 0 {
+			r.Within = defaultWithin
 		}
-		if r.within < 0 {
+		if r.Within < 0 {
 			return errors.New("later: within must not be negative")
 		}
 	}

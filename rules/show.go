@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package rules
 
 import (
 	"context"
 	"errors"
-	"github.com/caddy-webhooks/caddy-webhooks/body"
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"net/http"
 
+	"github.com/caddy-webhooks/caddy-webhooks/body"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
 // errShowFailed is returned for an answer that is no Show, as `failed` says.
 var errShowFailed = errors.New("the API answered Show with what `failed` of its show takes for an error")
 
-// read asks for a Show and says what the answer means.
-func (r *resource) read(ctx context.Context, upstream *show.Upstream, request show.Request) (show.Show, error) {
+// Read asks for a Show and says what the answer means.
+func (r *Resource) Read(ctx context.Context, upstream *show.Upstream, request show.Request) (show.Show, error) {
 	answer, err := upstream.Read(ctx, request)
 	if err != nil {
 		return answer, err
 	}
-	return r.understood(answer)
+	return r.Understood(answer)
 }
 
-// understood returns an answer with the status that it means: an API that
+// Understood returns an answer with the status that it means: an API that
 // answers everything with 200 tells only in the body that there is no such
 // object, or that it could not look.
-func (r *resource) understood(answer show.Show) (show.Show, error) {
+func (r *Resource) Understood(answer show.Show) (show.Show, error) {
 	if r.gone == nil && r.failed == nil {
 		return answer, nil
 	}
@@ -45,19 +45,19 @@ func (r *resource) understood(answer show.Show) (show.Show, error) {
 	return answer, nil
 }
 
-// canonical returns the key that a Show says its object has.
-func (r *resource) canonical(key event.Key, document event.Document) event.Key {
-	for _, v := range r.ids {
-		if v.source != fromResponse {
+// Canonical returns the key that a Show says its object has.
+func (r *Resource) Canonical(key event.Key, document event.Document) event.Key {
+	for _, v := range r.IDs {
+		if v.Source != FromResponse {
 			continue
 		}
-		id := body.Scalar(document.JSON(), v.name)
+		id := body.Scalar(document.JSON(), v.Name)
 		if id == "" {
 			continue
 		}
 		parts := key.Parts()
 		parts[len(parts)-1] = id
-		if own, err := event.NewKey(r.name, parts...); err == nil {
+		if own, err := event.NewKey(r.Name, parts...); err == nil {
 			return own
 		}
 	}

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+// Package syntax is the language of resources as users write it, in JSON or in a
+// Caddyfile: nothing in it is checked, and nothing runs. Package rules compiles
+// it.
+package syntax
 
 import (
 	"net/http"
@@ -128,13 +131,13 @@ type Resource struct {
 
 // Whose Show is taken.
 const (
-	showFromOperator = "operator"
-	showFromCaller   = "caller"
-	showFromResponse = "response"
+	ShowFromOperator = "operator"
+	ShowFromCaller   = "caller"
+	ShowFromResponse = "response"
 )
 
-// versionETag is the version that is no field but the ETag.
-const versionETag = "etag"
+// VersionETag is the version that is no field but the ETag.
+const VersionETag = "etag"
 
 // Request is a request to the API.
 type Request struct {
@@ -177,7 +180,7 @@ type Watch struct {
 
 // List says how all objects are listed.
 type List struct {
-	Listing
+	Query
 
 	// Version is the path of the objects' versions in the answer, beside the
 	// ids, such as `items.#.updated_at`. Objects whose version is known
@@ -220,9 +223,9 @@ type Notify struct {
 	Until *Condition `json:"until,omitempty"`
 }
 
-// withDefaults returns the resource with everything filled in that was left
+// WithDefaults returns the resource with everything filled in that was left
 // out. It does not change its receiver, which is the user's configuration.
-func (r Resource) withDefaults() Resource {
+func (r Resource) WithDefaults() Resource {
 	show := Request{Path: "/" + r.Name + "/:id"}
 	if r.Show != nil {
 		show = *r.Show
@@ -232,9 +235,9 @@ func (r Resource) withDefaults() Resource {
 	}
 	r.Show = &show
 	if r.ShowFrom == "" {
-		r.ShowFrom = showFromOperator
+		r.ShowFrom = ShowFromOperator
 	}
-	if r.ShowFrom == showFromCaller && len(r.CallerHeaders) == 0 {
+	if r.ShowFrom == ShowFromCaller && len(r.CallerHeaders) == 0 {
 		r.CallerHeaders = []string{"Authorization", "Cookie"}
 	}
 	if len(r.Rules) == 0 {
@@ -269,6 +272,8 @@ func conventionalRules(path string) []*Rule {
 	}
 }
 
-func notNameRune(r rune) bool {
+// NotNameRune reports whether a character cannot be part of a name: of a
+// resource, or of a placeholder.
+func NotNameRune(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package rules
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
@@ -21,7 +22,7 @@ import (
 type template struct {
 	text   string
 	method string
-	path   pattern
+	Path   pattern
 	query  []piece
 	header map[string][]piece
 	body   []piece
@@ -29,8 +30,8 @@ type template struct {
 	format bodyFormat
 	// whole is true for `{location}`, where one value is the whole target.
 	whole bool
-	// names are the placeholders, in the order of path, query, header, body.
-	names []string
+	// Names are the placeholders, in the order of path, query, header, body.
+	Names []string
 }
 
 // piece is a text, or a placeholder where name is set.
@@ -49,36 +50,36 @@ const (
 	formatForm
 )
 
-// wholeTarget is the path of a request whose target is the Location that a
+// WholeTarget is the path of a request whose target is the Location that a
 // response told.
-const wholeTarget = "{" + locationValue + "}"
+const WholeTarget = "{" + locationValue + "}"
 
-func compileTemplate(r Request) (template, error) {
+func compileTemplate(r syntax.Request) (template, error) {
 	t := template{text: r.String(), method: r.Method, header: make(map[string][]piece)}
 	if t.method == "" {
 		t.method = http.MethodGet
 	}
-	if r.Path == wholeTarget {
+	if r.Path == WholeTarget {
 		t.whole = true
-		t.names = []string{locationValue}
+		t.Names = []string{locationValue}
 		err := t.compileRest(r)
 		return t, err
 	}
 	path, query, _ := strings.Cut(r.Path, "?")
 	var err error
-	if t.path, err = parsePattern(path); err != nil {
+	if t.Path, err = parsePattern(path); err != nil {
 		return t, err
 	}
-	if t.path.tail || t.path.expression != "" {
+	if t.Path.tail || t.Path.expression != "" {
 		return t, errors.New("a path is built from this pattern, so it may hold only text and :name segments")
 	}
-	t.names = slices.Clone(t.path.names)
+	t.Names = slices.Clone(t.Path.Names)
 	t.query = t.pieces(query, false)
 	err = t.compileRest(r)
 	return t, err
 }
 
-func (t *template) compileRest(r Request) error {
+func (t *template) compileRest(r syntax.Request) error {
 	fields := make([]string, 0, len(r.Header))
 	for field := range r.Header {
 		fields = append(fields, field)
@@ -103,7 +104,7 @@ func (t *template) compileRest(r Request) error {
 		}[t.format]}}
 	}
 	if r.Body != "" && t.format == formatJSON {
-		if _, err := t.fillBody(make([]string, len(t.names)), true); err != nil {
+		if _, err := t.fillBody(make([]string, len(t.Names)), true); err != nil {
 			return err
 		}
 	}
@@ -138,8 +139,8 @@ func (t *template) pieces(text string, isJSON bool) []piece {
 		name := strings.TrimPrefix(text[i+1:i+end], ":")
 		pieces = append(pieces, piece{text: literal.String()}, piece{name: name, quoted: quoted})
 		literal.Reset()
-		if !slices.Contains(t.names, name) {
-			t.names = append(t.names, name)
+		if !slices.Contains(t.Names, name) {
+			t.Names = append(t.Names, name)
 		}
 		i += end
 	}
@@ -151,15 +152,15 @@ func (t *template) pieces(text string, isJSON bool) []piece {
 
 func isPlaceholder(s string) bool {
 	return s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return notNameRune(r) && !strings.ContainsRune(":.#", r)
+		return syntax.NotNameRune(r) && !strings.ContainsRune(":.#", r)
 	}) < 0
 }
 
-// build returns the request with the values of the names, in their order.
-func (t *template) build(values []string) (show.Request, error) {
+// Build returns the request with the values of the names, in their order.
+func (t *template) Build(values []string) (show.Request, error) {
 	built := show.Request{Method: t.method}
-	if len(values) != len(t.names) {
-		return built, fmt.Errorf("the key has %d parts and %s takes %d", len(values), t.text, len(t.names))
+	if len(values) != len(t.Names) {
+		return built, fmt.Errorf("the key has %d parts and %s takes %d", len(values), t.text, len(t.Names))
 	}
 	if t.whole {
 		if !strings.HasPrefix(values[0], "/") || strings.HasPrefix(values[0], "//") {
@@ -167,7 +168,7 @@ func (t *template) build(values []string) (show.Request, error) {
 		}
 		built.Path = values[0]
 	} else {
-		path, err := t.path.build(values[:len(t.path.names)])
+		path, err := t.Path.build(values[:len(t.Path.Names)])
 		if err != nil {
 			return built, err
 		}
@@ -202,7 +203,7 @@ func (t *template) fill(pieces []piece, values []string, escape func(string) str
 			text.WriteString(p.text)
 			continue
 		}
-		text.WriteString(escape(values[slices.Index(t.names, p.name)]))
+		text.WriteString(escape(values[slices.Index(t.Names, p.name)]))
 	}
 	return text.String()
 }
@@ -227,14 +228,14 @@ func (t *template) fillBody(values []string, sample bool) ([]byte, error) {
 		case sample:
 			text.WriteByte('1')
 		case p.quoted:
-			quoted, err := json.Marshal(values[slices.Index(t.names, p.name)])
+			quoted, err := json.Marshal(values[slices.Index(t.Names, p.name)])
 			if err != nil {
 				return nil, err
 			}
 			text.Write(quoted[1 : len(quoted)-1])
 		default:
 			// Outside quotes a stranger's id could add members of its own.
-			number := values[slices.Index(t.names, p.name)]
+			number := values[slices.Index(t.Names, p.name)]
 			if json.Unmarshal([]byte(number), new(json.Number)) != nil || strings.HasPrefix(number, `"`) {
 				return nil, fmt.Errorf("%q is no number, and its place in the body has no quotes around it", number)
 			}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package syntax
 
 import (
 	"strings"
@@ -51,7 +51,7 @@ type Rule struct {
 	// Find is the request that finds an object by what the request to create
 	// it said, such as an idempotency key or the client's own reference. With
 	// it, a create whose outcome is unknown is resolved by evidence.
-	Find *Listing `json:"find,omitempty"`
+	Find *Query `json:"find,omitempty"`
 
 	// Later is the request that tells which object was made by a request that
 	// the API answered with 202 (Accepted) and does later.
@@ -89,8 +89,8 @@ type Answer struct {
 	Where []*Condition `json:"where,omitempty"`
 }
 
-// Listing is a request that answers with objects.
-type Listing struct {
+// Query is a request that answers with objects.
+type Query struct {
 	// Request is the request. Its placeholders stand for values of the request
 	// that changes something: `:name` for one of the rule's path, and in
 	// braces any, such as `{request:reference}` or `{header:Idempotency-Key}`.
@@ -113,12 +113,12 @@ type Touch struct {
 	// Via is the request that lists the objects, where the exchange does not
 	// name them. It is asked when the exchange has ended. An object that
 	// nobody had seen before counts as created.
-	Via *Listing `json:"via,omitempty"`
+	Via *Query `json:"via,omitempty"`
 }
 
 // Later is how the object of an accepted request is found.
 type Later struct {
-	Listing
+	Query
 
 	// Within is how long it is asked for. What is not there by then is
 	// recorded as unresolved. Default: 10m.

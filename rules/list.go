@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package rules
 
 import (
 	"errors"
@@ -14,42 +14,43 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/weblink"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// scanList is a compiled [List].
-type scanList struct {
-	listing
-	version, next, nextQuery string
-	every                    time.Duration
-	backfill                 bool
+// List is a compiled [List].
+type List struct {
+	Query
+	version, Next, NextQuery string
+	Every                    time.Duration
+	Backfill                 bool
 }
 
-// listed is an object in a page of a list.
-type listed struct {
+// Listed is an object in a page of a list.
+type Listed struct {
 	// Key names the object.
 	Key event.Key
 	// Version is its version, "" where the list does not tell.
 	Version string
 }
 
-func (r *resource) compileList(d Resource) error {
+func (r *Resource) compileList(d syntax.Resource) error {
 	l := d.List
 	if l == nil {
 		return nil
 	}
-	made := &scanList{version: l.Version, next: l.Next, nextQuery: l.NextQuery, every: time.Duration(l.Every), backfill: l.Backfill}
+	made := &List{version: l.Version, Next: l.Next, NextQuery: l.NextQuery, Every: time.Duration(l.Every), Backfill: l.Backfill}
 	var err error
-	if made.request, err = compileTemplate(l.Request); err != nil {
+	if made.Request, err = compileTemplate(l.Request); err != nil {
 		return err
 	}
 	switch {
-	case len(made.request.names) > 0:
-		return fmt.Errorf("it lists all objects, so nothing can stand for {%s}", made.request.names[0])
+	case len(made.Request.Names) > 0:
+		return fmt.Errorf("it lists all objects, so nothing can stand for {%s}", made.Request.Names[0])
 	case l.IDs == "":
 		return errors.New("after the request stands the path of the ids in its answer, as items.#.id")
-	case len(r.show.names) != 1:
-		return fmt.Errorf("the key has %d parts (%s), and a list tells only one", len(r.show.names), r.showText)
+	case len(r.Show.Names) != 1:
+		return fmt.Errorf("the key has %d parts (%s), and a list tells only one", len(r.Show.Names), r.showText)
 	case l.Every < 0:
 		return errors.New("every must not be negative")
 	}
@@ -58,63 +59,63 @@ func (r *resource) compileList(d Resource) error {
 			return err
 		}
 	}
-	made.ids, made.of = l.IDs, r
-	r.list = made
+	made.IDs, made.Of = l.IDs, r
+	r.List = made
 	return nil
 }
 
-// target returns the path of a page.
-func (l *scanList) target(path, page string) (string, error) {
-	if l.nextQuery != "" {
+// Target returns the path of a page.
+func (l *List) Target(path, page string) (string, error) {
+	if l.NextQuery != "" {
 		if page == "" {
 			page = "1"
 		}
-		return withQuery(path, l.nextQuery, page)
+		return withQuery(path, l.NextQuery, page)
 	}
 	return sameAPI(path, page)
 }
 
 var errBadList = errors.New("the answer is no JSON, XML or form, so nothing tells what it lists")
 
-// page reads a page of the list, and what leads to the next.
-func (l *scanList) page(page string, answer show.Show) (objects []listed, next string, _ error) {
+// Page reads a page of the list, and what leads to the next.
+func (l *List) Page(page string, answer show.Show) (objects []Listed, next string, _ error) {
 	document := answer.Document()
 	if !document.IsJSON() {
 		return nil, "", errBadList
 	}
 	json := document.JSON()
-	ids := body.Scalars(json, l.ids, maxKeys)
+	ids := body.Scalars(json, l.IDs, MaxKeys)
 	var versions []string
 	if l.version != "" {
-		versions = body.Scalars(json, l.version, maxKeys)
+		versions = body.Scalars(json, l.version, MaxKeys)
 		if len(versions) != len(ids) {
 			return nil, "", fmt.Errorf("the list has %d ids and %d versions; both must stand in each of its objects", len(ids), len(versions))
 		}
 	}
 	for i, id := range ids {
-		key, err := event.NewKey(l.of.name, id)
+		key, err := event.NewKey(l.Of.Name, id)
 		if err != nil {
 			continue // no request of ours can name such an object
 		}
-		object := listed{Key: key}
+		object := Listed{Key: key}
 		if versions != nil {
 			object.Version = versions[i]
 		}
 		objects = append(objects, object)
 	}
 	switch {
-	case l.next != "":
-		next = event.Text([]byte(gjson.GetBytes(json, l.next).Raw))
+	case l.Next != "":
+		next = event.Text([]byte(gjson.GetBytes(json, l.Next).Raw))
 		if next == "null" || next == "false" {
 			next = ""
 		}
-	case l.nextQuery != "" && len(ids) > 0:
+	case l.NextQuery != "" && len(ids) > 0:
 		number := 1
 		if page != "" {
 			number, _ = strconv.Atoi(page)
 		}
 		next = strconv.Itoa(number + 1)
-	case l.nextQuery == "":
+	case l.NextQuery == "":
 		next = weblink.Next(answer.Header)
 	}
 	return objects, next, nil

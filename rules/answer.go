@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package rules
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/httpstatus"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 // answer is a compiled [Answer].
@@ -16,8 +17,14 @@ type answer struct {
 	where    []condition
 }
 
+// CheckAnswer returns what is wrong with an Answer.
+func CheckAnswer(a *syntax.Answer) error {
+	_, err := compileAnswer(a)
+	return err
+}
+
 // compileAnswer compiles an Answer; nil for nil.
-func compileAnswer(a *Answer) (*answer, error) {
+func compileAnswer(a *syntax.Answer) (*answer, error) {
 	if a == nil {
 		return nil, nil
 	}
@@ -30,8 +37,8 @@ func compileAnswer(a *Answer) (*answer, error) {
 		return nil, err
 	}
 	for _, c := range compiled.where {
-		if c.value.source != fromResponse {
-			return nil, fmt.Errorf("%s: a condition on the response takes a path in its body", c.value.text)
+		if c.value.Source != FromResponse {
+			return nil, fmt.Errorf("%s: a condition on the response takes a path in its body", c.value.Text)
 		}
 	}
 	if compiled.statuses.IsZero() && len(compiled.where) == 0 {
@@ -57,22 +64,22 @@ func (a *answer) lists(status int, usual bool) bool {
 // holds tells whether the conditions hold in a response.
 func (a *answer) holds(json []byte) bool {
 	for i := range a.where {
-		if !a.where[i].holds(body.Text(json, a.where[i].value.name)) {
+		if !a.where[i].holds(body.Text(json, a.where[i].value.Name)) {
 			return false
 		}
 	}
 	return true
 }
 
-// outcome tells what an exchange means for the rule, which may know better than
+// Outcome tells what an exchange means for the rule, which may know better than
 // its status does. Usual is what the status means by itself. An answer that is
 // neither a success nor refused is uncertain: the object is looked at.
-func (r *rule) outcome(usual event.Outcome, status int, json func() ([]byte, error)) event.Outcome {
+func (r *Rule) Outcome(usual event.Outcome, status int, json func() ([]byte, error)) event.Outcome {
 	if r.success == nil && r.refused == nil {
 		return usual
 	}
 	var body []byte
-	if r.answers {
+	if r.Answers {
 		// What cannot be read fulfils no condition.
 		body, _ = json()
 	}

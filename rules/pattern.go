@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package rules
 
 import (
 	"errors"
@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/dunglas/go-urlpattern"
+
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 // maxSegments bounds the segments of a path that are looked at. A longer path
@@ -26,8 +28,8 @@ type pattern struct {
 	text string
 	// segments holds literal segments, and "" where a name stands.
 	segments []string
-	// names are the placeholders in order of their place.
-	names []string
+	// Names are the placeholders in order of their place.
+	Names []string
 	// tail is true when a "*" ends the pattern.
 	tail bool
 	// expression, when not empty, is the whole pattern to be matched by the
@@ -58,10 +60,10 @@ func parsePattern(text string) (pattern, error) {
 		case segment == "*" && i == len(segments)-1:
 			p.tail = true
 		case strings.HasPrefix(segment, ":") && isName(segment[1:]):
-			if slices.Contains(p.names, segment[1:]) {
+			if slices.Contains(p.Names, segment[1:]) {
 				return p, fmt.Errorf("path %q: %s stands twice", text, segment)
 			}
-			p.names = append(p.names, segment[1:])
+			p.Names = append(p.Names, segment[1:])
 			p.segments = append(p.segments, "")
 		case strings.ContainsAny(segment, ":*(){}?+\\"):
 			return p.compile()
@@ -87,7 +89,7 @@ func (p pattern) compile() (pattern, error) {
 	}
 	p.expression = p.text
 	p.compiled = compiled
-	p.names = placeholderNames(p.text)
+	p.Names = placeholderNames(p.text)
 	return p, nil
 }
 
@@ -98,7 +100,7 @@ func (p *pattern) exec(path string, values []string) ([]string, bool) {
 	if result == nil {
 		return values, false
 	}
-	for _, name := range p.names {
+	for _, name := range p.Names {
 		values = append(values, result.Pathname.Groups[name])
 	}
 	return values, true
@@ -106,8 +108,8 @@ func (p *pattern) exec(path string, values []string) ([]string, bool) {
 
 // build returns the path of a show pattern with the parts of a key.
 func (p *pattern) build(parts []string) (string, error) {
-	if len(parts) != len(p.names) {
-		return "", fmt.Errorf("the key has %d parts and the path %s takes %d", len(parts), p.text, len(p.names))
+	if len(parts) != len(p.Names) {
+		return "", fmt.Errorf("the key has %d parts and the path %s takes %d", len(parts), p.text, len(p.Names))
 	}
 	var path strings.Builder
 	next := 0
@@ -125,10 +127,10 @@ func (p *pattern) build(parts []string) (string, error) {
 	return path.String(), nil
 }
 
-// parts matches an escaped path against a pattern of plain segments, and
+// Parts matches an escaped path against a pattern of plain segments, and
 // returns the plain values of its names.
-func (p *pattern) parts(escaped string) ([]string, bool) {
-	values := make([]string, 0, len(p.names))
+func (p *pattern) Parts(escaped string) ([]string, bool) {
+	values := make([]string, 0, len(p.Names))
 	rest := cleanPath(escaped)
 	for _, want := range p.segments {
 		if rest == "" || rest == "/" {
@@ -171,5 +173,5 @@ func placeholderNames(text string) []string {
 }
 
 func isName(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool { return notNameRune(r) || r == '-' }) < 0
+	return s != "" && strings.IndexFunc(s, func(r rune) bool { return syntax.NotNameRune(r) || r == '-' }) < 0
 }

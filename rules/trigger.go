@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package rules
 
 import (
 	"errors"
@@ -9,10 +9,11 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/event/when"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 // compileTrigger compiles an event rule.
-func compileTrigger(e *EventRule) (event.Trigger, error) {
+func compileTrigger(e *syntax.EventRule) (event.Trigger, error) {
 	name, err := event.ParseTemplate(e.Type)
 	switch {
 	case err != nil:

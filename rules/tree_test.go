@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package rules
 
 import (
 	"fmt"
@@ -10,48 +10,62 @@ import (
 	"testing"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
-func compileFor(t testing.TB, declared ...*Resource) *matcher {
+func compileFor(t testing.TB, declared ...*syntax.Resource) *Tree {
 	t.Helper()
 	set, err := Compile(declared, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return set.matcher
+	return set.Tree
 }
 
 // asking returns a request without a body.
-func asking(method string, u *url.URL) *asked {
-	return &asked{r: &http.Request{Method: method, URL: u}, method: method}
+func asking(method string, u *url.URL) *Request {
+	return &Request{HTTP: &http.Request{Method: method, URL: u}, Method: method}
 }
 
 // found tells what a request matched, as "kind rule key", or "" for nothing.
-func (m *matcher) found(method, target string) string {
+func (m *Tree) found(method, target string) string {
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
 		return "bad target: " + err.Error()
 	}
-	var hit match
-	if !m.find(asking(method, u), &hit) {
+	var hit Match
+	if !m.Find(asking(method, u), &hit) {
 		return ""
 	}
-	text := string(hit.rule.kind) + " " + hit.rule.text
-	if !hit.rule.named() {
+	text := string(hit.Rule.Kind) + " " + hit.Rule.Text
+	keys, err := pathKeys(&hit)
+	if err == nil && len(keys) == 0 {
 		return text
 	}
-	x := &exchange{request: *asking(method, u), match: hit}
-	keys, err := x.requestKeys()
 	if err != nil {
 		return text + " no key"
 	}
 	return text + " " + keys[0].String()
 }
 
+// pathKeys returns the key of the object that a path names by itself, none where
+// it does not.
+func pathKeys(hit *Match) ([]event.Key, error) {
+	var parts []string
+	for _, part := range hit.Rule.Parts {
+		if part.Place < 0 {
+			return nil, nil
+		}
+		parts = append(parts, hit.Values[part.Place])
+	}
+	key, err := event.NewKey(hit.Rule.Resource.Name, parts...)
+	return []event.Key{key}, err
+}
+
 func TestMatcher(t *testing.T) {
 	m := compileFor(t,
-		&Resource{Name: "users"},
-		&Resource{Name: "items", Rules: []*Rule{
+		&syntax.Resource{Name: "users"},
+		&syntax.Resource{Name: "items", Rules: []*syntax.Rule{
 			{Kind: event.KindCreate, Methods: []string{"POST"}, Path: "/items"},
 			{Kind: event.KindUpdate, Methods: []string{"PUT", "PATCH"}, Path: "/items/:id"},
 			{Kind: event.KindUpdate, Methods: []string{"PATCH"}, Path: "/items/:id/make_payment"},
@@ -59,14 +73,14 @@ func TestMatcher(t *testing.T) {
 			{Kind: event.KindUpdate, Methods: []string{"POST"}, Path: "/items/special/:id"},
 			{Kind: event.KindDelete, Methods: []string{"DELETE"}, Path: "/items/:id"},
 		}},
-		&Resource{
-			Name: "processes", Show: &Request{Path: "/dossiers/:dossier/processes/:id"},
-			Rules: []*Rule{
+		&syntax.Resource{
+			Name: "processes", Show: &syntax.Request{Path: "/dossiers/:dossier/processes/:id"},
+			Rules: []*syntax.Rule{
 				{Kind: event.KindCreate, Methods: []string{"POST"}, Path: "/dossiers/:dossier/processes"},
 				{Kind: event.KindUpdate, Path: "/dossiers/:dossier/processes/:id"},
 			},
 		},
-		&Resource{Name: "orders", Show: &Request{Path: "/v1/orders/:id"}, Rules: []*Rule{
+		&syntax.Resource{Name: "orders", Show: &syntax.Request{Path: "/v1/orders/:id"}, Rules: []*syntax.Rule{
 			{Kind: event.KindUpdate, Methods: []string{"POST"}, Path: `/v1/orders/:id(\d+)/:action`},
 			{Kind: event.KindUpdate, Methods: []string{"POST"}, Path: `/v1/orders/:id/lock`},
 		}},
@@ -131,8 +145,8 @@ func TestNoMatchDoesNotAllocate(t *testing.T) {
 		}
 		r := &http.Request{Method: http.MethodGet, URL: u}
 		if n := testing.AllocsPerRun(100, func() {
-			var hit match
-			if m.find(&asked{r: r, method: r.Method}, &hit) {
+			var hit Match
+			if m.Find(&Request{HTTP: r, Method: r.Method}, &hit) {
 				t.Error("a GET matched")
 			}
 		}); n != 0 {
@@ -141,10 +155,10 @@ func TestNoMatchDoesNotAllocate(t *testing.T) {
 	}
 }
 
-func manyResources(n int) []*Resource {
-	resources := make([]*Resource, n)
+func manyResources(n int) []*syntax.Resource {
+	resources := make([]*syntax.Resource, n)
 	for i := range resources {
-		resources[i] = &Resource{Name: fmt.Sprintf("resource%d", i)}
+		resources[i] = &syntax.Resource{Name: fmt.Sprintf("resource%d", i)}
 	}
 	return resources
 }
@@ -157,60 +171,60 @@ func BenchmarkMatcher(b *testing.B) {
 		miss := asking(http.MethodPatch, &url.URL{Path: "/nothing/42"})
 		b.Run(fmt.Sprintf("hit/%d", n), func(b *testing.B) {
 			for b.Loop() {
-				var found match
-				m.find(hit, &found)
+				var found Match
+				m.Find(hit, &found)
 			}
 		})
 		b.Run(fmt.Sprintf("miss/%d", n), func(b *testing.B) {
 			for b.Loop() {
-				var found match
-				m.find(miss, &found)
+				var found Match
+				m.Find(miss, &found)
 			}
 		})
 	}
 }
 
 func TestBadRules(t *testing.T) {
-	rule := func(kind event.Kind, path string) []*Rule {
-		return []*Rule{{Kind: kind, Methods: []string{"POST"}, Path: path}}
+	rule := func(kind event.Kind, path string) []*syntax.Rule {
+		return []*syntax.Rule{{Kind: kind, Methods: []string{"POST"}, Path: path}}
 	}
 	for name, tc := range map[string]struct {
-		resource *Resource
+		resource *syntax.Resource
 		want     string
 	}{
-		"no name":                {&Resource{}, "a name is made of"},
-		"bad name":               {&Resource{Name: "a/b"}, "a name is made of"},
-		"show without id":        {&Resource{Name: "items", Show: &Request{Path: "/items"}}, "put :id where its id stands"},
-		"show with a wildcard":   {&Resource{Name: "items", Show: &Request{Path: "/items/:id/*"}}, "only text and :name segments"},
-		"show with expression":   {&Resource{Name: "items", Show: &Request{Path: `/items/:id(\d+)`}}, "only text and :name segments"},
-		"relative path":          {&Resource{Name: "items", Show: &Request{Path: "items/:id"}}, "begins with '/'"},
-		"twice the same name":    {&Resource{Name: "items", Show: &Request{Path: "/a/:id/b/:id"}}, ":id stands twice"},
-		"query":                  {&Resource{Name: "items", Rules: rule(event.KindCreate, "/items?x=1")}, "without query"},
-		"update without id":      {&Resource{Name: "items", Rules: rule(event.KindUpdate, "/items")}, "the path lacks :id"},
-		"delete without id":      {&Resource{Name: "items", Rules: rule(event.KindDelete, "/items")}, "the path lacks :id"},
-		"create lacks a parent":  {&Resource{Name: "p", Show: &Request{Path: "/d/:d/p/:id"}, Rules: rule(event.KindCreate, "/p")}, "the path lacks :d"},
-		"bad kind":               {&Resource{Name: "items", Rules: rule("upsert", "/items/:id")}, "create, update or delete"},
-		"bad expression":         {&Resource{Name: "items", Rules: rule(event.KindUpdate, "/items/:id(")}, "is not a URL pattern"},
-		"empty segment":          {&Resource{Name: "items", Rules: rule(event.KindCreate, "/a//items")}, "an empty segment"},
-		"bad escape":             {&Resource{Name: "items", Rules: rule(event.KindCreate, "/items%zz")}, "invalid URL escape"},
-		"modifier in id":         {&Resource{Name: "items", ID: []string{"@this"}}, "not allowed"},
-		"modifier in version":    {&Resource{Name: "items", Version: "a.@pretty"}, "not allowed"},
-		"bad event type":         {&Resource{Name: "items", Events: []*EventRule{{Type: "a b", On: event.OpCreate}}}, "event a b"},
-		"bad trigger":            {&Resource{Name: "items", Events: []*EventRule{{Type: "a", On: "move"}}}, "create, change or delete"},
-		"paths on create":        {&Resource{Name: "items", Events: []*EventRule{{Type: "a", On: event.OpCreate, Paths: []string{"x"}}}}, "only on change"},
-		"to without path":        {&Resource{Name: "items", Events: []*EventRule{{Type: "a", On: event.OpChange, To: []string{"x"}}}}, "need the path"},
-		"two rules, one request": {&Resource{Name: "items", Rules: append(rule(event.KindUpdate, "/items/:id"), rule(event.KindUpdate, "/items/:id")...)}, "match the same requests"},
+		"no name":                {&syntax.Resource{}, "a name is made of"},
+		"bad name":               {&syntax.Resource{Name: "a/b"}, "a name is made of"},
+		"show without id":        {&syntax.Resource{Name: "items", Show: &syntax.Request{Path: "/items"}}, "put :id where its id stands"},
+		"show with a wildcard":   {&syntax.Resource{Name: "items", Show: &syntax.Request{Path: "/items/:id/*"}}, "only text and :name segments"},
+		"show with expression":   {&syntax.Resource{Name: "items", Show: &syntax.Request{Path: `/items/:id(\d+)`}}, "only text and :name segments"},
+		"relative path":          {&syntax.Resource{Name: "items", Show: &syntax.Request{Path: "items/:id"}}, "begins with '/'"},
+		"twice the same name":    {&syntax.Resource{Name: "items", Show: &syntax.Request{Path: "/a/:id/b/:id"}}, ":id stands twice"},
+		"query":                  {&syntax.Resource{Name: "items", Rules: rule(event.KindCreate, "/items?x=1")}, "without query"},
+		"update without id":      {&syntax.Resource{Name: "items", Rules: rule(event.KindUpdate, "/items")}, "the path lacks :id"},
+		"delete without id":      {&syntax.Resource{Name: "items", Rules: rule(event.KindDelete, "/items")}, "the path lacks :id"},
+		"create lacks a parent":  {&syntax.Resource{Name: "p", Show: &syntax.Request{Path: "/d/:d/p/:id"}, Rules: rule(event.KindCreate, "/p")}, "the path lacks :d"},
+		"bad kind":               {&syntax.Resource{Name: "items", Rules: rule("upsert", "/items/:id")}, "create, update or delete"},
+		"bad expression":         {&syntax.Resource{Name: "items", Rules: rule(event.KindUpdate, "/items/:id(")}, "is not a URL pattern"},
+		"empty segment":          {&syntax.Resource{Name: "items", Rules: rule(event.KindCreate, "/a//items")}, "an empty segment"},
+		"bad escape":             {&syntax.Resource{Name: "items", Rules: rule(event.KindCreate, "/items%zz")}, "invalid URL escape"},
+		"modifier in id":         {&syntax.Resource{Name: "items", ID: []string{"@this"}}, "not allowed"},
+		"modifier in version":    {&syntax.Resource{Name: "items", Version: "a.@pretty"}, "not allowed"},
+		"bad event type":         {&syntax.Resource{Name: "items", Events: []*syntax.EventRule{{Type: "a b", On: event.OpCreate}}}, "event a b"},
+		"bad trigger":            {&syntax.Resource{Name: "items", Events: []*syntax.EventRule{{Type: "a", On: "move"}}}, "create, change or delete"},
+		"paths on create":        {&syntax.Resource{Name: "items", Events: []*syntax.EventRule{{Type: "a", On: event.OpCreate, Paths: []string{"x"}}}}, "only on change"},
+		"to without path":        {&syntax.Resource{Name: "items", Events: []*syntax.EventRule{{Type: "a", On: event.OpChange, To: []string{"x"}}}}, "need the path"},
+		"two rules, one request": {&syntax.Resource{Name: "items", Rules: append(rule(event.KindUpdate, "/items/:id"), rule(event.KindUpdate, "/items/:id")...)}, "match the same requests"},
 	} {
-		_, err := Compile([]*Resource{tc.resource}, nil)
+		_, err := Compile([]*syntax.Resource{tc.resource}, nil)
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, tc.want)
 		}
 	}
-	if _, err := Compile([]*Resource{{Name: "items"}, {Name: "items"}}, nil); err == nil {
+	if _, err := Compile([]*syntax.Resource{{Name: "items"}, {Name: "items"}}, nil); err == nil {
 		t.Error("a resource may be declared twice")
 	}
-	other := &Resource{Name: "others", Show: &Request{Path: "/items/:id"}}
-	if _, err := Compile([]*Resource{{Name: "items"}, other}, nil); err == nil || !strings.Contains(err.Error(), "match the same requests") {
+	other := &syntax.Resource{Name: "others", Show: &syntax.Request{Path: "/items/:id"}}
+	if _, err := Compile([]*syntax.Resource{{Name: "items"}, other}, nil); err == nil || !strings.Contains(err.Error(), "match the same requests") {
 		t.Errorf("two resources claim the same requests: %v", err)
 	}
 }
@@ -220,12 +234,12 @@ func FuzzPattern(f *testing.F) {
 		f.Add(seed, "/items/42")
 	}
 	f.Fuzz(func(t *testing.T, text, path string) {
-		resources := []*Resource{
-			{Name: "fuzzed", Show: &Request{Path: text}},
-			{Name: "more", Rules: []*Rule{{Kind: event.KindCreate, Path: text}}},
+		resources := []*syntax.Resource{
+			{Name: "fuzzed", Show: &syntax.Request{Path: text}},
+			{Name: "more", Rules: []*syntax.Rule{{Kind: event.KindCreate, Path: text}}},
 		}
 		for _, r := range resources {
-			set, err := Compile([]*Resource{r}, nil)
+			set, err := Compile([]*syntax.Resource{r}, nil)
 			if err != nil {
 				continue
 			}
@@ -233,15 +247,18 @@ func FuzzPattern(f *testing.F) {
 			if err != nil {
 				return
 			}
-			var hit match
+			var hit Match
 			request := asking(http.MethodPut, u)
-			if !set.matcher.find(request, &hit) {
+			if !set.Tree.Find(request, &hit) {
 				continue
 			}
-			keys, _ := (&exchange{request: *request, match: hit}).requestKeys()
+			keys, err := pathKeys(&hit)
+			if err != nil {
+				continue
+			}
 			for _, key := range keys {
 				// A key that is accepted must lead back to a path.
-				if _, err := hit.rule.resource.show.build(key.Parts()); err != nil {
+				if _, err := hit.Rule.Resource.Show.Build(key.Parts()); err != nil {
 					t.Errorf("%q matched %q as %s, and its Show has no path: %v", text, path, key, err)
 				}
 			}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package rules
 
 import (
 	"fmt"
@@ -11,14 +11,14 @@ import (
 	"strings"
 )
 
-// matcher finds the rule that a request matches. It is a tree of path
+// Tree finds the rule that a request matches. It is a tree of path
 // segments, so its cost grows with the length of the path and not with the
 // number of rules. Where several rules match, the most specific one is taken:
 // text before a name, a name before an expression, an expression before "*",
 // decided at the first segment in which they differ.
 //
 // A matcher is immutable once built.
-type matcher struct {
+type Tree struct {
 	root node
 	// touching holds whether any rule touches other objects.
 	touching bool
@@ -27,21 +27,21 @@ type matcher struct {
 type node struct {
 	text        map[string]*node
 	name        *node
-	expressions []*rule
-	tails       []*rule
-	leaves      []*rule
+	expressions []*Rule
+	tails       []*Rule
+	leaves      []*Rule
 }
 
-// match is what a request matched.
-type match struct {
-	rule *rule
-	// values are the plain values of the rule's placeholders.
-	values [maxSegments]string
-	count  int
+// Match is what a request matched.
+type Match struct {
+	Rule *Rule
+	// Values are the plain values of the rule's placeholders.
+	Values [maxSegments]string
+	Count  int
 }
 
 // add puts a rule into the tree.
-func (m *matcher) add(r *rule) error {
+func (m *Tree) add(r *Rule) error {
 	at := &m.root
 	for _, segment := range r.pattern.segments {
 		if segment == "" {
@@ -70,17 +70,17 @@ func (m *matcher) add(r *rule) error {
 		if other.pattern.expression == r.pattern.expression && overlap(other.methods, r.methods) && !apart(other, r) {
 			return fmt.Errorf("%q of resource %s and %q of resource %s match the same requests; "+
 				"remove one of them, or tell them apart, as `where request:method is item.update`",
-				other.text, other.resource.name, r.text, r.resource.name)
+				other.Text, other.Resource.Name, r.Text, r.Resource.Name)
 		}
 	}
 	*list = append(*list, r)
-	m.touching = m.touching || len(r.touches) > 0
+	m.touching = m.touching || len(r.Touches) > 0
 	return nil
 }
 
 // apart tells whether two rules of one path differ in what they ask of the
 // request. One that asks something goes before one that asks nothing.
-func apart(a, b *rule) bool {
+func apart(a, b *Rule) bool {
 	if a.matched || b.matched {
 		return true
 	}
@@ -89,7 +89,7 @@ func apart(a, b *rule) bool {
 
 // implied tells whether each condition of a can hold together with one of b on
 // the same value.
-func implied(a, b *rule) bool {
+func implied(a, b *Rule) bool {
 	for _, c := range a.where {
 		if !slices.ContainsFunc(b.where, func(d condition) bool { return c.value == d.value && c.meets(d) }) {
 			return false
@@ -107,44 +107,44 @@ func overlap(a, b []string) bool {
 	return slices.ContainsFunc(a, func(method string) bool { return slices.Contains(b, method) })
 }
 
-// find returns the rule for a request and fills m's match. It does not
+// Find returns the rule for a request and fills m's match. It does not
 // allocate unless the path holds escapes or dot segments, or a rule looks into
 // the request.
-func (m *matcher) find(request *asked, found *match) bool {
-	escaped := cleanPath(request.r.URL.EscapedPath())
-	found.count = 0
+func (m *Tree) Find(request *Request, found *Match) bool {
+	escaped := cleanPath(request.HTTP.URL.EscapedPath())
+	found.Count = 0
 	return m.root.find(request, escaped, escaped, found)
 }
 
 // find walks the tree. Rest is what follows the node, and begins with "/" or
 // is empty; whole is the whole path.
-func (n *node) find(request *asked, rest, whole string, found *match) bool {
+func (n *node) find(request *Request, rest, whole string, found *Match) bool {
 	if rest == "" || rest == "/" {
 		if pick(n.leaves, request, found) {
 			return true
 		}
-	} else if found.count < maxSegments {
+	} else if found.Count < maxSegments {
 		segment, after := nextSegment(rest)
 		plain := unescape(segment)
 		if child := n.text[plain]; child != nil && child.find(request, after, whole, found) {
 			return true
 		}
 		if n.name != nil && segment != "" {
-			found.values[found.count] = plain
-			found.count++
+			found.Values[found.Count] = plain
+			found.Count++
 			if n.name.find(request, after, whole, found) {
 				return true
 			}
-			found.count--
+			found.Count--
 		}
 	}
 	for _, r := range n.expressions {
-		if !accepts(r.methods, request.method) {
+		if !accepts(r.methods, request.Method) {
 			continue
 		}
 		if values, ok := r.pattern.exec(whole, nil); ok && len(values) <= maxSegments {
-			candidate := match{rule: r}
-			candidate.count = copy(candidate.values[:], values)
+			candidate := Match{Rule: r}
+			candidate.Count = copy(candidate.Values[:], values)
 			if r.holds(request, &candidate) {
 				*found = candidate
 				return true
@@ -157,8 +157,8 @@ func (n *node) find(request *asked, rest, whole string, found *match) bool {
 // pick takes the rule of a list that the request fits: one that asks something
 // of the request before one that asks nothing, then one that names the method
 // before one that takes any.
-func pick(rules []*rule, request *asked, found *match) bool {
-	var chosen *rule
+func pick(rules []*Rule, request *Request, found *Match) bool {
+	var chosen *Rule
 	rank := 0
 	for _, r := range rules {
 		own := 1
@@ -168,59 +168,59 @@ func pick(rules []*rule, request *asked, found *match) bool {
 		if r.narrowed() {
 			own += 2
 		}
-		if own > rank && accepts(r.methods, request.method) && r.holds(request, found) {
+		if own > rank && accepts(r.methods, request.Method) && r.holds(request, found) {
 			chosen, rank = r, own
 		}
 	}
 	if chosen == nil {
 		return false
 	}
-	found.rule = chosen
+	found.Rule = chosen
 	return true
 }
 
-// others calls visit for every rule that a request fits and that touches other
+// Others calls visit for every rule that a request fits and that touches other
 // objects, whether or not a more specific one names the object.
-func (m *matcher) others(request *asked, visit func(*match)) {
+func (m *Tree) Others(request *Request, visit func(*Match)) {
 	if !m.touching {
 		return
 	}
-	escaped := cleanPath(request.r.URL.EscapedPath())
-	m.root.others(request, escaped, escaped, new(match), visit)
+	escaped := cleanPath(request.HTTP.URL.EscapedPath())
+	m.root.others(request, escaped, escaped, new(Match), visit)
 }
 
-func (n *node) others(request *asked, rest, whole string, at *match, visit func(*match)) {
-	try := func(rules []*rule) {
+func (n *node) others(request *Request, rest, whole string, at *Match, visit func(*Match)) {
+	try := func(rules []*Rule) {
 		for _, r := range rules {
-			if len(r.touches) > 0 && accepts(r.methods, request.method) && r.holds(request, at) {
+			if len(r.Touches) > 0 && accepts(r.methods, request.Method) && r.holds(request, at) {
 				found := *at
-				found.rule = r
+				found.Rule = r
 				visit(&found)
 			}
 		}
 	}
 	if rest == "" || rest == "/" {
 		try(n.leaves)
-	} else if at.count < maxSegments {
+	} else if at.Count < maxSegments {
 		segment, after := nextSegment(rest)
 		plain := unescape(segment)
 		if child := n.text[plain]; child != nil {
 			child.others(request, after, whole, at, visit)
 		}
 		if n.name != nil && segment != "" {
-			at.values[at.count] = plain
-			at.count++
+			at.Values[at.Count] = plain
+			at.Count++
 			n.name.others(request, after, whole, at, visit)
-			at.count--
+			at.Count--
 		}
 	}
 	for _, r := range n.expressions {
 		if values, ok := r.pattern.exec(whole, nil); ok && len(values) <= maxSegments {
-			found := &match{count: len(values)}
-			copy(found.values[:], values)
+			found := &Match{Count: len(values)}
+			copy(found.Values[:], values)
 			saved := *at
 			*at = *found
-			try([]*rule{r})
+			try([]*Rule{r})
 			*at = saved
 		}
 	}
@@ -233,13 +233,13 @@ func accepts(methods []string, method string) bool {
 	if len(methods) > 0 {
 		return slices.Contains(methods, method)
 	}
-	return !isSafe(method)
+	return !IsSafe(method)
 }
 
-// isSafe tells whether a method is not meant to change anything (RFC 9110,
+// IsSafe tells whether a method is not meant to change anything (RFC 9110,
 // section 9.2.1). CONNECT asks for a tunnel, and what flows in one is no
 // exchange.
-func isSafe(method string) bool {
+func IsSafe(method string) bool {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodConnect:
 		return true
@@ -247,13 +247,13 @@ func isSafe(method string) bool {
 	return false
 }
 
-// value returns the value of a placeholder of the rule's path, or "".
-func (m *match) value(r *rule, name string) string {
-	at := slices.Index(r.pattern.names, name)
-	if at < 0 || at >= m.count {
+// Value returns the value of a placeholder of the rule's path, or "".
+func (m *Match) Value(r *Rule, name string) string {
+	at := slices.Index(r.pattern.Names, name)
+	if at < 0 || at >= m.Count {
 		return ""
 	}
-	return m.values[at]
+	return m.Values[at]
 }
 
 // nextSegment splits "/a/b" into "a" and "/b".

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package rules
 
 import (
 	"fmt"
-	"github.com/caddy-webhooks/caddy-webhooks/body"
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"regexp"
 	"slices"
+
+	"github.com/caddy-webhooks/caddy-webhooks/body"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 // condition is a compiled [Condition].
 type condition struct {
-	value   value
+	value   Value
 	is, not []string
 	matches *regexp.Regexp
 }
 
-func compileConditions(declared []*Condition) ([]condition, error) {
+func compileConditions(declared []*syntax.Condition) ([]condition, error) {
 	compiled := make([]condition, 0, len(declared))
 	for _, d := range declared {
 		c := condition{is: d.Is, not: d.Not}
@@ -57,9 +59,9 @@ func (c *condition) holds(text string) bool {
 	return text != ""
 }
 
-// final reports whether the condition holds in a Show.
-func (c *condition) final(document event.Document) bool {
-	return c.holds(body.Text(document.JSON(), c.value.name))
+// Final reports whether the condition holds in a Show.
+func (c *condition) Final(document event.Document) bool {
+	return c.holds(body.Text(document.JSON(), c.value.Name))
 }
 
 // meets tells whether one value can fulfil both conditions, as far as they

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package rules
 
 import (
 	"errors"
@@ -10,64 +10,73 @@ import (
 	"strings"
 )
 
-// source is where in an exchange a value stands.
-type source int
+// Source is where in an exchange a value stands.
+type Source int
 
+// The places of values.
 const (
-	fromResponse source = iota // a path in the response's body, or in a Show
-	fromRequest                // a path in the request's body
-	fromQuery                  // a parameter of the request's query
-	fromHeader                 // a field of the request's header
-	fromPath                   // a placeholder of the rule's path
-	fromLocation               // the response's Location
+	FromResponse Source = iota // a path in the response's body, or in a Show
+	FromRequest                // a path in the request's body
+	FromQuery                  // a parameter of the request's query
+	FromHeader                 // a field of the request's header
+	FromPath                   // a placeholder of the rule's path
+	FromLocation               // the response's Location
 )
 
-// value says where a value stands: `a.b` in the response or the Show,
+// Value says where a value stands: `a.b` in the response or the Show,
 // `request:a.b` in the request's body, `query:name`, `header:Name`, `:name` in
 // the path, `location` for the response's Location.
-type value struct {
-	source source
-	name   string
-	text   string
+type Value struct {
+	// Source is where to look, and Name what to look for there.
+	Source Source
+	Name   string
+	// Text is the value as written.
+	Text string
 }
+
+// MaxKeys limits how many objects one exchange can name. What a larger one
+// names is found by looking at all objects of the resource.
+const MaxKeys = 10_000
 
 // locationValue is the word for the response's Location.
 const locationValue = "location"
 
-func parseValue(text string) (value, error) {
-	v := value{name: text, text: text}
+// parseValue parses a value.
+func parseValue(text string) (Value, error) {
+	v := Value{Name: text, Text: text}
 	prefix, rest, found := strings.Cut(text, ":")
 	switch {
 	case text == locationValue:
-		v.source = fromLocation
+		v.Source = FromLocation
 		return v, nil
 	case found && prefix == "":
-		v.source, v.name = fromPath, rest
+		v.Source, v.Name = FromPath, rest
 		if !isName(rest) {
 			return v, fmt.Errorf("%q: after the colon stands the name of a placeholder, as :id", text)
 		}
 		return v, nil
 	case found && prefix == "request":
-		v.source, v.name = fromRequest, rest
+		v.Source, v.Name = FromRequest, rest
 	case found && prefix == "query":
-		v.source, v.name = fromQuery, rest
+		v.Source, v.Name = FromQuery, rest
 	case found && prefix == "header":
-		v.source, v.name = fromHeader, rest
+		v.Source, v.Name = FromHeader, rest
 	case found && isName(prefix) && !strings.ContainsAny(prefix, ".#"):
 		return v, fmt.Errorf("%q: there is no %q to take a value from; write request:PATH, query:NAME, header:NAME, :NAME, "+
 			"or a path in the response, where a colon is written with a backslash before it", text, prefix)
 	}
-	if v.name == "" {
+	if v.Name == "" {
 		return v, fmt.Errorf("%q names nothing", text)
 	}
-	if v.source == fromResponse || v.source == fromRequest {
-		return v, checkFieldPath(v.name)
+	if v.Source == FromResponse || v.Source == FromRequest {
+		return v, checkFieldPath(v.Name)
 	}
 	return v, nil
 }
 
-func parseValues(texts []string) ([]value, error) {
-	values := make([]value, 0, len(texts))
+// ParseValues parses values.
+func ParseValues(texts []string) ([]Value, error) {
+	values := make([]Value, 0, len(texts))
 	for _, text := range texts {
 		v, err := parseValue(text)
 		if err != nil {
@@ -78,18 +87,18 @@ func parseValues(texts []string) ([]value, error) {
 	return values, nil
 }
 
-// inRequest tells whether the value is known before the request is forwarded.
-func (v value) inRequest() bool {
-	return v.source != fromResponse && v.source != fromLocation
+// InRequest reports whether the value is known before the request is forwarded.
+func (v Value) InRequest() bool {
+	return v.Source != FromResponse && v.Source != FromLocation
 }
 
 // credentialHeaders hold what must not reach the disk.
 var credentialHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie"}
 
 // storable refuses values that a caller proves itself with.
-func (v value) storable() error {
-	if v.source == fromHeader && slices.Contains(credentialHeaders, http.CanonicalHeaderKey(v.name)) {
-		return fmt.Errorf("%s is the caller's credential, which is never stored", v.text)
+func (v Value) storable() error {
+	if v.Source == FromHeader && slices.Contains(credentialHeaders, http.CanonicalHeaderKey(v.Name)) {
+		return fmt.Errorf("%s is the caller's credential, which is never stored", v.Text)
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package rules
 
 import (
 	"errors"
@@ -11,21 +11,22 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
-func (r *resource) compileShow(d Resource) error {
+func (r *Resource) compileShow(d syntax.Resource) error {
 	var err error
-	r.show, err = compileTemplate(*d.Show)
+	r.Show, err = compileTemplate(*d.Show)
 	switch {
 	case err != nil:
 		return err
-	case r.show.whole:
+	case r.Show.whole:
 		return errors.New("a Show is a request of its own, not a Location")
-	case len(r.show.names) == 0:
+	case len(r.Show.Names) == 0:
 		return fmt.Errorf("it does not say which object; put :id where its id stands, as /%s/:id", d.Name)
-	case slices.ContainsFunc(r.show.names, func(name string) bool { return !isName(name) }):
+	case slices.ContainsFunc(r.Show.Names, func(name string) bool { return !isName(name) }):
 		return fmt.Errorf("the names in braces are parts of the object's key: letters, digits and '_', as {id}")
-	case !slices.Contains([]string{showFromOperator, showFromCaller, showFromResponse}, d.ShowFrom):
+	case !slices.Contains([]string{syntax.ShowFromOperator, syntax.ShowFromCaller, syntax.ShowFromResponse}, d.ShowFrom):
 		return fmt.Errorf("show is taken from the operator, the caller or the response, not from %q", d.ShowFrom)
 	}
 	if r.gone, err = compileAnswer(d.Gone); err != nil {
@@ -38,30 +39,30 @@ func (r *resource) compileShow(d Resource) error {
 }
 
 // compileKeys compiles where the parts of the key stand.
-func (r *resource) compileKeys(d Resource) (map[string][]value, error) {
+func (r *Resource) compileKeys(d syntax.Resource) (map[string][]Value, error) {
 	var err error
-	if r.ids, err = storableValues(d.ID); err != nil {
-		return nil, PartError{r.name, "id", fmt.Errorf("resource %s: id: %w", r.name, err)}
+	if r.IDs, err = storableValues(d.ID); err != nil {
+		return nil, PartError{r.Name, "id", fmt.Errorf("resource %s: id: %w", r.Name, err)}
 	}
-	keys := make(map[string][]value)
+	keys := make(map[string][]Value)
 	for _, name := range slices.Sorted(maps.Keys(d.Keys)) {
 		switch {
-		case !slices.Contains(r.show.names, name):
+		case !slices.Contains(r.Show.Names, name):
 			err = fmt.Errorf("show %s has no such name", r.showText)
-		case name == r.show.names[len(r.show.names)-1] && r.idsGiven:
+		case name == r.Show.Names[len(r.Show.Names)-1] && r.idsGiven:
 			err = errors.New("`id` says this already; keep one of them")
 		default:
 			keys[name], err = storableValues(d.Keys[name])
 		}
 		if err != nil {
-			return nil, PartError{r.name, "key", fmt.Errorf("resource %s: key :%s: %w", r.name, name, err)}
+			return nil, PartError{r.Name, "key", fmt.Errorf("resource %s: key :%s: %w", r.Name, name, err)}
 		}
 	}
 	return keys, nil
 }
 
-func storableValues(texts []string) ([]value, error) {
-	values, err := parseValues(texts)
+func storableValues(texts []string) ([]Value, error) {
+	values, err := ParseValues(texts)
 	if err != nil {
 		return nil, err
 	}
@@ -73,14 +74,14 @@ func storableValues(texts []string) ([]value, error) {
 	return values, nil
 }
 
-func (r *resource) compileVersion(d Resource) error {
+func (r *Resource) compileVersion(d syntax.Resource) error {
 	if d.Lag < 0 {
 		return errors.New("lag must not be negative")
 	}
-	if r.etag = d.Version == versionETag; r.etag {
+	if r.ETag = d.Version == syntax.VersionETag; r.ETag {
 		return nil
 	}
-	r.version = d.Version
+	r.Version = d.Version
 	if err := checkFieldPath(d.Version); err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func (r *resource) compileVersion(d Resource) error {
 	return nil
 }
 
-func (r *resource) compileProjection(d Resource) error {
+func (r *Resource) compileProjection(d syntax.Resource) error {
 	if len(d.Hide) > 0 && len(d.Only) > 0 {
 		return errors.New("hide and only exclude each other; keep one of them")
 	}
@@ -104,11 +105,11 @@ func (r *resource) compileProjection(d Resource) error {
 		}
 	}
 	var err error
-	r.projection, err = event.NewProjection(d.Hide, d.Only)
+	r.Projection, err = event.NewProjection(d.Hide, d.Only)
 	return err
 }
 
-func (r *resource) compileWatch(d Resource) error {
+func (r *Resource) compileWatch(d syntax.Resource) error {
 	if d.Watch == nil {
 		return nil
 	}
@@ -122,84 +123,84 @@ func (r *resource) compileWatch(d Resource) error {
 	if err != nil {
 		return err
 	}
-	r.watch = &watching{every: time.Duration(d.Watch.Every), until: *until, text: d.Watch.Until.String()}
+	r.Watch = &Watch{Every: time.Duration(d.Watch.Every), Until: *until, Text: d.Watch.Until.String()}
 	return nil
 }
 
 // compileFinal compiles a condition on a Show.
-func compileFinal(declared *Condition) (*condition, error) {
-	compiled, err := compileConditions([]*Condition{declared})
+func compileFinal(declared *syntax.Condition) (*condition, error) {
+	compiled, err := compileConditions([]*syntax.Condition{declared})
 	if err != nil {
 		return nil, err
 	}
-	if compiled[0].value.source != fromResponse {
+	if compiled[0].value.Source != FromResponse {
 		return nil, fmt.Errorf("until takes a path in Show, not %s", declared.Value)
 	}
 	return &compiled[0], nil
 }
 
-func (r *resource) compileNotify(d Resource) error {
+func (r *Resource) compileNotify(d syntax.Resource) error {
 	if d.Notify == nil {
 		return nil
 	}
-	made := new(notify)
+	made := new(Callback)
 	var err error
-	if made.url, err = parseValue(d.Notify.URL); err != nil {
+	if made.URL, err = parseValue(d.Notify.URL); err != nil {
 		return err
 	}
 	if d.Notify.Authorization != "" {
-		if made.authorization, err = parseValue(d.Notify.Authorization); err != nil {
+		if made.Authorization, err = parseValue(d.Notify.Authorization); err != nil {
 			return err
 		}
 	}
-	if !made.url.inRequest() || made.authorization.text != "" && !made.authorization.inRequest() {
+	if !made.URL.InRequest() || made.Authorization.Text != "" && !made.Authorization.InRequest() {
 		return errors.New("the receiver stands in the request; write request:PATH, query:NAME or header:NAME")
 	}
-	if made.filter, err = event.ParseFilter(d.Notify.Events...); err != nil {
+	if made.Filter, err = event.ParseFilter(d.Notify.Events...); err != nil {
 		return err
 	}
 	if d.Notify.Until != nil {
-		if made.until, err = compileFinal(d.Notify.Until); err != nil {
+		if made.Until, err = compileFinal(d.Notify.Until); err != nil {
 			return err
 		}
 	}
-	r.notify = made
+	r.Callback = made
 	return nil
 }
 
-func (r *resource) compileEvents(d Resource) error {
+func (r *Resource) compileEvents(d syntax.Resource) error {
 	for _, rule := range d.Events {
 		trigger, err := compileTrigger(rule)
 		if err != nil {
-			return PartError{r.name, rule, fmt.Errorf("resource %s: event %s: %w", d.Name, rule.Type, err)}
+			return PartError{r.Name, rule, fmt.Errorf("resource %s: event %s: %w", d.Name, rule.Type, err)}
 		}
-		r.triggers = append(r.triggers, trigger)
+		r.Triggers = append(r.Triggers, trigger)
 	}
 	return nil
 }
 
 // checkHidden refuses what would bring a hidden field to the disk or the wire.
-func (r *resource) checkHidden(d Resource) error {
-	if r.projection.IsZero() {
+func (r *Resource) checkHidden(d syntax.Resource) error {
+	if r.Projection.IsZero() {
 		return nil
 	}
 	hidden := func(part any, word, path string) error {
-		return PartError{r.name, part, fmt.Errorf("resource %s: %s: %s is hidden, and this would store it", d.Name, word, path)}
+		return PartError{r.Name, part, fmt.Errorf("resource %s: %s: %s is hidden, and this would store it", d.Name, word, path)}
 	}
-	if r.projection.Covers(r.version) && r.version != "" {
-		return hidden("version", "version", r.version)
+	if r.Projection.Covers(r.Version) && r.Version != "" {
+		return hidden("version", "version", r.Version)
 	}
-	if r.tenant != "" && r.projection.Covers(r.tenant) {
-		return hidden("tenant", "tenant", r.tenant)
+	if r.Tenant != "" && r.Projection.Covers(r.Tenant) {
+		return hidden("tenant", "tenant", r.Tenant)
 	}
 	for i, rule := range d.Events {
-		for _, path := range r.triggers[i].Type.Paths() {
-			if r.projection.Covers(path) {
+		for _, path := range r.Triggers[i].Type.Paths() {
+			if r.Projection.Covers(path) {
 				return hidden(rule, "event "+rule.Type, path)
 			}
 		}
 		for _, path := range rule.Paths {
-			if len(rule.From) > 0 && r.projection.Covers(path) {
+			if len(rule.From) > 0 && r.Projection.Covers(path) {
 				return hidden(rule, "event "+rule.Type+": from", path)
 			}
 		}
