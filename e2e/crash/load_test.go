@@ -74,8 +74,8 @@ func (l *load) run(ctx context.Context, clients int) {
 	for range clients {
 		l.running.Go(func() {
 			for ctx.Err() == nil {
-				method, target, value, patience := l.draw()
-				r := l.send(context.WithoutCancel(ctx), method, target, value, patience)
+				method, target, value, timeout := l.draw()
+				r := l.send(context.WithoutCancel(ctx), method, target, value, timeout)
 				var dial *net.OpError
 				if errors.As(r.err, &dial) && dial.Op == "dial" {
 					pause(ctx, 5*time.Millisecond)
@@ -96,9 +96,9 @@ func (l *load) sent() []result {
 	return append([]result(nil), l.results...)
 }
 
-// draw draws a request. Patience is how long the client waits for the answer; 0
+// draw draws a request. Timeout is how long the client waits for the answer; 0
 // means as long as it takes.
-func (l *load) draw() (method, target, value string, patience time.Duration) {
+func (l *load) draw() (method, target, value string, timeout time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	value = "v" + strconv.Itoa(l.random.IntN(1_000_000_000))
@@ -107,10 +107,10 @@ func (l *load) draw() (method, target, value string, patience time.Duration) {
 		value = strings.Repeat(value, 700<<10/len(value))
 	}
 	if l.rough && l.random.IntN(20) == 0 {
-		patience = time.Duration(1+l.random.IntN(50)) * time.Millisecond
+		timeout = time.Duration(1+l.random.IntN(50)) * time.Millisecond
 	}
 	if n := l.random.IntN(8); n < len(l.upserts) {
-		return http.MethodPut, fmt.Sprintf("/%s/%d", l.upserts[n], l.random.IntN(names)), value, patience
+		return http.MethodPut, fmt.Sprintf("/%s/%d", l.upserts[n], l.random.IntN(names)), value, timeout
 	}
 	target = fmt.Sprintf("/items/%d", l.random.IntN(names))
 	if len(l.minted) > 0 && l.random.IntN(3) == 0 {
@@ -118,27 +118,27 @@ func (l *load) draw() (method, target, value string, patience time.Duration) {
 	}
 	switch n := l.random.IntN(20); {
 	case n < 4:
-		return http.MethodPost, "/items", value, patience
+		return http.MethodPost, "/items", value, timeout
 	case n < 10:
-		return http.MethodPut, target, value, patience
+		return http.MethodPut, target, value, timeout
 	case n < 12:
 		// The same value as other clients use, so that often nothing changes.
-		return http.MethodPatch, target, "same", patience
+		return http.MethodPatch, target, "same", timeout
 	case n < 17:
-		return http.MethodPatch, target, value, patience
+		return http.MethodPatch, target, value, timeout
 	}
-	return http.MethodDelete, target, "", patience
+	return http.MethodDelete, target, "", timeout
 }
 
 // send sends a request and records its result.
-func (l *load) send(ctx context.Context, method, target, value string, patience time.Duration, headers ...string) result {
+func (l *load) send(ctx context.Context, method, target, value string, timeout time.Duration, headers ...string) result {
 	l.mu.Lock()
 	l.next++
 	r := result{request: strconv.Itoa(l.next), method: method}
 	l.mu.Unlock()
-	if patience > 0 {
+	if timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
+		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
 	l.exchange(ctx, &r, target, value, headers)

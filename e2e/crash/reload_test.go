@@ -18,13 +18,13 @@ import (
 // variants are configurations of the same queue. Loading one twice changes
 // nothing.
 func variants(s settings) []settings {
-	users, renamed, both, patient := s, s, s, s
+	users, renamed, both, retimed := s, s, s, s
 	users.Users = true
 	renamed.Updated = "items.changed"
 	both.Users, both.Updated = true, "items.changed"
 	// The endpoint changes, so its dispatcher is replaced.
-	patient.AttemptTimeout = 7 * time.Second
-	return []settings{s, users, renamed, both, patient}
+	retimed.AttemptTimeout = 7 * time.Second
+	return []settings{s, users, renamed, both, retimed}
 }
 
 // broken are configurations that must be refused, by the expected message.

@@ -24,8 +24,8 @@ import (
 	_ "github.com/caddy-webhooks/caddy-webhooks"
 )
 
-// patience limits every wait. Only a failing test uses it up.
-const patience = 2 * time.Minute
+// testTimeout limits every wait. Only a failing test uses it up.
+const testTimeout = 2 * time.Minute
 
 // lab is PocketBase, Caddy in front of it, and a receiver behind.
 type lab struct {
@@ -123,7 +123,7 @@ func freePort(t *testing.T) int {
 // deadline returns the context of a test's waits.
 func deadline(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -28,8 +28,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
-// patience limits every wait. Only a failing test uses it up.
-const patience = 30 * time.Second
+// testTimeout limits every wait. Only a failing test uses it up.
+const testTimeout = 30 * time.Second
 
 const secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
@@ -185,7 +185,7 @@ type work struct {
 func (s *stage) settle() {
 	s.t.Helper()
 	var last work
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
+	for deadline := time.Now().Add(testTimeout); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
 		response, err := http.Get("http://" + s.admin + "/webhooks/status")
 		if err != nil {
 			s.t.Fatal(err)

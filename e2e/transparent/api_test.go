@@ -82,7 +82,7 @@ func (a *api) add(r *run) {
 func (a *api) serve(conn net.Conn) {
 	reader := bufio.NewReader(conn)
 	for {
-		if err := conn.SetDeadline(time.Now().Add(2 * patience)); err != nil {
+		if err := conn.SetDeadline(time.Now().Add(2 * testTimeout)); err != nil {
 			return
 		}
 		request, err := http.ReadRequest(reader)

@@ -38,11 +38,11 @@ type client struct {
 }
 
 func dial(s site) (*client, error) {
-	conn, err := net.DialTimeout("tcp", s.addr, patience)
+	conn, err := net.DialTimeout("tcp", s.addr, testTimeout)
 	if err != nil {
 		return nil, err
 	}
-	if err := conn.SetDeadline(time.Now().Add(2 * patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(2 * testTimeout)); err != nil {
 		conn.Close()
 		return nil, err
 	}

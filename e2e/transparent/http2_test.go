@@ -17,7 +17,7 @@ import (
 
 // overHTTP2 executes a plan through a site, with HTTP/2.
 func (l *lab) overHTTP2(s site, p plan, r *run) result {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*testTimeout)
 	defer cancel()
 	if p.leave != nil {
 		left := make(chan struct{})

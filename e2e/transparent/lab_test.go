@@ -28,8 +28,8 @@ import (
 	_ "github.com/caddy-webhooks/caddy-webhooks"
 )
 
-// patience limits every wait. Only a failing test uses it up.
-const patience = 15 * time.Second
+// testTimeout limits every wait. Only a failing test uses it up.
+const testTimeout = 15 * time.Second
 
 // hostname is the host of every request.
 const hostname = "api.test"

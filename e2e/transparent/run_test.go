@@ -51,7 +51,7 @@ func (r *run) move(change func(*position)) {
 // await waits until the position is reached. It returns false, and records what
 // it waited for, if that does not happen.
 func (r *run) await(what string, reached func(position) bool) bool {
-	timeout := time.NewTimer(patience)
+	timeout := time.NewTimer(testTimeout)
 	defer timeout.Stop()
 	for {
 		r.mu.Lock()

@@ -45,7 +45,7 @@ func TestModuleIsAtWork(t *testing.T) {
 			l.compare(t, both, p, withLength("200 OK", "", body))
 			want["/items/"+id+"-offered"] = true
 		}
-		timeout := time.NewTimer(patience)
+		timeout := time.NewTimer(testTimeout)
 		for len(want) > 0 {
 			select {
 			case path := <-l.api.shows:

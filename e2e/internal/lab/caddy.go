@@ -270,25 +270,25 @@ func (c *Caddy) Run(ctx context.Context, args ...string) (string, error) {
 }
 
 // Eventually waits until a condition returns no error.
-func (c *Caddy) Eventually(t testing.TB, what string, patience time.Duration, condition func() error) {
+func (c *Caddy) Eventually(t testing.TB, what string, timeout time.Duration, condition func() error) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(timeout)
 	for {
 		err := condition()
 		if err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %s: %v\n%s", what, patience, err, c.Tail())
+			t.Fatalf("%s: not within %s: %v\n%s", what, timeout, err, c.Tail())
 		}
 		time.Sleep(20 * time.Millisecond) // polling another process
 	}
 }
 
 // Told waits until the receiver has the state of every object.
-func (c *Caddy) Told(t testing.TB, patience time.Duration) {
+func (c *Caddy) Told(t testing.TB, timeout time.Duration) {
 	t.Helper()
-	c.Eventually(t, "all changes are told of", patience, func() error {
+	c.Eventually(t, "all changes are told of", timeout, func() error {
 		missing := c.receiver.Missing(c.api)
 		if len(missing) == 0 {
 			return nil
