@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/auth"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
 )
 
@@ -264,7 +265,7 @@ func checkName(name string) error {
 		return fmt.Errorf("%w: the name that begins with %q has %d characters; at most %d are possible", ErrBadEndpoint, name[:16], len(name), MaxNameLength)
 	case strings.Contains(name, "://"):
 		return fmt.Errorf("%w: a URL stands in place of the name; write: endpoint NAME URL", ErrBadEndpoint)
-	case strings.IndexFunc(name, notTypeRune) >= 0 || strings.Trim(name, ".") == "":
+	case strings.IndexFunc(name, event.NotTypeRune) >= 0 || strings.Trim(name, ".") == "":
 		return fmt.Errorf("%w: the name %q may only have letters, digits, \".\", \"_\" and \"-\"", ErrBadEndpoint, name)
 	}
 	return nil

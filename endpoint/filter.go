@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
 // wildcard at the end of a pattern stands for any rest of an event type.
@@ -119,7 +121,7 @@ func checkPattern(pattern string) error {
 		}
 		body = before
 	}
-	if i := strings.IndexFunc(body, notTypeRune); i >= 0 {
+	if i := strings.IndexFunc(body, event.NotTypeRune); i >= 0 {
 		wrong, _ := utf8.DecodeRuneInString(body[i:])
 		return fmt.Errorf("%w: %q has %q; event types are made of letters, digits, \".\", \"_\" and \"-\", and patterns are separated by spaces",
 			ErrBadFilter, pattern, wrong)
@@ -128,8 +130,4 @@ func checkPattern(pattern string) error {
 		return fmt.Errorf("%w: %q has nothing before, after or between its dots; write it as items.created or items.*", ErrBadFilter, pattern)
 	}
 	return nil
-}
-
-func notTypeRune(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
 }

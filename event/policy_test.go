@@ -178,7 +178,7 @@ func FuzzTemplate(f *testing.F) {
 			return
 		}
 		name := template.Render(Watch(NewDocument([]byte(show)), template.Paths(), nil, Hasher{}))
-		if name == "" || strings.IndexFunc(name, notTypeRune) >= 0 {
+		if name == "" || strings.IndexFunc(name, NotTypeRune) >= 0 {
 			t.Errorf("%q of %q rendered %q", text, show, name)
 		}
 	})

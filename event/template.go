@@ -29,7 +29,7 @@ func ParseTemplate(text string) (Template, error) {
 	t := Template{text: text}
 	for rest := text; rest != ""; {
 		literal, after, found := strings.Cut(rest, "{")
-		if i := strings.IndexFunc(literal, notTypeRune); i >= 0 {
+		if i := strings.IndexFunc(literal, NotTypeRune); i >= 0 {
 			return Template{}, fmt.Errorf("event type %q: %q is not a letter, digit, '.', '_' or '-'", text, literal[i:i+1])
 		}
 		if literal != "" {
@@ -88,7 +88,7 @@ func (t Template) Render(fields Fields) string {
 		}
 		for _, r := range value {
 			// A "." would add a level to the type's hierarchy.
-			if notTypeRune(r) || r == '.' {
+			if NotTypeRune(r) || r == '.' {
 				r = '_'
 			}
 			name.WriteRune(r)
@@ -97,6 +97,8 @@ func (t Template) Render(fields Fields) string {
 	return name.String()
 }
 
-func notTypeRune(r rune) bool {
+// NotTypeRune reports whether an event type cannot hold a character: it is not a
+// letter, a digit, ".", "_" or "-".
+func NotTypeRune(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
 }
