@@ -131,7 +131,7 @@ func (x *exchange) begin() error {
 	failpoint.Here("intent.before")
 	// The API will be asked whether or not the client stays, so the client's
 	// going away is no reason not to note it.
-	if x.intent, err = x.handler.queue.noteIntent(x.handler.patience.Context(), intent); err != nil {
+	if x.intent, err = x.handler.queue.noteIntent(x.handler.deadlines.Context(), intent); err != nil {
 		metrics.gaps.WithLabelValues(intent.Resource, "intent").Inc()
 	}
 	failpoint.Here("intent.after")
@@ -188,7 +188,7 @@ func (x *exchange) resolve(outcome event.Outcome) {
 	if outcome == event.OutcomeChanged && len(resolution.Marks) > 0 {
 		x.handler.loans.keep(x, resolution.Marks[0].Key)
 	}
-	x.handler.queue.resolveIntent(x.handler.patience.Context(), rule.Resource.Name, x.intent, resolution, !x.foretold(resolution.Marks))
+	x.handler.queue.resolveIntent(x.handler.deadlines.Context(), rule.Resource.Name, x.intent, resolution, !x.foretold(resolution.Marks))
 	failpoint.Here("exchange.resolved")
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
-	"github.com/caddy-webhooks/caddy-webhooks/internal/patience"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/deadline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
@@ -93,8 +93,8 @@ type Handler struct {
 	upstream  *show.Upstream
 	loans     *loans
 	learner   *learner
-	// patience bounds waiting for the queue.
-	patience *patience.Patience
+	// deadlines limits waiting for the queue.
+	deadlines *deadline.Pool
 	// declared is the configuration as it was given; Caddy forgets the raw
 	// upstream once it is loaded.
 	declared []byte
@@ -220,7 +220,7 @@ func (h *Handler) compile(matchers rules.Matchers) error {
 		}
 	}
 	h.loans = newLoans()
-	h.patience = patience.New(context.Background(), queuePatience)
+	h.deadlines = deadline.New(context.Background(), queuePatience)
 	h.learner = newLearner(h)
 	return nil
 }

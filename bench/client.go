@@ -15,8 +15,9 @@ import (
 	"time"
 )
 
-// client speaks just enough HTTP/1.1 on one connection to make load. It costs
-// a fraction of net/http's, which would hide what it shares the machine with.
+// client speaks just enough HTTP/1.1 on one connection to make load. It costs a
+// fraction of net/http's client, which would hide the cost of the servers on
+// the same machine.
 type client struct {
 	conn   net.Conn
 	reader *bufio.Reader
@@ -82,7 +83,7 @@ func (c *client) do(method, path string) (status int, err error) {
 }
 
 // load is closed-loop load: some clients, each sending its next request when
-// the last is answered.
+// the last one is answered.
 type load struct {
 	clients []*client
 	method  string
@@ -108,7 +109,7 @@ func (l *load) close() {
 	}
 }
 
-// run makes load for a time, and returns the requests per second.
+// run makes load for some time, and returns the requests per second.
 func (l *load) run(d time.Duration) (float64, error) {
 	return l.until(func(begin time.Time) bool { return time.Since(begin) >= d })
 }
@@ -125,7 +126,7 @@ func (l *load) paced(n, perSecond int) error {
 }
 
 // paced calls a function a number of times at an even rate, or at full speed if
-// it is 0, by some workers.
+// the rate is 0, from some workers.
 func paced(n, perSecond, workers int, call func(worker int) error) error {
 	turns := make(chan struct{}, n)
 	var failed atomic.Pointer[error]
@@ -139,7 +140,7 @@ func paced(n, perSecond, workers int, call func(worker int) error) error {
 			}
 		})
 	}
-	// A ticker for each turn would cost more than some of the turns.
+	// A ticker for each call would cost more than some of the calls.
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for sent := 0; sent < n; {

@@ -24,16 +24,16 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
 
-// drained is how many deliveries a backlog has, and drainRounds how many
-// backlogs a ratio is the median of.
+// drained is the number of deliveries in a backlog. A ratio is the median of
+// drainRounds backlogs.
 const (
 	drained     = 20_000
 	drainRounds = 5
 )
 
 // measureDrain prints P3: deliveries per second from a backlog, signed and
-// recorded, by those of a bare http.Client that posts the same bytes, both with
-// TLS and 64 at a time. P3.100 and P3.10000 have as many endpoints.
+// recorded, divided by those of a bare http.Client that posts the same bytes,
+// both with TLS and 64 at a time. P3.100 and P3.10000 have as many endpoints.
 func measureDrain(l *lab) error {
 	trusted, err := l.makeCertificate()
 	if err != nil {
@@ -83,7 +83,7 @@ func compareDrain(l *lab, name string, endpoints int, trusted *x509.CertPool) er
 	return nil
 }
 
-// backlog is a queue with deliveries, and what delivers them.
+// backlog is a queue with deliveries, and the emitter that delivers them.
 type backlog struct {
 	store   *badger.Store
 	targets []emitter.Target
@@ -95,8 +95,7 @@ type backlog struct {
 	done    chan struct{}
 }
 
-// newBacklog returns an empty queue for some endpoints, each with a path of its
-// own.
+// newBacklog returns an empty queue for some endpoints, each with its own path.
 func newBacklog(l *lab, trusted *x509.CertPool, endpoints int, path func(int) string) (*backlog, error) {
 	dir, err := os.MkdirTemp(l.dir, "backlog-")
 	if err != nil {
@@ -130,8 +129,8 @@ func (b *backlog) close() {
 	_ = b.store.Close()
 }
 
-// fill puts deliveries into the queue, each of another object, in turn for each
-// endpoint.
+// fill puts deliveries into the queue, each for another object, for each
+// endpoint in turn.
 func (b *backlog) fill(n int) error {
 	var failed atomic.Pointer[error]
 	var writers sync.WaitGroup
@@ -160,7 +159,7 @@ func (b *backlog) fill(n int) error {
 // publish commits an event to endpoints.
 func (b *backlog) publish(number uint64, endpoints ...string) error {
 	ctx := context.Background()
-	// A resource of its own, so that each writer leases the mark that it made.
+	// Its own resource, so that each writer leases the mark that it made.
 	key := event.Key{Resource: "r" + strconv.FormatUint(number, 10), ID: "1"}
 	if err := b.store.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{Key: key}}}, false); err != nil {
 		return err
@@ -179,7 +178,7 @@ func (b *backlog) publish(number uint64, endpoints ...string) error {
 	})
 }
 
-// finished counts the deliveries that are recorded.
+// finished counts the recorded deliveries.
 type finished struct {
 	*badger.Store
 	b *backlog
@@ -196,7 +195,7 @@ func (f finished) FinishAttempt(ctx context.Context, lease queue.DeliveryLease, 
 	return nil
 }
 
-// drain delivers everything, and returns how many a second.
+// drain delivers everything, and returns the deliveries per second.
 func (b *backlog) drain(n int) (float64, error) {
 	b.left.Store(int64(n))
 	b.done = make(chan struct{})
@@ -214,7 +213,8 @@ func (b *backlog) drain(n int) (float64, error) {
 	}
 }
 
-// post posts the same bytes with a bare client, and returns how many a second.
+// post posts the same bytes with a bare client, and returns the posts per
+// second.
 func (b *backlog) post(n int) (float64, error) {
 	var left atomic.Int64
 	left.Store(int64(n))

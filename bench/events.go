@@ -60,8 +60,8 @@ func measureEventLatency(l *lab) error {
 	return nil
 }
 
-// changes makes changes at an even rate, each to an object of its own, and
-// returns when each was answered.
+// changes makes changes at an even rate, each to its own object, and returns
+// when each was answered.
 func changes(d time.Duration) (map[string]time.Time, error) {
 	var mu sync.Mutex
 	answered := make(map[string]time.Time)
@@ -100,7 +100,7 @@ func changes(d time.Duration) (map[string]time.Time, error) {
 	return answered, failed
 }
 
-// arrivals notes when the event of each object came.
+// arrivals records when the event of each object came.
 type arrivals struct {
 	mu sync.Mutex
 	at map[string]time.Time
@@ -137,11 +137,11 @@ const (
 	cpuRounds  = 5
 )
 
-// measureCPU prints P7: the processor time of a change, with everything that
-// takes part, by that of its bare parts. All of them are made at the same rate:
-// at full speed the bare parts are made several times as often, and what is
-// made more often costs less each, as nobody has to be woken up. P7.full is
-// taken so, for comparison.
+// measureCPU prints P7: the processor time of a change, including all
+// processes, divided by that of its bare parts. All are made at the same rate:
+// at full speed the bare parts run several times as often, and each costs less,
+// as no process has to be woken up. P7.full is measured at full speed, for
+// comparison.
 func measureCPU(l *lab) error {
 	servers, err := startAll(
 		func() (*process, error) { return server("api", apiAddress) },
@@ -209,8 +209,8 @@ func compareCPU(name string, rate int, api, sink, bare, module *process) error {
 	return nil
 }
 
-// cpuTime returns the processor time that some work takes, of this process and
-// of others, until those have come to rest.
+// cpuTime returns the processor time of some work, in this process and in
+// others, until those come to rest.
 func cpuTime(work func() error, others ...*process) (time.Duration, error) {
 	total := func() (sum time.Duration, err error) {
 		own, err := cpuOf(os.Getpid())
@@ -242,7 +242,7 @@ func cpuTime(work func() error, others ...*process) (time.Duration, error) {
 	return after - before, err
 }
 
-// postAll posts as many payloads as there are changes with a bare http.Client.
+// postAll posts one payload per change with a bare http.Client.
 func postAll(rate int) error {
 	httpClient := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: cpuClients}}
 	defer httpClient.CloseIdleConnections()

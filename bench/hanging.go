@@ -23,9 +23,9 @@ const (
 	hangingRounds    = 3
 )
 
-// measureHanging prints P6: the 99th percentile of how long after its event was
-// committed a delivery to a healthy endpoint is delivered, with one of 100
-// endpoints hanging, by that with none.
+// measureHanging prints P6: the 99th percentile of the time from the commit of
+// an event until its delivery to a healthy endpoint, with one of 100 endpoints
+// hanging, divided by that with none.
 func measureHanging(l *lab) error {
 	trusted, err := l.makeCertificate()
 	if err != nil {
@@ -38,7 +38,7 @@ func measureHanging(l *lab) error {
 	defer receivers.stop()
 	var ratios, with, without []float64
 	for i := range hangingRounds + 1 {
-		// Take turns in going first, so that a drift favours neither.
+		// Alternate which goes first, so that a drift favours neither.
 		order := []bool{false, true}
 		if i%2 == 1 {
 			order = []bool{true, false}
@@ -59,7 +59,7 @@ func measureHanging(l *lab) error {
 	return nil
 }
 
-// ages notes how old deliveries to healthy endpoints were when they were
+// ages records how old deliveries to healthy endpoints were when they were
 // delivered.
 type ages struct {
 	*badger.Store

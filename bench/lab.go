@@ -65,17 +65,18 @@ type process struct {
 	log *bytes.Buffer
 }
 
-// start runs a command until it listens on an address.
+// start starts a command and waits until it listens on an address.
 func start(address string, env []string, name string, args ...string) (*process, error) {
 	p := &process{cmd: exec.Command(name, args...), log: new(bytes.Buffer)}
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	// Another one there would be measured in its place.
+	// A server that is there already would be measured instead.
 	if conn, err := net.Dial("tcp", address); err == nil {
 		conn.Close()
 		return nil, fmt.Errorf("something listens on %s already; is another run under way?", address)
 	}
-	// The servers of this command end with their input, and so with this process.
+	// The servers of this command end with their input, and so with this
+	// process.
 	if _, err := p.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -112,18 +113,18 @@ func (p *process) stop() {
 	}
 }
 
-// cpu returns the processor time that a process has used.
+// cpu returns the processor time of a process.
 func (p *process) cpu() (time.Duration, error) {
 	return cpuOf(p.cmd.Process.Pid)
 }
 
-// cpuOf reads the times of a process as proc(5) has them, in ticks of 10 ms.
+// cpuOf reads the times of a process from proc(5), in ticks of 10 ms.
 func cpuOf(pid int) (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}
-	// The command's name, in parentheses, may hold anything.
+	// The command's name, in parentheses, may contain anything.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 13 {
 		return 0, errors.New("cannot read the processor time")
@@ -139,7 +140,7 @@ func cpuOf(pid int) (time.Duration, error) {
 	return time.Duration(user+system) * 10 * time.Millisecond, nil
 }
 
-// server runs one of this command's own servers in a process of its own.
+// server runs one of this command's own servers in its own process.
 func server(kind, address string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -148,7 +149,7 @@ func server(kind, address string) (*process, error) {
 	return start(address, nil, self, "serve", kind)
 }
 
-// bare runs Caddy as a proxy and nothing else.
+// bare runs Caddy as a mere proxy.
 func (l *lab) bare() (*process, error) {
 	return l.run("bare", bareAddress, bareConfig, nil)
 }
@@ -158,8 +159,8 @@ func (l *lab) module(durability, shows string) (*process, error) {
 	return l.moduleBeside(0, durability, shows)
 }
 
-// moduleBeside is module with more resources, of five rules each, than the one
-// that is measured.
+// moduleBeside is module with more resources, of five rules each, besides the
+// measured one.
 func (l *lab) moduleBeside(resources int, durability, shows string) (*process, error) {
 	var text strings.Builder
 	for i := range resources {
@@ -231,8 +232,8 @@ http://` + moduleAddress + ` {
 }
 `))
 
-// quiet waits until a server has nothing more to do, as far as its processor
-// time shows.
+// quiet waits until a server has nothing more to do, judging by its processor
+// time.
 func quiet(p *process) error {
 	for range 200 {
 		before, err := p.cpu()

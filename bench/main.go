@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command bench measures what the module costs, each figure as a ratio with the
-// bare thing measured in the same run, so that it means the same on any
-// machine. docs/performance.md says how each is taken.
+// Command bench measures the cost of the module. Each figure is a ratio to the
+// bare alternative measured in the same run, so that it means the same on any
+// machine. docs/performance.md describes each measurement.
 //
-// It prints one line a measure: the name, the figure, and what it is made of.
+// It prints one line per measure: the name, the figure, and its components.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// measure is one line, or a few that come from one run.
+// measure is one line, or a few lines from one run.
 type measure struct {
 	name string
 	run  func(*lab) error
@@ -76,7 +76,7 @@ func run(only, caddy string, slice time.Duration) error {
 	return nil
 }
 
-// median returns the middle of some numbers, which it puts in order.
+// median returns the median of some numbers, which it sorts.
 func median(numbers []float64) float64 {
 	return quantile(numbers, 0.5)
 }

@@ -23,8 +23,9 @@ import (
 // markWriters is how many writers mark objects at once.
 const markWriters = 128
 
-// measureMarks prints P2: durable marks per second of the queue, by batches of
-// the same bytes written to Badger alone with the same sync.
+// measureMarks prints P2: durable marks per second of the queue, divided by
+// those of batches of the same bytes written to Badger alone with the same
+// sync.
 func measureMarks(l *lab) error {
 	store, err := badger.Open(badger.Options{Dir: filepath.Join(l.dir, "marks")})
 	if err != nil {
@@ -90,11 +91,11 @@ func markFor(store *badger.Store, number *atomic.Uint64, d time.Duration) (float
 	return float64(done.Load()) / time.Since(begin).Seconds(), nil
 }
 
-// markBytes is about the size of a stored mark, and of its key.
+// markBytes is about the size of a stored mark, markKeyBytes that of its key.
 const markBytes, markKeyBytes = 80, 20
 
-// batchFor writes batches as large as there are writers, one transaction and
-// one sync each, which is the best that Badger can do for them.
+// batchFor writes batches as large as the number of writers, with one
+// transaction and one sync each, which is the best that Badger can do for them.
 func batchFor(db *badgerdb.DB, number *atomic.Uint64, d time.Duration) (float64, error) {
 	begin := time.Now()
 	done := 0

@@ -31,8 +31,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
 
-// pending is how many deliveries wait in the large queue of P5, few in the
-// small one.
+// pending is the number of deliveries that wait in the large queue of P5, few
+// the number in the small one.
 var pending = flag.Int("pending", 1_000_000, "how many deliveries wait in the large queue of P5")
 
 const (
@@ -42,31 +42,32 @@ const (
 	p5Writers   = 64
 	p5Payload   = 1000
 	p5Endpoints = 10
-	// p5Unlimited is how many events are filled in without a limit of memory.
+	// p5Unlimited is the number of events that are filled in without a memory
+	// limit.
 	p5Unlimited = 200_000
 )
 
-// limit is the limit of Go's memory under which the processes run: 400 MiB, and
-// 160 for each million deliveries beyond the first, as the queue keeps in
-// memory what is due.
+// limit is the Go memory limit of the processes: 400 MiB, and 160 MiB for each
+// million deliveries beyond the first, as the queue keeps due deliveries in
+// memory.
 func limit() string {
 	return fmt.Sprintf("GOMEMLIMIT=%dMiB", 400+max(0, *pending-1_000_000)*160/1_000_000)
 }
 
-// waiting is what a process tells of a queue in which deliveries wait.
+// waiting is what a process reports about a queue in which deliveries wait.
 type waiting struct {
 	Rate    float64       `json:"rate"`    // deliveries, or events, per second
 	First   time.Duration `json:"first"`   // from the process's start to the first delivery
-	Peak    int64         `json:"peak"`    // resident at most, in bytes
-	Private int64         `json:"private"` // at most, of what no file backs, in bytes
+	Peak    int64         `json:"peak"`    // peak resident memory, in bytes
+	Private int64         `json:"private"` // peak memory without a file behind it, in bytes
 	Tables  int64         `json:"tables"`  // on disk
 	Logs    int64         `json:"logs"`    // on disk
 }
 
 // measurePending prints P5: how fast a queue with a million pending deliveries
-// is drained, by one with ten thousand; how much memory the process has; and
-// how long after its start the first delivery comes. Each step is a process of
-// its own. It prints how these grow, too.
+// is drained, divided by one with ten thousand; how much memory the process
+// has; and how long after its start the first delivery comes. Each step is its
+// own process. It also prints how these figures grow.
 func measurePending(l *lab) error {
 	sink, err := server("sink", sinkAddress)
 	if err != nil {
@@ -83,7 +84,7 @@ func measurePending(l *lab) error {
 			return err
 		}
 		filled = target
-		// What Badger does with what was written is no part of it.
+		// Badger's work after the writes is not part of it.
 		if _, err := l.pending("settle", large, 0, limit()); err != nil {
 			return err
 		}
@@ -106,7 +107,7 @@ func measurePending(l *lab) error {
 		if err != nil {
 			return err
 		}
-		// The small one has as many again when it is drained.
+		// The small queue has as many again when it is drained.
 		if _, err := l.pending("fill", small, p5Drained, limit()); err != nil {
 			return err
 		}
@@ -131,8 +132,8 @@ func measurePending(l *lab) error {
 	return nil
 }
 
-// pending runs one step in a process of its own, whose environment says how much
-// memory Go may take.
+// pending runs one step in its own process, with a Go memory limit in its
+// environment.
 func (l *lab) pending(step, dir string, n int, limit string) (waiting, error) {
 	var told waiting
 	self, err := os.Executable()
@@ -150,7 +151,7 @@ func (l *lab) pending(step, dir string, n int, limit string) (waiting, error) {
 	return told, err
 }
 
-// runPending is the other process: STEP DIR N STARTED.
+// runPending runs one step in that process: STEP DIR N STARTED.
 func runPending(args []string) error {
 	step, dir := args[0], args[1]
 	n, err := strconv.Atoi(args[2])
@@ -187,7 +188,7 @@ func runPending(args []string) error {
 	return json.NewEncoder(os.Stdout).Encode(told)
 }
 
-// resident reads a figure of this process's memory, as proc(5) has it.
+// resident reads a figure of this process's memory from proc(5).
 func resident(name string) int64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -202,8 +203,8 @@ func resident(name string) int64 {
 	return 0
 }
 
-// sample looks at a figure of this process's memory until it is asked for the
-// largest.
+// sample samples a figure of this process's memory until the largest value is
+// requested.
 func sample(name string) (largest func() int64) {
 	done, result := make(chan struct{}), make(chan int64)
 	go func() {
@@ -226,8 +227,8 @@ func sample(name string) (largest func() int64) {
 	}
 }
 
-// fillPending commits events, each of another object and to one endpoint, as
-// fast as it goes.
+// fillPending commits events, each of another object and to one endpoint, at
+// full speed.
 func fillPending(store *badger.Store, n int) (float64, error) {
 	var failed atomic.Pointer[error]
 	var left atomic.Int64
@@ -240,9 +241,10 @@ func fillPending(store *badger.Store, n int) (float64, error) {
 		writers.Go(func() {
 			noise := make([]byte, p5Payload/2)
 			for left.Add(-1) >= 0 {
-				// Payloads that cannot be compressed away.
+				// Random payloads, which compression cannot shrink.
 				_, _ = rand.Read(noise)
-				// A resource of its own, so that it leases the mark that it made.
+				// Its own resource, so that each writer leases the mark that it
+				// made.
 				key := event.Key{Resource: "w" + strconv.Itoa(writer), ID: hex.EncodeToString(noise[:8])}
 				if err := publishPending(store, key, noise); err != nil {
 					failed.Store(&err)
@@ -277,7 +279,7 @@ func publishPending(store *badger.Store, key event.Key, noise []byte) error {
 	})
 }
 
-// stopwatch counts the deliveries that are recorded, up to a number.
+// stopwatch counts the recorded deliveries, up to a number.
 type stopwatch struct {
 	*badger.Store
 	left  atomic.Int64
@@ -297,8 +299,9 @@ func (s *stopwatch) FinishAttempt(ctx context.Context, lease queue.DeliveryLease
 	return nil
 }
 
-// drainPending delivers some of what is pending. It returns how many a second,
-// and how long after the start of the process the first one came.
+// drainPending delivers some of the pending deliveries. It returns the
+// deliveries per second, and the time from the start of the process to the
+// first one.
 func drainPending(store *badger.Store, n int, started time.Time) (float64, time.Duration, error) {
 	transport, err := egress.New(egress.Policy{AllowHTTP: true, AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, egress.Options{})
 	if err != nil {

@@ -22,11 +22,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 )
 
-// certificates is where the receivers' process finds its certificate.
+// certificates is the variable with the directory of the receivers'
+// certificate.
 const certificates = "BENCH_CERTIFICATES"
 
-// makeCertificate makes a certificate for this machine, and returns who trusts
-// it.
+// makeCertificate makes a certificate for this machine, and returns the pool
+// that trusts it.
 func (l *lab) makeCertificate() (*x509.CertPool, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -60,8 +61,8 @@ func (l *lab) makeCertificate() (*x509.CertPool, error) {
 	return pool, os.Setenv(certificates, l.dir)
 }
 
-// serveReceivers serves receivers with TLS, over HTTP/1.1: what takes everything
-// at all paths, and under /hang what never answers.
+// serveReceivers serves receivers with TLS, over HTTP/1.1: one that accepts
+// everything at all paths, and under /hang one that never answers.
 func serveReceivers(address string) error {
 	dir := os.Getenv(certificates)
 	server := &http.Server{
@@ -81,7 +82,7 @@ func serveReceivers(address string) error {
 	return server.ListenAndServeTLS(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
 }
 
-// bareClient is what deliveries are compared with.
+// bareClient is the client that deliveries are compared with.
 func bareClient(trusted *x509.CertPool, concurrency int) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		MaxIdleConns: concurrency, MaxIdleConnsPerHost: concurrency, TLSClientConfig: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},

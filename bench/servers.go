@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// serve runs one of the servers until the process is ended.
+// serve runs one of the servers until the process ends.
 func serve(kind string) {
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
@@ -70,14 +70,14 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:], version, a.padding)
 }
 
-// sink takes deliveries and does nothing with them.
+// sink accepts deliveries and ignores them.
 func sink(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.Copy(io.Discard, r.Body); err == nil {
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
 
-// hole takes connections and never answers: an API from which no Show can be
+// hole accepts connections and never answers: an API from which no Show can be
 // read, so that reconciling stands still.
 func hole() error {
 	listener, err := net.Listen("tcp", holeAddress)

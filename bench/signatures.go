@@ -17,8 +17,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 )
 
-// measureSignatures prints what each kind of signature costs, by what a bare
-// http.Client takes to post the same kibibyte over a kept connection.
+// measureSignatures prints the cost of each kind of signature, divided by the
+// time a bare http.Client takes to post the same kibibyte over a kept
+// connection.
 func measureSignatures(*lab) error {
 	sink := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 	defer sink.Close()

@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// clients is how many clients make load at once.
+// clients is the number of clients that make load at once.
 const clients = 64
 
-// pairs is how many slices of each kind a ratio is the median of.
+// pairs is the number of slices of each kind whose median makes a ratio.
 const pairs = 12
 
-// measureThroughput prints P1: requests per second with the module by those
-// without, in slices that take turns.
+// measureThroughput prints P1: requests per second with the module, divided by
+// those without, in alternating slices.
 func measureThroughput(l *lab) error {
 	return throughput(l, "P1", 0)
 }
 
-// manyResources is how many resources P1.rules has beside the one that is
-// measured.
+// manyResources is the number of resources in P1.rules besides the measured
+// one.
 const manyResources = 200
 
 // measureRules prints P1.rules: P1 with many resources of five rules each.
@@ -49,7 +49,8 @@ func throughput(l *lab, name string, resources int) error {
 		{".process", "process", "PATCH", object},
 		{".power", "power", "PATCH", object},
 	} {
-		// Reconciling is paused: Shows are asked for where nobody answers.
+		// Reconciling is paused: Shows are requested from an address that never
+		// answers.
 		module, err := l.moduleBeside(resources, m.durability, holeAddress)
 		if err != nil {
 			return err
@@ -76,7 +77,7 @@ func compare(l *lab, name, method string, path func(uint64) string) error {
 	defer module.close()
 	var ratios, with, without []float64
 	for i := range pairs + 1 {
-		// Take turns in going first, so that a drift favours neither.
+		// Alternate which goes first, so that a drift favours neither.
 		order := []*load{bare, module}
 		if i%2 == 1 {
 			order = []*load{module, bare}
@@ -97,8 +98,8 @@ func compare(l *lab, name, method string, path func(uint64) string) error {
 	return nil
 }
 
-// measureLatency prints P1.latency: what a matched update gains in median
-// latency with one client, in units of one bare sync of the same disk.
+// measureLatency prints P1.latency: the median latency that the module adds to a
+// matched update with one client, in units of one bare sync of the same disk.
 func measureLatency(l *lab) error {
 	servers, err := startAll(
 		func() (*process, error) { return server("api", apiAddress) },
@@ -150,7 +151,7 @@ func measureLatency(l *lab) error {
 }
 
 // syncer writes a few bytes to a file that is long enough, and syncs it: the
-// least that a durable write can cost.
+// minimum cost of a durable write.
 type syncer struct {
 	file *os.File
 	at   int64
@@ -161,7 +162,7 @@ func newSyncer(name string) (*syncer, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Blocks that exist already need no change of the file's metadata.
+	// Existing blocks need no change of the file's metadata.
 	if _, err := file.Write(make([]byte, 8<<20)); err != nil {
 		return nil, err
 	}
@@ -178,7 +179,7 @@ func (s *syncer) once() error {
 
 func (s *syncer) close() { s.file.Close() }
 
-// processes are stopped in the opposite order.
+// processes stop in reverse order.
 type processes []*process
 
 func startAll(starters ...func() (*process, error)) (processes, error) {

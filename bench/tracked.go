@@ -17,15 +17,16 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
 
-// trackedObjects is how many objects are known to the queue that is measured.
+// trackedObjects is the number of objects in the measured queue.
 const trackedObjects = 1_000_000
 
 // trackedBatch is how many objects are marked in one step.
 const trackedBatch = 500
 
-// measureTracked prints what an object costs that is known and does not change:
-// memory and disk, without and with `watch`. A snapshot has a hash of the Show,
-// a version and one watched field, as one with an event on its state has.
+// measureTracked prints the cost of a known object that does not change: memory
+// and disk, without and with `watch`. Its snapshot has a hash of the Show, a
+// version and one watched field, like that of an object with an event on its
+// state.
 func measureTracked(l *lab) error {
 	for _, m := range []struct {
 		name string
@@ -50,7 +51,7 @@ func trackObjects(dir, name string, look time.Duration) error {
 	if err := store.Close(); err != nil {
 		return err
 	}
-	// What is measured is what the next process has, when it has settled.
+	// The measurement is of the next process, when it has settled.
 	before := heap()
 	begin := time.Now()
 	if store, err = badger.Open(badger.Options{Dir: dir, Durability: badger.Process}); err != nil {
@@ -67,7 +68,7 @@ func trackObjects(dir, name string, look time.Duration) error {
 	return nil
 }
 
-// fillTracked has the queue know the objects, as reconciling does.
+// fillTracked records the objects in the queue, as reconciling does.
 func fillTracked(store *badger.Store, look time.Duration) error {
 	ctx := context.Background()
 	hasher := event.NewHasher(store.Instance().HashKey)
@@ -117,12 +118,12 @@ func heap() uint64 {
 	return stats.HeapInuse
 }
 
-// diskUsage returns the size of a queue's tables and logs, as far as they are
-// written: a log has its final size from the beginning.
+// diskUsage returns the size of a queue's tables and logs, counting only
+// written blocks: a log has its final size from the beginning.
 func diskUsage(dir string) (bytes int64) {
 	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".sst" {
-			return nil //nolint:nilerr // a table that was just merged into another
+			return nil //nolint:nilerr // a table that has just been merged into another
 		}
 		if info, err := entry.Info(); err == nil {
 			bytes += info.Size()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/retryafter"
 )
 
 const (
@@ -57,7 +58,7 @@ func (d *dispatcher) attempt(ctx context.Context, ev *event.Event, to destinatio
 		err = fmt.Errorf("%w: %w", errBrokenAnswer, err)
 	}
 	return answer{
-		code: response.StatusCode, body: body, retryAfter: retryAfter(response.Header, d.options.Now()),
+		code: response.StatusCode, body: body, retryAfter: retryafter.Parse(response.Header, d.options.Now()),
 		word: response.Header.Get(deliveryHeader), err: err,
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/retryafter"
 )
 
 var (
@@ -66,7 +68,7 @@ func TestBreaker(t *testing.T) {
 
 func TestBreakerHoldsForTheReceiver(t *testing.T) {
 	for asked, want := range map[time.Duration]time.Duration{
-		0: 0, time.Minute: time.Minute, 24 * time.Hour: maxHold, maxAsked: maxHold,
+		0: 0, time.Minute: time.Minute, 24 * time.Hour: maxHold, retryafter.Max: maxHold,
 	} {
 		b := breaker{}.after(finished{ruling: busy, began: epoch, ended: epoch, asked: asked}, 64)
 		if got := b.wait(epoch); got != want {
@@ -101,7 +103,7 @@ func TestBreakerStaysInItsBounds(t *testing.T) {
 		b, now := breaker{}, epoch
 		for range rapid.IntRange(0, 100).Draw(t, "attempts") {
 			r := rapid.SampledFrom([]ruling{good, bad, busy, disliked}).Draw(t, "ruling")
-			asked := time.Duration(rapid.Int64Range(0, int64(maxAsked)).Draw(t, "asked"))
+			asked := time.Duration(rapid.Int64Range(0, int64(retryafter.Max)).Draw(t, "asked"))
 			began := now.Add(-time.Duration(rapid.Int64Range(0, int64(time.Minute)).Draw(t, "took")))
 			b = b.after(finished{ruling: r, began: began, ended: now, asked: asked, jitter: rapid.Float64Range(0, 0.999).Draw(t, "jitter")}, concurrency)
 			if n := b.allowed(concurrency); n < 1 || n > concurrency {

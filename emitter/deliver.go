@@ -198,7 +198,7 @@ func (d *dispatcher) protected(ctx context.Context, lease *queue.DeliveryLease, 
 // event would be sent again and again for as long as the queue cannot record.
 func (d *dispatcher) record(lease *queue.DeliveryLease, attempt queue.Attempt, verdict queue.Verdict) {
 	name := d.target.Endpoint.Name
-	err := d.store.FinishAttempt(d.patience.Context(), *lease, attempt, verdict)
+	err := d.store.FinishAttempt(d.deadlines.Context(), *lease, attempt, verdict)
 	failpoint.Here("attempt.recorded")
 	if err != nil {
 		d.standing.remember(lease, attempt, verdict, err, d.options.Now())

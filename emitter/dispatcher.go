@@ -14,7 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
-	"github.com/caddy-webhooks/caddy-webhooks/internal/patience"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/deadline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -56,8 +56,8 @@ type dispatcher struct {
 	// all events without a chain.
 	hops atomic.Pointer[hopHeader]
 
-	// patience limits calls to the queue.
-	patience *patience.Patience
+	// deadlines limits calls to the queue.
+	deadlines *deadline.Pool
 
 	// retire ends leasing, abort cancels attempts. Both are set at the start
 	// and may be called more than once.
@@ -242,12 +242,12 @@ func (d *dispatcher) footprint(lease *queue.DeliveryLease) int64 {
 
 // release returns a delivery to the queue without an attempt.
 func (d *dispatcher) release(lease queue.DeliveryLease) {
-	d.returned(lease, d.store.ReleaseDelivery(d.patience.Context(), lease))
+	d.returned(lease, d.store.ReleaseDelivery(d.deadlines.Context(), lease))
 }
 
 // postpone returns a delivery to the queue without an attempt, to be due later.
 func (d *dispatcher) postpone(lease queue.DeliveryLease, wait time.Duration) {
-	d.returned(lease, d.store.PostponeDelivery(d.patience.Context(), lease, d.options.Now().Add(wait)))
+	d.returned(lease, d.store.PostponeDelivery(d.deadlines.Context(), lease, d.options.Now().Add(wait)))
 }
 
 func (d *dispatcher) returned(lease queue.DeliveryLease, err error) {

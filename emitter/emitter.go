@@ -26,7 +26,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/hop"
-	"github.com/caddy-webhooks/caddy-webhooks/internal/patience"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/deadline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -189,7 +189,7 @@ func (e *Emitter) start(d *dispatcher) {
 	attempting, abort := context.WithCancel(context.Background())
 	recording, recorded := context.WithCancel(context.Background())
 	d.retire, d.abort = retire, abort
-	d.patience = patience.New(recording, recordTimeout)
+	d.deadlines = deadline.New(recording, recordTimeout)
 	e.ended.Go(func() {
 		defer recorded()
 		defer abort()

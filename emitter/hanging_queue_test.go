@@ -70,9 +70,9 @@ func (q *observed) FinishAttempt(ctx context.Context, lease queue.DeliveryLease,
 	return q.Deliveries.FinishAttempt(ctx, lease, attempt, verdict)
 }
 
-// TestPatienceEnds checks that the timeout ends with its dispatcher: no timer
-// is left behind.
-func TestPatienceEnds(t *testing.T) {
+// TestTimeoutEnds checks that the timeout ends with its dispatcher: no timer is
+// left behind.
+func TestTimeoutEnds(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
 		q := &observed{Deliveries: w.store}

@@ -130,8 +130,8 @@ func (e *Emitter) InFlight() int64 {
 }
 
 // Receives reports whether an endpoint gets deliveries: it is applied, and
-// neither paused nor disabled. Before the first Apply, every endpoint is taken
-// to get them.
+// neither paused nor disabled. Before the first Apply, it reports true for
+// every endpoint.
 func (e *Emitter) Receives(name string) bool {
 	e.mu.Lock()
 	_, applied := e.active[name]

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/retryafter"
 )
 
 func TestScheduleNext(t *testing.T) {
@@ -78,7 +79,7 @@ func TestScheduleStaysInItsBounds(t *testing.T) {
 		}), 0, 12).Draw(t, "schedule"))
 		attempts := rapid.IntRange(1, 14).Draw(t, "attempts")
 		jitter := rapid.Float64Range(0, 0.999999).Draw(t, "jitter")
-		asked := time.Duration(rapid.Int64Range(0, int64(maxAsked)).Draw(t, "asked"))
+		asked := time.Duration(rapid.Int64Range(0, int64(retryafter.Max)).Draw(t, "asked"))
 
 		delay, ok := schedule.Next(attempts, jitter)
 		if ok != (attempts <= len(schedule)) {

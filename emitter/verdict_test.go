@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/retryafter"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -102,7 +103,7 @@ func TestDecide(t *testing.T) {
 		{"success after the deadline", ruling{delivered: true}, trial{attempts: 1, deadline: now.Add(-time.Hour)}, done},
 		{"first failure", ruling{}, trial{attempts: 1}, pending(time.Minute)},
 		{"first failure, asked for time", ruling{}, trial{attempts: 1, asked: 10 * time.Minute}, pending(11 * time.Minute)},
-		{"first failure, asked for a year", ruling{}, trial{attempts: 1, asked: maxAsked}, pending(time.Hour)},
+		{"first failure, asked for a year", ruling{}, trial{attempts: 1, asked: retryafter.Max}, pending(time.Hour)},
 		{"second failure", ruling{}, trial{attempts: 2}, pending(time.Hour)},
 		{"last failure", ruling{}, trial{attempts: 3}, dead},
 		{"last failure, asked for time", ruling{}, trial{attempts: 3, asked: time.Hour}, dead},

@@ -6,13 +6,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/retryafter"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
@@ -201,19 +201,7 @@ func (r *Reconciler) release(lease queue.MarkLease) {
 	_ = r.store.RetryMark(ctx, lease, r.now(), "")
 }
 
-// retryAfter reads the time an API asks to be left alone, in either form of
-// RFC 9110, section 10.2.3.
+// retryAfter returns the wait that an API asks for.
 func retryAfter(header http.Header, now time.Time) time.Duration {
-	value := header.Get("Retry-After")
-	if value == "" {
-		return 0
-	}
-	if seconds, err := strconv.Atoi(value); err == nil {
-		return min(max(time.Duration(seconds)*time.Second, 0), maxRetryAfter)
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	return min(max(at.Sub(now), 0), maxRetryAfter)
+	return min(retryafter.Parse(header, now), maxRetryAfter)
 }

@@ -37,7 +37,7 @@ var (
 	ErrCut = errors.New("the API cut its answer short")
 )
 
-// Show is what the API answered.
+// Show is the API's answer.
 type Show struct {
 	// Status is the HTTP status.
 	Status int

@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// status asks what is in the queue.
+// status returns the queue's figures.
 func (c *caddy) status(ctx context.Context) (queue.Stats, error) {
 	var status struct {
 		Queue queue.Stats `json:"queue"`
@@ -99,7 +99,7 @@ func (c *caddy) drained(t *testing.T) {
 	}
 }
 
-// idle returns what there is to do, as an error.
+// idle returns the remaining work, as an error.
 func (c *caddy) idle(ctx context.Context) error {
 	stats, err := c.status(ctx)
 	if err != nil {
@@ -141,7 +141,7 @@ func (c *caddy) reload(ctx context.Context, caddyfile string) error {
 }
 
 // sendAgain sends a request until it is answered. Caddy replaces its admin
-// endpoint with every configuration, and a connection that is accepted in that
+// endpoint with every configuration, and a connection that is accepted at that
 // moment is reset.
 func sendAgain(request *http.Request) (response *http.Response, body []byte, err error) {
 	request.Close = true

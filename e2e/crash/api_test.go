@@ -21,24 +21,24 @@ import (
 // requestHeader carries the number of a client's request to the oracle.
 const requestHeader = "X-Request"
 
-// holdHeader asks the API to wait with a request until it is released.
+// holdHeader makes the API hold a request until the test releases it.
 const holdHeader = "X-Hold"
 
-// maxLate is how long after its answer the API commits at the latest. It is
-// well below the upstream_timeout that Caddy is told.
+// maxLate is the longest time from the answer until the API commits. It is well
+// below the upstream_timeout in Caddy's configuration.
 const maxLate = time.Second
 
-// change is an entry of the oracle: what the API has committed.
+// change is an entry of the oracle: a change that the API committed.
 type change struct {
 	object  string // as "items/42"
 	version int64
 	show    []byte // nil for a delete
-	request string // of which client's request
-	minted  bool   // the API made the id up
+	request string // the client's request that caused it
+	minted  bool   // the API chose the id
 }
 
-// api is a legacy API. Its clients choose the ids of what they PUT and get the
-// ids of what they POST.
+// api is a legacy API. Its clients choose the ids of objects that they PUT and
+// receive the ids of objects that they POST.
 type api struct {
 	server *httptest.Server
 	// rough is whether it makes trouble.
@@ -105,7 +105,7 @@ func (a *api) settle(ctx context.Context) error {
 	})
 }
 
-// work counts what is under way.
+// work adds to the count of work under way.
 func (a *api) work(change int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -119,14 +119,14 @@ func (a *api) changes() []change {
 	return slices.Clone(a.oracle)
 }
 
-// show returns what a GET of the object answers, nil if it is not there.
+// show returns the answer to a GET of the object, nil if it does not exist.
 func (a *api) show(object string) []byte {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.shows[object]
 }
 
-// write is a request that means to change something.
+// write is a request to change something.
 type write struct {
 	method, resource, id, value, request string
 }
@@ -138,8 +138,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.serveShow(w, resource+"/"+id)
 		return
 	}
-	// A request that was begun here ends here, whatever becomes of who sent
-	// it: that is what legacy APIs do.
+	// A request that began here ends here, whatever happens to its sender:
+	// legacy APIs do so.
 	a.work(1)
 	defer a.work(-1)
 	var body struct {
@@ -182,7 +182,7 @@ func (a *api) drawShow(object string) (show []byte, trouble bool, delay time.Dur
 	return a.shows[object], trouble, delay
 }
 
-// wait waits where the client asked for it.
+// wait waits if the client requested it.
 func (a *api) wait(name string) {
 	a.mu.Lock()
 	h := a.holds[name]
@@ -194,7 +194,7 @@ func (a *api) wait(name string) {
 	}
 }
 
-// commit does what a request asks for.
+// commit executes a request.
 func (a *api) commit(w write) (status int, show []byte, id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// settings are what the tests' Caddyfiles differ in.
+// settings are the differences between the tests' Caddyfiles.
 type settings struct {
 	Admin, Site   string // addresses
 	Queue         string // directory
@@ -22,14 +22,14 @@ type settings struct {
 	Updated string
 	// Users adds a second resource.
 	Users bool
-	// AttemptTimeout is how long an attempt may take.
+	// AttemptTimeout is the time limit of an attempt.
 	AttemptTimeout time.Duration
-	// Resource stands in the block of items, Global at the end of the global
-	// webhooks block, Sites at the end: what they hold may be broken.
+	// Resource is inserted into the block of items, Global at the end of the
+	// global webhooks block, Sites at the end of the file: they may be broken.
 	Resource, Global, Sites string
 }
 
-// Retry is a schedule of which a test never comes to the end.
+// Retry is a schedule that outlasts every test.
 func (settings) Retry() string {
 	return strings.TrimSpace(strings.Repeat("100ms ", 100))
 }

@@ -11,29 +11,30 @@ import (
 	"testing"
 )
 
-// evidence is what there is to compare when the queue is drained.
+// evidence is what is compared when the queue is drained.
 type evidence struct {
 	oracle     []change
 	results    []result
 	deliveries []delivery
-	// shows returns what the API shows of an object, nil if it is not there.
+	// shows returns the API's Show of an object, nil if it does not exist.
 	shows func(object string) []byte
 	// unresolved is how many exchanges the queue keeps for the operator because
-	// nothing tells what they changed.
+	// the changed object is unknown.
 	unresolved int
 }
 
-// verdict is what the comparison found.
+// verdict is the result of the comparison.
 type verdict struct {
 	changes, objects, events, repeats int
-	// lost are objects whose last state no event tells; duplicated are changes
-	// that have two ids.
+	// lost counts objects whose last state is in no event; duplicated counts
+	// changes that have two ids.
 	lost, duplicated int
-	// unknown are objects that have no event because nothing told their ids.
+	// unknown counts objects that have no event because their ids were never
+	// seen.
 	unknown int
-	// unresolved is what the queue has recorded of such.
+	// unresolved counts the queue's records of such objects.
 	unresolved int
-	// unseen are objects that were made and deleted between two looks.
+	// unseen counts objects that were created and deleted between two looks.
 	unseen   int
 	problems []string
 }
@@ -43,7 +44,7 @@ func (v verdict) String() string {
 		v.changes, v.objects, v.events, v.events+v.repeats, v.repeats, v.lost, v.duplicated, v.unresolved, v.unknown, v.unseen)
 }
 
-// report fails the test for what is wrong.
+// report fails the test with the problems.
 func (v verdict) report(t *testing.T) {
 	t.Helper()
 	const enough = 20
@@ -55,7 +56,8 @@ func (v verdict) report(t *testing.T) {
 	}
 }
 
-// since returns a verdict with those problems alone that another has not.
+// since returns the verdict with only those problems that an earlier one does
+// not have.
 func (v verdict) since(before verdict) verdict {
 	v.problems = slices.DeleteFunc(slices.Clone(v.problems), func(problem string) bool {
 		return slices.Contains(before.problems, problem)
@@ -77,7 +79,7 @@ func (v *verdict) duplicate(format string, args ...any) {
 	v.problem("duplicated: "+format, args...)
 }
 
-// check compares what was delivered with what was committed.
+// check compares the deliveries with the committed changes.
 func check(e evidence) verdict {
 	v := verdict{changes: len(e.oracle), unresolved: e.unresolved}
 	events := v.distinct(e.deliveries)
@@ -86,7 +88,7 @@ func check(e evidence) verdict {
 		histories[c.object] = append(histories[c.object], c)
 	}
 	v.objects = len(histories)
-	told := make(map[string]bool) // objects whose create a client knows of
+	told := make(map[string]bool) // objects whose create a client knows about
 	for _, r := range e.results {
 		if r.method == "POST" && r.succeeded() {
 			told[r.object] = true
@@ -116,8 +118,8 @@ func check(e evidence) verdict {
 	return v
 }
 
-// distinct returns the events of each object as they first arrived: in
-// sequence, without holes, each under one id (G3, G5).
+// distinct returns the events of each object in the order of their first
+// arrival: in sequence, without gaps, each under one id (G3, G5).
 func (v *verdict) distinct(deliveries []delivery) map[string][]delivery {
 	events := make(map[string][]delivery)
 	byID := make(map[string]delivery)
@@ -154,17 +156,17 @@ func (v *verdict) silent(object string, history []change, told bool) {
 	case history[0].minted:
 		v.unknown++
 	case last.show == nil:
-		// It is not there, and nobody was ever told that it was.
+		// It does not exist, and no client ever learned that it did.
 		v.unseen++
 	default:
 		v.lose("%s has changed %d times and has no event", object, len(history))
 	}
 }
 
-// follow checks that the events of an object tell of some of its states, in
-// their order, each of them once (G2 to G5).
+// follow checks that the events of an object have some of its states, in order,
+// each of them once (G2 to G5).
 func (v *verdict) follow(object string, history []change, published []delivery) {
-	at := -1 // the state that was told last
+	at := -1 // the state of the last event
 	there := false
 	for i, d := range published {
 		next := slices.IndexFunc(history[at+1:], func(c change) bool { return d.tells(c) })
@@ -189,7 +191,7 @@ func (v *verdict) follow(object string, history []change, published []delivery) 
 	}
 }
 
-// untrue says what is wrong with an event that tells of no later state.
+// untrue says what is wrong with an event that has no later state.
 func (v *verdict) untrue(object string, before []change, d delivery) {
 	if slices.ContainsFunc(before, func(c change) bool { return d.tells(c) }) {
 		v.duplicate("%s #%d %s tells %.80s again, or after a later state", object, d.sequence, d.kind, d.payload)
@@ -198,7 +200,7 @@ func (v *verdict) untrue(object string, before []change, d delivery) {
 	v.problem("%s #%d %s tells %.80s, which it never was", object, d.sequence, d.kind, d.payload)
 }
 
-// tells returns whether an event tells of a change.
+// tells reports whether an event is about a change.
 func (d delivery) tells(c change) bool {
 	if c.show != nil {
 		return !d.deletes() && bytes.Equal(d.payload, c.show)
@@ -219,8 +221,8 @@ func (d delivery) deletes() bool {
 	return err == nil && tombstone.Deleted && tombstone.Resource+"/"+tombstone.ID == d.object
 }
 
-// last checks that the last event of an object tells what the API shows (G1,
-// G2).
+// last checks that the last event of an object has the state that the API shows
+// (G1, G2).
 func (v *verdict) last(object string, history []change, published []delivery, show []byte) {
 	newest, d := history[len(history)-1], published[len(published)-1]
 	switch {

@@ -13,9 +13,9 @@ import (
 type ending int
 
 const (
-	whole       ending = iota // committed; the answer tells its length
-	chunked                   // committed; the answer's length is known at its end
-	bodiless                  // committed; the answer has no body: the Location tells the id
+	whole       ending = iota // committed; the answer has a length
+	chunked                   // committed; the answer is chunked
+	bodiless                  // committed; the answer has no body: the id is in the Location
 	refused                   // not committed: 422
 	failed                    // not committed: 500
 	failedAfter               // committed, and then 500
@@ -27,7 +27,7 @@ const (
 	endings
 )
 
-// draw draws how a request ends, and how long that takes.
+// draw draws how a request ends, and how long it takes.
 func (a *api) draw() (how ending, delay time.Duration) {
 	if !a.rough {
 		return whole, 0

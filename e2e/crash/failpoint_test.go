@@ -12,19 +12,19 @@ import (
 
 // crashPoint is where the process dies.
 type crashPoint struct {
-	at string // a failpoint, and which passage of it
-	// then is where the next process dies, too, while it recovers; "" for
+	at string // a failpoint and its passage
+	// then is where the next process dies too, while it recovers; "" for
 	// nowhere.
 	then string
-	// only is the method in whose flow alone the point is passed; "" for all.
+	// only is the only method whose flow passes the point; "" for all.
 	only string
-	// but is the method in whose flow alone the point is not passed.
+	// but is the only method whose flow does not pass the point.
 	but string
 }
 
 // The committer's batches of one exchange are: 1 the intent, 2 its resolution,
 // 3 the snapshot with its event and delivery, 4 the attempt. The second is
-// synced only where the client waits for it; the last never.
+// synced only if the client waits for it; the last never.
 var crashPoints = []crashPoint{
 	{at: "intent.before"},
 	{at: "batch.staged:1"},
@@ -50,8 +50,8 @@ var crashPoints = []crashPoint{
 	{at: "batch.committed:4"},
 	{at: "attempt.recorded"},
 
-	// While recovering. Of a create nothing is known but that there was one,
-	// so its recovery ends with the record for the operator.
+	// During recovery. Of a create it is only known that there was one, so its
+	// recovery ends with the record for the operator.
 	{at: "exchange.answered", then: "intent.stale"},
 	{at: "exchange.answered", then: "batch.staged:1"},
 	{at: "exchange.answered", then: "batch.committed:1"},
@@ -77,7 +77,7 @@ func (p crashPoint) isIn(method string) bool {
 }
 
 // TestFailpoints lets the process die at each step of the flow of one request,
-// starts it again, and expects the same as of any other crash.
+// starts it again, and expects the same as after any other crash.
 func TestFailpoints(t *testing.T) {
 	for _, flow := range []struct{ name, method, target string }{
 		{"create", http.MethodPost, "/items"},
@@ -108,7 +108,7 @@ func TestFailpoints(t *testing.T) {
 	}
 }
 
-// object is the id of the object that a point has for its own.
+// object returns the id of the point's own object.
 func (p crashPoint) object() string {
 	return strings.NewReplacer(", ", "-", ":", "-").Replace(p.name())
 }
@@ -131,7 +131,7 @@ func newFlow(t *testing.T) *flow {
 	return f
 }
 
-// prepare makes an object for each point, and has it told.
+// prepare makes an object for each point, and waits for its event.
 func (f *flow) prepare(t *testing.T, method string) {
 	t.Helper()
 	p := f.caddy.start(t, "")
@@ -149,8 +149,8 @@ func (f *flow) prepare(t *testing.T, method string) {
 	f.caddy.stop(t, p)
 }
 
-// crash sends one request to a process that dies of it, and checks what its
-// successors make of that.
+// crash sends one request to a process that dies of it, and checks how its
+// successors recover.
 func (f *flow) crash(t *testing.T, point crashPoint, method, target string) {
 	t.Helper()
 	p := f.caddy.start(t, point.at)
@@ -163,14 +163,15 @@ func (f *flow) crash(t *testing.T, point crashPoint, method, target string) {
 	f.recovered(t, sent)
 }
 
-// recovered starts the next process, and checks what it makes of the crash.
+// recovered starts the next process, and checks how it recovers from the crash.
 func (f *flow) recovered(t *testing.T, sent result) {
 	t.Helper()
 	p := f.caddy.start(t, "")
 	f.caddy.ready(t, p)
 	before := f.last
 	f.last = f.caddy.compare(t, f.api, f.receiver, f.load)
-	// What an earlier point has lost stays lost, and is that point's fault.
+	// What an earlier point has lost stays lost, and was reported for that
+	// point.
 	f.last.since(before).report(t)
 	if unknown, recorded := f.last.unknown-before.unknown, f.last.unresolved-before.unresolved; unknown > recorded {
 		t.Errorf("%d objects are not told of, and %d exchanges are recorded as unresolved", unknown, recorded)
@@ -182,8 +183,8 @@ func (f *flow) recovered(t *testing.T, sent result) {
 }
 
 // TestOverdueExchange lets the process die when it gets an answer that took
-// longer than upstream_timeout. By then the intent had been looked after as
-// one that might never be resolved, which must not have ended its promise.
+// longer than upstream_timeout. By then the intent had been handled as one that
+// might never be resolved, which must not have ended its protection.
 func TestOverdueExchange(t *testing.T) {
 	t.Parallel()
 	f := newFlow(t)
@@ -195,7 +196,7 @@ func TestOverdueExchange(t *testing.T) {
 		ended <- f.load.send(context.WithoutCancel(t.Context()), http.MethodPut, "/items/overdue", "after", 0, holdHeader, "overdue")
 	}()
 	<-held.arrived
-	// Intents are looked after each second; twice, to be sure.
+	// Stale intents are handled each second; twice, to be sure.
 	pause(t.Context(), f.caddy.UpstreamTimeout+2*time.Second)
 	// Until no look at the object is left from then.
 	for range 3 {

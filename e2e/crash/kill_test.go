@@ -14,7 +14,7 @@ import (
 // takes longer than maxLate.
 const upstreamTimeout = 2 * time.Second
 
-// Streams of random numbers that come from one seed.
+// Streams of random numbers from the same seed.
 const (
 	streamAPI = iota
 	streamReceiver
@@ -22,10 +22,10 @@ const (
 	streamKiller
 )
 
-// TestKill kills the process at random moments while many clients write, the
-// API and the receiver make trouble, and nobody is told. Nothing may be lost,
-// nothing may be told twice under different names, and what happened to one
-// object must be told in its order.
+// TestKill kills the process at random moments, without warning, while many
+// clients write, and the API and the receiver make trouble. Nothing may be
+// lost, nothing may be delivered under two ids, and events of one object must
+// be delivered in order.
 func TestKill(t *testing.T) {
 	if testing.Short() {
 		*kills = min(*kills, 8)
@@ -35,7 +35,7 @@ func TestKill(t *testing.T) {
 		p := r.caddy.start(t, "")
 		life := time.Duration(100+r.random.IntN(300)) * time.Millisecond
 		if i > 0 && r.random.IntN(5) == 0 {
-			// Within its start, or soon after.
+			// During its start, or soon after.
 			life = time.Duration(r.random.IntN(1000)) * time.Millisecond
 		} else {
 			r.caddy.ready(t, p)
@@ -50,7 +50,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// rough is an installation at which many clients are at work, with an API and a
+// rough is an installation with many clients at work, and with an API and a
 // receiver that make trouble.
 type rough struct {
 	api      *api
@@ -81,8 +81,8 @@ func newRough(t *testing.T) *rough {
 	return r
 }
 
-// judge starts the last process, when the clients have ended, and compares what
-// came of their work.
+// judge starts the last process, when the clients have ended, and compares the
+// result of their work.
 func (r *rough) judge(t *testing.T) verdict {
 	t.Helper()
 	r.cease()
@@ -94,8 +94,8 @@ func (r *rough) judge(t *testing.T) verdict {
 	return v
 }
 
-// compare waits until everything is done, and then compares what was delivered
-// with what was committed. No client may be at work any more.
+// compare waits until everything is done, and then compares the deliveries with
+// the committed changes. No client may be at work any more.
 func (c *caddy) compare(t *testing.T, a *api, r *receiver, l *load) verdict {
 	t.Helper()
 	if err := a.settle(within(t, time.Minute)); err != nil {

@@ -20,17 +20,17 @@ import (
 	"time"
 )
 
-// result is what a client knows of a request that it sent.
+// result is what a client knows about a request that it sent.
 type result struct {
 	request string
 	method  string
 	status  int    // 0 if no answer was begun
-	whole   bool   // the answer came up to its last byte
-	object  string // which the request named, or the answer
+	whole   bool   // the answer was complete
+	object  string // named by the request or the answer
 	err     error
 }
 
-// succeeded tells whether the client knows that its request was done.
+// succeeded reports whether the client knows that its request was executed.
 func (r result) succeeded() bool {
 	return r.whole && r.status >= 200 && r.status <= 299
 }
@@ -41,20 +41,20 @@ type load struct {
 	client *http.Client
 	// rough makes clients hang up now and then.
 	rough bool
-	// upserts are resources that are written by PUT alone.
+	// upserts are resources that are written by PUT only.
 	upserts []string
 
 	mu      sync.Mutex
 	random  *rand.Rand
 	next    int
-	minted  []string // objects that the API has told the ids of
+	minted  []string // objects whose ids the API chose and returned
 	results []result
 
 	running sync.WaitGroup
 }
 
-// names is how many objects the clients of a resource choose from: few, so
-// that they are often at the same one.
+// names is how many objects the clients of a resource choose from: few, so that
+// they often write to the same one.
 const names = 24
 
 func newLoad(t *testing.T, address string, stream uint64) *load {
@@ -68,14 +68,14 @@ func newLoad(t *testing.T, address string, stream uint64) *load {
 	}
 }
 
-// run starts clients, which go on until ctx ends. What they have sent by then
-// they see to its end, and wait returns after it.
+// run starts clients, which work until ctx ends. They finish requests that they
+// have sent by then, and wait returns after that.
 func (l *load) run(ctx context.Context, clients int) {
 	for range clients {
 		l.running.Go(func() {
 			for ctx.Err() == nil {
-				method, target, value, patience := l.draw()
-				r := l.send(context.WithoutCancel(ctx), method, target, value, patience)
+				method, target, value, timeout := l.draw()
+				r := l.send(context.WithoutCancel(ctx), method, target, value, timeout)
 				var dial *net.OpError
 				if errors.As(r.err, &dial) && dial.Op == "dial" {
 					pause(ctx, 5*time.Millisecond)
@@ -89,28 +89,28 @@ func (l *load) wait() {
 	l.running.Wait()
 }
 
-// sent returns what was sent until now.
+// sent returns the requests sent so far.
 func (l *load) sent() []result {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]result(nil), l.results...)
 }
 
-// draw draws a request. Patience is how long the client waits for the answer;
-// 0 is as long as it takes.
-func (l *load) draw() (method, target, value string, patience time.Duration) {
+// draw draws a request. Timeout is how long the client waits for the answer; 0
+// means as long as it takes.
+func (l *load) draw() (method, target, value string, timeout time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	value = "v" + strconv.Itoa(l.random.IntN(1_000_000_000))
 	if l.random.IntN(200) == 0 {
-		// So large that the queue keeps it in parts.
+		// So large that the queue stores it in parts.
 		value = strings.Repeat(value, 700<<10/len(value))
 	}
 	if l.rough && l.random.IntN(20) == 0 {
-		patience = time.Duration(1+l.random.IntN(50)) * time.Millisecond
+		timeout = time.Duration(1+l.random.IntN(50)) * time.Millisecond
 	}
 	if n := l.random.IntN(8); n < len(l.upserts) {
-		return http.MethodPut, fmt.Sprintf("/%s/%d", l.upserts[n], l.random.IntN(names)), value, patience
+		return http.MethodPut, fmt.Sprintf("/%s/%d", l.upserts[n], l.random.IntN(names)), value, timeout
 	}
 	target = fmt.Sprintf("/items/%d", l.random.IntN(names))
 	if len(l.minted) > 0 && l.random.IntN(3) == 0 {
@@ -118,27 +118,27 @@ func (l *load) draw() (method, target, value string, patience time.Duration) {
 	}
 	switch n := l.random.IntN(20); {
 	case n < 4:
-		return http.MethodPost, "/items", value, patience
+		return http.MethodPost, "/items", value, timeout
 	case n < 10:
-		return http.MethodPut, target, value, patience
+		return http.MethodPut, target, value, timeout
 	case n < 12:
-		// The same as somebody else's, so that often nothing changes.
-		return http.MethodPatch, target, "same", patience
+		// The same value as other clients use, so that often nothing changes.
+		return http.MethodPatch, target, "same", timeout
 	case n < 17:
-		return http.MethodPatch, target, value, patience
+		return http.MethodPatch, target, value, timeout
 	}
-	return http.MethodDelete, target, "", patience
+	return http.MethodDelete, target, "", timeout
 }
 
-// send sends a request and records what became of it.
-func (l *load) send(ctx context.Context, method, target, value string, patience time.Duration, headers ...string) result {
+// send sends a request and records its result.
+func (l *load) send(ctx context.Context, method, target, value string, timeout time.Duration, headers ...string) result {
 	l.mu.Lock()
 	l.next++
 	r := result{request: strconv.Itoa(l.next), method: method}
 	l.mu.Unlock()
-	if patience > 0 {
+	if timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
+		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
 	l.exchange(ctx, &r, target, value, headers)

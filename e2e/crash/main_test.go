@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package crash holds the promises against a real process that is killed,
-// started again and reloaded while clients are at work. The API of the tests
-// keeps an oracle: the log of everything that it committed. In the end, what
-// the receiver got is compared with it.
+// Package crash checks the promises on a real process that is killed, started
+// again and reloaded while clients are at work. The API of the tests keeps an
+// oracle: the log of everything that it committed. In the end, the receiver's
+// deliveries are compared with it.
 package crash
 
 import (
@@ -46,8 +46,8 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// build builds the binary: with the race detector where there is a C
-// compiler, which it needs, and without where there is none.
+// build builds the binary: with the race detector if there is a C compiler,
+// which it needs, and otherwise without.
 func build(target string) error {
 	const tags = "failpoints,nobadger,nomysql,nopgx"
 	arguments := []string{"build", "-tags", tags, "-o", target}
@@ -56,7 +56,7 @@ func build(target string) error {
 		arguments = append(arguments, "-race")
 		environment = append(os.Environ(), "CGO_ENABLED=1")
 	}
-	// Nothing else bounds a build that hangs.
+	// Nothing else limits a build that hangs.
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, "go", append(arguments, "../../cmd/caddy")...) //nolint:gosec // the arguments are all from here

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// held is the file for as long as which the queue is not opened.
+// held makes a file that keeps the queue from being opened as long as it
+// exists.
 func (c *caddy) held(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(c.home, "held")
@@ -37,9 +38,9 @@ func (c *caddy) serving(t *testing.T, p *process) {
 	}
 }
 
-// TestKillOpening kills the process while it opens its queue, and the API is
-// served without it; or soon after, while the queue gets what has passed. What
-// is expected is what is expected of any kill.
+// TestKillOpening kills the process while it opens its queue and serves the API
+// without it; or soon after, while the queue takes over the exchanges noted
+// meanwhile. The expectations are those of any kill.
 func TestKillOpening(t *testing.T) {
 	rounds := *kills / 8
 	if testing.Short() {
@@ -51,7 +52,8 @@ func TestKillOpening(t *testing.T) {
 		file := r.caddy.held(t)
 		p := r.caddy.startHeld(t, "", file)
 		r.caddy.serving(t, p)
-		// The first exchanges wait for the queue, for as long as that is worth it.
+		// The first exchanges wait for the queue, as long as that is
+		// worthwhile.
 		before := len(r.api.changes())
 		err := eventually(within(t, time.Minute), 5*time.Millisecond, func() error {
 			if len(r.api.changes()) == before {
@@ -79,8 +81,8 @@ func TestKillOpening(t *testing.T) {
 	}
 }
 
-// TestOpeningFailpoints lets the process die at each step of what becomes of an
-// exchange that passes while the queue is being opened.
+// TestOpeningFailpoints lets the process die at each step of an exchange that
+// passes while the queue is being opened.
 func TestOpeningFailpoints(t *testing.T) {
 	for _, flow := range []struct{ method, target string }{
 		{http.MethodPost, "/items"}, {http.MethodPut, "/items/"},
@@ -103,8 +105,8 @@ func TestOpeningFailpoints(t *testing.T) {
 	}
 }
 
-// crashOpening sends one request to a process that opens its queue and dies of
-// it, then or when the queue gets what has passed.
+// crashOpening sends one request to a process that opens its queue. The process
+// dies then, or when the queue takes over what was noted.
 func (f *flow) crashOpening(t *testing.T, point, method, target string) {
 	t.Helper()
 	file := f.caddy.held(t)

@@ -64,12 +64,12 @@ func (c *caddy) command(ctx context.Context, arguments ...string) *exec.Cmd {
 	command.Dir = c.home
 	command.Env = append(os.Environ(),
 		"HOME="+c.home, "XDG_DATA_HOME="+c.home, "XDG_CONFIG_HOME="+c.home,
-		// The race detector waits for a second at each exit unless told not to.
+		// The race detector delays each exit by a second by default.
 		"GORACE=atexit_sleep_ms=0")
 	return command
 }
 
-// process is a Caddy that was started.
+// process is a Caddy process.
 type process struct {
 	command *exec.Cmd
 	exited  chan struct{} // closed when it has
@@ -82,7 +82,7 @@ func (c *caddy) start(t *testing.T, point string) *process {
 	return c.startHeld(t, point, "")
 }
 
-// startHeld starts Caddy, and has its queue opened only when a file is gone.
+// startHeld starts Caddy, which opens its queue only when a file is gone.
 func (c *caddy) startHeld(t *testing.T, point, file string) *process {
 	t.Helper()
 	p := &process{
@@ -127,7 +127,7 @@ func (c *caddy) ready(t *testing.T, p *process) {
 	}
 }
 
-// answers tells whether somebody listens where the API is served.
+// answers returns an error if nobody listens at the API's address.
 func (c *caddy) answers(ctx context.Context) error {
 	var dialer net.Dialer
 	connection, err := dialer.DialContext(ctx, "tcp", c.Site)
@@ -160,7 +160,7 @@ func (c *caddy) stop(t *testing.T, p *process) {
 	}
 }
 
-// tail returns the end of the log, without what is only said in passing.
+// tail returns the end of the log, without unimportant lines.
 func (c *caddy) tail() string {
 	log, err := os.ReadFile(c.log.Name())
 	if err != nil {
@@ -172,11 +172,11 @@ func (c *caddy) tail() string {
 
 var passing = regexp.MustCompile(`(?m)^\{"level":"info"[^\n]*\n|^[^\n]*is not formatted; run[^\n]*\n|^[^\n]*skipped because it requires TLS[^\n]*\n`)
 
-// alarms are what must never be in a log.
+// alarms must never be in a log.
 var alarms = regexp.MustCompile(`(?m)^(WARNING: DATA RACE|panic: |fatal error: ).*|"level":"(error|panic|fatal)","ts":[0-9.]+,"logger":"(http[.]handlers[.])?webhooks[^\n]*`)
 
-// slow are what a queue that is too slow for its callers says. Each is a gap
-// that the module owns up to.
+// slow matches the messages of a queue that is too slow for its callers. Each
+// is a gap that the module reports.
 var slow = regexp.MustCompile(`noting an intent|resolving an intent`)
 
 // examine looks for alarms in the log of all processes.

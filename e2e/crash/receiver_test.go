@@ -18,7 +18,8 @@ import (
 // secret signs the deliveries of the tests.
 const secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
-// delivery is what the receiver got, in the order of arrival.
+// delivery is a delivery that the receiver got. They are kept in the order of
+// arrival.
 type delivery struct {
 	id       string
 	object   string
@@ -27,8 +28,8 @@ type delivery struct {
 	payload  []byte
 }
 
-// receiver records every delivery whose signature is right, also those that it
-// fails afterwards: they may be sent again, under the same id.
+// receiver records every delivery whose signature is right, including those
+// that it fails afterwards: they may be sent again, under the same id.
 type receiver struct {
 	server *httptest.Server
 	rough  bool
@@ -56,7 +57,7 @@ func newReceiver(t *testing.T, stream uint64, rough bool) *receiver {
 func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	payload, err := io.ReadAll(request.Body)
 	if err != nil {
-		return // the sender was killed within
+		return // the sender was killed
 	}
 	switch r.record(request.Header, payload) {
 	case 0:
@@ -71,7 +72,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 }
 
-// record records a delivery, and draws how it is answered.
+// record records a delivery, and draws the answer.
 func (r *receiver) record(header http.Header, payload []byte) (answer int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,7 +95,7 @@ func (r *receiver) record(header http.Header, payload []byte) (answer int) {
 	return r.random.IntN(30)
 }
 
-// deliveries returns what arrived until now, and what was wrong with it.
+// deliveries returns the deliveries so far, and the problems with them.
 func (r *receiver) deliveries() (got []delivery, problems []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

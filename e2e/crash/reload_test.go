@@ -15,19 +15,19 @@ import (
 	"time"
 )
 
-// variants are configurations of the same queue. Each stays what it is when
-// loaded twice.
+// variants are configurations of the same queue. Loading one twice changes
+// nothing.
 func variants(s settings) []settings {
-	users, renamed, both, patient := s, s, s, s
+	users, renamed, both, retimed := s, s, s, s
 	users.Users = true
 	renamed.Updated = "items.changed"
 	both.Users, both.Updated = true, "items.changed"
-	// The endpoint is another one: its dispatcher is replaced.
-	patient.AttemptTimeout = 7 * time.Second
-	return []settings{s, users, renamed, both, patient}
+	// The endpoint changes, so its dispatcher is replaced.
+	retimed.AttemptTimeout = 7 * time.Second
+	return []settings{s, users, renamed, both, retimed}
 }
 
-// broken are configurations that must be refused, and what is said of them.
+// broken are configurations that must be refused, by the expected message.
 func broken(t *testing.T, s settings) map[string]settings {
 	t.Helper()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -50,8 +50,8 @@ func broken(t *testing.T, s settings) map[string]settings {
 }
 
 // TestReloadUnderLoad loads one configuration after the other while clients
-// write. Nothing may be lost or told twice, and a request that began under an
-// old configuration must end as if nothing had happened.
+// write. Nothing may be lost or announced twice, and a request that began under
+// an old configuration must end as if nothing had happened.
 func TestReloadUnderLoad(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, streamAPI, false)
@@ -111,9 +111,10 @@ func TestReloadUnderLoad(t *testing.T) {
 	c.stop(t, p)
 }
 
-// touchUsers changes users until each is told of as it is. Those that changed
-// while no rule was for them are told with the next change that a rule is for;
-// and for a moment after a reload, the old configuration may still get some.
+// touchUsers changes users until the last event of each has its current state.
+// A user that changed while no rule matched is announced with its next change
+// that a rule matches; and for a moment after a reload, the old configuration
+// may still get some requests.
 func (c *caddy) touchUsers(t *testing.T, a *api, r *receiver, l *load) {
 	t.Helper()
 	last := c.settings
@@ -182,7 +183,7 @@ func (c *caddy) holdRequests(t *testing.T, a *api, l *load) *heldRequests {
 	return h
 }
 
-// finish lets the requests go on, and expects what was promised them.
+// finish releases the requests, and expects what was promised for them.
 func (h *heldRequests) finish(t *testing.T) {
 	t.Helper()
 	for _, held := range h.holds {
@@ -196,7 +197,7 @@ func (h *heldRequests) finish(t *testing.T) {
 }
 
 // TestBesideARunningServer validates a configuration and starts a second
-// process while the queue belongs to another.
+// process while the queue belongs to another process.
 func TestBesideARunningServer(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, streamAPI, false)

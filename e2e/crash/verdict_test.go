@@ -17,7 +17,7 @@ func state(version int64) change {
 	return c
 }
 
-// told is the n-th event of items/1, of the same change.
+// told is the n-th event of items/1, about the same change.
 func told(n uint64, kind string, version int64) delivery {
 	d := delivery{id: fmt.Sprint("id", n), object: "items/1", sequence: n, kind: kind, payload: state(version).show}
 	if version == 0 {
@@ -41,7 +41,7 @@ func TestCheck(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		evidence evidence
-		problem  string // the beginning of the only one, "" for none
+		problem  string // the beginning of the only problem, "" for none
 	}{
 		{"each change", evidence{
 			oracle:     []change{state(1), state(2), state(0), state(3)},

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// pause waits for a while, or until ctx ends. It tells whether the while has
+// pause waits for a while, or until ctx ends. It reports whether the while has
 // passed.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
@@ -26,8 +26,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// eventually asks again and again until there is no error, or returns the last
-// one when ctx ends.
+// eventually retries until there is no error, or returns the last error when
+// ctx ends.
 func eventually(ctx context.Context, every time.Duration, ask func() error) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -58,7 +58,7 @@ var (
 )
 
 // freePort returns a port that nobody listens on. It is not one of those that
-// the system gives to outgoing connections: while the process is down, one of
+// the system assigns to outgoing connections: while the process is down, one of
 // its clients could get its port, and it could not start again.
 func freePort(t *testing.T) string {
 	t.Helper()

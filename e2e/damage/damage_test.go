@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package damage flips bytes in the files of a queue, and starts a real Caddy
-// on it. Each case ends in a running API, and either nothing is lost or the
+// on it. Each case ends with a running API, and either nothing is lost or the
 // health check says what is.
 package damage
 
@@ -49,18 +49,18 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// kinds of files in a queue's directory.
+// kinds are the kinds of files in a queue's directory.
 var kinds = []string{".sst", ".mem", ".vlog", "MANIFEST", "KEYREGISTRY", "acknowledged", "gaps", badger.InterimFile}
 
-// TestDamage damages each kind of file at seeded places. What was acknowledged
-// and not delivered yet must be delivered, or the health check must be red;
-// and the API answers, always.
+// TestDamage damages each kind of file at seeded places. Events that were
+// acknowledged and not delivered yet must be delivered, or the health check
+// must be red; and the API always answers.
 func TestDamage(t *testing.T) {
 	a, r := lab.NewAPI(t), lab.NewReceiver(t)
 	pristine := filepath.Join(t.TempDir(), "queue")
 	c := lab.New(t, binary, a, r, pristine)
 	c.Global = "free_space 300MiB 200MiB 1MiB"
-	// A queue with tables and a log, in which marks wait: the API cannot be
+	// A queue with tables and a log, and with waiting marks: the API cannot be
 	// read while they are made.
 	for range 2 {
 		c.Start(t)
@@ -105,12 +105,12 @@ func put(t *testing.T, c *lab.Caddy, path string) {
 	}
 }
 
-// unknown is an object that the queue has never seen: its file of what passed
-// without it alone tells of it.
+// unknown is an object that the queue has never seen: only its file of
+// exchanges noted without the queue names it.
 const unknown = "/items/unknown"
 
-// passWithout makes the file that a Caddy leaves which was killed while it opened
-// its queue, and changes the objects that the file tells of.
+// passWithout makes the file that a Caddy leaves if it is killed while it opens
+// its queue, and changes the objects that the file names.
 func passWithout(t *testing.T, a *lab.API, dir string) {
 	t.Helper()
 	passed, err := badger.OpenInterim(dir, badger.Process)
@@ -127,7 +127,7 @@ func passWithout(t *testing.T, a *lab.API, dir string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n > 0 { // of the first, the answer never came
+		if n > 0 { // the first answer never came
 			changed := queue.Resolution{Marks: []queue.Mark{{Key: key, Hints: queue.HintUpdated}}}
 			if _, err := passed.ResolveIntent(t.Context(), id, changed, true); err != nil {
 				t.Fatal(err)
@@ -139,7 +139,7 @@ func passWithout(t *testing.T, a *lab.API, dir string) {
 	}
 }
 
-// start starts Caddy on a damaged queue, and says how that ended.
+// start starts Caddy on a damaged queue, and returns how that ended.
 func start(t *testing.T, a *lab.API, dir, place string) string {
 	t.Helper()
 	r := lab.NewReceiver(t)
@@ -161,10 +161,11 @@ func start(t *testing.T, a *lab.API, dir, place string) string {
 		}
 		return "set aside"
 	}
-	// Nothing is lost: all objects are told as they are. Where the file is damaged
-	// that alone tells of one, a record may say that there may be some.
+	// Nothing is lost: all objects are announced in their current state. If the
+	// damaged file is the only one that names an object, a record may say that
+	// there may be some.
 	var missing []string
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) { // another process is asked
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) { // polling another process
 		if missing = r.Missing(a); len(missing) == 0 {
 			return "no loss"
 		}
@@ -183,7 +184,7 @@ func start(t *testing.T, a *lab.API, dir, place string) string {
 	return "reported"
 }
 
-// hasGap tells whether there is an unresolved record of a gap.
+// hasGap reports whether there is an unresolved record of a gap.
 func hasGap(c *lab.Caddy) (bool, error) {
 	var answer struct {
 		Items []struct {
@@ -201,7 +202,7 @@ func hasGap(c *lab.Caddy) (bool, error) {
 	return false, nil
 }
 
-// copyDamaged copies a queue, and changes some bytes of a file of a kind.
+// copyDamaged copies a queue, and changes some bytes of a file of one kind.
 func copyDamaged(t *testing.T, random *rand.Rand, from, to, kind string) string {
 	t.Helper()
 	if err := os.Mkdir(to, 0o700); err != nil {
@@ -270,7 +271,7 @@ func copyDamaged(t *testing.T, random *rand.Rand, from, to, kind string) string 
 }
 
 // TestRestore takes a backup of a running queue, destroys the queue, and
-// restores it while Caddy goes on without it.
+// restores it while Caddy continues without it.
 func TestRestore(t *testing.T) {
 	a, r := lab.NewAPI(t), lab.NewReceiver(t)
 	c := lab.New(t, binary, a, r, filepath.Join(t.TempDir(), "queue"))

@@ -39,15 +39,15 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// The volume, and what the queue leaves alone of it.
+// The size of the volume, and the space that the queue leaves free on it.
 const (
 	volume    = "900m"
 	freeSpace = "free_space 320MiB 200MiB 64MiB"
 )
 
 // TestFullDisk fills the disk under load, twice, frees it, and lets a process
-// start on a disk that is full. Whatever happens, clients get what the API
-// answers, the process lives, and every change ends as an event.
+// start on a full disk. Whatever happens, clients get the API's answers, the
+// process lives, and every change ends as an event.
 func TestFullDisk(t *testing.T) {
 	mounted := t.TempDir()
 	lab.Mount(t, mounted, "-t", "tmpfs", "-o", "size="+volume, "tmpfs")
@@ -58,7 +58,7 @@ func TestFullDisk(t *testing.T) {
 	load := lab.NewLoad(t.Context(), c, 8, 20, 2000)
 	defer load.Stop()
 	moment(t, c, load, 200)
-	before := int64(0) // requests of loads that have ended
+	before := int64(0) // requests of earlier loads
 
 	for round := range 2 {
 		ballast := fill(t, mounted)
@@ -114,7 +114,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		return err
 	})
-	// What could not be recorded is delivered again, but not on and on.
+	// What could not be recorded is delivered again, but not endlessly.
 	if again := r.Again(); again > 1000 {
 		t.Errorf("%d of %d deliveries were made again", again, r.Total())
 	}
@@ -156,7 +156,7 @@ func TestLoadFillsTheDisk(t *testing.T) {
 	c.Stop(t)
 }
 
-// restart begins a load again, and carries over what the one before counted.
+// restart starts a load again, and carries over the previous count.
 func restart(t *testing.T, c *lab.Caddy, before *lab.Load) *lab.Load {
 	t.Helper()
 	if failed := before.Failed.Load(); failed > 0 {
@@ -204,7 +204,7 @@ func fill(t *testing.T, dir string) *os.File {
 	}
 }
 
-// exhaust takes all that is left.
+// exhaust takes all the remaining space.
 func exhaust(t *testing.T, dir string) *os.File {
 	t.Helper()
 	f, err := os.Create(filepath.Join(dir, "rest"))

@@ -12,14 +12,14 @@ import (
 	"github.com/pocketbase/pocketbase/tools/types"
 )
 
-// states are the values that an article's state may have.
+// states are the possible values of an article's state.
 var states = []string{"draft", "review", "published"}
 
 // api is a PocketBase that serves on a loopback port.
 type api struct {
 	addr string
 	// token is a superuser's. Caddy reads Shows with it: notes cannot be read
-	// without.
+	// without it.
 	token string
 }
 
@@ -65,7 +65,7 @@ func startAPI(t *testing.T) *api {
 	return &api{addr: listener.Addr().String(), token: token}
 }
 
-// addSuperuser adds a superuser and returns a token of it.
+// addSuperuser adds a superuser and returns its token.
 func addSuperuser(t *testing.T, app core.App) string {
 	t.Helper()
 	superusers, err := app.FindCollectionByNameOrId(core.CollectionNameSuperusers)
@@ -85,8 +85,8 @@ func addSuperuser(t *testing.T, app core.App) string {
 	return token
 }
 
-// addCollections adds articles, which tell when they were updated, and notes,
-// which do not and which nobody but superusers may read.
+// addCollections adds articles, which have the time of their update, and notes,
+// which do not and which only superusers may read.
 func addCollections(t *testing.T, app core.App) {
 	t.Helper()
 	everyone := types.Pointer("")

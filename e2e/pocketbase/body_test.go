@@ -16,10 +16,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// Files are uploaded as multipart forms. Notes show to nobody but superusers,
-// so their events prove, too, that Shows are read with the operator's
-// credential. They have no time of change: a change that changes nothing makes
-// no event.
+// Files are uploaded as multipart forms. Only superusers can see notes, so
+// their events also prove that Shows are read with the operator's credential.
+// Notes have no time of change: a request that changes nothing makes no event.
 func TestUpload(t *testing.T) {
 	l := newLab(t)
 	ctx := deadline(t)
@@ -63,9 +62,9 @@ func TestUpload(t *testing.T) {
 	l.matches(ctx, t, "notes", id, 3, "notes.deleted")
 }
 
-// Where a client understands gzip, PocketBase answers so. The module must
-// understand it too: only the response to a create tells the id, and the
-// version of what was created.
+// If a client accepts gzip, PocketBase answers with it. The module must decode
+// it too: only the response to a create has the id, and the version of the new
+// object.
 func TestGzip(t *testing.T) {
 	l := newLab(t)
 	ctx := deadline(t)
@@ -143,7 +142,7 @@ func (l *lab) upload(ctx context.Context, method, path string, fields map[string
 }
 
 // gzipped sends a request that must be answered with gzip, and returns the
-// answer unpacked.
+// decompressed answer.
 func (l *lab) gzipped(ctx context.Context, t *testing.T, method, path, body string) answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, method, l.proxy+path, bytes.NewBufferString(body))

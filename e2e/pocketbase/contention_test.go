@@ -12,7 +12,7 @@ import (
 )
 
 // Many clients change one record at the same moment, round after round. When
-// they are done, the last event tells what PocketBase shows.
+// they are done, the last event has the state that PocketBase shows.
 //
 // PocketBase takes the time for "updated" before it waits for its turn to
 // write, so the change that is written last can have the older time, and with
@@ -78,7 +78,7 @@ func (l *lab) stampede(ctx context.Context, n int, path, field string, round int
 	return <-failed
 }
 
-// checkEach checks that a record's events are in sequence, and that each tells
+// checkEach checks that a record's events are in sequence, and that each has
 // another state than the one before.
 func checkEach(t *testing.T, events []delivery) {
 	t.Helper()

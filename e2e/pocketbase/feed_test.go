@@ -18,18 +18,18 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// message is what PocketBase's realtime feed tells of a change.
+// message is a message of PocketBase's realtime feed about a change.
 type message struct {
 	action string
 	id     string
 	record json.RawMessage
-	// step and updated tell the order of a record's changes: the tests count
-	// articles' changes in their amount, PocketBase notes the time.
+	// step and updated give the order of a record's changes: the tests count
+	// articles' changes in their amount, PocketBase records the time.
 	step    float64
 	updated string
 }
 
-// state is the record's state, in the form that delivery.state has.
+// state is the record's state, in the form of delivery.state.
 func (m message) state() string {
 	if m.action == "delete" {
 		return gone
@@ -143,8 +143,8 @@ func (f *feed) take(data string) error {
 }
 
 // await waits for n messages of a record and returns them in the order of the
-// changes. PocketBase sends each message from a goroutine of its own, so that
-// those of quick changes can overtake each other.
+// changes. PocketBase sends each message from its own goroutine, so that
+// messages about quick changes can overtake each other.
 func (f *feed) await(ctx context.Context, id string, n int) ([]message, error) {
 	messages, err := f.messages.await(ctx, func(m message) bool { return m.id == id }, atLeast[message](n))
 	slices.SortStableFunc(messages, func(a, b message) int {

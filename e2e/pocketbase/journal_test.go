@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// journal keeps what came, in order, and lets tests wait for it.
+// journal keeps entries in the order of arrival, and lets tests wait for them.
 type journal[T any] struct {
 	mu      sync.Mutex
 	entries []T
@@ -28,7 +28,7 @@ func (j *journal[T]) add(entry T) {
 	j.grown = make(chan struct{})
 }
 
-// pick returns the entries that accept wants.
+// pick returns the entries that accept accepts.
 func (j *journal[T]) pick(accept func(T) bool) []T {
 	picked, _ := j.look(accept)
 	return picked
@@ -46,8 +46,8 @@ func (j *journal[T]) look(accept func(T) bool) ([]T, <-chan struct{}) {
 	return picked, j.grown
 }
 
-// await waits until enough says so of the entries that accept wants, and
-// returns them.
+// await waits until the entries that accept accepts are enough, and returns
+// them.
 func (j *journal[T]) await(ctx context.Context, accept func(T) bool, enough func([]T) bool) ([]T, error) {
 	for {
 		picked, grown := j.look(accept)
@@ -62,12 +62,12 @@ func (j *journal[T]) await(ctx context.Context, accept func(T) bool, enough func
 	}
 }
 
-// atLeast is for await.
+// atLeast makes the enough of await.
 func atLeast[T any](n int) func([]T) bool {
 	return func(picked []T) bool { return len(picked) >= n }
 }
 
-// subsequence tells whether all of part stand in whole, in order.
+// subsequence reports whether all of part appear in whole, in order.
 func subsequence(part, whole []string) bool {
 	for _, want := range part {
 		at := slices.Index(whole, want)

@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// When nobody waits, events may leave states out. What they tell of a record
-// is in the feed's order still, and ends with what PocketBase shows.
+// If no change waits for an event, events may skip states. A record's events
+// still follow the order of the feed, and end with what PocketBase shows.
 func TestLoad(t *testing.T) {
 	l := newLab(t)
 	f := l.follow(t, l.api.url())
@@ -47,14 +47,13 @@ func TestLoad(t *testing.T) {
 	t.Logf("%d states, %d events", states, events)
 }
 
-// writer changes one record at random, without waiting for anything but
-// PocketBase's answers.
+// writer changes one record at random, and waits only for PocketBase's answers.
 type writer struct {
 	lab    *lab
 	id     string
 	random *rand.Rand
 	exists bool
-	// changes counts what PocketBase did, step what was asked.
+	// changes counts the changes that PocketBase made, step the requests.
 	changes, step int
 }
 
@@ -72,7 +71,7 @@ func (w *writer) once(ctx context.Context) error {
 	path := records("articles") + "/" + w.id
 	status, method, body := http.StatusOK, http.MethodPatch, map[string]any{"amount": w.step, "state": states[w.random.IntN(len(states))]}
 	if w.step == 1 {
-		// A second create, at other times, is refused.
+		// The first request is a create without a title, which is refused.
 		body["title"] = ""
 		path = records("articles")
 		method, status = http.MethodPost, http.StatusBadRequest
@@ -102,7 +101,7 @@ func (w *writer) once(ctx context.Context) error {
 }
 
 // check compares the record's events with the feed and with what PocketBase
-// shows. It returns how many events and states there were.
+// shows. It returns the number of events and of states.
 func (w *writer) check(ctx context.Context, f *feed) (events, states int, _ error) {
 	shown, err := w.lab.show(ctx, "articles", w.id)
 	if err != nil {
@@ -140,7 +139,8 @@ func (w *writer) check(ctx context.Context, f *feed) (events, states int, _ erro
 	return len(got), len(messages), inOrder(got)
 }
 
-// inOrder checks that the events of one record can be a record's life.
+// inOrder checks that the events of one record form a possible life of a
+// record.
 func inOrder(events []delivery) error {
 	exists := false
 	for i, d := range events {

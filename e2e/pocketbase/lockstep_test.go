@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// When each change waits for the event of the one before, events and feed tell
-// the same, one to one.
+// If each change waits for the event of the one before, events and feed
+// correspond one to one.
 func TestLockstep(t *testing.T) {
 	l := newLab(t)
 	f := l.follow(t, l.api.url())
@@ -32,7 +32,7 @@ func TestLockstep(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	// Nothing came late: there are as many events as there were messages.
+	// Nothing came late: there are as many events as messages.
 	if events, messages := len(l.receiver.events.pick(anyOf)), len(f.messages.pick(anyOf)); events != messages {
 		t.Errorf("%d events, %d messages of the feed", events, messages)
 	}
@@ -45,7 +45,7 @@ type article struct {
 	lab  *lab
 	feed *feed
 	id   string
-	// changes counts what PocketBase did.
+	// changes counts the changes that PocketBase made.
 	changes int
 }
 
@@ -66,7 +66,7 @@ func (a *article) live(ctx context.Context, rounds int) error {
 			}
 			patch := map[string]any{"title": fmt.Sprintf("<title> & \u2028 %d", round), "state": states[round%len(states)]}
 			if round%4 == 3 {
-				patch = map[string]any{} // PocketBase sets "updated" all the same
+				patch = map[string]any{} // PocketBase still sets "updated"
 			}
 			if err := a.change(ctx, "articles.updated", http.MethodPatch, a.path(), patch); err != nil {
 				return err
@@ -79,7 +79,7 @@ func (a *article) live(ctx context.Context, rounds int) error {
 	return a.refused(ctx)
 }
 
-// change makes one change, and waits for what the feed and the receiver tell.
+// change makes one change, and waits for the feed's message and the event.
 func (a *article) change(ctx context.Context, kind, method, path string, body map[string]any) error {
 	status := http.StatusOK
 	if method == http.MethodDelete {
@@ -118,8 +118,8 @@ func (a *article) change(ctx context.Context, kind, method, path string, body ma
 	return nil
 }
 
-// refused asks for what PocketBase refuses. The next change's sequence tells
-// whether an event came of it.
+// refused sends requests that PocketBase refuses. The next change's sequence
+// shows whether any of them made an event.
 func (a *article) refused(ctx context.Context) error {
 	for _, r := range []struct {
 		status       int

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package pocketbase tests the module with an API that knows nothing of it:
-// PocketBase. It serves in this process, Caddy stands in front of it, and what
-// a receiver gets is compared with what PocketBase itself shows and what its
-// realtime feed tells.
+// PocketBase. It serves in this process, with Caddy in front of it. The
+// receiver's events are compared with what PocketBase itself shows and with its
+// realtime feed.
 package pocketbase
 
 import (
@@ -24,8 +24,8 @@ import (
 	_ "github.com/caddy-webhooks/caddy-webhooks"
 )
 
-// patience bounds every wait. It is only used up by a test that fails.
-const patience = 2 * time.Minute
+// testTimeout limits every wait. Only a failing test uses it up.
+const testTimeout = 2 * time.Minute
 
 // lab is PocketBase, Caddy in front of it, and a receiver behind.
 type lab struct {
@@ -123,7 +123,7 @@ func freePort(t *testing.T) int {
 // deadline returns the context of a test's waits.
 func deadline(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -153,7 +153,7 @@ func (l *lab) send(ctx context.Context, method, path string, body any) (answer, 
 	return l.do(r)
 }
 
-// want is send with the status that must come back.
+// want is send with the expected status.
 func (l *lab) want(ctx context.Context, status int, method, path string, body any) (answer, error) {
 	a, err := l.send(ctx, method, path, body)
 	if err == nil && a.status != status {
@@ -172,7 +172,7 @@ func (l *lab) do(r *http.Request) (answer, error) {
 	return answer{response.StatusCode, response.Header, body}, err
 }
 
-// show asks PocketBase itself, not through Caddy, for a record.
+// show requests a record from PocketBase itself, not through Caddy.
 func (l *lab) show(ctx context.Context, collection, id string) (answer, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.api.url()+records(collection)+"/"+id, http.NoBody)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// PocketBase's own feed works through Caddy as it does without: a stream that
-// never ends, and must not be held back.
+// PocketBase's own feed works the same through Caddy: a stream that never ends,
+// and must not be held back.
 func TestRealtime(t *testing.T) {
 	l := newLab(t)
 	ctx := deadline(t)
@@ -22,7 +22,7 @@ func TestRealtime(t *testing.T) {
 	}
 	path += "/" + id
 	for n := 1; n <= 10; n++ {
-		// Each message comes while the stream is open and nothing follows it.
+		// Each message arrives while the stream is open and nothing follows it.
 		if _, err := proxied.await(ctx, id, n); err != nil {
 			t.Fatalf("waiting for message %d through Caddy: %v", n, err)
 		}

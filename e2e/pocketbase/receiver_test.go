@@ -21,7 +21,7 @@ import (
 
 const receiverSecret = "whsec_cG9ja2V0YmFzZS1lMmUtc2VjcmV0LW9mLXRlc3Q="
 
-// delivery is an event as the receiver got it.
+// delivery is an event that the receiver got.
 type delivery struct {
 	id          string
 	kind        string // its type
@@ -32,15 +32,14 @@ type delivery struct {
 	payload     []byte
 }
 
-// deleted tells whether the payload is that of a delete, of this very object.
+// deleted reports whether the payload is that of a delete of this object.
 func (d delivery) deleted() bool {
 	resource, id, _ := strings.Cut(d.object, "/")
 	want, err := json.Marshal(map[string]any{"resource": resource, "id": id, "deleted": true})
 	return err == nil && bytes.Equal(event.Canonical(d.payload), event.Canonical(want))
 }
 
-// state is the object's state that the event tells, in a form that can be
-// compared.
+// state is the object's state in the event, in a form that can be compared.
 func (d delivery) state() string {
 	if d.deleted() {
 		return gone
@@ -72,7 +71,7 @@ func startReceiver(t *testing.T) *receiver {
 	return r
 }
 
-// ServeHTTP takes a delivery.
+// ServeHTTP handles a delivery.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	payload, err := io.ReadAll(request.Body)
 	if err != nil {
@@ -107,7 +106,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	r.events.add(d)
 }
 
-// await waits until enough says so of an object's events.
+// await waits until an object's events are enough.
 func (r *receiver) await(ctx context.Context, object string, enough func([]delivery) bool) ([]delivery, error) {
 	events, err := r.events.await(ctx, func(d delivery) bool { return d.object == object }, enough)
 	if err != nil {

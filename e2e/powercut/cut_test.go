@@ -2,15 +2,15 @@
 
 //go:build linux
 
-// Package powercut takes the power away: the queue is on a file system of its
-// own, in an image. At a random moment the process is killed and the image is
-// copied, without what the file system has not written to it yet. The copy is
-// what a machine would find that lost its power at that moment, and the next
-// process goes on from there.
+// Package powercut cuts the power: the queue is on its own file system, in an
+// image. At a random moment the process is killed and the image is copied,
+// without what the file system has not written to it yet. The copy is what a
+// machine would find after losing its power at that moment, and the next
+// process continues from it.
 //
-// Two things are not in the model. A disk may lose what it was given and not
-// told to flush, which the copy has; and may tear a block. Badger's checksums
-// are for the latter.
+// Two things are not in the model. A disk may lose data that it was given but
+// not told to flush, while the copy has it; and a disk may tear a block.
+// Badger's checksums are for the latter.
 package powercut
 
 import (
@@ -76,8 +76,8 @@ func newVolume(t *testing.T) *volume {
 	return v
 }
 
-// mount mounts the image. Its journal is committed only when somebody asks for
-// a sync, so that nothing reaches the image by the way.
+// mount mounts the image. Its journal is committed only when a sync is
+// requested, so that nothing else reaches the image.
 func (v *volume) mount(t *testing.T) {
 	t.Helper()
 	if err := lab.TryMount(t, v.dir, "-o", "loop,commit=600,data=ordered", v.image); err != nil {
@@ -85,7 +85,7 @@ func (v *volume) mount(t *testing.T) {
 	}
 }
 
-// cut copies the image as it is now, and goes on with the copy.
+// cut copies the image in its current state, and continues with the copy.
 func (v *volume) cut(t *testing.T) {
 	t.Helper()
 	next := v.image + ".next"
@@ -132,8 +132,9 @@ func copySparse(from, to string) error {
 }
 
 // TestPowerCut cuts the power again and again under load. With `durability
-// power`, whatever the client was told of is told of, and so is all that the
-// API has done without an answer; the queue is never found damaged.
+// power`, every change that a client knows about is announced, and so is
+// everything that the API did without an answer; the queue is never found
+// damaged.
 func TestPowerCut(t *testing.T) {
 	t.Logf("seed %d", *seed)
 	random := rand.New(rand.NewPCG(*seed, 1))
@@ -150,8 +151,8 @@ func TestPowerCut(t *testing.T) {
 		}
 	}()
 	requests := int64(0)
-	// Large enough that logs fill up and tables are made, and that the volume
-	// holds all of it: no process lives long enough to trim much.
+	// Large enough that logs fill up and tables are made, and small enough for
+	// the volume: no process lives long enough to trim much.
 	payload := min(20_000, 160_000 / *cuts)
 	for range *cuts {
 		c.Start(t)

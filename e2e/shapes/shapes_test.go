@@ -20,18 +20,18 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/examples/soapapi"
 )
 
-// change is one that an API recorded; all of them record the same.
+// change is a change that an API recorded; all APIs record the same type.
 type change = rpcapi.Change
 
-// shape is how one API is spoken to.
+// shape makes the requests of one API.
 type shape struct {
 	file    string
 	handler http.Handler
 	changes func() []change
 	// item is the path of the item in a Show.
 	item string
-	// What each function returns asks for the operation. An empty name is
-	// refused, and so is an id that nothing has.
+	// Each function returns a request for the operation. An empty name is
+	// refused, and so is an unknown id.
 	create func(name string, amount int) request
 	update func(id, state string) request
 	rename func(id, name string) request
@@ -131,7 +131,7 @@ func graphQLShape() shape {
 				map[string]any{"id": id, "state": state})
 		},
 		rename: func(id, name string) request {
-			// The id stands in the document, and only the response tells it.
+			// The id is in the document, and only the response has the item.
 			return ask(fmt.Sprintf("mutation { updateItem(id: %q, name: %q) { id } }", id, name), nil)
 		},
 		remove: func(id string) request {
@@ -140,8 +140,8 @@ func graphQLShape() shape {
 	}
 }
 
-// What is delivered of each object is an ordered part of what the API did to
-// it, ends in the last, and is nothing else.
+// The deliveries of each object are an ordered part of its changes in the API,
+// end with the last change, and have nothing else.
 func TestShapes(t *testing.T) {
 	for name, of := range map[string]func() shape{
 		"rpc": rpcShape, "query": queryShape, "soap": soapShape, "graphql": graphQLShape,
@@ -156,7 +156,7 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// exercise makes requests of every kind, several objects at once.
+// exercise makes requests of every kind, to several objects at once.
 func (s *stage) exercise(api shape) {
 	var group sync.WaitGroup
 	for i := range 6 {
@@ -196,7 +196,7 @@ func idOf(api shape, name string) string {
 	return "none"
 }
 
-// check holds what was delivered against what the API recorded.
+// check compares the deliveries with the changes that the API recorded.
 func (s *stage) check(api shape) {
 	s.t.Helper()
 	s.mu.Lock()
@@ -250,8 +250,8 @@ func (s *stage) checkObject(api shape, object string, changes []change) {
 	}
 }
 
-// tells whether a delivery tells of a change. The first that is told of an
-// object is its create, whatever has become of it since.
+// tells reports whether a delivery is about a change. The first delivery of an
+// object is its create, whatever has happened to the object since.
 func tells(api shape, d delivery, c change, first bool) bool {
 	if c.Operation == "delete" {
 		return d.eventType == "items.deleted" && gjson.GetBytes(d.payload, "id").String() == c.Item.ID
@@ -269,7 +269,7 @@ func tells(api shape, d delivery, c change, first bool) bool {
 		item.Get("amount").String() == strconv.FormatInt(c.Item.Amount, 10) && item.Get("version").String() == strconv.FormatInt(c.Item.Version, 10)
 }
 
-// The Caddyfiles are formatted as `caddy fmt` does.
+// The Caddyfiles are formatted like the output of `caddy fmt`.
 func TestFormatted(t *testing.T) {
 	for _, api := range []shape{rpcShape(), queryShape(), soapShape(), graphQLShape()} {
 		checkFormatted(t, api.file)

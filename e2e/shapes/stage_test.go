@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package shapes runs the example APIs that are not REST behind the Caddyfiles
-// that stand beside them, in a real Caddy, and holds what is delivered against
-// what each API recorded of its changes.
+// Package shapes runs the example APIs that are not REST with the Caddyfiles
+// beside them, in a real Caddy, and compares the deliveries with the changes
+// that each API recorded.
 package shapes
 
 import (
@@ -28,12 +28,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
-// patience bounds every wait. It is only used up by a test that fails.
-const patience = 30 * time.Second
+// testTimeout limits every wait. Only a failing test uses it up.
+const testTimeout = 30 * time.Second
 
 const secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
-// delivery is one as the receiver got it.
+// delivery is a delivery that the receiver got.
 type delivery struct {
 	eventType string
 	sequence  int
@@ -48,17 +48,17 @@ type stage struct {
 	site, admin   string
 	mu            sync.Mutex
 	seen          map[string]bool
-	deliveries    map[string][]delivery // by object, in the order in which they came
+	deliveries    map[string][]delivery // by object, in the order of arrival
 	webhook       *standardwebhooks.Webhook
 	wrong         []string
 }
 
-// newStage loads a Caddyfile, with the addresses of this test in place of
-// those that stand in it.
+// newStage loads a Caddyfile, in which it replaces the addresses by those of
+// this test.
 func newStage(t *testing.T, file string, api http.Handler) *stage {
 	t.Helper()
-	// The directory is made before the cleanup that stops Caddy is registered,
-	// so that it outlives it.
+	// The directory is made before registering the cleanup that stops Caddy, so
+	// that it outlives Caddy.
 	s := &stage{t: t, dir: t.TempDir(), seen: make(map[string]bool), deliveries: make(map[string][]delivery)}
 	var err error
 	if s.webhook, err = standardwebhooks.NewWebhook(secret); err != nil {
@@ -141,7 +141,7 @@ func (s *stage) receive(_ http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// request is one to the API.
+// request is a request to the API.
 type request struct {
 	method, target, kind, body string
 }
@@ -169,7 +169,7 @@ func (s *stage) send(asked request) (int, string) {
 	return response.StatusCode, string(text)
 }
 
-// work is what the queue has to do yet.
+// work is the queue's remaining work.
 type work struct {
 	Queue struct {
 		OpenIntents       int            `json:"open_intents"`
@@ -185,7 +185,7 @@ type work struct {
 func (s *stage) settle() {
 	s.t.Helper()
 	var last work
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
+	for deadline := time.Now().Add(testTimeout); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
 		response, err := http.Get("http://" + s.admin + "/webhooks/status")
 		if err != nil {
 			s.t.Fatal(err)

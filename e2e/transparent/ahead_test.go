@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// A request whose rule looks into its body reaches the API as it came, also
-// when its body is none that could be read, is longer than what is read ahead,
-// or ends in trailers. It is held back until it has been read ahead, which is
-// why only these plans are compared.
+// A request whose rule reads its body reaches the API unchanged, also if the
+// body cannot be read, is longer than what is read ahead, or ends in trailers.
+// It is held back until it has been read ahead, which is why only these plans
+// are compared.
 func TestReadAhead(t *testing.T) {
 	l := newLab(t)
 	long := strings.Repeat("x", 40<<10)

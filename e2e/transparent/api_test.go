@@ -19,11 +19,11 @@ import (
 	"time"
 )
 
-// runHeader tells the API which run a request belongs to.
+// runHeader says to the API which run a request belongs to.
 const runHeader = "X-Run"
 
-// api is a server that says on its connections, byte by byte, what a run's
-// script says. Requests of no run are the module's reading Shows.
+// api is a server that writes a run's script to its connections, byte by byte.
+// Requests without a run are the module's reads of Shows.
 type api struct {
 	addr  string
 	shows chan string // paths of Shows that were read
@@ -32,7 +32,7 @@ type api struct {
 	runs map[string]*run
 }
 
-// exchange is a request, as the API has it.
+// exchange is a request on the API's side.
 type exchange struct {
 	run     *run
 	conn    net.Conn
@@ -82,7 +82,7 @@ func (a *api) add(r *run) {
 func (a *api) serve(conn net.Conn) {
 	reader := bufio.NewReader(conn)
 	for {
-		if err := conn.SetDeadline(time.Now().Add(2 * patience)); err != nil {
+		if err := conn.SetDeadline(time.Now().Add(2 * testTimeout)); err != nil {
 			return
 		}
 		request, err := http.ReadRequest(reader)
@@ -111,7 +111,7 @@ func (a *api) serve(conn net.Conn) {
 	}
 }
 
-// describe returns all that the API sees of a request's header.
+// describe returns everything that the API sees of a request's header.
 func describe(r *http.Request) string {
 	var lines []string
 	for name, values := range r.Header {
@@ -127,7 +127,7 @@ func describe(r *http.Request) string {
 		r.Host, strings.Join(lines, "\n"), r.ContentLength, r.TransferEncoding, len(r.Trailer))
 }
 
-// write sends bytes to the proxy, and returns false when it has hung up.
+// write sends bytes to the proxy, and returns false if it has hung up.
 func (x *exchange) write(text string) bool {
 	_, err := io.WriteString(x.conn, text)
 	return err == nil
@@ -155,7 +155,7 @@ func (x *exchange) read() {
 			break
 		}
 		if err != nil {
-			// How much was on its way is chance.
+			// How much was in transit is random.
 			x.run.observe("the body broke off")
 			return
 		}

@@ -19,8 +19,7 @@ func (l *lab) newRun(script func(*exchange)) *run {
 	return r
 }
 
-// through sends a plan through a site, and tells all that came of it at both
-// ends.
+// through sends a plan through a site, and returns what both ends observed.
 func (l *lab) through(s site, p plan, api func(*exchange)) (account string, stuck string) {
 	r := l.newRun(api)
 	var got result
@@ -39,8 +38,8 @@ func (l *lab) through(s site, p plan, api func(*exchange)) (account string, stuc
 	return fmt.Sprintf("--- client\n%s\n--- API\n%s\n", got, observed), stuck
 }
 
-// compare sends a plan through both sites of a pair. An API that is nil must
-// not be asked.
+// compare sends a plan through both sites of a pair. If api is nil, the API
+// must get no request.
 func (l *lab) compare(t failer, both pair, p plan, api func(*exchange)) string {
 	t.Helper()
 	bare, stuck := l.through(both.bare, p, api)
@@ -68,8 +67,8 @@ type failer interface {
 type target struct{ method, path string }
 
 // targets are requests that rules match (a create, whose object only the
-// response tells; changes of an object with a version and of one without), and
-// requests that none does.
+// response names; changes of an object with a version and of one without), and
+// requests that no rule matches.
 var targets = []target{
 	{"POST", "/items"},
 	{"PATCH", "/items/42"},
@@ -80,12 +79,13 @@ var targets = []target{
 	{"POST", "/others"},
 }
 
-// sameOnEvery compares what comes of a plan for every target and every variant.
+// sameOnEvery compares the results of a plan for every target and every
+// variant.
 func (l *lab) sameOnEvery(t *testing.T, p plan, api func(*exchange), only func(variant string, at target) bool) {
 	for name, both := range l.pairs {
 		for _, at := range targets {
-			// An API that closes its connections does so at a time that chance
-			// decides, where the proxy wants to use them again.
+			// An API that closes its connections does so at a random time,
+			// while the proxy wants to reuse them.
 			if name == "reused" || only != nil && !only(name, at) {
 				continue
 			}

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// converse sends bytes on a connection to a site and returns what comes back
-// until nothing more does.
+// converse sends bytes on a connection to a site and returns everything that
+// comes back.
 func converse(t *testing.T, s site, talk func(c *client, say func(string), hear func(string)) string) string {
 	t.Helper()
 	c, err := dial(s)
@@ -32,8 +32,8 @@ func converse(t *testing.T, s site, talk func(c *client, say func(string), hear 
 	return talk(c, say, hear)
 }
 
-// Requests that follow each other on a connection, and do not wait for each
-// other's answers, are answered in order.
+// Pipelined requests on a connection, which do not wait for each other's
+// answers, are answered in order.
 func TestPipelined(t *testing.T) {
 	l := newLab(t)
 	const count = 100
@@ -82,7 +82,7 @@ func TestPipelined(t *testing.T) {
 }
 
 // A connection that changes its protocol carries bytes both ways, whatever the
-// method and the path; and an API that declines answers as always.
+// method and the path; and an API that declines answers as usual.
 func TestUpgrade(t *testing.T) {
 	l := newLab(t)
 	switches := func(protocol string) func(*exchange) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// An API that breaks off within its response leaves the client with the same
-// part of it, and with the knowledge that it is a part.
+// If an API breaks off within its response, the client gets the same part of
+// it, and knows that it is a part.
 func TestCutByTheAPI(t *testing.T) {
 	l := newLab(t)
 	half := strings.Repeat("h", 50_000)
@@ -32,7 +32,7 @@ func TestCutByTheAPI(t *testing.T) {
 	}
 }
 
-// A client that hangs up is seen by the API as without the module.
+// The API sees a client hang up as it does without the module.
 func TestClientLeaves(t *testing.T) {
 	l := newLab(t)
 	endless := func(header string) func(*exchange) {

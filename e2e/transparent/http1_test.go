@@ -25,24 +25,24 @@ type plan struct {
 	lockstep bool
 	// expect waits for 100 Continue before the body.
 	expect bool
-	// leave, where set, hangs up when it says so.
+	// leave, if not nil, hangs up when it returns true.
 	leave func(position) bool
-	// last does not ask whether the connection can be used again.
+	// last does not try to reuse the connection.
 	last bool
 }
 
-// client is an HTTP/1.1 connection to a site, of which every byte is seen.
+// client is an HTTP/1.1 connection to a site on which every byte is observed.
 type client struct {
 	conn   net.Conn
 	reader *bufio.Reader
 }
 
 func dial(s site) (*client, error) {
-	conn, err := net.DialTimeout("tcp", s.addr, patience)
+	conn, err := net.DialTimeout("tcp", s.addr, testTimeout)
 	if err != nil {
 		return nil, err
 	}
-	if err := conn.SetDeadline(time.Now().Add(2 * patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(2 * testTimeout)); err != nil {
 		conn.Close()
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func dial(s site) (*client, error) {
 	return &client{conn: conn, reader: bufio.NewReader(conn)}, nil
 }
 
-// overHTTP1 does what a plan says through a site, with HTTP/1.1.
+// overHTTP1 executes a plan through a site, with HTTP/1.1.
 func (l *lab) overHTTP1(s site, p plan, r *run) result {
 	c, err := dial(s)
 	if err != nil {
@@ -89,7 +89,7 @@ func (l *lab) overHTTP1(s site, p plan, r *run) result {
 	return got
 }
 
-// send writes a request. It ends early where the site hangs up.
+// send writes a request. It ends early if the site hangs up.
 func (c *client) send(p plan, r *run) {
 	var head strings.Builder
 	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\nHost: %s\r\n%s: %s\r\n", p.method, p.path, hostname, runHeader, r.id)
@@ -251,7 +251,7 @@ func (c *client) readChunks(got *result, r *run) ([]string, error) {
 	}
 }
 
-// reuse tells whether the connection takes another request.
+// reuse returns whether the connection accepts another request.
 func (l *lab) reuse(c *client, got result) string {
 	if got.framing == "close" || strings.EqualFold(got.head.value("connection"), "close") {
 		return "closed"

@@ -15,9 +15,9 @@ import (
 	"strings"
 )
 
-// overHTTP2 does what a plan says through a site, with HTTP/2.
+// overHTTP2 executes a plan through a site, with HTTP/2.
 func (l *lab) overHTTP2(s site, p plan, r *run) result {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*testTimeout)
 	defer cancel()
 	if p.leave != nil {
 		left := make(chan struct{})
@@ -123,7 +123,7 @@ func (p plan) request(ctx context.Context, r *run) (*http.Request, error) {
 	return request, nil
 }
 
-// drain reads a body to its end, telling how far it is.
+// drain reads a body to its end, and reports its progress.
 func drain(response *http.Response, got *result, r *run) error {
 	defer response.Body.Close()
 	r.move(func(p *position) { p.answered = true })

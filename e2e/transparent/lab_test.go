@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package transparent compares what a client and an API get of each other with
+// Package transparent compares what a client and an API see of each other with
 // the module between them and without it. One Caddy has pairs of sites that
 // differ in nothing but the module; every exchange is sent through both.
 package transparent
@@ -28,15 +28,15 @@ import (
 	_ "github.com/caddy-webhooks/caddy-webhooks"
 )
 
-// patience bounds every wait. It is only used up by a test that fails.
-const patience = 15 * time.Second
+// testTimeout limits every wait. Only a failing test uses it up.
+const testTimeout = 15 * time.Second
 
-// hostname is what every site is asked for.
+// hostname is the host of every request.
 const hostname = "api.test"
 
 // variants are what the two sites of a pair have in common.
 var variants = map[string]struct {
-	around string // directives that stand outside of the module
+	around string // directives outside of the module
 	inside string // how the API is reached
 	tls    bool
 }{
@@ -83,8 +83,8 @@ var variants = map[string]struct {
 		}`},
 }
 
-// proxyOnce opens a connection to the API for each request: whether one that is
-// idle is found closed in time would differ from run to run.
+// proxyOnce opens a connection to the API for each request: whether an idle
+// connection is found closed in time would differ from run to run.
 const proxyOnce = "reverse_proxy {api} {\ntransport http {\nkeepalive off\n}\n}"
 
 const options = `
@@ -178,8 +178,8 @@ func newLab(t *testing.T) *lab {
 	return l
 }
 
-// block returns a site of a Caddyfile. What asks for it is sent to where nobody
-// listens.
+// block returns a site of a Caddyfile. Requests with X-Dead go to an address
+// where nobody listens.
 func (s site) block(certificate string, directives ...string) string {
 	scheme, first := "http://", ""
 	if s.tls {
@@ -190,7 +190,7 @@ func (s site) block(certificate string, directives ...string) string {
 		scheme, hostname, port, first, strings.Join(directives, "\n"))
 }
 
-// load starts Caddy with a Caddyfile, or replaces what it runs.
+// load starts Caddy with a Caddyfile, or replaces its configuration.
 func (l *lab) load(t *testing.T, config string) {
 	t.Helper()
 	config = strings.NewReplacer(
@@ -210,8 +210,8 @@ func (l *lab) load(t *testing.T, config string) {
 	}
 }
 
-// freeAddresses returns addresses that nobody listens on. They are all taken
-// before one is let go of: the system hands out the same one again.
+// freeAddresses returns addresses that nobody listens on. All are taken before
+// the first is released: otherwise the system would assign the same one again.
 func freeAddresses(t *testing.T, count int) []string {
 	t.Helper()
 	addresses := make([]string, count)

@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// script is what an API says, drawn at random.
+// script is an API's answer, drawn at random.
 type script struct {
 	hints    []string
 	status   int
@@ -22,8 +22,8 @@ type script struct {
 	cut      bool
 }
 
-// drawScript draws what an API may say. It waits for the client only where
-// Caddy passes on at once what it has.
+// drawScript draws an answer. It waits for the client only where Caddy passes
+// on at once what it has.
 func drawScript(t *rapid.T, streams bool) script {
 	s := script{
 		status:  rapid.SampledFrom([]int{200, 200, 201, 201, 202, 204, 206, 299, 302, 304, 400, 404, 409, 499, 500, 503, 599}).Draw(t, "status"),
@@ -60,8 +60,8 @@ func drawScript(t *rapid.T, streams bool) script {
 	return s
 }
 
-// play says a script. Whether encode compresses depends on how much it gets at
-// first, so where that is around, nothing is said in pieces.
+// play plays a script. Whether encode compresses depends on the size of the
+// first piece, so with encode around, nothing is sent in pieces.
 func (s script) play(x *exchange, flushed bool) {
 	x.read()
 	for i, hint := range s.hints {
@@ -89,8 +89,9 @@ func (s script) play(x *exchange, flushed bool) {
 	case !x.write(head):
 		return
 	}
-	// Whether the header goes out by itself is Caddy's timer to say; without
-	// waiting for it, so would be how the end of an empty body is told.
+	// Caddy's timer decides whether the header is sent by itself. If the script
+	// did not wait for that, the timer would also decide how the end of an
+	// empty body is marked.
 	if s.framing != "length" && !x.clientAnswered() {
 		return
 	}
@@ -123,7 +124,7 @@ func (s script) framed(piece string) string {
 	return piece
 }
 
-// last returns what tells the end of the body.
+// last returns what marks the end of the body.
 func (s script) last() string {
 	if s.framing == "chunked" {
 		return "0\r\n" + strings.Join(append(s.trailers, ""), "\r\n") + "\r\n"
@@ -131,8 +132,8 @@ func (s script) last() string {
 	return ""
 }
 
-// Whatever an API says, in whatever pieces, to whatever request, comes out the
-// same on both sides of Caddy.
+// Whatever an API answers, in whatever pieces, to whatever request, both sides
+// of Caddy see the same as without the module.
 func TestAnything(t *testing.T) {
 	l := newLab(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -157,7 +158,7 @@ func TestAnything(t *testing.T) {
 			s.status = 500
 		}
 		if s.cut && !streams {
-			// What a compressor still holds when it is cut is chance.
+			// What a compressor still holds when it is cut off is random.
 			s.cut = false
 		}
 		l.compare(t, l.pairs[variant], p, func(x *exchange) { s.play(x, streams) })

@@ -21,8 +21,8 @@ func says(format string, args ...any) func(*exchange) {
 	}
 }
 
-// withLength returns an answer whose Content-Length is told, and its type:
-// whether Caddy finds a type that is not told depends on when it flushes.
+// withLength returns an answer with a Content-Length and a type: whether Caddy
+// detects a missing type depends on when it flushes.
 func withLength(status, header, body string) func(*exchange) {
 	if !strings.Contains(header, "Content-Type") {
 		header += "Content-Type: application/json\r\n"
@@ -30,8 +30,8 @@ func withLength(status, header, body string) func(*exchange) {
 	return says("HTTP/1.1 %s\r\n%sContent-Length: %d\r\n\r\n%s", status, header, len(body), body)
 }
 
-// inPieces answers with a header, and pieces of which each is sent when the
-// client has all before.
+// inPieces answers with a header, and then with pieces. Each piece is sent when
+// the client has all before.
 func inPieces(header string, pieces ...string) func(*exchange) {
 	return func(x *exchange) {
 		x.read()
@@ -58,10 +58,10 @@ func zipped(text string) string {
 	return out.String()
 }
 
-// large is above what is captured, and above every buffer on the way.
+// large is larger than what is captured, and than every buffer on the way.
 var large = strings.Repeat(`{"id":"7","text":"0123456789abcdef"}`, 5<<20/36)
 
-// responses are what an API may answer, in one piece.
+// responses are possible answers of an API, in one piece.
 func responses() map[string]func(*exchange) {
 	const plainText = "Content-Type: text/plain\r\n"
 	answers := map[string]func(*exchange){
@@ -115,7 +115,7 @@ func responses() map[string]func(*exchange) {
 	return answers
 }
 
-// What an API answers, in whatever form, reaches the client as without the
+// An API's answer, in whatever form, reaches the client as it does without the
 // module.
 func TestResponses(t *testing.T) {
 	l := newLab(t)
@@ -128,8 +128,8 @@ func TestResponses(t *testing.T) {
 	}
 }
 
-// So it does whatever encodings the client takes, whether it is the API that
-// compresses, Caddy or nobody.
+// The same holds for all encodings that the client accepts, whether the API
+// compresses, or Caddy, or nobody.
 func TestEncodings(t *testing.T) {
 	l := newLab(t)
 	page := strings.Repeat("<p>hello</p>", 2000)
@@ -171,7 +171,7 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// An API that cannot be reached is the same error, page and all.
+// An unreachable API gives the same error, including its page.
 func TestNobodyListens(t *testing.T) {
 	l := newLab(t)
 	p := plan{fields: []string{"X-Dead: yes"}, body: []string{"{}"}}

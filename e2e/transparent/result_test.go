@@ -24,16 +24,16 @@ const (
 	endLeft  = "left by the client"
 )
 
-// result is all that a client learns of a response.
+// result is everything that a client learns of a response.
 type result struct {
 	informational []head
 	head          head
-	framing       string // how the end of the body is told
+	framing       string // how the end of the body is marked
 	body          []byte
 	trailers      []string
 	end           string
-	after         string // what becomes of the connection
-	failure       string // what went wrong before there was a response
+	after         string // what happens to the connection
+	failure       string // what went wrong before the response
 }
 
 // head is a response's status line and header.
@@ -42,7 +42,7 @@ type head struct {
 	fields []string // sorted, as they were written; without Date
 }
 
-// newHead sorts a header, as its order tells nothing.
+// newHead sorts a header, as its order means nothing.
 func newHead(status string, fields []string) head {
 	fields = slices.DeleteFunc(fields, func(field string) bool {
 		return strings.HasPrefix(strings.ToLower(field), "date:")
@@ -73,9 +73,9 @@ func (h head) value(name string) string {
 	return ""
 }
 
-// String tells the result in a form that is compared. How a body was compressed
-// here depends on the pieces in which it came, so it is the content that is
-// told.
+// String returns the result in a form that is compared. How a body was
+// compressed here depends on the pieces in which it came, so the content is
+// compared.
 func (r result) String() string {
 	var out strings.Builder
 	for _, one := range r.informational {
@@ -113,7 +113,7 @@ func decode(encoding string, body []byte) ([]byte, error) {
 	return body, nil
 }
 
-// endOf tells how a response ended with an error.
+// endOf returns how a response ended with an error.
 func endOf(err error) string {
 	var timeout net.Error
 	switch {

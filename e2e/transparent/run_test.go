@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// run is one exchange through one site. The client and the API tell it how far
-// they have come, and wait in it for each other: that is how a test knows that
-// a piece has arrived while the next is yet to be sent.
+// run is one exchange through one site. The client and the API report their
+// progress to it, and wait in it for each other: so a test knows that a piece
+// has arrived before the next is sent.
 type run struct {
 	id     string
 	script func(*exchange)
 
 	mu       sync.Mutex
-	moved    chan struct{} // closed, and made anew, at each step
+	moved    chan struct{} // closed and replaced at each step
 	position position
 	observed []string // what the API saw
 	stuck    []string
 }
 
-// position is how far the two have come.
+// position is the progress of both.
 type position struct {
 	informed  int  // 1xx responses that the client has
 	answered  bool // the client has the header
@@ -48,10 +48,10 @@ func (r *run) move(change func(*position)) {
 	r.moved = make(chan struct{})
 }
 
-// await waits until the position is as it should be. It returns false, and
-// notes what was waited for, when that does not come.
+// await waits until the position is reached. It returns false, and records what
+// it waited for, if that does not happen.
 func (r *run) await(what string, reached func(position) bool) bool {
-	timeout := time.NewTimer(patience)
+	timeout := time.NewTimer(testTimeout)
 	defer timeout.Stop()
 	for {
 		r.mu.Lock()
@@ -71,7 +71,7 @@ func (r *run) await(what string, reached func(position) bool) bool {
 	}
 }
 
-// observe notes what the API saw.
+// observe records what the API saw.
 func (r *run) observe(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-// uncompressed leaves out the variants in which the client is not told bytes
-// but what they are compressed to.
+// uncompressed leaves out the variants in which the client can count only
+// compressed bytes.
 func uncompressed(variant string, _ target) bool {
 	return !strings.Contains(variant, "encode")
 }
 
-// Each piece of a response is with the client before the API sends the next:
+// Each piece of a response reaches the client before the API sends the next:
 // the API waits for it.
 func TestStreaming(t *testing.T) {
 	l := newLab(t)
@@ -71,10 +71,10 @@ func TestStreaming(t *testing.T) {
 	}
 }
 
-// With a proxy that is told to flush, the header of a response is there before
-// the body, and each piece of the body before the next, also where the length
-// is told. The last piece of a create waits for the mark, and for nothing of
-// the API's.
+// With a proxy that flushes at once, the header of a response arrives before
+// the body, and each piece of the body before the next, even if the response
+// has a length. The last piece of a create waits for the mark, and for nothing
+// from the API.
 func TestStreamingWithLength(t *testing.T) {
 	l := newLab(t)
 	api := func(x *exchange) {
@@ -102,7 +102,7 @@ func TestStreamingCompressed(t *testing.T) {
 				x.read()
 				x.write("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n")
 				x.chunk(strings.Repeat("<p>first</p>", 1000))
-				// How many bytes this is compressed to is not for us to say.
+				// The compressed size is not known here.
 				if x.clientHas(1) && x.chunk("<p>last</p>") {
 					x.write("0\r\n\r\n")
 				}
@@ -113,7 +113,7 @@ func TestStreamingCompressed(t *testing.T) {
 	}
 }
 
-// Each piece of a request is with the API before the client sends the next.
+// Each piece of a request reaches the API before the client sends the next.
 func TestUploads(t *testing.T) {
 	l := newLab(t)
 	writes := func(_ string, at target) bool { return at.method != "GET" }
@@ -137,7 +137,8 @@ func TestUploads(t *testing.T) {
 	}
 }
 
-// A client that asks whether to send its body is told when the API reads it.
+// A client that asks whether to send its body gets an answer when the API reads
+// it.
 func TestExpectContinue(t *testing.T) {
 	l := newLab(t)
 	only := func(variant string, at target) bool { return !l.pairs[variant].bare.tls && at.method != "GET" }
@@ -149,8 +150,8 @@ func TestExpectContinue(t *testing.T) {
 func TestEarlyAnswers(t *testing.T) {
 	l := newLab(t)
 	writes := func(_ string, at target) bool { return at.method != "GET" }
-	// How much of the request still comes then is chance, and so is whether the
-	// connection is kept; so neither is compared.
+	// How much of the request still arrives then is random, and so is whether
+	// the connection is kept; so neither is compared.
 	early := func(x *exchange) {
 		x.writef("HTTP/1.1 201 Created\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", len(created), created)
 		_, _ = io.Copy(io.Discard, x.conn)

@@ -14,8 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// Comparing would prove nothing if the module slept: what the targets change is
-// read from the API, and nothing else is.
+// The comparison would prove nothing if the module did nothing: exactly the
+// objects that the targets change are read from the API.
 func TestModuleIsAtWork(t *testing.T) {
 	l := newLab(t)
 	for name, both := range l.pairs {
@@ -40,12 +40,12 @@ func TestModuleIsAtWork(t *testing.T) {
 			"/items/" + id + "-acted": true, "/versioned/" + id + "-deleted": true,
 		}
 		if !both.bare.tls {
-			// An API may decline an upgrade, and do what it is asked.
+			// An API may decline an upgrade and execute the request.
 			p := plan{method: "PUT", path: "/items/" + id + "-offered", fields: []string{"Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c"}}
 			l.compare(t, both, p, withLength("200 OK", "", body))
 			want["/items/"+id+"-offered"] = true
 		}
-		timeout := time.NewTimer(patience)
+		timeout := time.NewTimer(testTimeout)
 		for len(want) > 0 {
 			select {
 			case path := <-l.api.shows:
@@ -61,8 +61,8 @@ func TestModuleIsAtWork(t *testing.T) {
 	}
 }
 
-// gate is what authenticates requests before the module sees them. It holds
-// them until it is opened.
+// gate authenticates requests before the module sees them. It holds them until
+// it is opened.
 func gate(t *testing.T) (address string, arrived chan struct{}, open chan struct{}) {
 	arrived, open = make(chan struct{}, 100), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -77,9 +77,9 @@ func gate(t *testing.T) (address string, arrived chan struct{}, open chan struct
 	return strings.TrimPrefix(server.URL, "http://"), arrived, open
 }
 
-// A queue that is closed under a request, before its intent is noted or before
-// it is resolved, is no trouble of the client's. A reload that does away with
-// the queue closes it while requests of the old configuration are under way.
+// If the queue is closed during a request, before its intent is noted or before
+// it is resolved, the client does not notice. A reload without the queue closes
+// it while requests of the old configuration are under way.
 func TestQueueIsClosed(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		for _, at := range targets {
@@ -149,7 +149,7 @@ func testQueueIsClosed(t *testing.T, at target, noted bool) {
 	}
 }
 
-// gaps returns what the metrics tell of gaps.
+// gaps returns the metrics about gaps.
 func gaps(t *testing.T, address string) string {
 	t.Helper()
 	response, err := http.Get("http://" + address + "/metrics")

@@ -8,29 +8,29 @@ import (
 	"time"
 )
 
-// pollInterval is how often a program is asked whether it is ready.
+// pollInterval is the time between two checks whether a program is ready.
 const pollInterval = 50 * time.Millisecond
 
-// group runs programs that live and die together.
+// group runs programs that start and end together.
 type group struct {
-	// stages start one after the other, each when the last is ready.
+	// stages start one after the other, each when the previous one is ready.
 	stages [][]program
-	// out takes what the programs print.
+	// out receives the programs' output.
 	out *prefixer
-	// probe asks a URL; no error means that it answers.
+	// probe requests a URL; no error means that it answers.
 	probe func(ctx context.Context, url string) error
-	// startTimeout bounds how long a program takes to be ready, stopTimeout
-	// how long to end.
+	// startTimeout limits how long a program takes to be ready, stopTimeout how
+	// long it takes to end.
 	startTimeout, stopTimeout time.Duration
 
 	running []*process
-	// died gets the first process that ends.
+	// died receives the first process that ends.
 	died chan *process
 }
 
-// run starts everything, calls ready when it all answers, and returns when the
-// context has ended (nil) or a program has failed (an error that names it).
-// Nothing runs any more when it returns.
+// run starts everything, calls ready once everything answers, and returns when
+// the context has ended (nil) or a program has failed (an error that names it).
+// When it returns, nothing is running any more.
 func (g *group) run(ctx context.Context, ready func()) error {
 	g.died = make(chan *process, 1)
 	err := g.startAll(ctx)
@@ -44,7 +44,7 @@ func (g *group) run(ctx context.Context, ready func()) error {
 	}
 	g.stop()
 	if ctx.Err() != nil {
-		return nil //nolint:nilerr // whatever failed, failed because it was told to end
+		return nil //nolint:nilerr // the group was told to end, so this is no failure
 	}
 	return err
 }
@@ -114,7 +114,7 @@ func (g *group) waitReady(ctx context.Context, p program, url string) error {
 	}
 }
 
-// stop ends what runs, last started first. It may be called again.
+// stop ends the running programs, last started first. It may be called again.
 func (g *group) stop() {
 	for i := len(g.running) - 1; i >= 0; i-- {
 		g.running[i].stop(g.stopTimeout)

@@ -18,14 +18,14 @@ import (
 	"time"
 )
 
-// roleVariable makes the test's own binary play one of the programs.
+// roleVariable makes the test's own binary act as one of the programs.
 const roleVariable = "DEMO_TEST_ROLE"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleVariable) {
 	case "":
 		os.Exit(m.Run())
-	case "good": // runs until it is told to end
+	case "good": // runs until it gets a signal
 		asked := make(chan os.Signal, 1)
 		signal.Notify(asked, syscall.SIGTERM)
 		fmt.Println("up")
@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// screen is where a group writes; tests read it meanwhile.
+// screen is a group's output; tests read it meanwhile.
 type screen struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -61,19 +61,19 @@ func (s *screen) lines() []string {
 	return strings.Split(strings.TrimSuffix(s.text.String(), "\n"), "\n")
 }
 
-// actor returns a program that plays a role. It is ready once it has printed
+// actor returns a program that acts in a role. It is ready once it has printed
 // "up".
 func actor(name, role string) program {
 	return program{
 		name: name,
 		path: os.Args[0],
-		// The race detector would have each program end a second late.
+		// The race detector would delay the end of each program by a second.
 		env:   append(os.Environ(), roleVariable+"="+role, "GORACE=atexit_sleep_ms=0"),
 		ready: []string{line(name, "up")},
 	}
 }
 
-// line is how the screen shows what a program prints.
+// line is a line that a program prints, as the screen shows it.
 func line(name, text string) string {
 	return fmt.Sprintf("%-10s| %s", name, text)
 }
@@ -144,7 +144,7 @@ func TestGroupEndsWhenOneIsNeverReady(t *testing.T) {
 			t.Errorf("error %v, want one that names the receiver", err)
 		}
 		if got := out.lines(); !slices.Contains(got, line("api", "down")) {
-			t.Errorf("the other program has not ended: %q", got)
+			t.Errorf("the other program still runs: %q", got)
 		}
 	})
 	t.Run("interrupted", func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestGroupEndsWhenOneIsNeverReady(t *testing.T) {
 			return errors.New("no answer")
 		}
 		if err := g.run(ctx, func() { t.Error("ready was called") }); err != nil {
-			t.Errorf("error %v, want none: it was told to end", err)
+			t.Errorf("error %v, want none, as it was told to end", err)
 		}
 	})
 	t.Run("dead first", func(t *testing.T) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command demo starts the three programs of the demonstration, the legacy API,
-// the receiver and Caddy between them, and ends them all when it is ended or
+// Command demo starts the three programs of the demonstration: the legacy API,
+// the receiver, and Caddy between them. It ends them all when it is ended or
 // when one of them dies. It starts what `make run` has built before.
 package main
 
@@ -22,7 +22,8 @@ import (
 	"time"
 )
 
-// secretVariable is how the receiver and Caddy are given their common secret.
+// secretVariable is the variable with the secret that the receiver and Caddy
+// share.
 const secretVariable = "WEBHOOK_SECRET"
 
 // startTimeout is how long the programs may take until they answer.
@@ -60,9 +61,9 @@ func demonstrate(ctx context.Context, bin, config string, out io.Writer) error {
 	return group.run(ctx, func() { fmt.Fprint(out, greeting(time.Now())) })
 }
 
-// stages are the programs, in the order in which they start; they end in the
-// reverse order. Caddy comes last and goes first, so that it never meets a
-// receiver that is not there.
+// stages are the programs, in the order in which they start; they end in
+// reverse order. Caddy starts last and ends first, so that the receiver is
+// there whenever Caddy runs.
 func stages(bin, config, secret string) [][]program {
 	path := func(name string) string {
 		if runtime.GOOS == "windows" {
@@ -97,7 +98,7 @@ func stages(bin, config, secret string) [][]program {
 	}
 }
 
-// probe asks a program for any answer at all.
+// probe requests any answer at all from a program.
 func probe(ctx context.Context, client *http.Client, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -110,8 +111,8 @@ func probe(ctx context.Context, client *http.Client, url string) error {
 	return errors.Join(response.Body.Close())
 }
 
-// newSecret makes a secret for this run: 32 random bytes, as Standard Webhooks
-// writes them.
+// newSecret makes a secret for this run: 32 random bytes, in the format of
+// Standard Webhooks.
 func newSecret() string {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // it never fails

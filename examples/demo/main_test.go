@@ -18,8 +18,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// TestStagesFitTheCaddyfile holds the ports that the demonstration uses
-// against those that the Caddyfile names.
+// TestStagesFitTheCaddyfile compares the ports of the demonstration with those
+// in the Caddyfile.
 func TestStagesFitTheCaddyfile(t *testing.T) {
 	text, err := os.ReadFile("../../Caddyfile.example")
 	if err != nil {
@@ -71,7 +71,7 @@ func TestNewSecret(t *testing.T) {
 	}
 }
 
-// TestGreeting tries the parts of the commands that a shell would hand over.
+// TestGreeting tries the parts of the commands that a shell would pass on.
 func TestGreeting(t *testing.T) {
 	text := greeting(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	body := regexp.MustCompile(`-d '([^']*)' http://localhost:8080/items\n`).FindStringSubmatch(text)

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// prefixer mixes the output of several programs line by line, each line with
-// the name of its program in front.
+// prefixer mixes the output of several programs line by line. Each line begins
+// with the name of its program.
 type prefixer struct {
 	mu    sync.Mutex
 	out   io.Writer
@@ -26,7 +26,7 @@ func (p *prefixer) named(name string) io.Writer {
 	return w
 }
 
-// flush writes the lines that have not ended.
+// flush writes the unfinished lines.
 func (p *prefixer) flush() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -45,8 +45,8 @@ type lineWriter struct {
 	rest     []byte
 }
 
-// Write prints the lines that are complete now. It never fails: the programs
-// must not end because nobody reads what they print.
+// Write prints the lines that are now complete. It never fails: the programs
+// must not end because nobody reads their output.
 func (w *lineWriter) Write(text []byte) (int, error) {
 	w.prefixer.mu.Lock()
 	defer w.prefixer.mu.Unlock()

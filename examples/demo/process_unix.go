@@ -6,8 +6,8 @@ package main
 
 import "syscall"
 
-// ownGroup keeps a terminal's Ctrl-C from the programs: they are ended one
-// after the other, not all at once.
+// ownGroup keeps a terminal's Ctrl-C from reaching the programs: they are ended
+// one after the other, not all at once.
 func ownGroup() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }

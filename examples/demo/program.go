@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// program is one that the demonstration starts.
+// program is a program that the demonstration starts.
 type program struct {
 	name string
 	path string
@@ -27,8 +27,8 @@ type program struct {
 	ready []string
 }
 
-// checkPorts returns an error that names the first port which another program
-// has.
+// checkPorts returns an error that names the first port that another program
+// uses.
 func (p program) checkPorts(ctx context.Context) error {
 	for _, address := range p.ports {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
@@ -43,17 +43,17 @@ func (p program) checkPorts(ctx context.Context) error {
 	return nil
 }
 
-// process is a program that runs.
+// process is a running program.
 type process struct {
 	program
 	command *exec.Cmd
-	// done is closed when the program has ended; then err says how.
+	// done is closed when the program has ended; err then says how.
 	done chan struct{}
 	err  error
 }
 
-// start starts the program. Its output goes to out; what waits for its end is
-// a goroutine that closes done.
+// start starts the program. Its output goes to out. A goroutine waits for its
+// end and closes done.
 func (p program) start(out io.Writer) (*process, error) {
 	//nolint:noctx,gosec // it is ended by stop, which gives it time to finish; the programs are our own
 	command := exec.Command(p.path, p.args...)
@@ -77,11 +77,11 @@ func (p program) start(out io.Writer) (*process, error) {
 	return started, nil
 }
 
-// stop asks the process to end, and ends it by force when it takes longer than
-// the timeout. It returns when the process has ended, and may be called again.
+// stop asks the process to end, and kills it after the timeout. It returns when
+// the process has ended, and may be called again.
 func (p *process) stop(timeout time.Duration) {
-	// Where there are no such signals, and when it is too late for one, force
-	// is what remains, and does no harm.
+	// If there are no such signals, or the process has ended already, killing
+	// remains, and does no harm.
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
 		_ = p.command.Process.Kill()
 	}
@@ -95,7 +95,7 @@ func (p *process) stop(timeout time.Duration) {
 	}
 }
 
-// death describes an end that nobody asked for.
+// death describes an unexpected end.
 func (p *process) death() error {
 	if p.err != nil {
 		return fmt.Errorf("%s has died: %w", p.name, p.err)

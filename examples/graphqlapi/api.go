@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package graphqlapi is an example of a legacy API that speaks GraphQL: every
-// request is a POST to /graphql, and its document tells what is asked for.
+// request is a POST to /graphql with a document that says what is requested.
 //
 //	type Query    { item(id: ID!): Item  items: [Item!]! }
 //	type Mutation {
@@ -11,10 +11,9 @@
 //	}
 //	type Item     { id: ID!  name: String!  state: String!  amount: Int!  version: Int! }
 //
-// The fields of an item may also stand in an argument "input". Errors are
-// answered with 200, as GraphQL has it. It understands no fragments, directives
-// or introspection. It keeps everything in memory and knows nothing of
-// webhooks.
+// The fields of an item may also be in an argument "input". Errors are answered
+// with 200, as usual in GraphQL. It understands no fragments, directives or
+// introspection. It keeps everything in memory and knows nothing of webhooks.
 package graphqlapi
 
 import (
@@ -26,10 +25,10 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/examples/internal/stock"
 )
 
-// maxBody bounds a request's body, in bytes.
+// maxBody limits a request's body, in bytes.
 const maxBody = 1 << 20
 
-// Item is what the API keeps.
+// Item is an item of the API.
 type Item = stock.Item
 
 // Change is a change that was made, as the API records it.
@@ -46,7 +45,7 @@ func New() *API { return &API{stock: stock.New()} }
 // Changes returns every change that was made, in order.
 func (a *API) Changes() []Change { return a.stock.Changes() }
 
-// Handler returns what serves the API.
+// Handler returns the API's handler.
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /graphql", a.serve)
@@ -83,11 +82,11 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// The client may be gone; there is nobody else to tell.
+	// The client may be gone; there is nobody else to inform.
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// chosen returns the operation that a request wants done.
+// chosen returns the operation that a request selects.
 func chosen(asked request) (operation, error) {
 	d, err := parse(asked.Query)
 	if err != nil {
@@ -101,7 +100,7 @@ func chosen(asked request) (operation, error) {
 	return operation{}, errors.New("operationName names no operation of the document")
 }
 
-// execute does the fields of an operation one after the other.
+// execute executes the fields of an operation one after the other.
 func (a *API) execute(o operation, variables map[string]any) response {
 	answer := response{Data: make(map[string]any)}
 	for _, f := range o.fields {
@@ -116,7 +115,7 @@ func (a *API) execute(o operation, variables map[string]any) response {
 }
 
 func (a *API) field(mutation bool, f field, variables map[string]any) (any, error) {
-	// What could not be answered is not done either.
+	// A selection that cannot be answered is not executed either.
 	if _, err := pick(Item{}, f.fields); err != nil {
 		return nil, err
 	}
@@ -160,7 +159,7 @@ func (a *API) field(mutation bool, f field, variables map[string]any) (any, erro
 	return pick(item, f.fields)
 }
 
-// resolve puts the values of variables in their places.
+// resolve replaces variables by their values.
 func resolve(value any, variables map[string]any) any {
 	switch value := value.(type) {
 	case variable:
@@ -187,7 +186,7 @@ func fieldsOf(arguments map[string]any) (fields stock.Fields, err error) {
 	return fields, nil
 }
 
-// pick returns the fields of an item that are selected.
+// pick returns the selected fields of an item.
 func pick(item Item, selected []field) (map[string]any, error) {
 	all := map[string]any{
 		"id": item.ID, "name": item.Name, "state": item.State, "amount": item.Amount, "version": item.Version, "__typename": "Item",

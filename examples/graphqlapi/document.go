@@ -13,11 +13,11 @@ import (
 
 var errSyntax = errors.New("this is no GraphQL that is understood here")
 
-// maxDepth bounds how deep a document nests.
+// maxDepth limits how deep a document nests.
 const maxDepth = 8
 
-// document is what this API understands of a GraphQL document: operations with
-// fields, arguments and variables. It has no fragments and no directives.
+// document is the supported part of a GraphQL document: operations with fields,
+// arguments and variables. It has no fragments and no directives.
 type document struct {
 	operations []operation
 }
@@ -35,10 +35,10 @@ type field struct {
 	fields      []field
 }
 
-// variable is an argument that the request's variables hold.
+// variable is an argument whose value is in the request's variables.
 type variable string
 
-// tokens matches a token, or what stands between two: blanks, commas, a comment.
+// tokens matches a token, or a separator of tokens: blanks, commas, a comment.
 var tokens = regexp.MustCompile(`"(?:[^"\\\n]|\\.)*"|#[^\n]*|[\s,\x{feff}]+|-?[0-9]+|[A-Za-z_][A-Za-z_0-9]*|[!$():=@\[\]{}|&]`)
 
 // parser reads a document token by token.

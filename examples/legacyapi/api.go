@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package legacyapi is a demonstration API of the kind that caddy-webhooks is
-// for: resources with ids, states that change by themselves, and no way to be
-// told of it. It keeps everything in memory and knows nothing of webhooks.
+// for: resources with ids, states that change by themselves, and no
+// notifications. It keeps everything in memory and knows nothing of webhooks.
 //
-// Bodies are JSON objects in the resource's name:
+// Bodies are JSON objects under the resource's name:
 //
 //	POST /items {"items":{"name":"Bicycle","amount":12500}}
 //
-// A payment (PATCH /items/:id/make_payment) settles some seconds after it was
-// made, without a further request, as those that wait for a bank do.
+// A payment (PATCH /items/:id/make_payment) settles some seconds later, without
+// a further request, like payments that wait for a bank.
 package legacyapi
 
 import (
@@ -22,15 +22,15 @@ import (
 // DefaultSettleAfter is how long a payment takes to settle by default.
 const DefaultSettleAfter = 3 * time.Second
 
-// Options says what an API needs. The zero value is useful.
+// Options are an API's options. The zero value is useful.
 type Options struct {
-	// Now tells the time. Default: [time.Now].
+	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
 	// SettleAfter is how long a payment takes to settle. Default:
 	// [DefaultSettleAfter].
 	SettleAfter time.Duration
 	// NewID makes an id that was never used before. Default: random ids, so
-	// that an API that was started again does not give out old ones.
+	// that an API that is started again does not reuse old ones.
 	NewID func() string
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/examples/legacyapi"
 )
 
-// TestConcurrentClients lets many clients change and read the same objects;
-// the race detector judges, and the last list counts.
+// TestConcurrentClients lets many clients change and read the same objects; the
+// race detector checks them, and the last list is counted.
 func TestConcurrentClients(t *testing.T) {
 	server := httptest.NewServer(legacyapi.New(legacyapi.Options{SettleAfter: 1}))
 	defer server.Close()
@@ -63,7 +63,7 @@ func send(t *testing.T, server *httptest.Server, request, body string) error {
 	return nil
 }
 
-// TestZeroOptions holds the defaults to be useful.
+// TestZeroOptions checks that the defaults are useful.
 func TestZeroOptions(t *testing.T) {
 	server := httptest.NewServer(legacyapi.New(legacyapi.Options{}))
 	defer server.Close()

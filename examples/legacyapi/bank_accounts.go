@@ -14,19 +14,19 @@ const (
 	accountDeactivated = "deactivated"
 )
 
-// bankAccount is where a user's money comes from or goes to. Nothing of it can
-// be changed but its being deactivated, and then it can still be read.
+// bankAccount is the source or destination of a user's money. It cannot be
+// changed, only deactivated, and then it can still be read.
 type bankAccount struct {
 	record
 	User     reference `json:"user"`
 	BankName string    `json:"bank_name"`
-	// Number is masked but for its last three digits.
+	// Number is masked except for its last three digits.
 	Number  string `json:"account_number"`
 	State   string `json:"state"`
 	Enabled bool   `json:"enabled"`
 }
 
-// bankAccountInput is a bank account as a client sends it.
+// bankAccountInput is a bank account in the form that clients send.
 type bankAccountInput struct {
 	ID       string    `json:"id"`
 	User     reference `json:"user"`
@@ -85,7 +85,7 @@ func (a *api) createBankAccount(_ *http.Request, body []byte) (reply, error) {
 	return created("bank_accounts", id, account)
 }
 
-// deactivateBankAccount serves DELETE: a soft one, which leaves the object.
+// deactivateBankAccount serves DELETE: a soft delete, which keeps the object.
 func (a *api) deactivateBankAccount(r *http.Request, _ []byte) (reply, error) {
 	account, err := a.bankAccounts.get(r.PathValue("id"))
 	if err != nil {

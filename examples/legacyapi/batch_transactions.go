@@ -4,7 +4,7 @@ package legacyapi
 
 import "net/http"
 
-// batchTransaction is how the bank was asked to move a transaction's money.
+// batchTransaction is the order to the bank to move a transaction's money.
 type batchTransaction struct {
 	record
 	State       string    `json:"state"`

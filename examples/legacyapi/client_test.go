@@ -14,7 +14,7 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// client talks to an API whose clock stands still until it is moved.
+// client talks to an API whose clock only moves when the test moves it.
 type client struct {
 	t   *testing.T
 	api http.Handler
@@ -36,7 +36,7 @@ func newClient(t *testing.T) *client {
 	return c
 }
 
-// do sends a request and fails the test if the status is another.
+// do sends a request and fails the test on another status.
 func (c *client) do(method, path, body string, wantStatus int) gjson.Result {
 	c.t.Helper()
 	_, result := c.response(method, path, body, wantStatus)

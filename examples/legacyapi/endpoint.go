@@ -17,14 +17,14 @@ import (
 // maxBody is the largest request body that is read, in bytes.
 const maxBody = 1 << 20
 
-// action does what one method of an endpoint is for. It runs while the API is
-// locked, with every payment settled that is due.
+// action implements one method of an endpoint. It runs while the API is locked,
+// with every due payment settled.
 type action func(r *http.Request, body []byte) (reply, error)
 
 // methods are the actions of an endpoint by method.
 type methods map[string]action
 
-// reply is what is answered.
+// reply is an answer to a request.
 type reply struct {
 	status   int
 	location string
@@ -47,8 +47,8 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeReply(w, errMethod.reply())
 		return
 	}
-	// The body is read before the lock is taken: a slow client must not hold
-	// up the others.
+	// Read the body before taking the lock: a slow client must not hold up the
+	// others.
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		writeReply(w, refusalOf(err).reply())
@@ -68,7 +68,7 @@ func (e *endpoint) do(act action, r *http.Request, body []byte) reply {
 	return answer
 }
 
-// refusalOf turns an error into what the client is told.
+// refusalOf turns an error into the refusal that the client gets.
 func refusalOf(err error) *refusal {
 	var refused *refusal
 	if errors.As(err, &refused) {
@@ -98,7 +98,7 @@ func writeReply(w http.ResponseWriter, answer reply) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(answer.status)
-	_, _ = w.Write(text.Bytes()) // a client that has gone is nobody's error here
+	_, _ = w.Write(text.Bytes()) // a client may be gone; that is no error here
 }
 
 // show answers with one object, wrapped in its resource's name.
@@ -106,7 +106,7 @@ func show(resource string, object any) (reply, error) {
 	return reply{status: http.StatusOK, body: map[string]any{resource: object}}, nil
 }
 
-// created answers with a new object and where it is.
+// created answers with a new object and its location.
 func created(resource, id string, object any) (reply, error) {
 	return reply{
 		status:   http.StatusCreated,
@@ -115,8 +115,8 @@ func created(resource, id string, object any) (reply, error) {
 	}, nil
 }
 
-// decode reads the object that is wrapped in the resource's name over what
-// into points to: fields that the body does not name stay as they are.
+// decode decodes the object under the resource's name into the target: fields
+// that the body does not name stay as they are.
 func decode(resource string, body []byte, into any) error {
 	var wrapper map[string]json.RawMessage
 	if err := json.Unmarshal(body, &wrapper); err != nil {
@@ -140,8 +140,9 @@ func decode(resource string, body []byte, into any) error {
 	return nil
 }
 
-// fieldName is the path of a field as the client knows it. The decoder puts the
-// name of an embedded struct in front, the only name with capital letters.
+// fieldName returns the path of a field by the names that the client knows. The
+// decoder prepends the name of an embedded struct, the only name with capital
+// letters.
 func fieldName(path string) string {
 	if first, rest, ok := strings.Cut(path, "."); ok && first != strings.ToLower(first) {
 		return rest
@@ -149,7 +150,7 @@ func fieldName(path string) string {
 	return path
 }
 
-// jsonName is what JSON calls a Go kind.
+// jsonName returns the JSON name of a Go kind.
 func jsonName(kind string) string {
 	switch kind {
 	case "struct":
@@ -161,7 +162,7 @@ func jsonName(kind string) string {
 	}
 }
 
-// refusal is an error that the client is told of, in the form
+// refusal is an error that the client gets, in the form
 // {"errors":{"FIELD":["what is wrong"]}}.
 type refusal struct {
 	status int
@@ -175,7 +176,7 @@ var (
 	errTooLarge = &refusal{http.StatusRequestEntityTooLarge, "body", "is too large"}
 )
 
-// badRequest refuses a body that is not what it should be at all.
+// badRequest refuses a body that cannot be understood at all.
 func badRequest(what string) *refusal {
 	return &refusal{http.StatusBadRequest, "body", what}
 }

@@ -14,14 +14,14 @@ const (
 	itemCompleted      = "completed"
 )
 
-// item is something that a buyer pays a seller for.
+// item is something that a buyer buys from a seller.
 type item struct {
 	record
 	itemFields
 	State string `json:"state"`
 }
 
-// itemFields are what clients may set.
+// itemFields are the fields that clients may set.
 type itemFields struct {
 	Name string `json:"name"`
 	// Amount is in the currency's smallest unit.
@@ -30,8 +30,8 @@ type itemFields struct {
 	Buyer  *reference `json:"buyer"`
 }
 
-// itemInput is an item as a client sends it. Fields that the API does not know
-// are ignored, so that what GET showed can be sent back.
+// itemInput is an item in the form that clients send. Fields that the API does
+// not know are ignored, so that clients can send back what GET returned.
 type itemInput struct {
 	itemFields
 	ID    string `json:"id"`
@@ -52,7 +52,7 @@ func (f itemFields) check() error {
 	return nil
 }
 
-// equal tells whether two clients' wishes are the same.
+// equal reports whether two inputs have the same values.
 func (f itemFields) equal(g itemFields) bool {
 	return f.Name == g.Name && f.Amount == g.Amount &&
 		sameReference(f.Seller, g.Seller) && sameReference(f.Buyer, g.Buyer)
@@ -97,8 +97,8 @@ func (a *api) createItem(_ *http.Request, body []byte) (reply, error) {
 	return created("items", id, it)
 }
 
-// updateItem serves PATCH, which keeps what the body does not name, and PUT,
-// which replaces all that a client may set.
+// updateItem serves PATCH, which keeps fields that the body does not name, and
+// PUT, which replaces all fields that a client may set.
 func (a *api) updateItem(r *http.Request, body []byte) (reply, error) {
 	it, err := a.items.get(r.PathValue("id"))
 	if err != nil {
@@ -107,7 +107,7 @@ func (a *api) updateItem(r *http.Request, body []byte) (reply, error) {
 	input := itemInput{ID: it.ID, State: it.State}
 	if r.Method == http.MethodPatch {
 		input.Name, input.Amount = it.Name, it.Amount
-		// Copies, because JSON is decoded into what a pointer points to.
+		// Copies, because the decoder writes through pointers.
 		input.Seller, input.Buyer = copyOf(it.Seller), copyOf(it.Buyer)
 	}
 	if err := decode("items", body, &input); err != nil {

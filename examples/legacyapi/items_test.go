@@ -63,7 +63,7 @@ func TestUpdateItem(t *testing.T) {
 			if shown := c.do("GET", "/items/42", "", http.StatusOK); shown.Raw != got.Raw {
 				t.Errorf("%s answered %s, GET shows %s", test.method, got.Raw, shown.Raw)
 			}
-			// The clock has not moved, the version must have.
+			// The clock has not moved, but the version must have.
 			if is, was := got.Get("items.updated_at").String(), before.Get("items.updated_at").String(); is <= was {
 				t.Errorf("updated_at went from %s to %s", was, is)
 			}
@@ -97,7 +97,7 @@ func TestRepeatedRequestChangesNothing(t *testing.T) {
 			t.Errorf("%s of the same values: %s, want %s", method, got.Raw, created.Raw)
 		}
 	}
-	// What GET shows can be sent back as it is.
+	// What GET returned can be sent back as it is.
 	if got := c.do("PUT", "/items/42", created.Raw, http.StatusOK); got.Raw != created.Raw {
 		t.Errorf("PUT of what GET shows: %s, want %s", got.Raw, created.Raw)
 	}

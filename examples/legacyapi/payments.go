@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// payment is one that has not settled yet.
+// payment is a payment that has not settled yet.
 type payment struct {
 	due                      time.Time
 	item, transaction, batch string
 }
 
 // makePayment starts the payment of an item. Its transaction and its batch
-// transaction are not part of the answer: a client finds them by asking for
-// the item's transactions.
+// transaction are not part of the answer: a client finds them among the item's
+// transactions.
 func (a *api) makePayment(r *http.Request, _ []byte) (reply, error) {
 	it, err := a.items.get(r.PathValue("id"))
 	if err != nil {
@@ -48,9 +48,9 @@ func (a *api) makePayment(r *http.Request, _ []byte) (reply, error) {
 	return show("items", it)
 }
 
-// settle completes the payments whose time has come. It runs before anything
-// is read or written, so that nobody can tell it from a clock that strikes
-// when the payment is due: the objects say that they changed then.
+// settle completes the payments that are due. It runs before every read and
+// write, so that clients see the same as if a clock had settled each payment
+// when it was due: that is the time of change in the objects.
 func (a *api) settle() {
 	now := a.now()
 	for len(a.payments) > 0 && !a.payments[0].due.After(now) {

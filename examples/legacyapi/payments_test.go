@@ -35,7 +35,8 @@ func TestPaymentSettlesByItself(t *testing.T) {
 	c.now = c.now.Add(3*time.Second - 1)
 	c.wants(c.do("GET", "/items/42", "", http.StatusOK), map[string]string{"items.state": "payment_pending"})
 
-	// However late one looks, the objects changed when the payment was due.
+	// However late a client looks, the objects changed when the payment was
+	// due.
 	c.now = c.now.Add(time.Hour)
 	c.wants(c.do("GET", transaction, "", http.StatusOK), map[string]string{
 		"transactions.state":      "successful",

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// Bounds of a page of a list.
+// Limits of a page of a list.
 const (
 	defaultLimit = 100
 	maxLimit     = 200
 )
 
-// timestamp is a time as the API shows it. All have the same length and are in
-// UTC, so that their texts sort as the times do.
+// timestamp is a time in the API's format. All have the same length and are in
+// UTC, so that their texts sort like the times.
 type timestamp struct{ time.Time }
 
 // MarshalJSON returns the time in RFC 3339 with all nine decimals.
@@ -25,7 +25,7 @@ func (t timestamp) MarshalJSON() ([]byte, error) {
 	return t.UTC().AppendFormat(nil, `"2006-01-02T15:04:05.000000000Z07:00"`), nil
 }
 
-// record is what all objects have.
+// record has the fields of all objects.
 type record struct {
 	ID        string    `json:"id"`
 	CreatedAt timestamp `json:"created_at"`
@@ -36,8 +36,8 @@ func newRecord(id string, now time.Time) record {
 	return record{ID: id, CreatedAt: timestamp{now}, UpdatedAt: timestamp{now}}
 }
 
-// touch moves updated_at to now, or just past where it was if the clock has
-// not moved on since: no two states of an object have the same.
+// touch moves updated_at to now, or just past its old value if the clock has
+// not moved on: no two states of an object have the same.
 func (r *record) touch(now time.Time) {
 	if !now.After(r.UpdatedAt.Time) {
 		now = r.UpdatedAt.Add(time.Nanosecond)
@@ -51,7 +51,7 @@ type reference struct {
 }
 
 // table holds the objects of one resource, in the order of their creation.
-// Objects are values: what was read stays as it was.
+// Objects are values: an object that was read does not change.
 type table[T any] struct {
 	rows  map[string]T
 	order []string
@@ -78,7 +78,7 @@ func (t *table[T]) put(id string, object T) {
 	t.rows[id] = object
 }
 
-// remove deletes an object that is there.
+// remove deletes an object that exists.
 func (t *table[T]) remove(id string) {
 	delete(t.rows, id)
 	if i := slices.Index(t.order, id); i >= 0 {
@@ -86,8 +86,8 @@ func (t *table[T]) remove(id string) {
 	}
 }
 
-// list answers with the page of the objects that are wanted which the query
-// asks for by limit and offset.
+// list answers with the page of the wanted objects that limit and offset in the
+// query select.
 func (t *table[T]) list(resource string, r *http.Request, wanted func(T) bool) (reply, error) {
 	limit, err := queryNumber(r, "limit", defaultLimit, 1, maxLimit)
 	if err != nil {
@@ -128,8 +128,8 @@ func queryNumber(r *http.Request, name string, byDefault, least, most int) (int,
 
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// claimID returns the id for a new object: the one the client wishes, which
-// must be free, or else a new one.
+// claimID returns the id for a new object: the one that the client requests,
+// which must be free, or else a new one.
 func claimID[T any](t *table[T], wish string, newID func() string) (string, error) {
 	if wish == "" {
 		return newID(), nil

@@ -10,7 +10,8 @@ const (
 	stateSuccessful = "successful"
 )
 
-// transaction is money that moves for an item. Only payments make them.
+// transaction is money that moves for an item. Only payments create
+// transactions.
 type transaction struct {
 	record
 	State  string    `json:"state"`

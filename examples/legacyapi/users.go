@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// kycStates are the states of the check of who a user is.
+// kycStates are the states of the check of a user's identity.
 var kycStates = []string{"pending", "approved", "held"}
 
 // user is a buyer or a seller.
@@ -17,7 +17,7 @@ type user struct {
 	userFields
 }
 
-// userFields are what clients may set.
+// userFields are the fields that clients may set.
 type userFields struct {
 	FirstName string `json:"first_name"`
 	LastName  string `json:"last_name"`
@@ -25,7 +25,7 @@ type userFields struct {
 	KYCState  string `json:"kyc_state"`
 }
 
-// userInput is a user as a client sends it.
+// userInput is a user in the form that clients send.
 type userInput struct {
 	userFields
 	ID string `json:"id"`
@@ -70,8 +70,8 @@ func (a *api) createUser(_ *http.Request, body []byte) (reply, error) {
 	return created("users", id, added)
 }
 
-// updateUser serves PATCH, which keeps what the body does not name, and PUT,
-// which replaces all that a client may set.
+// updateUser serves PATCH, which keeps fields that the body does not name, and
+// PUT, which replaces all fields that a client may set.
 func (a *api) updateUser(r *http.Request, body []byte) (reply, error) {
 	found, err := a.users.get(r.PathValue("id"))
 	if err != nil {

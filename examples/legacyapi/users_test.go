@@ -27,7 +27,7 @@ func TestUserLife(t *testing.T) {
 	})
 	c.now = c.now.Add(time.Second)
 	if again := c.do("PATCH", "/users/ann", `{"users":{"kyc_state":"approved"}}`, http.StatusOK); again.Raw != approved.Raw {
-		t.Errorf("the same again changed the user: %s", again.Raw)
+		t.Errorf("a repeated request changed the user: %s", again.Raw)
 	}
 	replaced := c.do("PUT", "/users/ann", `{"users":{"email":"lee@example.com"}}`, http.StatusOK)
 	c.wants(replaced, map[string]string{"users.email": "lee@example.com", "users.first_name": "", "users.kyc_state": "pending"})

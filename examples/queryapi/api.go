@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package queryapi is an example of a legacy API of one address, in which a
-// parameter tells what is asked for, in the query or in a form:
+// Package queryapi is an example of a legacy API with a single address. A
+// parameter, in the query or in a form, says what is requested:
 //
 //	POST /api?action=create         name=Bicycle&amount=12500
 //	POST /api?action=update&id=1    state=sold
@@ -9,9 +9,9 @@
 //	GET  /api?action=get&id=1
 //	GET  /api?action=list
 //
-// As many of its age it deletes by GET as well, answers everything with 200, and
-// calls its JSON text/html. It keeps everything in memory and knows nothing of
-// webhooks.
+// Like many APIs of its age, it also deletes by GET, answers everything with
+// 200, and calls its JSON text/html. It keeps everything in memory and knows
+// nothing of webhooks.
 package queryapi
 
 import (
@@ -24,10 +24,10 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/examples/internal/stock"
 )
 
-// maxBody bounds a request's body, in bytes.
+// maxBody limits a request's body, in bytes.
 const maxBody = 1 << 20
 
-// Item is what the API keeps.
+// Item is an item of the API.
 type Item = stock.Item
 
 // Change is a change that was made, as the API records it.
@@ -44,7 +44,7 @@ func New() *API { return &API{stock: stock.New()} }
 // Changes returns every change that was made, in order.
 func (a *API) Changes() []Change { return a.stock.Changes() }
 
-// Handler returns what serves the API.
+// Handler returns the API's handler.
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api", a.serve)
@@ -68,7 +68,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 		response = answer{Status: "error", Message: err.Error()}
 	}
 	w.Header().Set("Content-Type", "text/html; charset=UTF-8")
-	// The client may be gone; there is nobody else to tell.
+	// The client may be gone; there is nobody else to inform.
 	_ = json.NewEncoder(w).Encode(response)
 }
 

@@ -12,20 +12,20 @@ import (
 	"unicode"
 )
 
-// delivery is one as it came.
+// delivery is a received delivery.
 type delivery struct {
 	header  http.Header
 	at      time.Time
 	payload []byte
 }
 
-// id is the event's; a delivery that is sent again has the same.
+// id is the event's id; a repeated delivery has the same one.
 func (d delivery) id() string {
 	return d.header.Get("webhook-id")
 }
 
 // line describes the delivery in one line. Of the headers in it, the signature
-// covers the id alone.
+// covers only the id.
 func (d delivery) line(verdict string) string {
 	sequence := d.header.Get("webhook-sequence")
 	if sequence != "" {
@@ -64,8 +64,8 @@ func (d delivery) pretty() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// printable writes as escapes what could do something to a terminal: whoever
-// can set a field of an object chooses parts of what is printed.
+// printable escapes everything that could affect a terminal: whoever can set a
+// field of an object chooses parts of the printed text.
 func printable(text string) string {
 	if strings.IndexFunc(text, hidden) < 0 {
 		return text

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package receiver is a small webhook receiver: it verifies each delivery with
-// the Standard Webhooks library, recognises repeats, and prints what came. It
-// shows what a subscriber has to do; a real one would keep the payload first
-// and work on it after it has answered.
+// the Standard Webhooks library, recognises repeats, and prints the rest. It
+// shows what a subscriber has to do; a real one would store the payload first
+// and process it after answering.
 package receiver
 
 import (
@@ -24,24 +24,23 @@ const DefaultRemember = 10_000
 // maxPayload is the largest payload that is read, in bytes.
 const maxPayload = 4 << 20
 
-// ErrNoSecret is returned when there is nothing to verify deliveries with.
+// ErrNoSecret is returned if there is no secret to verify deliveries with.
 var ErrNoSecret = errors.New("the secret is empty")
 
-// Options says what a receiver needs.
+// Options are a receiver's options.
 type Options struct {
-	// Secret is what deliveries are signed with, as "whsec_…". Required.
+	// Secret is the secret that signs deliveries, as "whsec_…". Required.
 	Secret string
 	// Out is where deliveries are printed. Default: nowhere.
 	Out io.Writer
-	// Now tells the time for what is printed. Default: [time.Now].
+	// Now is the clock for the printed times. Default: [time.Now].
 	Now func() time.Time
-	// Remember is how many of the last deliveries' ids are kept to recognise
-	// repeats. Default: [DefaultRemember].
+	// Remember is how many ids of the last deliveries are remembered to
+	// recognise repeats. Default: [DefaultRemember].
 	Remember int
 }
 
-// receiver answers deliveries: 204 to those whose signature is right, 401 to
-// others.
+// receiver answers deliveries: 204 if the signature is right, 401 otherwise.
 type receiver struct {
 	webhook *standardwebhooks.Webhook
 	now     func() time.Time
@@ -51,14 +50,14 @@ type receiver struct {
 	seen *memory
 }
 
-// New returns a receiver. It fails when the secret is missing or is not one.
+// New returns a receiver. It fails if the secret is missing or malformed.
 func New(options Options) (http.Handler, error) {
 	if strings.TrimPrefix(options.Secret, "whsec_") == "" {
 		return nil, ErrNoSecret
 	}
 	webhook, err := standardwebhooks.NewWebhook(options.Secret)
 	if err != nil {
-		// The library's error is left out: it tells parts of the secret.
+		// The library's error is left out: it quotes parts of the secret.
 		return nil, errors.New("the secret must be base64 after whsec_")
 	}
 	r := &receiver{webhook: webhook, now: options.Now, out: options.Out}
@@ -75,15 +74,15 @@ func New(options Options) (http.Handler, error) {
 	return r, nil
 }
 
-// ServeHTTP takes one delivery.
+// ServeHTTP handles one delivery.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if request.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "deliveries are sent by POST", http.StatusMethodNotAllowed)
 		return
 	}
-	// The signature covers the body's bytes as they came, so they are read as
-	// they are and decoded later.
+	// The signature covers the exact bytes of the body, so the body is read
+	// unchanged and decoded later.
 	payload, err := io.ReadAll(http.MaxBytesReader(w, request.Body, maxPayload))
 	if err != nil {
 		var tooLarge *http.MaxBytesError
@@ -121,7 +120,7 @@ func (r *receiver) print(text string) {
 	fmt.Fprint(r.out, text)
 }
 
-// memory holds the last ids that were added.
+// memory holds the ids that were added last.
 type memory struct {
 	ids  map[string]struct{}
 	ring []string
@@ -132,7 +131,7 @@ func newMemory(size int) *memory {
 	return &memory{ids: make(map[string]struct{}), ring: make([]string, size)}
 }
 
-// add remembers an id, forgetting the oldest one when there are too many. It
+// add remembers an id, and forgets the oldest one if there are too many. It
 // returns false if the id is remembered already.
 func (m *memory) add(id string) bool {
 	if _, ok := m.ids[id]; ok {

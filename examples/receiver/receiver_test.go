@@ -22,7 +22,7 @@ const (
 	other  = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 )
 
-// signed returns the request of a delivery.
+// signed returns a request with a signed delivery.
 func signed(t *testing.T, secret, id string, at time.Time, payload string) *http.Request {
 	t.Helper()
 	webhook, err := standardwebhooks.NewWebhook(secret)
@@ -66,7 +66,7 @@ func TestDeliveries(t *testing.T) {
 		secret  string
 		age     time.Duration
 		payload string
-		change  func(*http.Request) // after it was signed
+		change  func(*http.Request) // after signing
 		status  int
 		printed string
 	}{
@@ -174,7 +174,7 @@ func TestRepeats(t *testing.T) {
 	if got := deliver(other, "evt_1"); !strings.Contains(got, "REJECTED") {
 		t.Errorf("a forged delivery printed %q", got)
 	}
-	// The forged one must not make the true one look like a repeat.
+	// The forged one must not make the genuine one look like a repeat.
 	if got := deliver(secret, "evt_1"); isRepeat(got) || !strings.Contains(got, `"a": 1`) {
 		t.Errorf("the first delivery printed %q", got)
 	}

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package rpcapi is an example of a legacy API that speaks JSON-RPC 2.0: every
-// request is a POST to /rpc, and only its body tells what it is about.
+// request is a POST to /rpc, and only its body says what it is about.
 //
 //	POST /rpc {"jsonrpc":"2.0","id":1,"method":"item.create","params":{"name":"Bicycle"}}
 //	          {"jsonrpc":"2.0","id":1,"result":{"id":"1","name":"Bicycle",…}}
 //
 // Its methods are item.create, item.get, item.update, item.delete and
-// item.list. Errors are answered with 200, as JSON-RPC has it. Several calls may
-// stand in an array. It keeps everything in memory and knows nothing of
+// item.list. Errors are answered with 200, as usual in JSON-RPC. An array may
+// hold several calls. It keeps everything in memory and knows nothing of
 // webhooks.
 package rpcapi
 
@@ -22,7 +22,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/examples/internal/stock"
 )
 
-// maxBody bounds a request's body, in bytes.
+// maxBody limits a request's body, in bytes.
 const maxBody = 1 << 20
 
 // Codes of errors: those of JSON-RPC, and one of this API's own.
@@ -34,7 +34,7 @@ const (
 	codeNotFound = 404
 )
 
-// Item is what the API keeps.
+// Item is an item of the API.
 type Item = stock.Item
 
 // Change is a change that was made, as the API records it.
@@ -51,7 +51,7 @@ func New() *API { return &API{stock: stock.New()} }
 // Changes returns every change that was made, in order.
 func (a *API) Changes() []Change { return a.stock.Changes() }
 
-// Handler returns what serves the API.
+// Handler returns the API's handler.
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /rpc", a.serve)
@@ -94,11 +94,11 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	// The client may be gone; there is nobody else to tell.
+	// The client may be gone; there is nobody else to inform.
 	_ = json.NewEncoder(w).Encode(response)
 }
 
-// batch answers several calls; nil where all are notifications.
+// batch answers several calls; nil if all are notifications.
 func (a *API) batch(body []byte) any {
 	var calls []json.RawMessage
 	if err := json.Unmarshal(body, &calls); err != nil || len(calls) == 0 {

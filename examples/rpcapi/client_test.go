@@ -21,7 +21,7 @@ func send(a *API, method, target, contentType, body string, headers ...string) (
 	return w.Code, strings.TrimSpace(w.Body.String())
 }
 
-// checkChanges compares what the API recorded.
+// checkChanges compares the changes that the API recorded.
 func checkChanges(t *testing.T, a *API, want ...Change) {
 	t.Helper()
 	if got := a.Changes(); !slices.Equal(got, want) {

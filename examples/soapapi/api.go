@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package soapapi is an example of a legacy API that speaks SOAP 1.1: every
-// request is a POST to /soap, whose SOAPAction and body tell what is asked for.
+// request is a POST to /soap, whose SOAPAction and body say what is requested.
 // Its operations are CreateItem, GetItem, UpdateItem, DeleteItem and ListItems:
 //
 //	POST /soap
@@ -24,16 +24,16 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/examples/internal/stock"
 )
 
-// maxBody bounds a request's body, in bytes.
+// maxBody limits a request's body, in bytes.
 const maxBody = 1 << 20
 
-// Namespaces of what is sent.
+// Namespaces of the messages.
 const (
 	envelopeSpace = "http://schemas.xmlsoap.org/soap/envelope/"
 	itemSpace     = "urn:example:items"
 )
 
-// Item is what the API keeps.
+// Item is an item of the API.
 type Item = stock.Item
 
 // Change is a change that was made, as the API records it.
@@ -50,7 +50,7 @@ func New() *API { return &API{stock: stock.New()} }
 // Changes returns every change that was made, in order.
 func (a *API) Changes() []Change { return a.stock.Changes() }
 
-// Handler returns what serves the API.
+// Handler returns the API's handler.
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /soap", a.serve)
@@ -160,6 +160,6 @@ func write(w http.ResponseWriter, status int, body any) {
 	}
 	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
 	w.WriteHeader(status)
-	// The client may be gone; there is nobody else to tell.
+	// The client may be gone; there is nobody else to inform.
 	_, _ = w.Write(append([]byte(xml.Header), text...))
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package diskwriter writes to a disk that may hang, for callers who wait for it
-// only as long as they want to.
+// Package diskwriter writes to a disk that may hang, for callers who wait only
+// for a limited time.
 package diskwriter
 
 import (
@@ -11,20 +11,20 @@ import (
 	"time"
 )
 
-// ErrStalled is returned while the disk has not taken what it was given before
-// for as long as anybody is to wait for it.
+// ErrStalled is returned if the disk has already been busy with an earlier
+// content for longer than anybody waits.
 var ErrStalled = errors.New("the disk does not answer")
 
-// Writer writes one content after the other, in a goroutine that ends when there
-// is nothing left to write. Use [New].
+// Writer writes one content after the other, in a goroutine that ends when
+// there is nothing left to write. Use [New].
 type Writer struct {
-	write    func(content []byte) error
-	merge    func(waiting, content []byte) []byte
-	patience time.Duration
+	write   func(content []byte) error
+	merge   func(waiting, content []byte) []byte
+	timeout time.Duration
 
 	mu sync.Mutex
-	// current is being written, next is what is to be written after it; last is
-	// the later of both, and stays when it is done.
+	// current is being written, next is to be written after it. last is the
+	// later of both, and stays when it is done.
 	current, next, last *Write
 }
 
@@ -32,21 +32,21 @@ type Writer struct {
 type Write struct {
 	content []byte
 	done    chan struct{}
-	// begun is when the disk was asked to take it.
+	// begun is when writing it began.
 	begun time.Time
-	// err is what became of it, once done is closed.
+	// err is its result, once done is closed.
 	err error
 }
 
-// New returns a writer. Write makes a content durable, and merge makes one of
-// what waits and what comes after it. Patience is how long the disk may take
-// before nobody who comes waits for it any more.
-func New(write func(content []byte) error, merge func(waiting, content []byte) []byte, patience time.Duration) *Writer {
-	return &Writer{write: write, merge: merge, patience: patience}
+// New returns a writer. Write makes a content durable, and merge merges a
+// waiting content with the one after it. After the disk has been busy for the
+// timeout, new callers no longer wait for it.
+func New(write func(content []byte) error, merge func(waiting, content []byte) []byte, timeout time.Duration) *Writer {
+	return &Writer{write: write, merge: merge, timeout: timeout}
 }
 
-// Put has a content written, and does not wait for it. The content is the
-// writer's then.
+// Put schedules the writing of a content, and does not wait for it. The writer
+// owns the content from then on.
 func (w *Writer) Put(content []byte) *Write {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -81,9 +81,9 @@ func (w *Writer) run(current *Write) {
 	}
 }
 
-// Wait waits until a content is written, and returns what came of that. It fails
-// with [ErrStalled], or as ctx does, if it is not known in time. A ctx without
-// a deadline waits for as long as it takes.
+// Wait waits until a content is written, and returns the result. It fails with
+// [ErrStalled], or with ctx's error, if the result does not come in time. With
+// a ctx without a deadline it waits as long as it takes.
 func (w *Writer) Wait(ctx context.Context, content *Write) error {
 	select {
 	case <-content.done:
@@ -91,7 +91,7 @@ func (w *Writer) Wait(ctx context.Context, content *Write) error {
 	default:
 	}
 	if _, bounded := ctx.Deadline(); bounded && w.stalled() {
-		// Whoever came before has waited long enough for all.
+		// An earlier caller has already waited as long as anybody should.
 		return ErrStalled
 	}
 	select {
@@ -105,10 +105,11 @@ func (w *Writer) Wait(ctx context.Context, content *Write) error {
 func (w *Writer) stalled() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.current != nil && time.Since(w.current.begun) >= w.patience
+	return w.current != nil && time.Since(w.current.begun) >= w.timeout
 }
 
-// Flush waits, as Wait does, for what was put last. There may be nothing.
+// Flush waits, as Wait does, for the content that was put last, if there is
+// any.
 func (w *Writer) Flush(ctx context.Context) error {
 	w.mu.Lock()
 	last := w.last

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package failpoint marks the places at which a crash is tested. In a build
-// with the tag "failpoints", the process kills itself at the one that the
+// with the tag "failpoints", the process kills itself at the place that the
 // environment names, or waits there; in any other build the marks cost nothing.
 package failpoint
 
@@ -14,12 +14,12 @@ import (
 // process kills itself: "name" for its first passage, "name:N" for its N-th.
 const Variable = "CADDY_WEBHOOKS_FAILPOINT"
 
-// Hold is the environment variable that names a point at which the process waits
-// for as long as a file is there: "name=FILE".
+// Hold is the environment variable that names a point at which the process
+// waits as long as a file exists: "name=FILE".
 const Hold = "CADDY_WEBHOOKS_HOLD"
 
-// parse reads the variable's value. What is not a number of a passage belongs
-// to the name.
+// parse reads the variable's value. A suffix that is not a passage number
+// belongs to the name.
 func parse(value string) (name string, passage uint64) {
 	name, number, ok := strings.Cut(value, ":")
 	if !ok {

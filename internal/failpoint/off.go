@@ -4,5 +4,5 @@
 
 package failpoint
 
-// Here does nothing in this build; the compiler leaves no trace of it.
+// Here does nothing in this build; the compiler removes it.
 func Here(string) {}

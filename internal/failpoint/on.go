@@ -18,8 +18,8 @@ var (
 	held, until, _ = strings.Cut(os.Getenv(Hold), "=")
 )
 
-// Here kills the process if this is the point, and the passage of it, that the
-// environment names. Where it is the point to wait at, it waits.
+// Here kills the process if the environment names this point and this passage
+// of it. If the environment names this point to wait at, it waits.
 func Here(point string) {
 	if held != "" && point == held {
 		wait()
@@ -34,7 +34,7 @@ func Here(point string) {
 	if err != nil {
 		panic(err)
 	}
-	// The signal is on its way; nothing more may happen here until it is there.
+	// The signal is on its way; nothing more may happen here until it arrives.
 	select {}
 }
 

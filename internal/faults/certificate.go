@@ -15,21 +15,21 @@ import (
 	"time"
 )
 
-// certificateRequest says what a receiver's certificate is like.
+// certificateRequest describes a receiver's certificate.
 type certificateRequest struct {
-	// host is whom it is for; the receiver is at 127.0.0.1.
+	// host is the name in the certificate; the receiver is at 127.0.0.1.
 	host       string
 	begin, end time.Time
-	// stranger keeps its authority out of RootCAs.
+	// stranger keeps the certificate's authority out of RootCAs.
 	stranger bool
 }
 
-// valid is what a certificate should be.
+// valid describes a certificate without faults.
 func valid(now time.Time) certificateRequest {
 	return certificateRequest{host: "127.0.0.1", begin: now.Add(-time.Hour), end: now.Add(time.Hour)}
 }
 
-// config makes the certificate, signed by itself.
+// config makes the self-signed certificate.
 func (r certificateRequest) config() (*tls.Config, *x509.CertPool, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

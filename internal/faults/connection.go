@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// connection is what a fault is played on. Once the other side has closed it,
-// writing fails, and a fault that goes on for ever ends.
+// connection is a connection on which a fault is played. Once the other side
+// has closed it, writing fails, and a fault that continues for ever ends.
 type connection struct {
 	net.Conn
 	tcp     *net.TCPConn
 	options Options
-	// reader holds what was read beyond the request.
+	// reader holds bytes that were read beyond the request.
 	reader *bufio.Reader
 }
 
@@ -34,13 +34,13 @@ func (c *connection) readRequest() {
 	_ = request.Body.Close()
 }
 
-// say writes a text, and tells whether anybody is there to hear it.
+// say writes a text, and reports whether the other side can still read.
 func (c *connection) say(text string) bool {
 	_, err := io.WriteString(c, text)
 	return err == nil
 }
 
-// flood writes a text until nobody listens.
+// flood writes a text until the other side closes.
 func (c *connection) flood(text string) {
 	bytes := []byte(text)
 	for {
@@ -58,7 +58,7 @@ func (c *connection) hang() {
 	_, _ = io.Copy(io.Discard, c.reader)
 }
 
-// drip writes a text again and again, a byte a step.
+// drip writes a text again and again, one byte per step.
 func (c *connection) drip(text string) {
 	ticker := time.NewTicker(c.options.Step)
 	defer ticker.Stop()
@@ -70,11 +70,11 @@ func (c *connection) drip(text string) {
 	}
 }
 
-// reset makes closing the connection a reset.
+// reset closes the connection with a reset.
 func (c *connection) reset() {
 	_ = c.tcp.SetLinger(0)
 	_ = c.tcp.Close()
 }
 
-// filler is a lot of nothing.
+// filler is a long meaningless text.
 var filler = strings.Repeat("x", 4096)

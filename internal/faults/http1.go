@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// says answers a request with a text, and does something then.
+// says answers a request with a text, and then calls a function.
 func says(text string, then func(*connection)) func(*connection) {
 	return func(c *connection) {
 		c.readRequest()
@@ -29,7 +29,7 @@ func drips(text, forever string) func(*connection) {
 	return says(text, func(c *connection) { c.drip(forever) })
 }
 
-// HTTP1 returns what can be done without TLS.
+// HTTP1 returns the faults of HTTP/1.1 without TLS.
 func HTTP1() []Fault {
 	const ok, length = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
 	faults := []Fault{

@@ -12,14 +12,14 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// session is an HTTP/2 connection as far as a fault needs one.
+// session is an HTTP/2 connection, as far as faults need one.
 type session struct {
 	*connection
 	*http2.Framer
-	// stream is the first request's.
+	// stream is the first request's stream.
 	stream uint32
 
-	// mu holds the frames of the reader and of the fault apart.
+	// mu separates the frames of the reader and of the fault.
 	mu sync.Mutex
 }
 
@@ -28,7 +28,7 @@ func (s *session) headers(end bool, fields ...string) {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	for i := 0; i+1 < len(fields); i += 2 {
-		// A buffer takes everything.
+		// Writing to a buffer cannot fail.
 		_ = encoder.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
 	}
 	s.mu.Lock()
@@ -36,7 +36,7 @@ func (s *session) headers(end bool, fields ...string) {
 	_ = s.WriteHeaders(http2.HeadersFrameParam{StreamID: s.stream, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: end})
 }
 
-// forever writes a frame until nobody listens.
+// forever writes a frame until the other side closes.
 func (s *session) forever(write func() error) {
 	for {
 		s.mu.Lock()
@@ -48,7 +48,7 @@ func (s *session) forever(write func() error) {
 	}
 }
 
-// drain reads until the other side closes, and acknowledges what has to be.
+// drain reads until the other side closes, and acknowledges pings.
 func (s *session) drain() {
 	for {
 		frame, err := s.ReadFrame()
@@ -63,8 +63,8 @@ func (s *session) drain() {
 	}
 }
 
-// opened answers the preface, waits for a request and its body, and plays a
-// fault then.
+// opened answers the preface, waits for a request and its body, and then plays
+// a fault.
 func opened(settings []http2.Setting, play func(*session)) func(*connection) {
 	return func(c *connection) {
 		preface := make([]byte, len(http2.ClientPreface))
@@ -88,7 +88,7 @@ func opened(settings []http2.Setting, play func(*session)) func(*connection) {
 			case *http2.HeadersFrame:
 				s.stream = frame.StreamID
 			}
-			// The request's body may never come, where it was given no window.
+			// The request's body may never come if it was given no window.
 			if s.stream != 0 && (len(settings) > 0 || frame.Header().StreamID == s.stream && frame.Header().Flags.Has(http2.FlagDataEndStream)) {
 				break
 			}
@@ -97,7 +97,7 @@ func opened(settings []http2.Setting, play func(*session)) func(*connection) {
 	}
 }
 
-// HTTP2 returns what can be done with HTTP/2.
+// HTTP2 returns the faults of HTTP/2.
 func HTTP2() []Fault {
 	data := make([]byte, 4096)
 	faults := []Fault{
@@ -195,7 +195,7 @@ func interim() []byte { return block(":status", "103") }
 
 func block(name, value string) []byte {
 	var b bytes.Buffer
-	// A buffer takes everything.
+	// Writing to a buffer cannot fail.
 	_ = hpack.NewEncoder(&b).WriteField(hpack.HeaderField{Name: name, Value: value, Sensitive: true})
 	return b.Bytes()
 }

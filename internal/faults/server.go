@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package faults is a receiver that misbehaves, for tests: it refuses, resets,
-// hangs, drips, floods and lies, in every way that somebody who gets deliveries
-// has found, by accident or not. What a sender should make of each is the
-// sender's to say.
+// hangs, drips, floods and lies, in every way known from real receivers,
+// accidental or malicious. How a sender should handle each fault is for the
+// sender to decide.
 package faults
 
 import (
@@ -17,9 +17,10 @@ import (
 
 // Options say how a fault is played.
 type Options struct {
-	// Step is the time between two bytes of those that drip. Default: a second.
+	// Step is the time between two dripped bytes. Default: a second.
 	Step time.Duration
-	// Inward is where redirects lead. Default: the address of cloud metadata.
+	// Inward is the target of redirects. Default: the address of cloud
+	// metadata.
 	Inward string
 }
 
@@ -27,18 +28,19 @@ type Options struct {
 type Fault struct {
 	// Name is unique.
 	Name string
-	// answer plays the fault on a connection; the connection is closed
-	// afterwards.
+	// answer plays the fault on a connection; afterwards the connection is
+	// closed.
 	answer func(c *connection)
-	// certificate, where not nil, makes the receiver speak TLS with it.
+	// certificate, if not nil, makes the receiver use TLS with this
+	// certificate.
 	certificate func(now time.Time) certificateRequest
-	// config changes how TLS is spoken.
+	// config changes the TLS configuration.
 	config func(*tls.Config)
-	// absent has nobody listen.
+	// absent means that nobody listens.
 	absent bool
 }
 
-// HTTP2 tells whether the fault is played with HTTP/2.
+// HTTP2 reports whether the fault is played with HTTP/2.
 func (f Fault) HTTP2() bool {
 	var config tls.Config
 	if f.config != nil {
@@ -49,9 +51,9 @@ func (f Fault) HTTP2() bool {
 
 // Server plays a fault on every connection.
 type Server struct {
-	// URL is where it is.
+	// URL is the server's URL.
 	URL string
-	// RootCAs hold the authority that signed its certificate, nil without TLS.
+	// RootCAs holds the authority that signed its certificate, nil without TLS.
 	RootCAs *x509.CertPool
 
 	fault    Fault
@@ -147,7 +149,7 @@ func (s *Server) serve(conn net.Conn) {
 	}()
 	if s.tls != nil {
 		secured := tls.Server(conn, s.tls)
-		// A handshake that fails is played to its end.
+		// The fault may be a handshake that fails; then it is over.
 		if secured.Handshake() != nil { //nolint:noctx // Close ends it
 			return
 		}

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// cut ends a connection between two records of TLS, without its farewell.
+// cut ends a connection between two records of TLS, without the closing alert.
 func cut(c *connection) { _ = c.tcp.Close() }
 
-// TLS returns what can be done with TLS below HTTP/1.1.
+// TLS returns the faults of TLS below HTTP/1.1.
 func TLS() []Fault {
 	const answer = "HTTP/1.1 204 No Content\r\n\r\n"
 	certificate := func(change func(*certificateRequest)) func(time.Time) certificateRequest {
@@ -42,8 +42,8 @@ func TLS() []Fault {
 	}
 }
 
-// BelowTLS returns what can be done to a sender that expects TLS, at a port
-// that does not speak it. Its URLs are http, and are to be asked as https.
+// BelowTLS returns the faults of a port that does not speak TLS, for a sender
+// that expects it. Their URLs begin with http, and must be requested as https.
 func BelowTLS() []Fault {
 	return []Fault{
 		{Name: "no TLS", answer: func(c *connection) { c.say("HTTP/1.1 400 Bad Request\r\n\r\n") }},

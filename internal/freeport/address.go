@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package freeport finds addresses for servers of tests that have to be told
-// where to listen.
+// Package freeport finds addresses for test servers that must be given an
+// address to listen on.
 package freeport
 
 import (
@@ -12,19 +12,18 @@ import (
 	"testing"
 )
 
-// The ports that are tried. The system hands out ports from 32768 on, to the
-// clients of this machine too; those below are taken by nobody who does not
-// ask for them by number.
+// The ports that are tried. The system assigns ports from 32768 on, to the
+// clients of this machine too; lower ports are only taken by number.
 const (
 	first = 12000
 	count = 20000
 )
 
-// next is the port that is tried next. Each process begins elsewhere.
+// next is the port that is tried next. Each process starts at another one.
 var next atomic.Uint32
 
 // Address returns an address of this machine that nobody listens on, and that
-// is not returned again.
+// it does not return again.
 func Address(t testing.TB) string {
 	t.Helper()
 	next.CompareAndSwap(0, uint32(os.Getpid())*64)

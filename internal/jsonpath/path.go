@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package jsonpath reads the part of gjson's paths that can be reasoned about:
-// names, indexes, "#" for each element and "*" for each member. Where a value
-// is only looked up, gjson itself reads its whole language; this package is
-// for what must know which members a path could ever meet.
+// names, indexes, "#" for each element and "*" for each member. To look up a
+// value, gjson itself reads its whole language; this package is for code that
+// must know which members a path could ever select.
 package jsonpath
 
 import (
@@ -12,20 +12,20 @@ import (
 	"strings"
 )
 
-// ErrUnsupported is returned for a path that is not made of names, indexes,
-// "#" and "*" alone.
+// ErrUnsupported is returned for a path that has more than names, indexes, "#"
+// and "*".
 var ErrUnsupported = errors.New("unsupported path")
 
-// MaxSteps bounds a path.
+// MaxSteps is the highest number of steps of a path.
 const MaxSteps = 64
 
-// Kind tells what a step takes.
+// Kind is what a step selects.
 type Kind uint8
 
 // The kinds of steps.
 const (
-	// Name: the member of this name; where the name is a number, also the
-	// element of this index.
+	// Name: the member with this name; if the name is a number, also the
+	// element with this index.
 	Name Kind = iota
 	// Each: each element of an array, written "#".
 	Each
@@ -36,11 +36,11 @@ const (
 // Step is one component of a path.
 type Step struct {
 	Kind Kind
-	// Name is the plain text of the component, of Kind Name.
+	// Name is the unescaped text of a component of Kind Name.
 	Name string
 }
 
-// Index returns the index that the step means in an array.
+// Index returns the index that the step selects in an array.
 func (s Step) Index() (index int, ok bool) {
 	const digits = 9 // more would overflow, and no array is that long
 	if s.Kind != Name || s.Name == "" || len(s.Name) > digits {
@@ -55,8 +55,8 @@ func (s Step) Index() (index int, ok bool) {
 	return index, true
 }
 
-// Parse reads a path. A backslash takes away the meaning of the character that
-// follows: "a\.b" is the one name "a.b".
+// Parse reads a path. A backslash escapes the character that follows: "a\.b" is
+// the one name "a.b".
 func Parse(path string) ([]Step, error) {
 	var steps []Step
 	for rest, more := path, true; more; {
@@ -109,12 +109,12 @@ func next(path string) (step Step, rest string, more bool, err error) {
 	return step, rest, more, nil
 }
 
-// isAlone tells whether the byte at i is a whole component.
+// isAlone reports whether the byte at i is a whole component.
 func isAlone(path string, i int) bool {
 	return i == 0 && (len(path) == 1 || path[1] == '.')
 }
 
-// Escape returns a component that means the name, whatever it is made of.
+// Escape returns a component that selects the name, whatever characters it has.
 func Escape(name string) string {
 	var escaped strings.Builder
 	for i := range len(name) {

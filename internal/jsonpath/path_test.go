@@ -40,7 +40,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// FuzzParse holds names to what gjson makes of them.
+// FuzzParse compares names with gjson's reading of them.
 func FuzzParse(f *testing.F) {
 	f.Add("a.b")
 	f.Add(`a\.b`)

@@ -105,7 +105,7 @@ type snapshot struct {
 	version uint8
 }
 
-// queue is what the queue holds.
+// queue is the content of the queue.
 type queue struct {
 	intents    set
 	unresolved set

@@ -105,11 +105,11 @@ type Line struct {
 	// First and Last are when the first and the last came, Last to the second.
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
-	// Suggestion is what would catch them.
+	// Suggestion is a rule that would catch them.
 	Suggestion Suggestion `json:"suggestion"`
 }
 
-// Report is what a Register holds.
+// Report is the content of a Register.
 type Report struct {
 	// Lines are the kinds of requests, those that came most often first.
 	Lines []Line `json:"lines"`
@@ -117,7 +117,7 @@ type Report struct {
 	Other uint64 `json:"other"`
 }
 
-// Report tells what was counted so far.
+// Report returns the counts so far.
 func (r *Register) Report() Report {
 	report := Report{Lines: []Line{}, Other: r.other.Load()}
 	for key, e := range *r.known.Load() {

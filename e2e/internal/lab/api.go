@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// API is a legacy API that remembers what it was told to be.
+// API is a legacy API that stores the objects it is sent.
 type API struct {
 	server *httptest.Server
 
@@ -33,7 +33,7 @@ func NewAPI(t testing.TB) *API {
 	return a
 }
 
-// Hide makes the API answer 503 to who reads it, or not any more.
+// Hide makes the API answer reads with 503, or stop doing so.
 func (a *API) Hide(hidden bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -74,7 +74,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, show)
 }
 
-// Receiver is what gets the deliveries.
+// Receiver receives the deliveries.
 type Receiver struct {
 	server *httptest.Server
 
@@ -106,7 +106,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	var show struct {
 		Version int `json:"version"`
 	}
-	_ = json.Unmarshal(payload, &show) // of a delete, there is none
+	_ = json.Unmarshal(payload, &show) // a delete has none
 	object := "/" + request.Header.Get("Webhook-Object")
 	kind := request.Header.Get("Webhook-Event")
 	r.mu.Lock()
@@ -118,7 +118,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		r.ids[id] = true
 	}
 	r.counts[object]++
-	// A delivery that is made again may come after a newer one.
+	// A repeated delivery may come after a newer one.
 	if deleted := strings.HasSuffix(kind, ".deleted"); deleted || show.Version >= r.newest[object] {
 		r.last[object], r.kinds[object] = string(payload), kind
 		r.newest[object] = max(show.Version, r.newest[object])
@@ -126,7 +126,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// Again counts deliveries that were made before.
+// Again counts repeated deliveries.
 func (r *Receiver) Again() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -140,8 +140,8 @@ func (r *Receiver) Total() int {
 	return r.total
 }
 
-// Missing returns the objects whose last event does not tell what the API
-// shows.
+// Missing returns the objects whose last event does not have the API's current
+// state.
 func (r *Receiver) Missing(a *API) (missing []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

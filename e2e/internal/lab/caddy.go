@@ -40,8 +40,8 @@ func Build(dir string) (string, error) {
 // Caddy is an installation: a configuration, a queue, a log, and at most one
 // process at a time.
 type Caddy struct {
-	// Queue is the queue's directory; Global stands in the global webhooks
-	// block.
+	// Queue is the queue's directory; Global is inserted into the global
+	// webhooks block.
 	Queue, Global string
 
 	binary      string
@@ -167,7 +167,7 @@ func (c *Caddy) Start(t testing.TB) {
 	})
 }
 
-// Alive tells whether the process lives.
+// Alive reports whether the process lives.
 func (c *Caddy) Alive() bool {
 	select {
 	case <-c.exited:
@@ -231,7 +231,7 @@ func (c *Caddy) Do(ctx context.Context, method, path, body string) (int, error) 
 	return response.StatusCode, err
 }
 
-// Health asks for the health.
+// Health requests the health check.
 func (c *Caddy) Health() (status int, problems string, err error) {
 	response, err := c.client.Get("http://" + c.admin + "/webhooks/health")
 	if err != nil {
@@ -242,7 +242,7 @@ func (c *Caddy) Health() (status int, problems string, err error) {
 	return response.StatusCode, string(text), err
 }
 
-// Ask asks the admin API for a view.
+// Ask requests a view from the admin API.
 func (c *Caddy) Ask(view string, into any) error {
 	response, err := c.client.Get("http://" + c.admin + view)
 	if err != nil {
@@ -252,7 +252,7 @@ func (c *Caddy) Ask(view string, into any) error {
 	return json.NewDecoder(response.Body).Decode(into)
 }
 
-// Queued asks for the state of the queue.
+// Queued requests the state of the queue.
 func (c *Caddy) Queued() (open bool, answer map[string]any, err error) {
 	if err := c.Ask("/webhooks/queue", &answer); err != nil {
 		return false, nil, err
@@ -269,26 +269,26 @@ func (c *Caddy) Run(ctx context.Context, args ...string) (string, error) {
 	return string(output), err
 }
 
-// Eventually waits until a condition has no error any more.
-func (c *Caddy) Eventually(t testing.TB, what string, patience time.Duration, condition func() error) {
+// Eventually waits until a condition returns no error.
+func (c *Caddy) Eventually(t testing.TB, what string, timeout time.Duration, condition func() error) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(timeout)
 	for {
 		err := condition()
 		if err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %s: %v\n%s", what, patience, err, c.Tail())
+			t.Fatalf("%s: not within %s: %v\n%s", what, timeout, err, c.Tail())
 		}
-		time.Sleep(20 * time.Millisecond) // another process is asked
+		time.Sleep(20 * time.Millisecond) // polling another process
 	}
 }
 
-// Told waits until the receiver was told what the API shows.
-func (c *Caddy) Told(t testing.TB, patience time.Duration) {
+// Told waits until the receiver has the state of every object.
+func (c *Caddy) Told(t testing.TB, timeout time.Duration) {
 	t.Helper()
-	c.Eventually(t, "all changes are told of", patience, func() error {
+	c.Eventually(t, "all changes are told of", timeout, func() error {
 		missing := c.receiver.Missing(c.api)
 		if len(missing) == 0 {
 			return nil

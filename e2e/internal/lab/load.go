@@ -15,7 +15,7 @@ import (
 
 // Load changes objects through Caddy, as fast as it answers.
 type Load struct {
-	// Requests counts what was sent, Failed what did not succeed.
+	// Requests counts the requests sent, Failed those that did not succeed.
 	Requests, Failed atomic.Int64
 
 	cancel  context.CancelFunc
@@ -24,12 +24,12 @@ type Load struct {
 	first   string
 }
 
-// NewLoad begins a load: clients that change objects of their own, with a
-// body of a size. Of each client, one request in twenty is a delete.
+// NewLoad starts a load: each client changes its own objects, with a body of
+// this size. One request in twenty is a delete.
 func NewLoad(ctx context.Context, c *Caddy, clients, objects, size int) *Load {
 	l := new(Load)
 	ctx, l.cancel = context.WithCancel(ctx)
-	// What Badger cannot compress takes the room that it says.
+	// Random bytes, so that Badger cannot compress them away.
 	noise := make([]byte, size/2)
 	_, _ = crand.Read(noise)
 	padding := hex.EncodeToString(noise)
@@ -42,7 +42,7 @@ func NewLoad(ctx context.Context, c *Caddy, clients, objects, size int) *Load {
 				if random.IntN(20) == 0 {
 					method, body = http.MethodDelete, ""
 				}
-				// Requests are not cut off: what they do is compared.
+				// Requests are not cancelled: their effects are compared.
 				status, err := c.Do(context.WithoutCancel(ctx), method, path, body)
 				l.Requests.Add(1)
 				if err != nil || status < 200 || status > 299 {
@@ -70,7 +70,7 @@ func (l *Load) FirstFailure() string {
 	return l.first
 }
 
-// Cease begins no more requests; those under way go on.
+// Cease begins no more requests; those under way continue.
 func (l *Load) Cease() { l.cancel() }
 
 // Stop ends the load, and waits for it.

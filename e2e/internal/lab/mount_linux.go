@@ -9,9 +9,8 @@ import (
 	"testing"
 )
 
-// Mount mounts a file system at a directory, until the test ends. Where that
-// is not permitted, the test says so: and fails where it must not be left
-// out.
+// Mount mounts a file system at a directory, until the test ends. If that is
+// not permitted, the test says so, and fails where it must not be skipped.
 func Mount(t testing.TB, dir string, args ...string) {
 	t.Helper()
 	if err := TryMount(t, dir, args...); err != nil {
@@ -20,7 +19,7 @@ func Mount(t testing.TB, dir string, args ...string) {
 	t.Cleanup(func() { Unmount(t, dir) })
 }
 
-// NotPermitted ends a test for which something is missing.
+// NotPermitted ends a test that lacks a permission or a program.
 func NotPermitted(t testing.TB, err error) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
@@ -38,7 +37,7 @@ func TryMount(t testing.TB, dir string, args ...string) error {
 	return privileged(t, "chown", fmt.Sprint(os.Getuid()), dir)
 }
 
-// Unmount unmounts what is mounted at a directory.
+// Unmount unmounts the file system at a directory.
 func Unmount(t testing.TB, dir string) {
 	t.Helper()
 	if err := privileged(t, "umount", dir); err != nil {

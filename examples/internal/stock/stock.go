@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package stock is what the example APIs that are not REST have in common: the
-// items that they keep, in memory, and a record of every change to them.
+// Package stock is the common part of the example APIs that are not REST: their
+// items, in memory, and a record of every change to them.
 package stock
 
 import (
@@ -17,7 +17,7 @@ var ErrNotFound = errors.New("there is no such item")
 // ErrNoName is returned for an item without a name.
 var ErrNoName = errors.New("an item needs a name")
 
-// Item is what the APIs show.
+// Item is an item that the APIs show.
 type Item struct {
 	ID     string `json:"id"`
 	Name   string `json:"name"`
@@ -27,7 +27,7 @@ type Item struct {
 	Version int64 `json:"version"`
 }
 
-// Fields are what a request can set; nil leaves what is there.
+// Fields are what a request can set; nil leaves a field unchanged.
 type Fields struct {
 	Name   *string `json:"name"`
 	State  *string `json:"state"`
@@ -44,7 +44,7 @@ const (
 	Deleted Operation = "delete"
 )
 
-// Change is one committed change, with the item as it was then; of a delete,
+// Change is one committed change, with the item as it was then; for a delete,
 // as it was before.
 type Change struct {
 	Operation Operation
@@ -88,7 +88,7 @@ func (s *Stock) Get(id string) (Item, error) {
 	return item, nil
 }
 
-// List returns all items by their ids.
+// List returns all items, sorted by id.
 func (s *Stock) List() []Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +101,8 @@ func (s *Stock) List() []Item {
 	return list
 }
 
-// Update sets fields of an item. One that changes nothing is no change.
+// Update sets fields of an item. An update with the same values is not a
+// change.
 func (s *Stock) Update(id string, fields Fields) (Item, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +119,7 @@ func (s *Stock) Update(id string, fields Fields) (Item, error) {
 	return s.commit(Updated, item, fields), nil
 }
 
-// Delete removes an item, and returns it as it was.
+// Delete removes an item, and returns its last state.
 func (s *Stock) Delete(id string) (Item, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +132,7 @@ func (s *Stock) Delete(id string) (Item, error) {
 	return item, nil
 }
 
-// Changes returns every change so far, in the order in which they were made.
+// Changes returns every change so far, in order.
 func (s *Stock) Changes() []Change {
 	s.mu.Lock()
 	defer s.mu.Unlock()

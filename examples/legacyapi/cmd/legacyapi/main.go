@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command legacyapi serves the demonstration API and prints a line for each
-// request, so that one can see what reaches it.
+// request, to show what reaches it.
 package main
 
 import (
@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	case <-ctx.Done():
 	}
-	// The context has ended already; requests under way get a moment more.
+	// The context has ended already; requests under way get a little more time.
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err = server.Shutdown(grace)
@@ -72,12 +72,12 @@ func logged(next http.Handler, out io.Writer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(seen, r)
-		// EscapedPath, so that nobody's path can write to the terminal.
+		// EscapedPath, so that no path can send escapes to the terminal.
 		fmt.Fprintf(out, "%s %s %d\n", r.Method, r.URL.EscapedPath(), seen.status)
 	})
 }
 
-// statusWriter remembers the status of a response.
+// statusWriter records the status of a response.
 type statusWriter struct {
 	http.ResponseWriter
 	status int

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestRun starts the command on a free port, asks it something and ends it.
+// TestRun starts the command on a free port, sends it a request and ends it.
 func TestRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command receiver prints the webhooks that it receives, after it has verified
-// their signature.
+// Command receiver prints the webhooks that it receives, after verifying their
+// signatures.
 package main
 
 import (
@@ -65,7 +65,8 @@ func run(ctx context.Context, args []string, secretFromEnv string, out io.Writer
 		return err
 	case <-ctx.Done():
 	}
-	// The context has ended already; deliveries under way get a moment more.
+	// The context has ended already; deliveries under way get a little more
+	// time.
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err = server.Shutdown(grace)

@@ -13,8 +13,8 @@ import (
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-// TestRun starts the command on a free port, sends it something that is not
-// signed and ends it.
+// TestRun starts the command on a free port, sends it an unsigned request and
+// ends it.
 func TestRun(t *testing.T) {
 	for name, given := range map[string]struct {
 		args        []string
