@@ -39,7 +39,7 @@ func measureTracked(l *lab) error {
 }
 
 func trackObjects(dir, name string, look time.Duration) error {
-	store, err := badger.Open(badger.Options{Dir: dir, Durability: badger.Process})
+	store, err := badger.Open(badger.Options{Dir: dir, Durability: queue.Process})
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func trackObjects(dir, name string, look time.Duration) error {
 	// What is measured is what the next process has, when it has settled.
 	before := heap()
 	begin := time.Now()
-	if store, err = badger.Open(badger.Options{Dir: dir, Durability: badger.Process}); err != nil {
+	if store, err = badger.Open(badger.Options{Dir: dir, Durability: queue.Process}); err != nil {
 		return err
 	}
 	defer store.Close()
