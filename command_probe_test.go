@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 // for ever, or one that in addition does not notice that Caddy is gone.
 func play(part, stage string) error {
 	if kind, ok := strings.CutPrefix(part, "caddy "); ok {
-		_, err := badger.Open(badger.Options{Dir: stage, Space: badger.Space{Reserve: 1}, Probe: func(_ string, lock *os.File) error {
+		_, err := badger.Open(badger.Options{Dir: stage, Space: queue.Space{Reserve: 1}, Probe: func(_ string, lock *os.File) error {
 			return runProbe(context.Background(), actor(kind, stage), lock)
 		}})
 		return err
@@ -87,7 +87,7 @@ func TestProbeEndsWithCaddy(t *testing.T) {
 			}
 			_ = caddy.Wait() // it was killed
 
-			options := badger.Options{Dir: dir, Space: badger.Space{Reserve: 1}}
+			options := badger.Options{Dir: dir, Space: queue.Space{Reserve: 1}}
 			if kind == "deaf probe" {
 				if _, err := badger.Open(options); !errors.Is(err, queue.ErrInUse) {
 					t.Fatalf("beside a probe: %v, want ErrInUse", err)

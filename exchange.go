@@ -14,7 +14,6 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
-	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
@@ -224,7 +223,7 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 		}
 	}
 	for _, key := range own {
-		mark := x.mark(key, reconcile.HintsOf(rule.Kind, outcome), outcome)
+		mark := x.mark(key, queue.HintsOf(rule.Kind, outcome), outcome)
 		mark.Version, mark.Callback = version, x.callback
 		if outcome == event.OutcomeChanged && x.tee.status == http.StatusCreated {
 			mark.Hints |= queue.HintCreated
@@ -232,7 +231,7 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 		resolution.Marks = append(resolution.Marks, mark)
 	}
 	for _, key := range x.alsoTouched(own) {
-		mark := x.mark(key, reconcile.HintsOf(event.KindUpdate, outcome), outcome)
+		mark := x.mark(key, queue.HintsOf(event.KindUpdate, outcome), outcome)
 		mark.Cause.Resource = rule.Resource.Name
 		resolution.Marks = append(resolution.Marks, mark)
 	}

@@ -70,7 +70,7 @@ func TestForgetting(t *testing.T) {
 				e := newEngine(t.TempDir())
 				store := openWith(t, e, badger.Options{Dir: e.dir, FreeSpace: func(string) (uint64, uint64, error) {
 					return tc.free, 1 << 40, nil
-				}, Space: badger.Space{Low: 1 << 30, Critical: 512 << 20, Reserve: 1}})
+				}, Space: queue.Space{Low: 1 << 30, Critical: 512 << 20, Reserve: 1}})
 				defer func() {
 					if err := e.Destruct(); err != nil {
 						t.Error(err)
@@ -110,7 +110,7 @@ func TestTrimmedAtOnce(t *testing.T) {
 		e := newEngine(t.TempDir())
 		store := openWith(t, e, badger.Options{Dir: e.dir, FreeSpace: func(string) (uint64, uint64, error) {
 			return 700 << 20, 1 << 40, nil
-		}, Space: badger.Space{Low: 1 << 30, Critical: 512 << 20, Reserve: 1}})
+		}, Space: queue.Space{Low: 1 << 30, Critical: 512 << 20, Reserve: 1}})
 		settled(t, store, event.Snapshot{Key: event.Key{Resource: "items", ID: "1"}, Sequence: 1})
 		time.Sleep(2 * watchEvery)
 		synctest.Wait()

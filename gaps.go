@@ -15,7 +15,6 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
-	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
 
 // allResources stands for all resources, where nobody knows which.
@@ -86,7 +85,7 @@ func (g *gaps) adopt() {
 		return
 	}
 	// Without the lock: exchanges pass meanwhile, and the disk may hang.
-	f, err := os.OpenFile(filepath.Join(g.dir, badger.GapsFile), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(g.dir, queue.GapsFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		g.log.Error("opening the file of gaps: what passes without the queue is known until this process ends only", zap.Error(err))
 		return

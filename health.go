@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 // problems says in words what is wrong with the queue.
@@ -18,7 +18,7 @@ func (e *engine) problems() (problems []string) {
 			time.Since(trouble.since).Round(time.Second), trouble.err))
 	}
 	if store := e.store.Load(); store != nil {
-		if store.Level() != badger.SpaceEnough {
+		if store.Level() != queue.SpaceEnough {
 			free, space := store.FreeSpace()
 			problems = append(problems, fmt.Sprintf("the disk of the queue has %d MiB free; below %d MiB the queue takes little more, and below %d MiB it closes: make room",
 				free>>20, space.Low>>20, space.Critical>>20))

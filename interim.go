@@ -17,7 +17,7 @@ import (
 
 // openInterim opens what keeps intents while the queue is being opened, with
 // what earlier processes have left. The directory must be ours.
-func (e *engine) openInterim(durability badger.Durability) {
+func (e *engine) openInterim(durability queue.Durability) {
 	if e.interim.Load() != nil {
 		return
 	}

@@ -27,7 +27,6 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
-	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/seal"
 )
@@ -230,11 +229,11 @@ func (a *App) Cleanup() error {
 	return err
 }
 
-func (a *App) durability() badger.Durability {
+func (a *App) durability() queue.Durability {
 	if a.Durability == durabilityProcess {
-		return badger.Process
+		return queue.Process
 	}
-	return badger.Power
+	return queue.Power
 }
 
 // register takes the resources of a handler. Handlers are provisioned before

@@ -140,7 +140,7 @@ func (e *engine) finishOpening(store *badger.Store, err error) (*badger.Store, e
 	if e.closed {
 		return nil, queue.ErrClosed
 	}
-	if badger.Misconfigured(err) {
+	if queue.Misconfigured(err) {
 		err = fmt.Errorf("opening the queue: %w", err)
 		if len(e.started) == 0 {
 			// Whoever starts is told, and does not.

@@ -44,7 +44,7 @@ func (e *engine) note(ctx context.Context, app *App, intent queue.Intent) (queue
 
 // noteIn notes an intent in a queue that is open.
 func (e *engine) noteIn(ctx context.Context, store *badger.Store, intent queue.Intent) (queue.IntentID, error) {
-	if store.Level() == badger.SpaceLow {
+	if store.Level() == queue.SpaceLow {
 		if e.pass(ctx, 0, intent) {
 			// Intents would fill the disk. One note for the resource is as
 			// good, if less exact.
@@ -112,7 +112,7 @@ func (e *engine) resolve(ctx context.Context, resource string, id queue.IntentID
 		return
 	}
 	// A queue that is being closed is opened again.
-	if !errors.Is(err, queue.ErrClosed) && !errors.Is(err, badger.ErrFull) {
+	if !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrFull) {
 		e.log.Error("resolving an intent", zap.String("resource", resource), zap.Error(err))
 	}
 	e.miss(ctx, one)

@@ -113,7 +113,7 @@ func TestLowDisk(t *testing.T) {
 	s.mustLoad(s.config("free_space 1GiB 512MiB 1MiB", ""))
 	free.Store(700 << 20)
 	store := running(t).store.Load()
-	eventually(t, "space is low", func() bool { return store.Level() == badger.SpaceLow })
+	eventually(t, "space is low", func() bool { return store.Level() == queue.SpaceLow })
 	open := -1
 	s.mu.Lock()
 	s.before = func() {
@@ -129,7 +129,7 @@ func TestLowDisk(t *testing.T) {
 	if open != 0 {
 		t.Errorf("%d intents were open within the exchange", open)
 	}
-	left, err := os.ReadFile(filepath.Join(s.dir, badger.GapsFile))
+	left, err := os.ReadFile(filepath.Join(s.dir, queue.GapsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestGapOfAnEarlierProcess(t *testing.T) {
 	s.state["/items/1"] = `{"id":"1","v":2}` // past Caddy
 	s.mu.Unlock()
 	content := encodeGaps([]gap{{Resource: "items", Since: time.Now()}, {Resource: "gone"}})
-	if err := os.WriteFile(filepath.Join(s.dir, badger.GapsFile), content, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.dir, queue.GapsFile), content, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.mustLoad(s.config("", ""))
@@ -387,7 +387,7 @@ func TestSecretsKey(t *testing.T) {
 	}
 	// Without a key, one is made that no one else can read.
 	s.mustLoad(s.config("", ""))
-	file := filepath.Join(s.dir, badger.KeyFile)
+	file := filepath.Join(s.dir, queue.KeyFile)
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("the key: %v, %v", info, err)
@@ -428,7 +428,7 @@ func TestSecretsKey(t *testing.T) {
 // is looked for in all of its resource.
 func TestUnresolvedWithoutIntent(t *testing.T) {
 	e := newEngine(t.TempDir())
-	openWith(t, e, badger.Options{Dir: e.dir, Space: badger.Space{Reserve: 1}})
+	openWith(t, e, badger.Options{Dir: e.dir, Space: queue.Space{Reserve: 1}})
 	t.Cleanup(func() {
 		if err := e.Destruct(); err != nil {
 			t.Error(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
 
@@ -38,11 +39,11 @@ type FreeSpace struct {
 // that Badger has not compacted yet.
 const minRetentionSize = 256 << 20
 
-func (f *FreeSpace) space() badger.Space {
+func (f *FreeSpace) space() queue.Space {
 	if f == nil {
-		return badger.Space{}
+		return queue.Space{}
 	}
-	return badger.Space{Low: f.Low, Critical: f.Critical, Reserve: f.Reserve}
+	return queue.Space{Low: f.Low, Critical: f.Critical, Reserve: f.Reserve}
 }
 
 // unmarshalFreeSpace reads `free_space LOW [CRITICAL [RESERVE]]`.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/seal"
 )
 
@@ -67,13 +67,13 @@ func (e *engine) loadKeyring(app *App) {
 
 // readKey reads the key beside the queue.
 func readKey(dir string) (seal.Key, error) {
-	text, err := os.ReadFile(filepath.Join(dir, badger.KeyFile))
+	text, err := os.ReadFile(filepath.Join(dir, queue.KeyFile))
 	if err != nil {
 		return seal.Key{}, err
 	}
 	key, err := seal.ParseKey(string(text))
 	if err != nil {
-		return seal.Key{}, fmt.Errorf("%s: %w", badger.KeyFile, err)
+		return seal.Key{}, fmt.Errorf("%s: %w", queue.KeyFile, err)
 	}
 	return key, nil
 }
@@ -82,7 +82,7 @@ func readKey(dir string) (seal.Key, error) {
 // the same time get the same.
 func makeKey(dir string) (seal.Key, error) {
 	key := seal.NewKey()
-	f, err := os.OpenFile(filepath.Join(dir, badger.KeyFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, queue.KeyFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return readKey(dir)
 	}

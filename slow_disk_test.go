@@ -53,12 +53,12 @@ func (d *hangingDisk) wait() {
 // there are. All of them pass, are counted as gaps, and are made up for when
 // the disk is back.
 func TestHangingDisk(t *testing.T) {
-	for name, durability := range map[string]badger.Durability{"power": badger.Power, "process": badger.Process} {
+	for name, durability := range map[string]queue.Durability{"power": queue.Power, "process": queue.Process} {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { hangDisk(t, durability) }) })
 	}
 }
 
-func hangDisk(t *testing.T, durability badger.Durability) {
+func hangDisk(t *testing.T, durability queue.Durability) {
 	disk := &hangingDisk{release: make(chan struct{})}
 	e := newEngine(t.TempDir())
 	e.gaps.file.store = func(f gapFile, content []byte) error {
@@ -69,7 +69,7 @@ func hangDisk(t *testing.T, durability badger.Durability) {
 	store := openWith(t, e, badger.Options{Dir: e.dir, Durability: durability, FreeSpace: func(string) (uint64, uint64, error) {
 		disk.wait()
 		return 64 << 30, 1 << 40, nil
-	}, Space: badger.Space{Reserve: 1}})
+	}, Space: queue.Space{Reserve: 1}})
 	defer func() {
 		if err := e.Destruct(); err != nil {
 			t.Error(err)
@@ -118,7 +118,7 @@ func TestEndWithHangingDisk(t *testing.T) {
 		openWith(t, e, badger.Options{Dir: e.dir, FreeSpace: func(string) (uint64, uint64, error) {
 			disk.wait()
 			return 64 << 30, 1 << 40, nil
-		}, Space: badger.Space{Reserve: 1}})
+		}, Space: queue.Space{Reserve: 1}})
 		h := handlerFor(t, &App{engine: e}, &syntax.Resource{Name: "items"})
 		disk.hangs.Store(true)
 		hangExchanges(t, h, 0, 2, 2*time.Second)
@@ -129,7 +129,7 @@ func TestEndWithHangingDisk(t *testing.T) {
 		disk.hangs.Store(false)
 		close(disk.release)
 		synctest.Wait()
-		options := badger.Options{Dir: e.dir, Space: badger.Space{Reserve: 1}}
+		options := badger.Options{Dir: e.dir, Space: queue.Space{Reserve: 1}}
 		store, err := badger.Open(options)
 		if err != nil {
 			t.Fatal(err)
@@ -149,7 +149,7 @@ func TestPassedIsDurable(t *testing.T) {
 		openWith(t, e, badger.Options{Dir: e.dir, FreeSpace: func(string) (uint64, uint64, error) {
 			disk.wait()
 			return 64 << 30, 1 << 40, nil
-		}, Space: badger.Space{Reserve: 1}})
+		}, Space: queue.Space{Reserve: 1}})
 		disk.hangs.Store(true)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

@@ -185,7 +185,7 @@ func TestEndBeforeUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := badger.Open(badger.Options{Dir: t.TempDir(), Space: badger.Space{Reserve: 1}})
+	store, err := badger.Open(badger.Options{Dir: t.TempDir(), Space: queue.Space{Reserve: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -376,7 +376,7 @@ func TestRestoredOnHangingDisk(t *testing.T) {
 		}
 		disk.hangs.Store(true)
 		var looks atomic.Int64
-		store := openWith(t, e, badger.Options{Dir: e.dir, Space: badger.Space{Reserve: 1}, FreeSpace: func(string) (uint64, uint64, error) {
+		store := openWith(t, e, badger.Options{Dir: e.dir, Space: queue.Space{Reserve: 1}, FreeSpace: func(string) (uint64, uint64, error) {
 			looks.Add(1)
 			return 64 << 30, 1 << 40, nil
 		}})
@@ -457,7 +457,7 @@ func TestRefusedAfterStart(t *testing.T) {
 	}
 	close(slow.goOn)
 	<-opened
-	if trouble := e.passing(); trouble == nil || !badger.Misconfigured(trouble.err) {
+	if trouble := e.passing(); trouble == nil || !queue.Misconfigured(trouble.err) {
 		t.Errorf("the trouble is %+v", trouble)
 	}
 	if id, err := e.note(t.Context(), app, slowDelete); id != 0 || !errors.Is(err, errPassing) {
@@ -498,7 +498,7 @@ func endWhileOpening(t *testing.T, inTime bool) {
 	if store := e.store.Load(); store != nil {
 		t.Error("an engine that has ended has a queue")
 	}
-	store, err := badger.Open(badger.Options{Dir: e.dir, Space: badger.Space{Reserve: 1}})
+	store, err := badger.Open(badger.Options{Dir: e.dir, Space: queue.Space{Reserve: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}

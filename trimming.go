@@ -81,14 +81,14 @@ func (t *trimming) history(ctx context.Context, store *badger.Store) (removed in
 
 // report logs an error, unless it is just that the queue closes.
 func (t *trimming) report(ctx context.Context, what string, err error) {
-	if err != nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, badger.ErrFull) && ctx.Err() == nil {
+	if err != nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrFull) && ctx.Err() == nil {
 		t.engine.log.Error(what, zap.Error(err))
 	}
 }
 
 // overfull tells whether history is to be trimmed.
 func (e *engine) overfull(store *badger.Store) bool {
-	if store.Level() != badger.SpaceEnough {
+	if store.Level() != queue.SpaceEnough {
 		return true
 	}
 	_, oversize := e.size()

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
 
@@ -39,7 +40,7 @@ type watch struct {
 	trimmed chan struct{} // closed when trimming has ended
 	low     chan struct{} // tells that trimming cannot wait
 	tried   time.Time
-	level   badger.Level
+	level   queue.SpaceLevel
 	// seen is the queue of which it is known whether something is missing in it.
 	seen *badger.Store
 }
@@ -82,11 +83,11 @@ func (w *watch) look(ctx context.Context) {
 		return
 	}
 	switch level := store.CheckSpace(); {
-	case level == badger.SpaceCritical:
-		e.suspend(fmt.Errorf("%w: less than its critical free space is left", badger.ErrFull))
+	case level == queue.SpaceCritical:
+		e.suspend(fmt.Errorf("%w: less than its critical free space is left", queue.ErrFull))
 	case level != w.level:
 		w.level = level
-		if level == badger.SpaceLow {
+		if level == queue.SpaceLow {
 			e.log.Warn("the disk of the queue has little free space: history is trimmed, and intents are noted by resource only")
 			select {
 			case w.low <- struct{}{}:
@@ -106,7 +107,7 @@ func (w *watch) look(ctx context.Context) {
 		w.seen = store
 		e.lookAtAll(ctx, store)
 	}
-	if store != nil && e.handOver(ctx, store) && w.level == badger.SpaceEnough {
+	if store != nil && e.handOver(ctx, store) && w.level == queue.SpaceEnough {
 		e.gaps.expand(e.resources())
 		e.gaps.repair(ctx, store, e.repaired)
 	}
@@ -156,7 +157,7 @@ func (w *watch) tryOpening(ctx context.Context) {
 	select {
 	case <-o.done:
 		if o.err == nil {
-			w.level = badger.SpaceEnough
+			w.level = queue.SpaceEnough
 		}
 	case <-ctx.Done():
 		// The engine ends, and waits for it as long as it waits for anything.
@@ -174,7 +175,7 @@ func (w *watch) beginOpening() *opening {
 	if e.closed || e.session != nil || e.opening.Load() != nil {
 		return nil
 	}
-	if errors.Is(trouble.err, badger.ErrFull) {
+	if errors.Is(trouble.err, queue.ErrFull) {
 		if enough, _, _ := badger.Room(e.options); !enough {
 			return nil
 		}

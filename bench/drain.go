@@ -101,7 +101,7 @@ func newBacklog(l *lab, trusted *x509.CertPool, endpoints int, path func(int) st
 	if err != nil {
 		return nil, err
 	}
-	store, err := badger.Open(badger.Options{Dir: dir, Durability: badger.Process})
+	store, err := badger.Open(badger.Options{Dir: dir, Durability: queue.Process})
 	if err != nil {
 		return nil, err
 	}

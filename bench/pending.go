@@ -162,7 +162,7 @@ func runPending(args []string) error {
 	if err != nil {
 		return err
 	}
-	store, err := badger.Open(badger.Options{Dir: dir, Durability: badger.Process})
+	store, err := badger.Open(badger.Options{Dir: dir, Durability: queue.Process})
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func measureTracked(l *lab) error {
 }
 
 func trackObjects(dir, name string, look time.Duration) error {
-	store, err := badger.Open(badger.Options{Dir: dir, Durability: badger.Process})
+	store, err := badger.Open(badger.Options{Dir: dir, Durability: queue.Process})
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func trackObjects(dir, name string, look time.Duration) error {
 	// The measurement is of the next process, when it has settled.
 	before := heap()
 	begin := time.Now()
-	if store, err = badger.Open(badger.Options{Dir: dir, Durability: badger.Process}); err != nil {
+	if store, err = badger.Open(badger.Options{Dir: dir, Durability: queue.Process}); err != nil {
 		return err
 	}
 	defer store.Close()

@@ -29,7 +29,20 @@ var (
 	// ErrNewerFormat is returned on opening a queue, or reading a record, that
 	// a newer version of this module has written.
 	ErrNewerFormat = errors.New("written by a newer version of caddy-webhooks")
+	// ErrFull is returned when the disk has too little free space for the queue
+	// to be opened, or to take anything more.
+	ErrFull = errors.New("the disk of the queue is full")
+	// ErrMisconfigured is wrapped by errors that [Misconfigured] knows.
+	ErrMisconfigured = errors.New("the queue is misconfigured")
 	// ErrNotAdmitted is returned for a delivery that is due, and that
 	// [LeaseOptions.Admit] has no room for.
 	ErrNotAdmitted = errors.New("there is no room for the payload")
 )
+
+// Misconfigured reports whether an error of opening a queue can be put right
+// only by who has configured or started this process: the wrong directory, a
+// queue that another process holds, or one that a newer version has written.
+// All other errors may pass.
+func Misconfigured(err error) bool {
+	return errors.Is(err, ErrInUse) || errors.Is(err, ErrNewerFormat) || errors.Is(err, ErrMisconfigured)
+}

@@ -69,6 +69,24 @@ func (h Hints) Has(hints Hints) bool {
 	return h&hints == hints
 }
 
+// HintsOf returns the hints that an outcome of a rule gives about its object.
+func HintsOf(kind event.Kind, outcome event.Outcome) Hints {
+	known := outcome == event.OutcomeChanged
+	switch {
+	case kind == event.KindDelete && known:
+		return HintDeleted
+	case kind == event.KindDelete:
+		return HintMayBeDeleted
+	case kind == event.KindCreate && known:
+		return HintCreated
+	case kind == event.KindCreate:
+		return HintMayBeCreated
+	case known:
+		return HintUpdated
+	}
+	return HintMayBeUpdated
+}
+
 // Marks is what reconcile needs of the queue.
 //
 // A *look* is a mark that nobody asked for: all that was merged into it were

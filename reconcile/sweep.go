@@ -107,12 +107,12 @@ func (r *Reconciler) resolveStale(intent queue.Intent) queue.Resolution {
 		}
 		mark := queue.Mark{
 			Key:      key,
-			Hints:    HintsOf(intent.Kind, event.OutcomeUnknown),
+			Hints:    queue.HintsOf(intent.Kind, event.OutcomeUnknown),
 			Cause:    event.Cause{Rule: intent.Rule, Outcome: event.OutcomeUnknown, At: intent.Noted, Hops: intent.Hops},
 			SettleAt: r.now().Add(intent.Deadline.Sub(intent.Noted)),
 		}
 		if key.Resource != intent.Resource {
-			mark.Hints = HintsOf(event.KindUpdate, event.OutcomeUnknown)
+			mark.Hints = queue.HintsOf(event.KindUpdate, event.OutcomeUnknown)
 			mark.Cause.Resource = intent.Resource
 		}
 		if i == 0 {
@@ -121,23 +121,4 @@ func (r *Reconciler) resolveStale(intent queue.Intent) queue.Resolution {
 		resolution.Marks = append(resolution.Marks, mark)
 	}
 	return resolution
-}
-
-// HintsOf returns the hints about an object that follow from a rule's kind and
-// outcome.
-func HintsOf(kind event.Kind, outcome event.Outcome) queue.Hints {
-	known := outcome == event.OutcomeChanged
-	switch {
-	case kind == event.KindDelete && known:
-		return queue.HintDeleted
-	case kind == event.KindDelete:
-		return queue.HintMayBeDeleted
-	case kind == event.KindCreate && known:
-		return queue.HintCreated
-	case kind == event.KindCreate:
-		return queue.HintMayBeCreated
-	case known:
-		return queue.HintUpdated
-	}
-	return queue.HintMayBeUpdated
 }

@@ -113,7 +113,7 @@ const unknown = "/items/unknown"
 // its queue, and changes the objects that the file names.
 func passWithout(t *testing.T, a *lab.API, dir string) {
 	t.Helper()
-	passed, err := badger.OpenInterim(dir, badger.Process)
+	passed, err := badger.OpenInterim(dir, queue.Process)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -230,7 +230,7 @@ func TestAttemptsCountedAgain(t *testing.T) {
 // Large answers become rows of their own a few at a time, as one transaction
 // does not take all.
 func TestLargeFirstAttempts(t *testing.T) {
-	s := mustOpen(t, Options{Durability: Process})
+	s := mustOpen(t, Options{Durability: queue.Process})
 	const deliveries, size = 20, 400 << 10
 	for i := range deliveries {
 		publish(t, s, fmt.Sprint(i), "erp")
@@ -253,7 +253,7 @@ func TestLargeFirstAttempts(t *testing.T) {
 
 // What an operation counts before it is in a batch bounds what it writes then.
 func TestNeedsOfAttempts(t *testing.T) {
-	s := mustOpen(t, Options{Durability: Process})
+	s := mustOpen(t, Options{Durability: queue.Process})
 	long := strings.Repeat("x", 300)
 	publish(t, s, long, long)
 	attempt := queue.Attempt{At: at, Duration: time.Hour, Code: 599, Error: long, Response: []byte(strings.Repeat(long, 100))}

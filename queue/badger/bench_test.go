@@ -50,7 +50,7 @@ func spread(b *testing.B, writers int, do func(n int64) error) {
 // same bytes in batches of as many as there are writers, with the same sync.
 // The ratio of the two is budget P2.
 func BenchmarkMarks(b *testing.B) {
-	for _, durability := range []Durability{Power, Process} {
+	for _, durability := range []queue.Durability{queue.Power, queue.Process} {
 		for _, writers := range []int{1, 64, 128, 512} {
 			b.Run(fmt.Sprintf("%s/%d", durability, writers), func(b *testing.B) {
 				// Others use the machine too: half of the baseline before, half
@@ -81,8 +81,8 @@ func BenchmarkMarks(b *testing.B) {
 
 // bareBatches returns how many of the marks' records Badger writes in a second
 // in transactions of a size.
-func bareBatches(b *testing.B, durability Durability, size int) float64 {
-	db, err := badgerdb.Open(engineOptions(Options{Dir: b.TempDir()}.withDefaults()).WithSyncWrites(durability == Power))
+func bareBatches(b *testing.B, durability queue.Durability, size int) float64 {
+	db, err := badgerdb.Open(engineOptions(Options{Dir: b.TempDir()}.withDefaults()).WithSyncWrites(durability == queue.Power))
 	if err != nil {
 		b.Fatal(err)
 	}

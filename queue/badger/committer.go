@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 const (
@@ -194,7 +195,7 @@ func (c *committer) finish() {
 		c.end(b, nil)
 		return
 	}
-	if Durability(c.s.durability.Load()) == Power {
+	if queue.Durability(c.s.durability.Load()) == queue.Power {
 		for _, op := range b.operations {
 			if w := op.wait(); !w.durable {
 				w.end(nil)
@@ -228,10 +229,10 @@ func (c *committer) commit(b *batch) error {
 		b.txn.Discard()
 		return nil
 	}
-	if c.s.space.check() == SpaceCritical {
+	if c.s.space.check() == queue.SpaceCritical {
 		b.txn.Discard()
 		c.s.rest()
-		return ErrFull
+		return queue.ErrFull
 	}
 	b.writeIntents()
 	c.numbers.number(b)

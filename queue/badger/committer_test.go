@@ -194,9 +194,9 @@ func TestFailedSync(t *testing.T) {
 	}
 }
 
-// Only what somebody waits for is synced, and with Process nothing is.
+// Only what somebody waits for is synced, and with queue.Process nothing is.
 func TestSyncs(t *testing.T) {
-	for durability, want := range map[Durability]uint64{Power: 4, Process: 0} {
+	for durability, want := range map[queue.Durability]uint64{queue.Power: 4, queue.Process: 0} {
 		s := mustOpen(t, Options{Durability: durability})
 		ctx := t.Context()
 		id, err := s.NoteIntent(ctx, queue.Intent{Resource: "items"})
@@ -242,7 +242,7 @@ func TestLeavingEarly(t *testing.T) {
 // Operations that do not fit into one transaction are split, and one that
 // never will is refused.
 func TestLargeOperations(t *testing.T) {
-	s := mustOpen(t, Options{Durability: Process})
+	s := mustOpen(t, Options{Durability: queue.Process})
 	markItem(t, s, "1", "2", "3", "4", "5", "6")
 	var wg sync.WaitGroup
 	stopped, goOn := hold(s)
@@ -332,7 +332,7 @@ func TestCloseDrains(t *testing.T) {
 // Postponing a look costs no transaction: a budget may have room for few of
 // very many.
 func TestPostponedLook(t *testing.T) {
-	s := mustOpen(t, Options{Durability: Process})
+	s := mustOpen(t, Options{Durability: queue.Process})
 	must(t, s.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: item("1"), Hints: queue.HintLooked}}}, true))
 	held := leaseMark(t, s)
 	commits := s.committer.commits.Load()

@@ -11,7 +11,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	for _, durability := range []Durability{Power, Process} {
+	for _, durability := range []queue.Durability{queue.Power, queue.Process} {
 		t.Run(durability.String(), func(t *testing.T) {
 			queuetest.Run(t, func(t *testing.T, now func() time.Time) queue.Store {
 				s, err := Open(Options{Dir: t.TempDir(), Now: now, Durability: durability})

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 // reportFile says why a queue was set aside. While it is there and no queue
@@ -69,7 +71,7 @@ func ReadReport(dir string) (*DamageReport, error) {
 
 // stays are the files of a queue's directory that do not belong to the
 // database, and stay when it is set aside.
-var stays = []string{reportFile, reserveFile, openingFile, GapsFile, InterimFile, KeyFile, lockFile}
+var stays = []string{reportFile, reserveFile, openingFile, queue.GapsFile, InterimFile, queue.KeyFile, lockFile}
 
 // setAside moves the files of a queue into a directory beside them. Nobody may
 // have it open.

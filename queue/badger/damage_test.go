@@ -349,7 +349,7 @@ func TestOpeningIsNoted(t *testing.T) {
 // said how much.
 func TestLostUnsynced(t *testing.T) {
 	dir := t.TempDir()
-	s := mustOpen(t, Options{Dir: dir, FreeSpace: noReserve, Durability: Process})
+	s := mustOpen(t, Options{Dir: dir, FreeSpace: noReserve, Durability: queue.Process})
 	markItem(t, s, "1", "2", "3")
 	files := load(t, image(t, dir))
 	for name, log := range files {
@@ -359,7 +359,7 @@ func TestLostUnsynced(t *testing.T) {
 		_, end := scanLog(log)
 		clear(log[end-20:])
 	}
-	s = mustOpen(t, Options{Dir: store(t, files), FreeSpace: noReserve, Durability: Process})
+	s = mustOpen(t, Options{Dir: store(t, files), FreeSpace: noReserve, Durability: queue.Process})
 	if got := s.Lost(); got != 1 {
 		t.Errorf("%d batches are lost, want 1", got)
 	}
@@ -394,9 +394,9 @@ func TestBatchNumbers(t *testing.T) {
 }
 
 func TestSpace(t *testing.T) {
-	small := Space{}.withDefaults(1 << 30)
-	large := Space{}.withDefaults(1 << 40)
-	for _, s := range []Space{small, large} {
+	small := spaceOf(queue.Space{}, 1<<30)
+	large := spaceOf(queue.Space{}, 1<<40)
+	for _, s := range []queue.Space{small, large} {
 		if err := s.Check(); err != nil {
 			t.Errorf("%+v: %v", s, err)
 		}
@@ -406,23 +406,23 @@ func TestSpace(t *testing.T) {
 	}
 	for _, test := range []struct {
 		free   uint64
-		before Level
-		want   Level
+		before queue.SpaceLevel
+		want   queue.SpaceLevel
 	}{
-		{2 << 30, SpaceEnough, SpaceEnough},
-		{defaultLow, SpaceEnough, SpaceEnough},
-		{defaultLow - 1, SpaceEnough, SpaceLow},
-		{defaultLow, SpaceLow, SpaceLow},
-		{defaultLow + defaultLow/10, SpaceLow, SpaceEnough},
-		{defaultCritical, SpaceLow, SpaceLow},
-		{defaultCritical - 1, SpaceEnough, SpaceCritical},
-		{0, SpaceEnough, SpaceCritical},
+		{2 << 30, queue.SpaceEnough, queue.SpaceEnough},
+		{defaultLow, queue.SpaceEnough, queue.SpaceEnough},
+		{defaultLow - 1, queue.SpaceEnough, queue.SpaceLow},
+		{defaultLow, queue.SpaceLow, queue.SpaceLow},
+		{defaultLow + defaultLow/10, queue.SpaceLow, queue.SpaceEnough},
+		{defaultCritical, queue.SpaceLow, queue.SpaceLow},
+		{defaultCritical - 1, queue.SpaceEnough, queue.SpaceCritical},
+		{0, queue.SpaceEnough, queue.SpaceCritical},
 	} {
-		if got := large.level(test.free, test.before); got != test.want {
+		if got := levelOf(large, test.free, test.before); got != test.want {
 			t.Errorf("%d bytes after %v: %v, want %v", test.free, test.before, got, test.want)
 		}
 	}
-	for _, bad := range []Space{{Critical: 1}, {Low: 1 << 20}, {Low: 1 << 30, Critical: 1 << 30}} {
+	for _, bad := range []queue.Space{{Critical: 1}, {Low: 1 << 20}, {Low: 1 << 30, Critical: 1 << 30}} {
 		if bad.Check() == nil {
 			t.Errorf("%+v fits together", bad)
 		}
@@ -441,7 +441,7 @@ func TestFull(t *testing.T) {
 	}
 	markItem(t, s, "1")
 	free = defaultLow - 1
-	if got := s.CheckSpace(); got != SpaceLow {
+	if got := s.CheckSpace(); got != queue.SpaceLow {
 		t.Errorf("the free space is %v", got)
 	}
 	markItem(t, s, "2")
@@ -451,7 +451,7 @@ func TestFull(t *testing.T) {
 	if _, err := s.LeaseMark(t.Context(), "items", time.Hour); !errors.Is(err, queue.ErrClosed) {
 		t.Errorf("work is given out on a full disk: %v", err)
 	}
-	if !errors.Is(err, ErrFull) || s.CheckSpace() != SpaceCritical {
+	if !errors.Is(err, queue.ErrFull) || s.CheckSpace() != queue.SpaceCritical {
 		t.Errorf("got %v and %v", err, s.CheckSpace())
 	}
 	must(t, s.Close())
@@ -459,7 +459,7 @@ func TestFull(t *testing.T) {
 	if enough, _, _ := Room(options); enough {
 		t.Error("there is room on a full disk")
 	}
-	if _, err := Open(options); !errors.Is(err, ErrFull) || Misconfigured(err) {
+	if _, err := Open(options); !errors.Is(err, queue.ErrFull) || queue.Misconfigured(err) {
 		t.Errorf("opens on a full disk: %v", err)
 	}
 	// With its reserve, there is just enough.
@@ -478,7 +478,7 @@ func TestFull(t *testing.T) {
 	if stats, err := s.Stats(t.Context()); err != nil || stats.Marks != 3 {
 		t.Errorf("got %+v, %v", stats, err)
 	}
-	if got := s.CheckSpace(); got != SpaceEnough {
+	if got := s.CheckSpace(); got != queue.SpaceEnough {
 		t.Errorf("the free space is %v", got)
 	}
 }

@@ -5,9 +5,6 @@ package badger
 import "errors"
 
 var (
-	// ErrFull is returned when the disk has too little free space for the queue
-	// to be opened, or to take anything more.
-	ErrFull = errors.New("the disk of the queue is full")
 	// ErrDamaged is wrapped by a [DamageError].
 	ErrDamaged = errors.New("the queue is damaged")
 

@@ -75,7 +75,7 @@ const interimPatience = 2 * time.Second
 // Where that is damaged, the error wraps [ErrDamaged] or
 // [queue.ErrNewerFormat]: what could be read is kept, what exchanges have told
 // beside it is not known, and the Interim can be used all the same.
-func OpenInterim(dir string, durability Durability) (*Interim, error) {
+func OpenInterim(dir string, durability queue.Durability) (*Interim, error) {
 	file, left, err := openInterimFile(dir, durability)
 	if file == nil {
 		return nil, err

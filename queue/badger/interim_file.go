@@ -68,7 +68,7 @@ func (f dataFile) Sync() error { return syncData(f.File) }
 
 // openInterimFile opens the file, and reads it. Where there is an error and a
 // file, it can be used all the same.
-func openInterimFile(dir string, durability Durability) (*interimFile, map[queue.IntentID]*interimIntent, error) {
+func openInterimFile(dir string, durability queue.Durability) (*interimFile, map[queue.IntentID]*interimIntent, error) {
 	name := filepath.Join(dir, InterimFile)
 	_, err := os.Stat(name)
 	isNew := errors.Is(err, os.ErrNotExist)
@@ -93,8 +93,8 @@ func openInterimFile(dir string, durability Durability) (*interimFile, map[queue
 	return file, left, err
 }
 
-func newInterimFile(f interimDisk, durability Durability) *interimFile {
-	file := &interimFile{f: f, sync: durability == Power}
+func newInterimFile(f interimDisk, durability queue.Durability) *interimFile {
+	file := &interimFile{f: f, sync: durability == queue.Power}
 	file.writer = diskwriter.New(file.write, func(waiting, content []byte) []byte { return append(waiting, content...) }, interimPatience)
 	return file
 }

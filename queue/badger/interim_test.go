@@ -75,18 +75,18 @@ func (d *lossyDisk) Sync() error {
 func (*lossyDisk) Close() error { return nil }
 
 // crash returns what the next process finds.
-func (d *lossyDisk) crash(durability Durability) *lossyDisk {
+func (d *lossyDisk) crash(durability queue.Durability) *lossyDisk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	left := d.content
-	if durability == Power {
+	if durability == queue.Power {
 		left = d.synced
 	}
 	return &lossyDisk{content: slices.Clone(left), synced: slices.Clone(left)}
 }
 
 // reopen opens what a disk has.
-func reopenInterim(t fataler, d *lossyDisk, durability Durability) *Interim {
+func reopenInterim(t fataler, d *lossyDisk, durability queue.Durability) *Interim {
 	t.Helper()
 	file := newInterimFile(d, durability)
 	left, err := file.read()
@@ -102,7 +102,7 @@ type fataler interface {
 }
 
 // newLossyInterim returns an Interim on a new disk.
-func newLossyInterim(t fataler, durability Durability) (*Interim, *lossyDisk) {
+func newLossyInterim(t fataler, durability queue.Durability) (*Interim, *lossyDisk) {
 	t.Helper()
 	d := new(lossyDisk)
 	file := newInterimFile(d, durability)
@@ -144,7 +144,7 @@ func (r refusing) ResolveIntent(ctx context.Context, id queue.IntentID, resoluti
 type interimModel struct {
 	interim    *Interim
 	disk       *lossyDisk
-	durability Durability
+	durability queue.Durability
 	store      queue.Store
 	next       int
 
@@ -340,7 +340,7 @@ func (m *interimModel) check(t *rapid.T) {
 // Whatever an Interim has acknowledged ends in the queue, over crashes and power
 // cuts, and over a queue that fails to take it.
 func TestInterim(t *testing.T) {
-	for _, durability := range []Durability{Power, Process} {
+	for _, durability := range []queue.Durability{queue.Power, queue.Process} {
 		t.Run(durability.String(), func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				m := &interimModel{durability: durability, store: memory.New(time.Now), running: make(map[queue.IntentID]string)}
@@ -362,7 +362,7 @@ func TestInterim(t *testing.T) {
 // What is damaged is said to be, wherever that is, and what is not is kept.
 func TestInterimDamage(t *testing.T) {
 	dir := t.TempDir()
-	i, err := OpenInterim(dir, Process)
+	i, err := OpenInterim(dir, queue.Process)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -426,7 +426,7 @@ func TestInterimDamage(t *testing.T) {
 	if err != nil || len(inspection.Findings) != 0 || len(inspection.Notes) != 1 || inspection.Notes[0].File != InterimFile {
 		t.Errorf("inspected as %+v, %v", inspection, err)
 	}
-	i, err = OpenInterim(dir, Power)
+	i, err = OpenInterim(dir, queue.Power)
 	if !errors.Is(err, ErrDamaged) || i == nil || i.Waiting() != 2 || !strings.Contains(err.Error(), name) {
 		t.Fatalf("%+v, %v", i, err)
 	}
@@ -436,7 +436,7 @@ func TestInterimDamage(t *testing.T) {
 	if err := i.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := OpenInterim(dir, Power)
+	again, err := OpenInterim(dir, queue.Power)
 	if err != nil || again.Waiting() != 3 {
 		t.Fatalf("%+v, %v", again, err)
 	}
@@ -446,7 +446,7 @@ func TestInterimDamage(t *testing.T) {
 }
 
 func TestInterimBounds(t *testing.T) {
-	i, disk := newLossyInterim(t, Process)
+	i, disk := newLossyInterim(t, queue.Process)
 	large := noted(0)
 	large.Callback = make([]byte, maxCallback+1)
 	if _, err := i.NoteIntent(t.Context(), large); !errors.Is(err, queue.ErrTooLarge) {
@@ -489,7 +489,7 @@ func TestInterimBounds(t *testing.T) {
 		}
 	}
 
-	i, _ = newLossyInterim(t, Process)
+	i, _ = newLossyInterim(t, queue.Process)
 	for range maxInterimIntents {
 		i.kept[queue.IntentID(len(i.kept))] = new(interimIntent)
 	}
@@ -500,7 +500,7 @@ func TestInterimBounds(t *testing.T) {
 
 // After an error of the disk nothing is taken for durable any more.
 func TestInterimDiskFails(t *testing.T) {
-	i, disk := newLossyInterim(t, Power)
+	i, disk := newLossyInterim(t, queue.Power)
 	first, err := i.NoteIntent(t.Context(), noted(0))
 	if err != nil {
 		t.Fatal(err)
@@ -517,7 +517,7 @@ func TestInterimDiskFails(t *testing.T) {
 	if second, err := i.NoteIntent(t.Context(), noted(0)); second == 0 || !errors.Is(err, errRefused) {
 		t.Errorf("noting: %d, %v", second, err)
 	}
-	if left := reopenInterim(t, disk.crash(Power), Power); left.Waiting() != 1 || !left.kept[first].Abandoned {
+	if left := reopenInterim(t, disk.crash(queue.Power), queue.Power); left.Waiting() != 1 || !left.kept[first].Abandoned {
 		t.Errorf("%+v is left", left.kept)
 	}
 }

@@ -20,10 +20,15 @@ import (
 // Open opens the queue of a directory, and makes it if there is none. It fails
 // with [queue.ErrInUse] if another process has it open, with
 // [queue.ErrNewerFormat] if a newer version of this module has written it,
-// with [ErrFull] if there is no room to work in, and with a [DamageError] if
-// its files are damaged: it then has moved them to another directory, as they
-// were. [Misconfigured] tells which errors are final.
+// with [queue.ErrFull] if there is no room to work in, and with a [DamageError]
+// if its files are damaged: it then has moved them to another directory, as
+// they were. [queue.Misconfigured] reports which errors are final.
 func Open(options Options) (*Store, error) {
+	s, err := open(options)
+	return s, misconfigured(err)
+}
+
+func open(options Options) (*Store, error) {
 	options = options.withDefaults()
 	if options.Dir == "" {
 		return nil, fmt.Errorf("opening the queue: %w", errNoDir)
@@ -48,7 +53,7 @@ func Open(options Options) (*Store, error) {
 
 // openStore opens the queue of a directory that is ours.
 func openStore(options Options, owned ownership) (*Store, error) {
-	if options.Durability == Power {
+	if options.Durability == queue.Power {
 		if err := syncLogs(options.Dir); err != nil {
 			return nil, fmt.Errorf("opening the queue in %s: %w", options.Dir, err)
 		}

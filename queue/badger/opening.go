@@ -24,12 +24,6 @@ const (
 	// lockFile holds the id of the process that has the queue open, for who
 	// wants to know. What counts is the lock on the directory.
 	lockFile = "LOCK"
-	// KeyFile is the name of a file that others may keep in the directory: the
-	// key that secrets are sealed with where no other is configured.
-	KeyFile = "secrets.key"
-	// GapsFile is the name of a file that others may keep in the directory:
-	// what passed while the queue could take nothing.
-	GapsFile = "gaps"
 )
 
 // openDatabase opens a directory's database, after a look at its files. What
@@ -144,11 +138,19 @@ func Probe(dir string) error {
 	return db.Close()
 }
 
-// Misconfigured tells whether an error of Open can be put right only by who
-// has configured or started this process: the wrong directory, one that
-// another process holds, or one that a newer version has written. All other
-// errors are the disk's, and may pass.
-func Misconfigured(err error) bool {
-	return errors.Is(err, queue.ErrInUse) || errors.Is(err, queue.ErrNewerFormat) || errors.Is(err, errNoDir) ||
-		errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG)
+// misconfigured wraps an error of Open with [queue.ErrMisconfigured] where the
+// directory is the wrong one.
+func misconfigured(err error) error {
+	for _, cause := range []error{errNoDir, os.ErrPermission, syscall.ENOTDIR, syscall.ENAMETOOLONG} {
+		if errors.Is(err, cause) {
+			return misconfiguredError{err}
+		}
+	}
+	return err
 }
+
+// misconfiguredError reads as the error that it wraps.
+type misconfiguredError struct{ error }
+
+// Unwrap returns the error and [queue.ErrMisconfigured].
+func (e misconfiguredError) Unwrap() []error { return []error{e.error, queue.ErrMisconfigured} }

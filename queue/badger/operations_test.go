@@ -48,7 +48,7 @@ func TestReopenedOrders(t *testing.T) {
 	} {
 		inBubble(t, "order "+string(test.order), func(t *testing.T) {
 			dir := t.TempDir()
-			s := mustOpen(t, Options{Dir: dir, Durability: Process})
+			s := mustOpen(t, Options{Dir: dir, Durability: queue.Process})
 			publish(t, s, "1", "erp")
 			finish(t, s, "erp", queue.Verdict{Status: queue.StatusDelivered})
 			publish(t, s, "2", "erp")
@@ -69,7 +69,7 @@ func TestReopenedOrders(t *testing.T) {
 				t.Fatalf("redelivered %d: %v", n, err)
 			}
 			must(t, s.Close())
-			s = mustOpen(t, Options{Dir: dir, Durability: Process})
+			s = mustOpen(t, Options{Dir: dir, Durability: queue.Process})
 			got := make(map[string]bool)
 			var last queue.DeliveryLease
 			for {
@@ -131,7 +131,7 @@ func TestOperationsRace(t *testing.T) {
 }
 
 func operationsRace(t *testing.T, order queue.Order) {
-	s := mustOpen(t, Options{Durability: Process, Logger: zaptest.NewLogger(t)})
+	s := mustOpen(t, Options{Durability: queue.Process, Logger: zaptest.NewLogger(t)})
 	ctx, stop := context.WithCancel(t.Context())
 	var workers, operators sync.WaitGroup
 	for n := range 4 {

@@ -3,45 +3,15 @@
 package badger
 
 import (
-	"fmt"
 	"os"
 	"time"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
 	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
-
-// Durability says what acknowledged work survives.
-type Durability int32
-
-const (
-	// Power: a loss of power. Acknowledging waits for the disk.
-	Power Durability = iota
-	// Process: a crash of the process. Acknowledging waits for the operating
-	// system only, which writes to the disk by itself within seconds.
-	Process
-)
-
-// ParseDurability returns the durability of a word of the configuration.
-func ParseDurability(word string) (Durability, error) {
-	switch word {
-	case "power":
-		return Power, nil
-	case "process":
-		return Process, nil
-	default:
-		return 0, fmt.Errorf("%q is not a durability; there are power and process", word)
-	}
-}
-
-// String returns the word of the configuration.
-func (d Durability) String() string {
-	if d == Process {
-		return "process"
-	}
-	return "power"
-}
 
 // DefaultRetention is how long history is kept if nothing else is said.
 const DefaultRetention = 30 * 24 * time.Hour
@@ -51,15 +21,19 @@ type Options struct {
 	// Dir is the directory of the queue. It is made if need be, and belongs to
 	// one process at a time.
 	Dir string
-	// Durability says what acknowledged work survives. The default is Power.
-	Durability Durability
+	// Durability says what acknowledged work survives. The default is
+	// [queue.Power].
+	Durability queue.Durability
 	// Retention is how long events, attempts, finished deliveries and
 	// unresolved intents are kept. The default is 30 days. Whatever is still
 	// to be done is kept until it is done, and what is known of objects until
 	// [Store.Forget] is called.
 	Retention time.Duration
-	// Space says how much of the disk is left alone.
-	Space Space
+	// Space says how much of the disk is left alone. The defaults are 1 GiB, or
+	// a fifth of a smaller volume, for Low; 384 MiB, or an eighth of a smaller
+	// volume and at least [queue.MinCritical], for Critical; 128 MiB, or a
+	// sixteenth of a smaller volume and at least 64 MiB, for Reserve.
+	Space queue.Space
 	// FreeSpace tells how much space there is. The default asks the system.
 	FreeSpace FreeSpace
 	// Probe opens the queue of a directory in another process, and returns an

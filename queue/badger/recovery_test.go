@@ -441,7 +441,7 @@ func TestHistoryExpires(t *testing.T) {
 // queue to the next who opens it.
 func TestPanicOnOpening(t *testing.T) {
 	dir := t.TempDir()
-	options := Options{Dir: dir, Space: Space{Reserve: 1}}
+	options := Options{Dir: dir, Space: queue.Space{Reserve: 1}}
 	s, err := Open(options)
 	if err != nil {
 		t.Fatal(err)
@@ -451,7 +451,7 @@ func TestPanicOnOpening(t *testing.T) {
 	}
 	broken := options
 	broken.Now = func() time.Time { panic("index out of range") } // what reads the records asks for the time
-	if _, err := Open(broken); err == nil || !strings.Contains(err.Error(), "index out of range") || Misconfigured(err) {
+	if _, err := Open(broken); err == nil || !strings.Contains(err.Error(), "index out of range") || queue.Misconfigured(err) {
 		t.Errorf("opening: %v", err)
 	}
 	if s, err = Open(options); err != nil {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 // reserveFile holds room on the disk, and nothing else.
@@ -14,7 +16,7 @@ const reserveFile = "reserve"
 
 // holdReserve makes the reserve, unless it is there. It never takes the last
 // of the free space.
-func holdReserve(dir string, space Space, free uint64) error {
+func holdReserve(dir string, space queue.Space, free uint64) error {
 	if reserved(dir) >= space.Reserve || free < space.Low+space.Reserve {
 		return nil
 	}

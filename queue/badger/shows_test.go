@@ -44,7 +44,7 @@ func expiryOf(t *testing.T, s *Store, key []byte) uint64 {
 
 // The parts of a Show go when another replaces it.
 func TestPartsOfShows(t *testing.T) {
-	s := mustOpen(t, Options{Durability: Process})
+	s := mustOpen(t, Options{Durability: queue.Process})
 	for _, step := range []struct{ size, parts int }{
 		{3 * partSize, 3}, {partSize + 1, 2}, {partSize, 0}, {2 * partSize, 2}, {0, 0},
 	} {
@@ -59,7 +59,7 @@ func TestPartsOfShows(t *testing.T) {
 // Who has lost the lease cannot write into the Show of who holds it.
 func TestPartsOfLostLease(t *testing.T) {
 	clock := time.Now()
-	s := mustOpen(t, Options{Durability: Process, Now: func() time.Time { return clock }})
+	s := mustOpen(t, Options{Durability: queue.Process, Now: func() time.Time { return clock }})
 	markItem(t, s, "1")
 	first := leaseMark(t, s)
 	// The first has looked which slot is free before it loses the lease.

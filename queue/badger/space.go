@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 // Badger writes through memory maps. Where a file's blocks cannot be had, the
@@ -17,36 +19,19 @@ import (
 // writing while there is still room for what Badger has yet to write by
 // itself, its memtables and the compactions under way.
 
-// Space says how much of a disk a queue leaves alone, in bytes.
-type Space struct {
-	// Low is the free space below which the queue takes little more: history
-	// is trimmed, and intents are not written one by one. The default is
-	// 1 GiB, or a fifth of a smaller volume.
-	Low uint64
-	// Critical is the free space below which the queue closes. The default is
-	// 384 MiB, or an eighth of a smaller volume, and at least 192 MiB.
-	Critical uint64
-	// Reserve is the size of a file that holds room for closing, and for
-	// opening again. The default is 128 MiB, or a sixteenth of a smaller
-	// volume, and at least 64 MiB.
-	Reserve uint64
-}
-
-// The defaults and least values of Space. Before it has closed, Badger may
+// The defaults and least values of [queue.Space]. Before it has closed, Badger may
 // write two memtables and finish what its compactors are at.
 const (
 	defaultLow      = 1 << 30
 	defaultCritical = 384 << 20
 	defaultReserve  = 128 << 20
-	// MinCritical is the least that Space.Critical may be.
-	MinCritical = 192 << 20
-	minReserve  = 64 << 20
+	minReserve      = 64 << 20
 )
 
-// withDefaults fills in what is not given, for a volume of a size.
-func (s Space) withDefaults(total uint64) Space {
+// spaceOf fills in what is not given, for a volume of a size.
+func spaceOf(s queue.Space, total uint64) queue.Space {
 	if s.Critical == 0 {
-		s.Critical = max(min(defaultCritical, total/8), MinCritical)
+		s.Critical = max(min(defaultCritical, total/8), queue.MinCritical)
 	}
 	if s.Low == 0 {
 		s.Low = max(min(defaultLow, total/5), s.Critical+s.Critical/2)
@@ -57,56 +42,20 @@ func (s Space) withDefaults(total uint64) Space {
 	return s
 }
 
-// Check tells whether the values fit together.
-func (s Space) Check() error {
-	switch {
-	case s.Critical != 0 && s.Critical < MinCritical:
-		return fmt.Errorf("the critical free space must be at least %d MiB: so much may have to be written to close the queue", MinCritical>>20)
-	case s.Low != 0 && s.Low <= max(s.Critical, MinCritical):
-		return errors.New("the low free space must be more than the critical one")
-	}
-	return nil
-}
-
-// Level is how much free space there is.
-type Level int32
-
-// The levels of free space.
-const (
-	// SpaceEnough: more than Space.Low.
-	SpaceEnough Level = iota
-	// SpaceLow: less than Space.Low.
-	SpaceLow
-	// SpaceCritical: less than Space.Critical. The queue takes nothing more.
-	SpaceCritical
-)
-
-// String returns the level's name.
-func (l Level) String() string {
-	switch l {
-	case SpaceLow:
-		return "low"
-	case SpaceCritical:
-		return "critical"
-	default:
-		return "enough"
-	}
-}
-
-// level returns the level of an amount of free space. What was low is enough
+// levelOf returns the level of an amount of free space. What was low is enough
 // again only a tenth later, so that it does not change with every batch.
-func (s Space) level(free uint64, before Level) Level {
+func levelOf(s queue.Space, free uint64, before queue.SpaceLevel) queue.SpaceLevel {
 	low := s.Low
-	if before != SpaceEnough {
+	if before != queue.SpaceEnough {
 		low += low / 10
 	}
 	switch {
 	case free < s.Critical:
-		return SpaceCritical
+		return queue.SpaceCritical
 	case free < low:
-		return SpaceLow
+		return queue.SpaceLow
 	default:
-		return SpaceEnough
+		return queue.SpaceEnough
 	}
 }
 
@@ -117,7 +66,7 @@ type FreeSpace func(dir string) (free, total uint64, err error)
 // spaceWatch knows how much free space the queue's volume has.
 type spaceWatch struct {
 	dir   string
-	space Space
+	space queue.Space
 	ask   FreeSpace
 	log   *zap.Logger
 
@@ -137,21 +86,21 @@ func newSpaceWatch(options Options) *spaceWatch {
 	if err != nil {
 		w.unknown(err)
 	}
-	w.space = w.space.withDefaults(total)
+	w.space = spaceOf(w.space, total)
 	w.check()
 	return w
 }
 
 // check looks again, and returns the level. It takes about a microsecond, so
 // it is done for every batch.
-func (w *spaceWatch) check() Level {
+func (w *spaceWatch) check() queue.SpaceLevel {
 	free, _, err := w.ask(w.dir)
 	if err != nil {
 		w.unknown(err)
-		return Level(w.level.Load())
+		return queue.SpaceLevel(w.level.Load())
 	}
 	w.free.Store(free)
-	level := w.space.level(free, Level(w.level.Load()))
+	level := levelOf(w.space, free, queue.SpaceLevel(w.level.Load()))
 	w.level.Store(int32(level))
 	return level
 }
@@ -168,11 +117,11 @@ func (w *spaceWatch) unknown(err error) {
 	}
 }
 
-// CheckSpace looks how much free space there is. From SpaceCritical on the
-// queue refuses all work with [ErrFull], and is to be closed.
-func (s *Store) CheckSpace() Level {
+// CheckSpace looks how much free space there is. From [queue.SpaceCritical] on the
+// queue refuses all work with [queue.ErrFull], and is to be closed.
+func (s *Store) CheckSpace() queue.SpaceLevel {
 	level := s.space.check()
-	if level == SpaceCritical {
+	if level == queue.SpaceCritical {
 		s.rest()
 	}
 	return level
@@ -186,12 +135,12 @@ func (s *Store) rest() {
 }
 
 // Level returns what CheckSpace has found last.
-func (s *Store) Level() Level {
-	return Level(s.space.level.Load())
+func (s *Store) Level() queue.SpaceLevel {
+	return queue.SpaceLevel(s.space.level.Load())
 }
 
 // FreeSpace returns how much space is free, in bytes, and what is left alone.
-func (s *Store) FreeSpace() (free uint64, space Space) {
+func (s *Store) FreeSpace() (free uint64, space queue.Space) {
 	return s.space.free.Load(), s.space.space
 }
 
@@ -205,7 +154,7 @@ func Room(options Options) (enough bool, free, needed uint64) {
 		// A directory that is not there yet, or a system that does not tell.
 		return true, 0, 0
 	}
-	space := options.Space.withDefaults(total)
+	space := spaceOf(options.Space, total)
 	needed = space.Critical + (space.Low-space.Critical)/2
 	return free >= needed, free, needed
 }
@@ -217,12 +166,12 @@ func makeRoom(options Options) error {
 	if err != nil {
 		return nil //nolint:nilerr // where nothing is known of it, there always is enough
 	}
-	space := options.Space.withDefaults(total)
+	space := spaceOf(options.Space, total)
 	if free >= space.Critical {
 		return nil
 	}
 	if held := reserved(options.Dir); free+held < space.Critical {
-		return fmt.Errorf("%w: %d MiB are free, and %d MiB are needed to open it", ErrFull, free>>20, (space.Critical-held)>>20)
+		return fmt.Errorf("%w: %d MiB are free, and %d MiB are needed to open it", queue.ErrFull, free>>20, (space.Critical-held)>>20)
 	}
 	return ReleaseReserve(options.Dir)
 }

@@ -91,7 +91,7 @@ func (s *Store) Stalled() time.Duration {
 }
 
 // SetDurability changes what work acknowledged from now on survives.
-func (s *Store) SetDurability(d Durability) {
+func (s *Store) SetDurability(d queue.Durability) {
 	s.durability.Store(int32(d))
 }
 

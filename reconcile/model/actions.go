@@ -208,7 +208,7 @@ func (o *Options) versionTold(state uint8) uint8 {
 	return state
 }
 
-// hintsOf is reconcile.HintsOf.
+// hintsOf is queue.HintsOf.
 func hintsOf(kind Kind, known bool) hints {
 	if known {
 		return [...]hints{hintCreated, hintUpdated, hintDeleted}[kind]
