@@ -198,10 +198,6 @@ func count(d *caddyfile.Dispenser, to *int) error {
 	return nil
 }
 
-func isMethod(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' }) < 0
-}
-
 // Interface guards
 var (
 	_ caddyfile.Unmarshaler = (*Handler)(nil)

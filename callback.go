@@ -3,6 +3,7 @@
 package webhooks
 
 import (
+	"github.com/caddy-webhooks/caddy-webhooks/exchange"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,47 +15,10 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// namedReceiver is a receiver that a request named for the object it is about. It
-// is stored sealed: both of its parts are secrets of who named it.
-type namedReceiver struct {
-	URL           string `json:"url"`
-	Authorization string `json:"authorization,omitempty"`
-}
-
-// Bounds of what a request may name.
-const (
-	maxCallbackURL           = 2048
-	maxCallbackAuthorization = 4096
-)
-
-// callbackOf returns the receiver that the exchange's request names, sealed, or
-// nil. One that may not be sent to is refused here, before anything is stored;
-// the exchange goes on all the same, and the operator is told.
-func (h *Handler) callbackOf(x *exchange) []byte {
-	r := x.match.Rule.Resource
-	if r.Callback == nil {
-		return nil
-	}
-	named := namedReceiver{URL: x.request.TextOrPath(r.Callback.URL, x.match.Rule, &x.match)}
-	if named.URL == "" {
-		return nil
-	}
-	if r.Callback.Authorization.Text != "" {
-		named.Authorization = x.request.TextOrPath(r.Callback.Authorization, x.match.Rule, &x.match)
-	}
-	sealed, err := h.queue.sealCallback(r.Name, named)
-	if err != nil {
-		metrics.callbacksRefused.WithLabelValues(r.Name).Inc()
-		h.log.Warn("a receiver that a request named is refused", zap.String("rule", x.match.Rule.Text), zap.Error(err))
-		return nil
-	}
-	return sealed
-}
-
 // sealCallback implements intentQueue.
-func (a *App) sealCallback(resource string, named namedReceiver) ([]byte, error) {
-	if len(named.URL) > maxCallbackURL || len(named.Authorization) > maxCallbackAuthorization {
-		return nil, fmt.Errorf("its URL is longer than %d bytes, or its authorization than %d", maxCallbackURL, maxCallbackAuthorization)
+func (a *App) sealCallback(resource string, named exchange.Callback) ([]byte, error) {
+	if len(named.URL) > exchange.MaxCallbackURL || len(named.Authorization) > exchange.MaxCallbackAuthorization {
+		return nil, fmt.Errorf("its URL is longer than %d bytes, or its authorization than %d", exchange.MaxCallbackURL, exchange.MaxCallbackAuthorization)
 	}
 	if err := a.transport.CheckURL(named.URL); err != nil {
 		return nil, err
@@ -76,8 +40,8 @@ type callbacks interface {
 // previous key has sealed is sealed with the current one, so that the previous
 // can be taken out in time. That this could not be written is no reason not to
 // use it.
-func (a *App) receiver(ctx context.Context, store callbacks, resource string, key event.Key) (namedReceiver, error) {
-	var named namedReceiver
+func (a *App) receiver(ctx context.Context, store callbacks, resource string, key event.Key) (exchange.Callback, error) {
+	var named exchange.Callback
 	stored, err := store.Callback(ctx, key)
 	if err != nil {
 		return named, err

@@ -37,7 +37,7 @@ func (q fuzzedQueue) check(key event.Key) {
 	}
 }
 
-func (q fuzzedQueue) noteIntent(_ context.Context, intent queue.Intent) (queue.IntentID, error) {
+func (q fuzzedQueue) Note(_ context.Context, intent queue.Intent) (queue.IntentID, error) {
 	q.check(intent.Key)
 	for _, key := range intent.Touches {
 		q.check(key)
@@ -45,15 +45,11 @@ func (q fuzzedQueue) noteIntent(_ context.Context, intent queue.Intent) (queue.I
 	return 1, nil
 }
 
-func (q fuzzedQueue) resolveIntent(_ context.Context, _ string, _ queue.IntentID, resolution queue.Resolution, _ bool) {
+func (q fuzzedQueue) Resolve(_ context.Context, _ string, _ queue.IntentID, resolution queue.Resolution, _ bool) {
 	for i := range resolution.Marks {
 		q.check(resolution.Marks[i].Key)
 	}
 }
-
-func (fuzzedQueue) sealCallback(string, namedReceiver) ([]byte, error) { return []byte("sealed"), nil }
-func (q fuzzedQueue) sight(_ *rules.Resource, passed sighting)         { q.check(passed.key) }
-func (fuzzedQueue) unmatched(string, string)                           {}
 
 // newFuzzed returns a handler with some rules, or nil where they are refused.
 func newFuzzed(t *testing.T, rules string) *Handler {
@@ -61,15 +57,19 @@ func newFuzzed(t *testing.T, rules string) *Handler {
 	if h.UnmarshalCaddyfile(caddyfile.NewTestDispenser("webhooks {\nupstream 127.0.0.1:1\n"+rules+"\n}")) != nil {
 		return nil
 	}
-	h.UpstreamTimeout, h.Capture = caddy.Duration(defaultUpstreamTimeout), 1<<12
-	h.MaxShows, h.LookRate, h.OnQueueError = defaultMaxShows, defaultLookRate, onQueueErrorPass
-	h.log, h.queue = zap.NewNop(), fuzzedQueue{t}
+	h.Capture = 1 << 12
+	h.setDefaults()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
-	matchers, err := h.provisionMatchers(ctx)
-	if err != nil || h.compile(matchers) != nil {
+	if h.provisionRules(ctx) != nil {
 		return nil
 	}
+	q := fuzzedQueue{t}
+	h.watch(zap.NewNop(), exchange.Options{
+		Notes: q, Metrics: metrics,
+		Seal:    func(string, exchange.Callback) ([]byte, error) { return []byte("sealed"), nil },
+		Observe: func(_ *rules.Resource, key event.Key, _ show.Show) { q.check(key) },
+	})
 	return h
 }
 

@@ -3,6 +3,7 @@
 package webhooks
 
 import (
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"context"
 	"errors"
 	"io"
@@ -59,7 +60,7 @@ func (w *gapWriter) open(f gapFile) {
 			w.log.Error("writing the file of gaps", zap.Error(err))
 		}
 		return err
-	}, func(_, content []byte) []byte { return content }, queuePatience)
+	}, func(_, content []byte) []byte { return content }, queue.Timeout)
 }
 
 // put has a content written.

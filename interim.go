@@ -25,7 +25,7 @@ func (e *engine) openInterim(durability queue.Durability) {
 	if err != nil {
 		// What it does not tell is found as what a gap has hidden.
 		e.log.Error("what passed while an earlier process opened the queue cannot be read: all resources are looked at", zap.Error(err))
-		ctx, cancel := context.WithTimeout(context.Background(), queuePatience)
+		ctx, cancel := context.WithTimeout(context.Background(), queue.Timeout)
 		defer cancel()
 		if err := e.gaps.whole(ctx, allResources); err != nil {
 			e.log.Error("noting that; a crash would forget it", zap.Error(err))
@@ -51,7 +51,7 @@ func (e *engine) noteInterim(ctx context.Context, intent queue.Intent) (queue.In
 		return 0, errPassing
 	}
 	// The exchange has waited for the queue, and now waits for a disk.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queuePatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queue.Timeout)
 	defer cancel()
 	id, err := interim.NoteIntent(ctx, intent)
 	failpoint.Here("interim.noted")

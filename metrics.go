@@ -3,6 +3,7 @@
 package webhooks
 
 import (
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"context"
 	"errors"
 	"time"
@@ -123,12 +124,32 @@ func (c *collectors) Reconciled(resource string, result reconcile.Result, took t
 	c.shows.WithLabelValues(resource).Observe(took.Seconds())
 }
 
+// Exchange implements exchange.Metrics.
+func (c *collectors) Exchange(resource string, kind event.Kind, outcome event.Outcome) {
+	c.exchanges.WithLabelValues(resource, string(kind), string(outcome)).Inc()
+}
+
+// Gap implements exchange.Metrics.
+func (c *collectors) Gap(resource string) {
+	c.gaps.WithLabelValues(resource, "intent").Inc()
+}
+
+// CallbackRefused implements exchange.Metrics.
+func (c *collectors) CallbackRefused(resource string) {
+	c.callbacksRefused.WithLabelValues(resource).Inc()
+}
+
+// Unmatched implements exchange.Metrics.
+func (c *collectors) Unmatched() {
+	c.unmatchedRequests.WithLabelValues().Inc()
+}
+
 // Event implements reconcile.Metrics.
 func (c *collectors) Event(eventType string) {
 	c.events.WithLabelValues(eventType).Inc()
 }
 
-// Unresolved implements reconcile.Metrics.
+// Unresolved implements reconcile.Metrics and exchange.Metrics.
 func (c *collectors) Unresolved(resource string) {
 	c.unresolved.WithLabelValues(resource).Inc()
 }

@@ -11,6 +11,9 @@
 package webhooks
 
 import (
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/exchange"
 	"bytes"
 	"context"
 	"fmt"
@@ -260,25 +263,26 @@ func (a *App) register(h *Handler) error {
 	return nil
 }
 
-// noteIntent implements intentQueue.
-func (a *App) noteIntent(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
+// sink returns where a handler's watcher takes what it finds.
+func (a *App) sink() exchange.Options {
+	return exchange.Options{
+		Notes: a, Seal: a.sealCallback, Observe: a.observe, Unmatched: uncovered.Note,
+		Trace: traces.exchange, Hops: a.hopsOf, Metrics: metrics,
+	}
+}
+
+// Note implements [exchange.Notes].
+func (a *App) Note(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
 	return a.engine.note(ctx, a, intent)
 }
 
-// resolveIntent implements intentQueue.
-func (a *App) resolveIntent(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool) {
+// Resolve implements [exchange.Notes].
+func (a *App) Resolve(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool) {
 	a.engine.resolve(ctx, resource, id, resolution, durable)
 }
 
-// sight implements intentQueue.
-func (a *App) sight(r *rules.Resource, passed sighting) {
-	a.engine.sight(r, passed)
-}
-
-// unmatched implements intentQueue.
-func (*App) unmatched(method, path string) {
-	uncovered.Note(method, path)
-	metrics.unmatchedRequests.WithLabelValues().Inc()
+func (a *App) observe(of *rules.Resource, key event.Key, passed show.Show) {
+	a.engine.sight(of, sighting{key, passed})
 }
 
 // Interface guards
@@ -287,5 +291,4 @@ var (
 	_ caddy.Provisioner  = (*App)(nil)
 	_ caddy.Validator    = (*App)(nil)
 	_ caddy.CleanerUpper = (*App)(nil)
-	_ intentQueue        = (*App)(nil)
 )

@@ -18,7 +18,7 @@ import (
 // start of a configuration and by exchanges. Opening takes seconds where
 // millions of deliveries wait, and Caddy may start its listeners only after us.
 // It is as long as an exchange waits for an open queue. Tests change it.
-var openPatience = queuePatience
+var openPatience = queue.Timeout
 
 // errPassing is returned while the queue is not open: because of its disk, or
 // because that takes long. The API goes on; what passes is kept as a gap.
@@ -46,7 +46,7 @@ func (o *opening) wait(ctx context.Context, patience time.Duration) (*badger.Sto
 		return o.store, o.err
 	default:
 	}
-	ctx, cancel := context.WithDeadline(ctx, o.since.Add(patience+queuePatience))
+	ctx, cancel := context.WithDeadline(ctx, o.since.Add(patience+queue.Timeout))
 	defer cancel()
 	enough := time.NewTimer(time.Until(o.since.Add(patience)))
 	defer enough.Stop()

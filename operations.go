@@ -85,25 +85,17 @@ func (a *App) route(e *event.Event) []string {
 	return kept
 }
 
-// hopsOf returns by which deliveries a request has come, where it is one of
-// ours; "" for all others.
-func (a *App) hopsOf(header string) string {
+// hopsOf returns through which of our deliveries a request came, by its header;
+// "" for all others.
+func (a *App) hopsOf(header http.Header) string {
 	working := a.engine.working()
-	if header == "" || working == nil {
+	signed := header.Get(hop.Header)
+	if signed == "" || working == nil {
 		return ""
 	}
-	chain, ok := working.hops.Verify(header, time.Now())
+	chain, ok := working.hops.Verify(signed, time.Now())
 	if !ok {
 		return ""
 	}
 	return chain
-}
-
-// origin returns where an exchange stands in its trace, and by which deliveries
-// it has come. Both are empty for most.
-func (h *Handler) origin(r *http.Request) (trace, hops string) {
-	if header := r.Header.Get(hop.Header); header != "" && h.hops != nil {
-		hops = h.hops(header)
-	}
-	return traces.exchange(r.Context()), hops
 }

@@ -33,7 +33,7 @@ func (e *engine) note(ctx context.Context, app *App, intent queue.Intent) (queue
 		case errors.Is(problem, badger.ErrHandedOver) && opened != nil:
 			// The patience of the exchange may be at its end, for no fault of the
 			// disk.
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queuePatience)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queue.Timeout)
 			defer cancel()
 			return e.noteIn(ctx, opened, intent)
 		}
@@ -68,7 +68,7 @@ func (e *engine) noteIn(ctx context.Context, store *badger.Store, intent queue.I
 // stalled tells whether the disk has not answered for as long as an exchange
 // waits for it. Those who come then do not wait, too.
 func stalled(store *badger.Store) bool {
-	return store.Stalled() >= queuePatience
+	return store.Stalled() >= queue.Timeout
 }
 
 // pass notes that an exchange passes without an intent, or with one that may be

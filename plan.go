@@ -126,25 +126,25 @@ func showReader(h *Handler, r *rules.Resource) func(context.Context, queue.MarkL
 		if r.ShowFrom == syntax.ShowFromOperator {
 			return r.Read(ctx, h.upstream, request)
 		}
-		lent := h.loans.take(lease.Key)
+		lent := h.watcher.Remembered.Take(lease.Key)
 		switch {
-		case lent.show != nil && lease.Generation <= 1:
-			return r.Understood(*lent.show)
+		case lent.Show != nil && lease.Generation <= 1:
+			return r.Understood(*lent.Show)
 		case r.ShowFrom == syntax.ShowFromResponse, lease.Look:
 			return r.Read(ctx, h.upstream, request)
-		case lent.header == nil:
+		case lent.Header == nil:
 			return show.Show{}, reconcile.ErrNoCredential
 		}
 		request.Header = request.Header.Clone()
 		if request.Header == nil {
 			request.Header = make(http.Header)
 		}
-		for name, values := range lent.header {
+		for name, values := range lent.Header {
 			request.Header[name] = values
 		}
 		answer, err := r.Read(ctx, h.upstream, request)
 		if err != nil || answer.Status >= 500 || answer.Status == http.StatusTooManyRequests || answer.Status == http.StatusNotFound {
-			h.loans.giveBack(lease.Key, lent)
+			h.watcher.Remembered.GiveBack(lease.Key, lent)
 		}
 		return answer, err
 	}

@@ -3,6 +3,7 @@
 package webhooks
 
 import (
+	"github.com/caddy-webhooks/caddy-webhooks/exchange"
 	"context"
 	"errors"
 	"fmt"
@@ -128,26 +129,13 @@ func (s *script) newHandler(rules string) *Handler {
 	if err := h.UnmarshalCaddyfile(d); err != nil {
 		s.t.Fatalf("%s: %v", s.name, err)
 	}
-	if h.UpstreamTimeout == 0 {
-		h.UpstreamTimeout = caddy.Duration(defaultUpstreamTimeout)
-	}
-	if h.Capture == 0 {
-		h.Capture = defaultCapture
-	}
-	if h.LookRate == 0 {
-		h.LookRate = defaultLookRate
-	}
-	h.MaxShows, h.OnQueueError = defaultMaxShows, onQueueErrorPass
-	h.log, h.queue = zap.NewNop(), s
+	h.setDefaults()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	s.t.Cleanup(cancel)
-	matchers, err := h.provisionMatchers(ctx)
-	if err == nil {
-		err = h.compile(matchers)
-	}
-	if err != nil {
+	if err := h.provisionRules(ctx); err != nil {
 		s.t.Fatalf("%s: %v", s.name, err)
 	}
+	h.watch(zap.NewNop(), exchange.Options{Notes: s, Seal: s.seal, Observe: s.observe, Metrics: metrics})
 	h.upstream = &show.Upstream{Handler: caddyhttp.HandlerFunc(s.serveShow)}
 	return h
 }
@@ -195,7 +183,7 @@ func (s *script) step(line string) error {
 		return nil
 	case "restart":
 		s.stop()
-		s.handler.loans = newLoans()
+		s.handler.watcher.Remembered = exchange.NewRemembered()
 		s.start()
 		return nil
 	case "=":
@@ -469,30 +457,30 @@ func (s *script) finish() {
 	}
 }
 
-// noteIntent implements intentQueue.
-func (s *script) noteIntent(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
+// Note implements [exchange.Notes].
+func (s *script) Note(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
 	return s.store.NoteIntent(ctx, intent)
 }
 
-// resolveIntent implements intentQueue.
-func (s *script) resolveIntent(ctx context.Context, _ string, id queue.IntentID, resolution queue.Resolution, durable bool) {
+// Resolve implements [exchange.Notes].
+func (s *script) Resolve(ctx context.Context, _ string, id queue.IntentID, resolution queue.Resolution, durable bool) {
 	if err := s.store.ResolveIntent(ctx, id, resolution, durable); err != nil {
 		s.t.Errorf("%s: %v", s.name, err)
 	}
 }
 
-// sealCallback implements intentQueue.
-func (*script) sealCallback(_ string, named namedReceiver) ([]byte, error) {
+func (*script) seal(_ string, named exchange.Callback) ([]byte, error) {
 	if !strings.HasPrefix(named.URL, "https://") {
 		return nil, errors.New("no TLS")
 	}
 	return []byte(named.URL), nil
 }
 
-// sight implements intentQueue.
-func (s *script) sight(r *rules.Resource, passed sighting) {
-	s.sightings.add(r, passed)
+func (s *script) observe(of *rules.Resource, key event.Key, passed show.Show) {
+	s.sightings.add(of, sighting{key, passed})
 }
 
-// unmatched implements intentQueue.
-func (*script) unmatched(string, string) {}
+func isAbort(cause any) bool {
+	err, ok := cause.(error)
+	return ok && errors.Is(err, http.ErrAbortHandler)
+}

@@ -3,6 +3,7 @@
 package webhooks
 
 import (
+	"github.com/caddy-webhooks/caddy-webhooks/show"
 	"bytes"
 	"context"
 	"errors"
@@ -39,6 +40,12 @@ type sightings struct {
 	// may see another Show than the operator for good, and that is no reason
 	// to ask the API each time.
 	sighted map[event.Key][]byte
+}
+
+// sighting is a Show that passed.
+type sighting struct {
+	key  event.Key
+	show show.Show
 }
 
 type seen struct {
@@ -85,7 +92,7 @@ func (s *sightings) run() {
 		case <-s.end:
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), queuePatience)
+		ctx, cancel := context.WithTimeout(context.Background(), queue.Timeout)
 		if err := s.compare(ctx, seen); err != nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, context.DeadlineExceeded) {
 			s.log.Warn("comparing a Show that passed", zap.String("object", seen.sighting.key.String()), zap.Error(err))
 		}

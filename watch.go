@@ -118,7 +118,7 @@ func (e *engine) lookAtAll(ctx context.Context, store *badger.Store) {
 	if store.Lost() == 0 && !store.WasRestored() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, queuePatience)
+	ctx, cancel := context.WithTimeout(ctx, queue.Timeout)
 	defer cancel()
 	err := e.gaps.whole(ctx, allResources)
 	if err == nil {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package exchange
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -10,7 +11,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-webhooks/caddy-webhooks/emitter/hop"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
@@ -18,16 +18,21 @@ import (
 // whose end nobody sees would else begin a loop anew.
 func TestIntentHasHops(t *testing.T) {
 	q := new(recordingQueue)
-	h := handlerFor(t, q, &syntax.Resource{Name: "items"})
-	h.hops = func(header string) string { return "verified " + header }
+	watcher := watcherFor(t, q, &syntax.Resource{Name: "items"})
+	watcher.Hops = func(header http.Header) string {
+		if header.Get("Webhook-Hops") == "" {
+			return ""
+		}
+		return "verified " + header.Get("Webhook-Hops")
+	}
 	for _, header := range []string{"a:1", ""} {
 		r := httptest.NewRequest("PATCH", "/items/42", strings.NewReader("{}"))
 		if header != "" {
-			r.Header.Set(hop.Header, header)
+			r.Header.Set("Webhook-Hops", header)
 		}
 		w := httptest.NewRecorder()
 		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
-		if err := h.ServeHTTP(w, r, answers(200, nil, "{}")); err != nil {
+		if err := watcher.serve(w, r, answers(200, nil, "{}")); err != nil {
 			t.Fatal(err)
 		}
 	}

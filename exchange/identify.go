@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package exchange
 
 import (
+	"go.uber.org/zap"
+	"github.com/tidwall/gjson"
 	"errors"
 	"fmt"
 	"net/http"
@@ -226,11 +228,11 @@ func (x *exchange) alsoTouched(own []event.Key) []event.Key {
 	if len(own) > 0 && own[0].Resource == x.match.Rule.Resource.Name {
 		first = own[0]
 	}
-	x.handler.rules.Tree.Others(&x.request, func(other *rules.Match) {
+	x.watcher.Rules.Tree.Others(&x.request, func(other *rules.Match) {
 		for i := range other.Rule.Touches {
 			found, err := x.touched(other, &other.Rule.Touches[i], first)
 			if err != nil {
-				x.handler.missedTouch(other.Rule, err)
+				x.watcher.missedTouch(other.Rule, err)
 			}
 			for _, key := range found {
 				if !slices.Contains(keys, key) && !slices.Contains(own, key) && len(keys) <= rules.MaxKeys {
@@ -240,4 +242,54 @@ func (x *exchange) alsoTouched(own []event.Key) []event.Key {
 		}
 	})
 	return keys
+}
+
+// missedTouch reports that an exchange changed other objects that nothing names.
+func (w *Watcher) missedTouch(r *rules.Rule, err error) {
+	w.Metrics.Unresolved(r.Resource.Name)
+	w.Logger.Warn("an exchange touched objects that nothing names", zap.String("rule", r.Text), zap.Error(err))
+}
+
+// version returns the version that the response to a write tells, or "".
+//
+// This is on the way of every matched write, so the body is not validated
+// first, which would cost ten times the look-up. What gjson makes of invalid
+// JSON is unspecified: at worst a Show is asked for again that was fresh.
+func (x *exchange) version() string {
+	r := x.match.Rule.Resource
+	answer := &x.tee.answer
+	switch {
+	case r.ETag:
+		return answer.etag
+	case r.Version == "" || answer.truncated:
+		return ""
+	case answer.parsed:
+		return body.Text(answer.plain, r.Version)
+	}
+	plain, err := body.Decode(answer.body, answer.encoding)
+	if err != nil {
+		return ""
+	}
+	if len(plain) > 0 && plain[0] == '<' {
+		json, _ := answer.json()
+		return body.Text(json, r.Version)
+	}
+	return event.Text([]byte(gjson.GetBytes(plain, r.Version).Raw))
+}
+
+// ambiguous tells whether an id that the response told stands under a name
+// that it has twice, so that another reader may take another id.
+func (x *exchange) ambiguous() bool {
+	json, _ := x.tee.answer.json()
+	for _, part := range x.match.Rule.Parts {
+		for _, v := range part.Response {
+			if v.Source == rules.FromResponse && body.Scalars(json, v.Name, rules.MaxKeys) != nil {
+				if body.Ambiguous(json, v.Name) {
+					return true
+				}
+				break
+			}
+		}
+	}
+	return false
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package exchange
 
 import (
+	"errors"
+	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"io"
 	"net/http"
 	"strconv"
@@ -46,6 +48,32 @@ type captured struct {
 	decoded []byte // without its Content-Encoding
 	plain   []byte // and as JSON
 	problem error
+}
+
+// json returns the captured body as JSON, whatever structure it came in, or
+// nil. The error says why a body is missing; one without structure is no error.
+func (c *captured) json() ([]byte, error) {
+	if c.parsed {
+		return c.plain, c.problem
+	}
+	c.parsed = true
+	if c.truncated {
+		c.problem = errTruncated
+		return nil, c.problem
+	}
+	plain, err := body.Decode(c.body, c.encoding)
+	if err != nil {
+		c.problem = errUndecodable
+		return nil, c.problem
+	}
+	c.decoded = plain
+	if c.plain, err = body.Normalise(plain, c.kind); err != nil {
+		c.plain = nil
+		if !errors.Is(err, body.ErrNoStructure) {
+			c.problem = errUndecodable
+		}
+	}
+	return c.plain, c.problem
 }
 
 // WriteHeader implements http.ResponseWriter.

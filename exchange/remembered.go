@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package exchange
 
 import (
 	"net/http"
@@ -19,13 +19,13 @@ const (
 	rememberFor   = 5 * time.Minute
 )
 
-// loans keeps what exchanges lend to the reading of Shows, for resources whose
+// Remembered keeps what exchanges lend to the reading of Shows, for resources whose
 // Show is not the operator's: the response to the last write, where no other
 // write overlapped it; or the credential of its caller. None of it is stored.
-type loans struct {
+type Remembered struct {
 	mu      sync.Mutex
 	running map[event.Key]runners
-	kept    map[event.Key]loan
+	kept    map[event.Key]Loan
 }
 
 // runners are the exchanges about an object that are under way.
@@ -36,133 +36,137 @@ type runners struct {
 	overlap bool
 }
 
-// loan is what an exchange lent.
-type loan struct {
-	at     time.Time
-	show   *show.Show
-	header http.Header
+// Loan is what an exchange lent.
+type Loan struct {
+	at time.Time
+	// Show is the response to the last write, nil for none.
+	Show *show.Show
+	// Header is the credential of the last caller, nil for none.
+	Header http.Header
 }
 
-func newLoans() *loans {
-	return &loans{running: make(map[event.Key]runners), kept: make(map[event.Key]loan)}
+// NewRemembered returns a Remembered with nothing in it.
+func NewRemembered() *Remembered {
+	return &Remembered{running: make(map[event.Key]runners), kept: make(map[event.Key]Loan)}
 }
 
-func (x *exchange) remembered() bool {
+// lends reports whether an exchange has anything to lend.
+func (x *exchange) lends() bool {
 	return x.match.Rule.Resource.ShowFrom != syntax.ShowFromOperator
 }
 
 // begin notes that an exchange is about to change its objects: what an earlier
 // one told of them is not the last word any more.
-func (l *loans) begin(x *exchange) {
-	if !x.remembered() {
+func (m *Remembered) begin(x *exchange) {
+	if !x.lends() {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, key := range x.keys {
-		r := l.running[key]
-		l.running[key] = runners{count: r.count + 1, overlap: r.overlap || r.count > 0}
-		if k := l.kept[key]; k.show != nil {
-			delete(l.kept, key)
+		r := m.running[key]
+		m.running[key] = runners{count: r.count + 1, overlap: r.overlap || r.count > 0}
+		if k := m.kept[key]; k.Show != nil {
+			delete(m.kept, key)
 		}
 	}
 }
 
 // keep takes what an exchange lends for its one object, before it is marked.
-func (l *loans) keep(x *exchange, key event.Key) {
-	if !x.remembered() {
+func (m *Remembered) keep(x *exchange, key event.Key) {
+	if !x.lends() {
 		return
 	}
-	lent := loan{at: time.Now()}
+	lent := Loan{at: time.Now()}
 	if x.match.Rule.Resource.ShowFrom == syntax.ShowFromCaller {
-		lent.header = x.credential()
+		lent.Header = x.credential()
 	} else {
-		lent.show = x.ownShow()
+		lent.Show = x.ownShow()
 	}
-	if lent.header == nil && lent.show == nil {
+	if lent.Header == nil && lent.Show == nil {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	// All has been said: the object may be reconciled before the exchange has
 	// ended in every respect, and then it is no other that overlaps.
-	overlap := l.running[key].overlap
-	l.leave(x)
-	if lent.show != nil && (overlap || l.running[key].count > 0) {
+	overlap := m.running[key].overlap
+	m.leave(x)
+	if lent.Show != nil && (overlap || m.running[key].count > 0) {
 		return
 	}
-	if len(l.kept) >= maxRemembered {
-		l.forget(lent.at)
+	if len(m.kept) >= maxRemembered {
+		m.forget(lent.at)
 	}
-	l.kept[key] = lent
+	m.kept[key] = lent
 }
 
 // forget makes room: by what is too old, or else by anything.
-func (l *loans) forget(now time.Time) {
-	for key, k := range l.kept {
+func (m *Remembered) forget(now time.Time) {
+	for key, k := range m.kept {
 		if now.Sub(k.at) > rememberFor {
-			delete(l.kept, key)
+			delete(m.kept, key)
 		}
 	}
-	for key := range l.kept {
-		if len(l.kept) < maxRemembered {
+	for key := range m.kept {
+		if len(m.kept) < maxRemembered {
 			return
 		}
-		delete(l.kept, key)
+		delete(m.kept, key)
 	}
 }
 
 // end notes that an exchange is over. One that may have changed something
 // without a word for it leaves nothing to be taken for the last word.
-func (l *loans) end(x *exchange, outcome event.Outcome) {
-	if !x.remembered() {
+func (m *Remembered) end(x *exchange, outcome event.Outcome) {
+	if !x.lends() {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.leave(x)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.leave(x)
 	for _, key := range x.keys {
-		if k := l.kept[key]; outcome == event.OutcomeUnknown && k.show != nil {
-			delete(l.kept, key)
+		if k := m.kept[key]; outcome == event.OutcomeUnknown && k.Show != nil {
+			delete(m.kept, key)
 		}
 	}
 }
 
 // leave takes an exchange from those that run, once.
-func (l *loans) leave(x *exchange) {
+func (m *Remembered) leave(x *exchange) {
 	if x.left {
 		return
 	}
 	x.left = true
 	for _, key := range x.keys {
-		r := l.running[key]
+		r := m.running[key]
 		if r.count--; r.count > 0 {
-			l.running[key] = r
+			m.running[key] = r
 		} else {
-			delete(l.running, key)
+			delete(m.running, key)
 		}
 	}
 }
 
-// take returns what is lent for an object, which can be had once.
-func (l *loans) take(key event.Key) loan {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	k := l.kept[key]
-	delete(l.kept, key)
-	if time.Since(k.at) > rememberFor || k.show != nil && l.running[key].count > 0 {
-		return loan{}
+// Take returns what is lent for an object, which can be had once.
+func (m *Remembered) Take(key event.Key) Loan {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k := m.kept[key]
+	delete(m.kept, key)
+	if time.Since(k.at) > rememberFor || k.Show != nil && m.running[key].count > 0 {
+		return Loan{}
 	}
 	return k
 }
 
-// giveBack returns a credential that was not used up, as the API did not
+// GiveBack returns a credential that was not used up, as the API did not
 // answer.
-func (l *loans) giveBack(key event.Key, k loan) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, newer := l.kept[key]; !newer && len(l.kept) < maxRemembered {
-		l.kept[key] = k
+func (m *Remembered) GiveBack(key event.Key, k Loan) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, newer := m.kept[key]; !newer && len(m.kept) < maxRemembered {
+		m.kept[key] = k
 	}
 }
 

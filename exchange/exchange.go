@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package exchange
 
 import (
 	"net/http"
@@ -18,13 +18,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
-// queuePatience bounds how long a request waits for the queue. A disk that
-// hangs must not hang the API.
-const queuePatience = 2 * time.Second
-
 // exchange is one request that a rule matches, and its response.
 type exchange struct {
-	handler *Handler
+	watcher *Watcher
 	request rules.Request
 	match   rules.Match
 	tee     tee
@@ -48,16 +44,16 @@ type exchange struct {
 	resolved, left bool
 }
 
-func newExchange(h *Handler, w http.ResponseWriter, request rules.Request, found rules.Match) *exchange {
-	x := &exchange{handler: h, request: request, match: found, path: event.CausePath(request.HTTP.URL.Path)}
-	x.trace, x.hops = h.origin(request.HTTP)
-	x.tee.ResponseWriterWrapper = &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}
+func newExchange(w *Watcher, writer http.ResponseWriter, request rules.Request, found rules.Match) *exchange {
+	x := &exchange{watcher: w, request: request, match: found, path: event.CausePath(request.HTTP.URL.Path)}
+	x.trace, x.hops = w.origin(request.HTTP)
+	x.tee.ResponseWriterWrapper = &caddyhttp.ResponseWriterWrapper{ResponseWriter: writer}
 	rule := found.Rule
 	keys, err := x.requestKeys()
 	if err != nil {
 		// No request of ours can name such an object, so its Show cannot be
 		// read; the operator sees it among the unresolved.
-		h.log.Warn("the id in a request cannot name an object", zap.String("rule", rule.Text), zap.Error(err))
+		w.Logger.Warn("the id in a request cannot name an object", zap.String("rule", rule.Text), zap.Error(err))
 	}
 	x.keys = keys
 	tells := x.lookAhead() || len(keys) == 0
@@ -71,7 +67,7 @@ func newExchange(h *Handler, w http.ResponseWriter, request rules.Request, found
 		}
 	}
 	if tells || rule.Answers || rule.Resource.Version != "" || rule.Resource.ShowFrom == syntax.ShowFromResponse {
-		x.tee.limit = int(h.Capture)
+		x.tee.limit = int(w.Capture)
 	}
 	return x
 }
@@ -90,7 +86,7 @@ func (x *exchange) lookAhead() (more bool) {
 			x.find = key
 		}
 	}
-	x.handler.rules.Tree.Others(&x.request, func(other *rules.Match) {
+	x.watcher.Rules.Tree.Others(&x.request, func(other *rules.Match) {
 		for i := range other.Rule.Touches {
 			keys, err := x.touched(other, &other.Rule.Touches[i], own)
 			if err != nil {
@@ -108,7 +104,7 @@ func (x *exchange) lookAhead() (more bool) {
 func (x *exchange) begin() error {
 	x.noted = time.Now()
 	rule := x.match.Rule
-	x.callback = x.handler.callbackOf(x)
+	x.callback = x.watcher.callbackOf(x)
 	intent := queue.Intent{
 		Resource: rule.Resource.Name,
 		Kind:     rule.Kind,
@@ -130,8 +126,8 @@ func (x *exchange) begin() error {
 	failpoint.Here("intent.before")
 	// The API will be asked whether or not the client stays, so the client's
 	// going away is no reason not to note it.
-	if x.intent, err = x.handler.queue.noteIntent(x.handler.deadlines.Context(), intent); err != nil {
-		metrics.gaps.WithLabelValues(intent.Resource, "intent").Inc()
+	if x.intent, err = x.watcher.Notes.Note(x.watcher.deadlines.Context(), intent); err != nil {
+		x.watcher.Metrics.Gap(intent.Resource)
 	}
 	failpoint.Here("intent.after")
 	return err
@@ -151,7 +147,7 @@ func (x *exchange) outcome(err error, whole bool) event.Outcome {
 // uncertainFor is how long after the exchange the API may still do what it was
 // asked, and its replicas may not show it.
 func (x *exchange) uncertainFor() time.Duration {
-	return time.Duration(x.handler.UpstreamTimeout) + x.match.Rule.Resource.Lag
+	return x.watcher.UpstreamTimeout + x.match.Rule.Resource.Lag
 }
 
 // end resolves the intent by how the exchange ended, unless the whole response
@@ -163,8 +159,8 @@ func (x *exchange) end(err error, whole bool) {
 		x.resolve(outcome)
 	}
 	rule := x.match.Rule
-	x.handler.loans.end(x, outcome)
-	metrics.exchanges.WithLabelValues(rule.Resource.Name, string(rule.Kind), string(outcome)).Inc()
+	x.watcher.Remembered.end(x, outcome)
+	x.watcher.Metrics.Exchange(rule.Resource.Name, rule.Kind, outcome)
 }
 
 // resolve closes the intent and marks the objects, in one step.
@@ -180,14 +176,14 @@ func (x *exchange) resolve(outcome event.Outcome) {
 	rule := x.match.Rule
 	resolution := x.resolution(outcome)
 	if resolution.Unresolved != "" {
-		metrics.unresolved.WithLabelValues(rule.Resource.Name).Inc()
-		x.handler.log.Warn("an exchange changed something, and nothing tells which object",
+		x.watcher.Metrics.Unresolved(rule.Resource.Name)
+		x.watcher.Logger.Warn("an exchange changed something, and nothing tells which object",
 			zap.String("rule", rule.Text), zap.Int("status", x.tee.status), zap.String("reason", resolution.Unresolved))
 	}
 	if outcome == event.OutcomeChanged && len(resolution.Marks) > 0 {
-		x.handler.loans.keep(x, resolution.Marks[0].Key)
+		x.watcher.Remembered.keep(x, resolution.Marks[0].Key)
 	}
-	x.handler.queue.resolveIntent(x.handler.deadlines.Context(), rule.Resource.Name, x.intent, resolution, !x.foretold(resolution.Marks))
+	x.watcher.Notes.Resolve(x.watcher.deadlines.Context(), rule.Resource.Name, x.intent, resolution, !x.foretold(resolution.Marks))
 	failpoint.Here("exchange.resolved")
 }
 
@@ -260,7 +256,7 @@ func (x *exchange) mark(key event.Key, hints queue.Hints, outcome event.Outcome)
 	case key.Resource != rule.Resource.Name:
 		// A listing or another object shows what was done when its replica
 		// has caught up, and has no version of the write's response.
-		settle = min(settledTouch, time.Duration(x.handler.UpstreamTimeout))
+		settle = min(settledTouch, x.watcher.UpstreamTimeout)
 	}
 	if rule.Later != nil && (key.Resource == rule.Later.Name || x.tee.status == http.StatusAccepted) {
 		settle = max(settle, rule.Within)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package exchange
 
 import (
 	"net/http"
@@ -13,18 +13,18 @@ import (
 // A response serves as the Show only where no other write overlapped its own:
 // whichever of two was answered last, the other may have been done last.
 func TestResponseIsTheLastWord(t *testing.T) {
-	h := handlerFor(t, new(recordingQueue), &syntax.Resource{Name: "items", ShowFrom: syntax.ShowFromResponse})
+	watcher := watcherFor(t, new(recordingQueue), &syntax.Resource{Name: "items", ShowFrom: syntax.ShowFromResponse})
 	key := event.Key{Resource: "items", ID: "1"}
 	begin := func() *exchange {
-		x := exchangeOf(t, h, http.MethodPut, "/items/1", "{}", captured{body: []byte(`{"id":"1"}`)})
-		h.loans.begin(x)
+		x := exchangeOf(t, watcher, http.MethodPut, "/items/1", "{}", captured{body: []byte(`{"id":"1"}`)})
+		watcher.Remembered.begin(x)
 		return x
 	}
 	end := func(x *exchange) {
-		h.loans.keep(x, key)
-		h.loans.end(x, event.OutcomeChanged)
+		watcher.Remembered.keep(x, key)
+		watcher.Remembered.end(x, event.OutcomeChanged)
 	}
-	taken := func() bool { return h.loans.take(key).show != nil }
+	taken := func() bool { return watcher.Remembered.Take(key).Show != nil }
 
 	end(begin())
 	if !taken() {
@@ -46,12 +46,12 @@ func TestResponseIsTheLastWord(t *testing.T) {
 	if taken() {
 		t.Error("a response is taken while another write is under way")
 	}
-	h.loans.end(later, event.OutcomeUnknown)
+	watcher.Remembered.end(later, event.OutcomeUnknown)
 	end(begin())
 	if !taken() {
 		t.Error("after all have ended, a response is not taken")
 	}
-	if len(h.loans.running)+len(h.loans.kept) != 0 {
-		t.Errorf("something is kept: %v, %v", h.loans.running, h.loans.kept)
+	if len(watcher.Remembered.running)+len(watcher.Remembered.kept) != 0 {
+		t.Errorf("something is kept: %v, %v", watcher.Remembered.running, watcher.Remembered.kept)
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package exchange
 
 import (
 	"net/http"
@@ -14,7 +14,7 @@ import (
 )
 
 func TestIdentify(t *testing.T) {
-	h := handlerFor(t, new(recordingQueue),
+	watcher := watcherFor(t, new(recordingQueue),
 		&syntax.Resource{Name: "items"},
 		&syntax.Resource{Name: "batch_transactions"},
 		&syntax.Resource{Name: "addresses", Show: &syntax.Request{Path: "/v1/addresses/:id"}},
@@ -63,7 +63,7 @@ func TestIdentify(t *testing.T) {
 		{"/items", captured{body: []byte(`{"id":"7"} trailing`)}, ""},
 		{"/items", captured{}, ""},
 	} {
-		key, err := exchangeOf(t, h, "POST", tc.target, "", tc.answer).identified()
+		key, err := exchangeOf(t, watcher, "POST", tc.target, "", tc.answer).identified()
 		if tc.want == "" {
 			if err == nil {
 				t.Errorf("Test %d: identified %s", i, key)
@@ -77,15 +77,15 @@ func TestIdentify(t *testing.T) {
 }
 
 // exchangeOf returns an exchange with its answer, as it is when it has ended.
-func exchangeOf(t testing.TB, h *Handler, method, target, requestBody string, answer captured) *exchange {
+func exchangeOf(t testing.TB, watcher *Watcher, method, target, requestBody string, answer captured) *exchange {
 	t.Helper()
 	r := httptest.NewRequest(method, "http://api.example"+target, strings.NewReader(requestBody))
-	request := rules.Request{HTTP: r, Method: method, Limit: h.Capture}
+	request := rules.Request{HTTP: r, Method: method, Limit: watcher.Capture}
 	var found rules.Match
-	if !h.rules.Tree.Find(&request, &found) {
+	if !watcher.Rules.Tree.Find(&request, &found) {
 		t.Fatalf("%s %s matches nothing", method, target)
 	}
-	x := newExchange(h, httptest.NewRecorder(), request, found)
+	x := newExchange(watcher, httptest.NewRecorder(), request, found)
 	x.tee.status, x.tee.answer = http.StatusCreated, answer
 	return x
 }
@@ -111,9 +111,9 @@ func FuzzIdentify(f *testing.F) {
 	f.Add([]byte(`{"items":{"id":1e400}}`), "gzip", "http://h/items/%2e%2e")
 	f.Add([]byte{0x1f, 0x8b, 8, 0}, "gzip", "//x")
 	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd}, "zstd,deflate", "items/7/")
-	h := handlerFor(f, new(recordingQueue), &syntax.Resource{Name: "items", Version: "v"})
+	watcher := watcherFor(f, new(recordingQueue), &syntax.Resource{Name: "items", Version: "v"})
 	f.Fuzz(func(t *testing.T, body []byte, encoding, location string) {
-		x := exchangeOf(t, h, "POST", "/items", "", captured{body: body, encoding: encoding, location: location})
+		x := exchangeOf(t, watcher, "POST", "/items", "", captured{body: body, encoding: encoding, location: location})
 		_ = x.version()
 		keys, err := x.identify()
 		if err != nil {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package exchange
 
 import (
+	"github.com/caddy-webhooks/caddy-webhooks/show"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -42,13 +42,19 @@ type recordingQueue struct {
 	uncovered []string
 }
 
+// sighting is a Show that passed.
+type sighting struct {
+	key  event.Key
+	show show.Show
+}
+
 type resolved struct {
 	id         queue.IntentID
 	resolution queue.Resolution
 	durable    bool
 }
 
-func (q *recordingQueue) noteIntent(_ context.Context, intent queue.Intent) (queue.IntentID, error) {
+func (q *recordingQueue) Note(_ context.Context, intent queue.Intent) (queue.IntentID, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.fail != nil {
@@ -59,7 +65,7 @@ func (q *recordingQueue) noteIntent(_ context.Context, intent queue.Intent) (que
 	return queue.IntentID(len(q.intents)), nil
 }
 
-func (q *recordingQueue) resolveIntent(_ context.Context, _ string, id queue.IntentID, resolution queue.Resolution, durable bool) {
+func (q *recordingQueue) Resolve(_ context.Context, _ string, id queue.IntentID, resolution queue.Resolution, durable bool) {
 	if q.onResolve != nil {
 		q.onResolve(durable)
 	}
@@ -69,17 +75,17 @@ func (q *recordingQueue) resolveIntent(_ context.Context, _ string, id queue.Int
 	q.resolved = append(q.resolved, resolved{id, resolution, durable})
 }
 
-func (q *recordingQueue) sealCallback(resource string, named namedReceiver) ([]byte, error) {
+func (q *recordingQueue) seal(resource string, named Callback) ([]byte, error) {
 	if !strings.HasPrefix(named.URL, "https://") {
 		return nil, errors.New("no TLS")
 	}
 	return []byte(resource + " " + named.URL + " " + named.Authorization), nil
 }
 
-func (q *recordingQueue) sight(_ *rules.Resource, passed sighting) {
+func (q *recordingQueue) observe(_ *rules.Resource, key event.Key, passed show.Show) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.sightings = append(q.sightings, passed)
+	q.sightings = append(q.sightings, sighting{key, passed})
 }
 
 func (q *recordingQueue) unmatched(method, path string) {
@@ -105,25 +111,38 @@ func (q *recordingQueue) only(t *testing.T) resolved {
 	return q.resolved[0]
 }
 
-func handlerFor(t testing.TB, q intentQueue, resources ...*syntax.Resource) *Handler {
+// uncounted counts nothing.
+type uncounted struct{}
+
+func (uncounted) Exchange(string, event.Kind, event.Outcome) {}
+func (uncounted) Gap(string)                                 {}
+func (uncounted) Unresolved(string)                          {}
+func (uncounted) CallbackRefused(string)                     {}
+func (uncounted) Unmatched()                                 {}
+
+func watcherFor(t testing.TB, q *recordingQueue, resources ...*syntax.Resource) *Watcher {
 	t.Helper()
-	h := &Handler{
-		UpstreamTimeout: caddy.Duration(30 * time.Second), Capture: defaultCapture, OnQueueError: onQueueErrorPass,
-		queue: q, log: zap.NewNop(),
-	}
-	h.Resources = resources
-	if err := h.compile(nil); err != nil {
+	set, err := rules.Compile(resources, nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return h
+	return New(Options{
+		Rules: set, UpstreamTimeout: 30 * time.Second, Capture: 1 << 20,
+		Notes: q, Seal: q.seal, Observe: q.observe, Unmatched: q.unmatched, Metrics: uncounted{},
+	})
 }
 
-// send passes a request through the handler to an API, as Caddy's server does.
-func send(h *Handler, method, target, body string, api caddyhttp.HandlerFunc) (*httptest.ResponseRecorder, error) {
+// serve passes a request on, as the handler does.
+func (w *Watcher) serve(writer http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	return w.Serve(writer, rules.Request{HTTP: r, Method: r.Method, Limit: w.Capture}, next)
+}
+
+// send passes a request through the watcher to an API, as Caddy's server does.
+func send(watcher *Watcher, method, target, body string, api caddyhttp.HandlerFunc) (*httptest.ResponseRecorder, error) {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
-	w := httptest.NewRecorder()
-	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
-	return w, h.ServeHTTP(w, r, api)
+	recorder := httptest.NewRecorder()
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), recorder, new(caddyhttp.Server))
+	return recorder, watcher.serve(recorder, r, api)
 }
 
 func answers(status int, header map[string]string, body string) caddyhttp.HandlerFunc {
@@ -198,14 +217,14 @@ func TestResolutions(t *testing.T) {
 		"create, refused":            {"POST", "/items", answers(422, nil, `{"id":"7"}`), "", "", 0, "", false},
 	} {
 		q := new(recordingQueue)
-		h := handlerFor(t, q, items)
+		watcher := watcherFor(t, q, items)
 		func() {
 			defer func() {
 				if cause := recover(); cause != nil && !isAbort(cause) {
 					panic(cause)
 				}
 			}()
-			_, _ = send(h, tc.method, tc.target, "{}", tc.api)
+			_, _ = send(watcher, tc.method, tc.target, "{}", tc.api)
 		}()
 		got := q.only(t)
 		if got.id != 1 {
@@ -245,12 +264,12 @@ func isAbort(cause any) bool {
 // needs to bring the object back.
 func TestIntentComesFirst(t *testing.T) {
 	q := new(recordingQueue)
-	h := handlerFor(t, q, &syntax.Resource{Name: "items"})
+	watcher := watcherFor(t, q, &syntax.Resource{Name: "items"})
 	api := func(w http.ResponseWriter, r *http.Request) error {
 		q.say("api")
 		return answers(200, nil, "{}")(w, r)
 	}
-	if _, err := send(h, "PATCH", "/items/42", "", api); err != nil {
+	if _, err := send(watcher, "PATCH", "/items/42", "", api); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{"intent", "api", "resolve"}; !slices.Equal(q.log, want) {
@@ -306,10 +325,10 @@ func TestLastByteWaitsForTheMark(t *testing.T) {
 				waiting <- durable
 				<-release
 			}}
-			h := handlerFor(t, q, &syntax.Resource{Name: "items"})
+			watcher := watcherFor(t, q, &syntax.Resource{Name: "items"})
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
-				if err := h.ServeHTTP(w, r, api); err != nil {
+				if err := watcher.serve(w, r, api); err != nil {
 					t.Error(err)
 				}
 			}))
@@ -353,8 +372,8 @@ func TestLastByteWaitsForTheMark(t *testing.T) {
 // and what changed is still marked.
 func TestQueueError(t *testing.T) {
 	q := &recordingQueue{fail: errors.New("disk full")}
-	h := handlerFor(t, q, &syntax.Resource{Name: "items"})
-	w, err := send(h, "PATCH", "/items/42", "", answers(200, nil, "ok"))
+	watcher := watcherFor(t, q, &syntax.Resource{Name: "items"})
+	w, err := send(watcher, "PATCH", "/items/42", "", answers(200, nil, "ok"))
 	if err != nil || w.Code != 200 || w.Body.String() != "ok" {
 		t.Errorf("the client got %d %q, %v", w.Code, w.Body, err)
 	}
@@ -362,9 +381,9 @@ func TestQueueError(t *testing.T) {
 		t.Errorf("resolved as %+v", got)
 	}
 
-	h.OnQueueError = onQueueErrorFail
+	watcher.Refuse = true
 	called := false
-	_, err = send(h, "PATCH", "/items/42", "", func(http.ResponseWriter, *http.Request) error {
+	_, err = send(watcher, "PATCH", "/items/42", "", func(http.ResponseWriter, *http.Request) error {
 		called = true
 		return nil
 	})
@@ -375,8 +394,8 @@ func TestQueueError(t *testing.T) {
 
 	// An intent that was noted too late is closed, since nothing was asked.
 	q = &recordingQueue{fail: context.DeadlineExceeded, late: 7}
-	h.queue = q
-	if _, err = send(h, "PATCH", "/items/42", "", answers(200, nil, "")); err == nil {
+	watcher.Notes = q
+	if _, err = send(watcher, "PATCH", "/items/42", "", answers(200, nil, "")); err == nil {
 		t.Error("the API was asked")
 	}
 	if got := q.only(t); got.id != 7 || len(got.resolution.Marks) != 0 {
@@ -387,7 +406,7 @@ func TestQueueError(t *testing.T) {
 // What is not watched is passed on as it came: the very same writer.
 func TestUnmatchedIsUntouched(t *testing.T) {
 	q := new(recordingQueue)
-	h := handlerFor(t, q, &syntax.Resource{Name: "items"})
+	watcher := watcherFor(t, q, &syntax.Resource{Name: "items"})
 	for _, tc := range []struct{ method, target string }{
 		{"GET", "/others/42"},
 		{"POST", "/others"},
@@ -396,7 +415,7 @@ func TestUnmatchedIsUntouched(t *testing.T) {
 		r := httptest.NewRequest(tc.method, "/", nil)
 		r.URL.Path = tc.target
 		w := httptest.NewRecorder()
-		err := h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(got http.ResponseWriter, same *http.Request) error {
+		err := watcher.serve(w, r, caddyhttp.HandlerFunc(func(got http.ResponseWriter, same *http.Request) error {
 			if got != http.ResponseWriter(w) || same != r {
 				t.Errorf("%s %s is wrapped", tc.method, tc.target)
 			}
@@ -419,12 +438,12 @@ func TestUpgradeIsWatched(t *testing.T) {
 		http.StatusSwitchingProtocols: event.OutcomeUnknown,
 	} {
 		q := new(recordingQueue)
-		h := handlerFor(t, q, &syntax.Resource{Name: "items"})
+		watcher := watcherFor(t, q, &syntax.Resource{Name: "items"})
 		r := httptest.NewRequest("PATCH", "/items/42", nil)
 		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), httptest.NewRecorder(), new(caddyhttp.Server))
 		r.Header.Set("Connection", "Upgrade, HTTP2-Settings")
 		r.Header.Set("Upgrade", "h2c")
-		err := h.ServeHTTP(httptest.NewRecorder(), r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		err := watcher.serve(httptest.NewRecorder(), r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(status)
 			return nil
 		}))
@@ -440,9 +459,9 @@ func TestUpgradeIsWatched(t *testing.T) {
 
 // The error and the panic of the handlers below reach those above unchanged.
 func TestErrorsPass(t *testing.T) {
-	h := handlerFor(t, new(recordingQueue), &syntax.Resource{Name: "items"})
+	watcher := watcherFor(t, new(recordingQueue), &syntax.Resource{Name: "items"})
 	want := caddyhttp.Error(http.StatusTeapot, errors.New("short and stout"))
-	if _, err := send(h, "PATCH", "/items/42", "", func(http.ResponseWriter, *http.Request) error { return want }); !errors.Is(err, want) {
+	if _, err := send(watcher, "PATCH", "/items/42", "", func(http.ResponseWriter, *http.Request) error { return want }); !errors.Is(err, want) {
 		t.Errorf("error %v, want %v", err, want)
 	}
 	defer func() {
@@ -450,5 +469,5 @@ func TestErrorsPass(t *testing.T) {
 			t.Errorf("panic %v", cause)
 		}
 	}()
-	_, _ = send(h, "PATCH", "/items/42", "", func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) })
+	_, _ = send(watcher, "PATCH", "/items/42", "", func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) })
 }

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exchange
+
+import (
+	"go.uber.org/zap"
+)
+
+// Callback is a receiver that a request named for the object it is about. It
+// is stored sealed: both of its parts are secrets of who named it.
+type Callback struct {
+	URL           string `json:"url"`
+	Authorization string `json:"authorization,omitempty"`
+}
+
+// Limits of a Callback, in bytes.
+const (
+	MaxCallbackURL           = 2048
+	MaxCallbackAuthorization = 4096
+)
+
+// callbackOf returns the receiver that the exchange's request names, sealed, or
+// nil. One that may not be sent to is refused here, before anything is stored;
+// the exchange goes on all the same, and the operator is told.
+func (w *Watcher) callbackOf(x *exchange) []byte {
+	r := x.match.Rule.Resource
+	if r.Callback == nil || w.Seal == nil {
+		return nil
+	}
+	named := Callback{URL: x.request.TextOrPath(r.Callback.URL, x.match.Rule, &x.match)}
+	if named.URL == "" {
+		return nil
+	}
+	if r.Callback.Authorization.Text != "" {
+		named.Authorization = x.request.TextOrPath(r.Callback.Authorization, x.match.Rule, &x.match)
+	}
+	sealed, err := w.Seal(r.Name, named)
+	if err != nil {
+		w.Metrics.CallbackRefused(r.Name)
+		w.Logger.Warn("a receiver that a request named is refused", zap.String("rule", x.match.Rule.Text), zap.Error(err))
+		return nil
+	}
+	return sealed
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exchange
+
+import (
+	"net/http"
+
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+)
+
+// observe passes a safe request on. Where it is a Show, and there is time for it,
+// the answer is looked at when it has gone through: one that differs from what
+// is known shows a change that did not pass here.
+func (w *Watcher) observe(writer http.ResponseWriter, request *rules.Request, next caddyhttp.Handler) error {
+	r := request.HTTP
+	var found rules.Match
+	if r.Method != http.MethodGet || r.URL.RawQuery != "" || !w.Rules.Shows.Find(request, &found) || w.Observe == nil || !w.turns.Allow() {
+		return next.ServeHTTP(writer, r)
+	}
+	t := &tee{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: writer}, limit: int(w.Capture)}
+	if err := next.ServeHTTP(t, r); err != nil {
+		return err
+	}
+	if t.status != http.StatusOK || t.answer.truncated || len(t.answer.body) == 0 {
+		return nil
+	}
+	// An id that cannot name an object teaches nothing.
+	if key, err := event.NewKey(found.Rule.Resource.Name, found.Values[:found.Count]...); err == nil {
+		w.Observe(found.Rule.Resource, key, t.show())
+	}
+	return nil
+}
+
+// show returns the response as a Show whose body is still encoded.
+func (t *tee) show() show.Show {
+	header := http.Header{"Content-Type": {t.answer.kind}}
+	if t.answer.encoding != "" {
+		header.Set("Content-Encoding", t.answer.encoding)
+	}
+	if t.answer.etag != "" {
+		header.Set("Etag", t.answer.etag)
+	}
+	return show.Show{Status: t.status, Header: header, Body: t.answer.body}
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package exchange watches exchanges as they pass: it notes an intent before a
+// request is forwarded, finds in the request and its response which objects the
+// exchange changed, and resolves the intent by how the exchange ended. It changes
+// nothing about an exchange, and delays nothing but the last byte of a response
+// whose object must be marked first.
+package exchange
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/deadline"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+)
+
+// Notes is where a [Watcher] notes what exchanges may change.
+type Notes interface {
+	// Note records durably that an exchange may change something. Where it fails
+	// with a number, the intent may be open all the same, and is to be resolved.
+	Note(ctx context.Context, intent queue.Intent) (queue.IntentID, error)
+	// Resolve closes an intent and marks its objects. It does not fail: what the
+	// queue cannot take now is offered to it again, or counted as a gap.
+	Resolve(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool)
+}
+
+// Metrics counts what happens to exchanges.
+type Metrics interface {
+	// Exchange counts an exchange that has ended.
+	Exchange(resource string, kind event.Kind, outcome event.Outcome)
+	// Gap counts an exchange without an intent.
+	Gap(resource string)
+	// Unresolved counts a change whose object is not known.
+	Unresolved(resource string)
+	// CallbackRefused counts a receiver that a request named and that may not be
+	// sent to.
+	CallbackRefused(resource string)
+	// Unmatched counts an unsafe request that no rule matches.
+	Unmatched()
+}
+
+// Options configure a [Watcher]. All but Rules, Notes and Metrics may be left
+// out.
+type Options struct {
+	// Rules say which exchanges are watched.
+	Rules *rules.Set
+	// UpstreamTimeout is how long after an exchange without an answer the API may
+	// still do what it was asked.
+	UpstreamTimeout time.Duration
+	// Capture limits how much of a body is copied, in bytes.
+	Capture int64
+	// Refuse answers a request with 503 when its intent cannot be noted, before
+	// the API sees it.
+	Refuse bool
+	// NoteTimeout is how long an exchange waits for the queue. Default:
+	// [queue.Timeout].
+	NoteTimeout time.Duration
+
+	// Notes takes intents and resolutions.
+	Notes Notes
+	// Seal checks a receiver that a request named, and encrypts it. Without it,
+	// requests name none.
+	Seal func(resource string, named Callback) ([]byte, error)
+	// Observe takes a Show that passed, to compare it when there is time. It must
+	// return at once.
+	Observe func(of *rules.Resource, key event.Key, passed show.Show)
+	// Unmatched takes an unsafe request that no rule matches.
+	Unmatched func(method, path string)
+	// Trace returns the place of an exchange in its trace, "" for none.
+	Trace func(context.Context) string
+	// Hops returns through which of our deliveries a request came, by its header;
+	// "" for those that are none of ours.
+	Hops func(http.Header) string
+
+	// Metrics counts.
+	Metrics Metrics
+	// Logger logs what strangers can bring about, so it should say the same only
+	// so often. Default: nothing is logged.
+	Logger *zap.Logger
+}
+
+// observeRate limits how many passing Shows a second are compared with what is
+// known. It costs the API nothing and the proxy little, and more would teach
+// little more: an object that somebody looks at is looked at again.
+const observeRate = 100
+
+// Watcher watches the exchanges of one handler.
+type Watcher struct {
+	Options
+	// Remembered lends to the reading of Shows what exchanges leave.
+	Remembered *Remembered
+
+	deadlines *deadline.Pool
+	turns     *rate.Limiter
+}
+
+// New returns a Watcher.
+func New(options Options) *Watcher {
+	if options.NoteTimeout == 0 {
+		options.NoteTimeout = queue.Timeout
+	}
+	if options.Logger == nil {
+		options.Logger = zap.NewNop()
+	}
+	return &Watcher{
+		Options: options, Remembered: NewRemembered(),
+		deadlines: deadline.New(context.Background(), options.NoteTimeout),
+		turns:     rate.NewLimiter(observeRate, observeRate),
+	}
+}
+
+// Serve passes a request on. It watches the exchange if a rule matches, and looks
+// at the answer if the request is a Show; all others it leaves alone. A request
+// with an Upgrade is an exchange, too: the API may decline and just do what it is
+// asked, as it does when a client offers h2c with all that it sends. CONNECT asks
+// for a tunnel, and what flows in one is no exchange.
+func (w *Watcher) Serve(writer http.ResponseWriter, request rules.Request, next caddyhttp.Handler) error {
+	if request.HTTP.Method == http.MethodConnect {
+		return next.ServeHTTP(writer, request.HTTP)
+	}
+	var found rules.Match
+	if w.Rules.Tree.Find(&request, &found) {
+		return w.watch(writer, next, request, found)
+	}
+	if rules.IsSafe(request.Method) {
+		return w.observe(writer, &request, next)
+	}
+	w.Metrics.Unmatched()
+	if w.Unmatched != nil {
+		w.Unmatched(request.Method, request.HTTP.URL.Path)
+	}
+	return next.ServeHTTP(writer, request.HTTP)
+}
+
+// watch passes an exchange on, with an intent noted before and resolved after.
+func (w *Watcher) watch(writer http.ResponseWriter, next caddyhttp.Handler, request rules.Request, found rules.Match) error {
+	r := request.HTTP
+	x := newExchange(w, writer, request, found)
+	w.Remembered.begin(x)
+	if err := x.begin(); err != nil && w.Refuse {
+		// An intent that was too late may be noted all the same. The API is
+		// not asked, so nobody else would close it.
+		x.resolve(event.OutcomeUnchanged)
+		w.Remembered.end(x, event.OutcomeUnchanged)
+		return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("noting the intent: %w", err))
+	}
+	whole := false
+	var err error
+	// The proxy panics through us when either side breaks off within the body.
+	// The panic is not recovered: the server above must see it.
+	defer func() { x.end(err, whole) }()
+	err = next.ServeHTTP(&x.tee, r)
+	whole = true
+	return err
+}
+
+// origin returns where an exchange stands in its trace, and through which of our
+// deliveries it came. Both are empty for most.
+func (w *Watcher) origin(r *http.Request) (trace, hops string) {
+	if w.Hops != nil {
+		hops = w.Hops(r.Header)
+	}
+	if w.Trace != nil {
+		trace = w.Trace(r.Context())
+	}
+	return trace, hops
+}
