@@ -174,7 +174,6 @@ func (e *engine) apply(app *App) error {
 	transport.Keep(app.receiverTLS())
 	e.policy, e.transport = app.policy, transport
 	e.options = app.queueOptions()
-	e.session.store.SetDurability(app.durability())
 	e.keep(app)
 	e.session.reconciler.Apply(app.plan())
 	return nil
@@ -182,7 +181,7 @@ func (e *engine) apply(app *App) error {
 
 // keep has history kept as an app says.
 func (e *engine) keep(app *App) {
-	e.session.store.SetRetention(time.Duration(app.Retention))
+	e.session.store.Configure(queue.Settings{Durability: app.durability(), Retention: time.Duration(app.Retention)})
 	e.retention.Store(int64(app.Retention))
 	e.retentionSize.Store(app.RetentionSize)
 	e.lag.Store(int64(app.lag()))

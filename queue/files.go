@@ -12,4 +12,7 @@ const (
 	// GapsFile says of which resources something passed while the queue could
 	// take nothing.
 	GapsFile = "gaps"
+	// JournalFile holds what exchanges have told while the queue was being
+	// opened.
+	JournalFile = "interim"
 )

@@ -12,7 +12,9 @@
 // The suite in queuetest holds an engine to these words.
 package queue
 
-// Store is the whole of an engine. Its users each ask for the part they need.
+// Store is an open queue. Its users each ask for the part they need. What an
+// engine may lack is in interfaces of its own: [Spacer], [Trimmer], [Backuper],
+// [Staller], [Recoverer].
 type Store interface {
 	Intents
 	Unresolveds
@@ -28,6 +30,10 @@ type Store interface {
 	// Instance returns what tells this queue from any other. It is made when
 	// the queue is first opened and never changes.
 	Instance() Instance
+
+	// Configure changes how the queue is kept from now on. Events older than a
+	// shorter retention are gone at once.
+	Configure(settings Settings)
 
 	// Close ends all waiting calls with [ErrClosed], makes what was
 	// acknowledged durable, and releases the engine. It is idempotent.

@@ -61,20 +61,18 @@ type row struct {
 	deleted    bool
 }
 
-// Backup writes what has changed since a version, all for 0, while the queue
-// is at work. It is a picture of one moment: what is committed meanwhile is
-// not in it. Deletes are in an incremental backup as long as Badger remembers
-// them, so a delivery that was decided between two backups may be restored as
-// pending; Restore sees to that.
-func (s *Store) Backup(ctx context.Context, w io.Writer, since uint64) (BackupEnd, error) {
+// Backup implements [queue.Backuper]. Deletes are in an incremental backup as
+// long as Badger remembers them, so a delivery that was decided between two
+// backups may be restored as pending; Restore sees to that.
+func (s *Store) Backup(ctx context.Context, w io.Writer, since uint64) (until uint64, err error) {
 	if err := s.enter(ctx); err != nil {
-		return BackupEnd{}, err
+		return 0, err
 	}
 	defer s.leave()
 	out := newBackupWriter(w)
 	header := BackupHeader{Instance: hex.EncodeToString(s.instance.ID[:]), Since: since, At: s.now().UTC()}
 	if err := out.json(frameHeader, header); err != nil {
-		return BackupEnd{}, err
+		return 0, err
 	}
 	txn := s.db.NewTransaction(false)
 	defer txn.Discard()
@@ -84,10 +82,10 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, since uint64) (BackupEn
 	var last []byte
 	for it.Rewind(); it.Valid(); it.Next() {
 		if err := ctx.Err(); err != nil {
-			return end, err
+			return 0, err
 		}
 		if s.isClosing() {
-			return end, queue.ErrClosed
+			return 0, queue.ErrClosed
 		}
 		item := it.Item()
 		if last != nil && bytes.Equal(item.Key(), last) {
@@ -101,18 +99,18 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, since uint64) (BackupEn
 		if !one.deleted {
 			var err error
 			if one.value, err = item.ValueCopy(one.value); err != nil {
-				return end, err
+				return 0, err
 			}
 		}
 		end.Rows++
 		if err := out.row(one); err != nil {
-			return end, err
+			return 0, err
 		}
 	}
 	if err := out.flushRows(); err != nil {
-		return end, err
+		return 0, err
 	}
-	return end, errors.Join(out.json(frameEnd, end), out.w.Flush())
+	return end.Until, errors.Join(out.json(frameEnd, end), out.w.Flush())
 }
 
 // backupWriter writes frames.

@@ -17,14 +17,14 @@ import (
 )
 
 // backup makes a backup into a file.
-func backup(t *testing.T, s *Store, since uint64) (name string, end BackupEnd) {
+func backup(t *testing.T, s *Store, since uint64) (name string, until uint64) {
 	t.Helper()
 	var b bytes.Buffer
-	end, err := s.Backup(t.Context(), &b, since)
+	until, err := s.Backup(t.Context(), &b, since)
 	must(t, err)
 	name = filepath.Join(t.TempDir(), "backup")
 	must(t, os.WriteFile(name, b.Bytes(), 0o600))
-	return name, end
+	return name, until
 }
 
 // identityless is what can be seen of a queue but its identity.
@@ -39,13 +39,13 @@ func identityless(t *testing.T, s *Store) string {
 func TestBackupAndRestore(t *testing.T) {
 	s := mustOpen(t, Options{FreeSpace: noReserve})
 	populate(t, s)
-	full, end := backup(t, s, 0)
+	full, until := backup(t, s, 0)
 	afterFull := identityless(t, s)
 	publish(t, s, "300", "erp")
 	finish(t, s, "erp", queue.Verdict{Status: queue.StatusDelivered})
-	second, end2 := backup(t, s, end.Until)
+	second, until2 := backup(t, s, until)
 	publish(t, s, "301", "erp")
-	third, _ := backup(t, s, end2.Until)
+	third, _ := backup(t, s, until2)
 	afterThird := identityless(t, s)
 
 	for _, test := range []struct {
@@ -99,13 +99,13 @@ func TestRestoreDropsDecidedLanes(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, Options{Dir: dir, FreeSpace: noReserve})
 	publish(t, s, "1", "erp")
-	full, end := backup(t, s, 0)
+	full, until := backup(t, s, 0)
 	finish(t, s, "erp", queue.Verdict{Status: queue.StatusDelivered})
 	must(t, s.db.Flatten(1)) // forgets deletes
 	must(t, s.Close())
 	s = mustOpen(t, Options{Dir: dir, FreeSpace: noReserve})
 	must(t, s.db.Flatten(1))
-	second, _ := backup(t, s, end.Until)
+	second, _ := backup(t, s, until)
 	to := filepath.Join(t.TempDir(), "queue")
 	_, err := Restore(t.Context(), to, full, second)
 	must(t, err)

@@ -66,8 +66,7 @@ func (n *batchNumbers) synced() {
 	n.note(n.next-1, true)
 }
 
-// Lost returns how many acknowledged batches a power cut has taken, as
-// `durability process` allows: they were missing when the queue was opened.
+// Lost implements [queue.Recoverer]. It counts batches.
 func (s *Store) Lost() uint64 {
 	return s.inspection.lost()
 }

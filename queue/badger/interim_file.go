@@ -28,7 +28,7 @@ import (
 // The header is written in place, after the frames and before anybody is told
 // that they are there. So what is behind the length was never acknowledged, as
 // what a crash has left half written; what is damaged before it was.
-const InterimFile = "interim"
+const InterimFile = queue.JournalFile
 
 const (
 	interimMagic   = "CWQI"

@@ -90,8 +90,7 @@ func newStore(db *badgerdb.DB, options Options, inspection *Inspection) (*Store,
 		recent:     newRecentEvents(),
 		closing:    make(chan struct{}),
 	}
-	s.SetDurability(options.Durability)
-	s.SetRetention(options.Retention)
+	s.Configure(options.settings())
 	if err := s.identify(); err != nil {
 		return nil, err
 	}
@@ -184,8 +183,7 @@ func (s *Store) damaged(kind string, err error) {
 	s.damage.Add(1)
 }
 
-// Damaged returns how many records could not be used since the queue was
-// opened.
+// Damaged implements [queue.Recoverer].
 func (s *Store) Damaged() uint64 {
 	return s.damage.Load()
 }

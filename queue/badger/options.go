@@ -13,9 +13,6 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// DefaultRetention is how long history is kept if nothing else is said.
-const DefaultRetention = 30 * 24 * time.Hour
-
 // Options say where a queue is and how it is kept.
 type Options struct {
 	// Dir is the directory of the queue. It is made if need be, and belongs to
@@ -25,7 +22,7 @@ type Options struct {
 	// [queue.Power].
 	Durability queue.Durability
 	// Retention is how long events, attempts, finished deliveries and
-	// unresolved intents are kept. The default is 30 days. Whatever is still
+	// unresolved intents are kept. The default is [queue.DefaultRetention]. Whatever is still
 	// to be done is kept until it is done, and what is known of objects until
 	// [Store.Forget] is called.
 	Retention time.Duration
@@ -51,10 +48,11 @@ type Options struct {
 	Logger *zap.Logger
 }
 
+func (o Options) settings() queue.Settings {
+	return queue.Settings{Durability: o.Durability, Retention: o.Retention}
+}
+
 func (o Options) withDefaults() Options {
-	if o.Retention <= 0 {
-		o.Retention = DefaultRetention
-	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}

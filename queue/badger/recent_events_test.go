@@ -79,7 +79,7 @@ func TestRecentEventsExpire(t *testing.T) {
 	defer func() { must(t, s.Close()) }()
 	commitEvent(t, s, 0, []byte("{}"))
 	now = now.Add(2 * time.Minute)
-	s.SetRetention(time.Minute)
+	s.Configure(queue.Settings{Retention: time.Minute})
 	leased, err := s.LeaseDelivery(t.Context(), "e", queue.LeaseOptions{For: time.Minute})
 	must(t, err)
 	if !leased.Expired || leased.Event.Payload != nil {

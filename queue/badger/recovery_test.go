@@ -368,11 +368,11 @@ func TestRetention(t *testing.T) {
 	if _, err := s.Event(t.Context(), "items/1-1"); !errors.Is(err, queue.ErrNotFound) {
 		t.Errorf("the event: %v, want ErrNotFound", err)
 	}
-	s.SetRetention(2 * time.Hour)
+	s.Configure(queue.Settings{Retention: 2 * time.Hour})
 	if _, err := s.Event(t.Context(), "items/1-1"); err != nil {
 		t.Errorf("the event, with a longer retention: %v", err)
 	}
-	s.SetRetention(time.Hour)
+	s.Configure(queue.Settings{Retention: time.Hour})
 	stats, err := s.Stats(t.Context())
 	must(t, err)
 	if stats.Unresolved != 0 || stats.PendingDeliveries["erp"] != 1 {

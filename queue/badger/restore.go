@@ -214,8 +214,7 @@ func takePlace(making, dir string) error {
 	return errors.Join(err, os.RemoveAll(making), syncDir(dir))
 }
 
-// WasRestored tells whether the queue was restored, and nobody has looked yet
-// at what has happened since the backup.
+// WasRestored implements [queue.Recoverer].
 func (s *Store) WasRestored() bool {
 	err := s.db.View(func(txn *badgerdb.Txn) error {
 		_, err := txn.Get(restoredKey)
@@ -224,7 +223,7 @@ func (s *Store) WasRestored() bool {
 	return err == nil
 }
 
-// ForgetRestored notes that somebody sees to that.
+// ForgetRestored implements [queue.Recoverer].
 func (s *Store) ForgetRestored() error {
 	return s.db.Update(func(txn *badgerdb.Txn) error { return txn.Delete(restoredKey) })
 }

@@ -117,8 +117,7 @@ func (w *spaceWatch) unknown(err error) {
 	}
 }
 
-// CheckSpace looks how much free space there is. From [queue.SpaceCritical] on the
-// queue refuses all work with [queue.ErrFull], and is to be closed.
+// CheckSpace implements [queue.Spacer].
 func (s *Store) CheckSpace() queue.SpaceLevel {
 	level := s.space.check()
 	if level == queue.SpaceCritical {
@@ -134,12 +133,12 @@ func (s *Store) rest() {
 	s.lanes.due.Close()
 }
 
-// Level returns what CheckSpace has found last.
+// Level implements [queue.Spacer].
 func (s *Store) Level() queue.SpaceLevel {
 	return queue.SpaceLevel(s.space.level.Load())
 }
 
-// FreeSpace returns how much space is free, in bytes, and what is left alone.
+// FreeSpace implements [queue.Spacer].
 func (s *Store) FreeSpace() (free uint64, space queue.Space) {
 	return s.space.free.Load(), s.space.space
 }

@@ -77,32 +77,32 @@ type Store struct {
 	closed  error
 }
 
-var _ queue.Store = (*Store)(nil)
+// Interface guards
+var (
+	_ queue.Store     = (*Store)(nil)
+	_ queue.Spacer    = (*Store)(nil)
+	_ queue.Trimmer   = (*Store)(nil)
+	_ queue.Backuper  = (*Store)(nil)
+	_ queue.Staller   = (*Store)(nil)
+	_ queue.Recoverer = (*Store)(nil)
+)
 
 // Instance implements [queue.Store].
 func (s *Store) Instance() queue.Instance {
 	return s.instance
 }
 
-// Stalled returns for how long the disk has not taken what is being written to
-// it. What is asked for meanwhile waits for the rest of that, too.
+// Stalled implements [queue.Staller].
 func (s *Store) Stalled() time.Duration {
 	return s.committer.stalled()
 }
 
-// SetDurability changes what work acknowledged from now on survives.
-func (s *Store) SetDurability(d queue.Durability) {
-	s.durability.Store(int32(d))
-}
-
-// SetRetention changes how long history is kept. Events older than a shorter
-// retention are gone at once; the disk is freed when the retention they were
-// stored with has passed.
-func (s *Store) SetRetention(retention time.Duration) {
-	if retention <= 0 {
-		retention = DefaultRetention
-	}
-	s.retention.Store(int64(retention))
+// Configure implements [queue.Store]. The room of events older than a shorter
+// retention is freed when the retention they were stored with has passed.
+func (s *Store) Configure(settings queue.Settings) {
+	settings = settings.WithDefaults()
+	s.durability.Store(int32(settings.Durability))
+	s.retention.Store(int64(settings.Retention))
 }
 
 // Close implements [queue.Store].

@@ -20,11 +20,9 @@ const (
 	trimKeys = 256
 )
 
-// Trim removes the oldest history before its retention has passed: events that
-// are pending for nobody, with their deliveries and attempts. It returns how
-// many events it has removed, and whether there may be more; it removes some
-// thousands at most. The disk has their room when Badger has compacted them
-// away, which it does when some 160 MiB have been written since.
+// Trim implements [queue.Trimmer]. The disk has the room when Badger has
+// compacted what was removed away, which it does when some 160 MiB have been
+// written since.
 func (s *Store) Trim(ctx context.Context) (removed int, more bool, err error) {
 	var keys [][]byte
 	err = s.view(ctx, func(txn *badgerdb.Txn) error {

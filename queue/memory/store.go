@@ -82,6 +82,9 @@ func (s *Store) Instance() queue.Instance {
 	return s.instance
 }
 
+// Configure implements [queue.Store]. Nothing is durable, and all is kept.
+func (s *Store) Configure(queue.Settings) {}
+
 // Close implements [queue.Store].
 func (s *Store) Close() error {
 	s.mu.Lock()

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Spacer is a [Store] whose disk may fill.
+type Spacer interface {
+	// CheckSpace looks how much free space there is. From [SpaceCritical] on
+	// the queue refuses all work with [ErrFull], and is to be closed.
+	CheckSpace() SpaceLevel
+
+	// Level returns what CheckSpace has found last.
+	Level() SpaceLevel
+
+	// FreeSpace returns how much space is free, in bytes, and what is left
+	// alone.
+	FreeSpace() (free uint64, space Space)
+}
+
+// Trimmer is a [Store] whose history can be removed before its retention has
+// passed.
+type Trimmer interface {
+	// Trim removes the oldest history: events that are pending for nobody,
+	// with their deliveries and attempts. It removes some thousand events at
+	// most, and returns how many it has removed, and whether there may be more.
+	Trim(ctx context.Context) (removed int, more bool, err error)
+}
+
+// Backuper is a [Store] that can be copied while it is at work.
+type Backuper interface {
+	// Backup writes what has changed since a version, all for 0. It is a
+	// picture of one moment: what is committed meanwhile is not in it. It
+	// returns the version after which the next backup begins.
+	Backup(ctx context.Context, w io.Writer, since uint64) (until uint64, err error)
+}
+
+// Staller is a [Store] that knows of a disk, or a server, that does not answer.
+type Staller interface {
+	// Stalled returns for how long what is being written was not taken. What is
+	// asked for meanwhile waits for the rest of that, too.
+	Stalled() time.Duration
+}
+
+// Recoverer is a [Store] that knows what is missing in it, or damaged, after it
+// was recovered.
+type Recoverer interface {
+	// Damaged returns how many records could not be used since the queue was
+	// opened.
+	Damaged() uint64
+
+	// Lost returns how many acknowledged steps were missing when the queue was
+	// opened, as [Process] allows after a power cut.
+	Lost() uint64
+
+	// WasRestored reports whether the queue was restored from a backup, and
+	// nobody has looked yet at what has happened since that.
+	WasRestored() bool
+
+	// ForgetRestored notes that somebody sees to that.
+	ForgetRestored() error
+}
+
+// SpacerOf returns a store as a [Spacer]. One that has no disk always has
+// enough space.
+func SpacerOf(store Store) Spacer {
+	if spacer, ok := store.(Spacer); ok {
+		return spacer
+	}
+	return lacking{}
+}
+
+// LevelOf returns the level of free space of a store, [SpaceEnough] where it
+// has no disk.
+func LevelOf(store Store) SpaceLevel {
+	return SpacerOf(store).Level()
+}
+
+// TrimmerOf returns a store as a [Trimmer]. One that is none has nothing to
+// trim.
+func TrimmerOf(store Store) Trimmer {
+	if trimmer, ok := store.(Trimmer); ok {
+		return trimmer
+	}
+	return lacking{}
+}
+
+// StallerOf returns a store as a [Staller]. One that is none never stalls.
+func StallerOf(store Store) Staller {
+	if staller, ok := store.(Staller); ok {
+		return staller
+	}
+	return lacking{}
+}
+
+// RecovererOf returns a store as a [Recoverer]. One that is none is whole.
+func RecovererOf(store Store) Recoverer {
+	if recoverer, ok := store.(Recoverer); ok {
+		return recoverer
+	}
+	return lacking{}
+}
+
+// FilerOf returns an engine as a [Filer]. One that is none has no files, and
+// always has room.
+func FilerOf(engine Engine) Filer {
+	if filer, ok := engine.(Filer); ok {
+		return filer
+	}
+	return lacking{}
+}
+
+// lacking stands for what an engine or its store lacks.
+type lacking struct{}
+
+func (lacking) CheckSpace() SpaceLevel { return SpaceEnough }
+func (lacking) Level() SpaceLevel      { return SpaceEnough }
+
+func (lacking) FreeSpace() (free uint64, space Space) { return 0, Space{} }
+
+func (lacking) Trim(context.Context) (removed int, more bool, err error) { return 0, false, nil }
+
+func (lacking) Stalled() time.Duration { return 0 }
+
+func (lacking) Damaged() uint64       { return 0 }
+func (lacking) Lost() uint64          { return 0 }
+func (lacking) WasRestored() bool     { return false }
+func (lacking) ForgetRestored() error { return nil }
+
+func (lacking) DiskUsage() (tables, logs, others int64)       { return 0, 0, 0 }
+func (lacking) Room(Space) (enough bool, free, needed uint64) { return true, 0, 0 }
+func (lacking) ReleaseReserve() error                         { return nil }
+func (lacking) SetAside() ([]string, error)                   { return nil, nil }
+
+// Interface guards
+var (
+	_ Spacer    = lacking{}
+	_ Trimmer   = lacking{}
+	_ Staller   = lacking{}
+	_ Recoverer = lacking{}
+	_ Filer     = lacking{}
+)

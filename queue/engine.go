@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Engine opens one queue. What an engine may lack besides is in interfaces of
+// its own: [Filer].
+type Engine interface {
+	// Name identifies the queue: configurations whose engines have the same
+	// name share it.
+	Name() string
+
+	// Dir returns a local directory for what is kept beside the queue: the
+	// journal, the file of gaps, the key of secrets. An engine leaves those
+	// files alone; see [JournalFile].
+	Dir() string
+
+	// Open opens the queue, and makes it if there is none. It fails with
+	// [ErrFull] when there is no room: it is to be tried again when there is.
+	// [Misconfigured] reports which errors are final. All others may pass.
+	Open(options OpenOptions) (Store, error)
+}
+
+// OpenOptions say how a queue is opened.
+type OpenOptions struct {
+	Settings
+
+	// Space says how much of the disk is left alone, by engines that have one.
+	Space Space
+	// Owned, if not nil, is called when Dir belongs to this process until the
+	// queue is closed, and before the slow part of opening begins.
+	Owned func()
+	// Logger gets what the engine has to say. The default is to say nothing.
+	Logger *zap.Logger
+}
+
+// Settings say how a queue is kept. They may change while it is open.
+type Settings struct {
+	// Durability says what acknowledged work survives. The default is [Power].
+	Durability Durability
+	// Retention is how long events, attempts, decided deliveries and
+	// unresolved intents are kept. The default is [DefaultRetention]. Whatever
+	// is still to be done is kept until it is done, and what is known of
+	// objects until [Forgets] has its turn.
+	Retention time.Duration
+}
+
+// DefaultRetention is how long history is kept if nothing else is said.
+const DefaultRetention = 30 * 24 * time.Hour
+
+// WithDefaults fills in what is not given.
+func (s Settings) WithDefaults() Settings {
+	if s.Retention <= 0 {
+		s.Retention = DefaultRetention
+	}
+	return s
+}
+
+// Filer is an [Engine] that keeps its queue in files of a local disk. All
+// methods may be called whether or not the queue is open.
+type Filer interface {
+	// DiskUsage returns how much the queue takes of its disk, in bytes: its
+	// tables, its logs as far as they are written, and all else.
+	DiskUsage() (tables, logs, others int64)
+
+	// Room reports whether the disk has room to open a queue again that was
+	// closed for want of it. It also returns how much is free and how much is
+	// needed, in bytes.
+	Room(space Space) (enough bool, free, needed uint64)
+
+	// ReleaseReserve gives the room of [Space.Reserve] back to the disk, for
+	// closing a queue whose disk is full.
+	ReleaseReserve() error
+
+	// SetAside returns the directories in which queues that were damaged are
+	// kept, oldest first.
+	SetAside() ([]string, error)
+}
