@@ -23,7 +23,7 @@ func TestRepair(t *testing.T) {
 	there, gone := event.Key{Resource: "items", ID: "there"}, event.Key{Resource: "items", ID: "gone"}
 	made, madeAgain := event.Key{Resource: "items", ID: "made"}, event.Key{Resource: "items", ID: "made again"}
 	looked := queue.HintLooked | queue.HintMayBeUpdated
-	scan := reconcile.ScanKey("items")
+	scan := queue.ListKey("items")
 	for name, tc := range map[string]struct {
 		gap    gap
 		listed bool

@@ -16,6 +16,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
+// Resolver returns where the events of an object go.
+type Resolver func(ctx context.Context, key event.Key) (Address, error)
+
 // Target is an endpoint and the way to it.
 type Target struct {
 	// Endpoint is the endpoint to deliver to. Defaults are filled in.
@@ -31,7 +34,7 @@ type Target struct {
 	//
 	// Such a target has one breaker for each host, and one host gets no more
 	// than an eighth of its concurrency.
-	Resolve func(ctx context.Context, key event.Key) (Address, error)
+	Resolve Resolver
 	// Tokens carries requests for access tokens. Default: Transport.
 	Tokens http.RoundTripper
 }

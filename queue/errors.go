@@ -46,3 +46,7 @@ var (
 func Misconfigured(err error) bool {
 	return errors.Is(err, ErrInUse) || errors.Is(err, ErrNewerFormat) || errors.Is(err, ErrMisconfigured)
 }
+
+// ErrNotOpen is returned while the queue is not open: because of its disk, or
+// because opening it takes long. The API goes on without it.
+var ErrNotOpen = errors.New("the queue is not open, and exchanges pass without it")

@@ -169,7 +169,7 @@ func (r *Reconciler) jobs(plan Plan) []job {
 	for i := range plan.Scans {
 		scan := plan.Scans[i]
 		jobs = append(jobs, job{
-			name: scan.Resource + scanSuffix, lease: scanLease, limit: NewLimit(1),
+			name: queue.ListKey(scan.Resource).Resource, lease: scanLease, limit: NewLimit(1),
 			do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
 				return r.scan(ctx, &scan, lease)
 			},

@@ -54,17 +54,8 @@ const (
 	scanBatch = 500
 )
 
-// scanSuffix and watchSuffix make the names of the marks that keep a scan, and
-// the start of watching, from being lost.
-const (
-	scanSuffix  = "@list"
-	watchSuffix = "@watch"
-)
-
-// ScanKey returns the key of the mark for a scan of a resource.
-func ScanKey(resource string) event.Key {
-	return event.Key{Resource: resource + scanSuffix, ID: "all"}
-}
+// watchSuffix makes the name of the mark that keeps when a watch began.
+const watchSuffix = "@watch"
 
 // watchKey returns the key of the mark for the start of watching.
 func watchKey(resource string) event.Key {
@@ -77,7 +68,7 @@ var errSamePage = errors.New("a page of the list leads to itself")
 func (r *Reconciler) scan(ctx context.Context, s *Scan, lease queue.MarkLease) (answered bool) {
 	begun := r.now()
 	seen, err := r.scanPages(ctx, s, lease)
-	name := s.Resource + scanSuffix
+	name := queue.ListKey(s.Resource).Resource
 	if err == nil {
 		err = r.markAbsent(ctx, s, seen, begun)
 	}
@@ -262,7 +253,7 @@ func (r *Reconciler) seed(ctx context.Context, resources []Resource, scans []Sca
 		}
 	}
 	for _, s := range scans {
-		r.seedOne(ctx, ScanKey(s.Resource), func(last event.Snapshot) bool {
+		r.seedOne(ctx, queue.ListKey(s.Resource), func(last event.Snapshot) bool {
 			return s.Every > 0 && now.Sub(last.Time) > s.Every
 		})
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package intake
 
 import (
 	"context"
@@ -34,8 +34,8 @@ const (
 	gapOutlived = 10 * time.Minute
 )
 
-// gap is what passed of a resource while the queue could not take it.
-type gap struct {
+// Gap is what passed of a resource while the queue could not take it.
+type Gap struct {
 	// Resource names it; allResources is all.
 	Resource string `json:"resource"`
 	// Since is when it began.
@@ -55,8 +55,9 @@ type gap struct {
 // A file says which resources are concerned: if the process dies, the next
 // one looks at all their objects.
 type gaps struct {
-	dir string
-	log *zap.Logger
+	dir     string
+	log     *zap.Logger
+	metrics Metrics
 
 	file *gapWriter
 
@@ -64,8 +65,8 @@ type gaps struct {
 	// adopted is true while the file is open, closed when it will not be again.
 	adopted, closed bool
 
-	open map[string]*gap
-	kept []repair
+	open map[string]*Gap
+	kept []kept
 	// passing counts the exchanges that pass and have not ended, and late are
 	// those of them whose intent may be noted all the same.
 	passing int
@@ -74,8 +75,8 @@ type gaps struct {
 	looked progress
 }
 
-func newGaps(dir string, log *zap.Logger) *gaps {
-	return &gaps{dir: dir, log: log, file: newGapWriter(log), open: make(map[string]*gap), late: make(map[queue.IntentID]struct{})}
+func newGaps(dir string, timeout time.Duration, log *zap.Logger, metrics Metrics) *gaps {
+	return &gaps{dir: dir, log: log, metrics: metrics, file: newGapWriter(timeout, log), open: make(map[string]*Gap), late: make(map[queue.IntentID]struct{})}
 }
 
 // adopt opens the file, and takes over what an earlier process has left. The
@@ -95,7 +96,7 @@ func (g *gaps) adopt() {
 	left, err := decodeGaps(content[:n])
 	if err != nil {
 		g.log.Error("reading the file of gaps: all resources are looked at", zap.Error(err))
-		left = []gap{{Resource: allResources, Since: time.Now(), Deletes: true}}
+		left = []Gap{{Resource: allResources, Since: time.Now(), Deletes: true}}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -143,7 +144,7 @@ func (g *gaps) pass(late queue.IntentID, kind event.Kind, resources []string) {
 	for _, resource := range resources {
 		one := g.open[resource]
 		if one == nil {
-			one = &gap{Resource: resource, Since: time.Now()}
+			one = &Gap{Resource: resource, Since: time.Now()}
 			g.open[resource] = one
 			changed = true
 		}
@@ -195,14 +196,14 @@ func (g *gaps) closeOld(lingers time.Duration) {
 
 // keep keeps what an exchange has changed until the queue takes it. It waits
 // for the disk no longer than ctx.
-func (g *gaps) keep(ctx context.Context, one repair) {
+func (g *gaps) keep(ctx context.Context, one kept) {
 	if !g.keeping(one) {
 		_ = g.file.wait(ctx) // it is logged, and the gap is known all the same
 	}
 }
 
 // keeping tells whether there was room for it.
-func (g *gaps) keeping(one repair) bool {
+func (g *gaps) keeping(one kept) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.kept) < maxKept && one.resolution.Unresolved == "" {
@@ -232,7 +233,7 @@ func (g *gaps) wholeLocked(resources ...string) {
 	for _, resource := range resources {
 		one := g.open[resource]
 		if one == nil {
-			one = &gap{Resource: resource, Since: time.Now(), Deletes: true}
+			one = &Gap{Resource: resource, Since: time.Now(), Deletes: true}
 			g.open[resource] = one
 			changed = true
 		}
@@ -257,7 +258,7 @@ func (g *gaps) expand(resources []string) {
 			one.whole, one.Deletes = true, one.Deletes || all.Deletes
 			continue
 		}
-		g.open[resource] = &gap{Resource: resource, Since: all.Since, Deletes: all.Deletes, whole: true}
+		g.open[resource] = &Gap{Resource: resource, Since: all.Since, Deletes: all.Deletes, whole: true}
 	}
 	g.write()
 }
@@ -276,21 +277,21 @@ func (g *gaps) waiting() bool {
 }
 
 // list returns the gaps that are open, by their names.
-func (g *gaps) list() []gap {
+func (g *gaps) list() []Gap {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	var all []gap
+	var all []Gap
 	for _, one := range g.open {
 		all = append(all, *one)
 	}
-	slices.SortFunc(all, func(a, b gap) int { return strings.Compare(a.Resource, b.Resource) })
+	slices.SortFunc(all, func(a, b Gap) int { return strings.Compare(a.Resource, b.Resource) })
 	return all
 }
 
 // write has the file written. It is small, and changes only when the first
 // exchange of a resource passes.
 func (g *gaps) write() {
-	all := make([]gap, 0, len(g.open))
+	all := make([]Gap, 0, len(g.open))
 	for _, one := range g.open {
 		all = append(all, *one)
 	}

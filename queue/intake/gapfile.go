@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package intake
 
 import (
 	"bytes"
@@ -28,8 +28,8 @@ var (
 )
 
 // encodeGaps returns the content of the file.
-func encodeGaps(all []gap) []byte {
-	slices.SortFunc(all, func(a, b gap) int { return strings.Compare(a.Resource, b.Resource) })
+func encodeGaps(all []Gap) []byte {
+	slices.SortFunc(all, func(a, b Gap) int { return strings.Compare(a.Resource, b.Resource) })
 	text, err := json.Marshal(all)
 	if err != nil || len(text) > gapsSize-gapsHeader {
 		// More resources than fit in.
@@ -43,7 +43,7 @@ func encodeGaps(all []gap) []byte {
 }
 
 // decodeGaps reads the content of the file. An empty one has no gaps.
-func decodeGaps(content []byte) ([]gap, error) {
+func decodeGaps(content []byte) ([]Gap, error) {
 	if len(bytes.Trim(content, "\x00")) == 0 {
 		return nil, nil
 	}
@@ -54,7 +54,7 @@ func decodeGaps(content []byte) ([]gap, error) {
 	if length > gapsSize-gapsHeader {
 		return nil, errBadGaps
 	}
-	var all []gap
+	var all []Gap
 	if err := json.Unmarshal(content[gapsHeader:][:length], &all); err != nil {
 		return nil, errBadGaps
 	}

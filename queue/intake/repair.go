@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package intake
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
-	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 )
 
 // gapStore is what repairing gaps needs of the queue.
@@ -20,13 +19,23 @@ type gapStore interface {
 	queue.Objects
 }
 
-// repaired is what repairing needs to know of a resource.
-type repaired struct {
-	// listed tells whether all its objects can be listed.
-	listed bool
-	// settles is how long after an exchange the API may still do what it was
+// kept is a resolution that the queue could not take. It is offered again until
+// the queue takes it.
+type kept struct {
+	resource   string
+	intent     queue.IntentID
+	resolution queue.Resolution
+}
+
+// Resource is what repairing a gap needs to know of a resource.
+type Resource struct {
+	// Name is the resource's name.
+	Name string
+	// Listed reports whether all its objects can be listed.
+	Listed bool
+	// Settles is how long after an exchange the API may still do what it was
 	// asked.
-	settles time.Duration
+	Settles time.Duration
 }
 
 // progress is how far the repair of a gap has come. The zero progress is its
@@ -38,9 +47,22 @@ type progress struct {
 	unseen bool
 }
 
+// Repair makes up for gaps, for a while: the queue is open, and has what was in
+// the journal. The resources are those that are configured; nil while that is not
+// known. How far it came is lost with the process, so it is no slower than
+// it must be.
+func (i *Intake) Repair(ctx context.Context, store queue.Store, resources []Resource) {
+	names, known := make([]string, 0, len(resources)), make(map[string]Resource, len(resources))
+	for _, r := range resources {
+		names, known[r.Name] = append(names, r.Name), r
+	}
+	i.gaps.expand(names)
+	i.gaps.repair(ctx, store, func(name string) (Resource, bool) { return known[name], resources != nil })
+}
+
 // repair makes up for gaps, for a while: the queue is open. How far it came is
 // lost with the process, so it is no slower than it must be.
-func (g *gaps) repair(ctx context.Context, store gapStore, of func(resource string) (repaired, bool)) {
+func (g *gaps) repair(ctx context.Context, store gapStore, of func(resource string) (Resource, bool)) {
 	err := g.repairKept(ctx, store)
 	for began, more := time.Now(), true; more && err == nil && time.Since(began) < repairSlice; {
 		more, err = g.repairWhole(ctx, store, of)
@@ -53,9 +75,9 @@ func (g *gaps) repair(ctx context.Context, store gapStore, of func(resource stri
 	g.closeOld(gapLingers)
 }
 
-// repairSlice is how long is repaired at a time, at least one part. What else
-// watches the disk waits for it.
-const repairSlice = watchEvery / 2
+// repairSlice is how long a call of repair goes on, for at least one part. It is
+// half of how often the disk is looked at, which waits for it.
+const repairSlice = 50 * time.Millisecond
 
 // repairPart is how much is repaired at a time.
 const repairPart = 256
@@ -85,7 +107,7 @@ func (g *gaps) repairKept(ctx context.Context, store queue.Intents) error {
 		if err != nil {
 			return err
 		}
-		metrics.repaired.WithLabelValues(one.resource).Inc()
+		g.metrics.Repaired(one.resource)
 		g.drop()
 	}
 	return nil
@@ -100,9 +122,9 @@ func (g *gaps) drop() {
 
 // repairWhole looks at some objects of a resource. It tells whether there may be
 // more.
-func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) (repaired, bool)) (more bool, err error) {
+func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) (Resource, bool)) (more bool, err error) {
 	g.mu.Lock()
-	var next gap
+	var next Gap
 	for _, one := range g.open {
 		if one.whole && one.Resource != allResources && (next.Resource == "" || one.Resource < next.Resource) {
 			next = *one
@@ -120,17 +142,17 @@ func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) 
 	if !ok {
 		return false, nil
 	}
-	settleAt := time.Now().Add(resource.settles)
+	settleAt := time.Now().Add(resource.Settles)
 	looked, done, err := repairGap(ctx, store, next, looked, settleAt)
 	if err != nil {
 		return false, err
 	}
 	if done {
-		if err := endGap(ctx, store, next, resource.listed, settleAt); err != nil {
+		if err := endGap(ctx, store, next, resource.Listed, settleAt); err != nil {
 			return false, err
 		}
-		if !resource.listed {
-			metrics.unresolved.WithLabelValues(next.Resource).Inc()
+		if !resource.Listed {
+			g.metrics.Unresolved(next.Resource)
 			g.log.Warn(unresolvedGap, zap.String("resource", next.Resource), zap.Time("since", next.Since))
 		}
 		looked = progress{}
@@ -145,7 +167,7 @@ func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) 
 			delete(g.open, next.Resource)
 		}
 		g.log.Info("a gap is repaired: all known objects of the resource are looked at", zap.String("resource", next.Resource))
-		metrics.repaired.WithLabelValues(next.Resource).Inc()
+		g.metrics.Repaired(next.Resource)
 		g.write()
 	}
 	return true, nil
@@ -158,7 +180,7 @@ func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) 
 // any of them, so those that are as they were cost two readings each, and make
 // no event: the second is when the API can no longer do what it was asked within
 // the gap.
-func repairGap(ctx context.Context, store gapStore, one gap, from progress, settleAt time.Time) (reached progress, done bool, err error) {
+func repairGap(ctx context.Context, store gapStore, one Gap, from progress, settleAt time.Time) (reached progress, done bool, err error) {
 	mark := queue.Mark{
 		Hints: queue.HintLooked | queue.HintMayBeUpdated, SettleAt: settleAt,
 		Cause: event.Cause{Rule: gapRule, Outcome: event.OutcomeUnknown, At: one.Since},
@@ -210,10 +232,10 @@ func known(ctx context.Context, store gapStore, after event.Key) (keys []event.K
 // endGap sees to objects that nothing is known of. The gap may hold creates, or
 // the first change of an object since the queue has been there. Where all
 // objects can be listed, they are found; where not, operators are told.
-func endGap(ctx context.Context, store gapStore, one gap, listed bool, settleAt time.Time) error {
+func endGap(ctx context.Context, store gapStore, one Gap, listed bool, settleAt time.Time) error {
 	if listed {
 		return store.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{
-			Key: reconcile.ScanKey(one.Resource), Hints: queue.HintMayBeUpdated, SettleAt: settleAt,
+			Key: queue.ListKey(one.Resource), Hints: queue.HintMayBeUpdated, SettleAt: settleAt,
 			Cause: event.Cause{Rule: gapRule, Outcome: event.OutcomeUnknown, At: one.Since},
 		}}}, true)
 	}

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package admin
 
 import (
 	"encoding/json"
-	"net/url"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
@@ -91,13 +90,4 @@ func newMarkView(m queue.PendingMark) markView {
 		Object: m.Key.String(), MarkedAt: m.MarkedAt, DueAt: m.DueAt, Leased: m.Leased, Tries: m.Tries, LastError: m.LastError,
 		Rule: m.Rule, Outcome: m.Outcome, SettleAt: m.SettleAt,
 	}
-}
-
-// origin returns what of a receiver's URL may be seen: its scheme and host.
-func origin(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	return u.Scheme + "://" + u.Host
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package pipeline
 
 import (
 	"errors"
@@ -10,39 +10,20 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/seal"
 )
 
-// provisionSecrets reads the keys that the configuration names.
-func (a *App) provisionSecrets() error {
-	a.keys = nil
-	for i, text := range a.SecretsKeys {
-		text, err := caddy.NewReplacer().ReplaceOrErr(text, true, true)
-		if err != nil {
-			return fmt.Errorf("secrets_key, key %d: %w; set what the placeholder stands for", i+1, err)
-		}
-		key, err := seal.ParseKey(text)
-		if err != nil {
-			return fmt.Errorf("secrets_key, key %d: %w", i+1, err)
-		}
-		a.keys = append(a.keys, key)
-	}
-	return nil
-}
-
-// loadKeyring puts an app's keys to use. Without any, a key is made and kept
+// loadKeyring puts a configuration's keys to use. Without any, a key is made and kept
 // beside the queue; it stays a previous key when one is configured later, so
 // that what it has sealed can be read.
-func (e *engine) loadKeyring(app *App) {
-	keys := app.keys
-	own, err := readKey(e.dir)
+func (p *Pipeline) loadKeyring(keys []seal.Key) {
+	own, err := readKey(p.engine.Dir())
 	if errors.Is(err, os.ErrNotExist) && len(keys) == 0 {
-		own, err = makeKey(e.dir)
+		own, err = makeKey(p.engine.Dir())
 		if err == nil {
-			e.log.Warn("no secrets_key is configured: secrets in the queue are sealed with a key in the queue's own directory. " +
+			p.log.Warn("no secrets_key is configured: secrets in the queue are sealed with a key in the queue's own directory. " +
 				"Who can read the directory can read them; and a backup of the queue does not have the key. See docs/operations.md")
 		}
 	}
@@ -51,18 +32,18 @@ func (e *engine) loadKeyring(app *App) {
 		keys = append(keys[:len(keys):len(keys)], own)
 	case errors.Is(err, os.ErrNotExist):
 	default:
-		e.log.Error("the key beside the queue cannot be used: what it has sealed cannot be read", zap.Error(err))
+		p.log.Error("the key beside the queue cannot be used: what it has sealed cannot be read", zap.Error(err))
 	}
 	if len(keys) == 0 {
-		e.keyring.Store(nil)
+		p.keyring.Store(nil)
 		return
 	}
 	ring, err := seal.NewKeyring(keys[0], keys[1:]...)
 	if err != nil {
-		e.log.Error("making the keyring", zap.Error(err))
+		p.log.Error("making the keyring", zap.Error(err))
 		return
 	}
-	e.keyring.Store(ring)
+	p.keyring.Store(ring)
 }
 
 // readKey reads the key beside the queue.

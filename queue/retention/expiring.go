@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package retention
 
 import (
 	"context"
@@ -26,8 +26,7 @@ const (
 	// when the queue is larger than it may be: a quarter, each time that it has
 	// grown.
 	relievedShare = 4
-	// maxExpiredNames bounds of how many endpoints it is known how many of
-	// their deliveries have expired.
+	// maxExpiredNames limits how many endpoints have an expiry count.
 	maxExpiredNames = 1000
 )
 
@@ -42,7 +41,8 @@ const (
 // case the endpoint returns, and must not be kept for ever in case it does not.
 // Deliveries of all others end by their own schedule, and are left alone.
 type expiring struct {
-	log *zap.Logger
+	log     *zap.Logger
+	metrics Metrics
 
 	mu sync.Mutex
 	// counts has how many have expired since the process began, by endpoint.
@@ -63,8 +63,8 @@ type expiringQueue interface {
 	Stats(ctx context.Context) (queue.Stats, error)
 }
 
-func newExpiring(log *zap.Logger) *expiring {
-	return &expiring{log: log, counts: make(map[string]int)}
+func newExpiring(log *zap.Logger, metrics Metrics) *expiring {
+	return &expiring{log: log, metrics: metrics, counts: make(map[string]int)}
 }
 
 // sweep ends what is pending of events that were found before a time, for
@@ -156,7 +156,7 @@ func (x *expiring) expired(endpoint string, n int, why string) {
 	if n == 0 {
 		return
 	}
-	metrics.expired.WithLabelValues(why).Add(float64(n))
+	x.metrics.Expired(why, n)
 	x.log.Warn("deliveries of an endpoint that gets none have expired",
 		zap.String("endpoint", endpoint), zap.Int("deliveries", n), zap.String("by", why))
 	x.mu.Lock()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package retention
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
-	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 // forgetEvery is how long after the last object was looked at the next round
@@ -25,19 +25,19 @@ type forgetting struct {
 	after event.Key
 }
 
-func (f *forgetting) step(ctx context.Context, e *engine, store *badger.Store, now time.Time) error {
-	overfull, retention := e.overfull(store), time.Duration(e.retention.Load())
-	if retention == 0 || !overfull && now.Before(f.at) {
+func (f *forgetting) step(ctx context.Context, k *Keeper, store queue.Store, settings Settings, now time.Time) error {
+	overfull := k.overfull(store, settings)
+	if settings.Age == 0 || !overfull && now.Before(f.at) {
 		// No configuration has been at work yet, or the round is over.
 		return nil
 	}
-	age := forgetAge(retention, time.Duration(e.lag.Load()), overfull)
+	age := forgetAge(settings.Age, settings.Lag, overfull)
 	forgotten, next, err := store.Forget(ctx, now.Add(-age), f.after)
 	if f.after = next; next.IsZero() {
 		f.at = now.Add(forgetEvery)
 	}
 	if forgotten > 0 {
-		e.log.Info("objects that are gone for long were forgotten", zap.Int("objects", forgotten), zap.Duration("for", age))
+		k.Logger.Info("objects that are gone for long were forgotten", zap.Int("objects", forgotten), zap.Duration("for", age))
 	}
 	return err
 }
@@ -48,7 +48,7 @@ func (f *forgetting) step(ctx context.Context, e *engine, store *badger.Store, n
 // to life.
 func forgetAge(retention, lag time.Duration, overfull bool) time.Duration {
 	if overfull {
-		retention = minRetention
+		retention = MinAge
 	}
 	return max(retention, lag)
 }

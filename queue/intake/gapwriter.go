@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package intake
 
 import (
-	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"time"
 	"context"
 	"errors"
 	"io"
@@ -18,6 +18,8 @@ import (
 // slow or full, and one that hangs must not hang them.
 type gapWriter struct {
 	log *zap.Logger
+	// timeout limits how long the disk is waited for.
+	timeout time.Duration
 	// store makes content durable in the file; tests make it slow.
 	store func(f gapFile, content []byte) error
 
@@ -36,8 +38,8 @@ type gapFile interface {
 // errNoGapFile is returned where the file could not be opened.
 var errNoGapFile = errors.New("the file of gaps is not open")
 
-func newGapWriter(log *zap.Logger) *gapWriter {
-	return &gapWriter{log: log, store: storeGaps}
+func newGapWriter(timeout time.Duration, log *zap.Logger) *gapWriter {
+	return &gapWriter{log: log, timeout: timeout, store: storeGaps}
 }
 
 // storeGaps writes the file in place: it has one size.
@@ -60,7 +62,7 @@ func (w *gapWriter) open(f gapFile) {
 			w.log.Error("writing the file of gaps", zap.Error(err))
 		}
 		return err
-	}, func(_, content []byte) []byte { return content }, queue.Timeout)
+	}, func(_, content []byte) []byte { return content }, w.timeout)
 }
 
 // put has a content written.

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package admin
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -12,7 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
-	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/intake"
 )
 
 // QueueStatus is what GET /webhooks/queue answers.
@@ -46,68 +45,60 @@ type QueueStatus struct {
 	// and are not in it yet.
 	Interim int `json:"interim"`
 	// Gaps are resources of which something passed without the queue.
-	Gaps []gap `json:"gaps"`
+	Gaps []intake.Gap `json:"gaps"`
 	// SetAside are the directories of queues that were damaged.
 	SetAside []string `json:"set_aside"`
 }
 
 // queue answers what concerns the queue as a whole.
-func (a adminAPI) queue(w http.ResponseWriter, r *http.Request, e *engine, part string) error {
-	switch part {
-	case "":
-		return writeJSON(w, http.StatusOK, e.status(r))
-	case "backup":
-		return a.backup(w, r, e)
+func (s *Server) queue(w http.ResponseWriter, r *http.Request) error {
+	files := queue.FilerOf(s.Pipeline.Engine())
+	status := QueueStatus{
+		Dir: s.Pipeline.Engine().Dir(), Gaps: s.gaps(), Interim: s.Pipeline.Intake.Waiting(), SetAside: []string{},
 	}
-	return refuse(http.StatusNotFound, fmt.Errorf("there is no view queue/%s; there are queue and queue/backup", part))
-}
-
-func (e *engine) status(r *http.Request) QueueStatus {
-	status := QueueStatus{Dir: e.dir, Gaps: e.gaps.list(), SetAside: []string{}}
-	if status.Gaps == nil {
-		status.Gaps = []gap{}
-	}
-	if interim := e.interim.Load(); interim != nil {
-		status.Interim = interim.Waiting()
-	}
-	status.TableBytes, status.LogBytes, status.OtherBytes = badger.DiskUsage(e.dir)
-	if kept, err := badger.SetAside(e.dir); err == nil && kept != nil {
+	status.TableBytes, status.LogBytes, status.OtherBytes = files.DiskUsage()
+	if kept, err := files.SetAside(); err == nil && kept != nil {
 		status.SetAside = kept
 	}
-	store := e.store.Load()
+	store := s.Pipeline.Queue()
 	if store == nil {
-		if trouble := e.passing(); trouble != nil {
-			status.Problem, status.Since = trouble.err.Error(), trouble.since
+		if since, reason := s.Pipeline.NotOpen(); reason != nil {
+			status.Problem, status.Since = reason.Error(), since
 		}
-		return status
+		return writeJSON(w, http.StatusOK, status)
 	}
 	status.Open = true
-	free, space := store.FreeSpace()
-	status.Space, status.FreeBytes, status.LowBytes, status.CriticalBytes = store.Level().String(), free, space.Low, space.Critical
-	status.DamagedRecords, status.LostBatches = store.Damaged(), store.Lost()
+	free, space := queue.SpacerOf(store).FreeSpace()
+	status.Space, status.FreeBytes, status.LowBytes, status.CriticalBytes = queue.LevelOf(store).String(), free, space.Low, space.Critical
+	recovered := queue.RecovererOf(store)
+	status.DamagedRecords, status.LostBatches = recovered.Damaged(), recovered.Lost()
 	if counts, err := store.Stats(r.Context()); err == nil {
 		status.Counts = &counts
 	}
-	return status
+	return writeJSON(w, http.StatusOK, status)
 }
 
 // backup answers with a backup of what has changed since a version. A backup
 // that breaks off lacks its end, by which it is known.
-func (adminAPI) backup(w http.ResponseWriter, r *http.Request, e *engine) error {
+func (s *Server) backup(w http.ResponseWriter, r *http.Request) error {
 	since := uint64(0)
 	if text := r.URL.Query().Get("since"); text != "" {
 		var err error
 		if since, err = strconv.ParseUint(text, 10, 64); err != nil {
-			return refuse(http.StatusBadRequest, fmt.Errorf("since is the number that the backup before ends with, not %q", text))
+			return fmt.Errorf("%w: since is the number that the backup before ends with, not %q", errBadQuery, text)
 		}
 	}
-	store := e.store.Load()
-	if store == nil {
-		return refuse(http.StatusServiceUnavailable, errors.New("the queue is not open"))
+	store, err := s.store()
+	if err != nil {
+		return err
+	}
+	source, ok := store.(queue.Backuper)
+	if !ok {
+		return fmt.Errorf("%w: this engine makes no backups here; use the tools of its database", queue.ErrNotFound)
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	if _, err := store.Backup(r.Context(), w, since); err != nil {
-		e.log.Error("making a backup", zap.Error(err))
+	if _, err := source.Backup(r.Context(), w, since); err != nil {
+		s.Log.Error("making a backup", zap.Error(err))
 		// The status was sent; only breaking off tells that it failed.
 		panic(http.ErrAbortHandler)
 	}

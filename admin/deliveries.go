@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// deliveryVerb is something that operators do to deliveries:
+//
+//	/webhooks/resend   sends one event again, to all or one of its endpoints
+//	/webhooks/recover  sends again what is dead of the events found since a time
+//	/webhooks/replay   sends the events of a time to an endpoint, had or not
+//	/webhooks/cancel   gives up what is pending
+//
+// GET tells how many deliveries are meant, and does nothing. POST acts on at
+// most `limit` of them, and answers how many it changed and where to go on:
+// with the answer's `next` as `cursor`, until there is none. What is as it would
+// be made already is left, so a request that is repeated does no harm.
+type deliveryVerb struct {
+	// takes are the parameters that may be given, and needs those of which one
+	// must be.
+	takes, needs []string
+	// narrow completes the selection.
+	narrow func(*queue.Selection)
+	count  func(context.Context, queue.Store, queue.Selection) (CountView, error)
+	act    func(context.Context, queue.Operations, queue.Selection, queue.Page) (int, queue.Cursor, error)
+}
+
+var deliveryVerbs = map[string]deliveryVerb{
+	"resend": {
+		takes: []string{"event", "endpoint"}, needs: []string{"event"},
+		count: countDeliveries, act: redeliver,
+	},
+	"recover": {
+		takes: []string{"since", "until", "endpoint", "type", "object"}, needs: []string{"since"},
+		narrow: func(s *queue.Selection) { s.Statuses = []queue.Status{queue.StatusDead} },
+		count:  countDeliveries, act: redeliver,
+	},
+	"replay": {
+		takes: []string{"endpoint", "since", "until", "type", "object", "event"}, needs: []string{"endpoint"},
+		// What a replay makes anew cannot be told from what is there, so its
+		// events are counted.
+		count: countEvents,
+		act: func(ctx context.Context, q queue.Operations, s queue.Selection, p queue.Page) (int, queue.Cursor, error) {
+			return q.Replay(ctx, s.Endpoint, s, p)
+		},
+	},
+	"cancel": {
+		takes: []string{"endpoint", "event", "type", "object", "since", "until"}, needs: []string{"endpoint", "event", "type", "object"},
+		narrow: func(s *queue.Selection) { s.Statuses = []queue.Status{queue.StatusPending} },
+		count:  countDeliveries,
+		act: func(ctx context.Context, q queue.Operations, s queue.Selection, p queue.Page) (int, queue.Cursor, error) {
+			return q.Cancel(ctx, s, p)
+		},
+	},
+}
+
+func redeliver(ctx context.Context, q queue.Operations, s queue.Selection, p queue.Page) (int, queue.Cursor, error) {
+	return q.Redeliver(ctx, s, p)
+}
+
+// CountView is what GET of a verb answers.
+type CountView struct {
+	// Count is how many deliveries are meant; there may be more if AtLeast.
+	Count   int  `json:"count"`
+	AtLeast bool `json:"at_least,omitempty"`
+}
+
+// ActView is what POST of a verb answers.
+type ActView struct {
+	// Changed is how many deliveries were changed.
+	Changed int `json:"changed"`
+	// Next is the cursor for the next request, "" at the end.
+	Next queue.Cursor `json:"next,omitempty"`
+}
+
+// parse reads what is selected, and the page.
+func (v deliveryVerb) parse(r *http.Request) (query, error) {
+	q, err := parseQuery(r, slices.Concat(v.takes, pageParameters), queue.MaxLimit)
+	if err != nil {
+		return q, err
+	}
+	if !slices.ContainsFunc(v.needs, func(name string) bool { return slices.Contains(q.given, name) }) {
+		return q, fmt.Errorf("%w: say which deliveries are meant: %s", errBadQuery, strings.Join(v.needs, " or "))
+	}
+	if v.narrow != nil {
+		v.narrow(&q.selection)
+	}
+	return q, nil
+}
+
+// count answers how many deliveries a verb would act on.
+func (s *Server) count(v deliveryVerb) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		store, err := s.store()
+		if err != nil {
+			return err
+		}
+		q, err := v.parse(r)
+		if err != nil {
+			return err
+		}
+		count, err := v.count(r.Context(), store, q.selection)
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusOK, count)
+	}
+}
+
+// act has a verb act on some deliveries.
+func (s *Server) act(v deliveryVerb) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		store, err := s.store()
+		if err != nil {
+			return err
+		}
+		q, err := v.parse(r)
+		if err != nil {
+			return err
+		}
+		var acted ActView
+		if acted.Changed, acted.Next, err = v.act(r.Context(), store, q.selection, q.page); err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusOK, acted)
+	}
+}
+
+func countDeliveries(ctx context.Context, store queue.Store, selection queue.Selection) (CountView, error) {
+	n, err := store.Count(ctx, selection)
+	return CountView{Count: n, AtLeast: n >= queue.MaxCount}, err
+}
+
+// Counting events reads them, so it is done in small pages and ends sooner.
+const (
+	countedEvents = 1000
+	countingPage  = 20
+)
+
+// countEvents counts the events that are selected, newest first.
+func countEvents(ctx context.Context, store queue.Store, selection queue.Selection) (CountView, error) {
+	filter := queue.Filter{EventID: selection.EventID, Key: selection.Key}
+	if len(selection.Types) == 1 {
+		filter.Type = selection.Types[0]
+	}
+	page := queue.Page{Limit: countingPage}
+	for n := 0; ; {
+		events, next, err := store.Events(ctx, filter, page)
+		if err != nil {
+			return CountView{}, err
+		}
+		for i := range events {
+			e := &events[i]
+			if !selection.From.IsZero() && e.Time.Before(selection.From) {
+				return CountView{Count: n}, nil
+			}
+			wanted := len(selection.Types) == 0 || slices.Contains(selection.Types, e.Type)
+			if wanted && (selection.To.IsZero() || e.Time.Before(selection.To)) {
+				n++
+			}
+		}
+		if next == "" || n >= countedEvents {
+			return CountView{Count: n, AtLeast: n >= countedEvents}, nil
+		}
+		page.Cursor = next
+	}
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package admin
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// Status is what GET /webhooks/status answers.
+type Status struct {
+	// Queue counts what is in the queue.
+	Queue queue.Stats `json:"queue"`
+	// Dir is the queue's directory, and Durability what a write survives.
+	Dir        string `json:"dir"`
+	Durability string `json:"durability"`
+	// Resources names the configured resources. The endpoints are in
+	// /webhooks/endpoints.
+	Resources []string `json:"resources"`
+}
+
+func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
+	stats, err := s.stats(r)
+	if err != nil {
+		return err
+	}
+	status := Status{Queue: stats, Dir: s.Pipeline.Engine().Dir(), Durability: s.Durability.String(), Resources: []string{}}
+	for _, resource := range s.Resources {
+		status.Resources = append(status.Resources, resource.Name)
+	}
+	return writeJSON(w, http.StatusOK, status)
+}
+
+// stats counts what is in the open queue.
+func (s *Server) stats(r *http.Request) (queue.Stats, error) {
+	store, err := s.store()
+	if err != nil {
+		return queue.Stats{}, err
+	}
+	return store.Stats(r.Context())
+}
+
+// lagging is how old the oldest mark may be. Most objects are reconciled within
+// milliseconds; one that is not for minutes means that the API cannot be read.
+const lagging = 10 * time.Minute
+
+// Health is what GET /webhooks/health answers.
+type Health struct {
+	// Status is "ok" or "failing".
+	Status string `json:"status"`
+	// Problems say in words what is wrong.
+	Problems []string `json:"problems"`
+}
+
+func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
+	problems := append([]string{}, s.Pipeline.Problems()...)
+	stats, err := s.stats(r)
+	switch {
+	case err != nil && len(problems) == 0:
+		problems = append(problems, fmt.Sprintf("the queue cannot be read: %v", err))
+	case !stats.OldestMark.IsZero() && time.Since(stats.OldestMark) > lagging:
+		problems = append(problems, fmt.Sprintf("an object has waited for %s to be reconciled; see caddy webhooks status",
+			time.Since(stats.OldestMark).Round(time.Second)))
+	}
+	if len(problems) > 0 {
+		return writeJSON(w, http.StatusServiceUnavailable, Health{Status: "failing", Problems: problems})
+	}
+	return writeJSON(w, http.StatusOK, Health{Status: "ok", Problems: problems})
+}

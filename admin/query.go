@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// query is what a request's parameters say.
+type query struct {
+	filter    queue.Filter
+	selection queue.Selection
+	page      queue.Page
+	// given are the parameters that have a value.
+	given []string
+}
+
+// listParameters narrow lists.
+var listParameters = []string{"event", "type", "object", "endpoint", "status", "cursor", "limit"}
+
+// pageParameters say which part of a list is meant.
+var pageParameters = []string{"cursor", "limit"}
+
+// parseQuery reads a request's parameters, of which only some may be there.
+func parseQuery(r *http.Request, takes []string, limit int) (query, error) {
+	q := query{page: queue.Page{Limit: limit}}
+	for name, values := range r.URL.Query() {
+		if !slices.Contains(takes, name) {
+			return q, fmt.Errorf("%w: unknown parameter %q; it takes %s", errBadQuery, name, strings.Join(takes, ", "))
+		}
+		if err := q.parse(name, values); err != nil {
+			return q, err
+		}
+		if values[0] != "" {
+			q.given = append(q.given, name)
+		}
+	}
+	return q, nil
+}
+
+// parse reads one parameter.
+func (q *query) parse(name string, values []string) error {
+	value := values[len(values)-1]
+	var err error
+	switch name {
+	case "event":
+		q.filter.EventID, q.selection.EventID = value, value
+	case "endpoint":
+		q.filter.Endpoint, q.selection.Endpoint = value, value
+	case "type":
+		q.filter.Type, q.selection.Types = value, values
+	case "status":
+		q.filter.Status = queue.Status(value)
+		switch q.filter.Status {
+		case queue.StatusPending, queue.StatusDelivered, queue.StatusDead, queue.StatusSuperseded, queue.StatusCancelled:
+		default:
+			return fmt.Errorf("%w: status is pending, delivered, dead, superseded or cancelled, not %q", errBadQuery, value)
+		}
+	case "object":
+		if q.filter.Key, err = event.ParseKey(value); err != nil {
+			return fmt.Errorf("%w: object: %w", errBadQuery, err)
+		}
+		q.selection.Key = q.filter.Key
+	case "since":
+		q.selection.From, err = parseWhen(value, time.Now())
+	case "until":
+		q.selection.To, err = parseWhen(value, time.Now())
+	case "cursor":
+		q.page.Cursor = queue.Cursor(value)
+	case "limit":
+		q.page.Limit, err = strconv.Atoi(value)
+		if err != nil || q.page.Limit < 1 || q.page.Limit > queue.MaxLimit {
+			return fmt.Errorf("%w: limit is a number from 1 to %d, not %q", errBadQuery, queue.MaxLimit, value)
+		}
+	}
+	return err
+}
+
+// parseWhen reads a time, or how long ago it was.
+func parseWhen(text string, now time.Time) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	ago, err := caddy.ParseDuration(text)
+	if err == nil && ago < 0 {
+		err = errors.New("it is negative")
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%w: %q is not a time; write it as 2026-03-04T05:06:07Z, or as how long ago it was, as 3h or 2d", errBadQuery, text)
+	}
+	return now.Add(-ago), nil
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/intake"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/retention"
+	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+	"github.com/caddy-webhooks/caddy-webhooks/seal"
+)
+
+// Config is all that a pipeline needs to know of a configuration. It does not
+// change.
+type Config struct {
+	// Opening says how the queue is opened.
+	Opening
+	// RetentionSize limits the queue's tables, in bytes; 0 for no limit.
+	RetentionSize uint64
+	// Lag is how far the API's replicas may lag behind, the longest of all
+	// resources.
+	Lag time.Duration
+
+	// Resources are the configured resources.
+	Resources []intake.Resource
+	// Plan is what is reconciled.
+	Plan reconcile.Plan
+
+	// Endpoints are the subscribers.
+	Endpoints *endpoint.Set
+	// Callbacks are the endpoints of the receivers that requests name, by
+	// resource.
+	Callbacks map[string]endpoint.Endpoint
+	// Policy says where deliveries may go, and Transport keeps to it.
+	Policy    egress.Policy
+	Transport *egress.Transport
+	// Tell, if not nil, is told of operational events.
+	Tell func(emitter.Announcement)
+}
+
+// Opening says how the queue is opened.
+type Opening struct {
+	queue.Settings
+	// Space says how much of the disk is left alone.
+	Space queue.Space
+	// Keys seal what only this queue may read: the first seals, all open. None
+	// stands for a key that is kept beside the queue.
+	Keys []seal.Key
+}
+
+// Environment is what outlives all configurations.
+type Environment struct {
+	// Logger returns the logger of a part of the pipeline, by its name. That of
+	// "engine" should say the same only so often: strangers can make it speak.
+	Logger func(part string) *zap.Logger
+	// Metrics counts.
+	Metrics Metrics
+	// Tracer gets attempts into traces. Default: none.
+	Tracer emitter.Tracer
+	// OpenTimeout is how long an opening is waited for, from its beginning, by
+	// the start of a configuration and by exchanges. Opening takes seconds where
+	// millions of deliveries wait, and Caddy may start its listeners only after
+	// us. Default: [queue.Timeout], as long as an exchange waits for an open
+	// queue.
+	OpenTimeout time.Duration
+	// DiskTimeout is how long the disk is waited for where exchanges wait.
+	// Default: [queue.Timeout].
+	DiskTimeout time.Duration
+}
+
+// Metrics counts what the parts of the pipeline do.
+type Metrics interface {
+	intake.Metrics
+	reconcile.Metrics
+	emitter.Metrics
+	emitter.AnnouncerMetrics
+	retention.Metrics
+}
+
+// targets returns the endpoints as the emitter wants them.
+func (c *Config) targets(transport *egress.Transport, receiver func(resource string) emitter.Resolver) []emitter.Target {
+	var targets []emitter.Target
+	add := func(e endpoint.Endpoint, resolve emitter.Resolver) {
+		targets = append(targets, emitter.Target{
+			Endpoint: e, Resolve: resolve,
+			Transport: transport.With(e.TLS), Tokens: transport.With(e.TLS.ForTokens()),
+		})
+	}
+	for e := range c.Endpoints.All() {
+		add(e, nil)
+	}
+	for resource, e := range c.Callbacks {
+		add(e, receiver(resource))
+	}
+	return targets
+}
+
+// receiverTLS returns the TLS settings that endpoints have of their own.
+func (c *Config) receiverTLS() []*egress.TLS {
+	var settings []*egress.TLS
+	add := func(e endpoint.Endpoint) {
+		if e.TLS != nil {
+			settings = append(settings, e.TLS, e.TLS.ForTokens())
+		}
+	}
+	for e := range c.Endpoints.All() {
+		add(e)
+	}
+	for _, e := range c.Callbacks {
+		add(e)
+	}
+	return settings
+}
+
+// Routed reports whether an event goes to an endpoint now: one that is disabled
+// and wants nothing kept gets none.
+func (p *Pipeline) Routed(to endpoint.Endpoint, _ *event.Event) bool {
+	if to.WhenDisabled != endpoint.Drop {
+		return true
+	}
+	s := p.open()
+	return s == nil || s.sending.emitter.Status(to.Name) != queue.EndpointDisabled
+}

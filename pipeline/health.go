@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// Problems says in words what is wrong with the queue.
+func (p *Pipeline) Problems() (problems []string) {
+	if since, err := p.NotOpen(); err != nil {
+		problems = append(problems, fmt.Sprintf("the queue is not open for %s, and the API goes on without it: %v",
+			time.Since(since).Round(time.Second), err))
+	}
+	store := p.Queue()
+	if store != nil {
+		problems = append(problems, storeProblems(store)...)
+	}
+	p.mu.Lock()
+	idle, started := p.idle, len(p.started)
+	p.mu.Unlock()
+	if idle != nil {
+		problems = append(problems, fmt.Sprintf("the configuration cannot be put to work on the queue, which is tried again: %v", idle))
+	}
+	if p.keyring.Load() == nil && started > 0 {
+		problems = append(problems, "there is no key to seal secrets with; configure a secrets_key")
+	}
+	if waiting := p.Intake.Waiting(); waiting > 0 && store != nil {
+		problems = append(problems, fmt.Sprintf("%d exchanges that passed while the queue was being opened are not in it yet", waiting))
+	}
+	var gaps []string
+	for _, gap := range p.Intake.Gaps() {
+		gaps = append(gaps, fmt.Sprintf("%s since %s", gap.Resource, gap.Since.Format(time.RFC3339)))
+	}
+	if unrepaired := p.Intake.Unrepaired(); len(gaps) > 0 && (unrepaired || store == nil) {
+		problems = append(problems, "changes have passed without the queue, and are not made up for yet: "+strings.Join(gaps, ", "))
+	}
+	return problems
+}
+
+// storeProblems says in words what is wrong with an open queue.
+func storeProblems(store queue.Store) (problems []string) {
+	if queue.LevelOf(store) != queue.SpaceEnough {
+		free, space := queue.SpacerOf(store).FreeSpace()
+		problems = append(problems, fmt.Sprintf("the disk of the queue has %d MiB free; below %d MiB the queue takes little more, and below %d MiB it closes: make room",
+			free>>20, space.Low>>20, space.Critical>>20))
+	}
+	if damaged := queue.RecovererOf(store).Damaged(); damaged > 0 {
+		problems = append(problems, fmt.Sprintf("%d records of the queue could not be used; see the log, and run `caddy webhooks queue verify`", damaged))
+	}
+	return problems
+}
+
+// errOpening is why the queue is not open while it is being opened.
+var errOpening = errors.New("it is being opened, which takes some seconds for each million deliveries that wait")
+
+// NotOpen returns since when the queue is not open, and why; nil while it is open
+// or nobody has used it yet.
+func (p *Pipeline) NotOpen() (since time.Time, reason error) {
+	switch s := p.state.Load(); {
+	case s.session != nil:
+		return time.Time{}, nil
+	case s.trouble != nil:
+		return s.trouble.since, s.trouble.err
+	case s.opening != nil:
+		return s.opening.since, errOpening
+	}
+	return time.Time{}, nil
+}
+
+// Expired returns how many deliveries were ended since the process began because
+// they had waited too long, by endpoint.
+func (p *Pipeline) Expired() map[string]int {
+	return p.keeper.Expired()
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"github.com/caddy-webhooks/caddy-webhooks/queue/intake"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// How often the disk is looked at. A disk that another program fills is full
+// of a sudden; and what Badger writes until it is closed has to fit in.
+const (
+	monitorEvery = 100 * time.Millisecond
+	// retryEvery is how often a queue that cannot be opened is tried.
+	retryEvery = 2 * time.Second
+	// suspendTimeout bounds how long those who work on a queue keep it from
+	// being closed when its disk is full.
+	suspendTimeout = time.Second
+)
+
+// monitor closes the queue before its disk is full, opens it when there is room
+// again, and sees to it that what passed meanwhile is made up for. It also runs
+// the retention.
+type monitor struct {
+	pipeline *Pipeline
+	cancel  context.CancelFunc
+	done    chan struct{}
+	kept    chan struct{} // closed when the retention has ended
+	low     chan struct{} // says that the retention cannot wait
+	tried   time.Time
+	level   queue.SpaceLevel
+	// seen is the queue of which it is known whether something is missing in it.
+	seen queue.Store
+}
+
+func newMonitor(p *Pipeline) *monitor {
+	ctx, cancel := context.WithCancel(context.Background())
+	m := &monitor{pipeline: p, cancel: cancel, done: make(chan struct{}), kept: make(chan struct{}), low: make(chan struct{}, 1), tried: time.Now()}
+	go m.run(ctx)
+	go func() {
+		defer close(m.kept)
+		p.keeper.Run(ctx, m.low, p.Queue)
+	}()
+	return m
+}
+
+// stop ends monitoring and waits for it. It is idempotent.
+func (m *monitor) stop() {
+	m.cancel()
+	<-m.done
+	<-m.kept
+}
+
+func (m *monitor) run(ctx context.Context) {
+	defer close(m.done)
+	ticker := time.NewTicker(monitorEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			m.look(ctx)
+		}
+	}
+}
+
+// look does what the state of the disk asks for.
+func (m *monitor) look(ctx context.Context) {
+	p := m.pipeline
+	store := p.Queue()
+	if store == nil {
+		m.tryOpening(ctx)
+		return
+	}
+	m.checkSpace(store)
+	p.mu.Lock()
+	if p.idle != nil {
+		p.takeUp(p.open())
+	}
+	p.mu.Unlock()
+	if store = p.Queue(); store == nil {
+		return
+	}
+	if m.seen != store {
+		m.seen = store
+		p.lookAtAll(ctx, store)
+	}
+	if p.Intake.HandOver(ctx, store) && m.level == queue.SpaceEnough {
+		p.Intake.Repair(ctx, store, p.resources())
+	}
+}
+
+// checkSpace closes the queue if its disk is nearly full, and reports a level of
+// free space that has changed.
+func (m *monitor) checkSpace(store queue.Store) {
+	p := m.pipeline
+	switch level := queue.SpacerOf(store).CheckSpace(); {
+	case level == queue.SpaceCritical:
+		p.suspend(fmt.Errorf("%w: less than its critical free space is left", queue.ErrFull))
+	case level == m.level:
+	case level == queue.SpaceLow:
+		m.level = level
+		p.log.Warn("the disk of the queue has little free space: history is trimmed, and intents are noted by resource only")
+		select {
+		case m.low <- struct{}{}:
+		default: // it is about to be
+		}
+	default:
+		m.level = level
+		p.log.Info("the disk of the queue has enough free space")
+	}
+}
+
+// resources returns the configured resources; nil while no configuration has
+// started.
+func (p *Pipeline) resources() []intake.Resource {
+	c := p.Started()
+	if c == nil {
+		return nil
+	}
+	if c.Resources == nil {
+		return []intake.Resource{}
+	}
+	return c.Resources
+}
+
+// lookAtAll has all objects looked at if something is missing in a queue.
+func (p *Pipeline) lookAtAll(ctx context.Context, store queue.Store) {
+	recovered := queue.RecovererOf(store)
+	if recovered.Lost() == 0 && !recovered.WasRestored() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.env.DiskTimeout)
+	defer cancel()
+	err := p.Intake.Whole(ctx)
+	if err == nil {
+		err = recovered.ForgetRestored()
+	}
+	if err != nil {
+		p.log.Error("noting that the queue was restored; the next start will look at all objects again", zap.Error(err))
+	}
+}
+
+// suspend closes the queue, and lets the API go on without it.
+func (p *Pipeline) suspend(reason error) {
+	p.mu.Lock()
+	session := p.open()
+	if session == nil || p.state.Load().ended {
+		p.mu.Unlock()
+		return
+	}
+	p.fail(reason)
+	p.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), suspendTimeout)
+	defer cancel()
+	if err := errors.Join(queue.FilerOf(p.engine).ReleaseReserve(), session.stop(ctx, p.log)); err != nil {
+		p.log.Error("closing the queue", zap.Error(err))
+	}
+}
+
+// tryOpening opens the queue, if that may work by now.
+func (m *monitor) tryOpening(ctx context.Context) {
+	o := m.beginOpening()
+	if o == nil {
+		return
+	}
+	select {
+	case <-o.done:
+		if o.err == nil {
+			m.level = queue.SpaceEnough
+		}
+	case <-ctx.Done():
+		// The pipeline ends, and waits for it as long as it waits for anything.
+	}
+}
+
+func (m *monitor) beginOpening() *opening {
+	p := m.pipeline
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.state.Load()
+	if s.ended || s.trouble == nil || s.opening != nil {
+		return nil
+	}
+	if errors.Is(s.trouble.err, queue.ErrFull) {
+		if enough, _, _ := queue.FilerOf(p.engine).Room(p.opening.Space); !enough {
+			return nil
+		}
+	} else if time.Since(m.tried) < retryEvery {
+		return nil
+	}
+	m.tried = time.Now()
+	return p.beginOpening()
+}

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package pipeline holds a queue and those who work on it: the intake in front of
+// it, reconciling, deliveries, retention. It outlives configurations: a
+// configuration hands it one [Config] when it starts, and the last one that has
+// started and not stopped is at work.
+//
+// Where the queue cannot be open, because its disk is full or its files are
+// damaged, the pipeline lives without it, and opens it when it can. One immutable
+// state says whether it is open.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/intake"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/retention"
+	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+	"github.com/caddy-webhooks/caddy-webhooks/seal"
+)
+
+// stopTimeout limits how long stopping waits for Shows and attempts under way.
+// What they were about is in the queue, so cutting them short loses nothing.
+const stopTimeout = 5 * time.Second
+
+// closeTimeout limits how long the end of a queue holds up a reload or an exit.
+const closeTimeout = 3 * stopTimeout
+
+// Pipeline is a queue and those who work on it. Use [New].
+type Pipeline struct {
+	// Intake takes what exchanges tell.
+	Intake *intake.Intake
+
+	env    Environment
+	engine queue.Engine
+	log    *zap.Logger
+	keeper *retention.Keeper
+
+	// state says where the queue stands. It is read without a lock, and changed
+	// under mu only, by change.
+	state atomic.Pointer[state]
+	// keyring seals what only this queue may read; nil until the directory
+	// belongs to this process, or where there is no key.
+	keyring atomic.Pointer[seal.Keyring]
+	// atWork is the configuration that was put to work on an open queue last.
+	atWork atomic.Pointer[Config]
+
+	mu      sync.Mutex
+	monitor *monitor
+	// opening says how the queue is opened next.
+	opening Opening
+	// idle is why the last configuration is not at work on the open queue.
+	idle error
+	// started holds the configurations that have started and not stopped,
+	// oldest first: when a new one fails to start, the one before takes over
+	// again.
+	started []*Config
+	// policy and transport lead to the receivers. Configurations with the same
+	// policy share a transport and its connections, and the endpoints that
+	// they share go on undisturbed.
+	policy    egress.Policy
+	transport *egress.Transport
+}
+
+// state is where the queue stands. It is immutable. The zero state is that of a
+// queue that nobody has used yet.
+type state struct {
+	// session is the open queue and those who work on it; nil while it is not
+	// open.
+	session *session
+	// opening is the attempt to open it that is under way, nil for none.
+	opening *opening
+	// trouble is why it is not open; nil while it is, and while nobody knows yet
+	// whether it can be opened.
+	trouble *trouble
+	// ended is true when the pipeline has ended.
+	ended bool
+}
+
+// undecided reports whether nobody knows yet if the queue can be opened.
+func (s *state) undecided() bool {
+	return s.session == nil && s.trouble == nil
+}
+
+// trouble is why the queue is not open.
+type trouble struct {
+	err   error
+	since time.Time
+}
+
+// New returns the pipeline of an engine's queue. It touches nothing on disk:
+// configurations are provisioned to be validated, too, while another process
+// holds the queue. First says how the queue is opened, if an exchange comes
+// before a configuration has started.
+func New(engine queue.Engine, first Opening, env Environment) *Pipeline {
+	if env.OpenTimeout == 0 {
+		env.OpenTimeout = queue.Timeout
+	}
+	if env.DiskTimeout == 0 {
+		env.DiskTimeout = queue.Timeout
+	}
+	p := &Pipeline{env: env, engine: engine, opening: first, log: env.Logger("engine")}
+	p.state.Store(new(state))
+	p.Intake = intake.New(p, intake.Options{
+		Dir: engine.Dir(), Timeout: env.DiskTimeout,
+		Metrics: env.Metrics, Logger: p.log, GapsLogger: env.Logger("gaps"),
+	})
+	p.keeper = retention.NewKeeper(retention.Options{
+		Settings: p.retention, Tables: p.tables, Receives: p.receives,
+		Metrics: env.Metrics, Logger: p.log, ExpiryLogger: env.Logger("expiring"),
+	})
+	return p
+}
+
+// open returns the open queue and those who work on it, nil while it is not open.
+func (p *Pipeline) open() *session {
+	return p.state.Load().session
+}
+
+// Queue returns the open queue, nil while it is not open.
+func (p *Pipeline) Queue() queue.Store {
+	if s := p.open(); s != nil {
+		return s.store
+	}
+	return nil
+}
+
+// Failed implements [intake.Door].
+func (p *Pipeline) Failed() bool {
+	return p.state.Load().trouble != nil
+}
+
+// Engine returns what opens the queue.
+func (p *Pipeline) Engine() queue.Engine { return p.engine }
+
+// change replaces the state. The caller holds the lock.
+func (p *Pipeline) change(change func(*state)) {
+	next := *p.state.Load()
+	change(&next)
+	p.state.Store(&next)
+}
+
+// Start puts a configuration to work, or has that done when the queue is open.
+func (p *Pipeline) Start(c *Config) error {
+	p.mu.Lock()
+	p.opening = c.Opening
+	p.mu.Unlock()
+	for {
+		if _, err := p.Enter(context.Background()); err != nil && !errors.Is(err, queue.ErrNotOpen) {
+			return err
+		}
+		if joined, err := p.join(c); joined || err != nil {
+			return err
+		}
+		// The opening has failed just now, and trying again says why.
+	}
+}
+
+// join adds a configuration to those that have started.
+func (p *Pipeline) join(c *Config) (joined bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.state.Load()
+	if s.ended {
+		return false, queue.ErrClosed
+	}
+	if s.undecided() {
+		if s.opening == nil {
+			return false, nil
+		}
+		// Whoever opens the queue applies it.
+		p.log.Warn("the queue takes long to open: the API is served, and what passes is kept beside it until it is open")
+		p.started = append(p.started, c)
+		return true, nil
+	}
+	p.loadKeyring(c.Keys)
+	if s.session != nil {
+		if err := p.apply(s.session, c); err != nil {
+			return false, err
+		}
+		p.idle = nil
+	}
+	p.started = append(p.started, c)
+	return true, nil
+}
+
+// Stop takes a configuration from work. The queue stays open: requests of the
+// configuration may still be under way. It is idempotent, and does nothing for a
+// configuration that has not started.
+func (p *Pipeline) Stop(c *Config) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	session := p.open()
+	for i, other := range p.started {
+		if other != c {
+			continue
+		}
+		last := i == len(p.started)-1
+		p.started = append(p.started[:i:i], p.started[i+1:]...)
+		switch {
+		case !last || session == nil:
+		case i > 0:
+			p.takeUp(session)
+		default:
+			session.rest(p.log)
+		}
+		return
+	}
+}
+
+// apply puts a configuration to work in place of the one before. The caller holds
+// the lock.
+func (p *Pipeline) apply(s *session, c *Config) error {
+	transport := p.transport
+	if transport == nil || !p.policy.Equal(c.Policy) {
+		transport = c.Transport
+	}
+	if err := s.sending.apply(c, c.targets(transport, p.receiverOf)); err != nil {
+		return err
+	}
+	if p.transport != nil && p.transport != transport {
+		p.transport.Close()
+	}
+	transport.Keep(c.receiverTLS())
+	p.policy, p.transport = c.Policy, transport
+	p.opening = c.Opening
+	s.store.Configure(c.Settings)
+	p.atWork.Store(c)
+	s.reconciler.Apply(c.Plan)
+	return nil
+}
+
+// takeUp puts the last configuration to work: the queue has been opened since it
+// started, or the one after it is gone. If that fails, the monitor tries again.
+// The caller holds the lock.
+func (p *Pipeline) takeUp(s *session) {
+	p.idle = nil
+	last := len(p.started) - 1
+	if s == nil || last < 0 {
+		return
+	}
+	if p.idle = p.apply(s, p.started[last]); p.idle != nil {
+		p.log.Error("the configuration cannot be put to work on the queue", zap.Error(p.idle))
+	}
+}
+
+// Started returns the configuration that has started last and not stopped, nil
+// for none.
+func (p *Pipeline) Started() *Config {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.started) == 0 {
+		return nil
+	}
+	return p.started[len(p.started)-1]
+}
+
+// Observe compares a Show that passed with what is known, when there is time.
+func (p *Pipeline) Observe(observation reconcile.Observation) {
+	if s := p.open(); s != nil {
+		s.observer.Observe(observation)
+	}
+}
+
+// retention returns how much history is kept.
+func (p *Pipeline) retention() retention.Settings {
+	c := p.atWork.Load()
+	if c == nil {
+		return retention.Settings{}
+	}
+	return retention.Settings{Age: c.Retention, Size: c.RetentionSize, Lag: c.Lag}
+}
+
+// tables returns the size of the queue's tables.
+func (p *Pipeline) tables() int64 {
+	tables, _, _ := queue.FilerOf(p.engine).DiskUsage()
+	return tables
+}
+
+// receives reports whether an endpoint gets deliveries at present. While no
+// configuration is at work that is not known, and none is said to get nothing.
+func (p *Pipeline) receives(endpoint string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.open()
+	if len(p.started) == 0 || s == nil {
+		return true
+	}
+	return s.sending.emitter.Receives(endpoint)
+}
+
+// Destruct ends all work and closes the queue: no configuration uses it any more.
+// What a disk that hangs keeps from being closed goes on behind it.
+func (p *Pipeline) Destruct() error {
+	ended := make(chan error, 1)
+	go func() { ended <- p.end() }()
+	timeout := time.NewTimer(closeTimeout)
+	defer timeout.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-timeout.C:
+		return fmt.Errorf("closing the queue in %s: its disk has not answered for %s", p.engine.Dir(), closeTimeout)
+	}
+}
+
+// end ends all work and closes the queue.
+func (p *Pipeline) end() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	p.mu.Lock()
+	p.change(func(s *state) { s.ended = true })
+	monitor, opening := p.monitor, p.state.Load().opening
+	p.mu.Unlock()
+	// Whoever may open and close the queue by itself ends first.
+	if monitor != nil {
+		monitor.stop()
+	}
+	if opening != nil {
+		select {
+		case <-opening.done:
+		case <-ctx.Done():
+			p.log.Warn("the queue is still being opened; it is closed when it is open")
+		}
+	}
+	p.mu.Lock()
+	session := p.open()
+	p.change(func(s *state) { s.session = nil })
+	p.mu.Unlock()
+	var err error
+	if session != nil {
+		err = session.stop(ctx, p.log)
+	}
+	if p.transport != nil {
+		p.transport.Close()
+	}
+	if err := errors.Join(err, p.Intake.Close()); err != nil {
+		return fmt.Errorf("closing the queue in %s: %w", p.engine.Dir(), err)
+	}
+	return nil
+}

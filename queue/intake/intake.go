@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package intake takes what exchanges tell, whether or not the queue can: it is
+// the one place that knows what becomes of an intent.
+//
+//   - Where the queue is open, the queue has it.
+//   - While the queue is being opened, the journal has it: a file beside the queue
+//     that is as durable. The queue gets its content before it is used for
+//     anything else.
+//   - Where neither can take it, because a disk is full or hangs, or the queue was
+//     set aside, the exchange passes, and its resource has a gap. What it changed
+//     is kept in memory when it has ended, and given to the queue when that can
+//     take it; a small file names the resources, and if the process dies before
+//     that, the next one looks at all their objects.
+package intake
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// Door leads to the queue.
+type Door interface {
+	// Enter returns the open queue. It waits for one that is being opened, as
+	// long as an exchange may wait for that, and fails with [queue.ErrNotOpen]
+	// where exchanges are to pass without the queue.
+	Enter(ctx context.Context) (queue.Store, error)
+	// Queue returns the open queue, nil while it is not open.
+	Queue() queue.Store
+	// Failed reports whether the queue is not open and will not be soon.
+	Failed() bool
+}
+
+// Metrics counts what passes without the queue.
+type Metrics interface {
+	// GapMarks counts objects that an exchange changed and that the queue could
+	// not mark.
+	GapMarks(resource string, n int)
+	// Repaired counts what the queue has been given for a gap.
+	Repaired(resource string)
+	// Unresolved counts a change whose object is not known.
+	Unresolved(resource string)
+}
+
+// Options configure an [Intake].
+type Options struct {
+	// Dir is the directory of the journal and of the file of gaps. Neither is
+	// touched before [Intake.Own].
+	Dir string
+	// Timeout is how long a disk is waited for. Default: [queue.Timeout].
+	Timeout time.Duration
+	Metrics Metrics
+	// Logger logs what exchanges meet; it should say the same only so often.
+	// GapsLogger logs what becomes of gaps.
+	Logger, GapsLogger *zap.Logger
+}
+
+// Intake takes intents and resolutions.
+type Intake struct {
+	door    Door
+	options Options
+	log     *zap.Logger
+	gaps    *gaps
+	journal journalOf
+}
+
+// New returns an Intake in front of a queue.
+func New(door Door, options Options) *Intake {
+	if options.Timeout == 0 {
+		options.Timeout = queue.Timeout
+	}
+	return &Intake{
+		door: door, options: options, log: options.Logger,
+		gaps: newGaps(options.Dir, options.Timeout, options.GapsLogger, options.Metrics),
+	}
+}
+
+// Own opens the files in the directory, which belongs to this process from now
+// on, with what earlier processes left in them.
+func (i *Intake) Own(durability queue.Durability) {
+	i.OwnGaps()
+	i.openJournal(durability)
+}
+
+// OwnGaps opens the file of gaps alone.
+func (i *Intake) OwnGaps() {
+	i.gaps.adopt()
+}
+
+// Close lets go of the files. It is idempotent.
+func (i *Intake) Close() error {
+	i.gaps.close()
+	if journal := i.journal.Load(); journal != nil {
+		return journal.Close()
+	}
+	return nil
+}
+
+// Note notes an intent. Where the queue cannot, a gap stands for it: the
+// resource is looked at if the process dies before the exchange has ended.
+func (i *Intake) Note(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
+	store, err := i.door.Enter(ctx)
+	switch {
+	case err == nil:
+		return i.noteIn(ctx, store, intent)
+	case !errors.Is(err, queue.ErrNotOpen):
+		i.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
+	default:
+		id, problem := i.noteInJournal(ctx, intent)
+		switch opened := i.door.Queue(); {
+		case problem == nil:
+			return id, nil
+		case id != 0:
+			i.pass(ctx, id, intent)
+			return id, problem
+		case errors.Is(problem, errHandedOver) && opened != nil:
+			// The exchange may have no time left, for no fault of the disk.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.options.Timeout)
+			defer cancel()
+			return i.noteIn(ctx, opened, intent)
+		}
+	}
+	i.pass(ctx, 0, intent)
+	return 0, err
+}
+
+// noteIn notes an intent in the open queue.
+func (i *Intake) noteIn(ctx context.Context, store queue.Store, intent queue.Intent) (queue.IntentID, error) {
+	if queue.LevelOf(store) == queue.SpaceLow {
+		if i.pass(ctx, 0, intent) {
+			// Intents would fill the disk. One note for the resource is as
+			// good, if less exact.
+			return 0, nil
+		}
+		i.gaps.ended(0)
+	}
+	if i.stalled(store) {
+		i.log.Warn("the disk of the queue does not answer: exchanges pass without it", zap.String("rule", intent.Rule))
+		i.pass(ctx, 0, intent)
+		return 0, queue.ErrNotOpen
+	}
+	id, err := store.NoteIntent(ctx, intent)
+	if err != nil {
+		i.log.Error("noting an intent", zap.String("rule", intent.Rule), zap.Error(err))
+		i.pass(ctx, id, intent)
+	}
+	return id, err
+}
+
+// stalled reports whether the disk has not answered for as long as an exchange
+// waits for it. Later exchanges do not wait, too.
+func (i *Intake) stalled(store queue.Store) bool {
+	return queue.StallerOf(store).Stalled() >= i.options.Timeout
+}
+
+// pass notes that an exchange passes without an intent, or with one that may be
+// noted late, and reports whether that survives a crash.
+func (i *Intake) pass(ctx context.Context, late queue.IntentID, intent queue.Intent) bool {
+	resources := []string{intent.Resource}
+	for n := range intent.Touches {
+		// A query of a resource has a name of its own.
+		resource, _, _ := strings.Cut(intent.Touches[n].Resource, "@")
+		resources = append(resources, resource)
+	}
+	return i.gaps.passes(ctx, late, intent.Kind, resources...)
+}
+
+// Resolve resolves an intent, and sees to it later where the queue cannot now.
+func (i *Intake) Resolve(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool) {
+	if i.gaps.passed(id) {
+		// No intent would bring its objects back after a crash, and the gap that
+		// does is closed when it has ended.
+		durable = true
+		defer i.gaps.ended(id)
+	}
+	if inJournal(id) {
+		if id = i.resolveInJournal(ctx, resource, id, resolution, durable); id == 0 {
+			return
+		}
+	}
+	if id == 0 && len(resolution.Marks) == 0 && resolution.Unresolved == "" {
+		return
+	}
+	one := kept{resource: resource, intent: id, resolution: resolution}
+	store := i.door.Queue()
+	// An exchange without an intent whose object is not known is looked for like
+	// one that passed.
+	if store == nil || i.stalled(store) || id == 0 && resolution.Unresolved != "" {
+		i.miss(ctx, one)
+		return
+	}
+	err := queue.Resolve(ctx, store, id, resolution, durable)
+	if err == nil {
+		return
+	}
+	// A queue that is being closed is opened again.
+	if !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrFull) {
+		i.log.Error("resolving an intent", zap.String("resource", resource), zap.Error(err))
+	}
+	i.miss(ctx, one)
+}
+
+// miss counts a resolution that the queue could not take, and keeps it until it
+// can.
+func (i *Intake) miss(ctx context.Context, one kept) {
+	if len(one.resolution.Marks) == 0 && one.resolution.Unresolved == "" {
+		// Nothing was changed. An intent that stays open costs one look.
+		return
+	}
+	i.options.Metrics.GapMarks(one.resource, max(len(one.resolution.Marks), 1))
+	i.gaps.keep(ctx, one)
+}
+
+// Whole has all objects of all resources looked at, as something may be missing
+// in the queue. The error says why that would be forgotten by a crash.
+func (i *Intake) Whole(ctx context.Context) error {
+	return i.gaps.whole(ctx, allResources)
+}
+
+// Gaps returns the gaps that are not closed, by their resources' names.
+func (i *Intake) Gaps() []Gap {
+	return i.gaps.list()
+}
+
+// Unrepaired reports whether the queue still has to be given something for a gap,
+// other than what only a crash would lose.
+func (i *Intake) Unrepaired() bool {
+	return i.gaps.waiting()
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconcile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/body"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+)
+
+// Limits of what waits to be compared, and of what is remembered of it.
+const (
+	maxObservations = 256
+	maxSuspected    = 10_000
+)
+
+// Observation is a Show that passed because a client asked for it.
+type Observation struct {
+	// Key names the object.
+	Key event.Key
+	// Version is the path of the object's version in the Show, "" for none.
+	Version string
+	// Show is the answer. Its body may still have its Content-Encoding.
+	Show show.Show
+}
+
+// Observer compares Shows that passed with what is known of their objects, one
+// after the other and apart from the requests they passed in. An object that
+// looks different is marked, to be looked at.
+type Observer struct {
+	store  ObserverQueue
+	hasher event.Hasher
+	log    *zap.Logger
+	work   chan Observation
+	once   sync.Once
+	end    chan struct{}
+	done   chan struct{}
+
+	// suspected holds the hashes of Shows that led to a look already. A caller
+	// may see another Show than the operator for good, and that is no reason
+	// to ask the API each time.
+	suspected map[event.Key][]byte
+}
+
+// ObserverQueue is what an Observer needs of the queue.
+type ObserverQueue interface {
+	queue.Intents
+	Object(ctx context.Context, key event.Key) (event.Snapshot, error)
+	Instance() queue.Instance
+}
+
+// NewObserver returns an Observer that is at work. The default logger says
+// nothing.
+func NewObserver(store ObserverQueue, log *zap.Logger) *Observer {
+	if log == nil {
+		log = zap.NewNop()
+	}
+	o := &Observer{
+		store: store, hasher: event.NewHasher(store.Instance().HashKey), log: log,
+		work: make(chan Observation, maxObservations), end: make(chan struct{}), done: make(chan struct{}),
+		suspected: make(map[event.Key][]byte),
+	}
+	go o.run()
+	return o
+}
+
+// Observe takes an observation and returns at once. One that finds the Observer
+// busy is dropped: there will be others.
+func (o *Observer) Observe(observation Observation) {
+	select {
+	case o.work <- observation:
+	default:
+	}
+}
+
+// Stop ends the work and waits for it. Observations that were not compared are
+// forgotten. It is idempotent.
+func (o *Observer) Stop() {
+	o.once.Do(func() { close(o.end) })
+	<-o.done
+}
+
+func (o *Observer) run() {
+	defer close(o.done)
+	for {
+		var next Observation
+		select {
+		case next = <-o.work:
+		case <-o.end:
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), queue.Timeout)
+		if err := o.compare(ctx, next); err != nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, context.DeadlineExceeded) {
+			o.log.Warn("comparing a Show that passed", zap.String("object", next.Key.String()), zap.Error(err))
+		}
+		cancel()
+	}
+}
+
+// compare marks an object that was seen otherwise than it is known.
+func (o *Observer) compare(ctx context.Context, seen Observation) error {
+	plain, err := body.Decode(seen.Show.Body, seen.Show.Header.Get("Content-Encoding"))
+	if err != nil {
+		return nil //nolint:nilerr // nothing can be learned from it
+	}
+	seen.Show.Body = plain
+	document := seen.Show.Document()
+	known, err := o.store.Object(ctx, seen.Key)
+	if err != nil && !errors.Is(err, queue.ErrNotFound) {
+		return err
+	}
+	hash := o.hasher.Show(document)
+	if err == nil && (bytes.Equal(known.Hash, hash) || older(seen.Version, document, known)) {
+		return nil
+	}
+	if bytes.Equal(o.suspected[seen.Key], hash) {
+		return nil
+	}
+	if len(o.suspected) >= maxSuspected {
+		clear(o.suspected)
+	}
+	o.suspected[seen.Key] = hash
+	return o.store.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{
+		Key: seen.Key, Hints: queue.HintLooked,
+		Cause: event.Cause{Rule: "show", Outcome: event.OutcomeUnknown, At: time.Now()},
+	}}}, false)
+}
+
+// older reports whether a Show that passed is older than what is known: a cache
+// may have answered.
+func older(version string, document event.Document, known event.Snapshot) bool {
+	if version == "" || known.Gone {
+		return false
+	}
+	order, ok := event.CompareVersions(event.Text(document.Field(version)), known.Version)
+	return ok && order < 0
+}
