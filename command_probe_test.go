@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	// A slow machine must not have exchanges pass that a test wants noted.
-	openPatience = time.Minute
+	environment.OpenTimeout = time.Minute
 	os.Exit(m.Run())
 }
 

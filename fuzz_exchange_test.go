@@ -20,8 +20,10 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/exchange"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
 // fuzzedQueue takes what a handler notes, and refuses keys that cannot be read
@@ -52,9 +54,9 @@ func (q fuzzedQueue) Resolve(_ context.Context, _ string, _ queue.IntentID, reso
 }
 
 // newFuzzed returns a handler with some rules, or nil where they are refused.
-func newFuzzed(t *testing.T, rules string) *Handler {
+func newFuzzed(t *testing.T, resources string) *Handler {
 	h := new(Handler)
-	if h.UnmarshalCaddyfile(caddyfile.NewTestDispenser("webhooks {\nupstream 127.0.0.1:1\n"+rules+"\n}")) != nil {
+	if h.UnmarshalCaddyfile(caddyfile.NewTestDispenser("webhooks {\nupstream 127.0.0.1:1\n"+resources+"\n}")) != nil {
 		return nil
 	}
 	h.Capture = 1 << 12

@@ -68,8 +68,11 @@ func call(t *testing.T, block string, e event.Event) (callback, endpoint.Endpoin
 	t.Helper()
 	app := provisioned(t, block)
 	calls := make(capture, 1)
-	target := app.targets(app.transport)[0]
-	target.Transport, target.Tokens = calls, calls
+	target := emitter.Target{Transport: calls, Tokens: calls}
+	for e := range app.endpoints.All() {
+		target.Endpoint = e
+		break
+	}
 	store := memory.New(time.Now)
 	sender := emitter.New(store, emitter.Options{})
 	if err := sender.Apply([]emitter.Target{target}); err != nil {

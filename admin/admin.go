@@ -20,13 +20,14 @@
 package admin
 
 import (
-	"go.uber.org/zap"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+
+	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
 

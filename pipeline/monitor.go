@@ -3,7 +3,6 @@
 package pipeline
 
 import (
-	"github.com/caddy-webhooks/caddy-webhooks/queue/intake"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/intake"
 )
 
 // How often the disk is looked at. A disk that another program fills is full
@@ -30,12 +30,12 @@ const (
 // the retention.
 type monitor struct {
 	pipeline *Pipeline
-	cancel  context.CancelFunc
-	done    chan struct{}
-	kept    chan struct{} // closed when the retention has ended
-	low     chan struct{} // says that the retention cannot wait
-	tried   time.Time
-	level   queue.SpaceLevel
+	cancel   context.CancelFunc
+	done     chan struct{}
+	kept     chan struct{} // closed when the retention has ended
+	low      chan struct{} // says that the retention cannot wait
+	tried    time.Time
+	level    queue.SpaceLevel
 	// seen is the queue of which it is known whether something is missing in it.
 	seen queue.Store
 }

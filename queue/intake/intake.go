@@ -55,7 +55,10 @@ type Options struct {
 	Dir string
 	// Timeout is how long a disk is waited for. Default: [queue.Timeout].
 	Timeout time.Duration
-	Metrics Metrics
+	// BeforeWrite, if not nil, is called before each write of the file of gaps.
+	// Tests slow the disk down with it.
+	BeforeWrite func()
+	Metrics     Metrics
 	// Logger logs what exchanges meet; it should say the same only so often.
 	// GapsLogger logs what becomes of gaps.
 	Logger, GapsLogger *zap.Logger
@@ -75,10 +78,17 @@ func New(door Door, options Options) *Intake {
 	if options.Timeout == 0 {
 		options.Timeout = queue.Timeout
 	}
-	return &Intake{
+	i := &Intake{
 		door: door, options: options, log: options.Logger,
 		gaps: newGaps(options.Dir, options.Timeout, options.GapsLogger, options.Metrics),
 	}
+	if options.BeforeWrite != nil {
+		i.gaps.file.store = func(f gapFile, content []byte) error {
+			options.BeforeWrite()
+			return storeGaps(f, content)
+		}
+	}
+	return i
 }
 
 // Own opens the files in the directory, which belongs to this process from now
@@ -221,6 +231,13 @@ func (i *Intake) miss(ctx context.Context, one kept) {
 // in the queue. The error says why that would be forgotten by a crash.
 func (i *Intake) Whole(ctx context.Context) error {
 	return i.gaps.whole(ctx, allResources)
+}
+
+// Passing returns how many exchanges pass without the queue and have not ended.
+func (i *Intake) Passing() int {
+	i.gaps.mu.Lock()
+	defer i.gaps.mu.Unlock()
+	return i.gaps.passing
 }
 
 // Gaps returns the gaps that are not closed, by their resources' names.

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 // UnmarshalCaddyfile sets up the app from the global option. Syntax:
@@ -64,21 +65,13 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (a *App) unmarshalOption(d *caddyfile.Dispenser, word string, lines map[string]caddyfile.Token) error {
 	switch word {
 	case "queue":
-		args := d.RemainingArgs()
-		if len(args) == 0 || len(args) > 2 || args[0] != "badger" {
-			return d.Err("queue takes an engine and its directory, as `queue badger /var/lib/caddy/webhooks`; badger is the only engine")
-		}
-		a.Queue = &Queue{Engine: args[0]}
-		if len(args) == 2 {
-			a.Queue.Dir = args[1]
-		}
-		return nil
+		return a.unmarshalQueue(d)
 	case "durability":
 		value, err := argument(d)
 		if err != nil {
 			return err
 		}
-		if value != durabilityPower && value != durabilityProcess {
+		if _, err := queue.ParseDurability(value); err != nil {
 			return d.Errf("durability is power or process, not %q", value)
 		}
 		a.Durability = value

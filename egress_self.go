@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -16,11 +17,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 )
 
-// refuseOwn makes the egress policy refuse what belongs to this Caddy: its
-// listeners and admin endpoints, the hosts under which it serves the API, and the API itself. That
-// is known only when all apps are provisioned, so it is done on starting.
-func (a *App) refuseOwn() error {
-	own, err := a.own()
+// refuseSelf makes the egress policy refuse what belongs to this Caddy: its
+// listeners and admin endpoints, the hosts under which it serves the API, and the
+// API itself. That is known only when all apps are provisioned, so it is done on
+// starting.
+func (a *App) refuseSelf() error {
+	own, err := a.self()
 	if err != nil {
 		return err
 	}
@@ -35,13 +37,14 @@ func (a *App) refuseOwn() error {
 			return fmt.Errorf("endpoint %s: %w", e.Name, err)
 		}
 	}
-	a.policy, a.transport = policy, transport
+	a.policy = policy
+	a.transport.Store(transport)
 	return nil
 }
 
-// own returns what belongs to this Caddy, in an order that is always the same:
+// self returns what belongs to this Caddy, in an order that is always the same:
 // a policy that only looks different would cost all connections at a reload.
-func (a *App) own() (egress.Own, error) {
+func (a *App) self() (egress.Own, error) {
 	var own egress.Own
 	for _, address := range adminAddresses(a.ctx) {
 		// What Caddy could not replace, it could not listen at.
@@ -159,4 +162,43 @@ func upstreamAddresses(declared []byte) []string {
 		}
 	}
 	return addresses
+}
+
+// adminAddresses returns where the admin endpoint of a configuration listens,
+// the remote one too, as the configuration writes it.
+//
+// Caddy gives a module no other way to learn it: the configuration that a
+// context belongs to is not exported, though all that is read of it is. So it
+// is read by reflection, which changes nothing and, should Caddy keep it
+// elsewhere one day, finds nothing; then the default address is all that is
+// known.
+func adminAddresses(ctx caddy.Context) []string {
+	addresses := []string{caddy.DefaultAdminListen}
+	admin := member(member(reflect.ValueOf(ctx), "cfg"), "Admin")
+	if disabled := member(admin, "Disabled"); disabled.Kind() == reflect.Bool && !disabled.Bool() {
+		if listen := member(admin, "Listen"); listen.Kind() == reflect.String && listen.String() != "" {
+			addresses = append(addresses, listen.String())
+		}
+	}
+	remote := member(admin, "Remote")
+	if listen := member(remote, "Listen"); listen.Kind() == reflect.String {
+		address := listen.String()
+		if address == "" {
+			address = caddy.DefaultRemoteAdminListen
+		}
+		addresses = append(addresses, address)
+	}
+	return addresses
+}
+
+// member returns a field of a struct, or of one that is pointed to; the zero
+// Value if there is none.
+func member(of reflect.Value, name string) reflect.Value {
+	if of.Kind() == reflect.Pointer {
+		of = of.Elem()
+	}
+	if of.Kind() != reflect.Struct {
+		return reflect.Value{}
+	}
+	return of.FieldByName(name)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package emitter
 
 import (
 	"context"
@@ -13,12 +13,17 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
+
+// uncounted counts no operational event.
+type uncounted struct{ NopMetrics }
+
+func (uncounted) Notice(string) {}
+func (uncounted) NoticeLost()   {}
 
 // announced is a queue that remembers what it is to announce.
 type announced struct {
@@ -39,7 +44,7 @@ func (q *announced) Announce(_ context.Context, e event.Event, endpoints []strin
 	return nil
 }
 
-func operationalApp(t *testing.T) *App {
+func operationalAudience(t *testing.T) Audience {
 	t.Helper()
 	secret, err := sign.ParseSecret("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
 	if err != nil {
@@ -61,30 +66,30 @@ func operationalApp(t *testing.T) *App {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &App{endpoints: set}
+	return Audience{Endpoints: set}
 }
 
 // TestAnnouncer tells those who asked for it, and shows nobody a receiver's URL.
 func TestAnnouncer(t *testing.T) {
 	store := &announced{}
-	a := newAnnouncer(store, zap.NewNop())
-	a.apply(operationalApp(t))
+	a := NewAnnouncer(store, uncounted{}, zap.NewNop())
+	a.Apply(operationalAudience(t))
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	a.notify(emitter.Notice{
-		Type: emitter.EndpointDisabled, At: at,
+	a.Notify(Notice{
+		Type: EndpointDisabled, At: at,
 		State: queue.EndpointState{Name: "erp", Status: queue.EndpointDisabled, Reason: "gone", FailingSince: at, Failures: 7},
 	})
-	a.notify(emitter.Notice{
-		Type: emitter.DeliveryExhausted, At: at, State: queue.EndpointState{Name: "erp", Status: queue.EndpointActive},
+	a.Notify(Notice{
+		Type: DeliveryExhausted, At: at, State: queue.EndpointState{Name: "erp", Status: queue.EndpointActive},
 		Delivery: &queue.Delivery{EventID: "evt_1", EventType: "items.updated", Key: event.Key{Resource: "items", ID: "42"}, Attempts: 10},
 		Attempt:  &queue.Attempt{Code: 503, Error: "answered 503"},
 	})
-	a.notify(emitter.Notice{Type: emitter.EndpointFailing, At: at, State: queue.EndpointState{Name: "ops"}})
-	a.notify(emitter.Notice{Type: emitter.EndpointFailing, At: at, State: queue.EndpointState{Name: "vanished"}})
+	a.Notify(Notice{Type: EndpointFailing, At: at, State: queue.EndpointState{Name: "ops"}})
+	a.Notify(Notice{Type: EndpointFailing, At: at, State: queue.EndpointState{Name: "vanished"}})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	a.stop(ctx)
-	a.stop(ctx)
+	a.Stop(ctx)
+	a.Stop(ctx)
 
 	if got := strings.Join(store.to, ", "); got != "ops, ops, ops" {
 		t.Fatalf("told %s", got)
@@ -95,7 +100,7 @@ func TestAnnouncer(t *testing.T) {
 		if err := json.Unmarshal(e.Payload, &payload); err != nil {
 			t.Fatal(err)
 		}
-		if e.Type != want || payload["type"] != want || payload["timestamp"] != "2026-03-04T05:06:07Z" || e.Key.Resource != emitter.OperationalResource || e.ContentType != "application/json" {
+		if e.Type != want || payload["type"] != want || payload["timestamp"] != "2026-03-04T05:06:07Z" || e.Key.Resource != OperationalResource || e.ContentType != "application/json" {
 			t.Errorf("told %+v", e)
 		}
 		if strings.Contains(string(e.Payload), "canary") {
@@ -114,13 +119,13 @@ func TestAnnouncer(t *testing.T) {
 func TestAnnouncerNeverHoldsUp(t *testing.T) {
 	store := &announced{err: errors.New("disk full")}
 	store.mu.Lock()
-	a := newAnnouncer(store, zap.NewNop())
-	a.apply(operationalApp(t))
+	a := NewAnnouncer(store, uncounted{}, zap.NewNop())
+	a.Apply(operationalAudience(t))
 	for range 2 * waitingNotices {
-		a.notify(emitter.Notice{Type: emitter.EndpointFailing, State: queue.EndpointState{Name: "erp"}})
+		a.Notify(Notice{Type: EndpointFailing, State: queue.EndpointState{Name: "erp"}})
 	}
 	store.mu.Unlock()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	a.stop(ctx)
+	a.Stop(ctx)
 }

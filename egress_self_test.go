@@ -37,17 +37,27 @@ func TestOwnIsRefused(t *testing.T) {
 	}
 }
 
+// runningApp returns the app of the configuration that runs.
+func runningApp(t *testing.T) *App {
+	t.Helper()
+	app, err := caddy.ActiveContext().AppIfConfigured("webhooks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app.(*App)
+}
+
 // TestOwnStaysTheSame applies a configuration twice: were what is ours put
 // together in another order, the connections to all receivers would be lost.
 func TestOwnStaysTheSame(t *testing.T) {
 	s := newStage(t)
 	s.mustLoad(s.config("", ""))
-	transport := running(t).transport
+	policy := runningApp(t).policy
 	s.mustLoad(s.config("", "max_shows 3"))
-	if running(t).transport != transport {
-		t.Error("a reload replaced the transport")
+	if !runningApp(t).policy.Equal(policy) {
+		t.Error("a reload changed the policy")
 	}
-	if own := running(t).policy.Own; len(own.Listeners) < 2 || len(own.Hosts) != 1 || len(own.Upstreams) != 1 {
+	if own := policy.Own; len(own.Listeners) < 2 || len(own.Hosts) != 1 || len(own.Upstreams) != 1 {
 		t.Errorf("ours is %+v", own)
 	}
 }
@@ -61,14 +71,13 @@ func TestOwnIsInOrder(t *testing.T) {
 		more += "http://" + freeport.Address(t) + " {\n\trespond ok\n}\n"
 	}
 	s.mustLoad(s.config("", "") + more)
-	started := running(t).started
-	app := started[len(started)-1]
-	first, err := app.own()
+	app := runningApp(t)
+	first, err := app.self()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 50 {
-		if again, err := app.own(); err != nil || !again.Equal(first) {
+		if again, err := app.self(); err != nil || !again.Equal(first) {
 			t.Fatalf("got %+v and %v, then %+v", first, err, again)
 		}
 	}

@@ -3,17 +3,33 @@
 package webhooks
 
 import (
+	"encoding/json"
 	"fmt"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
-	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
+
+// queueModules is the namespace of the storage engines.
+const queueModules = "webhooks.queues"
+
+// defaultEngine is the storage engine where none is named.
+const defaultEngine = "badger"
+
+// QueueModule is a Caddy module in the namespace `webhooks.queues`: a storage
+// engine.
+type QueueModule interface {
+	// Engine returns what opens the queue, once the module is provisioned. It
+	// does not touch the queue.
+	Engine() queue.Engine
+}
 
 // FreeSpace says how much of the queue's disk is left alone. A full disk would
 // end the process, and the API with it; so the queue stops before.
@@ -35,7 +51,7 @@ type FreeSpace struct {
 	Reserve uint64 `json:"reserve,omitempty"`
 }
 
-// minRetentionSize is the least bound of history: so much may stand in tables
+// minRetentionSize is the least limit of history: so much may stand in tables
 // that Badger has not compacted yet.
 const minRetentionSize = 256 << 20
 
@@ -44,6 +60,73 @@ func (f *FreeSpace) space() queue.Space {
 		return queue.Space{}
 	}
 	return queue.Space{Low: f.Low, Critical: f.Critical, Reserve: f.Reserve}
+}
+
+// provisionQueue loads the storage engine.
+func (a *App) provisionQueue(ctx caddy.Context) (queue.Engine, error) {
+	var err error
+	if a.QueueRaw, err = withEngine(a.QueueRaw); err != nil {
+		return nil, fmt.Errorf("queue: %w", err)
+	}
+	module, err := ctx.LoadModule(a, "QueueRaw")
+	if err != nil {
+		return nil, fmt.Errorf("queue: %w; %s", err, knownEngines())
+	}
+	return module.(QueueModule).Engine(), nil
+}
+
+// withEngine names the engine of a queue where the configuration does not.
+func withEngine(raw json.RawMessage) (json.RawMessage, error) {
+	fields := make(map[string]json.RawMessage)
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &fields); err != nil {
+			return nil, err
+		}
+	}
+	var name string
+	if given := fields["engine"]; len(given) > 0 {
+		if err := json.Unmarshal(given, &name); err != nil {
+			return nil, fmt.Errorf("engine: %w", err)
+		}
+	}
+	if name != "" {
+		return raw, nil
+	}
+	if fields == nil {
+		fields = make(map[string]json.RawMessage)
+	}
+	fields["engine"] = json.RawMessage(`"` + defaultEngine + `"`)
+	return json.Marshal(fields)
+}
+
+// knownEngines says which engines this Caddy has.
+func knownEngines() string {
+	var names []string
+	for _, module := range caddy.GetModules(queueModules) {
+		names = append(names, module.ID.Name())
+	}
+	if len(names) == 1 {
+		return names[0] + " is the only engine"
+	}
+	slices.Sort(names)
+	return "the engines are " + strings.Join(names, ", ")
+}
+
+// unmarshalQueue reads `queue ENGINE …`; what follows is the engine's.
+func (a *App) unmarshalQueue(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return d.Errf("queue takes an engine and its directory, as `queue badger /var/lib/caddy/webhooks`; %s", knownEngines())
+	}
+	name := d.Val()
+	if _, err := caddy.GetModule(queueModules + "." + name); err != nil {
+		return d.Errf("there is no engine %q; %s, as `queue badger /var/lib/caddy/webhooks`", name, knownEngines())
+	}
+	module, err := caddyfile.UnmarshalModule(d, queueModules+"."+name)
+	if err != nil {
+		return err
+	}
+	a.QueueRaw = caddyconfig.JSONModuleObject(module, "engine", name, nil)
+	return nil
 }
 
 // unmarshalFreeSpace reads `free_space LOW [CRITICAL [RESERVE]]`.
@@ -94,21 +177,4 @@ func (a *App) validateQueue() error {
 		return fmt.Errorf("free_space: %w", err)
 	}
 	return nil
-}
-
-// freeSpaceOf tells the free space of a directory's volume. Tests decide it;
-// nil asks the system.
-var freeSpaceOf badger.FreeSpace
-
-// queueOptions returns how the queue is opened.
-func (a *App) queueOptions() badger.Options {
-	return badger.Options{
-		Dir:        a.dir,
-		Durability: a.durability(),
-		Retention:  time.Duration(a.Retention),
-		Space:      a.FreeSpace.space(),
-		FreeSpace:  freeSpaceOf,
-		Probe:      probeQueue,
-		Logger:     liveLogger("queue"),
-	}
 }

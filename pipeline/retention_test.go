@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package pipeline
 
 import (
 	"errors"
@@ -8,31 +8,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
-	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
-func TestForgetAge(t *testing.T) {
-	const day = 24 * time.Hour
-	for _, tc := range []struct {
-		retention, lag time.Duration
-		overfull       bool
-		want           time.Duration
-	}{
-		{30 * day, 0, false, 30 * day},
-		{30 * day, time.Minute, true, time.Hour},
-		{time.Hour, 2 * day, false, 2 * day},
-		{30 * day, 2 * day, true, 2 * day},
-	} {
-		if got := forgetAge(tc.retention, tc.lag, tc.overfull); got != tc.want {
-			t.Errorf("forgetAge(%v, %v, %v) is %v, want %v", tc.retention, tc.lag, tc.overfull, got, tc.want)
-		}
-	}
-}
+// lowSpace is that of a disk of which 700 MiB are little.
+var lowSpace = queue.Space{Low: 1 << 30, Critical: 512 << 20, Reserve: 1}
 
 // settled commits what is known of an object, and leaves no mark of it.
 func settled(t *testing.T, store queue.Store, snapshot event.Snapshot) {
@@ -67,18 +49,19 @@ func TestForgetting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				e := newEngine(t.TempDir())
-				store := openWith(t, e, badger.Options{Dir: e.dir, FreeSpace: func(string) (uint64, uint64, error) {
+				p := New(badger.Engine{Directory: t.TempDir(), FreeSpace: func(string) (uint64, uint64, error) {
 					return tc.free, 1 << 40, nil
-				}, Space: queue.Space{Low: 1 << 30, Critical: 512 << 20, Reserve: 1}})
+				}}, Opening{Space: lowSpace}, silent())
 				defer func() {
-					if err := e.Destruct(); err != nil {
+					if err := p.Destruct(); err != nil {
 						t.Error(err)
 					}
 				}()
-				h := handlerFor(t, new(recordingQueue), &syntax.Resource{Name: "items", Lag: caddy.Duration(time.Minute)})
-				app := &App{Retention: caddy.Duration(3 * time.Hour), handlers: []*Handler{h}, engine: e}
-				e.keep(app)
+				store := opened(t, p)
+				c := newConfig(t)
+				c.Retention, c.Lag = 3*time.Hour, time.Minute
+				store.Configure(c.Settings)
+				p.atWork.Store(c)
 				gone, there := event.Key{Resource: "items", ID: "gone"}, event.Key{Resource: "items", ID: "there"}
 				settled(t, store, event.Snapshot{Key: gone, Sequence: 2, Gone: true})
 				settled(t, store, event.Snapshot{Key: there, Sequence: 2})
@@ -91,7 +74,7 @@ func TestForgetting(t *testing.T) {
 				if _, err := store.Object(t.Context(), gone); err != nil {
 					t.Errorf("before its time: %v", err)
 				}
-				time.Sleep(forgetEvery + 2*trimEvery)
+				time.Sleep(11 * time.Minute) // the next round
 				if _, err := store.Object(t.Context(), gone); !errors.Is(err, queue.ErrNotFound) {
 					t.Errorf("after its time: %v, want ErrNotFound", err)
 				}
@@ -107,17 +90,17 @@ func TestForgetting(t *testing.T) {
 // process may not live until it would be the next time.
 func TestTrimmedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newEngine(t.TempDir())
-		store := openWith(t, e, badger.Options{Dir: e.dir, FreeSpace: func(string) (uint64, uint64, error) {
+		p := New(badger.Engine{Directory: t.TempDir(), FreeSpace: func(string) (uint64, uint64, error) {
 			return 700 << 20, 1 << 40, nil
-		}, Space: queue.Space{Low: 1 << 30, Critical: 512 << 20, Reserve: 1}})
+		}}, Opening{Space: lowSpace}, silent())
+		store := opened(t, p)
 		settled(t, store, event.Snapshot{Key: event.Key{Resource: "items", ID: "1"}, Sequence: 1})
-		time.Sleep(2 * watchEvery)
+		time.Sleep(2 * monitorEvery)
 		synctest.Wait()
 		if events, _, err := store.Events(t.Context(), queue.Filter{}, queue.Page{}); err != nil || len(events) != 0 {
 			t.Errorf("%d events are left; %v", len(events), err)
 		}
-		if err := e.Destruct(); err != nil {
+		if err := p.Destruct(); err != nil {
 			t.Error(err)
 		}
 	})

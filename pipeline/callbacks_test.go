@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package pipeline
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/exchange"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
 	"github.com/caddy-webhooks/caddy-webhooks/seal"
@@ -19,20 +20,20 @@ import (
 // used, and can be read when the previous is gone.
 func TestReceiverIsSealedAgain(t *testing.T) {
 	before, now := seal.NewKey(), seal.NewKey()
-	a := &App{engine: new(engine), log: zap.NewNop()}
+	p := &Pipeline{log: zap.NewNop()}
 	use := func(current seal.Key, previous ...seal.Key) {
 		t.Helper()
 		ring, err := seal.NewKeyring(current, previous...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.engine.keyring.Store(ring)
+		p.keyring.Store(ring)
 	}
 	store := memory.New(time.Now)
 	defer store.Close()
 	key := event.Key{Resource: "processes", ID: "p1"}
 	use(before)
-	sealed, err := a.engine.seal([]byte(`{"url":"https://partner.example/","authorization":"Basic x"}`), callbackPrefix+"processes")
+	sealed, err := p.seal([]byte(`{"url":"https://partner.example/","authorization":"Basic x"}`), CallbackPrefix+"processes")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,9 +41,9 @@ func TestReceiverIsSealedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	want := namedReceiver{URL: "https://partner.example/", Authorization: "Basic x"}
+	want := exchange.Callback{URL: "https://partner.example/", Authorization: "Basic x"}
 	use(now, before)
-	if got, err := a.receiver(t.Context(), store, "processes", key); err != nil || got != want {
+	if got, err := p.callback(t.Context(), store, "processes", key); err != nil || got != want {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	stored, err := store.Callback(t.Context(), key)
@@ -50,11 +51,11 @@ func TestReceiverIsSealedAgain(t *testing.T) {
 		t.Fatalf("it was not sealed again: %v", err)
 	}
 	use(now)
-	if got, err := a.receiver(t.Context(), store, "processes", key); err != nil || got != want {
+	if got, err := p.callback(t.Context(), store, "processes", key); err != nil || got != want {
 		t.Fatalf("without the previous key: %+v, %v", got, err)
 	}
 	// It is bound to what it is for.
-	if _, err := a.receiver(t.Context(), store, "others", key); err == nil {
+	if _, err := p.callback(t.Context(), store, "others", key); err == nil {
 		t.Error("it can be read as another resource's")
 	}
 }

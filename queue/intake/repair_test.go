@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package intake
 
 import (
 	"fmt"
@@ -8,10 +8,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
-	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 )
 
 // A gap that a crash has left is made up for: what is known to be there is
@@ -25,16 +26,16 @@ func TestRepair(t *testing.T) {
 	looked := queue.HintLooked | queue.HintMayBeUpdated
 	scan := queue.ListKey("items")
 	for name, tc := range map[string]struct {
-		gap    gap
+		gap    Gap
 		listed bool
 		want   map[event.Key]queue.Hints
 	}{
-		"deletes": {gap{Resource: "items", Deletes: true}, false, map[event.Key]queue.Hints{
+		"deletes": {Gap{Resource: "items", Deletes: true}, false, map[event.Key]queue.Hints{
 			there: looked | queue.HintMayBeDeleted, gone: looked | queue.HintMayBeDeleted,
 			made: queue.HintUpdated | queue.HintMayBeDeleted, madeAgain: queue.HintUpdated | looked | queue.HintMayBeDeleted,
 		}},
-		"none":   {gap{Resource: "items"}, false, map[event.Key]queue.Hints{there: looked, gone: looked, made: queue.HintUpdated, madeAgain: queue.HintUpdated | looked}},
-		"listed": {gap{Resource: "items"}, true, map[event.Key]queue.Hints{there: looked, gone: looked, made: queue.HintUpdated, madeAgain: queue.HintUpdated | looked, scan: queue.HintMayBeUpdated}},
+		"none":   {Gap{Resource: "items"}, false, map[event.Key]queue.Hints{there: looked, gone: looked, made: queue.HintUpdated, madeAgain: queue.HintUpdated | looked}},
+		"listed": {Gap{Resource: "items"}, true, map[event.Key]queue.Hints{there: looked, gone: looked, made: queue.HintUpdated, madeAgain: queue.HintUpdated | looked, scan: queue.HintMayBeUpdated}},
 	} {
 		synctestRun(t, name, func(t *testing.T) {
 			store := memory.New(time.Now)
@@ -57,16 +58,16 @@ func TestRepair(t *testing.T) {
 			marked(t, store, made)
 			marked(t, store, madeAgain)
 
-			g := newGaps(t.TempDir(), liveLogger("test"))
+			g := newGaps(t.TempDir(), queue.Timeout, zap.NewNop(), uncounted{})
 			tc.gap.whole = true
 			g.open["items"] = &tc.gap
-			g.repair(t.Context(), store, func(string) (repaired, bool) { return repaired{}, false })
+			g.repair(t.Context(), store, func(string) (Resource, bool) { return Resource{}, false })
 			if !g.waiting() {
 				t.Fatal("repaired before a configuration has started")
 			}
 			began := time.Now()
 			// No time passes, so it is done at once.
-			g.repair(t.Context(), store, func(string) (repaired, bool) { return repaired{tc.listed, settles}, true })
+			g.repair(t.Context(), store, func(string) (Resource, bool) { return Resource{"items", tc.listed, settles}, true })
 			if g.waiting() {
 				t.Fatal("not repaired")
 			}
@@ -115,4 +116,22 @@ func marked(t *testing.T, store queue.Store, key event.Key) {
 	if err := store.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: key, Hints: queue.HintUpdated}}}, true); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// settled commits what is known of an object, and leaves no mark of it.
+func settled(t *testing.T, store queue.Store, snapshot event.Snapshot) {
+	t.Helper()
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(store.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: snapshot.Key}}}, true))
+	held, err := store.LeaseMark(t.Context(), snapshot.Key.Resource, time.Minute)
+	must(err)
+	snapshot.Time = time.Now()
+	must(store.CommitReconciled(t.Context(), held, queue.Reconciled{
+		AskedAt: time.Now(), Snapshot: &snapshot,
+		Events: []queue.Routed{{Event: event.Event{ID: snapshot.Key.String(), Key: snapshot.Key, Sequence: snapshot.Sequence}}},
+	}))
 }

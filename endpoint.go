@@ -8,7 +8,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
@@ -77,16 +76,18 @@ func (a *App) provisionEndpoints() error {
 	if a.policy, err = a.Egress.policy(); err != nil {
 		return err
 	}
-	if a.transport, err = a.Egress.transport(); err != nil {
+	transport, err := a.Egress.transport()
+	if err != nil {
 		return err
 	}
+	a.transport.Store(transport)
 	endpoints := make([]endpoint.Endpoint, 0, len(a.Endpoints))
 	a.named = make(map[string]endpoint.Endpoint)
 	for _, declared := range a.Endpoints {
 		if err := declared.checkNamed(); err != nil {
 			return fmt.Errorf("endpoint %s: %w", declared.Name, err)
 		}
-		made, err := declared.endpoint(a.transport)
+		made, err := declared.endpoint(transport)
 		if err != nil {
 			return fmt.Errorf("endpoint %s: %w", declared.Name, err)
 		}
@@ -158,29 +159,4 @@ func (e *Endpoint) provisionDelivery(made *endpoint.Endpoint, repl *caddy.Replac
 	}
 	made.Payload, err = e.Payload.format(repl)
 	return err
-}
-
-// targets returns the endpoints as the emitter wants them.
-func (a *App) targets(transport *egress.Transport) []emitter.Target {
-	var targets []emitter.Target
-	for e := range a.endpoints.All() {
-		targets = append(targets, emitter.Target{Endpoint: e, Transport: transport.With(e.TLS), Tokens: transport.With(e.TLS.ForTokens())})
-	}
-	return append(targets, a.namedTargets(transport)...)
-}
-
-// receiverTLS returns the TLS settings that the endpoints have of their own.
-func (a *App) receiverTLS() []*egress.TLS {
-	var settings []*egress.TLS
-	for e := range a.endpoints.All() {
-		if e.TLS != nil {
-			settings = append(settings, e.TLS, e.TLS.ForTokens())
-		}
-	}
-	for _, e := range a.named {
-		if e.TLS != nil {
-			settings = append(settings, e.TLS, e.TLS.ForTokens())
-		}
-	}
-	return settings
 }
