@@ -28,11 +28,6 @@ type Objects interface {
 	// Callback returns an object's callback, or [ErrNotFound].
 	Callback(ctx context.Context, key event.Key) (Callback, error)
 
-	// Callbacks lists objects that have a callback, closed ones too, in an
-	// order of the engine's own, beginning after a key. It returns at most
-	// limit rows, fewer only at the end.
-	Callbacks(ctx context.Context, after event.Key, limit int) ([]event.Key, error)
-
 	// PutCallback replaces what is sealed of an object's callback, as with
 	// another encryption key, and leaves the rest of it. It fails with
 	// [ErrNotFound], and changes nothing, when the object's callback is not

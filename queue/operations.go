@@ -111,25 +111,3 @@ type EndpointState struct {
 func (s *EndpointState) IsZero() bool {
 	return (s.Status == EndpointActive || s.Status == "") && s.Reason == "" && s.FailingSince.IsZero() && s.Failures == 0
 }
-
-// StoredEndpoints keeps endpoints that subscribers have made. They are nothing
-// to the queue itself.
-type StoredEndpoints interface {
-	// PutEndpoint makes or replaces an endpoint, durably.
-	PutEndpoint(ctx context.Context, endpoint StoredEndpoint) error
-	// DeleteEndpoint forgets an endpoint, durably. Its deliveries stay.
-	DeleteEndpoint(ctx context.Context, name string) error
-	// StoredEndpoints lists endpoints by name, beginning after one; "" is
-	// before all others. It returns at most limit rows, fewer only at the end.
-	StoredEndpoints(ctx context.Context, after string, limit int) ([]StoredEndpoint, error)
-}
-
-// StoredEndpoint is an endpoint that a subscriber has made.
-type StoredEndpoint struct {
-	// Name is its identity.
-	Name string
-	// Tenant is whose it is.
-	Tenant string
-	// Sealed is the rest, encrypted by whoever put it: opaque to the queue.
-	Sealed []byte
-}

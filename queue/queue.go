@@ -24,7 +24,6 @@ type Store interface {
 	Deliveries
 	Operations
 	EndpointStates
-	StoredEndpoints
 	History
 
 	// Instance returns what tells this queue from any other. It is made when

@@ -36,7 +36,6 @@ type Store struct {
 	floors     map[string]uint64
 	callbacks  map[event.Key]queue.Callback
 	states     map[string]queue.EndpointState
-	endpoints  map[string]queue.StoredEndpoint
 	// events is the log; the position of an event is its index.
 	events []logged
 	byID   map[string]int
@@ -68,7 +67,6 @@ func New(now func() time.Time) *Store {
 		floors:    make(map[string]uint64),
 		callbacks: make(map[event.Key]queue.Callback),
 		states:    make(map[string]queue.EndpointState),
-		endpoints: make(map[string]queue.StoredEndpoint),
 		byID:      make(map[string]int),
 	}
 	// crypto/rand.Read never fails.

@@ -291,7 +291,6 @@ func closing(t *testing.T, s queue.Store) {
 		"Objects":                              func() error { _, err := s.Objects(ctx, "items", event.Key{}, 1); return err },
 		"Unseen":                               func() error { _, err := s.Unseen(ctx, "items", event.Key{}, 1); return err },
 		"Callback":                             func() error { _, err := s.Callback(ctx, item("1")); return err },
-		"Callbacks":                            func() error { _, err := s.Callbacks(ctx, event.Key{}, 1); return err },
 		"PutCallback":                          func() error { return s.PutCallback(ctx, item("1"), nil, []byte("a")) },
 		"DismissUnresolved":                    func() error { return s.DismissUnresolved(ctx, 1) },
 		"DismissUnresolvedBefore":              func() error { _, err := s.DismissUnresolvedBefore(ctx, "", time.Now()); return err },

@@ -113,17 +113,6 @@ func callbackComes(t *testing.T, s queue.Store) {
 	mark(t, s, queue.Mark{Key: item("1"), Callback: []byte("b")})
 	must(t, s.RetryMark(t.Context(), held, time.Now(), ""))
 	wantCallback(t, s, leaseMark(t, s, "items"), "b", false)
-
-	for limit, want := range map[int]int{0: 0, 1: 1, 9: 1} {
-		keys, err := s.Callbacks(t.Context(), event.Key{}, limit)
-		must(t, err)
-		if len(keys) != want || want > 0 && keys[0] != item("1") {
-			t.Errorf("got %v", keys)
-		}
-	}
-	if keys, err := s.Callbacks(t.Context(), item("1"), 9); err != nil || len(keys) != 0 {
-		t.Errorf("got %v and %v", keys, err)
-	}
 }
 
 func wantCallback(t *testing.T, s queue.Store, held queue.MarkLease, sealed string, closed bool) {

@@ -245,7 +245,7 @@ func announcing(t *testing.T, s queue.Store) {
 	}
 }
 
-func endpointsKept(t *testing.T, s queue.Store) {
+func statesKept(t *testing.T, s queue.Store) {
 	ctx := t.Context()
 	state := queue.EndpointState{
 		Name: "erp", Status: queue.EndpointDisabled, Reason: "410", Since: time.Now().UTC(), FailingSince: time.Now().UTC(), Failures: 3,
@@ -264,21 +264,6 @@ func endpointsKept(t *testing.T, s queue.Store) {
 	if states, err = s.EndpointStates(ctx); err != nil || len(states) != 1 {
 		t.Errorf("got %+v and %v", states, err)
 	}
-
-	for _, name := range []string{"b", "c", "a", "b"} {
-		must(t, s.PutEndpoint(ctx, queue.StoredEndpoint{Name: name, Tenant: "acme", Sealed: []byte("sealed " + name)}))
-	}
-	must(t, s.DeleteEndpoint(ctx, "c"))
-	must(t, s.DeleteEndpoint(ctx, "c"))
-	listed, err := s.StoredEndpoints(ctx, "", 1)
-	must(t, err)
-	want := []queue.StoredEndpoint{{Name: "a", Tenant: "acme", Sealed: []byte("sealed a")}}
-	if !reflect.DeepEqual(listed, want) {
-		t.Errorf("got %+v", listed)
-	}
-	if listed, err = s.StoredEndpoints(ctx, "a", 9); err != nil || len(listed) != 1 || listed[0].Name != "b" {
-		t.Errorf("got %+v and %v", listed, err)
-	}
 }
 
 func operationsEnd(t *testing.T, s queue.Store) map[string]func() error {
@@ -292,9 +277,6 @@ func operationsEnd(t *testing.T, s queue.Store) map[string]func() error {
 		"Announce":         func() error { return s.Announce(ctx, event.Event{Key: item("1")}, nil) },
 		"PutEndpointState": func() error { return s.PutEndpointState(ctx, queue.EndpointState{}) },
 		"EndpointStates":   func() error { _, err := s.EndpointStates(ctx); return err },
-		"PutEndpoint":      func() error { return s.PutEndpoint(ctx, queue.StoredEndpoint{}) },
-		"DeleteEndpoint":   func() error { return s.DeleteEndpoint(ctx, "a") },
-		"StoredEndpoints":  func() error { _, err := s.StoredEndpoints(ctx, "", 1); return err },
 	}
 }
 

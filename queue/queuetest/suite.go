@@ -87,7 +87,7 @@ func Run(t *testing.T, open Open) {
 		{"deliveries are cancelled", cancelling},
 		{"deliveries expire", expiring},
 		{"operational events are announced", announcing},
-		{"endpoints are kept", endpointsKept},
+		{"states of endpoints are kept", statesKept},
 		{"a bad cursor of an operation is refused", badOperationCursor},
 		{"lists have pages", listsHavePages},
 		{"lists have filters", listsHaveFilters},
