@@ -80,6 +80,15 @@ func (s *Store) Instance() queue.Instance {
 	return s.instance
 }
 
+// LeaseMaintenance implements [queue.Store]. There is no other process.
+func (s *Store) LeaseMaintenance(ctx context.Context, _ string, _ time.Duration) (held bool, err error) {
+	if err := s.enter(ctx); err != nil {
+		return false, err
+	}
+	defer s.mu.Unlock()
+	return true, nil
+}
+
 // Configure implements [queue.Store]. Nothing is durable, and all is kept.
 func (s *Store) Configure(queue.Settings) {}
 

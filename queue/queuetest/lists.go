@@ -279,6 +279,8 @@ func closing(t *testing.T, s queue.Store) {
 		"RetryMark":                            func() error { return s.RetryMark(ctx, marked, time.Now(), "") },
 		"LeaseDelivery":                        func() error { _, err := s.LeaseDelivery(ctx, "erp", queue.LeaseOptions{For: lease}); return err },
 		"FinishAttempt":                        func() error { return s.FinishAttempt(ctx, held, queue.Attempt{}, delivered()) },
+		"SetOrder":                             func() error { return s.SetOrder(ctx, "erp", queue.OrderNone) },
+		"LeaseMaintenance":                     func() error { _, err := s.LeaseMaintenance(ctx, "trim", lease); return err },
 		"ReleaseDelivery":                      func() error { return s.ReleaseDelivery(ctx, held) },
 		"PostponeDelivery":                     func() error { return s.PostponeDelivery(ctx, held, time.Now()) },
 		"Events":                               func() error { _, _, err := s.Events(ctx, queue.Filter{}, queue.Page{}); return err },
