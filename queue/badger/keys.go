@@ -28,7 +28,9 @@ import (
 //	d endpoint position            a delivery                              ttl once decided
 //	a endpoint position number     an attempt                              ttl
 //	g endpoint                     an endpoint's state
-//	h endpoint                     an endpoint of a subscriber
+//
+// Rows of any other kind are left alone. h is not given to another kind: it
+// stood for endpoints of subscribers.
 //
 // A position counts events over all objects. It orders the log, and with it
 // every lane.
@@ -50,7 +52,6 @@ const (
 	kindAttempt    = 'a'
 
 	kindEndpointState = 'g'
-	kindEndpoint      = 'h'
 )
 
 // maxKey is the longest key that is accepted, with room for what Badger adds

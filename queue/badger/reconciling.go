@@ -24,7 +24,7 @@ const postponed = time.Minute
 // LeaseMark implements [queue.Marks].
 func (s *Store) LeaseMark(ctx context.Context, resource string, lease time.Duration) (queue.MarkLease, error) {
 	for {
-		held, err := s.marks.due.Lease(ctx, resource, lease, queue.OrderObject)
+		held, err := s.marks.due.Lease(ctx, resource, lease)
 		if err != nil {
 			return queue.MarkLease{}, err
 		}

@@ -3,7 +3,6 @@
 package badger
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -33,19 +32,4 @@ func parseEndpointState(name string, record []byte) (queue.EndpointState, error)
 		Failures:     int(r.uint()),
 	}
 	return s, r.end()
-}
-
-const endpointVersion = 1
-
-// appendEndpoint encodes: tenant, sealed. The name stands in the key.
-func appendEndpoint(b []byte, e *queue.StoredEndpoint) []byte {
-	b = append(b, endpointVersion)
-	b = appendText(b, e.Tenant)
-	return appendText(b, e.Sealed)
-}
-
-func parseEndpoint(name string, record []byte) (queue.StoredEndpoint, error) {
-	r := newReader(record, endpointVersion)
-	e := queue.StoredEndpoint{Name: name, Tenant: r.text(), Sealed: bytes.Clone(r.bytes())}
-	return e, r.end()
 }

@@ -146,15 +146,6 @@ var kinds = []struct {
 		decode: func(b []byte) (any, error) { return parseEndpointState("erp", b) },
 	},
 	{
-		name:   "endpoint",
-		golden: "010461636d65067365616c6564",
-		record: queue.StoredEndpoint{Name: "erp", Tenant: "acme", Sealed: []byte("sealed")},
-		encode: func() []byte {
-			return appendEndpoint(nil, &queue.StoredEndpoint{Tenant: "acme", Sealed: []byte("sealed")})
-		},
-		decode: func(b []byte) (any, error) { return parseEndpoint("erp", b) },
-	},
-	{
 		name:   "callback",
 		golden: "0101067365616c6564",
 		record: queue.Callback{Sealed: []byte("sealed"), Closed: true},
