@@ -3,6 +3,9 @@
 package retention
 
 import (
+	"go.uber.org/zap"
+	"context"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"testing"
 	"time"
 )
@@ -23,4 +26,27 @@ func TestForgetAge(t *testing.T) {
 			t.Errorf("forgetAge(%v, %v, %v) is %v, want %v", tc.retention, tc.lag, tc.overfull, got, tc.want)
 		}
 	}
+}
+
+// elsewhere is a queue whose maintenance another process does.
+type elsewhere struct{ queue.Store }
+
+func (elsewhere) LeaseMaintenance(context.Context, string, time.Duration) (bool, error) {
+	return false, nil
+}
+
+// A Keeper leaves a queue alone whose retention another process keeps.
+func TestAnotherProcessKeeps(t *testing.T) {
+	lab := newExpiryLab(t)
+	lab.wait(3, "gone")
+	keeper := NewKeeper(Options{
+		Settings: func() Settings { return Settings{Age: time.Hour} },
+		Tables:   func() int64 { return 0 }, Receives: onlyLive,
+		Metrics: uncounted{}, Logger: zap.NewNop(), ExpiryLogger: zap.NewNop(),
+	})
+	later := time.Now().Add(2 * time.Hour)
+	keeper.Step(t.Context(), elsewhere{lab.store}, later)
+	lab.pending(map[string]int{"gone": 3})
+	keeper.Step(t.Context(), lab.store, later)
+	lab.pending(map[string]int{})
 }
