@@ -81,7 +81,6 @@ type Handler struct {
 	// Resources are the kinds of objects that are watched.
 	Resources []*syntax.Resource `json:"resources,omitempty"`
 
-	app       *App
 	rules     *rules.Set
 	overrides []rules.Value
 	upstream  *show.Upstream

@@ -3,11 +3,13 @@
 package retention
 
 import (
-	"go.uber.org/zap"
 	"context"
-	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 func TestForgetAge(t *testing.T) {

@@ -138,7 +138,8 @@ func TestLowDisk(t *testing.T) {
 	}
 }
 
-// gapsFile returns the content of a file of gaps, as docs/queue.md describes it.
+// gapsFile returns the content of a file of gaps: CRC-32C of what follows, length,
+// JSON, and zeros up to 16 KiB.
 func gapsFile(gaps string) []byte {
 	content := make([]byte, 16<<10)
 	binary.BigEndian.PutUint32(content[4:], uint32(len(gaps)))
