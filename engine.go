@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/seal"
 )
 
@@ -53,7 +54,7 @@ type engine struct {
 	gaps      *gaps
 	// interim keeps intents while the queue is being opened; nil until the
 	// directory is ours.
-	interim atomic.Pointer[badger.Interim]
+	interim atomic.Pointer[journal.Interim]
 	// retentionSize is how much history there may be, in bytes; 0 for no
 	// bound.
 	retentionSize atomic.Uint64

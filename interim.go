@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 )
 
 // openInterim opens what keeps intents while the queue is being opened, with
@@ -21,7 +22,7 @@ func (e *engine) openInterim(durability queue.Durability) {
 	if e.interim.Load() != nil {
 		return
 	}
-	interim, err := badger.OpenInterim(e.dir, durability)
+	interim, err := journal.OpenInterim(e.dir, durability)
 	if err != nil {
 		// What it does not tell is found as what a gap has hidden.
 		e.log.Error("what passed while an earlier process opened the queue cannot be read: all resources are looked at", zap.Error(err))
@@ -43,7 +44,7 @@ func (e *engine) openInterim(durability queue.Durability) {
 }
 
 // noteInterim notes an intent while the queue is being opened. The error is
-// badger.ErrHandedOver if it is open by now.
+// journal.ErrHandedOver if it is open by now.
 func (e *engine) noteInterim(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
 	interim := e.interim.Load()
 	if interim == nil || e.trouble.Load() != nil {
@@ -55,7 +56,7 @@ func (e *engine) noteInterim(ctx context.Context, intent queue.Intent) (queue.In
 	defer cancel()
 	id, err := interim.NoteIntent(ctx, intent)
 	failpoint.Here("interim.noted")
-	if err != nil && !errors.Is(err, badger.ErrHandedOver) {
+	if err != nil && !errors.Is(err, journal.ErrHandedOver) {
 		e.log.Error("noting an intent while the queue is being opened", zap.String("rule", intent.Rule), zap.Error(err))
 	}
 	return id, err

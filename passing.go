@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 )
 
 // note notes an intent. Where the queue cannot, a gap stands for it: the
@@ -30,7 +31,7 @@ func (e *engine) note(ctx context.Context, app *App, intent queue.Intent) (queue
 		case id != 0:
 			e.pass(ctx, id, intent)
 			return id, problem
-		case errors.Is(problem, badger.ErrHandedOver) && opened != nil:
+		case errors.Is(problem, journal.ErrHandedOver) && opened != nil:
 			// The patience of the exchange may be at its end, for no fault of the
 			// disk.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queuePatience)
@@ -91,7 +92,7 @@ func (e *engine) resolve(ctx context.Context, resource string, id queue.IntentID
 		durable = true
 		defer e.gaps.ended(id)
 	}
-	if badger.IsInterim(id) {
+	if journal.IsInterim(id) {
 		if id = e.resolveInterim(ctx, resource, id, resolution, durable); id == 0 {
 			return
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 )
 
 // openWith opens an engine's queue.
@@ -99,11 +100,11 @@ func TestSlowOpening(t *testing.T) {
 		leave()
 	}()
 	running, err := e.note(impatient, app, slowDelete)
-	if !badger.IsInterim(running) || err != nil {
+	if !journal.IsInterim(running) || err != nil {
 		t.Errorf("while it is being opened: %d, %v", running, err)
 	}
 	ended, err := e.note(impatient, app, slowDelete)
-	if !badger.IsInterim(ended) || err != nil {
+	if !journal.IsInterim(ended) || err != nil {
 		t.Errorf("while it is being opened: %d, %v", ended, err)
 	}
 	deleted := queue.Resolution{Marks: []queue.Mark{{Key: slowDelete.Key, Hints: queue.HintDeleted}}}
@@ -113,7 +114,7 @@ func TestSlowOpening(t *testing.T) {
 	}
 
 	close(slow.goOn)
-	if id, err := e.note(t.Context(), app, slowDelete); id == 0 || badger.IsInterim(id) || err != nil {
+	if id, err := e.note(t.Context(), app, slowDelete); id == 0 || journal.IsInterim(id) || err != nil {
 		t.Errorf("once it is open: %d, %v", id, err)
 	}
 	if gaps := e.gaps.list(); len(gaps) != 0 {
@@ -153,7 +154,7 @@ func TestDeathWhileOpening(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	content, err := os.ReadFile(filepath.Join(e.dir, badger.InterimFile))
+	content, err := os.ReadFile(filepath.Join(e.dir, queue.JournalFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +162,7 @@ func TestDeathWhileOpening(t *testing.T) {
 	<-opened
 
 	next := newEngine(t.TempDir())
-	if err := os.WriteFile(filepath.Join(next.dir, badger.InterimFile), content, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(next.dir, queue.JournalFile), content, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := next.open(t.Context(), &App{dir: next.dir, engine: next}); err != nil {
@@ -227,12 +228,12 @@ func TestOpenAfterAll(t *testing.T) {
 	}
 	eventually(t, "the queue has what has passed", func() bool {
 		_, err := e.noteInterim(t.Context(), slowDelete)
-		return errors.Is(err, badger.ErrHandedOver)
+		return errors.Is(err, journal.ErrHandedOver)
 	})
 	e.store.Store(nil)
 	e.opening.Store(&opening{since: time.Now(), done: make(chan struct{})})
 	id, err := e.note(turning{t.Context(), func() { e.store.Store(store) }}, app, slowDelete)
-	if id == 0 || badger.IsInterim(id) || err != nil || len(e.gaps.list()) != 0 {
+	if id == 0 || journal.IsInterim(id) || err != nil || len(e.gaps.list()) != 0 {
 		t.Errorf("%d, %v, with the gaps %+v", id, err, e.gaps.list())
 	}
 	e.opening.Store(nil)
@@ -247,7 +248,7 @@ func TestInterimFails(t *testing.T) {
 	slow := newSlowOpening(t)
 	app := new(App)
 	e := impatient(t, app)
-	if err := os.WriteFile(filepath.Join(e.dir, badger.InterimFile), []byte("no such file"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(e.dir, queue.JournalFile), []byte("no such file"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.start(app); err != nil {
@@ -258,7 +259,7 @@ func TestInterimFails(t *testing.T) {
 		t.Errorf("the gaps are %+v", gaps)
 	}
 	id, err := e.note(t.Context(), app, slowDelete)
-	if !badger.IsInterim(id) || err != nil {
+	if !journal.IsInterim(id) || err != nil {
 		t.Errorf("%d, %v", id, err)
 	}
 	if err := e.interim.Load().Close(); err != nil {
@@ -301,7 +302,7 @@ func TestStartBeforeItsQueue(t *testing.T) {
 	e.stop(first)
 	<-slow.began
 	opened := e.opening.Load().done
-	if id, err := e.note(t.Context(), last, slowDelete); !badger.IsInterim(id) || err != nil {
+	if id, err := e.note(t.Context(), last, slowDelete); !journal.IsInterim(id) || err != nil {
 		t.Errorf("while it is being opened: %d, %v", id, err)
 	}
 	if status := e.status(httptest.NewRequest(http.MethodGet, "/webhooks/queue", http.NoBody)); status.Open || status.Interim != 1 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package badger
+package journal
 
 import (
 	"cmp"
@@ -201,7 +201,7 @@ func (i *Interim) empty(ctx context.Context) error {
 		return nil
 	}
 	if err := i.file.empty(ctx); err != nil {
-		return fmt.Errorf("emptying %s, which the next start takes up again: %w", InterimFile, err)
+		return fmt.Errorf("emptying %s, which the next start takes up again: %w", queue.JournalFile, err)
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()

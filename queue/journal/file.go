@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package badger
+package journal
 
 import (
 	"bytes"
@@ -17,10 +17,11 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/diskwriter"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/disk"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// InterimFile is the name of the file beside the queue's that an [Interim] is
-// kept in:
+// The file, [queue.JournalFile]:
 //
 //	header: "CWQI" | version 1 byte | length 8 bytes | CRC-32C of all before 4 bytes
 //	frames, as many as the length says, in bytes
@@ -28,8 +29,6 @@ import (
 // The header is written in place, after the frames and before anybody is told
 // that they are there. So what is behind the length was never acknowledged, as
 // what a crash has left half written; what is damaged before it was.
-const InterimFile = queue.JournalFile
-
 const (
 	interimMagic   = "CWQI"
 	interimVersion = 1
@@ -64,12 +63,12 @@ type interimDisk interface {
 // dataFile is a file whose times need not be durable.
 type dataFile struct{ *os.File }
 
-func (f dataFile) Sync() error { return syncData(f.File) }
+func (f dataFile) Sync() error { return disk.SyncData(f.File) }
 
 // openInterimFile opens the file, and reads it. Where there is an error and a
 // file, it can be used all the same.
 func openInterimFile(dir string, durability queue.Durability) (*interimFile, map[queue.IntentID]*interimIntent, error) {
-	name := filepath.Join(dir, InterimFile)
+	name := filepath.Join(dir, queue.JournalFile)
 	_, err := os.Stat(name)
 	isNew := errors.Is(err, os.ErrNotExist)
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
@@ -78,7 +77,7 @@ func openInterimFile(dir string, durability queue.Durability) (*interimFile, map
 	}
 	file := newInterimFile(dataFile{f}, durability)
 	if isNew {
-		if err := errors.Join(file.acknowledge(0), syncDir(dir)); err != nil {
+		if err := errors.Join(file.acknowledge(0), disk.SyncDir(dir)); err != nil {
 			return nil, nil, errors.Join(err, f.Close())
 		}
 		return file, nil, nil
@@ -101,7 +100,7 @@ func newInterimFile(f interimDisk, durability queue.Durability) *interimFile {
 
 // read reads what is there, and has what comes written behind what is good.
 func (f *interimFile) read() (map[queue.IntentID]*interimIntent, error) {
-	content, err := io.ReadAll(io.NewSectionReader(f.f, 0, maxInterimBytes+maxFrame))
+	content, err := io.ReadAll(io.NewSectionReader(f.f, 0, maxInterimBytes+record.MaxFrame))
 	if err != nil {
 		return nil, err
 	}
@@ -110,10 +109,9 @@ func (f *interimFile) read() (map[queue.IntentID]*interimIntent, error) {
 	return left, err
 }
 
-// inspectInterim tells what is wrong with the file of a directory. There may be
-// none.
-func inspectInterim(dir string) error {
-	content, err := os.ReadFile(filepath.Join(dir, InterimFile))
+// Check reports what is wrong with the file of a directory. There may be none.
+func Check(dir string) error {
+	content, err := os.ReadFile(filepath.Join(dir, queue.JournalFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -137,7 +135,7 @@ func readInterim(content []byte) (left map[queue.IntentID]*interimIntent, good i
 	}
 	in := bytes.NewReader(content[interimHeader:][:length])
 	for in.Len() > 0 {
-		kind, frame, problem := readFrame(in)
+		kind, frame, problem := record.ReadFrame(in)
 		if problem == nil {
 			problem = parseInterim(left, kind, frame)
 		}
@@ -157,7 +155,7 @@ func appendInterimHeader(b []byte, length int64) []byte {
 	b = append(b, interimMagic...)
 	b = append(b, interimVersion)
 	b = binary.BigEndian.AppendUint64(b, uint64(length))
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[begin:], castagnoli))
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[begin:], record.Castagnoli))
 }
 
 func readInterimHeader(content []byte) (length uint64, err error) {
@@ -165,7 +163,7 @@ func readInterimHeader(content []byte) (length uint64, err error) {
 		return 0, fmt.Errorf("%w: it does not begin as it should", ErrDamaged)
 	}
 	sum := interimHeader - crc32.Size
-	if crc32.Checksum(content[:sum], castagnoli) != binary.BigEndian.Uint32(content[sum:]) {
+	if crc32.Checksum(content[:sum], record.Castagnoli) != binary.BigEndian.Uint32(content[sum:]) {
 		return 0, fmt.Errorf("%w: a checksum is wrong", ErrDamaged)
 	}
 	if version := content[len(interimMagic)]; version > interimVersion {
@@ -201,7 +199,7 @@ func (f *interimFile) write(frames []byte) error {
 		err = f.acknowledge(f.size + int64(len(frames)))
 	}
 	if err != nil {
-		f.broken = fmt.Errorf("%s: %w", InterimFile, err)
+		f.broken = fmt.Errorf("%s: %w", queue.JournalFile, err)
 	}
 	return f.broken
 }

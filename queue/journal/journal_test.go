@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package badger
+package journal
 
 import (
 	"context"
@@ -23,8 +23,25 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
 )
+
+var (
+	at    = time.Date(2026, 3, 4, 5, 6, 7, 8, time.UTC)
+	key   = event.Key{Resource: "items", ID: "42"}
+	cause = event.Cause{
+		Rule: "PATCH /items/:id", Outcome: event.OutcomeChanged, At: at,
+		Method: "PATCH", Path: "/items/42", Resource: "carts", TraceParent: "00-a-b-01", Hops: "c:1",
+	}
+)
+
+func noted(id queue.IntentID) queue.Intent {
+	return queue.Intent{
+		ID: id, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute),
+		Callback: []byte("sealed"), Touches: []event.Key{{Resource: "users", ID: "u1"}}, Hops: "c:1",
+	}
+}
 
 // lossyDisk is a file that loses what is not synced when the power goes.
 type lossyDisk struct {
@@ -362,6 +379,9 @@ func TestInterim(t *testing.T) {
 // What is damaged is said to be, wherever that is, and what is not is kept.
 func TestInterimDamage(t *testing.T) {
 	dir := t.TempDir()
+	if err := Check(dir); err != nil {
+		t.Errorf("without a file: %v", err)
+	}
 	i, err := OpenInterim(dir, queue.Process)
 	if err != nil {
 		t.Fatal(err)
@@ -380,7 +400,7 @@ func TestInterimDamage(t *testing.T) {
 	if err := errors.Join(i.Close(), i.Close()); err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join(dir, InterimFile)
+	name := filepath.Join(dir, queue.JournalFile)
 	whole, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
@@ -422,9 +442,8 @@ func TestInterimDamage(t *testing.T) {
 	if err := os.WriteFile(name, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	inspection, err := Verify(dir)
-	if err != nil || len(inspection.Findings) != 0 || len(inspection.Notes) != 1 || inspection.Notes[0].File != InterimFile {
-		t.Errorf("inspected as %+v, %v", inspection, err)
+	if err := Check(dir); !errors.Is(err, ErrDamaged) {
+		t.Errorf("checked: %v", err)
 	}
 	i, err = OpenInterim(dir, queue.Power)
 	if !errors.Is(err, ErrDamaged) || i == nil || i.Waiting() != 2 || !strings.Contains(err.Error(), name) {
@@ -448,11 +467,11 @@ func TestInterimDamage(t *testing.T) {
 func TestInterimBounds(t *testing.T) {
 	i, disk := newLossyInterim(t, queue.Process)
 	large := noted(0)
-	large.Callback = make([]byte, maxCallback+1)
+	large.Callback = make([]byte, queue.MaxCallback+1)
 	if _, err := i.NoteIntent(t.Context(), large); !errors.Is(err, queue.ErrTooLarge) {
 		t.Errorf("a large callback: %v", err)
 	}
-	large.Callback, large.Touches = nil, []event.Key{{Resource: "items", ID: strings.Repeat("x", maxBytes)}}
+	large.Callback, large.Touches = nil, []event.Key{{Resource: "items", ID: strings.Repeat("x", queue.MaxIntent)}}
 	if _, err := i.NoteIntent(t.Context(), large); !errors.Is(err, queue.ErrTooLarge) {
 		t.Errorf("a large intent: %v", err)
 	}
@@ -556,8 +575,8 @@ func TestGoldenInterim(t *testing.T) {
 	newer := appendInterimHeader(nil, 0)
 	newer[len(interimMagic)]++
 	sum := len(newer) - crc32.Size
-	newer = binary.BigEndian.AppendUint32(newer[:sum], crc32.Checksum(newer[:sum], castagnoli))
-	another := appendFrame(nil, 'X', make([]byte, numberSize))
+	newer = binary.BigEndian.AppendUint32(newer[:sum], crc32.Checksum(newer[:sum], record.Castagnoli))
+	another := record.AppendFrame(nil, 'X', make([]byte, numberSize))
 	for name, content := range map[string][]byte{"file": newer, "frame": append(appendInterimHeader(nil, int64(len(another))), another...)} {
 		if _, _, err := readInterim(content); !errors.Is(err, queue.ErrNewerFormat) {
 			t.Errorf("a newer %s: %v", name, err)

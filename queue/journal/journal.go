@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package badger
+package journal
 
 import (
 	"context"
@@ -60,6 +60,8 @@ const (
 var (
 	// ErrInterimFull is returned when an [Interim] has as much as it may.
 	ErrInterimFull = errors.New("too much has passed while the queue was being opened")
+	// ErrDamaged is wrapped by errors of a file that cannot be read to its end.
+	ErrDamaged = errors.New("the journal is damaged")
 	// ErrHandedOver is returned when the queue is open, and has what passed.
 	ErrHandedOver = errors.New("the queue is open")
 )
@@ -107,7 +109,7 @@ func (i *Interim) NoteIntent(ctx context.Context, intent queue.Intent) (queue.In
 	}
 	one.ID = i.last + 1
 	frame := appendInterimIntent(nil, &one.Intent)
-	if len(intent.Callback) > maxCallback || len(frame) > maxBytes {
+	if len(intent.Callback) > queue.MaxCallback || len(frame) > queue.MaxIntent {
 		i.mu.Unlock()
 		return 0, queue.ErrTooLarge
 	}
