@@ -54,7 +54,7 @@ type engine struct {
 	gaps      *gaps
 	// interim keeps intents while the queue is being opened; nil until the
 	// directory is ours.
-	interim atomic.Pointer[journal.Interim]
+	interim atomic.Pointer[journal.Journal]
 	// retentionSize is how much history there may be, in bytes; 0 for no
 	// bound.
 	retentionSize atomic.Uint64

@@ -22,7 +22,7 @@ func (e *engine) openInterim(durability queue.Durability) {
 	if e.interim.Load() != nil {
 		return
 	}
-	interim, err := journal.OpenInterim(e.dir, durability)
+	interim, err := journal.Open(e.dir, durability)
 	if err != nil {
 		// What it does not tell is found as what a gap has hidden.
 		e.log.Error("what passed while an earlier process opened the queue cannot be read: all resources are looked at", zap.Error(err))

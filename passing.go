@@ -92,7 +92,7 @@ func (e *engine) resolve(ctx context.Context, resource string, id queue.IntentID
 		durable = true
 		defer e.gaps.ended(id)
 	}
-	if journal.IsInterim(id) {
+	if journal.Holds(id) {
 		if id = e.resolveInterim(ctx, resource, id, resolution, durable); id == 0 {
 			return
 		}

@@ -100,11 +100,11 @@ func TestSlowOpening(t *testing.T) {
 		leave()
 	}()
 	running, err := e.note(impatient, app, slowDelete)
-	if !journal.IsInterim(running) || err != nil {
+	if !journal.Holds(running) || err != nil {
 		t.Errorf("while it is being opened: %d, %v", running, err)
 	}
 	ended, err := e.note(impatient, app, slowDelete)
-	if !journal.IsInterim(ended) || err != nil {
+	if !journal.Holds(ended) || err != nil {
 		t.Errorf("while it is being opened: %d, %v", ended, err)
 	}
 	deleted := queue.Resolution{Marks: []queue.Mark{{Key: slowDelete.Key, Hints: queue.HintDeleted}}}
@@ -114,7 +114,7 @@ func TestSlowOpening(t *testing.T) {
 	}
 
 	close(slow.goOn)
-	if id, err := e.note(t.Context(), app, slowDelete); id == 0 || journal.IsInterim(id) || err != nil {
+	if id, err := e.note(t.Context(), app, slowDelete); id == 0 || journal.Holds(id) || err != nil {
 		t.Errorf("once it is open: %d, %v", id, err)
 	}
 	if gaps := e.gaps.list(); len(gaps) != 0 {
@@ -233,7 +233,7 @@ func TestOpenAfterAll(t *testing.T) {
 	e.store.Store(nil)
 	e.opening.Store(&opening{since: time.Now(), done: make(chan struct{})})
 	id, err := e.note(turning{t.Context(), func() { e.store.Store(store) }}, app, slowDelete)
-	if id == 0 || journal.IsInterim(id) || err != nil || len(e.gaps.list()) != 0 {
+	if id == 0 || journal.Holds(id) || err != nil || len(e.gaps.list()) != 0 {
 		t.Errorf("%d, %v, with the gaps %+v", id, err, e.gaps.list())
 	}
 	e.opening.Store(nil)
@@ -259,7 +259,7 @@ func TestInterimFails(t *testing.T) {
 		t.Errorf("the gaps are %+v", gaps)
 	}
 	id, err := e.note(t.Context(), app, slowDelete)
-	if !journal.IsInterim(id) || err != nil {
+	if !journal.Holds(id) || err != nil {
 		t.Errorf("%d, %v", id, err)
 	}
 	if err := e.interim.Load().Close(); err != nil {
@@ -302,7 +302,7 @@ func TestStartBeforeItsQueue(t *testing.T) {
 	e.stop(first)
 	<-slow.began
 	opened := e.opening.Load().done
-	if id, err := e.note(t.Context(), last, slowDelete); !journal.IsInterim(id) || err != nil {
+	if id, err := e.note(t.Context(), last, slowDelete); !journal.Holds(id) || err != nil {
 		t.Errorf("while it is being opened: %d, %v", id, err)
 	}
 	if status := e.status(httptest.NewRequest(http.MethodGet, "/webhooks/queue", http.NoBody)); status.Open || status.Interim != 1 {

@@ -113,7 +113,7 @@ const unknown = "/items/unknown"
 // its queue, and changes the objects that the file tells of.
 func passWithout(t *testing.T, a *lab.API, dir string) {
 	t.Helper()
-	passed, err := journal.OpenInterim(dir, queue.Process)
+	passed, err := journal.Open(dir, queue.Process)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,38 +21,38 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// The file, [queue.JournalFile]:
+// The layout of [queue.JournalFile]:
 //
 //	header: "CWQI" | version 1 byte | length 8 bytes | CRC-32C of all before 4 bytes
 //	frames, as many as the length says, in bytes
 //
-// The header is written in place, after the frames and before anybody is told
-// that they are there. So what is behind the length was never acknowledged, as
-// what a crash has left half written; what is damaged before it was.
+// The header is written in place, after the frames and before they are
+// acknowledged. So bytes behind the length were never acknowledged: a crash has
+// left them half written. Damaged bytes before it were.
 const (
-	interimMagic   = "CWQI"
-	interimVersion = 1
-	interimHeader  = len(interimMagic) + 1 + 8 + crc32.Size
+	magic       = "CWQI"
+	fileVersion = 1
+	headerSize  = len(magic) + 1 + 8 + crc32.Size
 )
 
-// interimFile appends to the file. What is appended at the same time shares a
-// sync.
-type interimFile struct {
-	f      interimDisk
+// file appends frames to the file. Frames that are appended at the same time
+// share a sync.
+type file struct {
+	f      diskFile
 	writer *diskwriter.Writer
 	sync   bool
-	// given is how long the file is with all that it was given.
+	// given is the length with all frames that were appended.
 	given int64
 
-	// size is how long it is, and broken why it takes nothing more. Both belong
-	// to the writer.
+	// size is the length that is acknowledged, and broken why nothing more is
+	// written. Both belong to the writer.
 	size   int64
 	broken error
 	closed atomic.Bool
 }
 
-// interimDisk is what is needed of the file. Tests lose what is not synced.
-type interimDisk interface {
+// diskFile is an open file. Tests lose what is not synced.
+type diskFile interface {
 	io.ReaderAt
 	io.WriterAt
 	io.Closer
@@ -65,79 +65,79 @@ type dataFile struct{ *os.File }
 
 func (f dataFile) Sync() error { return disk.SyncData(f.File) }
 
-// openInterimFile opens the file, and reads it. Where there is an error and a
-// file, it can be used all the same.
-func openInterimFile(dir string, durability queue.Durability) (*interimFile, map[queue.IntentID]*interimIntent, error) {
+// openFile opens the file of a directory and reads its entries. A file that is
+// returned with an error works.
+func openFile(dir string, durability queue.Durability) (*file, map[queue.IntentID]*entry, error) {
 	name := filepath.Join(dir, queue.JournalFile)
 	_, err := os.Stat(name)
 	isNew := errors.Is(err, os.ErrNotExist)
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	opened, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, nil, err
 	}
-	file := newInterimFile(dataFile{f}, durability)
+	f := newFile(dataFile{opened}, durability)
 	if isNew {
-		if err := errors.Join(file.acknowledge(0), disk.SyncDir(dir)); err != nil {
-			return nil, nil, errors.Join(err, f.Close())
+		if err := errors.Join(f.acknowledge(0), disk.SyncDir(dir)); err != nil {
+			return nil, nil, errors.Join(err, opened.Close())
 		}
-		return file, nil, nil
+		return f, nil, nil
 	}
-	left, err := file.read()
+	left, err := f.read()
 	if err != nil {
 		err = fmt.Errorf("%s: %w", name, err)
 		if !errors.Is(err, ErrDamaged) && !errors.Is(err, queue.ErrNewerFormat) {
-			return nil, nil, errors.Join(err, f.Close())
+			return nil, nil, errors.Join(err, opened.Close())
 		}
 	}
-	return file, left, err
+	return f, left, err
 }
 
-func newInterimFile(f interimDisk, durability queue.Durability) *interimFile {
-	file := &interimFile{f: f, sync: durability == queue.Power}
-	file.writer = diskwriter.New(file.write, func(waiting, content []byte) []byte { return append(waiting, content...) }, interimPatience)
-	return file
+func newFile(opened diskFile, durability queue.Durability) *file {
+	f := &file{f: opened, sync: durability == queue.Power}
+	f.writer = diskwriter.New(f.write, func(waiting, content []byte) []byte { return append(waiting, content...) }, writeTimeout)
+	return f
 }
 
-// read reads what is there, and has what comes written behind what is good.
-func (f *interimFile) read() (map[queue.IntentID]*interimIntent, error) {
-	content, err := io.ReadAll(io.NewSectionReader(f.f, 0, maxInterimBytes+record.MaxFrame))
+// read reads the entries. Frames are appended behind the last that is good.
+func (f *file) read() (map[queue.IntentID]*entry, error) {
+	content, err := io.ReadAll(io.NewSectionReader(f.f, 0, maxBytes+record.MaxFrame))
 	if err != nil {
 		return nil, err
 	}
-	left, good, err := readInterim(content)
+	left, good, err := decode(content)
 	f.size, f.given = good, good
 	return left, err
 }
 
-// Check reports what is wrong with the file of a directory. There may be none.
+// Check reports damage of the journal in a directory. There may be none.
 func Check(dir string) error {
 	content, err := os.ReadFile(filepath.Join(dir, queue.JournalFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err == nil {
-		_, _, err = readInterim(content)
+		_, _, err = decode(content)
 	}
 	return err
 }
 
-// readInterim reads the content of the file, and tells how many bytes of frames
+// decode decodes the content of the file, and returns how many bytes of frames
 // are good.
-func readInterim(content []byte) (left map[queue.IntentID]*interimIntent, good int64, err error) {
-	left = make(map[queue.IntentID]*interimIntent)
-	length, err := readInterimHeader(content)
+func decode(content []byte) (left map[queue.IntentID]*entry, good int64, err error) {
+	left = make(map[queue.IntentID]*entry)
+	length, err := readHeader(content)
 	if err != nil {
 		return left, 0, err
 	}
-	if length > uint64(len(content)-interimHeader) {
+	if length > uint64(len(content)-headerSize) {
 		err = fmt.Errorf("%w: it has been cut", ErrDamaged)
-		length = uint64(len(content) - interimHeader)
+		length = uint64(len(content) - headerSize)
 	}
-	in := bytes.NewReader(content[interimHeader:][:length])
+	in := bytes.NewReader(content[headerSize:][:length])
 	for in.Len() > 0 {
 		kind, frame, problem := record.ReadFrame(in)
 		if problem == nil {
-			problem = parseInterim(left, kind, frame)
+			problem = parseFrame(left, kind, frame)
 		}
 		if problem != nil {
 			if !errors.Is(problem, queue.ErrNewerFormat) {
@@ -150,51 +150,51 @@ func readInterim(content []byte) (left map[queue.IntentID]*interimIntent, good i
 	return left, good, err
 }
 
-func appendInterimHeader(b []byte, length int64) []byte {
+func appendHeader(b []byte, length int64) []byte {
 	begin := len(b)
-	b = append(b, interimMagic...)
-	b = append(b, interimVersion)
+	b = append(b, magic...)
+	b = append(b, fileVersion)
 	b = binary.BigEndian.AppendUint64(b, uint64(length))
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[begin:], record.Castagnoli))
 }
 
-func readInterimHeader(content []byte) (length uint64, err error) {
-	if len(content) < interimHeader || string(content[:len(interimMagic)]) != interimMagic {
+func readHeader(content []byte) (length uint64, err error) {
+	if len(content) < headerSize || string(content[:len(magic)]) != magic {
 		return 0, fmt.Errorf("%w: it does not begin as it should", ErrDamaged)
 	}
-	sum := interimHeader - crc32.Size
+	sum := headerSize - crc32.Size
 	if crc32.Checksum(content[:sum], record.Castagnoli) != binary.BigEndian.Uint32(content[sum:]) {
 		return 0, fmt.Errorf("%w: a checksum is wrong", ErrDamaged)
 	}
-	if version := content[len(interimMagic)]; version > interimVersion {
-		return 0, fmt.Errorf("%w: version %d, this one knows %d", queue.ErrNewerFormat, version, interimVersion)
+	if version := content[len(magic)]; version > fileVersion {
+		return 0, fmt.Errorf("%w: version %d, this one knows %d", queue.ErrNewerFormat, version, fileVersion)
 	}
-	return binary.BigEndian.Uint64(content[len(interimMagic)+1:]), nil
+	return binary.BigEndian.Uint64(content[len(magic)+1:]), nil
 }
 
-// room tells whether so much more leaves it within a bound. The caller keeps
+// room reports whether so many more bytes are within a limit. The caller keeps
 // others from appending.
-func (f *interimFile) room(more int, bound int64) bool {
-	return f.given+int64(more) <= bound
+func (f *file) room(more int, limit int64) bool {
+	return f.given+int64(more) <= limit
 }
 
-// append has a frame written. The caller keeps others from appending.
-func (f *interimFile) append(frame []byte) *diskwriter.Write {
+// append queues a frame for writing. The caller keeps others from appending.
+func (f *file) append(frame []byte) *diskwriter.Write {
 	f.given += int64(len(frame))
 	return f.writer.Put(frame)
 }
 
-func (f *interimFile) wait(ctx context.Context, written *diskwriter.Write) error {
+func (f *file) wait(ctx context.Context, written *diskwriter.Write) error {
 	return f.writer.Wait(ctx, written)
 }
 
-// write appends frames durably. After an error nothing more is appended: nobody
+// write appends frames durably. After an error it writes nothing more, as nobody
 // knows what the disk has.
-func (f *interimFile) write(frames []byte) error {
+func (f *file) write(frames []byte) error {
 	if f.broken != nil {
 		return f.broken
 	}
-	_, err := f.f.WriteAt(frames, int64(interimHeader)+f.size)
+	_, err := f.f.WriteAt(frames, int64(headerSize)+f.size)
 	if err == nil {
 		err = f.acknowledge(f.size + int64(len(frames)))
 	}
@@ -205,8 +205,8 @@ func (f *interimFile) write(frames []byte) error {
 }
 
 // acknowledge writes the header.
-func (f *interimFile) acknowledge(size int64) error {
-	if _, err := f.f.WriteAt(appendInterimHeader(nil, size), 0); err != nil {
+func (f *file) acknowledge(size int64) error {
+	if _, err := f.f.WriteAt(appendHeader(nil, size), 0); err != nil {
 		return err
 	}
 	f.size = size
@@ -217,8 +217,8 @@ func (f *interimFile) acknowledge(size int64) error {
 }
 
 // empty gives the room back. Nobody may append any more.
-func (f *interimFile) empty(ctx context.Context) error {
-	// What was written is in the queue, whatever came of that.
+func (f *file) empty(ctx context.Context) error {
+	// The queue has what was written, whatever came of the writes.
 	_ = f.writer.Flush(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -230,14 +230,14 @@ func (f *interimFile) empty(ctx context.Context) error {
 	if err := f.acknowledge(0); err != nil {
 		return err
 	}
-	return f.f.Truncate(int64(interimHeader))
+	return f.f.Truncate(int64(headerSize))
 }
 
-// close waits for what is being written. It is idempotent.
-func (f *interimFile) close() error {
+// close waits for the writes under way. It is idempotent.
+func (f *file) close() error {
 	if f.closed.Swap(true) {
 		return nil
 	}
-	_ = f.writer.Flush(context.Background()) // whoever waits for it is told
+	_ = f.writer.Flush(context.Background()) // those who wait get the error
 	return f.f.Close()
 }

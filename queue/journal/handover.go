@@ -17,64 +17,65 @@ const (
 	// movers is how many intents are noted or resolved at once: they share a
 	// sync.
 	movers = 64
-	// handedTogether is how many resolutions make one step.
-	handedTogether = 256
+	// resolvedTogether is how many resolutions make one step.
+	resolvedTogether = 256
 )
 
-// HandOver gives a queue that is open what has passed before it was: what is
-// resolved, as its marks; what is under way, and what earlier processes have not
-// resolved, as intents. When the queue has all of it, durably, the file is
-// emptied, and nothing more is taken. After an error it is to be called again;
-// what was given twice costs a look.
-func (i *Interim) HandOver(ctx context.Context, q queue.Intents) error {
+// HandOver gives an open queue all entries: resolved ones as marks; those under
+// way, and those that earlier processes have not resolved, as intents. When the
+// queue has all of them, durably, the file is emptied, and the journal takes
+// nothing more. After an error, HandOver is to be called again; an entry that is
+// given twice costs a look.
+func (j *Journal) HandOver(ctx context.Context, q queue.Intents) error {
 	for {
-		toNote, toResolve, done := i.remaining(true)
+		toNote, toResolve, done := j.remaining(true)
 		if done {
-			return i.empty(ctx)
+			return j.empty(ctx)
 		}
-		if err := i.give(ctx, q, toNote, toResolve); err != nil {
+		if err := j.give(ctx, q, toNote, toResolve); err != nil {
 			return err
 		}
 	}
 }
 
-// drains is how often what came meanwhile is handed over before a queue is used.
-const drains = 8
+// drainRounds is how often [Journal.Drain] gives a queue what came meanwhile.
+const drainRounds = 8
 
-// Drain hands over what there is, and goes on taking more: so a queue has what
-// was done before before it gets anything that is done after. Of what comes
-// meanwhile, little is left. The exchanges under way stay here: nobody could
-// resolve them in a queue that is not used yet.
-func (i *Interim) Drain(ctx context.Context, q queue.Intents) error {
-	for range drains {
-		toNote, toResolve, _ := i.remaining(false)
+// Drain gives a queue the entries of exchanges that are over, and goes on taking
+// more: so a queue has what was done before its use begins before it gets
+// anything that is done after. Few entries come meanwhile and are left. Those of
+// exchanges under way stay: nobody could resolve them in a queue that is not
+// used yet.
+func (j *Journal) Drain(ctx context.Context, q queue.Intents) error {
+	for range drainRounds {
+		toNote, toResolve, _ := j.remaining(false)
 		if len(toNote)+len(toResolve) == 0 {
 			return nil
 		}
-		if err := i.give(ctx, q, toNote, toResolve); err != nil {
+		if err := j.give(ctx, q, toNote, toResolve); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (i *Interim) give(ctx context.Context, q queue.Intents, toNote, toResolve []*interimIntent) error {
-	if err := i.move(ctx, q, toNote); err != nil {
+func (j *Journal) give(ctx context.Context, q queue.Intents, toNote, toResolve []*entry) error {
+	if err := j.move(ctx, q, toNote); err != nil {
 		return fmt.Errorf("handing over intents: %w", err)
 	}
-	if err := i.resolve(ctx, q, toResolve); err != nil {
+	if err := j.resolve(ctx, q, toResolve); err != nil {
 		return fmt.Errorf("handing over what exchanges have changed: %w", err)
 	}
 	return nil
 }
 
-// remaining returns what the queue does not have yet, in the order in which it
-// was noted. If it is to end, the exchanges under way are among it, and if there
-// is nothing, nothing more is taken.
-func (i *Interim) remaining(end bool) (toNote, toResolve []*interimIntent, done bool) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for id, one := range i.kept {
+// remaining returns the entries that the queue does not have yet, in the order
+// of their numbers. With end, those under way are among them, and if there are
+// none, the journal is handed over.
+func (j *Journal) remaining(end bool) (toNote, toResolve []*entry, done bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for id, one := range j.entries {
 		switch {
 		case !end && one.resolution == nil && !one.Abandoned:
 		case one.moved == 0 && (one.resolution == nil || one.resolution.Unresolved != ""):
@@ -83,19 +84,19 @@ func (i *Interim) remaining(end bool) (toNote, toResolve []*interimIntent, done 
 			toResolve = append(toResolve, one)
 		case one.Abandoned:
 			// The queue has it, and nobody else will ask for it.
-			delete(i.kept, id)
+			delete(j.entries, id)
 		}
 	}
-	for _, some := range [][]*interimIntent{toNote, toResolve} {
-		slices.SortFunc(some, func(a, b *interimIntent) int { return cmp.Compare(a.ID, b.ID) })
+	for _, entries := range [][]*entry{toNote, toResolve} {
+		slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.ID, b.ID) })
 	}
-	i.handedOver = i.handedOver || end && len(toNote)+len(toResolve) == 0
-	return toNote, toResolve, i.handedOver
+	j.handedOver = j.handedOver || end && len(toNote)+len(toResolve) == 0
+	return toNote, toResolve, j.handedOver
 }
 
 // move notes intents in the queue.
-func (i *Interim) move(ctx context.Context, q queue.Intents, intents []*interimIntent) error {
-	return together(intents, func(one *interimIntent) error {
+func (j *Journal) move(ctx context.Context, q queue.Intents, entries []*entry) error {
+	return together(entries, func(one *entry) error {
 		id, err := q.NoteIntent(ctx, one.Intent)
 		if err != nil {
 			if id != 0 {
@@ -104,23 +105,23 @@ func (i *Interim) move(ctx context.Context, q queue.Intents, intents []*interimI
 			}
 			return err
 		}
-		i.mu.Lock()
-		defer i.mu.Unlock()
+		j.mu.Lock()
+		defer j.mu.Unlock()
 		one.moved = id
 		if one.resolution == nil {
-			i.handed(one)
+			j.handed(one)
 		}
 		return nil
 	})
 }
 
-// resolve gives the queue what exchanges have changed, in their order, some of
-// them in one step.
-func (i *Interim) resolve(ctx context.Context, q queue.Intents, intents []*interimIntent) error {
-	var noted []*interimIntent
-	for chunk := range slices.Chunk(intents, handedTogether) {
+// resolve gives the queue what exchanges have changed, in their order, several
+// in one step.
+func (j *Journal) resolve(ctx context.Context, q queue.Intents, entries []*entry) error {
+	var noted []*entry
+	for chunk := range slices.Chunk(entries, resolvedTogether) {
 		var all queue.Resolution
-		var done []*interimIntent
+		var done []*entry
 		for _, one := range chunk {
 			if one.moved != 0 {
 				noted = append(noted, one)
@@ -134,27 +135,27 @@ func (i *Interim) resolve(ctx context.Context, q queue.Intents, intents []*inter
 				return err
 			}
 		}
-		i.forget(done...)
+		j.forget(done...)
 	}
-	return together(noted, func(one *interimIntent) error {
+	return together(noted, func(one *entry) error {
 		err := queue.Resolve(ctx, q, one.moved, *one.resolution, true)
 		if err == nil {
-			i.forget(one)
+			j.forget(one)
 		}
 		return err
 	})
 }
 
-// together does something with many intents at once, and returns one of the
+// together does something with many entries at once, and returns one of the
 // errors.
-func together(intents []*interimIntent, do func(one *interimIntent) error) error {
+func together(entries []*entry, do func(one *entry) error) error {
 	var (
 		running sync.WaitGroup
-		next    = make(chan *interimIntent)
+		next    = make(chan *entry)
 		mu      sync.Mutex
 		failed  error
 	)
-	for range min(movers, len(intents)) {
+	for range min(movers, len(entries)) {
 		running.Go(func() {
 			for one := range next {
 				if err := do(one); err != nil {
@@ -165,7 +166,7 @@ func together(intents []*interimIntent, do func(one *interimIntent) error) error
 			}
 		})
 	}
-	for _, one := range intents {
+	for _, one := range entries {
 		next <- one
 	}
 	close(next)
@@ -173,38 +174,38 @@ func together(intents []*interimIntent, do func(one *interimIntent) error) error
 	return failed
 }
 
-// forget forgets what the queue has.
-func (i *Interim) forget(intents ...*interimIntent) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for _, one := range intents {
-		delete(i.kept, one.ID)
+// forget forgets entries that the queue has.
+func (j *Journal) forget(entries ...*entry) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, one := range entries {
+		delete(j.entries, one.ID)
 	}
-	i.handed(intents...)
+	j.handed(entries...)
 }
 
-// handed notes what the queue has, so that the next process does not give it
-// again. It waits for nothing: what is given twice costs a look, or a second
-// record. The caller holds the lock.
-func (i *Interim) handed(intents ...*interimIntent) {
-	if frame := appendHanded(nil, intents); len(intents) > 0 && i.file.room(len(frame), maxInterimBytes) {
-		i.file.append(frame)
+// handed writes that the queue has entries, so that the next process does not
+// give them again. It waits for nothing: an entry that is given twice costs a
+// look, or a second record. The caller holds the lock.
+func (j *Journal) handed(entries ...*entry) {
+	if frame := appendHanded(nil, entries); len(entries) > 0 && j.file.room(len(frame), maxBytes) {
+		j.file.append(frame)
 	}
 }
 
 // empty empties the file, once.
-func (i *Interim) empty(ctx context.Context) error {
-	i.mu.Lock()
-	emptied := i.emptied
-	i.mu.Unlock()
+func (j *Journal) empty(ctx context.Context) error {
+	j.mu.Lock()
+	emptied := j.emptied
+	j.mu.Unlock()
 	if emptied {
 		return nil
 	}
-	if err := i.file.empty(ctx); err != nil {
+	if err := j.file.empty(ctx); err != nil {
 		return fmt.Errorf("emptying %s, which the next start takes up again: %w", queue.JournalFile, err)
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.emptied = true
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.emptied = true
 	return nil
 }

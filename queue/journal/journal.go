@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package journal holds intents until their queue is open.
+//
+// Opening takes seconds where millions of deliveries wait. Exchanges pass
+// meanwhile: their intents, and what becomes of these, are appended to a file
+// beside the queue. When the queue is open, it is given all of them.
 package journal
 
 import (
@@ -12,157 +17,155 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// Interim keeps what exchanges tell while their queue is being opened, which
-// takes seconds where millions of deliveries wait. It is a file beside the
-// queue's: what it has acknowledged survives what the queue's own records do.
-// When the queue is open, it is handed over, and takes nothing more.
+// Journal holds intents and resolutions on a file. What it has acknowledged
+// survives what the queue's own records do. When the queue is open, the journal
+// is handed over, and takes nothing more.
 //
 // All methods may be called by several goroutines.
-type Interim struct {
-	file *interimFile
+type Journal struct {
+	file *file
 
 	mu   sync.Mutex
 	last queue.IntentID
-	// kept holds what the queue does not have yet, and the exchanges under way
-	// whose intents it has under other numbers.
-	kept map[queue.IntentID]*interimIntent
-	// handedOver is true when the queue has all of it; emptied, when the file
-	// has nothing any more.
+	// entries holds what the queue does not have yet, and the exchanges under
+	// way whose intents it has under other numbers.
+	entries map[queue.IntentID]*entry
+	// handedOver is true when the queue has all entries; emptied, when the file
+	// is empty, too.
 	handedOver, emptied bool
 }
 
-// interimIntent is an intent, and what became of it.
-type interimIntent struct {
+// entry is an intent, and what became of it.
+type entry struct {
 	queue.Intent
 	// resolution is nil while the exchange is under way. It does not change.
 	resolution *queue.Resolution
-	// moved is its number in the queue, 0 while it is not there.
+	// moved is the intent's number in the queue, 0 while it is not there.
 	moved queue.IntentID
 }
 
-// interimBit is set in the numbers of intents that an Interim has noted, and in
-// no other.
-const interimBit queue.IntentID = 1 << 63
+// numberBit is set in the numbers of a journal's intents, and in no other.
+const numberBit queue.IntentID = 1 << 63
 
-// IsInterim tells whether an intent was noted by an [Interim].
-func IsInterim(id queue.IntentID) bool {
-	return id&interimBit != 0
+// Holds reports whether a number is that of an intent which a [Journal] has
+// noted.
+func Holds(id queue.IntentID) bool {
+	return id&numberBit != 0
 }
 
-// Bounds of an Interim. A resolution must have room where its intent had.
+// Limits of a [Journal]. A resolution must have room where its intent had.
 const (
-	// maxInterimIntents is what 2,000 writes a second fill in half a minute.
-	maxInterimIntents = 1 << 16
-	maxInterimNotes   = 32 << 20
-	maxInterimBytes   = 64 << 20
+	// maxEntries is what 2,000 writes a second fill in half a minute.
+	maxEntries = 1 << 16
+	maxNotes   = 32 << 20
+	maxBytes   = 64 << 20
 )
 
 var (
-	// ErrInterimFull is returned when an [Interim] has as much as it may.
-	ErrInterimFull = errors.New("too much has passed while the queue was being opened")
+	// ErrFull is returned when a [Journal] has as much as it may.
+	ErrFull = errors.New("too much has passed while the queue was being opened")
+	// ErrHandedOver is returned when the queue is open, and has all entries.
+	ErrHandedOver = errors.New("the queue is open")
 	// ErrDamaged is wrapped by errors of a file that cannot be read to its end.
 	ErrDamaged = errors.New("the journal is damaged")
-	// ErrHandedOver is returned when the queue is open, and has what passed.
-	ErrHandedOver = errors.New("the queue is open")
 )
 
-// interimPatience is how long the disk may take for what others have given it
-// before nobody who comes waits for it any more.
-const interimPatience = 2 * time.Second
+// writeTimeout is how long the disk may take for earlier writes before nobody
+// waits for later ones.
+const writeTimeout = 2 * time.Second
 
-// OpenInterim opens what is kept beside the queue of a directory, which must be
-// this process's (see [Options.Owned]), with what earlier processes have left
-// in it.
+// Open opens the journal in a directory, which must belong to this process (see
+// [queue.OpenOptions.Owned]), with the entries left by earlier processes.
 //
-// Where that is damaged, the error wraps [ErrDamaged] or
-// [queue.ErrNewerFormat]: what could be read is kept, what exchanges have told
-// beside it is not known, and the Interim can be used all the same.
-func OpenInterim(dir string, durability queue.Durability) (*Interim, error) {
-	file, left, err := openInterimFile(dir, durability)
-	if file == nil {
+// Where the file is damaged, the error wraps [ErrDamaged] or
+// [queue.ErrNewerFormat]. The journal then has the entries that could be read,
+// and works; the others are lost.
+func Open(dir string, durability queue.Durability) (*Journal, error) {
+	f, left, err := openFile(dir, durability)
+	if f == nil {
 		return nil, err
 	}
-	return newInterim(file, left), err
+	return newJournal(f, left), err
 }
 
-func newInterim(file *interimFile, left map[queue.IntentID]*interimIntent) *Interim {
-	i := &Interim{file: file, last: interimBit, kept: make(map[queue.IntentID]*interimIntent)}
+func newJournal(f *file, left map[queue.IntentID]*entry) *Journal {
+	j := &Journal{file: f, last: numberBit, entries: make(map[queue.IntentID]*entry)}
 	for id, one := range left {
-		// Whoever was about to resolve it is gone.
+		// Its owner is gone.
 		one.Abandoned = one.resolution == nil
-		i.kept[id] = one
-		i.last = max(i.last, id)
+		j.entries[id] = one
+		j.last = max(j.last, id)
 	}
-	return i
+	return j
 }
 
-// NoteIntent does what [queue.Intents] says, until the queue has all of it:
-// then it fails with [ErrHandedOver]. The number is for ResolveIntent.
-func (i *Interim) NoteIntent(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
-	one := &interimIntent{Intent: intent}
+// NoteIntent does what [queue.Intents] says, until the journal is handed over:
+// then it fails with [ErrHandedOver]. The number is for [Journal.ResolveIntent].
+func (j *Journal) NoteIntent(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
+	one := &entry{Intent: intent}
 	one.Abandoned = false
 	one.Callback, one.Touches = slices.Clone(intent.Callback), slices.Clone(intent.Touches)
-	i.mu.Lock()
-	if i.handedOver {
-		i.mu.Unlock()
+	j.mu.Lock()
+	if j.handedOver {
+		j.mu.Unlock()
 		return 0, ErrHandedOver
 	}
-	one.ID = i.last + 1
-	frame := appendInterimIntent(nil, &one.Intent)
+	one.ID = j.last + 1
+	frame := appendIntent(nil, &one.Intent)
 	if len(intent.Callback) > queue.MaxCallback || len(frame) > queue.MaxIntent {
-		i.mu.Unlock()
+		j.mu.Unlock()
 		return 0, queue.ErrTooLarge
 	}
-	if len(i.kept) >= maxInterimIntents || !i.file.room(len(frame), maxInterimNotes) {
-		i.mu.Unlock()
-		return 0, ErrInterimFull
+	if len(j.entries) >= maxEntries || !j.file.room(len(frame), maxNotes) {
+		j.mu.Unlock()
+		return 0, ErrFull
 	}
-	i.last = one.ID
-	i.kept[one.ID] = one
-	written := i.file.append(frame)
-	i.mu.Unlock()
-	return one.ID, i.file.wait(ctx, written)
+	j.last = one.ID
+	j.entries[one.ID] = one
+	written := j.file.append(frame)
+	j.mu.Unlock()
+	return one.ID, j.file.wait(ctx, written)
 }
 
-// ResolveIntent does what [queue.Intents] says of an intent that NoteIntent has
-// noted. Where the queue has that by now, it does nothing, and returns its
+// ResolveIntent does what [queue.Intents] says of an intent of the journal. If
+// the queue has that intent by now, ResolveIntent does nothing and returns its
 // number there.
 //
-// After an error, what became of it is known until the process ends: then the
-// intent is open again, as one whose exchange was interrupted.
-func (i *Interim) ResolveIntent(ctx context.Context, id queue.IntentID, resolution queue.Resolution, durable bool) (moved queue.IntentID, err error) {
-	i.mu.Lock()
-	one := i.kept[id]
+// After an error, the resolution is known until the process ends. The next
+// process finds the intent open, and its exchange interrupted.
+func (j *Journal) ResolveIntent(ctx context.Context, id queue.IntentID, resolution queue.Resolution, durable bool) (moved queue.IntentID, err error) {
+	j.mu.Lock()
+	one := j.entries[id]
 	switch {
 	case one == nil || one.resolution != nil:
-		i.mu.Unlock()
+		j.mu.Unlock()
 		return 0, nil
 	case one.moved != 0:
-		delete(i.kept, id)
-		i.mu.Unlock()
+		delete(j.entries, id)
+		j.mu.Unlock()
 		return one.moved, nil
 	}
 	resolution.Marks = slices.Clone(resolution.Marks)
 	one.resolution = &resolution
-	frame := appendInterimResolution(nil, id, &resolution)
-	if !i.file.room(len(frame), maxInterimBytes) {
-		i.mu.Unlock()
-		return 0, ErrInterimFull
+	frame := appendResolution(nil, id, &resolution)
+	if !j.file.room(len(frame), maxBytes) {
+		j.mu.Unlock()
+		return 0, ErrFull
 	}
-	written := i.file.append(frame)
-	i.mu.Unlock()
+	written := j.file.append(frame)
+	j.mu.Unlock()
 	if !durable {
 		return 0, nil
 	}
-	return 0, i.file.wait(ctx, written)
+	return 0, j.file.wait(ctx, written)
 }
 
-// Waiting returns how many exchanges have told of themselves what the queue does
-// not have yet.
-func (i *Interim) Waiting() (n int) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for _, one := range i.kept {
+// Waiting returns how many exchanges have intents or resolutions that the queue
+// does not have yet.
+func (j *Journal) Waiting() (n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, one := range j.entries {
 		if one.moved == 0 || one.resolution != nil {
 			n++
 		}
@@ -170,8 +173,9 @@ func (i *Interim) Waiting() (n int) {
 	return n
 }
 
-// Close lets go of the file, when it has taken what it was given. What the queue
-// does not have stays in it for the next process. It is idempotent.
-func (i *Interim) Close() error {
-	return i.file.close()
+// Close waits for the writes under way and closes the file. Entries that the
+// queue does not have stay in the file for the next process. Close is
+// idempotent.
+func (j *Journal) Close() error {
+	return j.file.close()
 }
