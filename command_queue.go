@@ -18,7 +18,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 )
 
 // queueCommand returns `caddy webhooks queue`, which looks after the queue's
@@ -148,6 +150,11 @@ func queueVerify(flags caddycmd.Flags, args []string) error {
 	inspection, err := badger.Verify(dir)
 	if err != nil {
 		return err
+	}
+	if err := journal.Check(dir); err != nil {
+		inspection.Notes = append(inspection.Notes, badger.Finding{
+			File: queue.JournalFile, Problem: fmt.Sprintf("%v; the next start looks at all resources", err),
+		})
 	}
 	if err := printJSON(inspection); err != nil {
 		return err

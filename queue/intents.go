@@ -79,6 +79,14 @@ type Intent struct {
 	Hops string
 }
 
+// Limits of an intent. Every engine takes one that keeps to them.
+const (
+	// MaxCallback is how long a sealed callback may be, in bytes.
+	MaxCallback = 16 << 10
+	// MaxIntent is how large an intent may be in all, in bytes.
+	MaxIntent = 4 << 20
+)
+
 // Resolution is what became of an intent.
 type Resolution struct {
 	// Marks names the objects that may differ now. A mark of an object that is

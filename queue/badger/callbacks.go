@@ -73,7 +73,7 @@ type putCallback struct {
 
 // PutCallback implements [queue.Objects].
 func (s *Store) PutCallback(ctx context.Context, key event.Key, was, sealed []byte) error {
-	if len(key.Resource)+len(key.ID) > maxKey || len(sealed) > maxCallback {
+	if len(key.Resource)+len(key.ID) > maxKey || len(sealed) > queue.MaxCallback {
 		return queue.ErrTooLarge
 	}
 	op := &putCallback{key: objectKey(nil, kindCallback, key), was: was, sealed: sealed}

@@ -130,7 +130,7 @@ func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, rec
 		op.need(9, len(op.unresolved))
 	}
 	if op.closeCallback {
-		op.need(key, maxCallback)
+		op.need(key, queue.MaxCallback)
 	}
 	if err := op.marks.need(&op.waiter); err != nil {
 		return err

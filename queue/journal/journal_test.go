@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package badger
+package journal
 
 import (
 	"context"
@@ -23,8 +23,25 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
 )
+
+var (
+	at    = time.Date(2026, 3, 4, 5, 6, 7, 8, time.UTC)
+	key   = event.Key{Resource: "items", ID: "42"}
+	cause = event.Cause{
+		Rule: "PATCH /items/:id", Outcome: event.OutcomeChanged, At: at,
+		Method: "PATCH", Path: "/items/42", Resource: "carts", TraceParent: "00-a-b-01", Hops: "c:1",
+	}
+)
+
+func noted(id queue.IntentID) queue.Intent {
+	return queue.Intent{
+		ID: id, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute),
+		Callback: []byte("sealed"), Touches: []event.Key{{Resource: "users", ID: "u1"}}, Hops: "c:1",
+	}
+}
 
 // lossyDisk is a file that loses what is not synced when the power goes.
 type lossyDisk struct {
@@ -86,14 +103,14 @@ func (d *lossyDisk) crash(durability queue.Durability) *lossyDisk {
 }
 
 // reopen opens what a disk has.
-func reopenInterim(t fataler, d *lossyDisk, durability queue.Durability) *Interim {
+func reopenJournal(t fataler, d *lossyDisk, durability queue.Durability) *Journal {
 	t.Helper()
-	file := newInterimFile(d, durability)
+	file := newFile(d, durability)
 	left, err := file.read()
 	if err != nil {
 		t.Fatalf("reading: %v", err)
 	}
-	return newInterim(file, left)
+	return newJournal(file, left)
 }
 
 type fataler interface {
@@ -101,16 +118,16 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-// newLossyInterim returns an Interim on a new disk.
-func newLossyInterim(t fataler, durability queue.Durability) (*Interim, *lossyDisk) {
+// newLossyJournal returns a Journal on a new disk.
+func newLossyJournal(t fataler, durability queue.Durability) (*Journal, *lossyDisk) {
 	t.Helper()
 	d := new(lossyDisk)
-	file := newInterimFile(d, durability)
+	file := newFile(d, durability)
 	if err := file.acknowledge(0); err != nil {
 		t.Fatalf("%v", err)
 	}
 	_ = d.Sync()
-	return newInterim(file, nil), d
+	return newJournal(file, nil), d
 }
 
 // refusing is a queue that fails now and then.
@@ -140,9 +157,9 @@ func (r refusing) ResolveIntent(ctx context.Context, id queue.IntentID, resoluti
 	return r.Store.ResolveIntent(ctx, id, resolution, durable)
 }
 
-// interimModel is what an Interim must make of what it was told.
-type interimModel struct {
-	interim    *Interim
+// journalModel is what a Journal must make of what it was told.
+type journalModel struct {
+	journal    *Journal
 	disk       *lossyDisk
 	durability queue.Durability
 	store      queue.Store
@@ -158,21 +175,21 @@ type interimModel struct {
 	maybe []string
 }
 
-func (m *interimModel) note(t *rapid.T) {
+func (m *journalModel) note(t *rapid.T) {
 	m.next++
 	id := fmt.Sprint(m.next)
 	intent := queue.Intent{Resource: "items", Kind: event.KindUpdate, Rule: id, Noted: at}
-	number, err := m.interim.NoteIntent(t.Context(), intent)
+	number, err := m.journal.NoteIntent(t.Context(), intent)
 	if errors.Is(err, ErrHandedOver) {
 		t.Skip("handed over")
 	}
-	if err != nil || !IsInterim(number) {
+	if err != nil || !Holds(number) {
 		t.Fatalf("noting: %d, %v", number, err)
 	}
 	m.running[number] = id
 }
 
-func (m *interimModel) resolve(t *rapid.T) {
+func (m *journalModel) resolve(t *rapid.T) {
 	if len(m.running) == 0 {
 		t.Skip("nothing is under way")
 	}
@@ -192,7 +209,7 @@ func (m *interimModel) resolve(t *rapid.T) {
 	case 1:
 		resolution.Unresolved = id
 	}
-	moved, err := m.interim.ResolveIntent(t.Context(), number, resolution, durable)
+	moved, err := m.journal.ResolveIntent(t.Context(), number, resolution, durable)
 	if err != nil {
 		t.Fatalf("resolving: %v", err)
 	}
@@ -213,10 +230,10 @@ func (m *interimModel) resolve(t *rapid.T) {
 }
 
 // crash loses the memory, and what the disk may lose.
-func (m *interimModel) crash(t *rapid.T) {
+func (m *journalModel) crash(t *rapid.T) {
 	for _, number := range sortedKeys(m.running) {
 		m.left = append(m.left, m.running[number])
-		if one := m.interim.kept[number]; one.moved != 0 {
+		if one := m.journal.entries[number]; one.moved != 0 {
 			// The queue finds it abandoned when it is opened.
 			one.Abandoned = true
 			if err := m.store.ResolveIntent(t.Context(), one.moved, queue.Resolution{}, true); err != nil {
@@ -229,15 +246,15 @@ func (m *interimModel) crash(t *rapid.T) {
 	}
 	clear(m.running)
 	m.disk = m.disk.crash(m.durability)
-	m.interim = reopenInterim(t, m.disk, m.durability)
+	m.journal = reopenJournal(t, m.disk, m.durability)
 }
 
 // drain gives the queue what there is, and goes on.
-func (m *interimModel) drain(t *rapid.T) {
-	if err := m.interim.Drain(t.Context(), m.store); err != nil {
+func (m *journalModel) drain(t *rapid.T) {
+	if err := m.journal.Drain(t.Context(), m.store); err != nil {
 		t.Fatalf("draining: %v", err)
 	}
-	if n := m.interim.Waiting(); n != len(m.running) {
+	if n := m.journal.Waiting(); n != len(m.running) {
 		t.Fatalf("%d exchanges wait still, and %d are under way", n, len(m.running))
 	}
 	m.flush(t)
@@ -245,15 +262,15 @@ func (m *interimModel) drain(t *rapid.T) {
 
 // flush has the file say what the queue has. Nobody waits for that: what the queue
 // has got a moment before a crash, it gets again.
-func (m *interimModel) flush(t *rapid.T) {
-	if err := m.interim.file.writer.Flush(t.Context()); err != nil {
+func (m *journalModel) flush(t *rapid.T) {
+	if err := m.journal.file.writer.Flush(t.Context()); err != nil {
 		t.Fatalf("%v", err)
 	}
 }
 
 // handOver gives the queue all of it, with failures in between. Each object may be
 // given more than once then.
-func (m *interimModel) handOver(t *rapid.T) {
+func (m *journalModel) handOver(t *rapid.T) {
 	failures := rapid.Uint8().Draw(t, "failures") // one bit for each chance
 	var mu sync.Mutex
 	q := refusing{m.store, func() bool {
@@ -268,14 +285,14 @@ func (m *interimModel) handOver(t *rapid.T) {
 			m.flush(t)
 			m.crash(t)
 		}
-		if err = m.interim.HandOver(t.Context(), q); err != nil && !errors.Is(err, errRefused) && !errors.Is(err, context.DeadlineExceeded) {
+		if err = m.journal.HandOver(t.Context(), q); err != nil && !errors.Is(err, errRefused) && !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("handing over: %v", err)
 		}
 	}
-	if n := m.interim.Waiting(); n != 0 {
+	if n := m.journal.Waiting(); n != 0 {
 		t.Fatalf("%d exchanges wait still", n)
 	}
-	if len(m.disk.content) != interimHeader {
+	if len(m.disk.content) != headerSize {
 		t.Fatalf("the file has %d bytes", len(m.disk.content))
 	}
 }
@@ -290,14 +307,16 @@ func sortedKeys(m map[queue.IntentID]string) []queue.IntentID {
 }
 
 // check compares what the queue has with what it was told.
-func (m *interimModel) check(t *rapid.T) {
+func (m *journalModel) check(t *rapid.T) {
 	got := make(map[string][]string) // what became of each exchange
-	for {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-		lease, err := m.store.LeaseMark(ctx, "items", time.Hour)
-		cancel()
+	stats, err := m.store.Stats(t.Context())
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	for range stats.Marks {
+		lease, err := m.store.LeaseMark(t.Context(), "items", time.Hour)
 		if err != nil {
-			break
+			t.Fatalf("%v", err)
 		}
 		if lease.Hints != queue.HintUpdated || lease.Callback == nil || string(lease.Callback.Sealed) != "sealed" {
 			t.Fatalf("the mark of %s is %+v", lease.Key, lease)
@@ -337,15 +356,15 @@ func (m *interimModel) check(t *rapid.T) {
 	}
 }
 
-// Whatever an Interim has acknowledged ends in the queue, over crashes and power
+// Whatever a Journal has acknowledged ends in the queue, over crashes and power
 // cuts, and over a queue that fails to take it.
-func TestInterim(t *testing.T) {
+func TestJournal(t *testing.T) {
 	for _, durability := range []queue.Durability{queue.Power, queue.Process} {
 		t.Run(durability.String(), func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
-				m := &interimModel{durability: durability, store: memory.New(time.Now), running: make(map[queue.IntentID]string)}
+				m := &journalModel{durability: durability, store: memory.New(time.Now), running: make(map[queue.IntentID]string)}
 				defer m.store.Close()
-				m.interim, m.disk = newLossyInterim(t, durability)
+				m.journal, m.disk = newLossyJournal(t, durability)
 				t.Repeat(map[string]func(*rapid.T){
 					"note": m.note, "resolve": m.resolve, "resolve another": m.resolve, "crash": m.crash, "drain": m.drain,
 				})
@@ -360,37 +379,40 @@ func TestInterim(t *testing.T) {
 }
 
 // What is damaged is said to be, wherever that is, and what is not is kept.
-func TestInterimDamage(t *testing.T) {
+func TestDamage(t *testing.T) {
 	dir := t.TempDir()
-	i, err := OpenInterim(dir, queue.Process)
+	if err := Check(dir); err != nil {
+		t.Errorf("without a file: %v", err)
+	}
+	j, err := Open(dir, queue.Process)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := range 3 {
-		id, err := i.NoteIntent(t.Context(), noted(0))
+		id, err := j.NoteIntent(t.Context(), noted(0))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if n == 1 {
-			if _, err := i.ResolveIntent(t.Context(), id, queue.Resolution{Marks: []queue.Mark{{Key: key}}}, true); err != nil {
+			if _, err := j.ResolveIntent(t.Context(), id, queue.Resolution{Marks: []queue.Mark{{Key: key}}}, true); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if err := errors.Join(i.Close(), i.Close()); err != nil {
+	if err := errors.Join(j.Close(), j.Close()); err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join(dir, InterimFile)
+	name := filepath.Join(dir, queue.JournalFile)
 	whole, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, _, err := readInterim(whole)
-	if err != nil || len(all) != 3 || all[interimBit|2].resolution == nil {
+	all, _, err := decode(whole)
+	if err != nil || len(all) != 3 || all[numberBit|2].resolution == nil {
 		t.Fatalf("%+v, %v", all, err)
 	}
 	// What a crash has half written was never acknowledged.
-	if torn, _, err := readInterim(append(slices.Clone(whole), 'I', 0, 0)); err != nil || len(torn) != 3 {
+	if torn, _, err := decode(append(slices.Clone(whole), 'I', 0, 0)); err != nil || len(torn) != 3 {
 		t.Errorf("torn: %+v, %v", torn, err)
 	}
 	damaged := [][]byte{nil}
@@ -403,7 +425,7 @@ func TestInterimDamage(t *testing.T) {
 		}
 	}
 	for _, content := range damaged {
-		left, good, err := readInterim(content)
+		left, good, err := decode(content)
 		if !errors.Is(err, ErrDamaged) && !errors.Is(err, queue.ErrNewerFormat) {
 			t.Fatalf("%d bytes of %d: %v", len(content), len(whole), err)
 		}
@@ -422,21 +444,20 @@ func TestInterimDamage(t *testing.T) {
 	if err := os.WriteFile(name, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	inspection, err := Verify(dir)
-	if err != nil || len(inspection.Findings) != 0 || len(inspection.Notes) != 1 || inspection.Notes[0].File != InterimFile {
-		t.Errorf("inspected as %+v, %v", inspection, err)
+	if err := Check(dir); !errors.Is(err, ErrDamaged) {
+		t.Errorf("checked: %v", err)
 	}
-	i, err = OpenInterim(dir, queue.Power)
-	if !errors.Is(err, ErrDamaged) || i == nil || i.Waiting() != 2 || !strings.Contains(err.Error(), name) {
-		t.Fatalf("%+v, %v", i, err)
+	j, err = Open(dir, queue.Power)
+	if !errors.Is(err, ErrDamaged) || j == nil || j.Waiting() != 2 || !strings.Contains(err.Error(), name) {
+		t.Fatalf("%+v, %v", j, err)
 	}
-	if _, err := i.NoteIntent(t.Context(), noted(0)); err != nil {
+	if _, err := j.NoteIntent(t.Context(), noted(0)); err != nil {
 		t.Fatal(err)
 	}
-	if err := i.Close(); err != nil {
+	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := OpenInterim(dir, queue.Power)
+	again, err := Open(dir, queue.Power)
 	if err != nil || again.Waiting() != 3 {
 		t.Fatalf("%+v, %v", again, err)
 	}
@@ -445,25 +466,25 @@ func TestInterimDamage(t *testing.T) {
 	}
 }
 
-func TestInterimBounds(t *testing.T) {
-	i, disk := newLossyInterim(t, queue.Process)
+func TestLimits(t *testing.T) {
+	j, disk := newLossyJournal(t, queue.Process)
 	large := noted(0)
-	large.Callback = make([]byte, maxCallback+1)
-	if _, err := i.NoteIntent(t.Context(), large); !errors.Is(err, queue.ErrTooLarge) {
+	large.Callback = make([]byte, queue.MaxCallback+1)
+	if _, err := j.NoteIntent(t.Context(), large); !errors.Is(err, queue.ErrTooLarge) {
 		t.Errorf("a large callback: %v", err)
 	}
-	large.Callback, large.Touches = nil, []event.Key{{Resource: "items", ID: strings.Repeat("x", maxBytes)}}
-	if _, err := i.NoteIntent(t.Context(), large); !errors.Is(err, queue.ErrTooLarge) {
+	large.Callback, large.Touches = nil, []event.Key{{Resource: "items", ID: strings.Repeat("x", queue.MaxIntent)}}
+	if _, err := j.NoteIntent(t.Context(), large); !errors.Is(err, queue.ErrTooLarge) {
 		t.Errorf("a large intent: %v", err)
 	}
 	large.Touches[0].ID = strings.Repeat("x", 1<<20)
 	var ids []queue.IntentID
 	for {
-		id, err := i.NoteIntent(t.Context(), large)
-		if errors.Is(err, ErrInterimFull) {
+		id, err := j.NoteIntent(t.Context(), large)
+		if errors.Is(err, ErrFull) {
 			break
 		}
-		if err != nil || len(disk.content) > maxInterimNotes+interimHeader {
+		if err != nil || len(disk.content) > maxNotes+headerSize {
 			t.Fatalf("%v, with %d bytes", err, len(disk.content))
 		}
 		ids = append(ids, id)
@@ -472,106 +493,106 @@ func TestInterimBounds(t *testing.T) {
 	resolution := queue.Resolution{Marks: []queue.Mark{{Key: large.Touches[0]}, {Key: large.Touches[0]}}}
 	full := 0
 	for n, id := range ids {
-		_, err := i.ResolveIntent(t.Context(), id, resolution, true)
+		_, err := j.ResolveIntent(t.Context(), id, resolution, true)
 		if n == 0 && err != nil {
 			t.Fatal(err)
 		}
-		if errors.Is(err, ErrInterimFull) {
+		if errors.Is(err, ErrFull) {
 			full++
 		}
 	}
-	if full == 0 || len(disk.content) > maxInterimBytes+interimHeader {
+	if full == 0 || len(disk.content) > maxBytes+headerSize {
 		t.Errorf("%d had no room, with %d bytes", full, len(disk.content))
 	}
-	for _, one := range i.kept {
+	for _, one := range j.entries {
 		if one.resolution == nil {
 			t.Error("a resolution was lost")
 		}
 	}
 
-	i, _ = newLossyInterim(t, queue.Process)
-	for range maxInterimIntents {
-		i.kept[queue.IntentID(len(i.kept))] = new(interimIntent)
+	j, _ = newLossyJournal(t, queue.Process)
+	for range maxEntries {
+		j.entries[queue.IntentID(len(j.entries))] = new(entry)
 	}
-	if _, err := i.NoteIntent(t.Context(), noted(0)); !errors.Is(err, ErrInterimFull) {
+	if _, err := j.NoteIntent(t.Context(), noted(0)); !errors.Is(err, ErrFull) {
 		t.Errorf("too many: %v", err)
 	}
 }
 
 // After an error of the disk nothing is taken for durable any more.
-func TestInterimDiskFails(t *testing.T) {
-	i, disk := newLossyInterim(t, queue.Power)
-	first, err := i.NoteIntent(t.Context(), noted(0))
+func TestDiskFails(t *testing.T) {
+	j, disk := newLossyJournal(t, queue.Power)
+	first, err := j.NoteIntent(t.Context(), noted(0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	disk.mu.Lock()
 	disk.fails = errRefused
 	disk.mu.Unlock()
-	if _, err := i.ResolveIntent(t.Context(), first, queue.Resolution{Marks: []queue.Mark{{Key: key}}}, true); !errors.Is(err, errRefused) {
+	if _, err := j.ResolveIntent(t.Context(), first, queue.Resolution{Marks: []queue.Mark{{Key: key}}}, true); !errors.Is(err, errRefused) {
 		t.Errorf("resolving: %v", err)
 	}
 	disk.mu.Lock()
 	disk.fails = nil
 	disk.mu.Unlock()
-	if second, err := i.NoteIntent(t.Context(), noted(0)); second == 0 || !errors.Is(err, errRefused) {
+	if second, err := j.NoteIntent(t.Context(), noted(0)); second == 0 || !errors.Is(err, errRefused) {
 		t.Errorf("noting: %d, %v", second, err)
 	}
-	if left := reopenInterim(t, disk.crash(queue.Power), queue.Power); left.Waiting() != 1 || !left.kept[first].Abandoned {
-		t.Errorf("%+v is left", left.kept)
+	if left := reopenJournal(t, disk.crash(queue.Power), queue.Power); left.Waiting() != 1 || !left.entries[first].Abandoned {
+		t.Errorf("%+v is left", left.entries)
 	}
 }
 
-var goldenInterim = []struct{ name, golden string }{
+var goldenFile = []struct{ name, golden string }{
 	{"header", "4357514901000000000000010b7d730548"},
 	{"intent", "49000000558000000000000007040100056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108067365616c65640105757365727302753103633a3113dbb069"},
 	{"resolution", "520000006f800000000000000701056e6f20696401056974656d7302343214027631105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108055041544348092f6974656d732f34320563617274730930302d612d622d303103633a31bfe9e689ee0108067365616c656470916f88"},
 	{"handed", "480000000880000000000000076bc26529"},
 }
 
-func TestGoldenInterim(t *testing.T) {
-	intent := noted(interimBit | 7)
+func TestGoldenFile(t *testing.T) {
+	intent := noted(numberBit | 7)
 	resolution := queue.Resolution{Unresolved: "no id", Marks: []queue.Mark{{
 		Key: key, Hints: queue.HintUpdated | queue.HintMayBeDeleted, Version: "v1", Cause: cause, SettleAt: at, Callback: []byte("sealed"),
 	}}}
 	encoded := [][]byte{
-		appendInterimHeader(nil, 267), appendInterimIntent(nil, &intent), appendInterimResolution(nil, intent.ID, &resolution),
-		appendHanded(nil, []*interimIntent{{Intent: intent}}),
+		appendHeader(nil, 267), appendIntent(nil, &intent), appendResolution(nil, intent.ID, &resolution),
+		appendHanded(nil, []*entry{{Intent: intent}}),
 	}
-	for n, one := range goldenInterim {
+	for n, one := range goldenFile {
 		if got := hex.EncodeToString(encoded[n]); got != one.golden {
 			t.Errorf("%s is encoded as\n%s, want\n%s", one.name, got, one.golden)
 		}
 	}
-	left, _, err := readInterim(append(appendInterimHeader(nil, int64(len(encoded[1])+len(encoded[2]))), append(encoded[1], encoded[2]...)...))
+	left, _, err := decode(append(appendHeader(nil, int64(len(encoded[1])+len(encoded[2]))), append(encoded[1], encoded[2]...)...))
 	if err != nil || len(left) != 1 || !reflect.DeepEqual(left[intent.ID].Intent, intent) || !reflect.DeepEqual(*left[intent.ID].resolution, resolution) {
 		t.Errorf("decoded as %+v, %v", left, err)
 	}
 
 	whole := append(append(append([]byte(nil), encoded[1]...), encoded[2]...), encoded[3]...)
-	if left, _, err := readInterim(append(appendInterimHeader(nil, int64(len(whole))), whole...)); err != nil || len(left) != 0 {
+	if left, _, err := decode(append(appendHeader(nil, int64(len(whole))), whole...)); err != nil || len(left) != 0 {
 		t.Errorf("handed over, %+v is left, %v", left, err)
 	}
 	// What a newer version has written is said to be that.
-	newer := appendInterimHeader(nil, 0)
-	newer[len(interimMagic)]++
+	newer := appendHeader(nil, 0)
+	newer[len(magic)]++
 	sum := len(newer) - crc32.Size
-	newer = binary.BigEndian.AppendUint32(newer[:sum], crc32.Checksum(newer[:sum], castagnoli))
-	another := appendFrame(nil, 'X', make([]byte, numberSize))
-	for name, content := range map[string][]byte{"file": newer, "frame": append(appendInterimHeader(nil, int64(len(another))), another...)} {
-		if _, _, err := readInterim(content); !errors.Is(err, queue.ErrNewerFormat) {
+	newer = binary.BigEndian.AppendUint32(newer[:sum], crc32.Checksum(newer[:sum], record.Castagnoli))
+	another := record.AppendFrame(nil, 'X', make([]byte, numberSize))
+	for name, content := range map[string][]byte{"file": newer, "frame": append(appendHeader(nil, int64(len(another))), another...)} {
+		if _, _, err := decode(content); !errors.Is(err, queue.ErrNewerFormat) {
 			t.Errorf("a newer %s: %v", name, err)
 		}
 	}
 }
 
-func FuzzReadInterim(f *testing.F) {
-	intent := noted(interimBit | 7)
-	frames := appendInterimIntent(nil, &intent)
-	frames = appendInterimResolution(frames, intent.ID, &queue.Resolution{Marks: []queue.Mark{{Key: key, Cause: cause}}})
+func FuzzDecode(f *testing.F) {
+	intent := noted(numberBit | 7)
+	frames := appendIntent(nil, &intent)
+	frames = appendResolution(frames, intent.ID, &queue.Resolution{Marks: []queue.Mark{{Key: key, Cause: cause}}})
 	f.Add(frames)
 	f.Fuzz(func(t *testing.T, frames []byte) {
-		left, good, _ := readInterim(append(appendInterimHeader(nil, int64(len(frames))), frames...))
+		left, good, _ := decode(append(appendHeader(nil, int64(len(frames))), frames...))
 		if good > int64(len(frames)) || len(left) > len(frames) {
 			t.Errorf("%d intents in %d good bytes of %d", len(left), good, len(frames))
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package badger
+package record
 
 import (
 	"encoding/binary"
@@ -15,30 +15,35 @@ import (
 //	kind 1 byte | length 4 bytes | content | CRC-32C of all before 4 bytes
 const (
 	frameHead = 1 + 4
-	// maxFrame bounds what a damaged length can ask for.
-	maxFrame = 64 << 20
+	// MaxFrame bounds what a damaged length can ask for.
+	MaxFrame = 64 << 20
 )
+
+// Castagnoli is the table of CRC-32C.
+var Castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 var (
 	errFrameCut = errors.New("it ends early; was it copied as a whole?")
 	errFrameSum = errors.New("a checksum is wrong")
 )
 
-func appendFrame(b []byte, kind byte, content []byte) []byte {
+// AppendFrame appends a frame.
+func AppendFrame(b []byte, kind byte, content []byte) []byte {
 	begin := len(b)
 	b = append(b, kind)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(content)))
 	b = append(b, content...)
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[begin:], castagnoli))
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[begin:], Castagnoli))
 }
 
-func readFrame(in io.Reader) (kind byte, content []byte, err error) {
+// ReadFrame reads a frame.
+func ReadFrame(in io.Reader) (kind byte, content []byte, err error) {
 	head := make([]byte, frameHead)
 	if _, err := io.ReadFull(in, head); err != nil {
 		return 0, nil, errFrameCut
 	}
 	length := binary.BigEndian.Uint32(head[1:])
-	if length > maxFrame {
+	if length > MaxFrame {
 		return 0, nil, fmt.Errorf("a frame of %d bytes", length)
 	}
 	content = make([]byte, length+crc32.Size)
@@ -47,7 +52,7 @@ func readFrame(in io.Reader) (kind byte, content []byte, err error) {
 	}
 	sum := binary.BigEndian.Uint32(content[length:])
 	content = content[:length]
-	if sum != crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, content) {
+	if sum != crc32.Update(crc32.Checksum(head, Castagnoli), Castagnoli, content) {
 		return 0, nil, errFrameSum
 	}
 	return head[0], content, nil

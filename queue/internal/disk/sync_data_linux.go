@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package badger
+package disk
 
 import (
 	"errors"
@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// syncData makes a file's content durable, with what is needed to find it, but
+// SyncData makes a file's content durable, with what is needed to find it, but
 // without its times. What was written through a memory map is part of it.
-func syncData(f *os.File) error {
+func SyncData(f *os.File) error {
 	for {
 		err := syscall.Fdatasync(int(f.Fd()))
 		if !errors.Is(err, syscall.EINTR) {
