@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-webhooks/caddy-webhooks/internal/command"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
@@ -108,7 +109,7 @@ func (a *App) queueOptions() badger.Options {
 		Retention:  time.Duration(a.Retention),
 		Space:      a.FreeSpace.space(),
 		FreeSpace:  freeSpaceOf,
-		Probe:      probeQueue,
+		Probe:      command.Probe,
 		Logger:     liveLogger("queue"),
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package command
 
 import (
 	"encoding/json"
@@ -17,6 +17,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/caddy-webhooks/caddy-webhooks/admin"
 )
 
 // detectionCommands returns the commands about detection.
@@ -82,7 +84,7 @@ func post(flags caddycmd.Flags, view string, query url.Values) error {
 		return fmt.Errorf("asking the admin endpoint: %w", err)
 	}
 	defer response.Body.Close()
-	var answer askedView
+	var answer admin.DoneView
 	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&answer); err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
@@ -98,15 +100,15 @@ func showCoverage(flags caddycmd.Flags, _ []string) error {
 	if flags.Bool("json") {
 		return writeIndented(os.Stdout, body)
 	}
-	var c Coverage
+	var c admin.Coverage
 	if err := json.Unmarshal(body, &c); err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
-	return c.print(os.Stdout, time.Now())
+	return printCoverage(os.Stdout, &c, time.Now())
 }
 
-// print writes the report as an operator reads it.
-func (c *Coverage) print(out io.Writer, now time.Time) error {
+// printCoverage writes the report as an operator reads it.
+func printCoverage(out io.Writer, c *admin.Coverage, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if len(c.Unmatched) == 0 {
 		fmt.Fprintln(w, "Every unsafe request matched a rule.")

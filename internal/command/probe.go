@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package command
 
 import (
 	"bytes"
@@ -19,8 +19,8 @@ import (
 // probePatience bounds how long another process may take to open a queue.
 const probePatience = 5 * time.Minute
 
-// probeQueue opens a queue in a process of its own, which may die of it.
-func probeQueue(dir string, lock *os.File) error {
+// Probe opens a queue in a process of its own, which may die of it.
+func Probe(dir string, lock *os.File) error {
 	if flag.Lookup("test.v") != nil {
 		// A test's binary is no Caddy: it would run all tests again.
 		return nil

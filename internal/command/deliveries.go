@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package command
 
 import (
 	"bufio"
@@ -19,6 +19,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/caddy-webhooks/caddy-webhooks/admin"
 )
 
 // commandVerb is one of the subcommands that act on deliveries. They tell first
@@ -105,21 +107,21 @@ func (v commandVerb) run(flags caddycmd.Flags) (int, error) {
 // act counts, asks and acts, page by page.
 func (v commandVerb) act(client adminClient, query url.Values, yes, asJSON bool, in *os.File, out io.Writer) error {
 	uri := "/webhooks/" + v.name
-	var count CountView
+	var count admin.CountView
 	if err := client.ask(http.MethodGet, uri+"?"+query.Encode(), nil, &count); err != nil {
 		return err
 	}
 	if count.Count == 0 {
-		return report(out, asJSON, ActView{}, "There is nothing to do.\n")
+		return report(out, asJSON, admin.ActView{}, "There is nothing to do.\n")
 	}
 	if !yes {
 		if err := confirm(fmt.Sprintf(v.question, amount(count)), in, out); err != nil {
 			return err
 		}
 	}
-	var total ActView
+	var total admin.ActView
 	for {
-		var done ActView
+		var done admin.ActView
 		if err := client.ask(http.MethodPost, uri+"?"+query.Encode(), nil, &done); err != nil {
 			return fmt.Errorf("after %s: %w; repeat the command to go on", fmt.Sprintf(v.done, deliveryCount(total.Changed)), err)
 		}
@@ -132,7 +134,7 @@ func (v commandVerb) act(client adminClient, query url.Values, yes, asJSON bool,
 	return report(out, asJSON, total, fmt.Sprintf(v.done, deliveryCount(total.Changed))+".\n")
 }
 
-func amount(count CountView) string {
+func amount(count admin.CountView) string {
 	if count.AtLeast {
 		return "at least " + deliveryCount(count.Count)
 	}
