@@ -3,7 +3,6 @@
 package webhooks
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/admin"
 )
 
 // verb asks the admin endpoint to do something, and returns what it says.
@@ -124,23 +125,23 @@ func (s *stage) coverageShows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var report Coverage
+	var report admin.Coverage
 	if err := json.Unmarshal(text, &report); err != nil {
 		t.Fatal(err)
 	}
 	if len(report.Unmatched) != 1 || report.Unmatched[0].Template != "/orders/:id/ship" || report.Unresolved != 1 || len(report.Unlisted) != 0 {
 		t.Errorf("coverage %+v", report)
 	}
-	var printed bytes.Buffer
-	if err := report.print(&printed, time.Now()); err != nil {
+	printed, err := s.command("coverage")
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
 		"POST /orders/:id/ship", "resource orders { update POST /orders/:id/ship }",
 		fmt.Sprintf("object is not known: %d", report.Unresolved), "Without a version, so that nothing proves a Show fresh: items",
 	} {
-		if !strings.Contains(printed.String(), want) {
-			t.Errorf("the report lacks %q:\n%s", want, &printed)
+		if !strings.Contains(printed, want) {
+			t.Errorf("the report lacks %q:\n%s", want, printed)
 		}
 	}
 }

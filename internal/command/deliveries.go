@@ -4,38 +4,33 @@ package command
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/caddyserver/caddy/v2"
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-
 	"github.com/caddy-webhooks/caddy-webhooks/admin"
 )
 
-// commandVerb is one of the subcommands that act on deliveries. They tell first
-// how many deliveries are meant, and act when that is confirmed.
-type commandVerb struct {
+// deliveryVerb is a subcommand that acts on deliveries. It says how many are
+// meant, and acts when that is confirmed.
+type deliveryVerb struct {
 	name, use, short, long string
-	// argument is the parameter that the command's one argument gives; "" if it
+	// argument is the parameter that the command's one argument gives, "" if it
 	// takes none.
 	argument string
-	flags    []string
-	// question and done have a %s for how many deliveries there are.
+	// flags are the parameters that flags give.
+	flags []string
+	// question and done have a %s for the number of deliveries.
 	question, done string
 }
 
-var commandVerbs = []commandVerb{
+var deliveryVerbs = []deliveryVerb{
 	{
 		name: "resend", use: "resend <event>", argument: "event", flags: []string{"endpoint"},
 		short: "Sends an event again", question: "%s will be sent again.", done: "%s sent again",
@@ -58,23 +53,8 @@ var commandVerbs = []commandVerb{
 	},
 }
 
-func (v commandVerb) command() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: v.use, Short: v.short, Args: cobra.NoArgs,
-		Long: v.long + "\n\nIt tells how many deliveries are meant, and asks before it acts. What is pending already is not sent twice.",
-		RunE: caddycmd.WrapCommandFuncForCobra(v.run),
-	}
-	if v.argument != "" {
-		cmd.Args = cobra.ExactArgs(1)
-	}
-	for _, name := range v.flags {
-		cmd.Flags().String(name, "", flagUsage[name])
-	}
-	cmd.Flags().BoolP("yes", "y", false, "act without asking")
-	return cmd
-}
-
-var flagUsage = map[string]string{
+// selectionUsage explains the flags of delivery verbs.
+var selectionUsage = map[string]string{
 	"endpoint": "only deliveries to this endpoint",
 	"event":    "only this event",
 	"type":     "only events of this type",
@@ -83,55 +63,56 @@ var flagUsage = map[string]string{
 	"until":    "only events found before this time",
 }
 
-func (v commandVerb) run(flags caddycmd.Flags) (int, error) {
-	query := url.Values{}
+func (v deliveryVerb) command() *cobra.Command {
+	cmd := subcommand(&cobra.Command{
+		Use: v.use, Short: v.short, Args: cobra.NoArgs,
+		Long: v.long + "\n\nIt tells how many deliveries are meant, and asks before it acts. What is pending already is not sent twice.",
+	}, v.run)
 	if v.argument != "" {
-		query.Set(v.argument, flags.Arg(0))
+		cmd.Args = cobra.ExactArgs(1)
 	}
 	for _, name := range v.flags {
-		if value := flags.String(name); value != "" {
-			query.Set(name, value)
-		}
+		cmd.Flags().String(name, "", selectionUsage[name])
 	}
-	client, err := newAdminClient(flags)
-	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
-	}
-	err = v.act(client, query, flags.Bool("yes"), flags.Bool("json"), os.Stdin, os.Stdout)
-	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
-	}
-	return caddy.ExitCodeSuccess, nil
+	cmd.Flags().BoolP("yes", "y", false, "act without asking")
+	return cmd
 }
 
-// act counts, asks and acts, page by page.
-func (v commandVerb) act(client adminClient, query url.Values, yes, asJSON bool, in *os.File, out io.Writer) error {
-	uri := "/webhooks/" + v.name
+// run counts the deliveries, has that confirmed, and acts page by page.
+func (v deliveryVerb) run(c call) error {
+	path, query := "/webhooks/"+v.name, c.query(v.flags...)
+	if v.argument != "" {
+		query.Set(v.argument, c.Arg(0))
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
 	var count admin.CountView
-	if err := client.ask(http.MethodGet, uri+"?"+query.Encode(), nil, &count); err != nil {
+	if err := client.do(http.MethodGet, path, query, nil, &count); err != nil {
 		return err
 	}
 	if count.Count == 0 {
-		return report(out, asJSON, admin.ActView{}, "There is nothing to do.\n")
+		return c.report(admin.ActView{}, "There is nothing to do.\n")
 	}
-	if !yes {
-		if err := confirm(fmt.Sprintf(v.question, amount(count)), in, out); err != nil {
+	if !c.Bool("yes") {
+		if err := confirm(fmt.Sprintf(v.question, amount(count)), os.Stdin, c.out); err != nil {
 			return err
 		}
 	}
 	var total admin.ActView
 	for {
-		var done admin.ActView
-		if err := client.ask(http.MethodPost, uri+"?"+query.Encode(), nil, &done); err != nil {
+		var page admin.ActView
+		if err := client.do(http.MethodPost, path, query, nil, &page); err != nil {
 			return fmt.Errorf("after %s: %w; repeat the command to go on", fmt.Sprintf(v.done, deliveryCount(total.Changed)), err)
 		}
-		total.Changed += done.Changed
-		if done.Next == "" {
+		total.Changed += page.Changed
+		if page.Next == "" {
 			break
 		}
-		query.Set("cursor", string(done.Next))
+		query.Set("cursor", string(page.Next))
 	}
-	return report(out, asJSON, total, fmt.Sprintf(v.done, deliveryCount(total.Changed))+".\n")
+	return c.report(total, fmt.Sprintf(v.done, deliveryCount(total.Changed))+".\n")
 }
 
 func amount(count admin.CountView) string {
@@ -148,7 +129,8 @@ func deliveryCount(n int) string {
 	return fmt.Sprintf("%d deliveries", n)
 }
 
-// errNotConfirmed is returned where nobody can be asked, or did not agree.
+// errNotConfirmed is returned where the operator did not agree, or there is no
+// terminal to ask at.
 var errNotConfirmed = errors.New("nothing was done; confirm with --yes")
 
 // confirm asks at a terminal.
@@ -162,84 +144,4 @@ func confirm(question string, in *os.File, out io.Writer) error {
 		return errNotConfirmed
 	}
 	return nil
-}
-
-func report(out io.Writer, asJSON bool, value any, text string) error {
-	if !asJSON {
-		fmt.Fprint(out, text)
-		return nil
-	}
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
-}
-
-// adminClient asks Caddy's admin endpoint.
-type adminClient struct {
-	address string
-}
-
-func newAdminClient(flags caddycmd.Flags) (adminClient, error) {
-	address, err := caddycmd.DetermineAdminAPIAddress(flags.String("address"), nil, flags.String("config"), flags.String("adapter"))
-	if err != nil {
-		return adminClient{}, fmt.Errorf("finding the admin endpoint: %w", err)
-	}
-	return adminClient{address}, nil
-}
-
-// ask makes a request and decodes its answer.
-func (c adminClient) ask(method, uri string, body []byte, answer any) error {
-	headers := http.Header{"Content-Type": {"application/json"}}
-	response, err := caddycmd.AdminAPIRequest(c.address, method, uri, headers, bytes.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("asking the admin endpoint: %w", err)
-	}
-	defer response.Body.Close()
-	if err := json.NewDecoder(io.LimitReader(response.Body, 64<<20)).Decode(answer); err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
-	}
-	return nil
-}
-
-// endpointCommands pause and resume an endpoint.
-func endpointCommands() []*cobra.Command {
-	pause := &cobra.Command{
-		Use: "pause <endpoint>", Short: "Stops deliveries to an endpoint until it is resumed", Args: cobra.ExactArgs(1),
-		Long: "Stops deliveries to an endpoint until it is resumed, over restarts too. Its events are kept, as long as the retention.",
-		RunE: caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
-			return setEndpoint(flags, "pause", map[string]string{"reason": flags.String("reason")})
-		}),
-	}
-	pause.Flags().String("reason", "", "why, for those who look")
-	resume := &cobra.Command{
-		Use: "resume <endpoint>", Short: "Lets deliveries to an endpoint go on that was paused or disabled", Args: cobra.ExactArgs(1),
-		RunE: caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
-			return setEndpoint(flags, "resume", nil)
-		}),
-	}
-	return []*cobra.Command{pause, resume}
-}
-
-func setEndpoint(flags caddycmd.Flags, verb string, body map[string]string) (int, error) {
-	client, err := newAdminClient(flags)
-	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
-	}
-	encoded, err := json.Marshal(body)
-	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
-	}
-	var standing struct {
-		Name   string `json:"name"`
-		Status string `json:"status"`
-	}
-	uri := "/webhooks/endpoints/" + url.PathEscape(flags.Arg(0)) + "/" + verb
-	if err := client.ask(http.MethodPost, uri, encoded, &standing); err != nil {
-		return caddy.ExitCodeFailedStartup, err
-	}
-	text := fmt.Sprintf("Endpoint %s is %s.\n", standing.Name, standing.Status)
-	if err := report(os.Stdout, flags.Bool("json"), standing, text); err != nil {
-		return caddy.ExitCodeFailedStartup, err
-	}
-	return caddy.ExitCodeSuccess, nil
 }

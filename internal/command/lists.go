@@ -7,65 +7,29 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/caddyserver/caddy/v2"
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 )
 
-// Webhooks returns `caddy webhooks`.
-func Webhooks() caddycmd.Command {
-	return caddycmd.Command{
-		Name:  "webhooks",
-		Usage: "status|events|deliveries|attempts|marks|unresolved|endpoints|coverage|look|list|dismiss|queue|resend|recover|replay|cancel|pause|resume",
-		Short: "Shows what the webhooks of a running Caddy are doing, and acts on deliveries",
-		Long: `
-Shows what the webhooks of a running Caddy are doing, and acts on deliveries. It
-asks Caddy's admin endpoint, since the queue belongs to the running process alone.
-
-Lists are shown newest first, a page at a time; the last line of a page tells
-how to see the next. With --json, the answer is printed as it comes.
-`,
-		CobraFunc: setupCommand,
-	}
-}
-
-func setupCommand(cmd *cobra.Command) {
-	cmd.PersistentFlags().String("address", "", "address of the admin endpoint, if not the configuration's or the default")
-	cmd.PersistentFlags().StringP("config", "c", "", "configuration to take the address of the admin endpoint from")
-	cmd.PersistentFlags().StringP("adapter", "a", "", "adapter of that configuration")
-	cmd.PersistentFlags().Bool("json", false, "print the answer as JSON")
-	for _, view := range commandViews {
-		cmd.AddCommand(view.command())
-	}
-	cmd.AddCommand(queueCommand())
-	for _, verb := range commandVerbs {
-		cmd.AddCommand(verb.command())
-	}
-	cmd.AddCommand(endpointCommands()...)
-	cmd.AddCommand(detectionCommands()...)
-}
-
-// commandView is one of the subcommands.
-type commandView struct {
+// list is a subcommand that prints a page of a list of the admin API as a table.
+type list struct {
 	name, short string
-	filters     []string // names of the flags that narrow it
-	paged       bool
+	// filters are the parameters that narrow the list, each of which is a flag.
+	filters []string
+	// paged lists have a cursor, and byID shows one item with an argument.
+	paged, byID bool
 	headings    []string
-	row         func(map[string]any) []any
+	// row returns an item's values, one for each heading.
+	row func(item map[string]any) []any
 }
 
-var commandViews = []commandView{
-	{name: "status", short: "Counts what is in the queue"},
+var lists = []list{
 	{
-		name: "events", short: "Lists events; with an id, shows one with its payload", paged: true,
+		name: "events", short: "Lists events; with an id, shows one with its payload", paged: true, byID: true,
 		filters:  []string{"type", "object", "event"},
 		headings: []string{"TIME", "EVENT", "TYPE", "OBJECT", "SEQ", "FRESHNESS", "SIZE"},
 		row: func(e map[string]any) []any {
@@ -85,12 +49,7 @@ var commandViews = []commandView{
 		filters:  []string{"event", "endpoint"},
 		headings: []string{"TIME", "EVENT", "ENDPOINT", "NUMBER", "CODE", "TOOK", "ERROR"},
 		row: func(t map[string]any) []any {
-			took := ""
-			if ns, ok := t["duration_ns"].(json.Number); ok {
-				n, _ := ns.Int64()
-				took = time.Duration(n).Round(10 * time.Microsecond).String()
-			}
-			return []any{clock(t["at"]), t["event_id"], t["endpoint"], t["number"], t["code"], took, t["error"]}
+			return []any{clock(t["at"]), t["event_id"], t["endpoint"], t["number"], t["code"], took(t["duration_ns"]), t["error"]}
 		},
 	},
 	{
@@ -116,55 +75,78 @@ var commandViews = []commandView{
 	},
 }
 
-func (v commandView) command() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   v.name,
-		Short: v.short,
-		Args:  cobra.NoArgs,
-		RunE:  caddycmd.WrapCommandFuncForCobra(v.run),
+func (l list) command() *cobra.Command {
+	cmd := subcommand(&cobra.Command{Use: l.name, Short: l.short, Args: cobra.NoArgs}, l.run)
+	if l.byID {
+		cmd.Use, cmd.Args = l.name+" [<id>]", cobra.MaximumNArgs(1)
 	}
-	if v.name == "events" {
-		cmd.Use, cmd.Args = "events [<id>]", cobra.MaximumNArgs(1)
-	}
-	for _, name := range v.filters {
+	for _, name := range l.filters {
 		cmd.Flags().String(name, "", "show only those with this "+name)
 	}
-	if v.paged {
+	if l.paged {
 		cmd.Flags().String("cursor", "", "begin where the page before ended")
 	}
-	if v.headings != nil {
-		cmd.Flags().Int("limit", 0, "how many to show (default 50, at most 1000)")
-	}
+	cmd.Flags().Int("limit", 0, "how many to show (default 50, at most 1000)")
 	return cmd
 }
 
-func (v commandView) run(flags caddycmd.Flags) (int, error) {
-	query := url.Values{}
-	for _, name := range append([]string{"cursor"}, v.filters...) {
-		if flags.Lookup(name) != nil && flags.String(name) != "" {
-			query.Set(name, flags.String(name))
-		}
+// run prints a page of the list, or the one item that an argument names.
+func (l list) run(c call) error {
+	path := "/webhooks/" + l.name
+	if id := c.Arg(0); id != "" {
+		return show(path + "/" + url.PathEscape(id))(c)
 	}
-	if flags.Lookup("limit") != nil && flags.Int("limit") != 0 {
-		query.Set("limit", strconv.Itoa(flags.Int("limit")))
+	query := c.query(l.filters...)
+	if l.paged && c.String("cursor") != "" {
+		query.Set("cursor", c.String("cursor"))
 	}
-	uri := "/webhooks/" + v.name
-	one := v.name == "events" && flags.Arg(0) != ""
-	if one {
-		uri += "/" + url.PathEscape(flags.Arg(0))
+	if limit := c.Int("limit"); limit != 0 {
+		query.Set("limit", strconv.Itoa(limit))
 	}
-	if len(query) > 0 {
-		uri += "?" + query.Encode()
-	}
-	body, err := v.ask(flags, uri)
+	client, err := c.client()
 	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return err
 	}
-	out := io.Writer(os.Stdout)
-	if one || v.headings == nil || flags.Bool("json") {
-		return caddy.ExitCodeSuccess, writeIndented(out, body)
+	answer, err := client.read(path, query)
+	if err != nil {
+		return err
 	}
-	return caddy.ExitCodeSuccess, v.table(out, body)
+	if c.Bool("json") {
+		return c.printAnswer(answer)
+	}
+	return l.table(c.out, answer)
+}
+
+// table prints a page of the list, and the command that prints the next one.
+func (l list) table(out io.Writer, answer []byte) error {
+	var page struct {
+		Items []map[string]any `json:"items"`
+		Next  string           `json:"next"`
+	}
+	if err := decode(bytes.NewReader(answer), &page); err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for i, heading := range l.headings {
+		fmt.Fprint(w, separator(i), heading)
+	}
+	fmt.Fprintln(w)
+	for _, item := range page.Items {
+		for i, value := range l.row(item) {
+			if value == nil {
+				value = ""
+			}
+			fmt.Fprint(w, separator(i), value)
+		}
+		fmt.Fprintln(w)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if page.Next != "" {
+		fmt.Fprintf(out, "\nmore: caddy webhooks %s --cursor %s\n", l.name, page.Next)
+	}
+	return nil
 }
 
 func separator(column int) string {
@@ -174,7 +156,7 @@ func separator(column int) string {
 	return "\t"
 }
 
-// clock shows a time as operators read it, in their zone.
+// clock returns a time of an answer as operators read it, in their zone.
 func clock(value any) string {
 	text, ok := value.(string)
 	if !ok {
@@ -187,57 +169,12 @@ func clock(value any) string {
 	return at.Local().Format("2006-01-02 15:04:05.000")
 }
 
-func writeIndented(out io.Writer, body []byte) error {
-	var indented bytes.Buffer
-	if err := json.Indent(&indented, body, "", "  "); err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
+// took returns a number of nanoseconds of an answer as operators read it.
+func took(value any) string {
+	number, ok := value.(json.Number)
+	if !ok {
+		return ""
 	}
-	_, err := indented.WriteTo(out)
-	return err
-}
-
-func (v commandView) ask(flags caddycmd.Flags, uri string) ([]byte, error) {
-	address, err := caddycmd.DetermineAdminAPIAddress(flags.String("address"), nil, flags.String("config"), flags.String("adapter"))
-	if err != nil {
-		return nil, fmt.Errorf("finding the admin endpoint: %w", err)
-	}
-	response, err := caddycmd.AdminAPIRequest(address, http.MethodGet, uri, nil, nil)
-	if err != nil {
-		return nil, fmt.Errorf("asking the admin endpoint: %w", err)
-	}
-	defer response.Body.Close()
-	return io.ReadAll(io.LimitReader(response.Body, 64<<20))
-}
-
-func (v commandView) table(out io.Writer, body []byte) error {
-	var page struct {
-		Items []map[string]any `json:"items"`
-		Next  string           `json:"next"`
-	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	if err := decoder.Decode(&page); err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
-	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for i, heading := range v.headings {
-		fmt.Fprint(w, separator(i), heading)
-	}
-	fmt.Fprintln(w)
-	for _, item := range page.Items {
-		for i, value := range v.row(item) {
-			if value == nil {
-				value = ""
-			}
-			fmt.Fprint(w, separator(i), value)
-		}
-		fmt.Fprintln(w)
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if page.Next != "" {
-		fmt.Fprintf(out, "\nmore: caddy webhooks %s --cursor %s\n", v.name, page.Next)
-	}
-	return nil
+	ns, _ := number.Int64()
+	return time.Duration(ns).Round(10 * time.Microsecond).String()
 }

@@ -4,11 +4,11 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddyserver/caddy/v2"
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
@@ -24,6 +23,44 @@ import (
 // queueCommand returns `caddy webhooks queue`, which looks after the queue's
 // files.
 func queueCommand() *cobra.Command {
+	stats := subcommand(&cobra.Command{
+		Use: "stats", Short: "Shows the queue's state, its size, and the free space", Args: cobra.NoArgs,
+	}, show("/webhooks/queue"))
+
+	backup := subcommand(&cobra.Command{
+		Use: "backup <file>", Short: "Makes a backup of the running queue", Args: cobra.ExactArgs(1),
+		Long: `
+Makes a backup of the queue of a running Caddy, which goes on with its work.
+With --after, it holds what has changed since another backup.
+
+A backup holds events and what is sealed in the queue, but not the key.
+`,
+	}, backUp)
+	backup.Flags().String("after", "", "the backup before: only what has changed since")
+
+	verify := subcommand(&cobra.Command{
+		Use: "verify [<backups...>]", Short: "Checks a queue that no process has open, or backups", Args: cobra.ArbitraryArgs,
+		Long: `
+Reads every file of a queue that no process has open, and says what is damaged.
+Given backups, it reads those.
+`,
+	}, verifyQueue)
+	verify.Flags().String("dir", "", "directory of the queue (default: that in Caddy's data directory)")
+
+	restore := subcommand(&cobra.Command{
+		Use: "restore [<backups...>]", Short: "Makes a queue from backups, or from what can be read of a damaged one", Args: cobra.ArbitraryArgs,
+		Long: `
+Makes a queue from a full backup and the incremental ones after it, in their
+order. The directory must hold no queue: one that was damaged has been set
+aside, any other is to be moved away while Caddy is stopped. A Caddy that goes
+on without its queue opens the restored one by itself, and looks at all objects
+that it knows.
+`,
+	}, restoreQueue)
+	restore.Flags().String("dir", "", "directory of the queue (default: that in Caddy's data directory)")
+	restore.Flags().String("salvage", "", "take what can be read of the damaged queue in this directory")
+	restore.Flags().Bool("empty", false, "begin with an empty queue")
+
 	parent := &cobra.Command{
 		Use:   "queue",
 		Short: "Looks after the queue's files: stats, backup, verify, restore",
@@ -32,76 +69,31 @@ Looks after the queue's files. stats and backup ask the running Caddy; verify
 and restore work on files that no process has open.
 `,
 	}
-	add := func(use, short, long string, args cobra.PositionalArgs, run func(caddycmd.Flags, []string) error) *cobra.Command {
-		cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: args}
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			return caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
-				if err := run(flags, args); err != nil {
-					return caddy.ExitCodeFailedStartup, err
-				}
-				return caddy.ExitCodeSuccess, nil
-			})(cmd, args)
-		}
-		parent.AddCommand(cmd)
-		return cmd
-	}
-	add("stats", "Shows the queue's state, its size, and the free space", "", cobra.NoArgs, queueStats)
-	backup := add("backup <file>", "Makes a backup of the running queue", `
-Makes a backup of the queue of a running Caddy, which goes on with its work.
-With --after, it holds what has changed since another backup.
-
-A backup holds events and what is sealed in the queue, but not the key.
-`, cobra.ExactArgs(1), queueBackup)
-	backup.Flags().String("after", "", "the backup before: only what has changed since")
-	verify := add("verify [<backups...>]", "Checks a queue that no process has open, or backups", `
-Reads every file of a queue that no process has open, and says what is damaged.
-Given backups, it reads those.
-`, cobra.ArbitraryArgs, queueVerify)
-	verify.Flags().String("dir", "", "directory of the queue (default: that in Caddy's data directory)")
-	restore := add("restore [<backups...>]", "Makes a queue from backups, or from what can be read of a damaged one", `
-Makes a queue from a full backup and the incremental ones after it, in their
-order. The directory must hold no queue: one that was damaged has been set
-aside, any other is to be moved away while Caddy is stopped. A Caddy that goes
-on without its queue opens the restored one by itself, and looks at all objects
-that it knows.
-`, cobra.ArbitraryArgs, queueRestore)
-	restore.Flags().String("dir", "", "directory of the queue (default: that in Caddy's data directory)")
-	restore.Flags().String("salvage", "", "take what can be read of the damaged queue in this directory")
-	restore.Flags().Bool("empty", false, "begin with an empty queue")
-	probe := add("probe", "Opens a queue and closes it, for a Caddy that waits for that", "", cobra.NoArgs, func(flags caddycmd.Flags, _ []string) error {
-		go endWith(os.Stdin)
-		return badger.Probe(flags.String("dir"))
-	})
-	probe.Hidden = true
-	probe.Flags().String("dir", "", "directory of the queue")
+	parent.AddCommand(stats, backup, verify, restore, probeCommand())
 	return parent
 }
 
-func queueStats(flags caddycmd.Flags, _ []string) error {
-	body, err := commandView{}.ask(flags, "/webhooks/queue")
-	if err != nil {
-		return err
-	}
-	return writeIndented(os.Stdout, body)
-}
-
-// queueBackup writes a backup to a new file. It has its name only when it is
+// backUp writes a backup to a new file, which gets its name only when it is
 // whole.
-func queueBackup(flags caddycmd.Flags, args []string) error {
+func backUp(c call) error {
 	since := uint64(0)
-	if before := flags.String("after"); before != "" {
+	if before := c.String("after"); before != "" {
 		_, end, err := badger.VerifyBackup(before)
 		if err != nil {
 			return err
 		}
 		since = end.Until
 	}
-	name := args[0]
+	name := c.Arg(0)
 	if _, err := os.Stat(name); err == nil {
 		return fmt.Errorf("%s is there already; give the backup another name", name)
 	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
 	partial := name + ".partial"
-	if err := fetchBackup(flags, partial, since); err != nil {
+	if err := client.download(partial, since); err != nil {
 		return errors.Join(err, os.Remove(partial))
 	}
 	header, end, err := badger.VerifyBackup(partial)
@@ -111,45 +103,48 @@ func queueBackup(flags caddycmd.Flags, args []string) error {
 	if err := os.Rename(partial, name); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stdout, "%s: %d rows of queue %s, versions %d to %d\n", name, end.Rows, header.Instance, header.Since, end.Until)
-	return nil
+	_, err = fmt.Fprintf(c.out, "%s: %s\n", name, contents(header, end))
+	return err
 }
 
-func fetchBackup(flags caddycmd.Flags, name string, since uint64) error {
-	address, err := caddycmd.DetermineAdminAPIAddress(flags.String("address"), nil, flags.String("config"), flags.String("adapter"))
+// download writes a backup of what has changed since a version to a file.
+func (c client) download(name string, since uint64) error {
+	answer, err := c.open(http.MethodGet, "/webhooks/queue/backup", url.Values{"since": {strconv.FormatUint(since, 10)}}, nil)
 	if err != nil {
-		return fmt.Errorf("finding the admin endpoint: %w", err)
+		return err
 	}
-	response, err := caddycmd.AdminAPIRequest(address, http.MethodGet, "/webhooks/queue/backup?since="+strconv.FormatUint(since, 10), nil, nil)
-	if err != nil {
-		return fmt.Errorf("asking the admin endpoint: %w", err)
-	}
-	defer response.Body.Close()
+	defer answer.Close()
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, response.Body)
+	_, err = io.Copy(f, answer)
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-func queueVerify(flags caddycmd.Flags, args []string) error {
-	for _, name := range args {
+// contents says what a backup holds.
+func contents(header badger.BackupHeader, end badger.BackupEnd) string {
+	return fmt.Sprintf("%d rows of queue %s, versions %d to %d", end.Rows, header.Instance, header.Since, end.Until)
+}
+
+// verifyQueue checks backups, or where none are given the queue.
+func verifyQueue(c call) error {
+	for _, name := range c.Args() {
 		header, end, err := badger.VerifyBackup(name)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(os.Stdout, "%s: whole; %d rows of queue %s, versions %d to %d\n", name, end.Rows, header.Instance, header.Since, end.Until)
+		fmt.Fprintf(c.out, "%s: whole; %s\n", name, contents(header, end))
 	}
-	if len(args) > 0 {
+	if c.NArg() > 0 {
 		return nil
 	}
-	dir := queueDir(flags)
+	dir := queueDir(c)
 	inspection, err := badger.Verify(dir)
 	if err != nil {
 		return err
 	}
-	if err := printJSON(inspection); err != nil {
+	if err := c.printJSON(inspection); err != nil {
 		return err
 	}
 	if found := len(inspection.Findings); found > 0 {
@@ -158,10 +153,11 @@ func queueVerify(flags caddycmd.Flags, args []string) error {
 	return nil
 }
 
-func queueRestore(flags caddycmd.Flags, args []string) error {
-	dir, salvage, empty := queueDir(flags), flags.String("salvage"), flags.Bool("empty")
+// restoreQueue makes a queue in one of three ways.
+func restoreQueue(c call) error {
+	dir, salvage, empty := queueDir(c), c.String("salvage"), c.Bool("empty")
 	ways := 0
-	for _, given := range []bool{len(args) > 0, salvage != "", empty} {
+	for _, given := range []bool{c.NArg() > 0, salvage != "", empty} {
 		if given {
 			ways++
 		}
@@ -173,8 +169,8 @@ func queueRestore(flags caddycmd.Flags, args []string) error {
 		if err := badger.RestoreEmpty(dir); err != nil {
 			return err
 		}
-		fmt.Fprintf(os.Stdout, "an empty queue is in %s\n", dir)
-		return nil
+		_, err := fmt.Fprintf(c.out, "an empty queue is in %s\n", dir)
+		return err
 	}
 	ctx := context.Background()
 	var restored badger.Restored
@@ -182,27 +178,18 @@ func queueRestore(flags caddycmd.Flags, args []string) error {
 	if salvage != "" {
 		restored, err = badger.Salvage(ctx, salvage, dir)
 	} else {
-		restored, err = badger.Restore(ctx, dir, args...)
+		restored, err = badger.Restore(ctx, dir, c.Args()...)
 	}
 	if err != nil {
 		return err
 	}
-	return printJSON(restored)
+	return c.printJSON(restored)
 }
 
 // queueDir returns the directory of the queue that a command is about.
-func queueDir(flags caddycmd.Flags) string {
-	if dir := flags.String("dir"); dir != "" {
+func queueDir(c call) string {
+	if dir := c.String("dir"); dir != "" {
 		return dir
 	}
 	return filepath.Join(caddy.AppDataDir(), "webhooks")
-}
-
-func printJSON(value any) error {
-	text, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(os.Stdout, string(text))
-	return err
 }
