@@ -211,12 +211,6 @@ func TestDamagedQueue(t *testing.T) {
 	eventually(t, "health is good again", func() bool { status, _ := s.health(); return status == http.StatusOK })
 }
 
-// command runs `caddy webhooks ARGS` against the running Caddy.
-func (s *stage) command(args ...string) (string, error) {
-	s.t.Helper()
-	return runAgainst(s.t, s.admin, args...)
-}
-
 // A backup of a running queue is a queue, in another directory.
 func TestBackupCommand(t *testing.T) {
 	s := newStage(t)

@@ -3,7 +3,6 @@
 package pipeline
 
 import (
-	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 )
 
 // slowOpening is an opening of a queue that goes on only when it is told to.

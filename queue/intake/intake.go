@@ -15,16 +15,16 @@
 package intake
 
 import (
-	"sync/atomic"
-	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 )
 
 // Door leads to the queue.

@@ -3,7 +3,6 @@
 package intake
 
 import (
-	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 	"context"
 	"errors"
 	"os"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
 )
 

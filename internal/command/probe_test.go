@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package command
 
 import (
 	"context"
@@ -18,7 +18,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
 
-// Environment of a process of this test: what it plays, and where.
+// Environment variables of a child process of this test: which part it plays,
+// and in which directory.
 const (
 	partVariable  = "TEST_PART"
 	stageVariable = "TEST_STAGE"
@@ -29,13 +30,12 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, play(part, os.Getenv(stageVariable)))
 		os.Exit(1)
 	}
-	// A slow machine must not have exchanges pass that a test wants noted.
-	environment.OpenTimeout = time.Minute
 	os.Exit(m.Run())
 }
 
-// play is a Caddy that opens a queue and has it probed, by a probe that goes on
-// for ever, or one that in addition does not notice that Caddy is gone.
+// play plays the part of a child process: "caddy PART" opens a queue and has it
+// probed by a process that plays PART, a "probe" that never ends by itself, or a
+// "deaf probe" that does not notice either that its Caddy is gone.
 func play(part, stage string) error {
 	if kind, ok := strings.CutPrefix(part, "caddy "); ok {
 		_, err := badger.Open(badger.Options{Dir: stage, Space: queue.Space{Reserve: 1}, Probe: func(_ string, lock *os.File) error {
@@ -58,6 +58,7 @@ func play(part, stage string) error {
 	}
 }
 
+// actor returns a command that runs this test as a child process with a part.
 func actor(part, stage string) *exec.Cmd {
 	command := exec.Command(os.Args[0]) //nolint:gosec // this test
 	command.Env = append(os.Environ(), partVariable+"="+part, stageVariable+"="+stage)
@@ -65,13 +66,13 @@ func actor(part, stage string) *exec.Cmd {
 }
 
 // A Caddy that is killed while it has its queue probed leaves no probe behind
-// that works on the queue beside the next Caddy: the probe ends, too, and for as
-// long as it has not, nobody else can open the queue.
+// that works on the queue beside the next Caddy: the probe ends, too, and until it
+// has, nobody else can open the queue.
 func TestProbeEndsWithCaddy(t *testing.T) {
 	for _, kind := range []string{"probe", "deaf probe"} {
 		t.Run(kind, func(t *testing.T) {
 			dir := t.TempDir()
-			// What a Caddy leaves that died while it opened the queue.
+			// A Caddy that died while it opened the queue has left this file.
 			if err := os.WriteFile(filepath.Join(dir, "opening"), nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -110,7 +111,7 @@ func TestProbeEndsWithCaddy(t *testing.T) {
 	}
 }
 
-// probing waits until a queue is probed, and returns by which process.
+// probing waits until a queue is probed, and returns the process that does it.
 func probing(t *testing.T, dir string) *os.Process {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
@@ -135,8 +136,8 @@ func probing(t *testing.T, dir string) *os.Process {
 	return nil
 }
 
-// What a probe has died of is told in one line, and a probe that could not be
-// made says nothing of the queue.
+// What a probe has died of is reported in one line, and a probe that could not be
+// made says nothing about the queue.
 func TestProbeReports(t *testing.T) {
 	lock, err := os.Open(t.TempDir())
 	if err != nil {
