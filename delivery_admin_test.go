@@ -56,7 +56,7 @@ func (m *moody) next(t *testing.T) string {
 	t.Helper()
 	select {
 	case <-m.more:
-	case <-time.After(20 * time.Second):
+	case <-time.After(testTimeout):
 		t.Fatal("nothing has come")
 	}
 	m.mu.Lock()
@@ -294,7 +294,7 @@ func TestCaddysEvents(t *testing.T) {
 		if got != "webhooks.endpoint.disabled erp its receiver answered 410 Gone" {
 			t.Errorf("told %s", got)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(testTimeout):
 		t.Fatal("Caddy's events app was told nothing")
 	}
 }

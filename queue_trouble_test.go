@@ -33,12 +33,12 @@ func disk(t *testing.T) *atomic.Uint64 {
 
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(testTimeout); ; {
 		if condition() {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 20 s", what)
+			t.Fatalf("%s: not within %s", what, testTimeout)
 		}
 		time.Sleep(5 * time.Millisecond) // the state of another goroutine is asked for
 	}
@@ -91,7 +91,7 @@ func TestFullDisk(t *testing.T) {
 		select {
 		case e := <-s.events:
 			got[e] = true
-		case <-time.After(20 * time.Second):
+		case <-time.After(testTimeout):
 			t.Fatalf("only %v was told", got)
 		}
 	}

@@ -165,7 +165,7 @@ func start(t *testing.T, a *lab.API, dir, place string) string {
 	// damaged file is the only one that names an object, a record may say that
 	// there may be some.
 	var missing []string
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) { // polling another process
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) { // polling another process
 		if missing = r.Missing(a); len(missing) == 0 {
 			return "no loss"
 		}
