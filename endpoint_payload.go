@@ -104,14 +104,3 @@ func (e *Endpoint) unmarshalPayload(d *caddyfile.Dispenser) error {
 	}
 	return nil
 }
-
-// formats returns in which form events go to some endpoints.
-func (a *App) formats(endpoints []string) map[string]string {
-	formats := make(map[string]string, len(endpoints))
-	for _, name := range endpoints {
-		if e, ok := a.endpoints.Get(name); ok {
-			formats[name] = e.Payload.String()
-		}
-	}
-	return formats
-}

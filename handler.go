@@ -3,7 +3,6 @@
 package webhooks
 
 import (
-	"github.com/caddy-webhooks/caddy-webhooks/exchange"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhooks/caddy-webhooks/exchange"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
@@ -81,7 +81,6 @@ type Handler struct {
 	// Resources are the kinds of objects that are watched.
 	Resources []*syntax.Resource `json:"resources,omitempty"`
 
-	app       *App
 	rules     *rules.Set
 	overrides []rules.Value
 	upstream  *show.Upstream

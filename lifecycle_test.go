@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
+	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
 
@@ -204,13 +205,9 @@ func (s *stage) get(path string) (status int, answer map[string]any) {
 	return response.StatusCode, answer
 }
 
-func running(t *testing.T) *engine {
+func running(t *testing.T) *pipeline.Pipeline {
 	t.Helper()
-	app, err := caddy.ActiveContext().AppIfConfigured("webhooks")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return app.(*App).engine
+	return runningApp(t).pipeline
 }
 
 // The queue of a directory stays open while configurations come and go, and
@@ -220,10 +217,10 @@ func TestReload(t *testing.T) {
 	s.mustLoad(s.config("", ""))
 	s.put("/items/1", `{"id":"1"}`)
 	s.expect("items.updated items/1")
-	store := running(t).store.Load()
+	store := running(t).Queue()
 
 	s.mustLoad(s.config("durability process\nretention 2h", "resource users"))
-	if running(t).store.Load() != store {
+	if running(t).Queue() != store {
 		t.Error("the queue was opened again")
 	}
 	s.putUntil("/users/1", "users.updated users/1")
@@ -259,11 +256,11 @@ func TestFailedReload(t *testing.T) {
 				t.Fatalf("%s: accepted", name)
 			}
 		}
-		if running(t).store.Load() == nil {
+		if running(t).Queue() == nil {
 			t.Fatalf("%s: the queue is closed", name)
 		}
-		if n := len(running(t).started); n != 1 {
-			t.Errorf("%s: %d configurations are at work", name, n)
+		if running(t).Started() != runningApp(t).config {
+			t.Errorf("%s: another configuration is at work", name)
 		}
 		path := "/items/" + strings.ReplaceAll(name, " ", "-")
 		s.put(path, `{"id":"1"}`)
@@ -363,8 +360,9 @@ func TestAdmin(t *testing.T) {
 	if status != 200 || fmt.Sprint(answer["resources"]) != "[items]" || answer["dir"] != s.dir || answer["durability"] != "power" {
 		t.Errorf("status: %d %v", status, answer)
 	}
-	endpoint := answer["endpoints"].([]any)[0].(map[string]any)
-	if endpoint["name"] != "test" || endpoint["host"] != s.receiver.URL || endpoint["configured"] != true {
+	_, endpoints := s.get("/webhooks/endpoints")
+	endpoint := endpoints["items"].([]any)[0].(map[string]any)
+	if endpoint["name"] != "test" || endpoint["host"] != s.receiver.URL || endpoint["status"] != "active" {
 		t.Errorf("endpoint: %v", endpoint)
 	}
 	_, events := s.get("/webhooks/events?object=items/1&type=items.updated")

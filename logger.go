@@ -30,6 +30,16 @@ func sparing(log *zap.Logger) *zap.Logger {
 	}))
 }
 
+// pipelineLogger returns the logger of a part of the pipeline. What exchanges
+// bring about is said sparingly.
+func pipelineLogger(part string) *zap.Logger {
+	log := liveLogger(part)
+	if part == "engine" {
+		log = sparing(log)
+	}
+	return log
+}
+
 type liveCore struct {
 	fields []zapcore.Field
 }

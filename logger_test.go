@@ -41,7 +41,7 @@ func TestHandlerIsSparing(t *testing.T) {
 	}
 	h, said := app.(*App).handlers[0], 0
 	for range 10_000 {
-		if h.log.Check(zap.ErrorLevel, "the id in a request cannot name an object") != nil {
+		if h.watcher.Logger.Check(zap.ErrorLevel, "the id in a request cannot name an object") != nil {
 			said++
 		}
 	}

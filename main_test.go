@@ -10,6 +10,6 @@ import (
 
 func TestMain(m *testing.M) {
 	// A slow machine must not have exchanges pass that a test wants noted.
-	openPatience = time.Minute
+	environment.OpenTimeout = time.Minute
 	os.Exit(m.Run())
 }

@@ -3,13 +3,14 @@
 package webhooks
 
 import (
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"context"
 	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 )
 
@@ -100,15 +101,15 @@ func newCollectors() *collectors {
 	}
 }
 
-// register registers the counters, and gauges of an engine's queue, with the
+// register registers the counters, and gauges of a pipeline's queue, with the
 // registry of a configuration.
-func (c *collectors) register(registry *prometheus.Registry, e *engine) error {
+func (c *collectors) register(registry *prometheus.Registry, p *pipeline.Pipeline) error {
 	for _, collector := range []prometheus.Collector{
 		c.exchanges, c.gaps, c.repaired, c.unresolved, c.reconciled, c.shows, c.events, c.attempts, c.durations, c.ages, c.troubles,
 		c.callbacksRefused, c.ownerless, c.conditionsFailed, c.unmatchedRequests,
 		c.unsent, c.dropped, c.expired, c.operational,
-		queueCollector{e},
-		deliveryCollector{e},
+		queueCollector{p},
+		deliveryCollector{p},
 	} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
@@ -134,6 +135,21 @@ func (c *collectors) Gap(resource string) {
 	c.gaps.WithLabelValues(resource, "intent").Inc()
 }
 
+// GapMarks implements intake.Metrics.
+func (c *collectors) GapMarks(resource string, n int) {
+	c.gaps.WithLabelValues(resource, "mark").Add(float64(n))
+}
+
+// Repaired implements intake.Metrics.
+func (c *collectors) Repaired(resource string) {
+	c.repaired.WithLabelValues(resource).Inc()
+}
+
+// Expired implements retention.Metrics.
+func (c *collectors) Expired(why string, n int) {
+	c.expired.WithLabelValues(why).Add(float64(n))
+}
+
 // CallbackRefused implements exchange.Metrics.
 func (c *collectors) CallbackRefused(resource string) {
 	c.callbacksRefused.WithLabelValues(resource).Inc()
@@ -149,7 +165,7 @@ func (c *collectors) Event(eventType string) {
 	c.events.WithLabelValues(eventType).Inc()
 }
 
-// Unresolved implements reconcile.Metrics and exchange.Metrics.
+// Unresolved implements the Metrics of reconcile, exchange and intake.
 func (c *collectors) Unresolved(resource string) {
 	c.unresolved.WithLabelValues(resource).Inc()
 }
@@ -176,7 +192,7 @@ func (c *collectors) QueueFailed(string) {
 
 // queueCollector reads the gauges of a queue when they are asked for.
 type queueCollector struct {
-	engine *engine
+	pipeline *pipeline.Pipeline
 }
 
 var (
@@ -208,7 +224,7 @@ func (c queueCollector) Collect(values chan<- prometheus.Metric) {
 	put := func(d *prometheus.Desc, v float64) {
 		values <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
 	}
-	store := c.engine.store.Load()
+	store := c.pipeline.Queue()
 	if store == nil {
 		put(queueUp, 0)
 		return

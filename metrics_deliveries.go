@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
+	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -28,6 +29,16 @@ func (c *collectors) Unsent(string) {
 	c.unsent.Inc()
 }
 
+// Notice implements emitter.AnnouncerMetrics.
+func (c *collectors) Notice(eventType string) {
+	c.operational.WithLabelValues(eventType).Inc()
+}
+
+// NoticeLost implements emitter.AnnouncerMetrics.
+func (c *collectors) NoticeLost() {
+	c.troubles.WithLabelValues("notice_lost").Inc()
+}
+
 // codeClass returns the class of an HTTP status.
 func codeClass(code int) string {
 	switch {
@@ -43,7 +54,7 @@ func codeClass(code int) string {
 // deliveryCollector reads the gauges of what works on deliveries when they are
 // asked for.
 type deliveryCollector struct {
-	engine *engine
+	pipeline *pipeline.Pipeline
 }
 
 var (
@@ -64,13 +75,13 @@ func (deliveryCollector) Describe(descriptions chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c deliveryCollector) Collect(values chan<- prometheus.Metric) {
-	working := c.engine.working()
+	working := c.pipeline.Emitter()
 	if working == nil {
 		return
 	}
 	counts := map[string]int{"active": 0, "failing": 0, "paused": 0, "disabled": 0}
 	down, inFlight, kept := 0, 0, 0
-	for _, standing := range working.emitter.Standings() {
+	for _, standing := range working.Standings() {
 		counts[statusOf(standing)]++
 		inFlight += standing.InFlight
 		kept += standing.Unrecorded
@@ -86,7 +97,7 @@ func (c deliveryCollector) Collect(values chan<- prometheus.Metric) {
 	}
 	put(deliveryDown, float64(down))
 	put(deliveryInFlight, float64(inFlight))
-	put(deliveryMemory, float64(working.emitter.InFlight()))
+	put(deliveryMemory, float64(working.InFlight()))
 	put(deliveryKept, float64(kept))
 }
 

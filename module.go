@@ -11,14 +11,11 @@
 package webhooks
 
 import (
-	"github.com/caddy-webhooks/caddy-webhooks/show"
-	"github.com/caddy-webhooks/caddy-webhooks/event"
-	"github.com/caddy-webhooks/caddy-webhooks/exchange"
 	"bytes"
-	"context"
+	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,33 +26,29 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/exchange"
+	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/retention"
+	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/seal"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
 func init() {
 	caddy.RegisterModule(new(App))
 }
 
-// What an acknowledged write survives.
-const (
-	durabilityPower   = "power"
-	durabilityProcess = "process"
-)
-
-const (
-	defaultRetention = 30 * 24 * time.Hour
-	minRetention     = time.Hour
-)
-
 // App holds the durable queue, the endpoints that receive events, and the work
 // between the two. The exchanges themselves are watched by the `webhooks` HTTP
 // handler.
 type App struct {
-	// Queue is where everything is kept that must survive. Default: a Badger
-	// queue in the folder `webhooks` of Caddy's data directory.
-	Queue *Queue `json:"queue,omitempty"`
+	// QueueRaw is where everything is kept that must survive: a storage engine.
+	// Default: a Badger queue in the folder `webhooks` of Caddy's data
+	// directory.
+	QueueRaw json.RawMessage `json:"queue,omitempty" caddy:"namespace=webhooks.queues inline_key=engine"`
 
 	// Durability says what a change survives that the client was told of:
 	// `power`, a power cut; or `process`, a crash of the process but not of
@@ -94,37 +87,41 @@ type App struct {
 	// HTTPS with a valid certificate.
 	Egress *Egress `json:"egress,omitempty"`
 
-	ctx       caddy.Context
-	log       *zap.Logger
-	dir       string
-	engine    *engine
-	acquired  bool
-	keys      []seal.Key
-	endpoints *endpoint.Set
-	policy    egress.Policy
-	transport *egress.Transport
+	ctx        caddy.Context
+	log        *zap.Logger
+	durability queue.Durability
+	keys       []seal.Key
+	endpoints  *endpoint.Set
 	// named has the endpoints whose receivers requests name, by name.
 	named map[string]endpoint.Endpoint
 	// drops is true if some endpoint wants nothing kept while it is disabled.
 	drops  bool
 	events *caddyevents.App
+	// policy says where deliveries may go, and transport keeps to it. Requests
+	// may come before the app starts, and that completes the policy.
+	policy    egress.Policy
+	transport atomic.Pointer[egress.Transport]
+
+	// pipeline is acquired by Provision, under the name queue, until Cleanup.
+	// Config is what Start has handed down to it.
+	pipeline *pipeline.Pipeline
+	queue    string
+	acquired bool
+	config   *pipeline.Config
 
 	mu       sync.Mutex
 	handlers []*Handler
 	owners   map[string]*Handler // by resource
 }
 
-// Queue says where the durable queue is.
-type Queue struct {
-	// Engine is the storage engine. Default and only choice: `badger`, which
-	// is built in and belongs to one Caddy process.
-	Engine string `json:"engine,omitempty"`
+// pipelines holds what outlives a configuration, by the queue's name: the old
+// configuration still has requests under way, and still holds the queue, when the
+// new one starts. A key with more in it would let a changed option open the same
+// queue twice.
+var pipelines = caddy.NewUsagePool()
 
-	// Dir is the queue's directory. It is made if it does not exist, for this
-	// user alone. Placeholders such as `{env.NAME}` are replaced. Default:
-	// the folder `webhooks` in Caddy's data directory.
-	Dir string `json:"dir,omitempty"`
-}
+// environment is what pipelines have of this process.
+var environment = pipeline.Environment{Logger: pipelineLogger, Metrics: metrics, Tracer: &traces}
 
 // CaddyModule returns the Caddy module information.
 func (*App) CaddyModule() caddy.ModuleInfo {
@@ -138,16 +135,18 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // configuration can be validated while another process holds the queue.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.log = ctx, ctx.Logger()
-	if a.Queue == nil {
-		a.Queue = new(Queue)
-	}
 	if a.Durability == "" {
-		a.Durability = durabilityPower
+		a.Durability = queue.Power.String()
 	}
 	if a.Retention == 0 {
-		a.Retention = caddy.Duration(defaultRetention)
+		a.Retention = caddy.Duration(queue.DefaultRetention)
 	}
-	if err := a.provisionDir(); err != nil {
+	var err error
+	if a.durability, err = queue.ParseDurability(a.Durability); err != nil {
+		return fmt.Errorf("durability is power or process, not %q", a.Durability)
+	}
+	engine, err := a.provisionQueue(ctx)
+	if err != nil {
 		return err
 	}
 	if err := a.provisionSecrets(); err != nil {
@@ -159,53 +158,68 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionEvents(ctx); err != nil {
 		return err
 	}
-	value, _, err := engines.LoadOrNew(a.dir, func() (caddy.Destructor, error) {
-		return newEngine(a.dir), nil
+	value, _, err := pipelines.LoadOrNew(engine.Name(), func() (caddy.Destructor, error) {
+		return pipeline.New(engine, a.opening(), environment), nil
 	})
 	if err != nil {
 		return err
 	}
-	a.engine = value.(*engine)
-	a.acquired = true
-	return metrics.register(ctx.GetMetricsRegistry(), a.engine)
+	a.pipeline, a.queue, a.acquired = value.(*pipeline.Pipeline), engine.Name(), true
+	return metrics.register(ctx.GetMetricsRegistry(), a.pipeline)
 }
 
-func (a *App) provisionDir() error {
-	if a.Queue.Engine != "" && a.Queue.Engine != "badger" {
-		return fmt.Errorf("queue: there is no engine %q; use `queue badger DIR`", a.Queue.Engine)
+// opening returns how the queue is opened.
+func (a *App) opening() pipeline.Opening {
+	return pipeline.Opening{
+		Settings: queue.Settings{Durability: a.durability, Retention: time.Duration(a.Retention)},
+		Space:    a.FreeSpace.space(),
+		Keys:     a.keys,
 	}
-	dir := a.Queue.Dir
-	if dir == "" {
-		dir = filepath.Join(caddy.AppDataDir(), "webhooks")
-	}
-	dir, err := caddy.NewReplacer().ReplaceOrErr(dir, true, true)
-	if err != nil {
-		return fmt.Errorf("queue badger %s: %w; set what the placeholder stands for", a.Queue.Dir, err)
-	}
-	a.dir, err = filepath.Abs(dir)
-	if err != nil {
-		return fmt.Errorf("queue badger %s: %w", a.Queue.Dir, err)
+}
+
+// provisionSecrets reads the keys that the configuration names.
+func (a *App) provisionSecrets() error {
+	a.keys = nil
+	for i, text := range a.SecretsKeys {
+		text, err := caddy.NewReplacer().ReplaceOrErr(text, true, true)
+		if err != nil {
+			return fmt.Errorf("secrets_key, key %d: %w; set what the placeholder stands for", i+1, err)
+		}
+		key, err := seal.ParseKey(text)
+		if err != nil {
+			return fmt.Errorf("secrets_key, key %d: %w", i+1, err)
+		}
+		a.keys = append(a.keys, key)
 	}
 	return nil
 }
 
 // Validate checks what Provision has not.
 func (a *App) Validate() error {
-	if a.Durability != durabilityPower && a.Durability != durabilityProcess {
-		return fmt.Errorf("durability is power or process, not %q", a.Durability)
-	}
-	if time.Duration(a.Retention) < minRetention {
-		return fmt.Errorf("retention %s is too short to look into what went wrong; it must be at least %s", time.Duration(a.Retention), minRetention)
+	if time.Duration(a.Retention) < retention.MinAge {
+		return fmt.Errorf("retention %s is too short to look into what went wrong; it must be at least %s", time.Duration(a.Retention), retention.MinAge)
 	}
 	return a.validateQueue()
 }
 
 // Start opens the queue and begins to work.
 func (a *App) Start() error {
-	if err := a.refuseOwn(); err != nil {
+	if err := a.refuseSelf(); err != nil {
 		return fmt.Errorf("starting webhooks: %w", err)
 	}
-	if err := a.engine.start(a); err != nil {
+	a.config = &pipeline.Config{
+		Opening:       a.opening(),
+		RetentionSize: a.RetentionSize,
+		Lag:           a.lag(),
+		Resources:     a.intakeResources(),
+		Plan:          a.plan(),
+		Endpoints:     a.endpoints,
+		Callbacks:     a.callbacks(),
+		Policy:        a.policy,
+		Transport:     a.transport.Load(),
+		Tell:          a.tell,
+	}
+	if err := a.pipeline.Start(a.config); err != nil {
 		return fmt.Errorf("starting webhooks: %w", err)
 	}
 	return nil
@@ -215,7 +229,7 @@ func (a *App) Start() error {
 // this configuration may still be under way, and on exit the HTTP app may stop
 // after this one.
 func (a *App) Stop() error {
-	a.engine.stop(a)
+	a.pipeline.Stop(a.config)
 	return nil
 }
 
@@ -227,16 +241,9 @@ func (a *App) Cleanup() error {
 	}
 	a.acquired = false
 	// A Start that fails is not followed by a Stop.
-	a.engine.stop(a)
-	_, err := engines.Delete(a.dir)
+	a.pipeline.Stop(a.config)
+	_, err := pipelines.Delete(a.queue)
 	return err
-}
-
-func (a *App) durability() queue.Durability {
-	if a.Durability == durabilityProcess {
-		return queue.Process
-	}
-	return queue.Power
 }
 
 // register takes the resources of a handler. Handlers are provisioned before
@@ -266,23 +273,18 @@ func (a *App) register(h *Handler) error {
 // sink returns where a handler's watcher takes what it finds.
 func (a *App) sink() exchange.Options {
 	return exchange.Options{
-		Notes: a, Seal: a.sealCallback, Observe: a.observe, Unmatched: uncovered.Note,
-		Trace: traces.exchange, Hops: a.hopsOf, Metrics: metrics,
+		Notes: a.pipeline.Intake,
+		Seal: func(resource string, named exchange.Callback) ([]byte, error) {
+			return a.pipeline.SealCallback(a.transport.Load(), resource, named)
+		},
+		Observe: func(of *rules.Resource, key event.Key, passed show.Show) {
+			a.pipeline.Observe(reconcile.Observation{Key: key, Version: of.Version, Show: passed})
+		},
+		Unmatched: uncovered.Note,
+		Trace:     traces.exchange,
+		Hops:      a.pipeline.Hops,
+		Metrics:   metrics,
 	}
-}
-
-// Note implements [exchange.Notes].
-func (a *App) Note(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
-	return a.engine.note(ctx, a, intent)
-}
-
-// Resolve implements [exchange.Notes].
-func (a *App) Resolve(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool) {
-	a.engine.resolve(ctx, resource, id, resolution, durable)
-}
-
-func (a *App) observe(of *rules.Resource, key event.Key, passed show.Show) {
-	a.engine.sight(of, sighting{key, passed})
 }
 
 // Interface guards

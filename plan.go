@@ -11,16 +11,14 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/intake"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
-
-// callbackPrefix begins the name under which deliveries to the receivers that
-// requests named are queued; the resource follows.
-const callbackPrefix = "notify."
 
 // plan returns what reconcile is to work on.
 func (a *App) plan() reconcile.Plan {
@@ -69,26 +67,54 @@ func (a *App) resources() []*rules.Resource {
 	return all
 }
 
-// repaired returns what repairing a gap needs to know of a resource. It is not
-// ok before a configuration has started.
-func (e *engine) repaired(name string) (known repaired, ok bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.started) == 0 {
-		return known, false
-	}
-	app := e.started[len(e.started)-1]
-	app.mu.Lock()
-	defer app.mu.Unlock()
-	for _, h := range app.handlers {
+// intakeResources returns what the intake needs to know of the resources, each
+// once. Of one that two handlers have, the longer time counts.
+func (a *App) intakeResources() []intake.Resource {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all, at := []intake.Resource{}, make(map[string]int)
+	for _, h := range a.handlers {
 		for _, r := range h.rules.Resources {
-			if r.Name == name {
-				known.listed = known.listed || r.List != nil
-				known.settles = max(known.settles, time.Duration(h.UpstreamTimeout)+r.Lag)
+			i, known := at[r.Name]
+			if !known {
+				i = len(all)
+				at[r.Name] = i
+				all = append(all, intake.Resource{Name: r.Name})
 			}
+			all[i].Listed = all[i].Listed || r.List != nil
+			all[i].Settles = max(all[i].Settles, time.Duration(h.UpstreamTimeout)+r.Lag)
 		}
 	}
-	return known, true
+	return all
+}
+
+// route returns the endpoints that get an event: those that want its type and
+// may see its object, less those that are disabled and want nothing kept.
+func (a *App) route(e *event.Event) []string {
+	names := a.endpoints.Match(e.Type, e.Tenant)
+	if !a.drops {
+		return names
+	}
+	kept := make([]string, 0, len(names))
+	for _, name := range names {
+		if subscriber, _ := a.endpoints.Get(name); !a.pipeline.Keeps(subscriber) {
+			metrics.dropped.Inc()
+			continue
+		}
+		kept = append(kept, name)
+	}
+	return kept
+}
+
+// formats returns in which form events go to some endpoints.
+func (a *App) formats(endpoints []string) map[string]string {
+	formats := make(map[string]string, len(endpoints))
+	for _, name := range endpoints {
+		if e, ok := a.endpoints.Get(name); ok {
+			formats[name] = e.Payload.String()
+		}
+	}
+	return formats
 }
 
 // reconciled returns a resource as reconcile wants it.
@@ -108,7 +134,7 @@ func (a *App) reconciled(h *Handler, r *rules.Resource, limit *reconcile.Limit, 
 		made.Final = r.Watch.Until.Final
 	}
 	if n := r.Callback; n != nil {
-		made.Callback = &reconcile.CallbackRule{Endpoint: callbackPrefix + r.Name, Wants: n.Filter.Match}
+		made.Callback = &reconcile.CallbackRule{Endpoint: pipeline.CallbackPrefix + r.Name, Wants: n.Filter.Match}
 		if n.Until != nil {
 			made.Callback.Last = n.Until.Final
 		}

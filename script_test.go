@@ -3,7 +3,6 @@
 package webhooks
 
 import (
-	"github.com/caddy-webhooks/caddy-webhooks/exchange"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +26,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/exchange"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
@@ -67,7 +67,7 @@ type script struct {
 
 	store      queue.Store
 	reconciler *reconcile.Reconciler
-	sightings  *sightings
+	observer   *reconcile.Observer
 	handler    *Handler
 
 	request  *http.Request
@@ -153,12 +153,12 @@ func (s *script) start() {
 	}
 	s.reconciler = reconcile.New(s.store, reconcile.Options{Jitter: func() float64 { return .5 }})
 	s.reconciler.Apply(plan)
-	s.sightings = newSightings(s.store, event.NewHasher(s.store.Instance().HashKey), zap.NewNop())
+	s.observer = reconcile.NewObserver(s.store, zap.NewNop())
 	synctest.Wait()
 }
 
 func (s *script) stop() {
-	s.sightings.stop()
+	s.observer.Stop()
 	if err := s.reconciler.Stop(context.Background()); err != nil {
 		s.t.Error(err)
 	}
@@ -477,7 +477,7 @@ func (*script) seal(_ string, named exchange.Callback) ([]byte, error) {
 }
 
 func (s *script) observe(of *rules.Resource, key event.Key, passed show.Show) {
-	s.sightings.add(of, sighting{key, passed})
+	s.observer.Observe(reconcile.Observation{Key: key, Version: of.Version, Show: passed})
 }
 
 func isAbort(cause any) bool {

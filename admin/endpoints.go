@@ -56,7 +56,7 @@ func (s *Server) endpoints(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return refuse(http.StatusServiceUnavailable, "the queue cannot be read: %w", err)
 	}
-	standings, expired := working.Standings(), s.Pipeline.Expired()
+	standings, expired := working.Standings(), s.Pipeline.Keeper().Expired()
 	for _, names := range []map[string]int{stats.PendingDeliveries, expired} {
 		for name := range names {
 			if _, configured := standings[name]; !configured {

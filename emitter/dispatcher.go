@@ -75,8 +75,7 @@ func newDispatcher(e *Emitter, target Target, u *url.URL, s *standing) *dispatch
 		d.logger = d.logger.With(zap.String("receiver", u.Scheme+"://"+u.Host))
 	}
 	d.leasing = queue.LeaseOptions{
-		For: target.Endpoint.Timeout + leaseMargin, Order: orders[target.Endpoint.Order], Coalesce: target.Endpoint.Coalesce,
-		Admit: d.admit,
+		For: target.Endpoint.Timeout + leaseMargin, Coalesce: target.Endpoint.Coalesce, Admit: d.admit,
 	}
 	return d
 }

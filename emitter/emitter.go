@@ -132,7 +132,8 @@ func New(store queue.Deliveries, options Options) *Emitter {
 //
 // It fails without an effect if a target is not valid or two have the same
 // name, with [ErrStopped] after Stop, and if the states of endpoints cannot be
-// read: an endpoint that somebody paused must not get anything.
+// read: an endpoint that somebody paused must not get anything. If the queue does not
+// take an order, the orders of other targets may have changed.
 func (e *Emitter) Apply(targets []Target) error {
 	checked := make([]Target, 0, len(targets))
 	urls := make([]*url.URL, 0, len(targets))
@@ -157,6 +158,9 @@ func (e *Emitter) Apply(targets []Target) error {
 	if err := e.restore(); err != nil {
 		return err
 	}
+	if err := e.setOrders(checked); err != nil {
+		return err
+	}
 	next := make(map[string]*dispatcher, len(checked))
 	for i, target := range checked {
 		name := target.Endpoint.Name
@@ -179,6 +183,20 @@ func (e *Emitter) Apply(targets []Target) error {
 		}
 	}
 	e.active = next
+	return nil
+}
+
+// setOrders sets which deliveries of targets wait for each other, before any is
+// leased.
+func (e *Emitter) setOrders(targets []Target) error {
+	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
+	defer cancel()
+	for i := range targets {
+		name, order := targets[i].Endpoint.Name, orders[targets[i].Endpoint.Order]
+		if err := e.store.SetOrder(ctx, name, order); err != nil {
+			return fmt.Errorf("setting which deliveries to %s wait for each other: %w", name, err)
+		}
+	}
 	return nil
 }
 

@@ -62,6 +62,8 @@ func (q *backlog) FinishAttempt(_ context.Context, _ queue.DeliveryLease, _ queu
 	return nil
 }
 
+func (q *backlog) SetOrder(context.Context, string, queue.Order) error { return nil }
+
 func (q *backlog) ReleaseDelivery(context.Context, queue.DeliveryLease) error { return nil }
 
 func (q *backlog) PostponeDelivery(context.Context, queue.DeliveryLease, time.Time) error { return nil }

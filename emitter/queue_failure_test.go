@@ -19,8 +19,15 @@ import (
 // failing is a queue that fails some calls.
 type failing struct {
 	queue.Deliveries
-	lease, finish atomic.Int64
-	err           error
+	lease, finish, order atomic.Int64
+	err                  error
+}
+
+func (f *failing) SetOrder(ctx context.Context, endpoint string, order queue.Order) error {
+	if f.order.Add(-1) >= 0 {
+		return f.err
+	}
+	return f.Deliveries.SetOrder(ctx, endpoint, order)
 }
 
 func (f *failing) LeaseDelivery(ctx context.Context, endpoint string, options queue.LeaseOptions) (queue.DeliveryLease, error) {
@@ -182,6 +189,30 @@ func TestMetrics(t *testing.T) {
 		synctest.Wait()
 		if metrics.delivered.Load() != 1 || metrics.pending.Load() != 2 || metrics.dead.Load() != 1 {
 			t.Errorf("counted %d delivered, %d pending, %d dead", metrics.delivered.Load(), metrics.pending.Load(), metrics.dead.Load())
+		}
+	})
+}
+
+// TestOrderThatCannotBeSet keeps deliveries back: they would go out in another
+// order than the one that is configured.
+func TestOrderThatCannotBeSet(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, Options{})
+		store := &failing{Deliveries: w.store, err: errors.New("input/output error")}
+		store.order.Store(1)
+		w.emitter.store = store
+		w.publish(t, "1", []string{"erp"}, nil)
+		if err := w.emitter.Apply([]Target{w.target(t, "erp")}); !errors.Is(err, store.err) {
+			t.Errorf("got %v, want %v", err, store.err)
+		}
+		time.Sleep(time.Hour)
+		if all := w.receivers.of("erp"); len(all) != 0 {
+			t.Errorf("sent %+v", all)
+		}
+		w.apply(t, w.target(t, "erp"))
+		synctest.Wait()
+		if all := w.receivers.of("erp"); len(all) != 1 {
+			t.Errorf("%d attempts", len(all))
 		}
 	})
 }

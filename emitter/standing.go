@@ -166,8 +166,8 @@ func (s *standing) receiver(name string) *receiver {
 	return r
 }
 
-// class returns whether the endpoint's one receiver answered its last delivery.
-// Of receivers that requests have named, some surely did.
+// class returns the class of the endpoint's one receiver. If requests name the
+// receivers, it is proven: some of them surely answered.
 func (s *standing) class(l limits) class {
 	s.mu.Lock()
 	defer s.mu.Unlock()

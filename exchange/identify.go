@@ -3,14 +3,15 @@
 package exchange
 
 import (
-	"go.uber.org/zap"
-	"github.com/tidwall/gjson"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/tidwall/gjson"
+	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"

@@ -5,7 +5,6 @@ package exchange
 import (
 	"net/http"
 
-
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"

@@ -4,12 +4,13 @@ package exchange
 
 import (
 	"errors"
-	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"io"
 	"net/http"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhooks/caddy-webhooks/body"
 )
 
 // tee passes a response on as it comes, and keeps what the rules need of it: the

@@ -3,7 +3,6 @@
 package exchange
 
 import (
-	"github.com/caddy-webhooks/caddy-webhooks/show"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -25,6 +23,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
 // recordingQueue keeps what a handler tells the queue, in order.

@@ -10,7 +10,6 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/intake"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/retention"
@@ -120,9 +119,9 @@ func (c *Config) receiverTLS() []*egress.TLS {
 	return settings
 }
 
-// Routed reports whether an event goes to an endpoint now: one that is disabled
-// and wants nothing kept gets none.
-func (p *Pipeline) Routed(to endpoint.Endpoint, _ *event.Event) bool {
+// Keeps reports whether events are kept for an endpoint now: not for one that is
+// disabled and wants nothing kept.
+func (p *Pipeline) Keeps(to endpoint.Endpoint) bool {
 	if to.WhenDisabled != endpoint.Drop {
 		return true
 	}

@@ -72,9 +72,3 @@ func (p *Pipeline) NotOpen() (since time.Time, reason error) {
 	}
 	return time.Time{}, nil
 }
-
-// Expired returns how many deliveries were ended since the process began because
-// they had waited too long, by endpoint.
-func (p *Pipeline) Expired() map[string]int {
-	return p.keeper.Expired()
-}

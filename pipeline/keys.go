@@ -10,7 +10,6 @@ import (
 
 	"go.uber.org/zap"
 
-
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/seal"
 )

@@ -142,6 +142,9 @@ func (p *Pipeline) Failed() bool {
 // Engine returns what opens the queue.
 func (p *Pipeline) Engine() queue.Engine { return p.engine }
 
+// Keeper returns who keeps the retention.
+func (p *Pipeline) Keeper() *retention.Keeper { return p.keeper }
+
 // change replaces the state. The caller holds the lock.
 func (p *Pipeline) change(change func(*state)) {
 	next := *p.state.Load()

@@ -23,7 +23,7 @@ type Spacer interface {
 }
 
 // Trimmer is a [Store] whose history can be removed before its retention has
-// passed.
+// passed. That is work for one process, see [Store.LeaseMaintenance].
 type Trimmer interface {
 	// Trim removes the oldest history: events that are pending for nobody,
 	// with their deliveries and attempts. It removes some thousand events at

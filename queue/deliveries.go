@@ -4,6 +4,7 @@ package queue
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
@@ -12,9 +13,22 @@ import (
 // Deliveries is what the emitter needs of the queue.
 //
 // The deliveries of one endpoint are in lanes, by its [Order]: at most one of
-// a lane is leased at a time, in the order of their events, and one that waits
-// for a retry holds back those behind it and nothing else.
+// a lane is leased at a time, in the order in which their events were
+// committed, and one that waits for a retry holds back those behind it and
+// nothing else. The order of commits is the one in which events can be seen:
+// once a delivery can be leased, no event is committed any more that comes
+// before it.
 type Deliveries interface {
+	// SetOrder sets what makes a lane of an endpoint's deliveries, whichever
+	// process leases them: the latest call counts. It must come before the first
+	// lease, as an engine of one process may forget an order when it ends. Until
+	// then it is [OrderObject].
+	//
+	// The order may change while deliveries wait, and nothing is lost. The
+	// moment of change is when the last lease that was given under another order
+	// has ended; until then no delivery of the endpoint is leased.
+	SetOrder(ctx context.Context, endpoint string, order Order) error
+
 	// LeaseDelivery waits until the head of one of the endpoint's lanes is
 	// due, and leases it.
 	LeaseDelivery(ctx context.Context, endpoint string, options LeaseOptions) (DeliveryLease, error)
@@ -30,7 +44,8 @@ type Deliveries interface {
 	ReleaseDelivery(ctx context.Context, lease DeliveryLease) error
 
 	// PostponeDelivery gives a lease back without an attempt; the delivery is
-	// due again at the given time, or when the process starts again.
+	// due again at the given time. That time is a hint: an engine may forget it,
+	// as when a process ends, and then the delivery is due at once.
 	PostponeDelivery(ctx context.Context, lease DeliveryLease, until time.Time) error
 }
 
@@ -38,21 +53,15 @@ type Deliveries interface {
 type LeaseOptions struct {
 	// For is how long the lease is.
 	For time.Duration
-	// Order is what makes a lane.
-	//
-	// It may change while deliveries wait, at a reload: nothing is lost. What
-	// the latest caller who waits asks for is the endpoint's order; the moment
-	// of change is when no delivery of the endpoint is leased any more that was
-	// leased under another. Until then none is leased under the new one, and
-	// those who wait with another order wait on.
-	Order Order
 	// Coalesce leases, of an object's waiting deliveries, only the newest; the
-	// older become [StatusSuperseded] before it is leased. With OrderNone,
-	// deliveries do not wait for each other, and it does nothing.
+	// older become [StatusSuperseded] before it is leased. With [OrderNone],
+	// deliveries do not wait for each other, and Coalesce does nothing.
 	Coalesce bool
-	// Admit, if not nil, is asked whether there is room for a payload of so
-	// many bytes, before it is read into memory. If not, nothing is leased, and
-	// LeaseDelivery fails with [ErrNotAdmitted]. It must return at once.
+	// Admit, if not nil, reports whether there is room for a payload of so many
+	// bytes, before it is read into memory. If not, nothing is leased, and
+	// LeaseDelivery fails with [ErrNotAdmitted]. Admit must return at once. An
+	// engine may call it before anything is leased, and more than once: of what
+	// it has let in, the last may be leased.
 	Admit func(size int64) bool
 }
 
@@ -63,12 +72,21 @@ const (
 	// OrderObject: the deliveries of one object are a lane. This is the
 	// default.
 	OrderObject Order = ""
-	// OrderEndpoint: all deliveries of the endpoint are one lane, in the order
-	// in which their events were committed.
+	// OrderEndpoint: all deliveries of the endpoint are one lane.
 	OrderEndpoint Order = "endpoint"
 	// OrderNone: each delivery is a lane of its own.
 	OrderNone Order = "none"
 )
+
+// Check reports an order that is none.
+func (o Order) Check() error {
+	switch o {
+	case OrderObject, OrderEndpoint, OrderNone:
+		return nil
+	default:
+		return fmt.Errorf("%q is not an order of deliveries", string(o))
+	}
+}
 
 // DeliveryLease is the right to attempt one delivery.
 type DeliveryLease struct {
@@ -81,7 +99,7 @@ type DeliveryLease struct {
 	// committed; "" where it said nothing, and where the event was not meant
 	// for the endpoint then ([Operations.Replay]).
 	Format string
-	// Fence tells this lease from any other of the lane.
+	// Fence sets this lease apart from any other of the lane.
 	Fence uint64
 }
 
@@ -150,8 +168,8 @@ type Attempt struct {
 	Duration time.Duration `json:"duration_ns"`
 	// Code is the HTTP status the receiver answered with, 0 if none came.
 	Code int `json:"code,omitempty"`
-	// Error says in words what failed; it holds no path or query of the
-	// receiver's URL. Empty on success.
+	// Error says in words what failed, without path or query of the receiver's
+	// URL. Empty on success.
 	Error string `json:"error,omitempty"`
 	// Response is the beginning of the receiver's answer.
 	Response []byte `json:"response,omitempty"`

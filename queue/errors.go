@@ -7,8 +7,8 @@ import "errors"
 var (
 	// ErrClosed is returned by every verb once the store is closed.
 	ErrClosed = errors.New("the queue is closed")
-	// ErrBusy is returned by a verb that has done nothing, because too many wait
-	// for the disk already.
+	// ErrBusy is returned by a verb that has done nothing, because too many
+	// callers wait for the disk already.
 	ErrBusy = errors.New("too many wait for the queue's disk")
 	// ErrLeaseLost is returned when a lease is no longer held: its time has
 	// passed, or it was finished already.
@@ -20,7 +20,7 @@ var (
 	// ErrTooLarge is returned by a verb that was given more than one step can
 	// hold, and has done nothing. Every engine takes, in one step, 10,000 marks
 	// of up to 250 bytes each (key, version, and cause), or a Show of 4 MiB as
-	// payload, previous Show and snapshot of one event. Who is given more marks
+	// payload, previous Show and snapshot of one event. A caller with more marks
 	// at once makes one mark that finds them again, such as a scan of their
 	// resource.
 	ErrTooLarge = errors.New("too large for one step of the queue")
@@ -34,8 +34,8 @@ var (
 	ErrFull = errors.New("the disk of the queue is full")
 	// ErrMisconfigured is wrapped by errors that [Misconfigured] knows.
 	ErrMisconfigured = errors.New("the queue is misconfigured")
-	// ErrNotAdmitted is returned for a delivery that is due, and that
-	// [LeaseOptions.Admit] has no room for.
+	// ErrNotAdmitted is returned for a delivery that is due and has no room, as
+	// [LeaseOptions.Admit] reports.
 	ErrNotAdmitted = errors.New("there is no room for the payload")
 )
 

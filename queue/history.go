@@ -9,10 +9,10 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// History is what operators' views need of the queue. All lists are newest
-// first.
+// History is what operators' views need of the queue. Lists are newest first.
 type History interface {
-	// Events lists events.
+	// Events lists events in the order in which they were committed: one that
+	// is committed later stands before all that could be listed earlier.
 	Events(ctx context.Context, filter Filter, page Page) ([]event.Event, Cursor, error)
 	// Event returns one event, or [ErrNotFound].
 	Event(ctx context.Context, id string) (event.Event, error)
@@ -22,12 +22,14 @@ type History interface {
 	Deliveries(ctx context.Context, filter Filter, page Page) ([]Delivery, Cursor, error)
 	// Attempts lists attempts as Deliveries lists theirs, then by number.
 	Attempts(ctx context.Context, filter Filter, page Page) ([]Attempt, Cursor, error)
-	// Unresolved lists what changed without telling which object.
+	// Unresolved lists intents that were closed without their object, about in
+	// the order of time.
 	Unresolved(ctx context.Context, page Page) ([]Unresolved, Cursor, error)
 	// Pending lists marks that are not reconciled yet, in no particular order
 	// and without looks.
 	Pending(ctx context.Context, limit int) ([]PendingMark, error)
-	// Stats counts what is in the queue now.
+	// Stats counts what is in the queue. What it counts may be some seconds old;
+	// an engine of one process counts exactly.
 	Stats(ctx context.Context) (Stats, error)
 }
 
@@ -54,7 +56,7 @@ type Page struct {
 	Limit int
 }
 
-// Bounds of a page.
+// Limits of a page.
 const (
 	DefaultLimit = 50
 	MaxLimit     = 1000

@@ -10,11 +10,13 @@ import (
 )
 
 // Intents is what the handler needs of the queue.
+//
+// An intent has an owner: the process that noted it, and that will resolve it.
 type Intents interface {
 	// NoteIntent records that an exchange may change something, and returns
 	// the number by which to resolve it. When it returns, the intent survives
 	// what the configured durability says. The intent's own ID is ignored. One
-	// that is Abandoned is stale at once.
+	// that is Abandoned has no owner, and is stale at once.
 	//
 	// Where it fails with a number, as when ctx ends too early, the intent may
 	// be open all the same, and is to be resolved like any other.
@@ -25,14 +27,17 @@ type Intents interface {
 	//
 	// With durable, it returns when the marks survive what the configured
 	// durability says. Without, it returns at once and may be lost by a crash
-	// as a whole: then the intent is open again at the next start, which
-	// brings its object back. Use that only where the intent names the object.
+	// as a whole: then the intent is open and its owner gone, and the sweep of
+	// stale intents brings its object back. Use that only where the intent names
+	// the object.
 	ResolveIntent(ctx context.Context, id IntentID, resolution Resolution, durable bool) error
 
 	// StaleIntents returns open intents, oldest first, that need looking into:
-	// those of an earlier process, which nobody will resolve any more, and
-	// those of this one whose Deadline is not zero and has passed. They stay
-	// open, and are returned again, until resolved.
+	// those whose owner is gone, and those whose Deadline is not zero and has
+	// passed. To an engine of one process, all earlier processes are gone; to
+	// one of several, those that have not been heard of for a while. Stale
+	// intents stay open, and are returned again, until resolved: the sweep is
+	// work for one process, see [Store.LeaseMaintenance].
 	StaleIntents(ctx context.Context, limit int) ([]Intent, error)
 }
 
@@ -42,7 +47,7 @@ type IntentID uint64
 // Intent is the durable note, written before forwarding, that an exchange may
 // change something.
 type Intent struct {
-	// ID numbers the intent; later intents have higher numbers.
+	// ID numbers the intent. Of one owner, later intents have higher numbers.
 	ID IntentID
 	// Resource is the resource of the rule that matched.
 	Resource string
@@ -59,20 +64,28 @@ type Intent struct {
 	Noted time.Time
 	// Deadline is when the API can no longer commit what it was asked. Zero
 	// where only the response can tell the object: then there is nothing to do
-	// before the exchange ends, or the process does.
+	// before the exchange ends, or the owner is gone.
 	Deadline time.Time
-	// Abandoned is true for an intent of an earlier process: its exchange is
-	// over, and nobody will resolve it who knows how.
+	// Abandoned is true for an intent whose owner is gone: its exchange is over,
+	// and nobody will resolve it who knows how.
 	Abandoned bool
 	// Callback is a receiver that the request named, sealed by whoever noted
 	// it: opaque to the queue. It comes back with the intent, so that a mark
 	// made after a crash has it too.
 	Callback []byte
-	// Hops tells through which endpoints the exchange came, as [event.Cause]
+	// Hops says through which endpoints the exchange came, as [event.Cause]
 	// does. It comes back with the intent, so that a loop is found that goes on
 	// over exchanges whose end nobody saw.
 	Hops string
 }
+
+// Limits of an intent. Every engine takes one that keeps to them.
+const (
+	// MaxCallback is how long a sealed callback may be, in bytes.
+	MaxCallback = 16 << 10
+	// MaxIntent is how large an intent may be in all, in bytes.
+	MaxIntent = 4 << 20
+)
 
 // Resolution is what became of an intent.
 type Resolution struct {

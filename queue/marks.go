@@ -13,9 +13,9 @@ import (
 type Mark struct {
 	// Key names the object.
 	Key event.Key
-	// Hints tell what the exchange meant to do.
+	// Hints say what the exchange meant to do.
 	Hints Hints
-	// Version is the object's version as a write's response told it, or "".
+	// Version is the object's version as a write's response gave it, or "".
 	// Of marks that are merged the newest counts, in whatever order they came.
 	Version string
 	// Cause is the exchange, for the event.
@@ -30,7 +30,7 @@ type Mark struct {
 	Callback []byte
 }
 
-// IsLook tells whether nobody is known to have asked for a change.
+// IsLook reports whether nobody is known to have asked for a change.
 func (m *Mark) IsLook() bool {
 	return m.Hints&^HintKnown == HintLooked
 }
@@ -64,7 +64,7 @@ const (
 	HintKnown
 )
 
-// Has tells whether all of the given hints are set.
+// Has reports whether all of the given hints are set.
 func (h Hints) Has(hints Hints) bool {
 	return h&hints == hints
 }
@@ -89,7 +89,7 @@ func HintsOf(kind event.Kind, outcome event.Outcome) Hints {
 
 // Marks is what reconcile needs of the queue.
 //
-// A *look* is a mark that nobody asked for: all that was merged into it were
+// A look is a mark that nobody asked for: all that was merged into it were
 // marks with [HintLooked] alone, or it was left by [Reconciled.LookAt]. Looks
 // may be many and far in the future. They are durable like marks, but do not
 // count as pending, and a mark that somebody asked for goes before them:
@@ -119,9 +119,12 @@ type Marks interface {
 
 	// RetryMark gives a lease back: the mark stays and is due again at the
 	// given time (or at once, if its generation moved), with one more try and
-	// the reason recorded. Without a reason nothing failed, and no try counts;
-	// of a look, that writes nothing, and a crash may bring it back as it was.
-	// A look that came meanwhile does not make the mark due.
+	// the reason recorded. A look that came meanwhile does not make the mark
+	// due.
+	//
+	// Without a reason nothing failed, and no try counts. The time is a hint
+	// then: an engine may forget it, as when a process ends, and the mark is due
+	// as it was before, or at once.
 	RetryMark(ctx context.Context, lease MarkLease, at time.Time, reason string) error
 }
 
@@ -146,7 +149,7 @@ type MarkLease struct {
 	Callback *Callback
 	// Look is true when all that was merged are looks.
 	Look bool
-	// Fence tells this lease from any other of the object.
+	// Fence sets this lease apart from any other of the object.
 	Fence uint64
 }
 
@@ -166,7 +169,7 @@ type Reconciled struct {
 	LookAt time.Time
 	// Unresolved, when not empty, keeps a record for the operator, with this
 	// reason, in the same step: the mark's cause may have changed something
-	// that cannot be found. It has what the mark's cause tells, and its key.
+	// that cannot be found. It has what the mark's cause says, and its key.
 	Unresolved string
 	// CloseCallback says that no further event goes to the object's callback:
 	// it is closed, and forgotten when its retention has passed.

@@ -9,15 +9,15 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// Objects tells what is known of objects, apart from any mark.
+// Objects is what is known of objects, apart from any mark.
 type Objects interface {
 	// Object returns what was last known of an object, or [ErrNotFound].
 	Object(ctx context.Context, key event.Key) (event.Snapshot, error)
 
 	// Objects lists what is known of a resource's objects, those that are gone
-	// and not forgotten too, in the order of their ids' bytes, beginning after a key. The zero
-	// key is before all others. It returns at most limit rows, fewer only at
-	// the end.
+	// and not forgotten too, in the order of their ids' bytes, beginning after a
+	// key. The zero key is before all others. It returns at most limit rows,
+	// fewer only at the end.
 	Objects(ctx context.Context, resource string, after event.Key, limit int) ([]event.Snapshot, error)
 
 	// Unseen lists the marked objects of a resource, without those that are
@@ -27,11 +27,6 @@ type Objects interface {
 
 	// Callback returns an object's callback, or [ErrNotFound].
 	Callback(ctx context.Context, key event.Key) (Callback, error)
-
-	// Callbacks lists objects that have a callback, closed ones too, in an
-	// order of the engine's own, beginning after a key. It returns at most
-	// limit rows, fewer only at the end.
-	Callbacks(ctx context.Context, after event.Key, limit int) ([]event.Key, error)
 
 	// PutCallback replaces what is sealed of an object's callback, as with
 	// another encryption key, and leaves the rest of it. It fails with
@@ -52,6 +47,8 @@ type Forgets interface {
 	//
 	// An object that comes back after that is one that nobody knows. Its
 	// sequence goes on all the same, see [MarkLease.Floor].
+	//
+	// That is work for one process, see [Store.LeaseMaintenance].
 	Forget(ctx context.Context, before time.Time, after event.Key) (forgotten int, next event.Key, err error)
 }
 

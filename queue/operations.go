@@ -11,13 +11,13 @@ import (
 
 // Operations is what operators and subscribers may do to deliveries.
 //
-// Redeliver, Replay, Cancel and Expire work through what is selected in small steps,
-// oldest first by endpoint: each call acts on at most page.Limit rows, looks at
-// not many more, and returns how many it has changed and where the next call is to go
-// on; "" means that it has come to the end. A call that finds nothing to do in
-// its part returns 0 and a cursor. All four are idempotent: what is as they
-// would make it is left, and does not count. They return when the change
-// survives what the configured durability says.
+// Redeliver, Replay, Cancel and Expire work through what is selected in small
+// steps, oldest first by endpoint: each call acts on at most page.Limit rows,
+// looks at not many more, and returns how many it has changed and where the next
+// call goes on; "" is the end. A call that finds nothing to do in its part
+// returns 0 and a cursor. All four are idempotent: what is as they would make it
+// is left, and does not count. They return when the change survives what the
+// configured durability says.
 type Operations interface {
 	// Redeliver makes decided deliveries pending again, due at once, and those
 	// that are pending and wait for a retry due at once. They keep their place
@@ -39,17 +39,18 @@ type Operations interface {
 	Cancel(ctx context.Context, selection Selection, page Page) (int, Cursor, error)
 
 	// Expire is Cancel for what nobody has decided, but what has waited for too
-	// long: [StatusDead].
+	// long: [StatusDead]. That is work for one process, see
+	// [Store.LeaseMaintenance].
 	Expire(ctx context.Context, selection Selection, page Page) (int, Cursor, error)
 
 	// Count counts the deliveries that are selected, up to [MaxCount].
 	Count(ctx context.Context, selection Selection) (int, error)
 
-	// Announce commits an operational event, which tells of the module and not
-	// of the API: of an endpoint that was disabled, for example. The store
-	// gives it the next sequence of its Key, counted in the Key's snapshot, and
-	// an ID. The Key must be of a resource that nothing marks.
-	// It returns when the event is durable.
+	// Announce commits an operational event, which is about the module and not
+	// about the API: that an endpoint was disabled, for example. The store gives
+	// it the next sequence of its Key, counted in the Key's snapshot, and an ID.
+	// The Key must be of a resource that nothing marks. Announce returns when
+	// the event is durable.
 	Announce(ctx context.Context, e event.Event, endpoints []string) error
 }
 
@@ -66,16 +67,16 @@ type Selection struct {
 	Key   event.Key
 	// Statuses are where the deliveries stand; one of them is enough.
 	Statuses []Status
-	// From and To bound when the event was committed: at From or after it, and
+	// From and To limit when the event was committed: at From or after it, and
 	// before To.
 	From, To time.Time
 }
 
 // EndpointStates keeps what is known of endpoints' health. It is nothing to
-// the queue itself.
+// the queue itself. Another process may change it: a copy has to be read again.
 type EndpointStates interface {
-	// PutEndpointState replaces an endpoint's state, durably. One that is
-	// active and has nothing else to tell is forgotten.
+	// PutEndpointState replaces an endpoint's state, durably. One for which
+	// [EndpointState.IsZero] holds is forgotten.
 	PutEndpointState(ctx context.Context, state EndpointState) error
 	// EndpointStates returns all states, by name.
 	EndpointStates(ctx context.Context) ([]EndpointState, error)
@@ -107,29 +108,8 @@ type EndpointState struct {
 	Failures     int       `json:"failures,omitempty"`
 }
 
-// IsZero tells whether the state has nothing to tell.
+// IsZero reports whether the state says no more than that the endpoint is
+// active.
 func (s *EndpointState) IsZero() bool {
 	return (s.Status == EndpointActive || s.Status == "") && s.Reason == "" && s.FailingSince.IsZero() && s.Failures == 0
-}
-
-// StoredEndpoints keeps endpoints that subscribers have made. They are nothing
-// to the queue itself.
-type StoredEndpoints interface {
-	// PutEndpoint makes or replaces an endpoint, durably.
-	PutEndpoint(ctx context.Context, endpoint StoredEndpoint) error
-	// DeleteEndpoint forgets an endpoint, durably. Its deliveries stay.
-	DeleteEndpoint(ctx context.Context, name string) error
-	// StoredEndpoints lists endpoints by name, beginning after one; "" is
-	// before all others. It returns at most limit rows, fewer only at the end.
-	StoredEndpoints(ctx context.Context, after string, limit int) ([]StoredEndpoint, error)
-}
-
-// StoredEndpoint is an endpoint that a subscriber has made.
-type StoredEndpoint struct {
-	// Name is its identity.
-	Name string
-	// Tenant is whose it is.
-	Tenant string
-	// Sealed is the rest, encrypted by whoever put it: opaque to the queue.
-	Sealed []byte
 }

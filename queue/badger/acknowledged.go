@@ -10,6 +10,8 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 // Every batch has a number, one more than the one before, and writes it into
@@ -32,8 +34,6 @@ const (
 	acknowledgedLength  = 1 + 8 + 8 + 4
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // acknowledged is what is known to have been acknowledged.
 type acknowledged struct {
 	// synced is the last batch that a power cut cannot take; committed is the
@@ -46,7 +46,7 @@ func (a acknowledged) encode() []byte {
 	b = append(b, acknowledgedVersion)
 	b = binary.BigEndian.AppendUint64(b, a.synced)
 	b = binary.BigEndian.AppendUint64(b, a.committed)
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, record.Castagnoli))
 }
 
 // readAcknowledged reads the file. There is none before the first batch.
@@ -60,7 +60,7 @@ func readAcknowledged(dir string) (acknowledged, error) {
 		return acknowledged{}, nil
 	}
 	if len(b) != acknowledgedLength || b[0] != acknowledgedVersion ||
-		crc32.Checksum(b[:len(b)-4], castagnoli) != binary.BigEndian.Uint32(b[len(b)-4:]) {
+		crc32.Checksum(b[:len(b)-4], record.Castagnoli) != binary.BigEndian.Uint32(b[len(b)-4:]) {
 		return acknowledged{}, fmt.Errorf("%w: %s", errDamaged, acknowledgedFile)
 	}
 	return acknowledged{synced: binary.BigEndian.Uint64(b[1:]), committed: binary.BigEndian.Uint64(b[9:])}, nil

@@ -200,8 +200,9 @@ func TestAttemptsCountedAgain(t *testing.T) {
 	publish(t, s, "1", "erp", "crm")
 	publish(t, s, "1", "erp")
 	finish(t, s, "crm", queue.Verdict{Status: queue.StatusDelivered})
+	must(t, s.SetOrder(t.Context(), "erp", queue.OrderNone))
 	for range 2 {
-		held, err := s.LeaseDelivery(t.Context(), "erp", queue.LeaseOptions{For: time.Hour, Order: queue.OrderNone})
+		held, err := s.LeaseDelivery(t.Context(), "erp", queue.LeaseOptions{For: time.Hour})
 		must(t, err)
 		if held.Sequence == 2 {
 			verdict := queue.Verdict{Status: queue.StatusPending, RetryAt: time.Now()}

@@ -63,16 +63,6 @@ func (s *Store) Callback(ctx context.Context, key event.Key) (queue.Callback, er
 	return *found, nil
 }
 
-// Callbacks implements [queue.Objects].
-func (s *Store) Callbacks(ctx context.Context, after event.Key, limit int) ([]event.Key, error) {
-	var listed []event.Key
-	err := s.eachObject(ctx, objectsOf{kindCallback, "callback", ""}, after, limit, func(_ *badgerdb.Txn, key event.Key, _ *badgerdb.Item) (bool, error) {
-		listed = append(listed, key)
-		return true, nil
-	})
-	return listed, err
-}
-
 // putCallback is the operation of PutCallback.
 type putCallback struct {
 	waiter
@@ -83,7 +73,7 @@ type putCallback struct {
 
 // PutCallback implements [queue.Objects].
 func (s *Store) PutCallback(ctx context.Context, key event.Key, was, sealed []byte) error {
-	if len(key.Resource)+len(key.ID) > maxKey || len(sealed) > maxCallback {
+	if len(key.Resource)+len(key.ID) > maxKey || len(sealed) > queue.MaxCallback {
 		return queue.ErrTooLarge
 	}
 	op := &putCallback{key: objectKey(nil, kindCallback, key), was: was, sealed: sealed}

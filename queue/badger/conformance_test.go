@@ -13,13 +13,15 @@ import (
 func TestConformance(t *testing.T) {
 	for _, durability := range []queue.Durability{queue.Power, queue.Process} {
 		t.Run(durability.String(), func(t *testing.T) {
-			queuetest.Run(t, func(t *testing.T, now func() time.Time) queue.Store {
+			open := func(t *testing.T, now func() time.Time) queue.Store {
 				s, err := Open(Options{Dir: t.TempDir(), Now: now, Durability: durability})
 				if err != nil {
 					t.Fatal(err)
 				}
 				return s
-			})
+			}
+			queuetest.Run(t, open)
+			queuetest.RunAlone(t, open)
 		})
 	}
 }

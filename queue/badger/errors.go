@@ -2,7 +2,11 @@
 
 package badger
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
+)
 
 var (
 	// ErrDamaged is wrapped by a [DamageError].
@@ -16,7 +20,7 @@ var (
 	errNoDir = errors.New("no directory is given")
 	// errDamaged is returned for bytes that no version of this package has
 	// written.
-	errDamaged = errors.New("damaged record")
+	errDamaged = record.ErrDamaged
 	// errSnapshot is returned for a snapshot that cannot be read. Its object's
 	// mark must stay: reconciled as if it was never seen, the object would
 	// count its events from 1 again.

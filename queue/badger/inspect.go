@@ -91,9 +91,6 @@ func Inspect(dir string) (*Inspection, error) {
 		return nil, err
 	}
 	i.Acknowledged, i.committed = known.synced, known.committed
-	if err := inspectInterim(dir); err != nil {
-		i.noted(InterimFile, "%v; the next start looks at all resources", err)
-	}
 	logs, err := logFiles(dir, "*.mem")
 	if err != nil {
 		return nil, err

@@ -11,6 +11,8 @@ import (
 	"os"
 	"slices"
 	"strconv"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 // The layout of Badger's logs:
@@ -65,7 +67,7 @@ func parseLogEntry(b []byte) (logEntry, bool) {
 	e.key = b[e.size:][:lengths[0]]
 	e.value = b[e.size+len(e.key):][:lengths[1]]
 	e.size += len(e.key) + len(e.value)
-	if binary.BigEndian.Uint32(b[e.size:]) != crc32.Checksum(b[:e.size], castagnoli) {
+	if binary.BigEndian.Uint32(b[e.size:]) != crc32.Checksum(b[:e.size], record.Castagnoli) {
 		return logEntry{}, false
 	}
 	e.size += crc32.Size

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 // Intents that are noted at the same time share a row: they are closed soon,
@@ -117,7 +118,7 @@ func (b *batch) writeRow(row *intentRow) {
 		b.delete(key)
 		return
 	}
-	b.set(key, b.key(func(k []byte) []byte { return appendIntents(k, row.number, row.staged) }))
+	b.set(key, b.key(func(k []byte) []byte { return record.AppendIntents(k, row.number, row.staged) }))
 }
 
 // keepIntents takes over what was staged, once it is committed.

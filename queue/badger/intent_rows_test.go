@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 // commitBatch commits operations in one transaction. Nobody else may use the
@@ -36,11 +37,11 @@ func intentRows(t *testing.T, s *Store) (rows, most int) {
 	must(t, s.db.View(func(txn *badgerdb.Txn) error {
 		return each(txn, kindIntent, func(item *badgerdb.Item) error {
 			rows++
-			return item.Value(func(record []byte) error {
-				intents, err := parseIntents(1, record)
+			return item.Value(func(value []byte) error {
+				intents, err := record.ParseIntents(1, value)
 				most = max(most, len(intents))
-				if len(record) > rowBytes+maxIntent {
-					t.Errorf("a row has %d bytes", len(record))
+				if len(value) > rowBytes+maxIntent {
+					t.Errorf("a row has %d bytes", len(value))
 				}
 				return err
 			})
@@ -107,10 +108,10 @@ func (m *intentModel) step(broken bool) {
 func (m *intentModel) note() *noteIntent {
 	intent := queue.Intent{Resource: "items", Rule: "PATCH /items/:id", Deadline: time.Now().Add(-time.Hour)}
 	if m.random.IntN(20) == 0 {
-		intent.Callback = []byte(strings.Repeat("c", m.random.IntN(maxCallback)))
+		intent.Callback = []byte(strings.Repeat("c", m.random.IntN(queue.MaxCallback)))
 	}
 	op := &noteIntent{intent: openIntent{
-		id: queue.IntentID(m.s.lastIntent.Add(1)), fields: appendIntentFields(nil, &intent), deadline: 1,
+		id: queue.IntentID(m.s.lastIntent.Add(1)), fields: record.AppendIntent(nil, &intent), deadline: 1,
 	}}
 	op.need(9, len(op.intent.fields))
 	return op
@@ -176,7 +177,7 @@ func TestIntentsShareRows(t *testing.T) {
 	var notes, closings []operation
 	for range 4 * rowIntents {
 		op := m.note()
-		op.intent.fields = appendIntentFields(nil, &queue.Intent{Resource: "items"})
+		op.intent.fields = record.AppendIntent(nil, &queue.Intent{Resource: "items"})
 		notes = append(notes, op)
 		closings = append(closings, &resolveIntent{id: op.intent.id, now: s.now()})
 	}
@@ -210,7 +211,7 @@ func TestIntentRowOfItsOwn(t *testing.T) {
 	must(t, s.Close())
 	intent := noted(7)
 	write(t, dir, func(txn *badgerdb.Txn) error {
-		return txn.Set(numberKey(nil, kindIntent, 7), append([]byte{3}, appendIntentFields(nil, &intent)...))
+		return txn.Set(numberKey(nil, kindIntent, 7), append([]byte{3}, record.AppendIntent(nil, &intent)...))
 	})
 	s = mustOpen(t, Options{Dir: dir})
 	stale, err := s.StaleIntents(t.Context(), 10)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
@@ -18,12 +19,12 @@ type noteIntent struct {
 
 // NoteIntent implements [queue.Intents].
 func (s *Store) NoteIntent(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
-	if len(intent.Callback) > maxCallback {
+	if len(intent.Callback) > queue.MaxCallback {
 		return 0, queue.ErrTooLarge
 	}
 	op := &noteIntent{intent: openIntent{
 		id:     queue.IntentID(s.lastIntent.Add(1)),
-		fields: appendIntentFields(make([]byte, 0, 160), &intent),
+		fields: record.AppendIntent(make([]byte, 0, 160), &intent),
 		// Not stored: the next process finds no other intents than such.
 		abandoned: intent.Abandoned,
 	}}

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 // Keys begin with a letter for what they hold. Names follow their length, so
@@ -28,7 +30,9 @@ import (
 //	d endpoint position            a delivery                              ttl once decided
 //	a endpoint position number     an attempt                              ttl
 //	g endpoint                     an endpoint's state
-//	h endpoint                     an endpoint of a subscriber
+//
+// Rows of any other kind are left alone. h is not given to another kind: it
+// stood for endpoints of subscribers.
 //
 // A position counts events over all objects. It orders the log, and with it
 // every lane.
@@ -50,19 +54,14 @@ const (
 	kindAttempt    = 'a'
 
 	kindEndpointState = 'g'
-	kindEndpoint      = 'h'
 )
 
 // maxKey is the longest key that is accepted, with room for what Badger adds
 // to its own limit of 65,000 bytes.
 const maxKey = 60_000
 
-// maxCallback is the longest sealed callback that is accepted, and maxIntent
-// the room for an intent with one.
-const (
-	maxCallback = 16 << 10
-	maxIntent   = maxCallback + 4<<10
-)
+// maxIntent is the room for an intent with a callback.
+const maxIntent = queue.MaxCallback + 4<<10
 
 func numberKey(b []byte, kind byte, number uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, kind), number)
@@ -74,8 +73,8 @@ func partKey(b []byte, kind byte, number uint64, part int) []byte {
 }
 
 func showKey(b []byte, key event.Key, slot byte, part int) []byte {
-	b = appendText(append(b, kindShow), key.Resource)
-	b = append(appendText(b, key.ID), slot)
+	b = record.AppendText(append(b, kindShow), key.Resource)
+	b = append(record.AppendText(b, key.ID), slot)
 	return binary.BigEndian.AppendUint32(b, uint32(part))
 }
 
@@ -88,7 +87,7 @@ func objectKey(b []byte, kind byte, key event.Key) []byte {
 }
 
 func appendObject(b []byte, key event.Key) []byte {
-	b = appendText(b, key.Resource)
+	b = record.AppendText(b, key.Resource)
 	return append(b, key.ID...)
 }
 
@@ -99,18 +98,18 @@ func objectName(key event.Key) string {
 
 // parseObject is the inverse of appendObject.
 func parseObject(name []byte) (event.Key, error) {
-	r := reader{rest: name}
-	resource := r.text()
-	if r.err != nil {
-		return event.Key{}, r.err
+	r := record.Reader{Rest: name}
+	resource := r.Text()
+	if r.Err != nil {
+		return event.Key{}, r.Err
 	}
-	return event.Key{Resource: resource, ID: string(r.rest)}, nil
+	return event.Key{Resource: resource, ID: string(r.Rest)}, nil
 }
 
 // lanePrefix is what all keys of one lane begin with.
 func lanePrefix(b []byte, endpoint, object string) []byte {
-	b = appendText(append(b, kindLane), endpoint)
-	return appendText(b, object)
+	b = record.AppendText(append(b, kindLane), endpoint)
+	return record.AppendText(b, object)
 }
 
 func laneKey(b []byte, endpoint, object string, position uint64) []byte {
@@ -123,17 +122,17 @@ func parseLaneKey(key []byte) (endpoint, object []byte, position uint64, err err
 	if len(key) == 0 || key[0] != kindLane {
 		return nil, nil, 0, errDamaged
 	}
-	r := reader{rest: key[1:]}
-	endpoint, object = r.bytes(), r.bytes()
-	if r.err != nil || len(r.rest) != 8 {
+	r := record.Reader{Rest: key[1:]}
+	endpoint, object = r.Bytes(), r.Bytes()
+	if r.Err != nil || len(r.Rest) != 8 {
 		return nil, nil, 0, errDamaged
 	}
-	return endpoint, object, binary.BigEndian.Uint64(r.rest), nil
+	return endpoint, object, binary.BigEndian.Uint64(r.Rest), nil
 }
 
 // endpointPrefix is what all keys of a kind for one endpoint begin with.
 func endpointPrefix(b []byte, kind byte, endpoint string) []byte {
-	return appendText(append(b, kind), endpoint)
+	return record.AppendText(append(b, kind), endpoint)
 }
 
 func deliveryKey(b []byte, endpoint string, position uint64) []byte {

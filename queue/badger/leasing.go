@@ -22,15 +22,28 @@ func objectOf(held schedule.Lease[lane]) string {
 // errOthersFirst is returned for a lane whose head is not to be delivered now.
 var errOthersFirst = errors.New("another delivery is first")
 
+// SetOrder implements [queue.Deliveries].
+func (s *Store) SetOrder(ctx context.Context, endpoint string, order queue.Order) error {
+	if err := order.Check(); err != nil {
+		return err
+	}
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	s.lanes.due.SetOrder(endpoint, order)
+	return nil
+}
+
 // LeaseDelivery implements [queue.Deliveries].
 func (s *Store) LeaseDelivery(ctx context.Context, endpoint string, options queue.LeaseOptions) (queue.DeliveryLease, error) {
 	for {
-		held, err := s.lanes.due.Lease(ctx, endpoint, options.For, options.Order)
+		held, err := s.lanes.due.Lease(ctx, endpoint, options.For)
 		if err != nil {
 			return queue.DeliveryLease{}, err
 		}
 		s.settle(&held)
-		if options.Coalesce && options.Order != queue.OrderNone && held.Value.pending > 1 {
+		if options.Coalesce && held.Order != queue.OrderNone && held.Value.pending > 1 {
 			if err := s.supersede(ctx, held); err != nil {
 				// It may be too late for that, and no matter then.
 				_ = s.lanes.release(held.Fence, s.now())
@@ -59,19 +72,18 @@ func (s *Store) LeaseDelivery(ctx context.Context, endpoint string, options queu
 
 // begin finds the delivery that a lease is for, and reads it.
 func (s *Store) begin(l *lazyRead, held *schedule.Lease[lane], options queue.LeaseOptions) (queue.DeliveryLease, error) {
-	order := options.Order
-	dueAt, err := s.findHead(l, held, order)
+	dueAt, err := s.findHead(l, held)
 	if err != nil {
 		return queue.DeliveryLease{}, err
 	}
 	waits := schedule.Nanos(dueAt) > schedule.Nanos(s.now())
 	_, _, part := schedule.ParsePart(held.Key)
 	switch {
-	case order == queue.OrderNone && !part:
+	case held.Order == queue.OrderNone && !part:
 		if err := s.split(held, dueAt); err != nil {
 			return queue.DeliveryLease{}, err
 		}
-	case waits, order == queue.OrderEndpoint && !s.lanes.due.IsFirst(held.Fence):
+	case waits, held.Order == queue.OrderEndpoint && !s.lanes.due.IsFirst(held.Fence):
 		// A head that was just found may wait for its retry, or be behind that
 		// of another lane.
 		err := s.lanes.due.Yield(held.Fence, func(lane *lane) int64 {
@@ -143,14 +155,14 @@ func (s *Store) settle(held *schedule.Lease[lane]) {
 
 // findHead finds the first pending delivery of a leased lane, if it is not
 // known, and returns when that is due; the zero time if it was known.
-func (s *Store) findHead(l *lazyRead, held *schedule.Lease[lane], order queue.Order) (time.Time, error) {
+func (s *Store) findHead(l *lazyRead, held *schedule.Lease[lane]) (time.Time, error) {
 	if held.Value.attempts != finished {
 		return time.Time{}, nil
 	}
-	head, row, err := s.nextInLane(l.begun(), held, order, held.Value.head+1)
+	head, row, err := s.nextInLane(l.begun(), held, held.Value.head+1)
 	if errors.Is(err, badgerdb.ErrKeyNotFound) {
 		// Better slow than never.
-		head, row, err = s.nextInLane(l.begun(), held, order, 0)
+		head, row, err = s.nextInLane(l.begun(), held, 0)
 	}
 	if err != nil {
 		return time.Time{}, err
@@ -169,10 +181,10 @@ func (s *Store) findHead(l *lazyRead, held *schedule.Lease[lane], order queue.Or
 
 // nextInLane finds a lane's first row from a position on that is not a part
 // already.
-func (s *Store) nextInLane(txn *badgerdb.Txn, held *schedule.Lease[lane], order queue.Order, from uint64) (uint64, laneRecord, error) {
+func (s *Store) nextInLane(txn *badgerdb.Txn, held *schedule.Lease[lane], from uint64) (uint64, laneRecord, error) {
 	for {
 		head, row, err := firstInLane(txn, held.Group, held.Key, from)
-		if err != nil || order != queue.OrderNone {
+		if err != nil || held.Order != queue.OrderNone {
 			return head, row, err
 		}
 		if !s.lanes.due.Has(held.Group, schedule.PartKey(held.Key, head)) && s.inLane(held, head) {

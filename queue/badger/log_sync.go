@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/disk"
 )
 
 // logSync makes durable what Badger has written to its logs. It belongs to the
@@ -45,7 +47,7 @@ func (l *logSync) sync() error {
 		if !complete {
 			return nil
 		}
-		if err := syncDir(l.dir); err != nil {
+		if err := disk.SyncDir(l.dir); err != nil {
 			return fmt.Errorf("syncing the name of a log: %w", err)
 		}
 		_ = l.close()
@@ -65,7 +67,7 @@ func (l *logSync) syncCurrent(complete bool) error {
 		}
 		l.file = f
 	}
-	return syncData(l.file)
+	return disk.SyncData(l.file)
 }
 
 func (l *logSync) close() error {

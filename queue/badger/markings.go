@@ -40,7 +40,7 @@ func (m markings) need(w *waiter) error {
 	for i := range m {
 		made := &m[i].mark
 		key := len(made.Key.Resource) + len(made.Key.ID)
-		if key > maxKey || len(m[i].callback) > maxCallback {
+		if key > maxKey || len(m[i].callback) > queue.MaxCallback {
 			return queue.ErrTooLarge
 		}
 		w.need(key, len(made.Version), causeSize(made), 48)

@@ -149,8 +149,7 @@ func (s *Store) there(txn *badgerdb.Txn, key event.Key) (bool, error) {
 	return there, err
 }
 
-// objectsOf are the rows of a kind that objects of a resource have, or all
-// objects where it is "".
+// objectsOf are the rows of a kind that objects of a resource have.
 type objectsOf struct {
 	kind     byte
 	name     string
@@ -162,11 +161,8 @@ type objectsOf struct {
 func (s *Store) eachObject(ctx context.Context, of objectsOf, after event.Key, limit int,
 	visit func(txn *badgerdb.Txn, key event.Key, item *badgerdb.Item) (taken bool, err error),
 ) error {
-	prefix := []byte{of.kind}
-	if of.resource != "" {
-		prefix = objectKey(nil, of.kind, event.Key{Resource: of.resource})
-		after.Resource = of.resource
-	}
+	prefix := objectKey(nil, of.kind, event.Key{Resource: of.resource})
+	after.Resource = of.resource
 	from := prefix
 	if after.ID != "" {
 		from = next(objectKey(nil, of.kind, after))

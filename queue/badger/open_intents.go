@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 // openIntents knows which intents are open, what they say, and where they are
@@ -34,6 +35,9 @@ type openIntent struct {
 	// row is where it is stored. It belongs to the committer.
 	row *intentRow
 }
+
+// Row implements [record.Row].
+func (i *openIntent) Row() (id queue.IntentID, fields []byte) { return i.id, i.fields }
 
 func newOpenIntents() *openIntents {
 	return &openIntents{open: make(map[queue.IntentID]*openIntent)}
@@ -93,7 +97,7 @@ func (o *openIntents) names() (map[event.Key]bool, error) {
 }
 
 func (i *openIntent) parse() (queue.Intent, error) {
-	return parseIntentFields(i.id, i.fields)
+	return record.ParseIntent(i.id, i.fields)
 }
 
 // keep counts an intent that was closed without its object.

@@ -25,9 +25,10 @@ func inBubble(t *testing.T, name string, test func(t *testing.T)) {
 // leaseOrdered leases a delivery to erp, if one is due.
 func leaseOrdered(t *testing.T, s *Store, order queue.Order) (queue.DeliveryLease, bool) {
 	t.Helper()
+	must(t, s.SetOrder(t.Context(), "erp", order))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 	defer cancel()
-	held, err := s.LeaseDelivery(ctx, "erp", queue.LeaseOptions{For: time.Hour, Order: order})
+	held, err := s.LeaseDelivery(ctx, "erp", queue.LeaseOptions{For: time.Hour})
 	if errors.Is(err, context.DeadlineExceeded) {
 		return held, false
 	}
@@ -132,12 +133,13 @@ func TestOperationsRace(t *testing.T) {
 
 func operationsRace(t *testing.T, order queue.Order) {
 	s := mustOpen(t, Options{Durability: queue.Process, Logger: zaptest.NewLogger(t)})
+	must(t, s.SetOrder(t.Context(), "erp", order))
 	ctx, stop := context.WithCancel(t.Context())
 	var workers, operators sync.WaitGroup
 	for n := range 4 {
 		workers.Go(func() {
 			for i := 0; ; i++ {
-				held, err := s.LeaseDelivery(ctx, "erp", queue.LeaseOptions{For: time.Minute, Order: order, Coalesce: n == 0})
+				held, err := s.LeaseDelivery(ctx, "erp", queue.LeaseOptions{For: time.Minute, Coalesce: n == 0})
 				if err != nil {
 					return
 				}

@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
@@ -68,14 +69,14 @@ func (s *Store) rebuildIntents(txn *badgerdb.Txn) error {
 		}
 		row := &intentRow{number: queue.IntentID(number)}
 		s.firstIntent = max(s.firstIntent, row.number)
-		return s.heed("intent", item.Value(func(record []byte) error {
-			intents, err := parseIntents(row.number, record)
+		return s.heed("intent", item.Value(func(value []byte) error {
+			intents, err := record.ParseIntents(row.number, value)
 			if err != nil {
 				return err
 			}
 			for i := range intents {
 				intent := &openIntent{
-					id: intents[i].ID, fields: appendIntentFields(nil, &intents[i]), abandoned: true, row: row,
+					id: intents[i].ID, fields: record.AppendIntent(nil, &intents[i]), abandoned: true, row: row,
 				}
 				s.firstIntent = max(s.firstIntent, intent.id)
 				row.intents = append(row.intents, intent)

@@ -24,7 +24,7 @@ const postponed = time.Minute
 // LeaseMark implements [queue.Marks].
 func (s *Store) LeaseMark(ctx context.Context, resource string, lease time.Duration) (queue.MarkLease, error) {
 	for {
-		held, err := s.marks.due.Lease(ctx, resource, lease, queue.OrderObject)
+		held, err := s.marks.due.Lease(ctx, resource, lease)
 		if err != nil {
 			return queue.MarkLease{}, err
 		}
@@ -130,7 +130,7 @@ func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, rec
 		op.need(9, len(op.unresolved))
 	}
 	if op.closeCallback {
-		op.need(key, maxCallback)
+		op.need(key, queue.MaxCallback)
 	}
 	if err := op.marks.need(&op.waiter); err != nil {
 		return err

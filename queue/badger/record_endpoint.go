@@ -3,10 +3,10 @@
 package badger
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 const endpointStateVersion = 1
@@ -15,37 +15,22 @@ const endpointStateVersion = 1
 // The name stands in the key.
 func appendEndpointState(b []byte, s *queue.EndpointState) []byte {
 	b = append(b, endpointStateVersion)
-	b = appendText(b, s.Status)
-	b = appendText(b, s.Reason)
-	b = appendTime(b, s.Since)
-	b = appendTime(b, s.FailingSince)
+	b = record.AppendText(b, s.Status)
+	b = record.AppendText(b, s.Reason)
+	b = record.AppendTime(b, s.Since)
+	b = record.AppendTime(b, s.FailingSince)
 	return binary.AppendUvarint(b, uint64(s.Failures))
 }
 
-func parseEndpointState(name string, record []byte) (queue.EndpointState, error) {
-	r := newReader(record, endpointStateVersion)
+func parseEndpointState(name string, b []byte) (queue.EndpointState, error) {
+	r := record.NewReader(b, endpointStateVersion)
 	s := queue.EndpointState{
 		Name:         name,
-		Status:       queue.EndpointStatus(r.text()),
-		Reason:       r.text(),
-		Since:        r.time(),
-		FailingSince: r.time(),
-		Failures:     int(r.uint()),
+		Status:       queue.EndpointStatus(r.Text()),
+		Reason:       r.Text(),
+		Since:        r.Time(),
+		FailingSince: r.Time(),
+		Failures:     int(r.Uint()),
 	}
-	return s, r.end()
-}
-
-const endpointVersion = 1
-
-// appendEndpoint encodes: tenant, sealed. The name stands in the key.
-func appendEndpoint(b []byte, e *queue.StoredEndpoint) []byte {
-	b = append(b, endpointVersion)
-	b = appendText(b, e.Tenant)
-	return appendText(b, e.Sealed)
-}
-
-func parseEndpoint(name string, record []byte) (queue.StoredEndpoint, error) {
-	r := newReader(record, endpointVersion)
-	e := queue.StoredEndpoint{Name: name, Tenant: r.text(), Sealed: bytes.Clone(r.bytes())}
-	return e, r.end()
+	return s, r.End()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 var (
@@ -48,12 +49,12 @@ var kinds = []struct {
 		record: []queue.Intent{noted(8), {ID: 7, Resource: "items", Kind: event.KindCreate}},
 		encode: func() []byte {
 			one := noted(8)
-			return appendIntents(nil, 7, []*openIntent{
-				{id: 8, fields: appendIntentFields(nil, &one)},
-				{id: 7, fields: appendIntentFields(nil, &queue.Intent{Resource: "items", Kind: event.KindCreate})},
+			return record.AppendIntents(nil, 7, []*openIntent{
+				{id: 8, fields: record.AppendIntent(nil, &one)},
+				{id: 7, fields: record.AppendIntent(nil, &queue.Intent{Resource: "items", Kind: event.KindCreate})},
 			})
 		},
-		decode: func(b []byte) (any, error) { return parseIntents(7, b) },
+		decode: func(b []byte) (any, error) { return record.ParseIntents(7, b) },
 	},
 	{
 		name:   "unresolved",
@@ -146,15 +147,6 @@ var kinds = []struct {
 		decode: func(b []byte) (any, error) { return parseEndpointState("erp", b) },
 	},
 	{
-		name:   "endpoint",
-		golden: "010461636d65067365616c6564",
-		record: queue.StoredEndpoint{Name: "erp", Tenant: "acme", Sealed: []byte("sealed")},
-		encode: func() []byte {
-			return appendEndpoint(nil, &queue.StoredEndpoint{Tenant: "acme", Sealed: []byte("sealed")})
-		},
-		decode: func(b []byte) (any, error) { return parseEndpoint("erp", b) },
-	},
-	{
 		name:   "callback",
 		golden: "0101067365616c6564",
 		record: queue.Callback{Sealed: []byte("sealed"), Closed: true},
@@ -226,12 +218,12 @@ type decided struct {
 	held  bool
 }
 
-func parseDecided(record []byte) (any, error) {
-	d, err := parseDelivery("erp", record)
+func parseDecided(b []byte) (any, error) {
+	d, err := parseDelivery("erp", b)
 	if err != nil {
 		return nil, err
 	}
-	first, held, err := parseFirst("erp", record)
+	first, held, err := parseFirst("erp", b)
 	return decided{d, first, held}, err
 }
 
@@ -267,7 +259,7 @@ var firstKinds = []struct {
 		name:   "intent",
 		golden: "01056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108",
 		record: []queue.Intent{{ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute)}},
-		decode: func(b []byte) (any, error) { return parseIntents(7, b) },
+		decode: func(b []byte) (any, error) { return record.ParseIntents(7, b) },
 	},
 	{
 		name:   "intent, second version",
@@ -276,13 +268,13 @@ var firstKinds = []struct {
 			ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute),
 			Callback: []byte("sealed"), Touches: []event.Key{{Resource: "users", ID: "u1"}},
 		}},
-		decode: func(b []byte) (any, error) { return parseIntents(7, b) },
+		decode: func(b []byte) (any, error) { return record.ParseIntents(7, b) },
 	},
 	{
 		name:   "intent, third version",
 		golden: "03056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108067365616c65640105757365727302753103633a31",
 		record: []queue.Intent{noted(7)},
-		decode: func(b []byte) (any, error) { return parseIntents(7, b) },
+		decode: func(b []byte) (any, error) { return record.ParseIntents(7, b) },
 	},
 	{
 		name:   "unresolved, second version",
@@ -443,23 +435,6 @@ func FuzzRecords(f *testing.F) {
 		_, err := kind.decode(record)
 		if err != nil && !errors.Is(err, errDamaged) && !errors.Is(err, queue.ErrNewerFormat) {
 			t.Errorf("decoding a %s: %v", kind.name, err)
-		}
-	})
-}
-
-// Times keep all they tell but their zone.
-func FuzzTime(f *testing.F) {
-	f.Add(int64(0), int64(0))
-	f.Add(int64(-unixToYear1), int64(0))
-	f.Add(at.Unix(), int64(999_999_999))
-	f.Fuzz(func(t *testing.T, seconds, nanos int64) {
-		if seconds < -unixToYear1 || seconds > 1<<40 || nanos < 0 || nanos >= 1e9 {
-			t.Skip()
-		}
-		want := time.Unix(seconds, nanos).UTC()
-		r := reader{rest: appendTime(nil, want)}
-		if got := r.time(); r.end() != nil || !got.Equal(want) || got.IsZero() != want.IsZero() {
-			t.Errorf("%v became %v and %v", want, got, r.err)
 		}
 	})
 }

@@ -14,6 +14,7 @@ import (
 	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/disk"
 )
 
 // restoringDir is where a queue is put together before it takes its place.
@@ -211,7 +212,7 @@ func takePlace(making, dir string) error {
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
 	}
-	return errors.Join(err, os.RemoveAll(making), syncDir(dir))
+	return errors.Join(err, os.RemoveAll(making), disk.SyncDir(dir))
 }
 
 // WasRestored implements [queue.Recoverer].

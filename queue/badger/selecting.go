@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/cursor"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 // maxLooked is how many rows one call of an operation looks at.
@@ -113,9 +114,9 @@ func (s *Store) endpointsOf(ctx context.Context, txn *badgerdb.Txn, kind byte) (
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		r := reader{rest: it.Item().Key()[1:]}
-		endpoint := r.text()
-		if r.err != nil {
+		r := record.Reader{Rest: it.Item().Key()[1:]}
+		endpoint := r.Text()
+		if r.Err != nil {
 			it.Next()
 			continue
 		}
@@ -128,9 +129,9 @@ func (s *Store) endpointsOf(ctx context.Context, txn *badgerdb.Txn, kind byte) (
 
 func deliveryOf(item *badgerdb.Item) (selected, error) {
 	key := item.Key()
-	r := reader{rest: key[1:]}
-	endpoint := r.text()
-	if r.err != nil || len(r.rest) != 8 {
+	r := record.Reader{Rest: key[1:]}
+	endpoint := r.Text()
+	if r.Err != nil || len(r.Rest) != 8 {
 		return selected{}, errDamaged
 	}
 	row := selected{}

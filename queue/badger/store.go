@@ -97,6 +97,15 @@ func (s *Store) Stalled() time.Duration {
 	return s.committer.stalled()
 }
 
+// LeaseMaintenance implements [queue.Store]. There is no other process.
+func (s *Store) LeaseMaintenance(ctx context.Context, _ string, _ time.Duration) (held bool, err error) {
+	if err := s.enter(ctx); err != nil {
+		return false, err
+	}
+	defer s.leave()
+	return true, nil
+}
+
 // Configure implements [queue.Store]. The room of events older than a shorter
 // retention is freed when the retention they were stored with has passed.
 func (s *Store) Configure(settings queue.Settings) {

@@ -3,11 +3,11 @@
 package intake
 
 import (
-	"time"
 	"context"
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 

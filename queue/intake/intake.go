@@ -18,11 +18,13 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 )
 
 // Door leads to the queue.
@@ -55,7 +57,10 @@ type Options struct {
 	Dir string
 	// Timeout is how long a disk is waited for. Default: [queue.Timeout].
 	Timeout time.Duration
-	Metrics Metrics
+	// BeforeWrite, if not nil, is called before each write of the file of gaps.
+	// Tests slow the disk down with it.
+	BeforeWrite func()
+	Metrics     Metrics
 	// Logger logs what exchanges meet; it should say the same only so often.
 	// GapsLogger logs what becomes of gaps.
 	Logger, GapsLogger *zap.Logger
@@ -67,7 +72,8 @@ type Intake struct {
 	options Options
 	log     *zap.Logger
 	gaps    *gaps
-	journal journalOf
+	// journal is nil until the directory belongs to this process.
+	journal atomic.Pointer[journal.Journal]
 }
 
 // New returns an Intake in front of a queue.
@@ -75,10 +81,17 @@ func New(door Door, options Options) *Intake {
 	if options.Timeout == 0 {
 		options.Timeout = queue.Timeout
 	}
-	return &Intake{
+	i := &Intake{
 		door: door, options: options, log: options.Logger,
 		gaps: newGaps(options.Dir, options.Timeout, options.GapsLogger, options.Metrics),
 	}
+	if options.BeforeWrite != nil {
+		i.gaps.file.store = func(f gapFile, content []byte) error {
+			options.BeforeWrite()
+			return storeGaps(f, content)
+		}
+	}
+	return i
 }
 
 // Own opens the files in the directory, which belongs to this process from now
@@ -96,8 +109,8 @@ func (i *Intake) OwnGaps() {
 // Close lets go of the files. It is idempotent.
 func (i *Intake) Close() error {
 	i.gaps.close()
-	if journal := i.journal.Load(); journal != nil {
-		return journal.Close()
+	if opened := i.journal.Load(); opened != nil {
+		return opened.Close()
 	}
 	return nil
 }
@@ -119,7 +132,7 @@ func (i *Intake) Note(ctx context.Context, intent queue.Intent) (queue.IntentID,
 		case id != 0:
 			i.pass(ctx, id, intent)
 			return id, problem
-		case errors.Is(problem, errHandedOver) && opened != nil:
+		case errors.Is(problem, journal.ErrHandedOver) && opened != nil:
 			// The exchange may have no time left, for no fault of the disk.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.options.Timeout)
 			defer cancel()
@@ -179,7 +192,7 @@ func (i *Intake) Resolve(ctx context.Context, resource string, id queue.IntentID
 		durable = true
 		defer i.gaps.ended(id)
 	}
-	if inJournal(id) {
+	if journal.Holds(id) {
 		if id = i.resolveInJournal(ctx, resource, id, resolution, durable); id == 0 {
 			return
 		}
@@ -221,6 +234,13 @@ func (i *Intake) miss(ctx context.Context, one kept) {
 // in the queue. The error says why that would be forgotten by a crash.
 func (i *Intake) Whole(ctx context.Context) error {
 	return i.gaps.whole(ctx, allResources)
+}
+
+// Passing returns how many exchanges pass without the queue and have not ended.
+func (i *Intake) Passing() int {
+	i.gaps.mu.Lock()
+	defer i.gaps.mu.Unlock()
+	return i.gaps.passing
 }
 
 // Gaps returns the gaps that are not closed, by their resources' names.

@@ -12,5 +12,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	queuetest.Run(t, func(_ *testing.T, now func() time.Time) queue.Store { return memory.New(now) })
+	open := func(_ *testing.T, now func() time.Time) queue.Store { return memory.New(now) }
+	queuetest.Run(t, open)
+	queuetest.RunAlone(t, open)
 }

@@ -12,10 +12,23 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
+// SetOrder implements [queue.Deliveries].
+func (s *Store) SetOrder(ctx context.Context, endpoint string, order queue.Order) error {
+	if err := order.Check(); err != nil {
+		return err
+	}
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	s.lanes.SetOrder(endpoint, order)
+	return nil
+}
+
 // LeaseDelivery implements [queue.Deliveries].
 func (s *Store) LeaseDelivery(ctx context.Context, endpoint string, options queue.LeaseOptions) (queue.DeliveryLease, error) {
 	for {
-		held, err := s.lanes.Lease(ctx, endpoint, options.For, options.Order)
+		held, err := s.lanes.Lease(ctx, endpoint, options.For)
 		if err != nil {
 			return queue.DeliveryLease{}, err
 		}
@@ -31,7 +44,7 @@ func (s *Store) begin(held schedule.Lease[lane], options queue.LeaseOptions) (qu
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lanes.Update(held.Group, held.Key, func(l *lane) { held.Value = *l })
-	if options.Coalesce && options.Order != queue.OrderNone && len(held.Value.pending) > 1 {
+	if options.Coalesce && held.Order != queue.OrderNone && len(held.Value.pending) > 1 {
 		s.supersede(held)
 		return queue.DeliveryLease{}, false, nil
 	}
@@ -45,7 +58,7 @@ func (s *Store) begin(held schedule.Lease[lane], options queue.LeaseOptions) (qu
 	position := held.Value.pending[0]
 	d, now := s.delivery(position, held.Group), s.now()
 	_, _, part := schedule.ParsePart(held.Key)
-	if options.Order == queue.OrderNone && !part {
+	if held.Order == queue.OrderNone && !part {
 		taken, err := s.lanes.Split(held.Fence, uint64(position), schedule.Nanos(d.DueAt), func(whole *lane) (lane, bool) {
 			whole.take(position)
 			return lane{pending: []int{position}}, len(whole.pending) > 0

@@ -15,7 +15,7 @@ import (
 
 // LeaseMark implements [queue.Marks].
 func (s *Store) LeaseMark(ctx context.Context, resource string, lease time.Duration) (queue.MarkLease, error) {
-	held, err := s.marks.Lease(ctx, resource, lease, queue.OrderObject)
+	held, err := s.marks.Lease(ctx, resource, lease)
 	if err != nil {
 		return queue.MarkLease{}, err
 	}

@@ -78,19 +78,6 @@ func (s *Store) Callback(ctx context.Context, key event.Key) (queue.Callback, er
 	return callback, nil
 }
 
-// Callbacks implements [queue.Objects].
-func (s *Store) Callbacks(ctx context.Context, after event.Key, limit int) ([]event.Key, error) {
-	if err := s.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	keys := slices.SortedFunc(maps.Keys(s.callbacks), compareKeys)
-	if !after.IsZero() {
-		keys = slices.DeleteFunc(keys, func(key event.Key) bool { return compareKeys(key, after) <= 0 })
-	}
-	return keys[:max(0, min(limit, len(keys)))], nil
-}
-
 // PutCallback implements [queue.Objects].
 func (s *Store) PutCallback(ctx context.Context, key event.Key, was, sealed []byte) error {
 	if err := s.enter(ctx); err != nil {

@@ -207,39 +207,3 @@ func (s *Store) EndpointStates(ctx context.Context) ([]queue.EndpointState, erro
 	}
 	return states, nil
 }
-
-// PutEndpoint implements [queue.StoredEndpoints].
-func (s *Store) PutEndpoint(ctx context.Context, endpoint queue.StoredEndpoint) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	endpoint.Sealed = slices.Clone(endpoint.Sealed)
-	s.endpoints[endpoint.Name] = endpoint
-	return nil
-}
-
-// DeleteEndpoint implements [queue.StoredEndpoints].
-func (s *Store) DeleteEndpoint(ctx context.Context, name string) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	delete(s.endpoints, name)
-	return nil
-}
-
-// StoredEndpoints implements [queue.StoredEndpoints].
-func (s *Store) StoredEndpoints(ctx context.Context, after string, limit int) ([]queue.StoredEndpoint, error) {
-	if err := s.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	var listed []queue.StoredEndpoint
-	for _, name := range slices.Sorted(maps.Keys(s.endpoints)) {
-		if len(listed) < limit && (after == "" || name > after) {
-			listed = append(listed, s.endpoints[name])
-		}
-	}
-	return listed, nil
-}

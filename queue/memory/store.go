@@ -36,7 +36,6 @@ type Store struct {
 	floors     map[string]uint64
 	callbacks  map[event.Key]queue.Callback
 	states     map[string]queue.EndpointState
-	endpoints  map[string]queue.StoredEndpoint
 	// events is the log; the position of an event is its index.
 	events []logged
 	byID   map[string]int
@@ -68,7 +67,6 @@ func New(now func() time.Time) *Store {
 		floors:    make(map[string]uint64),
 		callbacks: make(map[event.Key]queue.Callback),
 		states:    make(map[string]queue.EndpointState),
-		endpoints: make(map[string]queue.StoredEndpoint),
 		byID:      make(map[string]int),
 	}
 	// crypto/rand.Read never fails.
@@ -80,6 +78,15 @@ func New(now func() time.Time) *Store {
 // Instance implements [queue.Store].
 func (s *Store) Instance() queue.Instance {
 	return s.instance
+}
+
+// LeaseMaintenance implements [queue.Store]. There is no other process.
+func (s *Store) LeaseMaintenance(ctx context.Context, _ string, _ time.Duration) (held bool, err error) {
+	if err := s.enter(ctx); err != nil {
+		return false, err
+	}
+	defer s.mu.Unlock()
+	return true, nil
 }
 
 // Configure implements [queue.Store]. Nothing is durable, and all is kept.

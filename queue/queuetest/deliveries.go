@@ -164,11 +164,7 @@ func lanesAreApart(t *testing.T, s queue.Store) {
 	}
 	noDelivery(t, s, "erp")
 	leaseDelivery(t, s, "crm")
-	st := stats(t, s)
-	if !reflect.DeepEqual(st.PendingDeliveries, map[string]int{"erp": 3, "crm": 1}) ||
-		!reflect.DeepEqual(st.Lanes, map[string]int{"erp": 2, "crm": 1}) {
-		t.Errorf("got %+v", st)
-	}
+	wantPending(t, s, map[string]int{"erp": 3, "crm": 1}, map[string]int{"erp": 2, "crm": 1})
 }
 
 func deliveryLeasePasses(t *testing.T, s queue.Store) {

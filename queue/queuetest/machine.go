@@ -3,7 +3,6 @@
 package queuetest
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +38,7 @@ func runModel(t *testing.T, open Open) {
 				"retry":   m.retry,
 				"dismiss": m.dismiss,
 				"forget":  m.forget,
+				"order":   m.setOrder,
 				"deliver": m.leaseDelivery,
 				"finish":  m.finish,
 				"release": m.release,
@@ -265,11 +265,17 @@ func (m *machine) forget(t *rapid.T) {
 
 // adoptUnresolved learns the number of a record that the store has made.
 func (m *machine) adoptUnresolved(t *rapid.T, want queue.Unresolved) {
-	newest, _, err := m.store.Unresolved(m.ctx, queue.Page{Limit: 1})
-	if err != nil || len(newest) != 1 {
-		t.Fatalf("Unresolved: got %v and %v", newest, err)
+	listed, _, err := m.store.Unresolved(m.ctx, queue.Page{Limit: queue.MaxLimit})
+	if err != nil {
+		t.Fatalf("Unresolved: %v", err)
 	}
-	want.ID = newest[0].ID
+	listed = slices.DeleteFunc(listed, func(u queue.Unresolved) bool {
+		return slices.ContainsFunc(m.model.unresolved, func(known queue.Unresolved) bool { return known.ID == u.ID })
+	})
+	if len(listed) != 1 {
+		t.Fatalf("Unresolved: got %v, want one more", listed)
+	}
+	want.ID = listed[0].ID
 	m.model.unresolved = append(m.model.unresolved, want)
 }
 
@@ -306,25 +312,7 @@ func (m *machine) wait(t *rapid.T) {
 
 // check compares all that can be seen.
 func (m *machine) check(t *rapid.T) {
-	stats, err := m.store.Stats(m.ctx)
-	if err != nil {
-		t.Fatalf("Stats: %v", err)
-	}
-	want := m.model.stats()
-	if !stats.OldestMark.Equal(want.OldestMark) {
-		t.Fatalf("the oldest mark is of %v, want %v", stats.OldestMark, want.OldestMark)
-	}
-	stats.OldestMark = want.OldestMark
-	for endpoint, pending := range want.PendingDeliveries {
-		// How many lanes there are is up to the order.
-		if lanes := stats.Lanes[endpoint]; lanes < 1 || lanes > pending {
-			t.Fatalf("%s has %d lanes, with %d pending", endpoint, lanes, pending)
-		}
-		want.Lanes[endpoint] = stats.Lanes[endpoint]
-	}
-	if !reflect.DeepEqual(stats, want) {
-		t.Fatalf("Stats: got %+v, want %+v", stats, want)
-	}
+	m.checkStats(t)
 	stale, err := m.store.StaleIntents(m.ctx, 1000)
 	if err != nil {
 		t.Fatalf("StaleIntents: %v", err)
@@ -353,13 +341,48 @@ func (m *machine) check(t *rapid.T) {
 	if err != nil {
 		t.Fatalf("Unresolved: %v", err)
 	}
-	slices.SortFunc(m.model.unresolved, func(a, b queue.Unresolved) int { return cmp.Compare(b.ID, a.ID) })
-	wantLines(t, "Unresolved", names(unresolved, unresolvedLine), names(m.model.unresolved, unresolvedLine))
+	// Their order is about that of time.
+	lines = names(unresolved, unresolvedLine)
+	known := names(m.model.unresolved, unresolvedLine)
+	slices.Sort(lines)
+	slices.Sort(known)
+	wantLines(t, "Unresolved", lines, known)
 	m.checkLists(t, "")
 	m.checkLists(t, someEndpoints.Draw(t, "endpoint"))
 	if len(m.model.events) > 0 {
 		m.checkEvent(t, one(t, m.model.events, "event").ID)
 	}
+}
+
+// checkStats waits until the figures are those of the model.
+func (m *machine) checkStats(t *rapid.T) {
+	want := m.model.stats()
+	for deadline := time.Now().Add(statsAge); ; time.Sleep(statsAge / 100) {
+		got, err := m.store.Stats(m.ctx)
+		if err != nil {
+			t.Fatalf("Stats: %v", err)
+		}
+		if sameStats(got, want) {
+			return
+		}
+		if !time.Now().Before(deadline) {
+			t.Fatalf("Stats: got %+v, want %+v", got, want)
+		}
+	}
+}
+
+// sameStats compares figures. How many lanes there are is up to the order.
+func sameStats(got, want queue.Stats) bool {
+	if !got.OldestMark.Equal(want.OldestMark) || len(got.Lanes) != len(want.PendingDeliveries) {
+		return false
+	}
+	for endpoint, pending := range want.PendingDeliveries {
+		if lanes := got.Lanes[endpoint]; lanes < 1 || lanes > pending {
+			return false
+		}
+	}
+	got.OldestMark, got.Lanes = want.OldestMark, want.Lanes
+	return reflect.DeepEqual(got, want)
 }
 
 // checkEvent compares the lists of one event.

@@ -23,7 +23,8 @@ type model struct {
 	callbacks  map[event.Key]queue.Callback
 	events     []modelEvent
 	lastEvent  int
-	orders     map[string]queue.Order
+	// orders are those of endpoints, nextOrders those that were set last.
+	orders, nextOrders map[string]queue.Order
 }
 
 type modelMark struct {
@@ -49,6 +50,8 @@ func newModel() *model {
 		floors:    make(map[string]uint64),
 		callbacks: make(map[event.Key]queue.Callback),
 		orders:    make(map[string]queue.Order),
+
+		nextOrders: make(map[string]queue.Order),
 	}
 }
 

@@ -73,8 +73,8 @@ func (d *modelDelivery) lane(order queue.Order) any {
 }
 
 // dueDeliveries returns what may be leased.
-func (m *model) dueDeliveries(endpoint string, order queue.Order, now time.Time) []*modelDelivery {
-	pending := m.pending(endpoint)
+func (m *model) dueDeliveries(endpoint string, now time.Time) []*modelDelivery {
+	pending, order := m.pending(endpoint), m.nextOrders[endpoint]
 	if m.orders[endpoint] != order {
 		if slices.ContainsFunc(pending, func(d *modelDelivery) bool { return d.leased(now) }) {
 			return nil

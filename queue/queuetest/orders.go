@@ -4,7 +4,6 @@ package queuetest
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,30 +11,19 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-func ordered(order queue.Order) queue.LeaseOptions {
-	return queue.LeaseOptions{For: lease, Order: order}
-}
-
-func tryWith(ctx context.Context, s queue.Store, options queue.LeaseOptions) (queue.DeliveryLease, error) {
-	ctx, cancel := context.WithTimeout(ctx, idle)
-	defer cancel()
-	return s.LeaseDelivery(ctx, "erp", options)
-}
-
-func leaseWith(t *testing.T, s queue.Store, options queue.LeaseOptions, want string) queue.DeliveryLease {
+// setOrder sets the order of the endpoint erp.
+func setOrder(t *testing.T, s queue.Store, order queue.Order) {
 	t.Helper()
-	held, err := tryWith(t.Context(), s, options)
-	if err != nil || held.EventID != want {
-		t.Fatalf("got %q and %v, want %s", held.EventID, err, want)
+	must(t, s.SetOrder(t.Context(), "erp", order))
+}
+
+func leaseNext(t *testing.T, s queue.Store, want string) queue.DeliveryLease {
+	t.Helper()
+	held := leaseDelivery(t, s, "erp")
+	if held.EventID != want {
+		t.Fatalf("got %q, want %s", held.EventID, want)
 	}
 	return held
-}
-
-func noneWith(t *testing.T, s queue.Store, options queue.LeaseOptions) {
-	t.Helper()
-	if held, err := tryWith(t.Context(), s, options); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("got %q and %v, want none", held.EventID, err)
-	}
 }
 
 func deliver(t *testing.T, s queue.Store, held queue.DeliveryLease) {
@@ -57,37 +45,37 @@ func interleave(t *testing.T, s queue.Store) {
 }
 
 func endpointInOrder(t *testing.T, s queue.Store) {
+	setOrder(t, s, queue.OrderEndpoint)
 	interleave(t, s)
-	options := ordered(queue.OrderEndpoint)
-	held := leaseWith(t, s, options, "items/1-1")
-	noneWith(t, s, options)
+	held := leaseNext(t, s, "items/1-1")
+	noDelivery(t, s, "erp")
 	retryAt(t, s, held, time.Now().Add(time.Minute))
-	noneWith(t, s, options)
+	noDelivery(t, s, "erp")
 	time.Sleep(time.Minute)
 	for _, id := range []string{"items/1-1", "items/2-1", "items/2-2", "items/1-2"} {
-		deliver(t, s, leaseWith(t, s, options, id))
+		deliver(t, s, leaseNext(t, s, id))
 	}
-	noneWith(t, s, options)
+	noDelivery(t, s, "erp")
 }
 
 func deliveriesWithoutOrder(t *testing.T, s queue.Store) {
-	options := ordered(queue.OrderNone)
+	setOrder(t, s, queue.OrderNone)
 	publish(t, s, item("1"), "erp")
-	first := leaseWith(t, s, options, "items/1-1")
+	first := leaseNext(t, s, "items/1-1")
 	publish(t, s, item("1"), "erp")
 	publish(t, s, item("1"), "erp")
-	second := leaseWith(t, s, options, "items/1-2")
+	second := leaseNext(t, s, "items/1-2")
 	retryAt(t, s, second, time.Now().Add(time.Minute))
-	deliver(t, s, leaseWith(t, s, options, "items/1-3"))
-	noneWith(t, s, options)
+	deliver(t, s, leaseNext(t, s, "items/1-3"))
+	noDelivery(t, s, "erp")
 	deliver(t, s, first)
 	time.Sleep(time.Minute)
-	if held := leaseWith(t, s, options, "items/1-2"); held.Attempts != 1 {
+	if held := leaseNext(t, s, "items/1-2"); held.Attempts != 1 {
 		t.Errorf("got %+v", held.Delivery)
 	}
 	time.Sleep(lease)
-	deliver(t, s, leaseWith(t, s, options, "items/1-2"))
-	noneWith(t, s, options)
+	deliver(t, s, leaseNext(t, s, "items/1-2"))
+	noDelivery(t, s, "erp")
 }
 
 // orderChanges changes an endpoint's order with deliveries in flight and
@@ -95,75 +83,106 @@ func deliveriesWithoutOrder(t *testing.T, s queue.Store) {
 // that the new order forbids.
 func orderChanges(t *testing.T, s queue.Store) {
 	interleave(t, s)
-	none, object, endpoint := ordered(queue.OrderNone), ordered(queue.OrderObject), ordered(queue.OrderEndpoint)
+	setOrder(t, s, queue.OrderNone)
 	flying := make(map[string]queue.DeliveryLease)
 	for range 3 {
-		held, err := tryWith(t.Context(), s, none)
-		must(t, err)
+		held := leaseDelivery(t, s, "erp")
 		flying[held.EventID] = held
 	}
-	noneWith(t, s, object)
+	setOrder(t, s, queue.OrderObject)
+	noDelivery(t, s, "erp")
 	later := time.Now().Add(30 * time.Second)
 	retryAt(t, s, flying["items/1-1"], later)
 	deliver(t, s, flying["items/2-1"])
 	// The lease of the third passes.
-	noneWith(t, s, object)
+	noDelivery(t, s, "erp")
 	time.Sleep(lease)
-	deliver(t, s, leaseWith(t, s, endpoint, "items/1-1"))
-	held := leaseWith(t, s, endpoint, "items/2-2")
+	setOrder(t, s, queue.OrderEndpoint)
+	deliver(t, s, leaseNext(t, s, "items/1-1"))
+	held := leaseNext(t, s, "items/2-2")
 	retryAt(t, s, held, time.Now().Add(time.Minute))
-	noneWith(t, s, endpoint)
-	deliver(t, s, leaseWith(t, s, object, "items/1-2"))
-	noneWith(t, s, object)
-	noneWith(t, s, none)
+	noDelivery(t, s, "erp")
+	setOrder(t, s, queue.OrderObject)
+	deliver(t, s, leaseNext(t, s, "items/1-2"))
+	noDelivery(t, s, "erp")
+	setOrder(t, s, queue.OrderNone)
+	noDelivery(t, s, "erp")
 	time.Sleep(time.Minute)
-	if held = leaseWith(t, s, none, "items/2-2"); held.Attempts != 1 {
+	if held = leaseNext(t, s, "items/2-2"); held.Attempts != 1 {
 		t.Errorf("got %+v", held.Delivery)
 	}
 	deliver(t, s, held)
-	if got := stats(t, s); len(got.PendingDeliveries) != 0 || len(got.Lanes) != 0 {
-		t.Errorf("left: %+v", got)
-	}
+	wantPending(t, s, map[string]int{}, map[string]int{})
 }
 
-// latestOrder lets two wait with different orders, as during a reload.
+// latestOrder changes the order while workers wait for deliveries, and back
+// while some of them have one.
 func latestOrder(t *testing.T, s queue.Store) {
-	ctx, cancel := context.WithCancel(t.Context())
-	older, newer := make(chan error, 1), make(chan error, 1)
-	go func() {
-		_, err := s.LeaseDelivery(t.Context(), "erp", ordered(queue.OrderObject))
-		older <- err
-	}()
-	synctest.Wait()
-	go func() {
-		_, err := s.LeaseDelivery(ctx, "erp", ordered(queue.OrderNone))
-		newer <- err
-	}()
-	synctest.Wait()
-	publish(t, s, item("1"), "erp")
-	must(t, <-newer)
-	publish(t, s, item("2"), "erp")
-	synctest.Wait()
-	select {
-	case err := <-older:
-		t.Fatalf("leased under the older order, with %v, beside one under the newer", err)
-	default:
+	if err := s.SetOrder(t.Context(), "erp", "random"); err == nil {
+		t.Error("an order that is none is taken")
 	}
-	cancel()
-	// It waits on, and gets its turn when the other's lease has passed.
-	must(t, <-older)
+	leased := make(chan queue.DeliveryLease)
+	for range 3 {
+		go func() {
+			held, err := s.LeaseDelivery(t.Context(), "erp", queue.LeaseOptions{For: lease})
+			if err != nil {
+				t.Error(err)
+			}
+			leased <- held
+		}()
+	}
+	synctest.Wait()
+	setOrder(t, s, queue.OrderEndpoint)
+	setOrder(t, s, queue.OrderNone)
+	publish(t, s, item("1"), "erp")
+	first := <-leased
+	publish(t, s, item("1"), "erp")
+	second := <-leased
+	setOrder(t, s, queue.OrderObject)
+	publish(t, s, item("2"), "erp")
+	none := func() {
+		t.Helper()
+		synctest.Wait()
+		select {
+		case held := <-leased:
+			t.Fatalf("%s is leased beside one that was leased under another order", held.EventID)
+		default:
+		}
+	}
+	none()
+	deliver(t, s, first)
+	none()
+	// An order that is set again before the change has come is the one that was.
+	setOrder(t, s, queue.OrderNone)
+	third := <-leased
+	if third.EventID != "items/2-1" {
+		t.Errorf("got %s", third.EventID)
+	}
+	deliver(t, s, third)
+	deliver(t, s, second)
+	// The order outlives what was pending under it.
+	publish(t, s, item("1"), "erp")
+	publish(t, s, item("1"), "erp")
+	leaseNext(t, s, "items/1-3")
+	leaseNext(t, s, "items/1-4")
+}
+
+func tryWith(ctx context.Context, s queue.Store, options queue.LeaseOptions) (queue.DeliveryLease, error) {
+	ctx, cancel := context.WithTimeout(ctx, idle)
+	defer cancel()
+	return s.LeaseDelivery(ctx, "erp", options)
 }
 
 func coalescing(t *testing.T, s queue.Store) {
+	options := queue.LeaseOptions{For: lease, Coalesce: true}
 	for _, order := range []queue.Order{queue.OrderObject, queue.OrderEndpoint} {
-		options := ordered(order)
+		setOrder(t, s, order)
 		for range 3 {
 			publish(t, s, item("1"), "erp")
 		}
 		retryAt(t, s, leaseDelivery(t, s, "erp"), time.Now().Add(time.Minute))
 		last := publish(t, s, item("1"), "erp")
 		publish(t, s, item("2"), "erp")
-		options.Coalesce = true
 		time.Sleep(time.Minute)
 		began := time.Now()
 		got := make(map[string]bool)
@@ -173,7 +192,7 @@ func coalescing(t *testing.T, s queue.Store) {
 			got[held.EventID] = true
 			deliver(t, s, held)
 		}
-		noneWith(t, s, options)
+		noDelivery(t, s, "erp")
 		if !got[last] {
 			t.Errorf("%q: got %v, want %s", order, got, last)
 		}
@@ -184,10 +203,11 @@ func coalescing(t *testing.T, s queue.Store) {
 		}
 	}
 	// Without an order, nothing waits for another.
+	setOrder(t, s, queue.OrderNone)
 	publish(t, s, item("1"), "erp")
 	publish(t, s, item("1"), "erp")
 	for range 2 {
-		held, err := tryWith(t.Context(), s, queue.LeaseOptions{For: lease, Order: queue.OrderNone, Coalesce: true})
+		held, err := tryWith(t.Context(), s, options)
 		must(t, err)
 		deliver(t, s, held)
 	}

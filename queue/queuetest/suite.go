@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +20,8 @@ import (
 // Open opens a new and empty queue. The suite closes it.
 type Open func(t *testing.T, now func() time.Time) queue.Store
 
-// Run runs the suite. Each test runs in a bubble of testing/synctest, and
+// Run runs the suite. Figures may be some seconds old in it; engines of one
+// process run [RunAlone], too. Each test runs in a bubble of testing/synctest, and
 // opens its queue there, so an engine must wait with timers and channels.
 func Run(t *testing.T, open Open) {
 	tests := []struct {
@@ -87,8 +89,9 @@ func Run(t *testing.T, open Open) {
 		{"deliveries are cancelled", cancelling},
 		{"deliveries expire", expiring},
 		{"operational events are announced", announcing},
-		{"endpoints are kept", endpointsKept},
+		{"states of endpoints are kept", statesKept},
 		{"a bad cursor of an operation is refused", badOperationCursor},
+		{"maintenance is kept", maintenanceKept},
 		{"lists have pages", listsHavePages},
 		{"lists have filters", listsHaveFilters},
 		{"attempts are listed however they ended", attemptsListed},
@@ -228,9 +231,30 @@ func delivered() queue.Verdict {
 	return queue.Verdict{Status: queue.StatusDelivered}
 }
 
-func stats(t *testing.T, s queue.Store) queue.Stats {
+// statsAge is how old the figures of a queue may be, at most.
+const statsAge = 30 * time.Second
+
+// wantStats waits until the figures of a queue are as wanted.
+func wantStats(t *testing.T, s queue.Store, wanted func(got queue.Stats) bool) {
 	t.Helper()
-	got, err := s.Stats(t.Context())
-	must(t, err)
-	return got
+	for deadline := time.Now().Add(statsAge); ; time.Sleep(statsAge / 100) {
+		got, err := s.Stats(t.Context())
+		must(t, err)
+		if wanted(got) {
+			return
+		}
+		if !time.Now().Before(deadline) {
+			t.Errorf("got %+v", got)
+			return
+		}
+	}
+}
+
+// wantPending waits until so many deliveries and lanes are pending, by
+// endpoint. Without lanes, these are not looked at.
+func wantPending(t *testing.T, s queue.Store, deliveries, lanes map[string]int) {
+	t.Helper()
+	wantStats(t, s, func(got queue.Stats) bool {
+		return maps.Equal(got.PendingDeliveries, deliveries) && (lanes == nil || maps.Equal(got.Lanes, lanes))
+	})
 }

@@ -17,8 +17,9 @@ type group struct {
 	// bands hold the items: the second those that are leased only while none
 	// of the first is due.
 	bands [2]band
-	// order says what may be leased beside what, and orders the heaps.
-	order queue.Order
+	// order says what may be leased beside what, and orders the heaps; next is
+	// what it becomes when the leases under it have ended.
+	order, next queue.Order
 	// size counts the items, those in no heap too, leases those that are
 	// leased, or were when their lease passed.
 	size    int
@@ -39,8 +40,8 @@ type band struct {
 	heap []uint32
 }
 
-func newGroup(name string, salt uint64) *group {
-	g := &group{name: name, salt: salt}
+func newGroup(name string, salt uint64, order queue.Order) *group {
+	g := &group{name: name, salt: salt, order: order, next: order}
 	for i := range g.bands {
 		g.bands[i].of = g
 	}

@@ -21,6 +21,8 @@ type Lease[V any] struct {
 	Due int64
 	// Value is the item's value when it was leased.
 	Value V
+	// Order is the group's, which does not change while an item is leased.
+	Order queue.Order
 }
 
 // hold is what is known of a lease while it lasts.
@@ -38,7 +40,6 @@ type hold struct {
 // waiter is somebody who waits for an item of a group.
 type waiter struct {
 	lease  time.Duration
-	order  queue.Order
 	served chan served
 }
 
@@ -49,9 +50,8 @@ type served struct {
 }
 
 // Lease waits until an item of the group is due and leases it, the one that is
-// due longest first. Of those who wait, the first gets it. The group's order
-// is that of the last who waits, see [queue.LeaseOptions].
-func (s *Schedule[V]) Lease(ctx context.Context, name string, lease time.Duration, order queue.Order) (Lease[V], error) {
+// due longest first. Of those who wait, the first gets it.
+func (s *Schedule[V]) Lease(ctx context.Context, name string, lease time.Duration) (Lease[V], error) {
 	if err := ctx.Err(); err != nil {
 		return Lease[V]{}, err
 	}
@@ -61,7 +61,7 @@ func (s *Schedule[V]) Lease(ctx context.Context, name string, lease time.Duratio
 		return Lease[V]{}, queue.ErrClosed
 	}
 	g := s.group(name)
-	w := &waiter{lease: lease, order: order, served: make(chan served, 1)}
+	w := &waiter{lease: lease, served: make(chan served, 1)}
 	g.waiters = append(g.waiters, w)
 	s.serve(g)
 	select {
@@ -202,8 +202,8 @@ func (s *Schedule[V]) serve(g *group) {
 			s.await(g, until, now)
 			return
 		}
-		if last := g.waiters[len(g.waiters)-1]; last.order != g.order {
-			s.reorder(g, last.order, now)
+		if g.order != g.next {
+			s.reorder(g, now)
 		}
 		ref := s.first(g, now)
 		if ref == 0 {
@@ -213,9 +213,8 @@ func (s *Schedule[V]) serve(g *group) {
 			s.await(g, at, now)
 			return
 		}
-		i := slices.IndexFunc(g.waiters, func(w *waiter) bool { return w.order == g.order })
-		w := g.waiters[i]
-		g.waiters = slices.Delete(g.waiters, i, i+1)
+		w := g.waiters[0]
+		g.waiters = slices.Delete(g.waiters, 0, 1)
 		w.served <- served{fence: s.hold(ref, now, w.lease).fence}
 	}
 	g.disarm()
@@ -286,5 +285,5 @@ func (s *Schedule[V]) free(h *hold, due int64) {
 
 func (s *Schedule[V]) describe(h *hold) Lease[V] {
 	it := s.items.at(h.ref)
-	return Lease[V]{Group: it.band.of.name, Key: it.key, Fence: h.fence, Due: h.due, Value: it.value}
+	return Lease[V]{Group: it.band.of.name, Key: it.key, Fence: h.fence, Due: h.due, Value: it.value, Order: it.band.of.order}
 }

@@ -15,8 +15,7 @@ import (
 // time, and before the order changes there must be none. Without an end, it is
 // whoever holds it pinned who decides.
 func (s *Schedule[V]) blocked(g *group, now int64) (until int64, blocked bool) {
-	changes := g.waiters[len(g.waiters)-1].order != g.order
-	if g.leases == 0 || g.order != queue.OrderEndpoint && !changes {
+	if g.leases == 0 || g.order != queue.OrderEndpoint && g.order == g.next {
 		return 0, false
 	}
 	for ref, h := range s.held {
@@ -33,13 +32,31 @@ func (s *Schedule[V]) blocked(g *group, now int64) (until int64, blocked bool) {
 	return until, blocked
 }
 
-// reorder gives a group without leases another order.
-func (s *Schedule[V]) reorder(g *group, order queue.Order, now int64) {
+// SetOrder sets the order of a group. It changes when the last lease under
+// another order has ended, and until then nothing of the group is leased. With
+// [queue.OrderEndpoint] the hooks must have Position; to change the order of
+// items that are there, Reset and Absorb.
+func (s *Schedule[V]) SetOrder(name string, order queue.Order) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if order == queue.OrderObject {
+		delete(s.orders, name)
+	} else {
+		s.orders[name] = order
+	}
+	if g := s.groups[name]; g != nil {
+		g.next = order
+		s.serve(g)
+	}
+}
+
+// reorder gives a group without leases its next order.
+func (s *Schedule[V]) reorder(g *group, now int64) {
 	refs := slices.Concat(g.bands[0].heap, g.bands[1].heap)
 	for i := range g.bands {
 		g.bands[i].heap = g.bands[i].heap[:0]
 	}
-	g.order = order
+	g.order = g.next
 	var parts []uint32
 	for _, ref := range refs {
 		if h := s.held[ref]; h != nil {
@@ -106,14 +123,14 @@ func ParsePart(key string) (whole string, part uint64, ok bool) {
 	return key[len(partMark)+8:], binary.BigEndian.Uint64([]byte(number)), true
 }
 
-// Order returns the order of a group.
+// Order returns the order of a group, as it is now.
 func (s *Schedule[V]) Order(name string) queue.Order {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if g := s.groups[name]; g != nil {
 		return g.order
 	}
-	return queue.OrderObject
+	return s.orders[name]
 }
 
 // Split takes a part out of a leased item. The part has the lease from then on,

@@ -29,6 +29,9 @@ type Schedule[V any] struct {
 	mu     sync.Mutex
 	closed bool
 	groups map[string]*group
+	// orders has the orders of groups that are not [queue.OrderObject]. Groups
+	// come and go.
+	orders map[string]queue.Order
 	items  slab[V]
 	// index finds the first item of a hash; items with the same hash are
 	// chained.
@@ -67,6 +70,7 @@ func New[V any](now func() time.Time, hooks Hooks[V]) *Schedule[V] {
 		now:    now,
 		hooks:  hooks,
 		groups: make(map[string]*group),
+		orders: make(map[string]queue.Order),
 		index:  make(map[uint64]uint32),
 		seed:   maphash.MakeSeed(),
 		mask:   math.MaxUint64,
@@ -255,7 +259,7 @@ func (s *Schedule[V]) info(ref uint32) Info {
 func (s *Schedule[V]) group(name string) *group {
 	g := s.groups[name]
 	if g == nil {
-		g = newGroup(name, maphash.String(s.seed, name))
+		g = newGroup(name, maphash.String(s.seed, name), s.orders[name])
 		s.groups[name] = g
 	}
 	return g

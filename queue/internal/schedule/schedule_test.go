@@ -41,7 +41,7 @@ func TestOrderAndCollisions(t *testing.T) {
 			for {
 				ctx, cancel := context.WithCancel(context.Background())
 				cancelIfIdle(s, group, cancel)
-				held, err := s.Lease(ctx, group, time.Second, queue.OrderObject)
+				held, err := s.Lease(ctx, group, time.Second)
 				cancel()
 				if err != nil {
 					break
@@ -86,7 +86,7 @@ func TestEarlierItemWakes(t *testing.T) {
 		got := make(chan string, 2)
 		for range 2 {
 			go func() {
-				held, err := s.Lease(t.Context(), "g", 24*time.Hour, queue.OrderObject)
+				held, err := s.Lease(t.Context(), "g", 24*time.Hour)
 				if err != nil {
 					t.Error(err)
 				}
@@ -111,7 +111,7 @@ func TestPin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(time.Now, Hooks[int]{})
 		s.Put("g", "k", Nanos(time.Now()), 0)
-		held, err := s.Lease(t.Context(), "g", time.Minute, queue.OrderObject)
+		held, err := s.Lease(t.Context(), "g", time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestPin(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		if _, err := s.Lease(ctx, "g", time.Minute, queue.OrderObject); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := s.Lease(ctx, "g", time.Minute); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("leased while pinned: %v", err)
 		}
 		if _, info, _ := s.Get("g", "k"); !info.Leased {
@@ -136,7 +136,7 @@ func TestPin(t *testing.T) {
 		if _, err := s.Pin(held.Fence); !errors.Is(err, queue.ErrLeaseLost) {
 			t.Errorf("pinned after its time: %v", err)
 		}
-		again, err := s.Lease(t.Context(), "g", time.Minute, queue.OrderObject)
+		again, err := s.Lease(t.Context(), "g", time.Minute)
 		if err != nil || again.Fence == held.Fence {
 			t.Errorf("got %+v and %v", again, err)
 		}
@@ -150,7 +150,7 @@ func TestGroupsAreForgotten(t *testing.T) {
 		s := New(time.Now, Hooks[int]{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := s.Lease(ctx, "g", time.Minute, queue.OrderObject); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := s.Lease(ctx, "g", time.Minute); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatal(err)
 		}
 		if len(s.groups) != 0 {
@@ -171,7 +171,7 @@ func TestBands(t *testing.T) {
 		s.Put("g", "changes", now-20, -1)
 		s.Update("g", "changes", func(value *int) { *value = 2 })
 		for _, want := range []string{"changes", "first", "second", "later"} {
-			held, err := s.Lease(t.Context(), "g", time.Minute, queue.OrderObject)
+			held, err := s.Lease(t.Context(), "g", time.Minute)
 			if err != nil || held.Key != want {
 				t.Fatalf("got %s and %v, want %s", held.Key, err, want)
 			}
@@ -185,13 +185,13 @@ func TestBands(t *testing.T) {
 				*value = -5
 				return now, true
 			})
-			if held, err = s.Lease(t.Context(), "g", time.Minute, queue.OrderObject); err != nil || held.Key != "second" {
+			if held, err = s.Lease(t.Context(), "g", time.Minute); err != nil || held.Key != "second" {
 				t.Fatalf("got %s and %v, want second", held.Key, err)
 			}
-			if held, err = s.Lease(t.Context(), "g", time.Minute, queue.OrderObject); err != nil || held.Key != "first" {
+			if held, err = s.Lease(t.Context(), "g", time.Minute); err != nil || held.Key != "first" {
 				t.Fatalf("got %s and %v, want first again", held.Key, err)
 			}
-			if held, err = s.Lease(t.Context(), "g", time.Minute, queue.OrderObject); err != nil || held.Key != "later" {
+			if held, err = s.Lease(t.Context(), "g", time.Minute); err != nil || held.Key != "later" {
 				t.Fatalf("got %s and %v, want later", held.Key, err)
 			}
 			return
@@ -204,9 +204,10 @@ func TestBands(t *testing.T) {
 func TestPinnedIsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(time.Now, Hooks[int]{Position: func(value *int) uint64 { return uint64(*value) }, Reset: func(*int) {}})
+		s.SetOrder("g", queue.OrderEndpoint)
 		s.Put("g", "later", Nanos(time.Now()), 2)
 		s.Put("g", "first", Nanos(time.Now()), 1)
-		held, err := s.Lease(t.Context(), "g", time.Minute, queue.OrderEndpoint)
+		held, err := s.Lease(t.Context(), "g", time.Minute)
 		if err != nil || held.Key != "first" {
 			t.Fatalf("got %s and %v, want first", held.Key, err)
 		}
@@ -215,7 +216,7 @@ func TestPinnedIsAlone(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		if other, err := s.Lease(ctx, "g", time.Minute, queue.OrderEndpoint); err == nil {
+		if other, err := s.Lease(ctx, "g", time.Minute); err == nil {
 			t.Errorf("got %s", other.Key)
 		}
 	})
@@ -263,7 +264,7 @@ func BenchmarkLeaseFinish(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		held, err := s.Lease(b.Context(), "g", time.Minute, queue.OrderObject)
+		held, err := s.Lease(b.Context(), "g", time.Minute)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhooks/caddy-webhooks/admin"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
+)
+
+func init() {
+	caddy.RegisterModule(adminAPI{})
+}
+
+// uncovered counts unsafe requests that no rule matched. Like the metrics, it
+// lives as long as the process.
+var uncovered = coverage.New(nil)
+
+// adminAPI puts the operators' API on Caddy's admin endpoint.
+type adminAPI struct{}
+
+// CaddyModule returns the Caddy module information.
+func (adminAPI) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "admin.api.webhooks",
+		New: func() caddy.Module { return new(adminAPI) },
+	}
+}
+
+// Routes implements caddy.AdminRouter.
+func (a adminAPI) Routes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{{Pattern: "/webhooks/", Handler: caddy.AdminHandlerFunc(a.serve)}}
+}
+
+func (adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
+	// Admin routes are provisioned before the apps, and stay when a new
+	// configuration fails: so the app is looked up for every request.
+	found, err := caddy.ActiveContext().AppIfConfigured("webhooks")
+	if err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("the running configuration has no webhooks")}
+	}
+	return found.(*App).admin().Serve(w, r)
+}
+
+// admin returns what answers operators about this configuration.
+func (a *App) admin() *admin.Server {
+	server := &admin.Server{
+		Pipeline: a.pipeline, Durability: a.durability, Endpoints: a.endpoints, Uncovered: uncovered, Log: liveLogger("engine"),
+	}
+	for _, r := range a.resources() {
+		server.Resources = append(server.Resources, admin.Resource{
+			Name: r.Name, Proven: r.Version != "" || r.ETag, Listed: r.List != nil,
+		})
+	}
+	return server
+}
+
+// Interface guard
+var _ caddy.AdminRouter = (*adminAPI)(nil)

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+)
+
+// Endpoint is a subscriber that the operator has fixed.
+type Endpoint struct {
+	// Name is the endpoint's identity: whatever else about it changes, its
+	// deliveries stay with it. Required.
+	Name string `json:"name"`
+
+	// URL is where events are posted to. Placeholders such as `{env.NAME}`
+	// are replaced. `requests` stands for the receivers that requests name: the
+	// endpoint `notify.items` says how those of the resource `items` are
+	// delivered to. Required.
+	URL string `json:"url"`
+
+	// Events are the types of the events it gets; `items.*` stands for all
+	// types that begin with `items.`, and `*` for all. Default: all.
+	Events []string `json:"events,omitempty"`
+
+	// Secrets sign its deliveries, each with a signature of its own, so that
+	// one can be replaced by another without a gap: `whsec_` and the base64 of
+	// 24 to 64 random bytes, or `whsk_` and the base64 of an ed25519 private
+	// key. The current one comes first. Write placeholders such as
+	// `{env.ERP_WEBHOOK_SECRET}` rather than the secrets, which would show in
+	// the configuration. At least one is required, unless no signature needs
+	// it.
+	Secrets []string `json:"secrets,omitempty"`
+
+	// Signatures are the ways in which deliveries are signed, side by side.
+	// Default: Standard Webhooks.
+	Signatures []*Signature `json:"signatures,omitempty"`
+
+	// NoSignature leaves deliveries unsigned.
+	NoSignature bool `json:"no_signature,omitempty"`
+
+	// Auth lets deliveries in at a receiver that asks who is calling.
+	Auth *Auth `json:"auth,omitempty"`
+
+	// TLS is what connections to the receiver have of their own.
+	TLS *ReceiverTLS `json:"tls,omitempty"`
+
+	// Payload is the form in which events are sent. Default: the Show.
+	Payload *Payload `json:"payload,omitempty"`
+
+	// Timeout is how long an attempt may take. Default: 10s.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// Retry holds how long to wait after a failed attempt before the next, in
+	// order. Each is varied a little, so that what failed together does not
+	// return together. Default: 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h.
+	Retry []caddy.Duration `json:"retry,omitempty"`
+
+	// NoRetry makes the first attempt the only one.
+	NoRetry bool `json:"no_retry,omitempty"`
+
+	Rotation
+	DeliveryPolicy
+}
+
+// provisionEndpoints checks the endpoints and the way to them.
+func (a *App) provisionEndpoints() error {
+	var err error
+	if a.policy, err = a.Egress.policy(); err != nil {
+		return err
+	}
+	transport, err := a.Egress.transport()
+	if err != nil {
+		return err
+	}
+	a.transport.Store(transport)
+	endpoints := make([]endpoint.Endpoint, 0, len(a.Endpoints))
+	a.named = make(map[string]endpoint.Endpoint)
+	for _, declared := range a.Endpoints {
+		if err := declared.checkNamed(); err != nil {
+			return fmt.Errorf("endpoint %s: %w", declared.Name, err)
+		}
+		made, err := declared.endpoint(transport)
+		if err != nil {
+			return fmt.Errorf("endpoint %s: %w", declared.Name, err)
+		}
+		if declared.isNamed() {
+			if _, twice := a.named[made.Name]; twice {
+				return fmt.Errorf("endpoint %s is declared twice; keep one of them", made.Name)
+			}
+			a.named[made.Name] = made
+			continue
+		}
+		a.drops = a.drops || made.WhenDisabled == endpoint.Drop
+		endpoints = append(endpoints, made)
+	}
+	a.endpoints, err = endpoint.NewSet(endpoints...)
+	return err
+}
+
+func (e *Endpoint) endpoint(transport *egress.Transport) (endpoint.Endpoint, error) {
+	made := endpoint.Endpoint{Name: e.Name, Timeout: time.Duration(e.Timeout)}
+	repl := caddy.NewReplacer()
+	var err error
+	if made.URL, err = repl.ReplaceOrErr(e.URL, true, true); err != nil {
+		return made, fmt.Errorf("url: %w; set what the placeholder stands for", err)
+	}
+	if e.isNamed() {
+		made.URL = ""
+	} else if err := transport.CheckURL(made.URL); err != nil {
+		return made, err
+	}
+	if err := e.provisionDelivery(&made, repl, transport); err != nil {
+		return made, err
+	}
+	if made.Events, err = event.ParseFilter(e.Events...); err != nil {
+		return made, err
+	}
+	if err := e.DeliveryPolicy.apply(&made); err != nil {
+		return made, err
+	}
+	for _, delay := range e.Retry {
+		made.Schedule = append(made.Schedule, time.Duration(delay))
+	}
+	if e.NoRetry {
+		if len(e.Retry) > 0 {
+			return made, fmt.Errorf("retry: it has both delays and `none`; keep one")
+		}
+		made.Schedule = []time.Duration{}
+	}
+	return made, nil
+}
+
+// provisionDelivery fills in how deliveries are signed, let in, carried and
+// written.
+func (e *Endpoint) provisionDelivery(made *endpoint.Endpoint, repl *caddy.Replacer, transport *egress.Transport) error {
+	if len(e.Secrets) > 0 && !e.needsSecret() {
+		return fmt.Errorf("secret: none of its signatures is made with it; add `signature standard`, or leave it out")
+	}
+	var err error
+	if made.Secrets, err = e.secrets(repl, "secret", e.Secrets, sign.ParseSecret); err != nil {
+		return err
+	}
+	if made.Signatures, err = e.schemes(repl); err != nil {
+		return err
+	}
+	if made.Auth, err = e.Auth.authenticator(repl, transport); err != nil {
+		return err
+	}
+	if made.TLS, err = e.TLS.settings(repl); err != nil {
+		return err
+	}
+	made.Payload, err = e.Payload.format(repl)
+	return err
+}

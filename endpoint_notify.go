@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
+	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
+)
+
+// namedByRequests stands in place of an endpoint's URL where requests name the
+// receivers: `endpoint notify.items requests { … }` says how the receivers are
+// delivered to that the `notify` of resource items finds.
+const namedByRequests = "requests"
+
+// isNamed tells whether requests name the endpoint's receivers.
+func (e *Endpoint) isNamed() bool {
+	return e.URL == namedByRequests
+}
+
+// checkNamed refuses what an endpoint cannot have whose receivers requests name,
+// and the names of such endpoints for others.
+func (e *Endpoint) checkNamed() error {
+	_, reserved := strings.CutPrefix(e.Name, pipeline.CallbackPrefix)
+	switch {
+	case e.isNamed() && !reserved:
+		return fmt.Errorf("url: its receivers are named by requests, so its name is %sRESOURCE", pipeline.CallbackPrefix)
+	case !e.isNamed() && reserved:
+		return fmt.Errorf("names that begin with %q are those of endpoints whose receivers requests name; give it another, or write `endpoint %s %s`",
+			pipeline.CallbackPrefix, e.Name, namedByRequests)
+	case e.isNamed() && (len(e.Events) > 0 || e.Tenant != ""):
+		return errors.New("events and tenant: which events its receivers get stands in the resource's `notify`; leave them out")
+	}
+	return nil
+}
+
+// callbacks returns the endpoints of the receivers that requests name, one for
+// each resource with a `notify`. What is not declared is delivered unsigned, with
+// all defaults.
+func (a *App) callbacks() map[string]endpoint.Endpoint {
+	callbacks := make(map[string]endpoint.Endpoint)
+	unused := maps.Clone(a.named)
+	for _, r := range a.resources() {
+		if r.Callback == nil {
+			continue
+		}
+		name := pipeline.CallbackPrefix + r.Name
+		delete(unused, name)
+		made, declared := a.named[name]
+		if !declared {
+			made = endpoint.Endpoint{Name: name, Signatures: []sign.Scheme{}}
+		}
+		callbacks[r.Name] = made
+	}
+	for name := range unused {
+		a.log.Warn("no resource of the endpoint's name has a notify, so it gets nothing", zap.String("endpoint", name))
+	}
+	return callbacks
+}

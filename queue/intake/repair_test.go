@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package intake
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
+)
+
+// A gap that a crash has left is made up for: what is known to be there is
+// looked at, again when the API can no longer do what it was asked within the
+// gap; of what is marked and was never seen, a delete may have passed; and what
+// nobody knows is found by a list, or told to operators.
+func TestRepair(t *testing.T) {
+	const settles = time.Minute
+	there, gone := event.Key{Resource: "items", ID: "there"}, event.Key{Resource: "items", ID: "gone"}
+	made, madeAgain := event.Key{Resource: "items", ID: "made"}, event.Key{Resource: "items", ID: "made again"}
+	looked := queue.HintLooked | queue.HintMayBeUpdated
+	scan := queue.ListKey("items")
+	for name, tc := range map[string]struct {
+		gap    Gap
+		listed bool
+		want   map[event.Key]queue.Hints
+	}{
+		"deletes": {Gap{Resource: "items", Deletes: true}, false, map[event.Key]queue.Hints{
+			there: looked | queue.HintMayBeDeleted, gone: looked | queue.HintMayBeDeleted,
+			made: queue.HintUpdated | queue.HintMayBeDeleted, madeAgain: queue.HintUpdated | looked | queue.HintMayBeDeleted,
+		}},
+		"none":   {Gap{Resource: "items"}, false, map[event.Key]queue.Hints{there: looked, gone: looked, made: queue.HintUpdated, madeAgain: queue.HintUpdated | looked}},
+		"listed": {Gap{Resource: "items"}, true, map[event.Key]queue.Hints{there: looked, gone: looked, made: queue.HintUpdated, madeAgain: queue.HintUpdated | looked, scan: queue.HintMayBeUpdated}},
+	} {
+		synctestRun(t, name, func(t *testing.T) {
+			store := memory.New(time.Now)
+			defer store.Close()
+			settled(t, store, event.Snapshot{Key: there, Sequence: 1})
+			settled(t, store, event.Snapshot{Key: gone, Sequence: 1, Gone: true})
+			settled(t, store, event.Snapshot{Key: madeAgain, Sequence: 1, Gone: true})
+			// More than one part of each kind.
+			want := tc.want
+			for n := range repairPart {
+				key := event.Key{Resource: "items", ID: fmt.Sprint("there ", n)}
+				settled(t, store, event.Snapshot{Key: key, Sequence: 1})
+				want[key] = want[there]
+			}
+			for n := range repairPart {
+				key := event.Key{Resource: "items", ID: fmt.Sprint("made ", n)}
+				marked(t, store, key)
+				want[key] = want[made]
+			}
+			marked(t, store, made)
+			marked(t, store, madeAgain)
+
+			g := newGaps(t.TempDir(), queue.Timeout, zap.NewNop(), uncounted{})
+			tc.gap.whole = true
+			g.open["items"] = &tc.gap
+			g.repair(t.Context(), store, func(string) (Resource, bool) { return Resource{}, false })
+			if !g.waiting() {
+				t.Fatal("repaired before a configuration has started")
+			}
+			began := time.Now()
+			// No time passes, so it is done at once.
+			g.repair(t.Context(), store, func(string) (Resource, bool) { return Resource{"items", tc.listed, settles}, true })
+			if g.waiting() {
+				t.Fatal("not repaired")
+			}
+			total := len(want)
+			for len(want) > 0 {
+				resource := "items"
+				if want[scan] != 0 {
+					resource = scan.Resource
+				}
+				lease, err := store.LeaseMark(t.Context(), resource, time.Hour)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if hints, ok := want[lease.Key]; !ok || lease.Hints != hints {
+					t.Errorf("%s is marked with %08b, want %08b, %v", lease.Key, lease.Hints, hints, ok)
+				}
+				if hinted := lease.Hints != queue.HintUpdated; hinted != !lease.SettleAt.Before(began.Add(settles)) {
+					t.Errorf("%s settles at %v", lease.Key, lease.SettleAt)
+				}
+				delete(want, lease.Key)
+			}
+			if stats, err := store.Stats(t.Context()); err != nil || stats.Marks != total {
+				t.Errorf("%d marks, want %d; %v", stats.Marks, total, err)
+			}
+			unresolved, _, err := store.Unresolved(t.Context(), queue.Page{})
+			if err != nil || (len(unresolved) == 1) == tc.listed {
+				t.Errorf("unresolved: %+v, %v", unresolved, err)
+			}
+			for _, u := range unresolved {
+				if u.Resource != "items" || u.Rule != gapRule || u.Reason != unresolvedGap {
+					t.Errorf("unresolved: %+v", u)
+				}
+			}
+		})
+	}
+}
+
+func synctestRun(t *testing.T, name string, test func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+}
+
+// marked marks an object as an update does.
+func marked(t *testing.T, store queue.Store, key event.Key) {
+	t.Helper()
+	if err := store.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: key, Hints: queue.HintUpdated}}}, true); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// settled commits what is known of an object, and leaves no mark of it.
+func settled(t *testing.T, store queue.Store, snapshot event.Snapshot) {
+	t.Helper()
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(store.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: snapshot.Key}}}, true))
+	held, err := store.LeaseMark(t.Context(), snapshot.Key.Resource, time.Minute)
+	must(err)
+	snapshot.Time = time.Now()
+	must(store.CommitReconciled(t.Context(), held, queue.Reconciled{
+		AskedAt: time.Now(), Snapshot: &snapshot,
+		Events: []queue.Routed{{Event: event.Event{ID: snapshot.Key.String(), Key: snapshot.Key, Sequence: snapshot.Sequence}}},
+	}))
+}
