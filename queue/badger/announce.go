@@ -4,7 +4,6 @@ package badger
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -21,22 +20,6 @@ type announce struct {
 	event     event.Event
 	endpoints []string
 	now       time.Time
-}
-
-// Announce implements [queue.Operations].
-func (s *Store) Announce(ctx context.Context, e event.Event, endpoints []string) error {
-	op := &announce{event: e, endpoints: endpoints, now: s.now()}
-	op.durable = true
-	if len(e.Key.Resource)+len(e.Key.ID) > maxKey {
-		return queue.ErrTooLarge
-	}
-	// The id is not known yet; it is not longer than this.
-	op.event.ID = string(make([]byte, 64))
-	if _, err := encodeEvents(&op.waiter, op.routed(), op.now, nil); err != nil {
-		return err
-	}
-	op.need(len(e.Key.Resource)+len(e.Key.ID), partSize)
-	return s.submit(ctx, op)
 }
 
 func (op *announce) routed() []queue.Routed {

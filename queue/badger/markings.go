@@ -3,7 +3,6 @@
 package badger
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -86,15 +85,4 @@ func (m markings) committed(s *Store) {
 	for i := range m {
 		s.marks.note(&m[i].record)
 	}
-}
-
-// closeCallback says that no further event goes to an object's callback.
-func (b *batch) closeCallback(key []byte) {
-	callback, err := readCallback(b.txn, key)
-	if err != nil {
-		// There is none, or one that nobody can use.
-		return
-	}
-	callback.Closed = true
-	b.setUntil(bytes.Clone(key), appendCallback(nil, &callback), b.s.expiry())
 }
