@@ -145,7 +145,7 @@ func (s *Store) settle(held *schedule.Lease[lane]) {
 	})
 }
 
-// finishAttempt is the operation of FinishAttempt.
+// finishAttempt is the write of FinishAttempt.
 type finishAttempt struct {
 	waiter
 	delivery queue.Delivery
@@ -168,7 +168,7 @@ func (s *Store) FinishAttempt(ctx context.Context, lease queue.DeliveryLease, at
 }
 
 func newFinishAttempt(lease *queue.DeliveryLease, attempt *queue.Attempt, verdict queue.Verdict, now time.Time) *finishAttempt {
-	op := &finishAttempt{
+	wr := &finishAttempt{
 		delivery: lease.Delivery,
 		fence:    lease.Fence,
 		verdict:  verdict,
@@ -177,40 +177,40 @@ func newFinishAttempt(lease *queue.DeliveryLease, attempt *queue.Attempt, verdic
 	}
 	names := len(lease.Endpoint) + len(lease.Key.Resource) + len(lease.Key.ID) + len(lease.EventID)
 	// The attempt is a record of its own, or a part of the delivery's.
-	op.need(len(lease.Endpoint)+17, len(lease.EventID)+16, len(op.attempt))
-	op.need(names, 64)
-	op.need(names, len(lease.EventType), 64)
-	return op
+	wr.need(len(lease.Endpoint)+17, len(lease.EventID)+16, len(wr.attempt))
+	wr.need(names, 64)
+	wr.need(names, len(lease.EventType), 64)
+	return wr
 }
 
-func (op *finishAttempt) stage(b *batch) error {
-	held, err := b.s.lanes.due.Pin(op.fence)
+func (wr *finishAttempt) stage(b *batch) error {
+	held, err := b.s.lanes.due.Pin(wr.fence)
 	if err != nil {
 		return err
 	}
-	op.held = held
+	wr.held = held
 	endpoint, position := held.Group, held.Value.head
 	number := held.Value.attempts + 1
 	expires := b.s.expiry()
-	final := op.verdict.Status != queue.StatusPending
+	final := wr.verdict.Status != queue.StatusPending
 	var first []byte
 	if final && number == 1 {
-		first = op.attempt
+		first = wr.attempt
 	} else {
-		b.setAttempt(endpoint, position, number, op.delivery.EventID, op.attempt, expires)
+		b.setAttempt(endpoint, position, number, wr.delivery.EventID, wr.attempt, expires)
 	}
 
 	inLane := b.key(func(k []byte) []byte { return laneKey(k, endpoint, objectOf(held), position) })
 	if !final {
-		next := laneRecord{EventID: op.delivery.EventID, Attempts: number, DueAt: op.verdict.RetryAt, Prior: uint32(op.delivery.PriorAttempts)}
+		next := laneRecord{EventID: wr.delivery.EventID, Attempts: number, DueAt: wr.verdict.RetryAt, Prior: uint32(wr.delivery.PriorAttempts)}
 		b.set(inLane, b.key(func(k []byte) []byte { return appendLane(k, &next) }))
 		return nil
 	}
 	b.delete(inLane)
-	decided := op.delivery
-	decided.Status = op.verdict.Status
+	decided := wr.delivery
+	decided.Status = wr.verdict.Status
 	decided.Attempts = int(number)
-	decided.FinishedAt = op.now
+	decided.FinishedAt = wr.now
 	b.setUntil(
 		b.key(func(k []byte) []byte { return deliveryKey(k, endpoint, position) }),
 		b.key(func(k []byte) []byte { return appendDelivery(k, &decided, first) }),
@@ -226,16 +226,16 @@ func (b *batch) setAttempt(endpoint string, position uint64, number uint32, even
 		expires)
 }
 
-func (op *finishAttempt) committed(s *Store) {
-	if op.verdict.Status == queue.StatusPending {
-		s.lanes.retry(op.held, op.verdict.RetryAt, op.now)
+func (wr *finishAttempt) committed(s *Store) {
+	if wr.verdict.Status == queue.StatusPending {
+		s.lanes.retry(wr.held, wr.verdict.RetryAt, wr.now)
 		return
 	}
-	s.lanes.advance(op.held, op.now)
+	s.lanes.advance(wr.held, wr.now)
 }
 
-func (op *finishAttempt) aborted(s *Store) {
-	s.lanes.due.Unpin(op.held.Fence)
+func (wr *finishAttempt) aborted(s *Store) {
+	s.lanes.due.Unpin(wr.held.Fence)
 }
 
 // ReleaseDelivery implements [queue.Deliveries]. Leases are kept in memory

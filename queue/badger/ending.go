@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-// ending is the operation of Cancel and of Expire.
+// ending is the write of Cancel and of Expire.
 type ending struct {
 	waiter
 	rows []selected
@@ -32,18 +32,18 @@ type endedLane struct {
 	positions []uint64
 }
 
-func (op *ending) changed() (int, []selected) { return op.ended, op.busy }
+func (wr *ending) changed() (int, []selected) { return wr.ended, wr.busy }
 
-func (op *ending) stage(b *batch) error {
-	for i := range op.rows {
-		if err := op.one(b, &op.rows[i]); err != nil && b.failed == nil {
+func (wr *ending) stage(b *batch) error {
+	for i := range wr.rows {
+		if err := wr.one(b, &wr.rows[i]); err != nil && b.failed == nil {
 			b.failed = err
 		}
 	}
 	return nil
 }
 
-func (op *ending) one(b *batch, row *selected) error {
+func (wr *ending) one(b *batch, row *selected) error {
 	d, err := readDelivery(b.txn, row.Endpoint, row.position)
 	if err != nil || d.Status != queue.StatusPending || b.unpublished(row.Endpoint, row.position) {
 		return ignoreGone(err)
@@ -53,26 +53,26 @@ func (op *ending) one(b *batch, row *selected) error {
 	if err != nil {
 		return ignoreGone(err)
 	}
-	in, busy := op.lane(b.s, d.Endpoint, object, row.position)
+	in, busy := wr.lane(b.s, d.Endpoint, object, row.position)
 	switch {
 	case busy:
-		op.busy = append(op.busy, *row)
+		wr.busy = append(wr.busy, *row)
 		return nil
 	case in == nil, in.leased && in.head == row.position:
 		return nil
 	}
-	b.decide(d.Endpoint, object, laneRow{position: row.position, laneRecord: waiting}, op.as, op.now)
+	b.decide(d.Endpoint, object, laneRow{position: row.position, laneRecord: waiting}, wr.as, wr.now)
 	in.positions = append(in.positions, row.position)
-	op.ended++
+	wr.ended++
 	return nil
 }
 
 // lane returns the lane of a delivery, seized if nobody has it. It is busy for
 // the moment in which whoever has leased it finds its head, or the committer
 // ends its lease. It is nil if it is not known.
-func (op *ending) lane(s *Store, endpoint, object string, position uint64) (in *endedLane, busy bool) {
+func (wr *ending) lane(s *Store, endpoint, object string, position uint64) (in *endedLane, busy bool) {
 	for _, key := range []string{schedule.PartKey(object, position), object} {
-		for _, in := range op.lanes {
+		for _, in := range wr.lanes {
 			if in.endpoint == endpoint && in.key == key {
 				return in, false
 			}
@@ -80,7 +80,7 @@ func (op *ending) lane(s *Store, endpoint, object string, position uint64) (in *
 		in := &endedLane{endpoint: endpoint, key: key}
 		if held, seized := s.lanes.due.Seize(endpoint, key); seized {
 			in.held = held
-			op.lanes = append(op.lanes, in)
+			wr.lanes = append(wr.lanes, in)
 			return in, false
 		}
 		state, info, known := s.lanes.due.Get(endpoint, key)
@@ -92,31 +92,31 @@ func (op *ending) lane(s *Store, endpoint, object string, position uint64) (in *
 			return nil, true
 		}
 		in.leased, in.head = true, state.head
-		op.lanes = append(op.lanes, in)
+		wr.lanes = append(wr.lanes, in)
 		return in, false
 	}
 	return nil, false
 }
 
-func (op *ending) committed(s *Store) {
-	for _, in := range op.lanes {
+func (wr *ending) committed(s *Store) {
+	for _, in := range wr.lanes {
 		switch {
 		case len(in.positions) > 0:
-			s.lanes.leave(in.endpoint, in.key, in.held.Fence, in.positions, in.held.Due, schedule.Nanos(op.now))
+			s.lanes.leave(in.endpoint, in.key, in.held.Fence, in.positions, in.held.Due, schedule.Nanos(wr.now))
 		case !in.leased:
-			op.giveBack(s, in)
+			wr.giveBack(s, in)
 		}
 	}
 }
 
-func (op *ending) aborted(s *Store) {
-	for _, in := range op.lanes {
+func (wr *ending) aborted(s *Store) {
+	for _, in := range wr.lanes {
 		if !in.leased {
-			op.giveBack(s, in)
+			wr.giveBack(s, in)
 		}
 	}
 }
 
-func (op *ending) giveBack(s *Store, in *endedLane) {
+func (wr *ending) giveBack(s *Store, in *endedLane) {
 	s.lanes.due.Finish(in.held.Fence, func(*lane) (int64, bool) { return in.held.Due, true })
 }

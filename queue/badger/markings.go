@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
 )
 
-// markings are marks that an operation makes.
+// markings are marks that a write makes.
 type markings []marking
 
 // marking is a mark, and then what became of its object's record.
@@ -56,7 +56,7 @@ func causeSize(m *queue.Mark) int {
 		len(cause.TraceParent) + len(cause.Hops)
 }
 
-// many is from how many marks on an operation has no room for what marks that
+// many is from how many marks on a write has no room for what marks that
 // they are merged with have failed with.
 const many = 1000
 

@@ -88,7 +88,7 @@ func readMark(txn *badgerdb.Txn, key event.Key) (mark.Record, error) {
 	return record, err
 }
 
-// commitReconciled is the operation of CommitReconciled.
+// commitReconciled is the write of CommitReconciled.
 type commitReconciled struct {
 	waiter
 	lease    queue.MarkLease
@@ -112,7 +112,7 @@ type commitReconciled struct {
 
 // CommitReconciled implements [queue.Marks].
 func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, reconciled queue.Reconciled) error {
-	op := &commitReconciled{
+	wr := &commitReconciled{
 		lease:         lease,
 		askedAt:       reconciled.AskedAt,
 		lookAt:        reconciled.LookAt,
@@ -120,124 +120,124 @@ func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, rec
 		closeCallback: reconciled.CloseCallback,
 		now:           s.now(),
 	}
-	op.durable = true
+	wr.durable = true
 	key := len(lease.Key.Resource) + len(lease.Key.ID)
-	op.need(key, maxReason, len(lease.Version), causeSize(&lease.Mark), 128)
+	wr.need(key, maxReason, len(lease.Version), causeSize(&lease.Mark), 128)
 	if reconciled.Unresolved != "" {
-		op.number = queue.IntentID(s.lastIntent.Add(1))
-		kept := mark.Unresolved(op.number, &lease.Mark, reconciled.Unresolved, op.now)
-		op.unresolved = appendUnresolved(nil, &kept)
-		op.need(9, len(op.unresolved))
+		wr.number = queue.IntentID(s.lastIntent.Add(1))
+		kept := mark.Unresolved(wr.number, &lease.Mark, reconciled.Unresolved, wr.now)
+		wr.unresolved = appendUnresolved(nil, &kept)
+		wr.need(9, len(wr.unresolved))
 	}
-	if op.closeCallback {
-		op.need(key, queue.MaxCallback)
+	if wr.closeCallback {
+		wr.need(key, queue.MaxCallback)
 	}
-	if err := op.marks.need(&op.waiter); err != nil {
+	if err := wr.marks.need(&wr.waiter); err != nil {
 		return err
 	}
 	shows := showStager{s: s, fence: lease.Fence, expires: s.expiry()}
-	if err := op.encodeSnapshot(ctx, &shows, reconciled.Snapshot); err != nil {
+	if err := wr.encodeSnapshot(ctx, &shows, reconciled.Snapshot); err != nil {
 		return err
 	}
-	if err := op.encode(reconciled.Events, &shows); err != nil {
+	if err := wr.encode(reconciled.Events, &shows); err != nil {
 		return err
 	}
-	if err := shows.submit(ctx, op); err != nil {
+	if err := shows.submit(ctx, wr); err != nil {
 		return err
 	}
-	return s.submit(ctx, op)
+	return s.submit(ctx, wr)
 }
 
 // encodeSnapshot puts a large Show into parts of its own, so that what is
 // committed together stays small.
-func (op *commitReconciled) encodeSnapshot(ctx context.Context, shows *showStager, snapshot *event.Snapshot) error {
+func (wr *commitReconciled) encodeSnapshot(ctx context.Context, shows *showStager, snapshot *event.Snapshot) error {
 	if snapshot == nil {
 		return nil
 	}
 	record := snapshotRecord{Snapshot: *snapshot}
-	key, known := op.lease.Key, op.lease.Snapshot
+	key, known := wr.lease.Key, wr.lease.Snapshot
 	if len(snapshot.Show) > partSize || known != nil && len(known.Show) > partSize {
 		before, err := shows.s.storedSnapshot(ctx, key)
 		if err != nil {
 			return err
 		}
 		for part := range before.Parts {
-			op.stale = append(op.stale, showKey(nil, key, before.Slot, part))
-			op.need(len(op.stale[part]))
+			wr.stale = append(wr.stale, showKey(nil, key, before.Slot, part))
+			wr.need(len(wr.stale[part]))
 		}
 		if len(snapshot.Show) > partSize {
 			record.Slot = 1 - before.Slot
 			record.Parts = shows.add(snapshot.Show, false, func(part int) []byte { return showKey(nil, key, record.Slot, part) })
 		}
 	}
-	op.snapshot = appendSnapshot(nil, &record)
-	op.need(len(key.Resource)+len(key.ID), len(op.snapshot))
+	wr.snapshot = appendSnapshot(nil, &record)
+	wr.need(len(key.Resource)+len(key.ID), len(wr.snapshot))
 	return nil
 }
 
 // encode does what can be done outside of the committer: it has the most to
 // do of all.
-func (op *commitReconciled) encode(events []queue.Routed, shows *showStager) (err error) {
-	op.events, err = encodeEvents(&op.waiter, events, op.now, shows)
+func (wr *commitReconciled) encode(events []queue.Routed, shows *showStager) (err error) {
+	wr.events, err = encodeEvents(&wr.waiter, events, wr.now, shows)
 	return err
 }
 
-func (op *commitReconciled) stage(b *batch) error {
-	held, err := b.s.marks.due.Pin(op.lease.Fence)
+func (wr *commitReconciled) stage(b *batch) error {
+	held, err := b.s.marks.due.Pin(wr.lease.Fence)
 	if err != nil {
 		return err
 	}
-	op.held = held
+	wr.held = held
 	key := event.Key{Resource: held.Group, ID: held.Key}
 	pending := b.mark(key)
 	if !pending.exists {
 		// Its record was lost; the lease tells what it was.
-		pending.record = mark.New(op.lease.Mark, op.now)
-		pending.record.Generation = op.lease.Generation
+		pending.record = mark.New(wr.lease.Mark, wr.now)
+		pending.record.Generation = wr.lease.Generation
 	}
-	op.cleared = pending.record.Reconciled(op.lease.Generation, op.askedAt, op.lookAt, op.now)
-	if op.cleared {
+	wr.cleared = pending.record.Reconciled(wr.lease.Generation, wr.askedAt, wr.lookAt, wr.now)
+	if wr.cleared {
 		b.clearMark(key)
 	} else {
-		op.left = pending.record
-		b.setMark(&op.left)
+		wr.left = pending.record
+		b.setMark(&wr.left)
 	}
-	if op.snapshot != nil {
-		b.set(b.key(func(k []byte) []byte { return objectKey(k, kindSnapshot, key) }), op.snapshot)
+	if wr.snapshot != nil {
+		b.set(b.key(func(k []byte) []byte { return objectKey(k, kindSnapshot, key) }), wr.snapshot)
 	}
-	for _, key := range op.stale {
+	for _, key := range wr.stale {
 		b.delete(key)
 	}
-	if op.closeCallback {
+	if wr.closeCallback {
 		b.closeCallback(objectKey(nil, kindCallback, key))
 	}
-	if op.unresolved != nil {
-		b.setUntil(numberKey(nil, kindUnresolved, uint64(op.number)), op.unresolved, b.s.expiry())
+	if wr.unresolved != nil {
+		b.setUntil(numberKey(nil, kindUnresolved, uint64(wr.number)), wr.unresolved, b.s.expiry())
 	}
-	op.marks.stage(b, op.now)
-	for i := range op.events {
-		b.append(&op.events[i], op.now)
+	wr.marks.stage(b, wr.now)
+	for i := range wr.events {
+		b.append(&wr.events[i], wr.now)
 	}
 	return nil
 }
 
-func (op *commitReconciled) committed(s *Store) {
-	if op.cleared {
-		s.marks.clear(op.held)
+func (wr *commitReconciled) committed(s *Store) {
+	if wr.cleared {
+		s.marks.clear(wr.held)
 	} else {
-		s.marks.stay(op.held, &op.left)
+		s.marks.stay(wr.held, &wr.left)
 	}
-	if op.unresolved != nil {
-		s.intents.keep(schedule.Nanos(op.now))
+	if wr.unresolved != nil {
+		s.intents.keep(schedule.Nanos(wr.now))
 	}
-	op.marks.committed(s)
+	wr.marks.committed(s)
 }
 
-func (op *commitReconciled) aborted(s *Store) {
-	s.marks.due.Unpin(op.held.Fence)
+func (wr *commitReconciled) aborted(s *Store) {
+	s.marks.due.Unpin(wr.held.Fence)
 }
 
-// retryMark is the operation of RetryMark.
+// retryMark is the write of RetryMark.
 type retryMark struct {
 	waiter
 	lease  queue.MarkLease
@@ -263,37 +263,37 @@ func (s *Store) RetryMark(ctx context.Context, lease queue.MarkLease, at time.Ti
 			return err
 		}
 	}
-	op := &retryMark{lease: lease, at: at, reason: clip(reason, maxReason), now: s.now()}
-	op.need(len(lease.Key.Resource)+len(lease.Key.ID), maxReason, len(lease.Version), causeSize(&lease.Mark), 128)
-	return s.submit(ctx, op)
+	wr := &retryMark{lease: lease, at: at, reason: clip(reason, maxReason), now: s.now()}
+	wr.need(len(lease.Key.Resource)+len(lease.Key.ID), maxReason, len(lease.Version), causeSize(&lease.Mark), 128)
+	return s.submit(ctx, wr)
 }
 
-func (op *retryMark) stage(b *batch) error {
-	held, err := b.s.marks.due.Pin(op.lease.Fence)
+func (wr *retryMark) stage(b *batch) error {
+	held, err := b.s.marks.due.Pin(wr.lease.Fence)
 	if err != nil {
 		return err
 	}
-	op.held = held
+	wr.held = held
 	pending := b.mark(event.Key{Resource: held.Group, ID: held.Key})
-	if op.gone = !pending.exists; op.gone {
+	if wr.gone = !pending.exists; wr.gone {
 		return nil
 	}
-	pending.record.Retry(op.lease.Generation, op.at, op.reason, op.now)
-	op.left = pending.record
-	b.setMark(&op.left)
+	pending.record.Retry(wr.lease.Generation, wr.at, wr.reason, wr.now)
+	wr.left = pending.record
+	b.setMark(&wr.left)
 	return nil
 }
 
-func (op *retryMark) committed(s *Store) {
-	if op.gone {
-		s.marks.clear(op.held)
+func (wr *retryMark) committed(s *Store) {
+	if wr.gone {
+		s.marks.clear(wr.held)
 		return
 	}
-	s.marks.stay(op.held, &op.left)
+	s.marks.stay(wr.held, &wr.left)
 }
 
-func (op *retryMark) aborted(s *Store) {
-	s.marks.due.Unpin(op.held.Fence)
+func (wr *retryMark) aborted(s *Store) {
+	s.marks.due.Unpin(wr.held.Fence)
 }
 
 // clip shortens a text to a number of bytes, at the boundary of a character.

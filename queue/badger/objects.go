@@ -139,7 +139,7 @@ func (s *Store) Callback(ctx context.Context, key event.Key) (queue.Callback, er
 	return *found, nil
 }
 
-// putCallback is the operation of PutCallback.
+// putCallback is the write of PutCallback.
 type putCallback struct {
 	waiter
 	key    []byte
@@ -152,32 +152,32 @@ func (s *Store) PutCallback(ctx context.Context, key event.Key, was, sealed []by
 	if len(key.Resource)+len(key.ID) > maxKey || len(sealed) > queue.MaxCallback {
 		return queue.ErrTooLarge
 	}
-	op := &putCallback{key: objectKey(nil, kindCallback, key), was: was, sealed: sealed}
-	op.durable = true
-	op.need(len(op.key), len(sealed), 16)
-	return s.submit(ctx, op)
+	wr := &putCallback{key: objectKey(nil, kindCallback, key), was: was, sealed: sealed}
+	wr.durable = true
+	wr.need(len(wr.key), len(sealed), 16)
+	return s.submit(ctx, wr)
 }
 
-func (op *putCallback) stage(b *batch) error {
-	item, err := b.txn.Get(op.key)
+func (wr *putCallback) stage(b *batch) error {
+	item, err := b.txn.Get(wr.key)
 	if errors.Is(err, badgerdb.ErrKeyNotFound) {
 		return queue.ErrNotFound
 	}
 	if err != nil {
 		return err
 	}
-	callback, err := readCallback(b.txn, op.key)
+	callback, err := readCallback(b.txn, wr.key)
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(callback.Sealed, op.was) {
+	if !bytes.Equal(callback.Sealed, wr.was) {
 		return queue.ErrNotFound
 	}
-	callback.Sealed = op.sealed
-	b.setUntil(op.key, appendCallback(nil, &callback), item.ExpiresAt())
+	callback.Sealed = wr.sealed
+	b.setUntil(wr.key, appendCallback(nil, &callback), item.ExpiresAt())
 	return nil
 }
 
-func (op *putCallback) committed(*Store) {}
+func (wr *putCallback) committed(*Store) {}
 
-func (op *putCallback) aborted(*Store) {}
+func (wr *putCallback) aborted(*Store) {}

@@ -53,9 +53,9 @@ func (s *Store) end(ctx context.Context, selection queue.Selection, page queue.P
 	return s.inSteps(ctx, found, func(rows []selected) changing { return &ending{rows: rows, as: as, now: s.now()} })
 }
 
-// changing is an operation that changes deliveries.
+// changing is a write that changes deliveries.
 type changing interface {
-	operation
+	write
 	// changed counts those that it has changed, and returns those that it could
 	// not change just then.
 	changed() (n int, busy []selected)
@@ -67,16 +67,16 @@ func (s *Store) inSteps(ctx context.Context, found selecting, step func(rows []s
 	for rest := found.rows; len(rest) > 0; {
 		n := min(len(rest), maxChanged)
 		some := rest[:n]
-		op := step(some)
-		w := op.wait()
+		wr := step(some)
+		w := wr.wait()
 		w.durable = true
 		if err := w.needRows(some); err != nil {
 			return changed, "", err
 		}
-		if err := s.submit(ctx, op); err != nil {
+		if err := s.submit(ctx, wr); err != nil {
 			return changed, "", err
 		}
-		done, busy := op.changed()
+		done, busy := wr.changed()
 		changed += done
 		if rest = rest[len(some):]; len(busy) > 0 && patience > 0 {
 			// That is over when a worker or the committer has had its turn.
@@ -118,16 +118,16 @@ func (s *Store) Count(ctx context.Context, selection queue.Selection) (int, erro
 
 // Announce implements [queue.Operations].
 func (s *Store) Announce(ctx context.Context, e event.Event, endpoints []string) error {
-	op := &announce{event: e, endpoints: endpoints, now: s.now()}
-	op.durable = true
+	wr := &announce{event: e, endpoints: endpoints, now: s.now()}
+	wr.durable = true
 	if len(e.Key.Resource)+len(e.Key.ID) > maxKey {
 		return queue.ErrTooLarge
 	}
 	// The id is not known yet; it is not longer than this.
-	op.event.ID = string(make([]byte, 64))
-	if _, err := encodeEvents(&op.waiter, op.routed(), op.now, nil); err != nil {
+	wr.event.ID = string(make([]byte, 64))
+	if _, err := encodeEvents(&wr.waiter, wr.routed(), wr.now, nil); err != nil {
 		return err
 	}
-	op.need(len(e.Key.Resource)+len(e.Key.ID), partSize)
-	return s.submit(ctx, op)
+	wr.need(len(e.Key.Resource)+len(e.Key.ID), partSize)
+	return s.submit(ctx, wr)
 }

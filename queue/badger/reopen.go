@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-// reopen is the operation that makes deliveries pending, and due.
+// reopen is the write that makes deliveries pending, and due.
 type reopen struct {
 	waiter
 	rows []selected
@@ -26,26 +26,26 @@ type reopen struct {
 	busy  []selected
 }
 
-// maxMoved is how many bytes of attempts one operation makes rows of their own:
+// maxMoved is how many bytes of attempts one write makes rows of their own:
 // as many as one record may have, and some four times what the emitter records
 // of the answers to maxChanged deliveries.
 const maxMoved = 512 << 10
 
 // reserved counts the records of attempts that become rows of their own.
 // Nobody knows yet how large they are, nor how many.
-func (op *reopen) reserved() *reopen {
-	for i := range op.rows {
-		op.need(len(op.rows[i].Endpoint)+17, len(op.rows[i].EventID)+16)
+func (wr *reopen) reserved() *reopen {
+	for i := range wr.rows {
+		wr.need(len(wr.rows[i].Endpoint)+17, len(wr.rows[i].EventID)+16)
 	}
-	op.bytes += maxMoved
-	return op
+	wr.bytes += maxMoved
+	return wr
 }
 
-func (op *reopen) changed() (int, []selected) { return len(op.born) + len(op.hastened), op.busy }
+func (wr *reopen) changed() (int, []selected) { return len(wr.born) + len(wr.hastened), wr.busy }
 
-func (op *reopen) stage(b *batch) error {
-	for i := range op.rows {
-		if err := op.one(b, &op.rows[i]); err != nil && b.failed == nil {
+func (wr *reopen) stage(b *batch) error {
+	for i := range wr.rows {
+		if err := wr.one(b, &wr.rows[i]); err != nil && b.failed == nil {
 			// Others may have been written.
 			b.failed = err
 		}
@@ -53,13 +53,13 @@ func (op *reopen) stage(b *batch) error {
 	return nil
 }
 
-func (op *reopen) one(b *batch, row *selected) error {
+func (wr *reopen) one(b *batch, row *selected) error {
 	if _, err := b.s.readEvent(b.txn, row.position, false); err != nil {
 		return ignoreGone(err)
 	}
 	d, first, err := b.readWithFirst(row.Endpoint, row.position)
 	switch {
-	case err != nil && !op.create:
+	case err != nil && !wr.create:
 		return ignoreGone(err)
 	case err != nil:
 		if err := ignoreGone(err); err != nil {
@@ -67,27 +67,27 @@ func (op *reopen) one(b *batch, row *selected) error {
 		}
 		d = row.Delivery
 	case d.Status == queue.StatusPending:
-		return op.hastenOne(b, row)
+		return wr.hastenOne(b, row)
 	}
 	if len(first.fields) > 0 {
-		if op.moved > 0 && op.moved+len(first.fields) > maxMoved {
-			op.busy = append(op.busy, *row)
+		if wr.moved > 0 && wr.moved+len(first.fields) > maxMoved {
+			wr.busy = append(wr.busy, *row)
 			return nil
 		}
-		op.moved += len(first.fields)
+		wr.moved += len(first.fields)
 		// Its record will be that of a later attempt.
 		b.setAttempt(d.Endpoint, row.position, 1, d.EventID, first.fields, first.expires)
 	}
 	object := objectName(d.Key)
 	d.Status, d.FinishedAt, d.PriorAttempts = queue.StatusPending, time.Time{}, d.Attempts
-	next := laneRecord{EventID: d.EventID, Attempts: uint32(d.Attempts), Prior: uint32(d.Attempts), DueAt: op.now}
+	next := laneRecord{EventID: d.EventID, Attempts: uint32(d.Attempts), Prior: uint32(d.Attempts), DueAt: wr.now}
 	b.set(
 		b.key(func(k []byte) []byte { return deliveryKey(k, d.Endpoint, row.position) }),
 		b.key(func(k []byte) []byte { return appendDelivery(k, &d, nil) }))
 	b.set(
 		b.key(func(k []byte) []byte { return laneKey(k, d.Endpoint, object, row.position) }),
 		b.key(func(k []byte) []byte { return appendLane(k, &next) }))
-	op.born = append(op.born, birth{endpoint: d.Endpoint, object: object, position: row.position, due: schedule.Nanos(op.now)})
+	wr.born = append(wr.born, birth{endpoint: d.Endpoint, object: object, position: row.position, due: schedule.Nanos(wr.now)})
 	return nil
 }
 
@@ -117,26 +117,26 @@ func (b *batch) readWithFirst(endpoint string, position uint64) (d queue.Deliver
 	return d, first, err
 }
 
-func (op *reopen) hastenOne(b *batch, row *selected) error {
+func (wr *reopen) hastenOne(b *batch, row *selected) error {
 	object := objectName(row.Key)
 	key := b.key(func(k []byte) []byte { return laneKey(k, row.Endpoint, object, row.position) })
 	waiting, err := readLane(b.txn, key)
-	if err != nil || !op.hasten || !waiting.DueAt.After(op.now) || b.s.lanes.holds(row.Endpoint, object, row.position) {
+	if err != nil || !wr.hasten || !waiting.DueAt.After(wr.now) || b.s.lanes.holds(row.Endpoint, object, row.position) {
 		return ignoreGone(err)
 	}
-	waiting.DueAt = op.now
+	waiting.DueAt = wr.now
 	b.set(key, b.key(func(k []byte) []byte { return appendLane(k, &waiting) }))
-	op.hastened = append(op.hastened, birth{endpoint: row.Endpoint, object: object, position: row.position, due: schedule.Nanos(op.now)})
+	wr.hastened = append(wr.hastened, birth{endpoint: row.Endpoint, object: object, position: row.position, due: schedule.Nanos(wr.now)})
 	return nil
 }
 
-func (op *reopen) committed(s *Store) {
-	for i := range op.born {
-		s.lanes.reopen(&op.born[i])
+func (wr *reopen) committed(s *Store) {
+	for i := range wr.born {
+		s.lanes.reopen(&wr.born[i])
 	}
-	for i := range op.hastened {
-		s.lanes.hasten(&op.hastened[i])
+	for i := range wr.hastened {
+		s.lanes.hasten(&wr.hastened[i])
 	}
 }
 
-func (op *reopen) aborted(*Store) {}
+func (wr *reopen) aborted(*Store) {}

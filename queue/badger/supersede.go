@@ -16,7 +16,7 @@ import (
 // maxSuperseded is how many deliveries are superseded in one transaction.
 const maxSuperseded = 64
 
-// supersede is the operation that decides all but the newest deliveries of a
+// supersede is the write that decides all but the newest deliveries of a
 // leased lane, and ends the lease.
 type supersede struct {
 	waiter
@@ -29,24 +29,24 @@ type supersede struct {
 }
 
 func (s *Store) supersede(ctx context.Context, held schedule.Lease[lane]) error {
-	op := &supersede{fence: held.Fence, now: s.now()}
+	wr := &supersede{fence: held.Fence, now: s.now()}
 	for range maxSuperseded {
-		op.need(2*len(held.Group)+len(held.Key), 1<<10)
-		op.need(0)
+		wr.need(2*len(held.Group)+len(held.Key), 1<<10)
+		wr.need(0)
 	}
-	err := s.submit(ctx, op)
+	err := s.submit(ctx, wr)
 	if errors.Is(err, queue.ErrLeaseLost) {
 		return nil
 	}
 	return err
 }
 
-func (op *supersede) stage(b *batch) error {
-	held, err := b.s.lanes.due.Pin(op.fence)
+func (wr *supersede) stage(b *batch) error {
+	held, err := b.s.lanes.due.Pin(wr.fence)
 	if err != nil {
 		return err
 	}
-	op.held = held
+	wr.held = held
 	var rows []laneRow
 	it := b.txn.NewIterator(badgerdb.IteratorOptions{Prefix: lanePrefix(nil, held.Group, held.Key)})
 	for it.Seek(laneKey(nil, held.Group, held.Key, held.Value.lowest())); it.Valid() && len(rows) <= maxSuperseded; it.Next() {
@@ -66,25 +66,25 @@ func (op *supersede) stage(b *batch) error {
 		}
 	}
 	it.Close()
-	if op.left = len(rows); op.left == 0 {
+	if wr.left = len(rows); wr.left == 0 {
 		return nil
 	}
 	for _, row := range rows[:len(rows)-1] {
-		b.decide(held.Group, held.Key, row, queue.StatusSuperseded, op.now)
-		op.positions = append(op.positions, row.position)
+		b.decide(held.Group, held.Key, row, queue.StatusSuperseded, wr.now)
+		wr.positions = append(wr.positions, row.position)
 	}
 	return nil
 }
 
-func (op *supersede) committed(s *Store) {
-	if len(op.positions) == 0 {
+func (wr *supersede) committed(s *Store) {
+	if len(wr.positions) == 0 {
 		// There are not as many as was thought.
-		s.lanes.recount(op.held, op.left)
+		s.lanes.recount(wr.held, wr.left)
 		return
 	}
-	s.lanes.leave(op.held.Group, op.held.Key, op.held.Fence, op.positions, op.held.Due, schedule.Nanos(op.now))
+	s.lanes.leave(wr.held.Group, wr.held.Key, wr.held.Fence, wr.positions, wr.held.Due, schedule.Nanos(wr.now))
 }
 
-func (op *supersede) aborted(s *Store) {
-	s.lanes.due.Unpin(op.held.Fence)
+func (wr *supersede) aborted(s *Store) {
+	s.lanes.due.Unpin(wr.held.Fence)
 }
