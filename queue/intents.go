@@ -97,16 +97,3 @@ type Resolution struct {
 	// which object.
 	Unresolved string
 }
-
-// Unresolveds is what operators may do about what was closed without its
-// object. [History.Unresolved] lists it.
-type Unresolveds interface {
-	// DismissUnresolved forgets one record, durably. It fails with
-	// [ErrNotFound] if there is none.
-	DismissUnresolved(ctx context.Context, id IntentID) error
-
-	// DismissUnresolvedBefore forgets, durably, the records of a resource, or
-	// of all with "", that were closed before t, and returns how many there
-	// were.
-	DismissUnresolvedBefore(ctx context.Context, resource string, t time.Time) (int, error)
-}

@@ -160,7 +160,7 @@ func TestAttemptsOfEarlierVersion(t *testing.T) {
 	second := s.lastPosition - 1
 	must(t, s.Close())
 	// The rows of the second become those of a store of an earlier version.
-	write(t, dir, func(txn *badgerdb.Txn) error {
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
 		key := deliveryKey(nil, "erp", second)
 		item, err := txn.Get(key)
 		must(t, err)
@@ -210,7 +210,7 @@ func TestAttemptsCountedAgain(t *testing.T) {
 		}
 	}
 	must(t, s.Close())
-	write(t, dir, func(txn *badgerdb.Txn) error {
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
 		return txn.Set(laneKey(nil, "erp", objectName(item("1")), s.lastPosition), []byte{1, 0xff})
 	})
 	s = mustOpen(t, Options{Dir: dir})
@@ -252,27 +252,27 @@ func TestLargeFirstAttempts(t *testing.T) {
 	checkAttempts(t, s)
 }
 
-// What an operation counts before it is in a batch bounds what it writes then.
+// What a write counts before it is in a batch bounds what it writes then.
 func TestNeedsOfAttempts(t *testing.T) {
 	s := mustOpen(t, Options{Durability: queue.Process})
 	long := strings.Repeat("x", 300)
 	publish(t, s, long, long)
 	attempt := queue.Attempt{At: at, Duration: time.Hour, Code: 599, Error: long, Response: []byte(strings.Repeat(long, 100))}
-	stage := func(op operation) {
+	stage := func(wr write) {
 		t.Helper()
 		b := newBatch(s)
 		b.begin()
 		defer b.txn.Discard()
-		must(t, op.stage(b))
+		must(t, wr.stage(b))
 		written := 0
 		for _, entry := range b.entries {
 			written += len(entry.Key) + len(entry.Value)
 		}
-		w := op.wait()
-		if written == 0 || written > w.bytes || b.writes > w.entries {
-			t.Errorf("%T writes %d bytes in %d records, and needs %d in %d", op, written, b.writes, w.bytes, w.entries)
+		w := wr.wait()
+		if written == 0 || written > w.bytes || b.rows > w.entries {
+			t.Errorf("%T writes %d bytes in %d records, and needs %d in %d", wr, written, b.rows, w.bytes, w.entries)
 		}
-		op.aborted(s)
+		wr.aborted(s)
 	}
 	for _, status := range []queue.Status{queue.StatusDelivered, queue.StatusPending} {
 		for range 2 {
@@ -285,9 +285,9 @@ func TestNeedsOfAttempts(t *testing.T) {
 			}
 			found, err := s.selectDeliveries(t.Context(), queue.Selection{}, queue.Page{}, 1)
 			must(t, err)
-			op := (&reopen{rows: found.rows, now: time.Now()}).reserved()
-			must(t, op.needRows(found.rows))
-			stage(op)
+			wr := (&reopen{rows: found.rows, now: time.Now()}).reserved()
+			must(t, wr.needRows(found.rows))
+			stage(wr)
 			_, _, err = s.Redeliver(t.Context(), queue.Selection{}, queue.Page{})
 			must(t, err)
 		}
@@ -304,7 +304,7 @@ func TestDamagedFirstAttempt(t *testing.T) {
 	}
 	second := s.lastPosition - 1
 	must(t, s.Close())
-	write(t, dir, func(txn *badgerdb.Txn) error {
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
 		return txn.Set(deliveryKey(nil, "erp", second), []byte{deliveryVersion, 0xff})
 	})
 	s = mustOpen(t, Options{Dir: dir})

@@ -18,12 +18,13 @@ type batch struct {
 	s   *Store
 	txn *badgerdb.Txn
 	// failed is the first write that did not work. As the transaction then
-	// holds half of an operation, all of it is given up.
+	// holds half of a write, all of it is given up.
 	failed error
 
-	operations []operation
+	writes []write
 	entries    []badgerdb.Entry
-	writes     int
+	// rows counts those that are written or deleted.
+	rows int
 	bytes      int
 	arena      []byte
 	durable    bool
@@ -88,11 +89,11 @@ type committedEvent struct {
 func (b *batch) begin() {
 	b.txn = b.s.db.NewTransaction(true)
 	b.failed = nil
-	clear(b.operations)
-	b.operations = b.operations[:0]
+	clear(b.writes)
+	b.writes = b.writes[:0]
 	clear(b.entries)
 	b.entries = b.entries[:0]
-	b.writes, b.bytes = 0, 0
+	b.rows, b.bytes = 0, 0
 	b.arena = b.arena[:0]
 	b.durable = false
 	b.intents.reset()
@@ -105,27 +106,27 @@ func (b *batch) begin() {
 	}
 }
 
-// fits tells whether an operation can join those that are in the batch. Half
+// fits tells whether a write can join those that are in the batch. Half
 // of what Badger takes is left free, as a merged mark may need more than the
-// mark itself; an operation that needs more goes alone.
+// mark itself; a write that needs more goes alone.
 func (b *batch) fits(w *waiter) bool {
-	return len(b.operations) == 0 ||
-		b.bytes+w.bytes <= maxBytes/2 && b.writes+w.entries <= maxEntries/2
+	return len(b.writes) == 0 ||
+		b.bytes+w.bytes <= maxBytes/2 && b.rows+w.entries <= maxEntries/2
 }
 
-// add stages an operation, or ends it if it fails.
-func (b *batch) add(op operation) {
-	w := op.wait()
+// add stages a write, or ends it if it fails.
+func (b *batch) add(wr write) {
+	w := wr.wait()
 	if !w.take() {
 		return
 	}
-	if err := op.stage(b); err != nil {
+	if err := wr.stage(b); err != nil {
 		w.end(err)
 		return
 	}
 	b.bytes += w.bytes
 	b.durable = b.durable || w.durable
-	b.operations = append(b.operations, op)
+	b.writes = append(b.writes, wr)
 }
 
 // set writes a record. The key and the value must not change before the batch
@@ -140,14 +141,14 @@ func (b *batch) setUntil(key, value []byte, expires uint64) {
 }
 
 func (b *batch) delete(key []byte) {
-	b.writes++
+	b.rows++
 	if err := b.txn.Delete(key); err != nil && b.failed == nil {
 		b.failed = err
 	}
 }
 
 func (b *batch) write(entry badgerdb.Entry) {
-	b.writes++
+	b.rows++
 	b.entries = append(b.entries, entry)
 	if err := b.txn.SetEntry(&b.entries[len(b.entries)-1]); err != nil && b.failed == nil {
 		b.failed = err

@@ -65,8 +65,3 @@ func (n *batchNumbers) committed() {
 func (n *batchNumbers) synced() {
 	n.note(n.next-1, true)
 }
-
-// Lost implements [queue.Recoverer]. It counts batches.
-func (s *Store) Lost() uint64 {
-	return s.inspection.lost()
-}

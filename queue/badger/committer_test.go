@@ -31,12 +31,12 @@ func hold(s *Store) (stopped, goOn func()) {
 	return func() { <-reached }, func() { close(release) }
 }
 
-// queued waits until as many operations wait for the committer.
+// queued waits until as many writes wait for the committer.
 func queued(t *testing.T, s *Store, n int) {
 	t.Helper()
 	for len(s.committer.queue) < n {
 		if t.Context().Err() != nil {
-			t.Fatal("the operations do not come")
+			t.Fatal("the writes do not come")
 		}
 		runtime.Gosched()
 	}
@@ -80,7 +80,7 @@ func TestSharedTransaction(t *testing.T) {
 
 	for i, err := range results {
 		if want := i == 4; errors.Is(err, queue.ErrLeaseLost) != want || !want && err != nil {
-			t.Errorf("operation %d: %v", i, err)
+			t.Errorf("write %d: %v", i, err)
 		}
 	}
 	// The first commit was counted before it was held.
@@ -213,7 +213,7 @@ func TestSyncs(t *testing.T) {
 	}
 }
 
-// A caller who leaves before its operation is begun has done nothing.
+// A caller who leaves before its write is begun has done nothing.
 func TestLeavingEarly(t *testing.T) {
 	s := mustOpen(t, Options{})
 	stopped, goOn := hold(s)
@@ -354,7 +354,7 @@ func TestUnsyncedDeliveries(t *testing.T) {
 	if err := s.CommitReconciled(t.Context(), leased, found(leased, "erp")); err == nil {
 		t.Error("the sync did not fail")
 	}
-	// It is durable with the next sync that works, and the operation's own is
+	// It is durable with the next sync that works, and the write's own is
 	// that.
 	s.committer.sync = sync
 	if n, _, err := s.Cancel(t.Context(), queue.Selection{}, queue.Page{}); err != nil || n != 1 {

@@ -4,7 +4,10 @@ package badger
 
 import (
 	"errors"
+	"os"
+	"syscall"
 
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
@@ -26,3 +29,20 @@ var (
 	// count its events from 1 again.
 	errSnapshot = errors.New("unreadable snapshot")
 )
+
+// misconfigured wraps an error of Open with [queue.ErrMisconfigured] where the
+// directory is the wrong one.
+func misconfigured(err error) error {
+	for _, cause := range []error{errNoDir, os.ErrPermission, syscall.ENOTDIR, syscall.ENAMETOOLONG} {
+		if errors.Is(err, cause) {
+			return misconfiguredError{err}
+		}
+	}
+	return err
+}
+
+// misconfiguredError reads as the error that it wraps.
+type misconfiguredError struct{ error }
+
+// Unwrap returns the error and [queue.ErrMisconfigured].
+func (e misconfiguredError) Unwrap() []error { return []error{e.error, queue.ErrMisconfigured} }

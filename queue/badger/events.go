@@ -5,13 +5,10 @@ package badger
 import (
 	"context"
 	"errors"
-	"math"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
-	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/cursor"
 )
 
 // readEvent returns the event at a position, or [queue.ErrNotFound].
@@ -125,46 +122,6 @@ func (s *Store) positionOf(txn *badgerdb.Txn, id string) (uint64, error) {
 		return err
 	})
 	return position, err
-}
-
-// Event implements [queue.History].
-func (s *Store) Event(ctx context.Context, id string) (event.Event, error) {
-	var found event.Event
-	err := s.view(ctx, func(txn *badgerdb.Txn) error {
-		position, err := s.positionOf(txn, id)
-		if err != nil {
-			return err
-		}
-		record, err := s.readEvent(txn, position, true)
-		found = record.Event
-		return err
-	})
-	return found, err
-}
-
-// Events implements [queue.History].
-func (s *Store) Events(ctx context.Context, filter queue.Filter, page queue.Page) ([]event.Event, queue.Cursor, error) {
-	rows, after, err := newRows[event.Event](cursor.Events, page)
-	if err != nil {
-		return nil, "", err
-	}
-	from := uint64(math.MaxUint64)
-	if after != nil {
-		from = after.Position - 1
-	}
-	err = s.view(ctx, func(txn *badgerdb.Txn) error {
-		return s.eachEvent(ctx, txn, filter, from, func(position uint64, _ eventRecord) (bool, error) {
-			if rows.full() {
-				return rows.add(cursor.Place{}, event.Event{}), nil
-			}
-			full, err := s.readEvent(txn, position, true)
-			if err != nil {
-				return true, s.skip("event", err)
-			}
-			return rows.add(cursor.Place{Position: position}, full.Event), nil
-		})
-	})
-	return rows.page, rows.next, err
 }
 
 // eachEvent visits the events that match, newest first, from a position on and

@@ -21,7 +21,7 @@ const (
 	// and about how much is read for that: some keep their Show.
 	forgetPart  = 4096
 	forgetBytes = 8 << 20
-	// forgetKeys is how many objects are forgotten by one operation: so few
+	// forgetKeys is how many objects are forgotten by one write: so few
 	// that others need not wait for it.
 	forgetKeys = 64
 )
@@ -100,21 +100,21 @@ func (s *Store) Forget(ctx context.Context, before time.Time, after event.Key) (
 		return 0, event.Key{}, err
 	}
 	for len(found) > 0 {
-		op := &forget{rows: found[:min(len(found), forgetKeys)]}
-		for i := range op.rows {
-			row := &op.rows[i]
-			op.need(len(row.key.Resource) + len(row.key.ID))
-			op.need(len(row.key.Resource) + len(row.key.ID))
-			op.need(len(row.key.Resource), 16)
+		wr := &forget{rows: found[:min(len(found), forgetKeys)]}
+		for i := range wr.rows {
+			row := &wr.rows[i]
+			wr.need(len(row.key.Resource) + len(row.key.ID))
+			wr.need(len(row.key.Resource) + len(row.key.ID))
+			wr.need(len(row.key.Resource), 16)
 			for _, part := range row.parts {
-				op.need(len(part))
+				wr.need(len(part))
 			}
 		}
-		if err := s.submit(ctx, op); err != nil {
+		if err := s.submit(ctx, wr); err != nil {
 			return forgotten, event.Key{}, err
 		}
-		forgotten += op.forgotten
-		found = found[len(op.rows):]
+		forgotten += wr.forgotten
+		found = found[len(wr.rows):]
 	}
 	return forgotten, next, nil
 }
@@ -180,17 +180,17 @@ func partsOf(txn *badgerdb.Txn, key event.Key) (keys [][]byte) {
 	return keys
 }
 
-// forget is the operation of Forget.
+// forget is the write of Forget.
 type forget struct {
 	waiter
 	rows      []forgettable
 	forgotten int
 }
 
-func (op *forget) stage(b *batch) error {
+func (wr *forget) stage(b *batch) error {
 	floors := make(map[string]uint64)
-	for i := range op.rows {
-		row := &op.rows[i]
+	for i := range wr.rows {
+		row := &wr.rows[i]
 		if _, touched := b.marked[row.key]; touched || b.s.marks.has(row.key) {
 			continue
 		}
@@ -213,7 +213,7 @@ func (op *forget) stage(b *batch) error {
 			b.delete(part)
 		}
 		floors[row.key.Resource] = b.s.floors.raise(row.key.Resource, row.sequence)
-		op.forgotten++
+		wr.forgotten++
 	}
 	for resource, floor := range floors {
 		b.set(append([]byte{kindFloor}, resource...), appendFloor(nil, floor))
@@ -221,5 +221,5 @@ func (op *forget) stage(b *batch) error {
 	return nil
 }
 
-func (op *forget) committed(*Store) {}
-func (op *forget) aborted(*Store)   { op.forgotten = 0 }
+func (wr *forget) committed(*Store) {}
+func (wr *forget) aborted(*Store)   { wr.forgotten = 0 }

@@ -71,12 +71,12 @@ func (b *batch) intent(id queue.IntentID) *openIntent {
 // note stages an intent.
 func (b *batch) note(intent *openIntent) {
 	b.intents.noted = append(b.intents.noted, intent)
-	b.writes++
+	b.rows++
 }
 
 // closeIntent stages that an intent is no longer open.
 func (b *batch) closeIntent(intent *openIntent) {
-	b.writes++
+	b.rows++
 	b.intents.closed[intent.id] = struct{}{}
 	if intent.row == nil {
 		return

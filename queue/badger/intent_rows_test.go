@@ -19,14 +19,14 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// commitBatch commits operations in one transaction. Nobody else may use the
+// commitBatch commits writes in one transaction. Nobody else may use the
 // store.
-func commitBatch(s *Store, ops []operation) {
+func commitBatch(s *Store, writes []write) {
 	b := s.committer.batch
 	b.begin()
-	for _, op := range ops {
-		op.wait().log = zap.NewNop()
-		b.add(op)
+	for _, wr := range writes {
+		wr.wait().log = zap.NewNop()
+		b.add(wr)
 	}
 	s.committer.finish()
 }
@@ -60,17 +60,17 @@ type intentModel struct {
 	kept    int
 }
 
-// step commits some operations at once, and does to the model what they mean.
+// step commits some writes at once, and does to the model what they mean.
 func (m *intentModel) step(broken bool) {
 	next := maps.Clone(m.open)
 	kept := 0
-	var ops []operation
+	var writes []write
 	for range m.random.IntN(60) {
 		open := slices.Sorted(maps.Keys(next))
 		if m.random.IntN(2) == 0 || len(open) == 0 {
-			op := m.note()
-			next[op.intent.id] = queue.Intent{ID: op.intent.id, Rule: "PATCH /items/:id"}
-			ops = append(ops, op)
+			wr := m.note()
+			next[wr.intent.id] = queue.Intent{ID: wr.intent.id, Rule: "PATCH /items/:id"}
+			writes = append(writes, wr)
 			continue
 		}
 		id := open[m.random.IntN(len(open))]
@@ -78,21 +78,21 @@ func (m *intentModel) step(broken bool) {
 			// One from the end: its row is new, or not yet there.
 			id = open[len(open)-1]
 		}
-		op := &resolveIntent{id: id, now: m.s.now()}
+		wr := &resolveIntent{id: id, now: m.s.now()}
 		if m.random.IntN(8) == 0 {
-			op.unresolved = "no id"
+			wr.unresolved = "no id"
 			kept++
 		}
-		op.need(9)
+		wr.need(9)
 		delete(next, id)
-		ops = append(ops, op)
+		writes = append(writes, wr)
 		if m.random.IntN(10) == 0 {
 			// It may be closed twice.
-			ops = append(ops, &resolveIntent{id: id, now: m.s.now(), unresolved: "again"})
+			writes = append(writes, &resolveIntent{id: id, now: m.s.now(), unresolved: "again"})
 		}
 	}
 	if !broken {
-		commitBatch(m.s, ops)
+		commitBatch(m.s, writes)
 		m.open, m.kept = next, m.kept+kept
 		return
 	}
@@ -101,7 +101,7 @@ func (m *intentModel) step(broken bool) {
 		b.txn.Discard()
 		return errors.New("no space left")
 	}
-	commitBatch(m.s, ops)
+	commitBatch(m.s, writes)
 	m.s.committer.commitTxn = commit
 }
 
@@ -110,11 +110,11 @@ func (m *intentModel) note() *noteIntent {
 	if m.random.IntN(20) == 0 {
 		intent.Callback = []byte(strings.Repeat("c", m.random.IntN(queue.MaxCallback)))
 	}
-	op := &noteIntent{intent: openIntent{
+	wr := &noteIntent{intent: openIntent{
 		id: queue.IntentID(m.s.lastIntent.Add(1)), fields: record.AppendIntent(nil, &intent), deadline: 1,
 	}}
-	op.need(9, len(op.intent.fields))
-	return op
+	wr.need(9, len(wr.intent.fields))
+	return wr
 }
 
 func (m *intentModel) check(t *testing.T) {
@@ -174,12 +174,12 @@ func TestIntentRows(t *testing.T) {
 func TestIntentsShareRows(t *testing.T) {
 	s := mustOpen(t, Options{})
 	m := &intentModel{s: s, random: rand.New(rand.NewPCG(1, 2))}
-	var notes, closings []operation
+	var notes, closings []write
 	for range 4 * rowIntents {
-		op := m.note()
-		op.intent.fields = record.AppendIntent(nil, &queue.Intent{Resource: "items"})
-		notes = append(notes, op)
-		closings = append(closings, &resolveIntent{id: op.intent.id, now: s.now()})
+		wr := m.note()
+		wr.intent.fields = record.AppendIntent(nil, &queue.Intent{Resource: "items"})
+		notes = append(notes, wr)
+		closings = append(closings, &resolveIntent{id: wr.intent.id, now: s.now()})
 	}
 	commitBatch(s, notes)
 	if rows, _ := intentRows(t, s); rows != 4 {
@@ -210,7 +210,7 @@ func TestIntentRowOfItsOwn(t *testing.T) {
 	s := mustOpen(t, Options{Dir: dir})
 	must(t, s.Close())
 	intent := noted(7)
-	write(t, dir, func(txn *badgerdb.Txn) error {
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
 		return txn.Set(numberKey(nil, kindIntent, 7), append([]byte{3}, record.AppendIntent(nil, &intent)...))
 	})
 	s = mustOpen(t, Options{Dir: dir})

@@ -3,14 +3,13 @@
 package badger
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
 )
 
-// markings are marks that an operation makes.
+// markings are marks that a write makes.
 type markings []marking
 
 // marking is a mark, and then what became of its object's record.
@@ -57,7 +56,7 @@ func causeSize(m *queue.Mark) int {
 		len(cause.TraceParent) + len(cause.Hops)
 }
 
-// many is from how many marks on an operation has no room for what marks that
+// many is from how many marks on a write has no room for what marks that
 // they are merged with have failed with.
 const many = 1000
 
@@ -86,15 +85,4 @@ func (m markings) committed(s *Store) {
 	for i := range m {
 		s.marks.note(&m[i].record)
 	}
-}
-
-// closeCallback says that no further event goes to an object's callback.
-func (b *batch) closeCallback(key []byte) {
-	callback, err := readCallback(b.txn, key)
-	if err != nil {
-		// There is none, or one that nobody can use.
-		return
-	}
-	callback.Closed = true
-	b.setUntil(bytes.Clone(key), appendCallback(nil, &callback), b.s.expiry())
 }

@@ -176,14 +176,3 @@ func (s *Store) identify() error {
 		})
 	})
 }
-
-// damaged records a row that cannot be used.
-func (s *Store) damaged(kind string, err error) {
-	s.log.Error("a record of the queue cannot be used", zap.String("kind", kind), zap.Error(err))
-	s.damage.Add(1)
-}
-
-// Damaged implements [queue.Recoverer].
-func (s *Store) Damaged() uint64 {
-	return s.damage.Load()
-}

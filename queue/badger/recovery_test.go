@@ -222,7 +222,7 @@ func TestDirectory(t *testing.T) {
 }
 
 // write changes what is stored behind the queue's back.
-func write(t *testing.T, dir string, change func(txn *badgerdb.Txn) error) {
+func rewrite(t *testing.T, dir string, change func(txn *badgerdb.Txn) error) {
 	t.Helper()
 	db, err := badgerdb.Open(engineOptions(Options{Dir: dir}.withDefaults()))
 	must(t, err)
@@ -232,7 +232,7 @@ func write(t *testing.T, dir string, change func(txn *badgerdb.Txn) error) {
 func TestNewerStore(t *testing.T) {
 	dir := t.TempDir()
 	must(t, mustOpen(t, Options{Dir: dir}).Close())
-	write(t, dir, func(txn *badgerdb.Txn) error {
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
 		return txn.Set(append([]byte{kindMeta}, metaName...), appendMeta(nil, &metaRecord{Format: 9}))
 	})
 	for range 2 {
@@ -252,7 +252,7 @@ func TestDamagedRows(t *testing.T) {
 	publish(t, s, "4", "erp")
 	position := s.lastPosition
 	must(t, s.Close())
-	write(t, dir, func(txn *badgerdb.Txn) error {
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
 		junk := []byte{1, 0xff, 0xff}
 		return errors.Join(
 			txn.Set(objectKey(nil, kindMark, item("1")), junk),
@@ -313,7 +313,7 @@ func TestDamagedSnapshot(t *testing.T) {
 	s := mustOpen(t, Options{Dir: dir})
 	markItem(t, s, "1", "2")
 	must(t, s.Close())
-	write(t, dir, func(txn *badgerdb.Txn) error {
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
 		return txn.Set(objectKey(nil, kindSnapshot, item("1")), []byte{1})
 	})
 	s = mustOpen(t, Options{Dir: dir})
@@ -335,7 +335,7 @@ func TestDamagedMark(t *testing.T) {
 	publish(t, s, "1", "erp")
 	markItem(t, s, "1")
 	must(t, s.Close())
-	write(t, dir, func(txn *badgerdb.Txn) error {
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
 		return txn.Set(objectKey(nil, kindMark, item("1")), []byte{1})
 	})
 	s = mustOpen(t, Options{Dir: dir})

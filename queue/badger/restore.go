@@ -215,16 +215,10 @@ func takePlace(making, dir string) error {
 	return errors.Join(err, os.RemoveAll(making), disk.SyncDir(dir))
 }
 
-// WasRestored implements [queue.Recoverer].
-func (s *Store) WasRestored() bool {
-	err := s.db.View(func(txn *badgerdb.Txn) error {
-		_, err := txn.Get(restoredKey)
-		return err
-	})
-	return err == nil
-}
-
-// ForgetRestored implements [queue.Recoverer].
-func (s *Store) ForgetRestored() error {
-	return s.db.Update(func(txn *badgerdb.Txn) error { return txn.Delete(restoredKey) })
+// RestoreEmpty makes an empty queue in a directory whose queue was set aside:
+// for who has no backup, and wants nothing of what is kept.
+func RestoreEmpty(dir string) error {
+	return build(dir, func(options badgerdb.Options) error {
+		return with(badgerdb.Open, options, func(*badgerdb.DB) error { return nil })
+	}, new(Restored))
 }

@@ -212,20 +212,6 @@ func (s *Store) selectEvents(ctx context.Context, endpoint string, selection que
 	return found, err
 }
 
-// Count implements [queue.Operations].
-func (s *Store) Count(ctx context.Context, selection queue.Selection) (int, error) {
-	count := 0
-	page := queue.Page{}
-	for {
-		found, err := s.selectDeliveries(ctx, selection, page, queue.MaxCount-count)
-		count += len(found.rows)
-		if err != nil || found.next == "" || count >= queue.MaxCount {
-			return min(count, queue.MaxCount), err
-		}
-		page.Cursor = found.next
-	}
-}
-
 // ignoreGone drops the error of what is not there.
 func ignoreGone(err error) error {
 	if errors.Is(err, badgerdb.ErrKeyNotFound) || errors.Is(err, errDamaged) || errors.Is(err, queue.ErrNotFound) {

@@ -86,7 +86,7 @@ func TestDamagedShow(t *testing.T) {
 	markItem(t, s, "1")
 	must(t, s.CommitReconciled(t.Context(), leaseMark(t, s), showing(make([]byte, 2*partSize))))
 	must(t, s.Close())
-	write(t, dir, func(txn *badgerdb.Txn) error { return txn.Delete(showKey(nil, item("1"), 1, 1)) })
+	rewrite(t, dir, func(txn *badgerdb.Txn) error { return txn.Delete(showKey(nil, item("1"), 1, 1)) })
 	s = mustOpen(t, Options{Dir: dir})
 	markItem(t, s, "1")
 	held := leaseMark(t, s)

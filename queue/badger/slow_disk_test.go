@@ -23,15 +23,15 @@ const (
 )
 
 // slowDisk makes every commit slow, and returns what the batches held: how many
-// operations, entries and bytes.
-func slowDisk(s *Store) func() (operations, entries, bytes []int) {
+// writes, entries and bytes.
+func slowDisk(s *Store) func() (writes, entries, bytes []int) {
 	var mu sync.Mutex
-	var operations, entries, bytes []int
+	var writes, entries, bytes []int
 	commit, sync := s.committer.commitTxn, s.committer.sync
 	s.committer.commitTxn = func(b *batch) error {
 		mu.Lock()
 		defer mu.Unlock()
-		operations, entries, bytes = append(operations, len(b.operations)), append(entries, b.writes), append(bytes, b.bytes)
+		writes, entries, bytes = append(writes, len(b.writes)), append(entries, b.rows), append(bytes, b.bytes)
 		return commit(b)
 	}
 	s.committer.sync = func() error {
@@ -41,12 +41,12 @@ func slowDisk(s *Store) func() (operations, entries, bytes []int) {
 	return func() ([]int, []int, []int) {
 		mu.Lock()
 		defer mu.Unlock()
-		return operations, entries, bytes
+		return writes, entries, bytes
 	}
 }
 
 // A slow disk makes acknowledgements slow, and nothing else: who waits is
-// bounded in number and in time, a batch in operations and in bytes, and what
+// bounded in number and in time, a batch in writes and in bytes, and what
 // was acknowledged is there.
 func TestSlowDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -122,16 +122,16 @@ func TestSlowDisk(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		operations, entries, _ := batches()
+		writes, entries, _ := batches()
 		most := 0
-		for i := range operations {
-			most = max(most, operations[i])
-			if operations[i] > maxOperations || entries[i] > maxEntries {
-				t.Errorf("a batch has %d operations and %d entries", operations[i], entries[i])
+		for i := range writes {
+			most = max(most, writes[i])
+			if writes[i] > maxWrites || entries[i] > maxEntries {
+				t.Errorf("a batch has %d writes and %d entries", writes[i], entries[i])
 			}
 		}
-		if most != maxOperations {
-			t.Errorf("the largest batch has %d operations, so this proves nothing", most)
+		if most != maxWrites {
+			t.Errorf("the largest batch has %d writes, so this proves nothing", most)
 		}
 
 		// What was acknowledged is there, also for the next process.
@@ -151,7 +151,7 @@ func TestSlowDisk(t *testing.T) {
 	})
 }
 
-// Large operations fill a batch by their bytes.
+// Large writes fill a batch by their bytes.
 func TestSlowDiskLargeOperations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := mustOpen(t, Options{})
@@ -164,14 +164,14 @@ func TestSlowDiskLargeOperations(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		operations, _, bytes := batches()
+		writes, _, bytes := batches()
 		for i := range bytes {
 			if bytes[i] > maxBytes/2 {
 				t.Errorf("a batch has %d bytes", bytes[i])
 			}
 		}
-		if len(operations) < 1000*10_000/(maxBytes/2) {
-			t.Errorf("%d batches", len(operations))
+		if len(writes) < 1000*10_000/(maxBytes/2) {
+			t.Errorf("%d batches", len(writes))
 		}
 	})
 }

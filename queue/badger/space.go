@@ -5,6 +5,8 @@ package badger
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -173,4 +175,29 @@ func makeRoom(options Options) error {
 		return fmt.Errorf("%w: %d MiB are free, and %d MiB are needed to open it", queue.ErrFull, free>>20, (space.Critical-held)>>20)
 	}
 	return ReleaseReserve(options.Dir)
+}
+
+// DiskUsage returns how much a queue takes of its disk, in bytes: its tables,
+// its logs as far as they are written, and all else.
+func DiskUsage(dir string) (tables, logs, others int64) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, 0, 0
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		size := blocks(info)
+		switch name := entry.Name(); {
+		case strings.HasSuffix(name, ".sst"):
+			tables += size
+		case strings.HasSuffix(name, ".mem"), strings.HasSuffix(name, ".vlog"):
+			logs += size
+		default:
+			others += size
+		}
+	}
+	return tables, logs, others
 }

@@ -15,7 +15,7 @@ import (
 const (
 	// trimPart is how many of the oldest events are looked at in one go.
 	trimPart = 4096
-	// trimKeys is how many keys are deleted by one operation: so few that
+	// trimKeys is how many keys are deleted by one write: so few that
 	// others need not wait for it.
 	trimKeys = 256
 )
@@ -53,11 +53,11 @@ func (s *Store) Trim(ctx context.Context) (removed int, more bool, err error) {
 	}
 	for len(keys) > 0 {
 		n := min(len(keys), trimKeys)
-		op := &deleteKeys{list: keys[:n]}
-		for _, key := range op.list {
-			op.need(len(key))
+		wr := &deleteKeys{list: keys[:n]}
+		for _, key := range wr.list {
+			wr.need(len(key))
 		}
-		if err := s.submit(ctx, op); err != nil {
+		if err := s.submit(ctx, wr); err != nil {
 			return removed, false, err
 		}
 		keys = keys[n:]
@@ -165,18 +165,18 @@ func (c *candidate) keys(txn *badgerdb.Txn, keys [][]byte, shared bool) [][]byte
 	return keys
 }
 
-// deleteKeys is the operation of Trim.
+// deleteKeys is the write of Trim.
 type deleteKeys struct {
 	waiter
 	list [][]byte
 }
 
-func (op *deleteKeys) stage(b *batch) error {
-	for _, key := range op.list {
+func (wr *deleteKeys) stage(b *batch) error {
+	for _, key := range wr.list {
 		b.delete(key)
 	}
 	return nil
 }
 
-func (op *deleteKeys) committed(*Store) {}
-func (op *deleteKeys) aborted(*Store)   {}
+func (wr *deleteKeys) committed(*Store) {}
+func (wr *deleteKeys) aborted(*Store)   {}

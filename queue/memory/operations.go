@@ -5,7 +5,6 @@ package memory
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -181,29 +180,4 @@ func (s *Store) Announce(ctx context.Context, e event.Event, endpoints []string)
 	e.ID = event.ID(s.instance.ID, e.Key, e.Sequence, e.Type, nil)
 	s.log(queue.Routed{Event: e, Endpoints: endpoints}, now)
 	return nil
-}
-
-// PutEndpointState implements [queue.EndpointStates].
-func (s *Store) PutEndpointState(ctx context.Context, state queue.EndpointState) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	if delete(s.states, state.Name); !state.IsZero() {
-		s.states[state.Name] = state
-	}
-	return nil
-}
-
-// EndpointStates implements [queue.EndpointStates].
-func (s *Store) EndpointStates(ctx context.Context) ([]queue.EndpointState, error) {
-	if err := s.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	var states []queue.EndpointState
-	for _, name := range slices.Sorted(maps.Keys(s.states)) {
-		states = append(states, s.states[name])
-	}
-	return states, nil
 }

@@ -291,22 +291,3 @@ func badOperationCursor(t *testing.T, s queue.Store) {
 		}
 	}
 }
-
-// maintenanceKept: a process that has got the work that one does for all keeps
-// it for as long as it asks in time.
-func maintenanceKept(t *testing.T, s queue.Store) {
-	held, err := s.LeaseMaintenance(t.Context(), "trim", lease)
-	for deadline := time.Now().Add(10 * lease); err == nil && !held && time.Now().Before(deadline); time.Sleep(time.Second) {
-		held, err = s.LeaseMaintenance(t.Context(), "trim", lease)
-	}
-	for range 3 {
-		if err != nil || !held {
-			t.Fatalf("nobody else is there: %v, %v", held, err)
-		}
-		time.Sleep(lease / 2)
-		held, err = s.LeaseMaintenance(t.Context(), "trim", lease)
-	}
-	if held, err := s.LeaseMaintenance(t.Context(), "expire", lease); err != nil || !held {
-		t.Errorf("other work: %v, %v", held, err)
-	}
-}

@@ -11,12 +11,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// operation is something that a caller asks the committer to do. The
+// write is something that a caller asks the committer to do. The
 // committer calls stage, and then, when the transaction has been committed or
 // given up, one of the others.
-type operation interface {
+type write interface {
 	wait() *waiter
-	// stage checks the operation and adds its writes to the batch. If it
+	// stage checks the write and adds its writes to the batch. If it
 	// fails it has written nothing.
 	stage(b *batch) error
 	// committed changes what is known in memory.
@@ -25,9 +25,9 @@ type operation interface {
 	aborted(s *Store)
 }
 
-// waiter is a caller's side of an operation.
+// waiter is a caller's side of a write.
 type waiter struct {
-	// bytes and entries are about what the operation writes.
+	// bytes and entries are about what the write writes.
 	bytes   int
 	entries int
 	// durable is set if the caller waits for the sync.
@@ -57,7 +57,7 @@ func (w *waiter) need(sizes ...int) {
 	}
 }
 
-// take tells whether the caller still waits. From here on the operation is
+// take tells whether the caller still waits. From here on the write is
 // done whether or not it does.
 func (w *waiter) take() bool {
 	return w.state.CompareAndSwap(waiting, taken)
@@ -81,12 +81,12 @@ func (s *Store) done() chan error {
 	return make(chan error, 1)
 }
 
-// submit hands an operation to the committer and waits until it is done.
-func (s *Store) submit(ctx context.Context, op operation) error {
-	w := op.wait()
+// submit hands a write to the committer and waits until it is done.
+func (s *Store) submit(ctx context.Context, wr write) error {
+	w := wr.wait()
 	done := s.done()
 	w.done = done
-	if err := s.enqueue(ctx, op); err != nil {
+	if err := s.enqueue(ctx, wr); err != nil {
 		s.idle.Put(done)
 		return err
 	}
@@ -102,10 +102,10 @@ func (s *Store) submit(ctx context.Context, op operation) error {
 	}
 }
 
-// enqueue hands an operation to the committer. It waits only while the
+// enqueue hands a write to the committer. It waits only while the
 // committer is far behind, and fails with [queue.ErrBusy] where too many do.
-func (s *Store) enqueue(ctx context.Context, op operation) error {
-	if w := op.wait(); w.bytes > maxBytes || w.entries > maxEntries {
+func (s *Store) enqueue(ctx context.Context, wr write) error {
+	if w := wr.wait(); w.bytes > maxBytes || w.entries > maxEntries {
 		return queue.ErrTooLarge
 	}
 	if err := s.enter(ctx); err != nil {
@@ -113,7 +113,7 @@ func (s *Store) enqueue(ctx context.Context, op operation) error {
 	}
 	defer s.leave()
 	select {
-	case s.committer.queue <- op:
+	case s.committer.queue <- wr:
 		return nil
 	default:
 	}
@@ -122,7 +122,7 @@ func (s *Store) enqueue(ctx context.Context, op operation) error {
 		return queue.ErrBusy
 	}
 	select {
-	case s.committer.queue <- op:
+	case s.committer.queue <- wr:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

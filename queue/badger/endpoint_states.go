@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// put is the operation that writes one record, or deletes it if it is nil.
+// put is the write that writes one record, or deletes it if it is nil.
 type put struct {
 	waiter
 	key, record []byte
@@ -20,23 +20,23 @@ func (s *Store) put(ctx context.Context, key, record []byte) error {
 	if len(key) > maxKey {
 		return queue.ErrTooLarge
 	}
-	op := &put{key: key, record: record}
-	op.durable = true
-	op.need(len(key), len(record))
-	return s.submit(ctx, op)
+	wr := &put{key: key, record: record}
+	wr.durable = true
+	wr.need(len(key), len(record))
+	return s.submit(ctx, wr)
 }
 
-func (op *put) stage(b *batch) error {
-	if op.record == nil {
-		b.delete(op.key)
+func (wr *put) stage(b *batch) error {
+	if wr.record == nil {
+		b.delete(wr.key)
 	} else {
-		b.set(op.key, op.record)
+		b.set(wr.key, wr.record)
 	}
 	return nil
 }
 
-func (op *put) committed(*Store) {}
-func (op *put) aborted(*Store)   {}
+func (wr *put) committed(*Store) {}
+func (wr *put) aborted(*Store)   {}
 
 func nameKey(kind byte, name string) []byte {
 	return append([]byte{kind}, name...)
