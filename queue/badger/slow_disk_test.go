@@ -15,11 +15,11 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// slow is how long the slow disk of these tests takes for a sync, and patience
+// slow is how long the slow disk of these tests takes for a sync, and timeout
 // how long its writers wait, as an exchange does.
 const (
-	slow     = 2 * time.Second
-	patience = 2 * time.Second
+	slow    = 2 * time.Second
+	timeout = 2 * time.Second
 )
 
 // slowDisk makes every commit slow, and returns what the batches held: how many
@@ -72,7 +72,7 @@ func TestSlowDisk(t *testing.T) {
 		began = time.Now()
 		for range writers {
 			wg.Go(func() {
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				ctx, cancel := context.WithTimeout(t.Context(), timeout)
 				defer cancel()
 				id, err := s.NoteIntent(ctx, queue.Intent{Resource: "items", Key: item("1")})
 				mu.Lock()
@@ -92,7 +92,7 @@ func TestSlowDisk(t *testing.T) {
 				default:
 					t.Errorf("got %v", err)
 				}
-				if took > patience {
+				if took > timeout {
 					t.Errorf("one waited for %v", took)
 				}
 			})

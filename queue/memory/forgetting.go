@@ -46,7 +46,7 @@ func (s *Store) Forget(ctx context.Context, before time.Time, after event.Key) (
 // forgetPart is how many objects are looked at in one go.
 const forgetPart = 4096
 
-// over tells whether nothing has been heard of an object since a time: it is
+// over reports whether nothing has been heard of an object since a time: it is
 // gone, or is another name of one that is forgotten.
 func (s *Store) over(key event.Key, before time.Time) bool {
 	known := s.snapshots[key]

@@ -56,7 +56,7 @@ func (s *Store) open(position int, d *delivery, now time.Time) {
 	}
 }
 
-// holds tells whether a delivery is leased.
+// holds reports whether a delivery is leased.
 func (s *Store) holds(position int, d *delivery) bool {
 	if _, info, known := s.lanes.Get(d.Endpoint, schedule.PartKey(laneKey(d.Key), uint64(position))); known {
 		return info.Leased

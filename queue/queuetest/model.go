@@ -210,7 +210,7 @@ func (m *model) forget(before time.Time) (forgotten int) {
 	return forgotten
 }
 
-// again tells whether an event has the object and the sequence of one that was
+// again reports whether an event has the object and the sequence of one that was
 // there before, so that receivers would take it for that.
 func (m *model) again(events []queue.Routed) bool {
 	return slices.ContainsFunc(events, func(e queue.Routed) bool {

@@ -94,7 +94,7 @@ func (m *model) dueDeliveries(endpoint string, now time.Time) []*modelDelivery {
 	return due
 }
 
-// newest tells whether no younger delivery of the object is pending.
+// newest reports whether no younger delivery of the object is pending.
 func (m *model) newest(d *modelDelivery) bool {
 	pending := m.pending(d.Endpoint)
 	behind := pending[slices.Index(pending, d)+1:]

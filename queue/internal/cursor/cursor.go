@@ -46,7 +46,7 @@ func Encode(list List, place Place) queue.Cursor {
 	return queue.Cursor(base64.RawURLEncoding.EncodeToString(raw))
 }
 
-// Decode is the inverse of [Encode]. It tells whether the cursor stands for a
+// Decode is the inverse of [Encode]. It reports whether the cursor stands for a
 // place, and fails with [queue.ErrBadCursor] if it is not one of the list.
 func Decode(list List, c queue.Cursor) (place Place, ok bool, err error) {
 	if c == "" {

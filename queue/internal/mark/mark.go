@@ -52,7 +52,7 @@ func look(key event.Key, at, now time.Time) Record {
 	return r
 }
 
-// IsLook tells whether nobody has asked for what the record tells.
+// IsLook reports whether nobody has asked for what the record tells.
 func (r *Record) IsLook() bool {
 	return r.Asked == 0
 }
@@ -99,7 +99,7 @@ func (r *Record) Merge(m queue.Mark, now time.Time) {
 	}
 }
 
-// older tells whether a version is known to be older than another. The answers
+// older reports whether a version is known to be older than another. The answers
 // to two writes may come in another order than the API did them; with the
 // older version, a Show that does not have the newer write would count as
 // fresh.
@@ -110,7 +110,7 @@ func older(a, b string) bool {
 
 // Reconciled applies a reconciliation that began at the given generation,
 // asked for Show at askedAt, and wants to look at the object at lookAt if that
-// is not zero. It tells whether the mark is cleared by it; if not, the record
+// is not zero. It reports whether the mark is cleared by it; if not, the record
 // says when it is due next.
 func (r *Record) Reconciled(generation uint64, askedAt, lookAt, now time.Time) (cleared bool) {
 	switch {

@@ -171,7 +171,7 @@ func (s *Schedule[V]) end(h *hold) {
 	s.items.at(h.ref).band.of.leases--
 }
 
-// Holds tells whether a lease is held.
+// Holds reports whether a lease is held.
 func (s *Schedule[V]) Holds(fence uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// blocked tells whether the leases of a group keep another from being given,
+// blocked reports whether the leases of a group keep another from being given,
 // and until when at the latest: with [queue.OrderEndpoint] there is one at a
 // time, and before the order changes there must be none. Without an end, it is
 // whoever holds it pinned who decides.
@@ -186,7 +186,7 @@ func (s *Schedule[V]) Yield(fence uint64, change func(value *V) (due int64)) err
 	return nil
 }
 
-// IsFirst tells whether a lease is that of the first item of its group.
+// IsFirst reports whether a lease is that of the first item of its group.
 func (s *Schedule[V]) IsFirst(fence uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -50,7 +50,7 @@ type Schedule[V any] struct {
 // Hooks tell what a schedule must know of its items' values. All may be nil
 // where nothing makes use of them.
 type Hooks[V any] struct {
-	// Second tells whether an item is leased only while no other of its group
+	// Second reports whether an item is leased only while no other of its group
 	// is due.
 	Second func(value *V) bool
 	// Position orders the items of a group with [queue.OrderEndpoint].
@@ -83,7 +83,7 @@ func New[V any](now func() time.Time, hooks Hooks[V]) *Schedule[V] {
 type Info struct {
 	// Due is when the item is due, or was when it was leased.
 	Due int64
-	// Leased tells whether a worker holds the item, Pinned whether what the
+	// Leased reports whether a worker holds the item, Pinned whether what the
 	// worker found is being committed.
 	Leased, Pinned bool
 }
@@ -105,14 +105,14 @@ func (s *Schedule[V]) Put(name, key string, due int64, value V) {
 	s.serve(g)
 }
 
-// Has tells whether an item is there.
+// Has reports whether an item is there.
 func (s *Schedule[V]) Has(name, key string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lookup(name, key) != 0
 }
 
-// Update changes the value of an item and tells whether the item is there.
+// Update changes the value of an item and reports whether the item is there.
 func (s *Schedule[V]) Update(name, key string, change func(value *V)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,7 +127,7 @@ func (s *Schedule[V]) Update(name, key string, change func(value *V)) bool {
 }
 
 // Touch changes the value of an item, and, unless it is leased, when it is due
-// if change says so. It tells whether the item is there.
+// if change says so. It reports whether the item is there.
 func (s *Schedule[V]) Touch(name, key string, change func(value *V, leased bool) (due int64, set bool)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
