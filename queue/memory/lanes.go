@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-// lane holds the positions of the pending events of one endpoint and object,
-// in their order, and which of them was leased last.
+// lane holds the positions of the pending deliveries of one object to one
+// endpoint, in their order, and which of them was leased last.
 type lane struct {
 	pending []int
 	leased  int

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// List tells lists apart, so that a cursor of one is refused by another.
+// List identifies a list, so that another list refuses its cursors.
 type List byte
 
 // The lists that are paged.
@@ -23,8 +23,8 @@ const (
 	Replay
 )
 
-// version changes when the layout does. Cursors do not outlive a page, so an
-// older one is simply refused.
+// version changes with the layout. Cursors do not outlive a page, so older ones
+// are refused.
 const version = 1
 
 // Place is the last row of a page.
