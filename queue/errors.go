@@ -18,9 +18,9 @@ var (
 	// ErrBadCursor is returned for a cursor that is not one of the list.
 	ErrBadCursor = errors.New("not a cursor of this list")
 	// ErrTooLarge is returned by a verb that has done nothing, because its
-	// arguments are more than one step can hold. Every engine takes, in one step, 10,000 marks
-	// of up to 250 bytes each (key, version, and cause), or a Show of 4 MiB as
-	// payload, previous Show and snapshot of one event. A caller with more marks
+	// arguments are more than one step can hold. Every engine takes, in one
+	// step, 10,000 marks of up to 250 bytes each (key, version, and cause), or a
+	// Show of 4 MiB as payload, previous Show and snapshot of one event. A caller with more marks
 	// at once makes one mark that finds them again, such as a scan of their
 	// resource.
 	ErrTooLarge = errors.New("too large for one step of the queue")

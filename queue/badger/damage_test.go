@@ -94,7 +94,7 @@ func installations(t *testing.T) []installation {
 	return all
 }
 
-// fileKinds are the kinds of files, each of which is damaged as often as the others.
+// fileKinds are the kinds of files. Each is damaged as often as the others.
 var fileKinds = []string{".sst", ".mem", ".vlog", "MANIFEST", "KEYREGISTRY", "DISCARD", acknowledgedFile}
 
 // damageSome changes some bytes in the used part of a file of a kind, and says

@@ -21,10 +21,8 @@ type Options struct {
 	// Durability says what acknowledged work survives. The default is
 	// [queue.Power].
 	Durability queue.Durability
-	// Retention is how long events, attempts, finished deliveries and
-	// unresolved intents are kept. The default is [queue.DefaultRetention]. Whatever is still
-	// to be done is kept until it is done, and what is known of objects until
-	// [Store.Forget] is called.
+	// Retention is how long events, attempts, decided deliveries and
+	// unresolved intents are kept. The default is [queue.DefaultRetention].
 	Retention time.Duration
 	// Space says how much of the disk is left alone. The defaults are 1 GiB, or
 	// a fifth of a smaller volume, for Low; 384 MiB, or an eighth of a smaller

@@ -39,8 +39,8 @@ type eventRecord struct {
 // appendEvent encodes: id, type, key's resource, key's id, sequence, op, time,
 // version, freshness, cause, previous fields, content type, tenant, the
 // previous Show's parts and either its number or itself, created at, the
-// number of endpoints and each with its format, parts, and then either back or, to the end,
-// the payload.
+// number of endpoints and each with its format, parts, and then either back or,
+// to the end, the payload.
 func appendEvent(b []byte, e *eventRecord) []byte {
 	b = append(b, eventVersion)
 	b = record.AppendText(b, e.ID)
