@@ -191,7 +191,7 @@ func readBackup(r io.Reader, begin func(BackupHeader) error, visit func(row) err
 			begun = true
 			var header BackupHeader
 			if err := json.Unmarshal(content, &header); err != nil {
-				return BackupEnd{}, fmt.Errorf("%w: its header: %v", ErrBadBackup, err) //nolint:errorlint // the cause is told, not matched
+				return BackupEnd{}, fmt.Errorf("%w: its header: %v", ErrBadBackup, err) //nolint:errorlint // the cause is shown, not matched
 			}
 			if err := begin(header); err != nil {
 				return BackupEnd{}, err

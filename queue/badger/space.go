@@ -115,7 +115,7 @@ func (w *spaceWatch) unknown(err error) {
 	defer w.mu.Unlock()
 	if time.Since(w.failed) > time.Minute {
 		w.failed = time.Now()
-		w.log.Warn("the free space of the queue's disk cannot be learned", zap.Error(err))
+		w.log.Warn("the free space of the queue's disk is not known", zap.Error(err))
 	}
 }
 
