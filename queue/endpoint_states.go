@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// EndpointStates keeps what is known of endpoints' health. It is nothing to
-// the queue itself. Another process may change it: a copy has to be read again.
+// EndpointStates keeps the states of endpoints, which mean nothing to the queue
+// itself. Another process may change them: a copy has to be read again.
 type EndpointStates interface {
 	// PutEndpointState replaces an endpoint's state, durably. One for which
 	// [EndpointState.IsZero] holds is forgotten.
@@ -29,7 +29,7 @@ const (
 	EndpointDisabled EndpointStatus = "disabled"
 )
 
-// EndpointState is what is known of an endpoint's health.
+// EndpointState is the state of an endpoint.
 type EndpointState struct {
 	Name   string         `json:"name"`
 	Status EndpointStatus `json:"status"`
@@ -37,8 +37,8 @@ type EndpointState struct {
 	Reason string `json:"reason,omitempty"`
 	// Since is when it became what Status says.
 	Since time.Time `json:"since,omitzero"`
-	// FailingSince is when the first of the attempts failed that have failed
-	// without a success between them; Failures counts them.
+	// FailingSince is when the first attempt since the last success failed;
+	// Failures counts the failed attempts since then.
 	FailingSince time.Time `json:"failing_since,omitzero"`
 	Failures     int       `json:"failures,omitempty"`
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// Objects is what is known of objects, apart from any mark.
+// Objects gives what is known of objects, apart from any mark.
 type Objects interface {
 	// Object returns what was last known of an object, or [ErrNotFound].
 	Object(ctx context.Context, key event.Key) (event.Snapshot, error)
@@ -19,18 +19,18 @@ type Objects interface {
 	// fewer only at the end.
 	Objects(ctx context.Context, resource string, after event.Key, limit int) ([]event.Snapshot, error)
 
-	// Unseen lists the marked objects of a resource, without those that are
-	// only to be looked at, that are not known to be there: nothing is known of
-	// them, or that they are gone. Order and limit are those of Objects.
+	// Unseen lists the marked objects of a resource that are not known to be
+	// there: nothing is known of them, or they are gone. Objects that are only
+	// to be looked at are not among them. Order and limit are those of Objects.
 	Unseen(ctx context.Context, resource string, after event.Key, limit int) ([]event.Key, error)
 
 	// Callback returns an object's callback, or [ErrNotFound].
 	Callback(ctx context.Context, key event.Key) (Callback, error)
 
-	// PutCallback replaces what is sealed of an object's callback, as with
-	// another encryption key, and leaves the rest of it. It fails with
-	// [ErrNotFound], and changes nothing, when the object's callback is not
-	// the one of was: another may have been named meanwhile.
+	// PutCallback replaces the sealed part of an object's callback, as with
+	// another encryption key. It fails with [ErrNotFound] and changes nothing
+	// when the sealed part is not was: another callback may have been named
+	// meanwhile.
 	PutCallback(ctx context.Context, key event.Key, was, sealed []byte) error
 }
 

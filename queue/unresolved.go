@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Unresolveds is what operators may do about what was closed without its
-// object. [History.Unresolved] lists it.
+// Unresolveds removes records of intents that were closed without their object.
+// [History.Unresolved] lists them.
 type Unresolveds interface {
 	// DismissUnresolved forgets one record, durably. It fails with
 	// [ErrNotFound] if there is none.

@@ -15,10 +15,10 @@ import (
 )
 
 // Every batch has a number, one more than the one before, and writes it into
-// the store. What number was the last to be acknowledged stands in a file of
-// its own. When the queue is opened, a store that ends before that number has
-// lost what it had acknowledged, which is how damage shows that Badger takes
-// for the torn end of a log.
+// the store. The number of the last acknowledged batch stands in a file of its
+// own. When the queue is opened, a store that ends before that number has lost
+// acknowledged work: so damage shows that Badger takes for the torn end of a
+// log.
 
 // acknowledgedFile holds the numbers of the last batches that were
 // acknowledged:
@@ -34,7 +34,7 @@ const (
 	acknowledgedLength  = 1 + 8 + 8 + 4
 )
 
-// acknowledged is what is known to have been acknowledged.
+// acknowledged holds the numbers of the last acknowledged batches.
 type acknowledged struct {
 	// synced is the last batch that a power cut cannot take; committed is the
 	// last that a crash of the process cannot.
@@ -84,8 +84,8 @@ func newAcknowledger(dir string) (*acknowledger, error) {
 	return &acknowledger{f: f, known: known}, nil
 }
 
-// note notes a batch that is about to be acknowledged. An error is passed
-// over: the file then says less than is true.
+// note notes a batch that is about to be acknowledged. It passes over errors:
+// the file then says less than is true.
 func (a *acknowledger) note(number uint64, synced bool) {
 	before := a.known
 	a.known.committed = max(a.known.committed, number)

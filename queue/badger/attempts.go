@@ -17,7 +17,7 @@ var attemptPlaces = []placeKind{
 	{kind: kindAttempt, numbered: true},
 }
 
-// holdsFirst tells whether the record of a delivery holds its first attempt.
+// holdsFirst reports whether the record of a delivery holds its first attempt.
 func holdsFirst(record []byte) (bool, error) {
 	f, err := parseDeliveryFields(record)
 	return len(f.first) > 0, err

@@ -64,7 +64,7 @@ type row struct {
 
 // Backup implements [queue.Backuper]. Deletes are in an incremental backup as
 // long as Badger remembers them, so a delivery that was decided between two
-// backups may be restored as pending; Restore sees to that.
+// backups may come back as pending; [Restore] drops it.
 func (s *Store) Backup(ctx context.Context, w io.Writer, since uint64) (until uint64, err error) {
 	if err := s.enter(ctx); err != nil {
 		return 0, err
@@ -169,8 +169,8 @@ func (b *backupWriter) flushRows() error {
 	return err
 }
 
-// readBackup reads a backup, and hands over its rows. It returns
-// [ErrBadBackup] for one that is damaged or not whole.
+// readBackup reads a backup and visits its rows. It returns [ErrBadBackup] for
+// one that is damaged or not whole.
 func readBackup(r io.Reader, begin func(BackupHeader) error, visit func(row) error) (BackupEnd, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	magic := make([]byte, len(backupMagic)+1)
@@ -191,7 +191,7 @@ func readBackup(r io.Reader, begin func(BackupHeader) error, visit func(row) err
 			begun = true
 			var header BackupHeader
 			if err := json.Unmarshal(content, &header); err != nil {
-				return BackupEnd{}, fmt.Errorf("%w: its header: %v", ErrBadBackup, err) //nolint:errorlint // the cause is told, not matched
+				return BackupEnd{}, fmt.Errorf("%w: its header: %v", ErrBadBackup, err) //nolint:errorlint // the cause is shown, not matched
 			}
 			if err := begin(header); err != nil {
 				return BackupEnd{}, err

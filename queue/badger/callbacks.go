@@ -45,7 +45,7 @@ func readCallback(txn *badgerdb.Txn, key []byte) (queue.Callback, error) {
 	return callback, err
 }
 
-// closeCallback says that no further event goes to an object's callback.
+// closeCallback closes an object's callback: no further event goes to it.
 func (b *batch) closeCallback(key []byte) {
 	callback, err := readCallback(b.txn, key)
 	if err != nil {

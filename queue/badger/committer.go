@@ -18,8 +18,8 @@ const (
 	// maxQueue is how many callers may wait for the committer before others
 	// have to wait for them.
 	maxQueue = 4096
-	// maxWaiting is how many more may wait for room in that queue. Beyond them
-	// a slow disk would have memory grow with the requests that come.
+	// maxWaiting is how many more may wait for room in that queue. Without that
+	// limit, memory would grow with the requests while the disk is slow.
 	maxWaiting = 12 << 10
 	// maxWrites is how many writes share a transaction at most, so
 	// that the first of them need not wait for too many others.
@@ -54,8 +54,8 @@ type committer struct {
 	commits atomic.Uint64
 	syncs   atomic.Uint64
 
-	// yielded tells that the batch has waited for others, for a turn of the
-	// scheduler.
+	// yielded is true when the batch has waited a turn of the scheduler for
+	// others.
 	yielded bool
 
 	// commitTxn and sync are the database's; tests make them fail.
@@ -80,8 +80,7 @@ func newCommitter(s *Store, numbers *batchNumbers, logs *logSync) *committer {
 	}
 }
 
-// stop ends the goroutine after all that is in the queue is done. Nobody may
-// submit any more.
+// stop ends the goroutine when the queue is empty. Nobody may submit any more.
 func (c *committer) stop() {
 	close(c.stopCh)
 	<-c.done
@@ -140,15 +139,15 @@ func (c *committer) stalled() time.Duration {
 }
 
 // next returns a write that can join a batch, if there is one. Waiting for
-// others, for as long as a sync takes, has been tried: it makes syncs fewer,
-// and nothing faster.
+// others as long as a sync takes has been tried: it makes syncs fewer, and
+// nothing faster.
 func (c *committer) next() (wr write, ok bool) {
 	select {
 	case wr = <-c.queue:
 		return wr, true
 	default:
 	}
-	// Those whose writes were just ended are about to come again: let
+	// Callers whose writes were just ended are about to submit again: wait for
 	// them, as a commit costs more than a turn of the scheduler.
 	if !c.yielded {
 		c.yielded = true
@@ -162,10 +161,10 @@ func (c *committer) next() (wr write, ok bool) {
 	return nil, false
 }
 
-// finish commits the batch and ends its writes. In memory, things change
-// after the commit and in the order of the writes; deliveries of new
-// events appear after the sync, as a loss of power could otherwise let another
-// event have the place of one that was delivered already.
+// finish commits the batch and ends its writes. Memory changes after the commit
+// and in the order of the writes. Deliveries of new events appear after the
+// sync, as a loss of power could otherwise give the place of a delivered event
+// to another one.
 func (c *committer) finish() {
 	b := c.batch
 	if len(b.writes) == 0 {

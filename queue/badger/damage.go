@@ -16,8 +16,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/disk"
 )
 
-// reportFile says why a queue was set aside. While it is there and no queue
-// is, none is made: an empty one in its place would hide what is missing.
+// reportFile says why a queue was set aside. While there is a report and no
+// queue, no queue is made: an empty one would hide what is missing.
 const reportFile = "damaged.json"
 
 // DamageReport says what is wrong with a queue, and where it is kept.
@@ -64,7 +64,7 @@ func ReadReport(dir string) (*DamageReport, error) {
 	}
 	report := new(DamageReport)
 	if err := json.Unmarshal(text, report); err != nil {
-		// That it is there says enough.
+		// That there is a report is enough.
 		report = &DamageReport{Reason: "the report of the damage is damaged, too", Kept: dir}
 	}
 	return report, nil

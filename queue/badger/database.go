@@ -13,17 +13,17 @@ import (
 
 // Files beside those of the database.
 const (
-	// openingFile is there while a queue is being opened. Where it is there
-	// before that, the process that opened the queue last has died of it, or
-	// was killed.
+	// openingFile is there while a queue is being opened. If it is there
+	// before, the last process that opened the queue has died of it, or was
+	// killed.
 	openingFile = "opening"
-	// lockFile holds the id of the process that has the queue open, for who
-	// wants to know. What counts is the lock on the directory.
+	// lockFile holds the id of the process that has the queue open, for people.
+	// The lock itself is on the directory.
 	lockFile = "LOCK"
 )
 
-// openDatabase opens a directory's database, after a look at its files. What
-// is damaged is set aside, and nothing of it is changed.
+// openDatabase inspects the files of a directory and opens its database.
+// Damaged files are set aside, unchanged.
 func openDatabase(options Options, owned ownership) (*badgerdb.DB, *Inspection, error) {
 	inspection := new(Inspection)
 	if owned.lock != nil {
@@ -52,7 +52,7 @@ func openDatabase(options Options, owned ownership) (*badgerdb.DB, *Inspection, 
 	return db, inspection, nil
 }
 
-// examine looks at the files of a queue that nobody else has open.
+// examine inspects the files of a queue that no other process has open.
 func examine(options Options, lock *os.File) (*Inspection, error) {
 	dir := options.Dir
 	report, err := ReadReport(dir)

@@ -37,15 +37,14 @@ func (s *Store) LeaseDelivery(ctx context.Context, endpoint string, options queu
 		s.settle(&held)
 		if options.Coalesce && held.Order != queue.OrderNone && held.Value.pending > 1 {
 			if err := s.supersede(ctx, held); err != nil {
-				// It may be too late for that, and no matter then.
+				// The lease may be lost, and then it needs no release.
 				_ = s.lanes.release(held.Fence, s.now())
 				return queue.DeliveryLease{}, err
 			}
 			continue
 		}
 		var leased queue.DeliveryLease
-		// The caller has the lease now, so it is not the context that ends
-		// this.
+		// The caller has the lease now, so its context must not end this.
 		err = s.readLazily(context.Background(), func(l *lazyRead) error {
 			var err error
 			leased, err = s.begin(l, &held, options)
@@ -76,8 +75,8 @@ func (s *Store) begin(l *lazyRead, held *schedule.Lease[lane], options queue.Lea
 			return queue.DeliveryLease{}, err
 		}
 	case waits, held.Order == queue.OrderEndpoint && !s.lanes.due.IsFirst(held.Fence):
-		// A head that was just found may wait for its retry, or be behind that
-		// of another lane.
+		// A head that was just found may wait for its retry, or be behind the
+		// head of another lane.
 		err := s.lanes.due.Yield(held.Fence, func(lane *lane) int64 {
 			if lane.goBack() || !waits {
 				return held.Due
@@ -97,8 +96,8 @@ func (s *Store) begin(l *lazyRead, held *schedule.Lease[lane], options queue.Lea
 	return leased, err
 }
 
-// split makes the head of a leased lane a part of its own: others of the
-// object need not wait for it.
+// split makes the head of a leased lane a part of its own, so that others of
+// the object need not wait for it.
 func (s *Store) split(held *schedule.Lease[lane], dueAt time.Time) error {
 	part := lane{head: held.Value.head, pending: 1, attempts: held.Value.attempts}
 	due := held.Due
@@ -127,12 +126,12 @@ func (s *Store) giveUp(held schedule.Lease[lane], err error) {
 	held, pinErr := s.lanes.due.Pin(held.Fence)
 	switch {
 	case pinErr != nil:
-		// The lease has passed meanwhile; the lane is another's.
+		// The lease has passed meanwhile; another has the lane.
 	case errors.Is(err, errDamaged) || errors.Is(err, badgerdb.ErrKeyNotFound):
-		// Nothing can be done with it.
+		// No delivery of the lane can be read.
 		s.lanes.drop(held)
 	default:
-		// The others need not wait for it.
+		// Others must not wait for this lane.
 		s.lanes.due.Finish(held.Fence, func(*lane) (int64, bool) { return schedule.Nanos(s.now().Add(postponed)), true })
 	}
 }

@@ -32,7 +32,7 @@ func (s *Store) readDelivery(l *lazyRead, held schedule.Lease[lane], admit func(
 	}
 	record, err := s.eventToLease(l, held.Value.head, admit)
 	if errors.Is(err, errDamaged) {
-		// The lane goes on without it.
+		// The lane goes on without the event.
 		s.damaged("event", err)
 		err = queue.ErrNotFound
 	}
@@ -114,7 +114,7 @@ func (b *batch) decide(endpoint, object string, row laneRow, status queue.Status
 	b.delete(b.key(func(k []byte) []byte { return laneKey(k, endpoint, object, row.position) }))
 	d, err := readDelivery(b.txn, endpoint, row.position)
 	if err != nil {
-		// Its record is lost; that it is no longer pending is what counts.
+		// Its record is lost, but it is no longer pending, which is enough.
 		return
 	}
 	d.Status, d.FinishedAt = status, now

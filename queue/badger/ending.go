@@ -24,8 +24,8 @@ type ending struct {
 // endedLane is a lane, or a part of one, that loses deliveries.
 type endedLane struct {
 	endpoint, key string
-	// held is the lane's, if nobody else has it. Otherwise it is leased with
-	// its head.
+	// held is the lease of a lane that nobody else has leased. Otherwise leased
+	// is true, and head is the position that is leased.
 	held      schedule.Lease[lane]
 	leased    bool
 	head      uint64
@@ -67,9 +67,9 @@ func (wr *ending) one(b *batch, row *selected) error {
 	return nil
 }
 
-// lane returns the lane of a delivery, seized if nobody has it. It is busy for
-// the moment in which whoever has leased it finds its head, or the committer
-// ends its lease. It is nil if it is not known.
+// lane returns the lane of a delivery, seized if nobody has leased it. It is
+// busy while its leaseholder finds the head, or the committer ends the lease.
+// It is nil if the lane is not known.
 func (wr *ending) lane(s *Store, endpoint, object string, position uint64) (in *endedLane, busy bool) {
 	for _, key := range []string{schedule.PartKey(object, position), object} {
 		for _, in := range wr.lanes {

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// put is the write that writes one record, or deletes it if it is nil.
+// put is the write of one record, or of its deletion if the record is nil.
 type put struct {
 	waiter
 	key, record []byte

@@ -23,14 +23,14 @@ func (s *Store) readEvent(txn *badgerdb.Txn, position uint64, withPayload bool) 
 	return s.eventOf(txn, item, position, withPayload)
 }
 
-// eventOf decodes an event and checks whether it is still to be kept: Badger
-// forgets to the second, and knows nothing of a retention that was shortened.
+// eventOf decodes an event and checks its retention: Badger forgets to the
+// second, and knows nothing of a retention that was shortened.
 func (s *Store) eventOf(txn *badgerdb.Txn, item *badgerdb.Item, position uint64, withPayload bool) (eventRecord, error) {
 	return s.admittedEvent(&lazyRead{txn: txn}, item, position, withPayload, nil)
 }
 
-// readAdmitted is readEvent with its payload, for which there has to be room: it
-// fails with [queue.ErrNotAdmitted] before it reads more than there is.
+// readAdmitted is readEvent with the payload, if there is room for it: it fails
+// with [queue.ErrNotAdmitted] before it reads more than there is room for.
 func (s *Store) readAdmitted(l *lazyRead, position uint64, admit func(size int64) bool) (eventRecord, error) {
 	item, err := l.begun().Get(numberKey(nil, kindEvent, position))
 	if errors.Is(err, badgerdb.ErrKeyNotFound) {
@@ -60,8 +60,8 @@ func (s *Store) admittedEvent(
 	return record, err
 }
 
-// keptEvent decodes an event's record, and returns [queue.ErrNotFound] if the
-// event is not to be kept any more.
+// keptEvent decodes an event's record, and returns [queue.ErrNotFound] if its
+// retention has passed.
 func (s *Store) keptEvent(value []byte) (eventRecord, error) {
 	record, err := parseEvent(value)
 	if err == nil && !s.kept(record.CreatedAt) {
@@ -73,8 +73,7 @@ func (s *Store) keptEvent(value []byte) (eventRecord, error) {
 	return record, nil
 }
 
-// wholeEvent decodes an event's record, and reads the parts that do not stand
-// in it.
+// wholeEvent decodes an event's record and reads its parts.
 func (s *Store) wholeEvent(l *lazyRead, value []byte, position uint64, admit func(size int64) bool) (eventRecord, error) {
 	record, err := s.keptEvent(value)
 	if err != nil {
@@ -95,7 +94,7 @@ func (s *Store) wholeEvent(l *lazyRead, value []byte, position uint64, admit fun
 			return partKey(nil, kindPrevious, record.PreviousAt, part)
 		})
 		if errors.Is(err, errDamaged) {
-			// It may have expired a moment before the event. The event is
+			// The part may have expired a moment before the event, which is
 			// whole without it.
 			err = nil
 		}
@@ -103,7 +102,8 @@ func (s *Store) wholeEvent(l *lazyRead, value []byte, position uint64, admit fun
 	return record, err
 }
 
-// positionOf returns where the event of an id stands, or [queue.ErrNotFound].
+// positionOf returns the position of an event by its id, or
+// [queue.ErrNotFound].
 func (s *Store) positionOf(txn *badgerdb.Txn, id string) (uint64, error) {
 	if len(id) > maxKey {
 		return 0, queue.ErrNotFound

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// commitGone makes an object one that is gone.
+// commitGone marks an object and commits that it is gone.
 func commitGone(t *testing.T, s *Store, id string, sequence uint64) {
 	t.Helper()
 	markItem(t, s, id)
@@ -34,7 +34,7 @@ func forgetItems(t *testing.T, s *Store) int {
 	return n
 }
 
-// Where sequences go on outlives the process, also where it cannot be read.
+// Floors outlive the process, also those that cannot be read.
 func TestFloorSurvives(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, Options{Dir: dir})
@@ -82,7 +82,7 @@ func TestNothingIsLeft(t *testing.T) {
 	}))
 }
 
-// What happens to an object while others are looked at keeps it.
+// An object that changes while others are looked at is kept.
 func TestChangedWhileForgetting(t *testing.T) {
 	s := mustOpen(t, Options{})
 	looked := func() *forget {

@@ -31,7 +31,7 @@ func commitBatch(s *Store, writes []write) {
 	s.committer.finish()
 }
 
-// intentRows counts the rows with intents, and the intents in the fullest.
+// intentRows counts the rows with intents, and the intents in the fullest row.
 func intentRows(t *testing.T, s *Store) (rows, most int) {
 	t.Helper()
 	must(t, s.db.View(func(txn *badgerdb.Txn) error {
@@ -50,17 +50,17 @@ func intentRows(t *testing.T, s *Store) (rows, most int) {
 	return rows, most
 }
 
-// intentModel is what intents a store must have.
+// intentModel is the intents that a store must have.
 type intentModel struct {
 	s      *Store
 	random *rand.Rand
 	open   map[queue.IntentID]queue.Intent
-	// earlier are those that a store before this one has noted.
+	// earlier are those that an earlier process has noted.
 	earlier map[queue.IntentID]bool
 	kept    int
 }
 
-// step commits some writes at once, and does to the model what they mean.
+// step commits some writes at once, and applies them to the model.
 func (m *intentModel) step(broken bool) {
 	next := maps.Clone(m.open)
 	kept := 0
@@ -141,8 +141,8 @@ func (m *intentModel) check(t *testing.T) {
 	}
 }
 
-// Whatever is noted and closed at the same time, what is open is what was noted
-// and not closed: in memory, and for the process after this one.
+// However intents are noted and closed together, those that were noted and not
+// closed are open: in memory, and for the next process.
 func TestIntentRows(t *testing.T) {
 	dir := t.TempDir()
 	m := &intentModel{

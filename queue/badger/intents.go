@@ -25,7 +25,7 @@ func (s *Store) NoteIntent(ctx context.Context, intent queue.Intent) (queue.Inte
 	wr := &noteIntent{intent: openIntent{
 		id:     queue.IntentID(s.lastIntent.Add(1)),
 		fields: record.AppendIntent(make([]byte, 0, 160), &intent),
-		// Not stored: the next process finds no other intents than such.
+		// Not stored: the next process takes all open intents for abandoned.
 		abandoned: intent.Abandoned,
 	}}
 	if !intent.Deadline.IsZero() {
@@ -59,7 +59,8 @@ type resolveIntent struct {
 func (s *Store) ResolveIntent(ctx context.Context, id queue.IntentID, resolution queue.Resolution, durable bool) error {
 	wr := &resolveIntent{
 		id: id,
-		// Without durable, the caller has its slice back before it is read.
+		// The caller may change its slice once this returns, which without
+		// durable is before the write is staged.
 		marks:      newMarkings(resolution.Marks),
 		unresolved: resolution.Unresolved,
 		now:        s.now(),

@@ -56,8 +56,8 @@ const (
 	kindEndpointState = 'g'
 )
 
-// maxKey is the longest key that is accepted, with room for what Badger adds
-// to its own limit of 65,000 bytes.
+// maxKey is the longest key that is accepted. It leaves room for what Badger
+// adds, below its own limit of 65,000 bytes.
 const maxKey = 60_000
 
 // maxIntent is the room for an intent with a callback.
@@ -106,7 +106,7 @@ func parseObject(name []byte) (event.Key, error) {
 	return event.Key{Resource: resource, ID: string(r.Rest)}, nil
 }
 
-// lanePrefix is what all keys of one lane begin with.
+// lanePrefix is the prefix of all keys of one lane.
 func lanePrefix(b []byte, endpoint, object string) []byte {
 	b = record.AppendText(append(b, kindLane), endpoint)
 	return record.AppendText(b, object)
@@ -130,7 +130,7 @@ func parseLaneKey(key []byte) (endpoint, object []byte, position uint64, err err
 	return endpoint, object, binary.BigEndian.Uint64(r.Rest), nil
 }
 
-// endpointPrefix is what all keys of a kind for one endpoint begin with.
+// endpointPrefix is the prefix of all keys of a kind for one endpoint.
 func endpointPrefix(b []byte, kind byte, endpoint string) []byte {
 	return record.AppendText(append(b, kind), endpoint)
 }
@@ -147,7 +147,7 @@ func attemptKey(b []byte, endpoint string, position uint64, number uint32) []byt
 	return binary.BigEndian.AppendUint32(attemptPrefix(b, endpoint, position), number)
 }
 
-// lastNumber returns the number that a key ends with.
+// lastNumber returns the number at the end of a key.
 func lastNumber(key []byte) (uint64, error) {
 	if len(key) < 8 {
 		return 0, errDamaged
@@ -155,8 +155,8 @@ func lastNumber(key []byte) (uint64, error) {
 	return binary.BigEndian.Uint64(key[len(key)-8:]), nil
 }
 
-// parseAttempt returns the position and the number that an attempt's key ends
-// with.
+// parseAttempt returns the position and the number at the end of an attempt's
+// key.
 func parseAttempt(key []byte) (position uint64, number uint32, err error) {
 	if len(key) < 12 {
 		return 0, 0, errDamaged

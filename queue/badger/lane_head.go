@@ -22,14 +22,14 @@ func objectOf(held schedule.Lease[lane]) string {
 var errOthersFirst = errors.New("another delivery is first")
 
 // findHead finds the first pending delivery of a leased lane, if it is not
-// known, and returns when that is due; the zero time if it was known.
+// known. It returns when that is due, or the zero time if it was known.
 func (s *Store) findHead(l *lazyRead, held *schedule.Lease[lane]) (time.Time, error) {
 	if held.Value.attempts != finished {
 		return time.Time{}, nil
 	}
 	head, row, err := s.nextInLane(l.begun(), held, held.Value.head+1)
 	if errors.Is(err, badgerdb.ErrKeyNotFound) {
-		// Better slow than never.
+		// A search from the beginning is slow, but finds it.
 		head, row, err = s.nextInLane(l.begun(), held, 0)
 	}
 	if err != nil {
@@ -37,8 +37,8 @@ func (s *Store) findHead(l *lazyRead, held *schedule.Lease[lane]) (time.Time, er
 	}
 	before := held.Value.head
 	s.lanes.due.Update(held.Group, held.Key, func(lane *lane) {
-		// The lease may have passed while we looked, and the lane moved on; or
-		// the committer had to know the head, and what it has found is it.
+		// The lease may have passed meanwhile, and the lane have moved on; or
+		// the committer needed the head, and has found it.
 		if lane.head == before && lane.attempts == finished {
 			lane.head, lane.attempts = head, row.Attempts
 		}
@@ -48,7 +48,7 @@ func (s *Store) findHead(l *lazyRead, held *schedule.Lease[lane]) (time.Time, er
 }
 
 // nextInLane finds a lane's first row from a position on that is not a part
-// already.
+// yet.
 func (s *Store) nextInLane(txn *badgerdb.Txn, held *schedule.Lease[lane], from uint64) (uint64, laneRecord, error) {
 	for {
 		head, row, err := firstInLane(txn, held.Group, held.Key, from)
@@ -62,8 +62,8 @@ func (s *Store) nextInLane(txn *badgerdb.Txn, held *schedule.Lease[lane], from u
 	}
 }
 
-// inLane tells whether a row is still there: a part that was decided is gone
-// from memory only after its row.
+// inLane reports whether a row is still there. A part that was decided leaves
+// memory after its row is gone.
 func (s *Store) inLane(held *schedule.Lease[lane], position uint64) bool {
 	txn := s.db.NewTransaction(false)
 	defer txn.Discard()
@@ -90,7 +90,7 @@ func firstInLane(txn *badgerdb.Txn, endpoint, object string, from uint64) (uint6
 		return err
 	})
 	if errors.Is(err, errDamaged) {
-		// The key is all that is needed to go on.
+		// The key is enough to go on.
 		return position, laneRecord{}, nil
 	}
 	return position, row, err

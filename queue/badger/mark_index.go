@@ -14,8 +14,8 @@ import (
 )
 
 // marks knows which objects are marked, or only to be looked at, and when they
-// are due. What else a mark tells is read when it is leased: there may be many
-// of them.
+// are due. The rest of a mark is read when it is leased: there may be many
+// marks.
 type marks struct {
 	due *schedule.Schedule[markState]
 
@@ -50,8 +50,8 @@ func (m *marks) has(key event.Key) bool {
 	return m.due.Has(key.Resource, key.ID)
 }
 
-// note takes over what became of an object's record when marks were merged
-// into it. Of new records, the oldest must come first.
+// note applies an object's record after marks were merged into it. Of new
+// records, the oldest must come first.
 func (m *marks) note(r *mark.Record) {
 	known := m.due.Touch(r.Key.Resource, r.Key.ID, func(state *markState, _ bool) (int64, bool) {
 		m.set(state, r)
@@ -67,7 +67,7 @@ func (m *marks) note(r *mark.Record) {
 	m.due.Put(r.Key.Resource, r.Key.ID, schedule.Nanos(r.DueAt), state)
 }
 
-// set changes a state to what its record says.
+// set sets a state by its record.
 func (m *marks) set(state *markState, r *mark.Record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -121,7 +121,7 @@ func (m *marks) clear(lease schedule.Lease[markState]) {
 	})
 }
 
-// stay ends a pinned lease whose mark stays, as its record says.
+// stay ends a pinned lease whose mark stays.
 func (m *marks) stay(lease schedule.Lease[markState], r *mark.Record) {
 	m.due.Finish(lease.Fence, func(state *markState) (int64, bool) {
 		m.set(state, r)
@@ -141,9 +141,9 @@ func (m *marks) postpone(lease schedule.Lease[markState], dueAt time.Time) {
 	})
 }
 
-// later gives the lease of a look back, without a word to the disk: after a
-// crash it is due as it was. It tells whether the lease was one of a look that
-// nobody has asked for meanwhile.
+// later gives the lease of a look back without writing: after a crash the look
+// is due as it was. It reports whether the lease was of a look that nobody has
+// asked for meanwhile.
 func (m *marks) later(fence uint64, at time.Time) (bool, error) {
 	held, err := m.due.Pin(fence)
 	if err != nil {
@@ -162,7 +162,7 @@ func (m *marks) later(fence uint64, at time.Time) (bool, error) {
 	return true, nil
 }
 
-// oldest returns marks that are no looks, oldest first.
+// oldest returns marks that are not looks, oldest first.
 func (m *marks) oldest(limit int) []event.Key {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -173,7 +173,7 @@ func (m *marks) oldest(limit int) []event.Key {
 	return keys
 }
 
-// stats adds what it knows to the queue's figures.
+// stats adds the figures of the marks.
 func (m *marks) stats(stats *queue.Stats) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

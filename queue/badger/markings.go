@@ -12,7 +12,7 @@ import (
 // markings are marks that a write makes.
 type markings []marking
 
-// marking is a mark, and then what became of its object's record.
+// marking is a mark, and then its object's record with that mark.
 type marking struct {
 	mark     queue.Mark
 	callback []byte
@@ -56,8 +56,8 @@ func causeSize(m *queue.Mark) int {
 		len(cause.TraceParent) + len(cause.Hops)
 }
 
-// many is from how many marks on a write has no room for what marks that
-// they are merged with have failed with.
+// many is the number of marks from which on a write has no room for the errors
+// of marks that it merges with.
 const many = 1000
 
 func (m markings) stage(b *batch, now time.Time) {

@@ -15,10 +15,10 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-// maxReason is how much of a retry's reason is kept, in bytes.
+// maxReason limits the reason of a retry, in bytes.
 const maxReason = 1 << 10
 
-// postponed is how long a mark waits whose records cannot be read.
+// postponed is how long an unreadable mark waits.
 const postponed = time.Minute
 
 // LeaseMark implements [queue.Marks].
@@ -36,23 +36,23 @@ func (s *Store) LeaseMark(ctx context.Context, resource string, lease time.Durat
 			return queue.MarkLease{}, err
 		}
 		s.damaged("mark", err)
-		// The others need not wait for it.
+		// Others must not wait for this mark.
 		if held, err := s.marks.due.Pin(held.Fence); err == nil {
 			s.marks.postpone(held, s.now().Add(postponed))
 		}
 	}
 }
 
-// readMark reads what is stored of a leased mark and its object. A mark that
-// was merged since the lease belongs to it: nobody has asked for Show yet.
+// readMark reads a leased mark and its object. Marks that were merged since the
+// lease belong to it: nobody has asked for Show yet.
 func (s *Store) readMark(held schedule.Lease[markState]) (queue.MarkLease, error) {
 	key := event.Key{Resource: held.Group, ID: held.Key}
 	leased := queue.MarkLease{Fence: held.Fence}
-	// The caller has the lease now, so it is not the context that ends this.
+	// The caller has the lease now, so its context must not end this.
 	err := s.view(context.Background(), func(txn *badgerdb.Txn) error {
 		record, err := readMark(txn, key)
 		if errors.Is(err, errDamaged) || errors.Is(err, badgerdb.ErrKeyNotFound) {
-			// What the mark told is lost, but not which object it is about.
+			// The mark's cause is lost, but not its object.
 			s.damaged("mark", err)
 			record, err = mark.New(queue.Mark{Key: key}, s.now()), nil
 		}
@@ -95,11 +95,11 @@ type commitReconciled struct {
 	askedAt  time.Time
 	lookAt   time.Time
 	snapshot []byte
-	// stale are the keys of the parts of the Show that the snapshot replaces.
+	// stale are the keys of the Show parts that the snapshot replaces.
 	stale  [][]byte
 	events []routedEvent
 	marks  markings
-	// unresolved is a record that is kept, under a number.
+	// unresolved is the record to keep, under number.
 	unresolved    []byte
 	number        queue.IntentID
 	closeCallback bool
@@ -148,8 +148,8 @@ func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, rec
 	return s.submit(ctx, wr)
 }
 
-// encodeSnapshot puts a large Show into parts of its own, so that what is
-// committed together stays small.
+// encodeSnapshot moves a large Show into parts of its own, so that the commit
+// stays small.
 func (wr *commitReconciled) encodeSnapshot(ctx context.Context, shows *showStager, snapshot *event.Snapshot) error {
 	if snapshot == nil {
 		return nil
@@ -175,8 +175,7 @@ func (wr *commitReconciled) encodeSnapshot(ctx context.Context, shows *showStage
 	return nil
 }
 
-// encode does what can be done outside of the committer: it has the most to
-// do of all.
+// encode does what needs no committer, which has the most to do of all.
 func (wr *commitReconciled) encode(events []queue.Routed, shows *showStager) (err error) {
 	wr.events, err = encodeEvents(&wr.waiter, events, wr.now, shows)
 	return err
@@ -191,7 +190,7 @@ func (wr *commitReconciled) stage(b *batch) error {
 	key := event.Key{Resource: held.Group, ID: held.Key}
 	pending := b.mark(key)
 	if !pending.exists {
-		// Its record was lost; the lease tells what it was.
+		// The mark's record was lost; the lease has what it said.
 		pending.record = mark.New(wr.lease.Mark, wr.now)
 		pending.record.Generation = wr.lease.Generation
 	}
@@ -253,7 +252,7 @@ type retryMark struct {
 // RetryMark implements [queue.Marks].
 func (s *Store) RetryMark(ctx context.Context, lease queue.MarkLease, at time.Time, reason string) error {
 	if reason == "" {
-		// Most such are looks that a budget has no room for.
+		// Most such marks are looks that a budget has no room for.
 		if err := s.enter(ctx); err != nil {
 			return err
 		}

@@ -62,8 +62,8 @@ func (s *Store) Unseen(ctx context.Context, resource string, after event.Key, li
 	return unseen, err
 }
 
-// there tells whether an object is known to be there. Of one whose snapshot
-// cannot be read nothing is known.
+// there reports whether an object is known to be there. An object whose
+// snapshot cannot be read is not.
 func (s *Store) there(txn *badgerdb.Txn, key event.Key) (bool, error) {
 	item, err := txn.Get(objectKey(nil, kindSnapshot, key))
 	if errors.Is(err, badgerdb.ErrKeyNotFound) {
@@ -92,8 +92,8 @@ type objectsOf struct {
 	resource string
 }
 
-// eachObject visits rows in their order, beginning after an object, until so
-// many have been taken.
+// eachObject visits rows in their order, beginning after an object, until limit
+// rows have been taken.
 func (s *Store) eachObject(ctx context.Context, of objectsOf, after event.Key, limit int,
 	visit func(txn *badgerdb.Txn, key event.Key, item *badgerdb.Item) (taken bool, err error),
 ) error {

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/cursor"
 )
 
-// maxChanged is how many deliveries are changed in one transaction, so that
-// what the API's own requests wait for is not held up.
+// maxChanged is how many deliveries are changed in one transaction: so few that
+// the intents of requests need not wait for it.
 const maxChanged = 64
 
 // Redeliver implements [queue.Operations].
@@ -56,14 +56,14 @@ func (s *Store) end(ctx context.Context, selection queue.Selection, page queue.P
 // changing is a write that changes deliveries.
 type changing interface {
 	write
-	// changed counts those that it has changed, and returns those that it could
-	// not change just then.
+	// changed counts the deliveries that were changed, and returns those that
+	// were busy.
 	changed() (n int, busy []selected)
 }
 
-// inSteps changes what was found, a few at a time.
+// inSteps changes the selected deliveries, a few at a time.
 func (s *Store) inSteps(ctx context.Context, found selecting, step func(rows []selected) changing) (int, queue.Cursor, error) {
-	changed, patience := 0, 1000
+	changed, turns := 0, 1000
 	for rest := found.rows; len(rest) > 0; {
 		n := min(len(rest), maxChanged)
 		some := rest[:n]
@@ -78,9 +78,9 @@ func (s *Store) inSteps(ctx context.Context, found selecting, step func(rows []s
 		}
 		done, busy := wr.changed()
 		changed += done
-		if rest = rest[len(some):]; len(busy) > 0 && patience > 0 {
-			// That is over when a worker or the committer has had its turn.
-			patience--
+		if rest = rest[len(some):]; len(busy) > 0 && turns > 0 {
+			// They are free when a worker or the committer has had its turn.
+			turns--
 			runtime.Gosched()
 			rest = append(slices.Clone(busy), rest...)
 		}
@@ -123,7 +123,7 @@ func (s *Store) Announce(ctx context.Context, e event.Event, endpoints []string)
 	if len(e.Key.Resource)+len(e.Key.ID) > maxKey {
 		return queue.ErrTooLarge
 	}
-	// The id is not known yet; it is not longer than this.
+	// The id is not known yet, and not longer than this.
 	wr.event.ID = string(make([]byte, 64))
 	if _, err := encodeEvents(&wr.waiter, wr.routed(), wr.now, nil); err != nil {
 		return err

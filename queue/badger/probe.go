@@ -11,12 +11,12 @@ import (
 	badgerdb "github.com/dgraph-io/badger/v4"
 )
 
-// ErrNotProbed is wrapped by what a probe returns that could not be made, or did
+// ErrNotProbed is wrapped by errors of a probe that could not be made, or did
 // not end in time: nothing is known of the queue then.
 var ErrNotProbed = errors.New("the queue could not be probed")
 
-// probe sees to it that a queue which killed the last process that opened it
-// does not kill this one, too.
+// probe keeps a queue that killed the last process which opened it from killing
+// this one.
 func probe(options Options, lock *os.File) error {
 	_, err := os.Stat(filepath.Join(options.Dir, openingFile))
 	if errors.Is(err, os.ErrNotExist) || options.Probe == nil {
@@ -32,8 +32,8 @@ func probe(options Options, lock *os.File) error {
 }
 
 // beginOpening notes that the queue is being opened, and endOpening that this
-// has not killed the process. A disk that is too full for a note is no reason
-// not to open it.
+// has not killed the process. A disk that is too full for the note does not
+// keep the queue from being opened.
 func beginOpening(dir string) {
 	if f, err := os.OpenFile(filepath.Join(dir, openingFile), os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
 		_ = f.Close()
@@ -44,10 +44,10 @@ func endOpening(dir string) {
 	_ = os.Remove(filepath.Join(dir, openingFile))
 }
 
-// Probe opens the queue of a directory and closes it, in a process that may
-// die of it. That process has inherited the lock on the directory from the one
-// that asks for it: if that dies, nobody else may open the queue before this
-// one is gone, too.
+// Probe opens the queue of a directory and closes it, in a process that may die
+// of it. That process has inherited the lock on the directory from its parent:
+// if the parent dies, nobody else may open the queue before this process is
+// gone, too.
 func Probe(dir string) error {
 	options := Options{Dir: dir}.withDefaults()
 	db, err := badgerdb.Open(engineOptions(options).WithBypassLockGuard(true))

@@ -17,12 +17,12 @@ const deliveryVersion = 3
 // appendDelivery encodes: event id, event type, key's resource, key's id,
 // sequence, status, attempts, created at, finished at, prior attempts, first
 // attempt. The endpoint and the event's position stand in the key. While a
-// delivery is pending, its attempts and when it is due stand in its lane, so
-// that a retry writes one of the two.
+// delivery is pending, its attempts and its due time stand in its lane, so that
+// a retry writes one of the two.
 //
-// Most deliveries are decided by their first attempt. That is part of their
-// record, which is written then anyway, and a row of its own is saved; first
-// is that attempt's fields, and empty for all other deliveries.
+// Most deliveries are decided by their first attempt. It stands in the
+// delivery's record, which is written then anyway, and needs no row. first is
+// that attempt's fields, and empty for all other deliveries.
 func appendDelivery(b []byte, d *queue.Delivery, first []byte) []byte {
 	b = append(b, deliveryVersion)
 	b = record.AppendText(b, d.EventID)
@@ -38,15 +38,14 @@ func appendDelivery(b []byte, d *queue.Delivery, first []byte) []byte {
 	return record.AppendText(b, first)
 }
 
-// deliveryFields is a delivery's record taken apart. Its texts are parts of
-// the record itself, so that who is after one of them does not pay for the
-// others.
+// deliveryFields is a delivery's record taken apart. Its texts are parts of the
+// record, so that readers of one field do not pay for the others.
 type deliveryFields struct {
 	eventID, eventType, resource, id, status []byte
 	sequence, attempts, prior                uint64
 	createdAt, finishedAt                    time.Time
-	// first is what appendAttemptFields has made of the attempt that decided
-	// the delivery, if that was its first.
+	// first is the encoded attempt that decided the delivery, if that was its
+	// first.
 	first []byte
 }
 
@@ -72,7 +71,7 @@ func parseDeliveryFields(b []byte) (deliveryFields, error) {
 	return f, r.End()
 }
 
-// parseDelivery decodes what a record says of the delivery itself.
+// parseDelivery decodes the fields of the delivery itself.
 func parseDelivery(endpoint string, b []byte) (queue.Delivery, error) {
 	f, err := parseDeliveryFields(b)
 	return f.delivery(endpoint), err
@@ -93,8 +92,8 @@ func (f *deliveryFields) delivery(endpoint string) queue.Delivery {
 	}
 }
 
-// parseFirst decodes the attempt that a delivery's record holds, and tells
-// whether it holds one.
+// parseFirst decodes the attempt in a delivery's record, and reports whether
+// there is one.
 func parseFirst(endpoint string, b []byte) (a queue.Attempt, held bool, err error) {
 	f, err := parseDeliveryFields(b)
 	if err != nil || len(f.first) == 0 {
@@ -109,7 +108,7 @@ func parseFirst(endpoint string, b []byte) (a queue.Attempt, held bool, err erro
 // laneVersion 1 has no prior attempts.
 const laneVersion = 2
 
-// laneRecord is what a pending delivery needs beyond its key.
+// laneRecord is what a pending delivery has beyond its key.
 type laneRecord struct {
 	// EventID outlives the event's own record.
 	EventID string
@@ -140,8 +139,8 @@ func parseLane(b []byte) (laneRecord, error) {
 	return l, r.End()
 }
 
-// attemptVersion changes with the fields of an attempt. As deliveries hold
-// these, too, deliveryVersion does then.
+// attemptVersion changes with the fields of an attempt. Deliveries hold these
+// fields, too, so deliveryVersion changes with it.
 const attemptVersion = 1
 
 // appendAttempt encodes: event id, the attempt's fields. The endpoint, the

@@ -11,27 +11,27 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// eventVersion 1 has no tenant, no previous Show and no formats, and of a cause what
-// reader.cause says.
+// eventVersion 1 has no tenant, no previous Show and no formats, and its causes
+// end after their time.
 const eventVersion = 2
 
-// eventRecord is an event as it stands in the log.
+// eventRecord is an event in the log.
 type eventRecord struct {
 	event.Event
 	// CreatedAt is when the event was committed; its retention counts from
 	// here.
 	CreatedAt time.Time
-	// Endpoints names those it goes to, and Formats the form in which it goes
-	// to each, "" for none.
+	// Endpoints names the endpoints, and Formats the event's form for each, ""
+	// for none.
 	Endpoints []string
 	Formats   []string
-	// Parts is 0 if the payload stands in the record. Otherwise the payload
-	// is in as many records of its own, at the position that lies Back before
-	// the event's: events of one commit that send the same Show share it.
+	// Parts is 0 if the payload stands in the record. Otherwise the payload is
+	// in that many records of its own, at the position that lies Back before
+	// the event's: events of one commit with the same Show share it.
 	Parts int
 	Back  uint64
 	// PreviousParts is 0 if the previous Show stands in the record. Otherwise
-	// it is in as many records of its own, under a number.
+	// it is in that many records of its own, under a number.
 	PreviousParts int
 	PreviousAt    uint64
 }
@@ -39,8 +39,8 @@ type eventRecord struct {
 // appendEvent encodes: id, type, key's resource, key's id, sequence, op, time,
 // version, freshness, cause, previous fields, content type, tenant, the
 // previous Show's parts and either its number or itself, created at, the
-// number of endpoints and each with its format, parts, and then either back or, to the end,
-// the payload.
+// number of endpoints and each with its format, parts, and then either back or,
+// to the end, the payload.
 func appendEvent(b []byte, e *eventRecord) []byte {
 	b = append(b, eventVersion)
 	b = record.AppendText(b, e.ID)
@@ -75,7 +75,7 @@ func appendEvent(b []byte, e *eventRecord) []byte {
 	return append(b, e.Payload...)
 }
 
-// format returns the form in which the event goes to an endpoint.
+// format returns the event's form for an endpoint.
 func (e *eventRecord) format(endpoint string) string {
 	if i := slices.Index(e.Endpoints, endpoint); i >= 0 {
 		return e.Formats[i]
@@ -127,7 +127,7 @@ func parseEvent(b []byte) (eventRecord, error) {
 	return e, r.End()
 }
 
-// previousShow decodes the previous Show, or where it is.
+// previousShow decodes the previous Show, or its place.
 func previousShow(r *record.Reader, e *eventRecord) {
 	parts := r.Uint()
 	switch {

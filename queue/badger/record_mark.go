@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// markVersion 1 knows no looks, and of a cause what causeFields says.
+// markVersion 1 knows no looks, and its causes end after their time.
 const markVersion = 2
 
 // appendMark encodes: hints, version, cause, settle at, generation, the

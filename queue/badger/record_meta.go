@@ -10,17 +10,17 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// storeFormat is the version of the layout of keys, and of what they mean
+// storeFormat is the version of the keys' layout, and of what keys mean
 // together. It changes when an older version of this module could no longer
-// read the queue; a change of one record has that record's own version.
+// read the queue. A change of one record changes that record's own version.
 const storeFormat = 1
 
 const metaVersion = 1
 
-// metaName is the one meta record's name.
+// metaName is the name of the meta record.
 const metaName = "store"
 
-// metaRecord says what the whole store is.
+// metaRecord describes the whole store.
 type metaRecord struct {
 	Format   uint64
 	Instance queue.Instance
@@ -34,8 +34,8 @@ func appendMeta(b []byte, m *metaRecord) []byte {
 	return record.AppendText(b, m.Instance.HashKey[:])
 }
 
-// parseMeta decodes a meta record. It looks at the format before anything
-// else, as the rest may mean something else in another.
+// parseMeta decodes a meta record. It checks the format first, as the rest may
+// mean something else in another format.
 func parseMeta(b []byte) (metaRecord, error) {
 	r := record.NewReader(b, metaVersion)
 	m := metaRecord{Format: r.Uint()}

@@ -12,11 +12,11 @@ import (
 // snapshotVersion 1 ends with the time.
 const snapshotVersion = 2
 
-// snapshotRecord is a snapshot as it is stored.
+// snapshotRecord is a stored snapshot.
 type snapshotRecord struct {
 	event.Snapshot
-	// Parts is 0 if the Show stands in the record. Otherwise it stands in as
-	// many records of its own, in one of the two slots of its object.
+	// Parts is 0 if the Show stands in the record. Otherwise it stands in that
+	// many records of its own, in one of the object's two slots.
 	Parts int
 	Slot  byte
 }

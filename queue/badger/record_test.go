@@ -33,9 +33,9 @@ func noted(id queue.IntentID) queue.Intent {
 	}
 }
 
-// kinds has a record of each kind, its encoding, and how it is decoded. The
-// bytes are what queues on disk contain: a change that needs other bytes needs
-// another version too, and the old bytes stay readable.
+// kinds has a record of each kind, its encoding, and its decoder. Queues on
+// disk contain these bytes: other bytes need another version, and the old ones
+// stay readable.
 var kinds = []struct {
 	name   string
 	golden string
@@ -211,7 +211,7 @@ var (
 	metaExample = metaRecord{Format: 1, Instance: queue.Instance{ID: [16]byte{1, 2}, HashKey: [32]byte{3, 4}}}
 )
 
-// decided is all that a delivery's record says.
+// decided is all that a delivery's record holds.
 type decided struct {
 	queue.Delivery
 	first queue.Attempt
@@ -248,7 +248,7 @@ func TestGoldenRecords(t *testing.T) {
 	}
 }
 
-// firstKinds are records as earlier versions wrote them, and what they say.
+// firstKinds are records of earlier versions, and what they hold.
 var firstKinds = []struct {
 	name   string
 	golden string
@@ -363,7 +363,7 @@ var firstKinds = []struct {
 
 var firstCause = event.Cause{Rule: "PATCH /items/:id", Outcome: event.OutcomeChanged, At: at}
 
-// What the first version wrote can be read for good.
+// Records of the first version stay readable.
 func TestFirstRecords(t *testing.T) {
 	for _, kind := range firstKinds {
 		t.Run(kind.name, func(t *testing.T) {

@@ -13,26 +13,26 @@ import (
 type reopen struct {
 	waiter
 	rows []selected
-	// create makes those that there never were; hasten makes those due that
-	// wait for a retry.
+	// create makes missing deliveries; hasten makes those due that wait for a
+	// retry.
 	create, hasten bool
 	now            time.Time
 
 	born     []birth
 	hastened []birth
-	// moved counts the bytes of the attempts that became rows of their own, and
-	// busy has the deliveries whose attempts had no room any more.
+	// moved counts the bytes of attempts that became rows of their own, and
+	// busy has the deliveries whose attempts had no more room.
 	moved int
 	busy  []selected
 }
 
-// maxMoved is how many bytes of attempts one write makes rows of their own:
+// maxMoved limits the bytes of attempts that one write makes rows of their own:
 // as many as one record may have, and some four times what the emitter records
-// of the answers to maxChanged deliveries.
+// of maxChanged deliveries.
 const maxMoved = 512 << 10
 
-// reserved counts the records of attempts that become rows of their own.
-// Nobody knows yet how large they are, nor how many.
+// reserved counts the records of attempts that become rows of their own. Their
+// number and their sizes are not known yet.
 func (wr *reopen) reserved() *reopen {
 	for i := range wr.rows {
 		wr.need(len(wr.rows[i].Endpoint)+17, len(wr.rows[i].EventID)+16)
@@ -46,7 +46,7 @@ func (wr *reopen) changed() (int, []selected) { return len(wr.born) + len(wr.has
 func (wr *reopen) stage(b *batch) error {
 	for i := range wr.rows {
 		if err := wr.one(b, &wr.rows[i]); err != nil && b.failed == nil {
-			// Others may have been written.
+			// Other rows may have been added.
 			b.failed = err
 		}
 	}
@@ -75,7 +75,7 @@ func (wr *reopen) one(b *batch, row *selected) error {
 			return nil
 		}
 		wr.moved += len(first.fields)
-		// Its record will be that of a later attempt.
+		// The delivery's record will hold a later attempt.
 		b.setAttempt(d.Endpoint, row.position, 1, d.EventID, first.fields, first.expires)
 	}
 	object := objectName(d.Key)
@@ -91,14 +91,14 @@ func (wr *reopen) one(b *batch, row *selected) error {
 	return nil
 }
 
-// firstAttempt is the attempt that a delivery's record holds; it has no fields
-// if there is none.
+// firstAttempt is the attempt in a delivery's record, without fields if there
+// is none.
 type firstAttempt struct {
 	fields  []byte
 	expires uint64
 }
 
-// readWithFirst reads a delivery, and the attempt in its record into the
+// readWithFirst reads a delivery, and the attempt in its record, into the
 // batch's memory.
 func (b *batch) readWithFirst(endpoint string, position uint64) (d queue.Delivery, first firstAttempt, err error) {
 	item, err := b.txn.Get(deliveryKey(nil, endpoint, position))

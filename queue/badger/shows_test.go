@@ -56,7 +56,7 @@ func TestPartsOfShows(t *testing.T) {
 	}
 }
 
-// Who has lost the lease cannot write into the Show of who holds it.
+// A caller without the lease cannot write into the Show of the leaseholder.
 func TestPartsOfLostLease(t *testing.T) {
 	clock := time.Now()
 	s := mustOpen(t, Options{Durability: queue.Process, Now: func() time.Time { return clock }})

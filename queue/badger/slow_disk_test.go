@@ -15,15 +15,15 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// slow is how long the slow disk of these tests takes for a sync, and patience
-// how long its writers wait, as an exchange does.
+// slow is how long the slow disk of these tests takes for a sync, and timeout
+// how long its callers wait, as an exchange does.
 const (
-	slow     = 2 * time.Second
-	patience = 2 * time.Second
+	slow    = 2 * time.Second
+	timeout = 2 * time.Second
 )
 
-// slowDisk makes every commit slow, and returns what the batches held: how many
-// writes, entries and bytes.
+// slowDisk makes every commit slow, and returns the numbers of writes, rows and
+// bytes of each batch.
 func slowDisk(s *Store) func() (writes, entries, bytes []int) {
 	var mu sync.Mutex
 	var writes, entries, bytes []int
@@ -45,8 +45,8 @@ func slowDisk(s *Store) func() (writes, entries, bytes []int) {
 	}
 }
 
-// A slow disk makes acknowledgements slow, and nothing else: who waits is
-// bounded in number and in time, a batch in writes and in bytes, and what
+// A slow disk makes acknowledgements slow, and nothing else: waiting callers
+// are limited in number and in time, batches in writes and in bytes, and what
 // was acknowledged is there.
 func TestSlowDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestSlowDisk(t *testing.T) {
 		const room, writers = 1000, 7000
 		s.committer.maxWaiting = room
 
-		// One is with the disk when the others come.
+		// One is being committed when the others come.
 		began := time.Now()
 		markItem(t, s, "first")
 		if took := time.Since(began); took != slow {
@@ -72,7 +72,7 @@ func TestSlowDisk(t *testing.T) {
 		began = time.Now()
 		for range writers {
 			wg.Go(func() {
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				ctx, cancel := context.WithTimeout(t.Context(), timeout)
 				defer cancel()
 				id, err := s.NoteIntent(ctx, queue.Intent{Resource: "items", Key: item("1")})
 				mu.Lock()
@@ -92,7 +92,7 @@ func TestSlowDisk(t *testing.T) {
 				default:
 					t.Errorf("got %v", err)
 				}
-				if took > patience {
+				if took > timeout {
 					t.Errorf("one waited for %v", took)
 				}
 			})
@@ -106,8 +106,8 @@ func TestSlowDisk(t *testing.T) {
 			t.Errorf("ended as %v", ended)
 		}
 
-		// Those who are patient are all served, in batches of a bounded size, once
-		// those are passed over who have left.
+		// All callers that wait long enough are served, in batches of a limited
+		// size, behind those that have left.
 		markItem(t, s, "third")
 		for range writers / 2 {
 			wg.Go(func() {
@@ -152,7 +152,7 @@ func TestSlowDisk(t *testing.T) {
 }
 
 // Large writes fill a batch by their bytes.
-func TestSlowDiskLargeOperations(t *testing.T) {
+func TestSlowDiskLargeWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := mustOpen(t, Options{})
 		batches := slowDisk(s)
@@ -176,7 +176,7 @@ func TestSlowDiskLargeOperations(t *testing.T) {
 	})
 }
 
-// Nobody who comes waits for a queue that is being closed: its disk may hang.
+// Callers do not wait for a queue that is being closed: its disk may hang.
 func TestSlowClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := mustOpen(t, Options{})

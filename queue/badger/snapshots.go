@@ -27,7 +27,7 @@ func (s *Store) readSnapshot(txn *badgerdb.Txn, key event.Key) (*event.Snapshot,
 	return &stored.Snapshot, nil
 }
 
-// snapshotOf decodes a snapshot and reads its Show, if that stands elsewhere.
+// snapshotOf decodes a snapshot and reads its Show, if that is in parts.
 func (s *Store) snapshotOf(txn *badgerdb.Txn, key event.Key, item *badgerdb.Item) (snapshotRecord, error) {
 	record, err := item.ValueCopy(nil)
 	if err != nil {
@@ -35,15 +35,15 @@ func (s *Store) snapshotOf(txn *badgerdb.Txn, key event.Key, item *badgerdb.Item
 	}
 	stored, err := parseSnapshot(key, record)
 	if err != nil {
-		// Not wrapped: a damaged mark is passed over, a damaged snapshot must
-		// not be.
+		// Not wrapped: a damaged mark may be passed over, a damaged snapshot
+		// must not.
 		return stored, fmt.Errorf("%w: %s", errSnapshot, err.Error())
 	}
 	show, err := readParts(txn, stored.Parts, func(part int) []byte { return showKey(nil, key, stored.Slot, part) })
 	switch {
 	case errors.Is(err, errDamaged):
-		// The Show is lost, and with it what the next event could tell of the
-		// state before. What counts is in the record.
+		// The Show is lost, and with it the previous state in the next event.
+		// The record has the rest.
 		s.damaged("show", err)
 	case err != nil:
 		return stored, err
@@ -53,7 +53,7 @@ func (s *Store) snapshotOf(txn *badgerdb.Txn, key event.Key, item *badgerdb.Item
 	return stored, nil
 }
 
-// readParts returns what was stored in parts.
+// readParts returns a content that is stored in parts.
 func readParts(txn *badgerdb.Txn, parts int, key func(part int) []byte) ([]byte, error) {
 	var whole []byte
 	for part := range parts {

@@ -16,8 +16,8 @@ import (
 // maxSuperseded is how many deliveries are superseded in one transaction.
 const maxSuperseded = 64
 
-// supersede is the write that decides all but the newest deliveries of a
-// leased lane, and ends the lease.
+// supersede is the write that decides all but the newest deliveries of a leased
+// lane, and ends the lease.
 type supersede struct {
 	waiter
 	fence uint64
@@ -78,7 +78,7 @@ func (wr *supersede) stage(b *batch) error {
 
 func (wr *supersede) committed(s *Store) {
 	if len(wr.positions) == 0 {
-		// There are not as many as was thought.
+		// The lane has fewer deliveries than it counted.
 		s.lanes.recount(wr.held, wr.left)
 		return
 	}

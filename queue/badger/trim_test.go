@@ -29,8 +29,8 @@ func publishShow(t *testing.T, s *Store, id string, payload []byte, endpoint str
 	must(t, s.CommitReconciled(t.Context(), held, one))
 }
 
-// What is pending for nobody is trimmed, oldest first; what is pending keeps
-// its event and its payload; and the disk gets its room back.
+// Events without pending deliveries are trimmed, oldest first; others keep
+// their payloads; and the disk gets its room back.
 func TestTrim(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, Options{Dir: dir, FreeSpace: noReserve})

@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// Verify inspects the files of a queue that nobody has open. It fails with
-// [queue.ErrInUse] if somebody has.
+// Verify inspects the files of a queue that no process has open. It fails with
+// [queue.ErrInUse] if one has.
 func Verify(dir string) (*Inspection, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
@@ -24,7 +24,7 @@ func Verify(dir string) (*Inspection, error) {
 	return Inspect(dir)
 }
 
-// VerifyBackup reads a backup to its end, and returns what it is.
+// VerifyBackup reads a backup to its end, and returns its header and its end.
 func VerifyBackup(name string) (BackupHeader, BackupEnd, error) {
 	var header BackupHeader
 	end, err := restoreFile(name, func(h BackupHeader) error {

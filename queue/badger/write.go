@@ -11,23 +11,23 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// write is something that a caller asks the committer to do. The
-// committer calls stage, and then, when the transaction has been committed or
-// given up, one of the others.
+// write is one caller's change of the database, for the committer. The
+// committer calls stage, and after the commit, or without one, one of the
+// others.
 type write interface {
 	wait() *waiter
-	// stage checks the write and adds its writes to the batch. If it
-	// fails it has written nothing.
+	// stage checks the write and adds its rows to the batch. If it fails, it
+	// has added none.
 	stage(b *batch) error
-	// committed changes what is known in memory.
+	// committed applies the write to memory.
 	committed(s *Store)
-	// aborted takes back what stage did outside of the batch.
+	// aborted takes back the effects of stage outside of the batch.
 	aborted(s *Store)
 }
 
 // waiter is a caller's side of a write.
 type waiter struct {
-	// bytes and entries are about what the write writes.
+	// bytes and entries are about the size and the number of its rows.
 	bytes   int
 	entries int
 	// durable is set if the caller waits for the sync.
@@ -57,8 +57,8 @@ func (w *waiter) need(sizes ...int) {
 	}
 }
 
-// take tells whether the caller still waits. From here on the write is
-// done whether or not it does.
+// take reports whether the caller still waits. From here on the write is done
+// even if the caller leaves.
 func (w *waiter) take() bool {
 	return w.state.CompareAndSwap(waiting, taken)
 }
@@ -72,8 +72,8 @@ func (w *waiter) end(err error) {
 	}
 }
 
-// done returns a channel for a waiter: most wait for less than a millisecond,
-// so they are used again.
+// done returns a channel for a waiter. Most callers wait for less than a
+// millisecond, so channels are reused.
 func (s *Store) done() chan error {
 	if done, ok := s.idle.Get().(chan error); ok {
 		return done
@@ -102,8 +102,8 @@ func (s *Store) submit(ctx context.Context, wr write) error {
 	}
 }
 
-// enqueue hands a write to the committer. It waits only while the
-// committer is far behind, and fails with [queue.ErrBusy] where too many do.
+// enqueue hands a write to the committer. It waits only while the committer is
+// far behind, and fails with [queue.ErrBusy] if too many wait.
 func (s *Store) enqueue(ctx context.Context, wr write) error {
 	if w := wr.wait(); w.bytes > maxBytes || w.entries > maxEntries {
 		return queue.ErrTooLarge

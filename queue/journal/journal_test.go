@@ -91,7 +91,7 @@ func (d *lossyDisk) Sync() error {
 
 func (*lossyDisk) Close() error { return nil }
 
-// crash returns what the next process finds.
+// crash returns the disk that the next process finds.
 func (d *lossyDisk) crash(durability queue.Durability) *lossyDisk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -102,7 +102,7 @@ func (d *lossyDisk) crash(durability queue.Durability) *lossyDisk {
 	return &lossyDisk{content: slices.Clone(left), synced: slices.Clone(left)}
 }
 
-// reopen opens what a disk has.
+// reopenJournal opens the journal of a disk.
 func reopenJournal(t fataler, d *lossyDisk, durability queue.Durability) *Journal {
 	t.Helper()
 	file := newFile(d, durability)
@@ -144,7 +144,7 @@ func (r refusing) NoteIntent(ctx context.Context, intent queue.Intent) (queue.In
 	}
 	id, err := r.Store.NoteIntent(ctx, intent)
 	if err == nil && r.refuses() {
-		// As where the caller has left, and the disk not.
+		// As if the caller had left before the disk answered.
 		return id, context.DeadlineExceeded
 	}
 	return id, err
@@ -157,7 +157,7 @@ func (r refusing) ResolveIntent(ctx context.Context, id queue.IntentID, resoluti
 	return r.Store.ResolveIntent(ctx, id, resolution, durable)
 }
 
-// journalModel is what a Journal must make of what it was told.
+// journalModel is what must become of a journal's entries.
 type journalModel struct {
 	journal    *Journal
 	disk       *lossyDisk
@@ -165,13 +165,13 @@ type journalModel struct {
 	store      queue.Store
 	next       int
 
-	// running has the exchanges under way, by number: the id of the object of
-	// each. left has those that a crash has interrupted.
+	// running has the exchanges under way, by number: the id of each one's
+	// object. left has those that a crash has interrupted.
 	running    map[queue.IntentID]string
 	left       []string
 	marked     []string
 	unresolved []string
-	// maybe has what a crash may have left as it was, or not.
+	// maybe has those whose resolution a crash may have lost.
 	maybe []string
 }
 
@@ -229,12 +229,12 @@ func (m *journalModel) resolve(t *rapid.T) {
 	}
 }
 
-// crash loses the memory, and what the disk may lose.
+// crash loses the memory, and of the disk what was not synced.
 func (m *journalModel) crash(t *rapid.T) {
 	for _, number := range sortedKeys(m.running) {
 		m.left = append(m.left, m.running[number])
 		if one := m.journal.entries[number]; one.moved != 0 {
-			// The queue finds it abandoned when it is opened.
+			// The queue takes it for abandoned when it is opened.
 			one.Abandoned = true
 			if err := m.store.ResolveIntent(t.Context(), one.moved, queue.Resolution{}, true); err != nil {
 				t.Fatalf("%v", err)
@@ -249,7 +249,7 @@ func (m *journalModel) crash(t *rapid.T) {
 	m.journal = reopenJournal(t, m.disk, m.durability)
 }
 
-// drain gives the queue what there is, and goes on.
+// drain gives the queue what there is; the journal goes on.
 func (m *journalModel) drain(t *rapid.T) {
 	if err := m.journal.Drain(t.Context(), m.store); err != nil {
 		t.Fatalf("draining: %v", err)
@@ -260,16 +260,16 @@ func (m *journalModel) drain(t *rapid.T) {
 	m.flush(t)
 }
 
-// flush has the file say what the queue has. Nobody waits for that: what the queue
-// has got a moment before a crash, it gets again.
+// flush waits until the file says what the queue has. Nobody else waits for
+// that: after a crash before it, the queue gets some entries again.
 func (m *journalModel) flush(t *rapid.T) {
 	if err := m.journal.file.writer.Flush(t.Context()); err != nil {
 		t.Fatalf("%v", err)
 	}
 }
 
-// handOver gives the queue all of it, with failures in between. Each object may be
-// given more than once then.
+// handOver gives the queue all entries, with failures in between, after which
+// an entry may be given again.
 func (m *journalModel) handOver(t *rapid.T) {
 	failures := rapid.Uint8().Draw(t, "failures") // one bit for each chance
 	var mu sync.Mutex
@@ -306,7 +306,7 @@ func sortedKeys(m map[queue.IntentID]string) []queue.IntentID {
 	return keys
 }
 
-// check compares what the queue has with what it was told.
+// check compares the content of the queue with the model.
 func (m *journalModel) check(t *rapid.T) {
 	got := make(map[string][]string) // what became of each exchange
 	stats, err := m.store.Stats(t.Context())
@@ -356,8 +356,8 @@ func (m *journalModel) check(t *rapid.T) {
 	}
 }
 
-// Whatever a Journal has acknowledged ends in the queue, over crashes and power
-// cuts, and over a queue that fails to take it.
+// Whatever a journal has acknowledged ends in the queue, over crashes and power
+// cuts, and with a queue that fails now and then.
 func TestJournal(t *testing.T) {
 	for _, durability := range []queue.Durability{queue.Power, queue.Process} {
 		t.Run(durability.String(), func(t *testing.T) {
@@ -378,7 +378,7 @@ func TestJournal(t *testing.T) {
 	}
 }
 
-// What is damaged is said to be, wherever that is, and what is not is kept.
+// Damage is reported wherever it is, and the entries before it are kept.
 func TestDamage(t *testing.T) {
 	dir := t.TempDir()
 	if err := Check(dir); err != nil {
@@ -411,7 +411,7 @@ func TestDamage(t *testing.T) {
 	if err != nil || len(all) != 3 || all[numberBit|2].resolution == nil {
 		t.Fatalf("%+v, %v", all, err)
 	}
-	// What a crash has half written was never acknowledged.
+	// Half-written bytes behind the end were never acknowledged.
 	if torn, _, err := decode(append(slices.Clone(whole), 'I', 0, 0)); err != nil || len(torn) != 3 {
 		t.Errorf("torn: %+v, %v", torn, err)
 	}
@@ -439,7 +439,7 @@ func TestDamage(t *testing.T) {
 			t.Fatalf("%d good bytes", good)
 		}
 	}
-	// It can be used all the same, and has what is before the damage.
+	// The journal works, and has the entries before the damage.
 	whole[len(whole)-1] ^= 1
 	if err := os.WriteFile(name, whole, 0o600); err != nil {
 		t.Fatal(err)
@@ -519,7 +519,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// After an error of the disk nothing is taken for durable any more.
+// After an error of the disk nothing is durable any more.
 func TestDiskFails(t *testing.T) {
 	j, disk := newLossyJournal(t, queue.Power)
 	first, err := j.NoteIntent(t.Context(), noted(0))
@@ -573,7 +573,7 @@ func TestGoldenFile(t *testing.T) {
 	if left, _, err := decode(append(appendHeader(nil, int64(len(whole))), whole...)); err != nil || len(left) != 0 {
 		t.Errorf("handed over, %+v is left, %v", left, err)
 	}
-	// What a newer version has written is said to be that.
+	// What a newer version has written is reported as that.
 	newer := appendHeader(nil, 0)
 	newer[len(magic)]++
 	sum := len(newer) - crc32.Size

@@ -46,8 +46,8 @@ func (s *Store) Forget(ctx context.Context, before time.Time, after event.Key) (
 // forgetPart is how many objects are looked at in one go.
 const forgetPart = 4096
 
-// over tells whether nothing has been heard of an object since a time: it is
-// gone, or is another name of one that is forgotten.
+// over reports whether nothing has been heard of an object since a time, and it
+// is gone, or another name of a forgotten object.
 func (s *Store) over(key event.Key, before time.Time) bool {
 	known := s.snapshots[key]
 	if !known.Time.Before(before) || !known.ChangedAt.Before(before) {

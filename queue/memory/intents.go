@@ -36,7 +36,7 @@ func (s *Store) ResolveIntent(ctx context.Context, id queue.IntentID, resolution
 	if intent, open := s.intents[id]; open {
 		delete(s.intents, id)
 		if resolution.Unresolved != "" {
-			intent.Abandoned = false // which is nothing that is kept
+			intent.Abandoned = false // which records do not keep
 			s.unresolved = append(s.unresolved, queue.Unresolved{Intent: intent, Reason: resolution.Unresolved, At: now})
 		}
 	}
@@ -63,8 +63,8 @@ func (s *Store) mark(m queue.Mark, now time.Time) {
 	s.marks.Put(m.Key.Resource, m.Key.ID, schedule.Nanos(now), mark.New(m, now))
 }
 
-// StaleIntents implements [queue.Intents]. There is no earlier process but by
-// hearsay.
+// StaleIntents implements [queue.Intents]. Only intents that were noted as
+// abandoned have no owner.
 func (s *Store) StaleIntents(ctx context.Context, limit int) ([]queue.Intent, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err

@@ -61,8 +61,8 @@ func (s *Store) end(ctx context.Context, selection queue.Selection, page queue.P
 	})
 }
 
-// change applies a change to a part of what is selected, and counts where it
-// was one.
+// change applies a change to a part of the selection, and counts the deliveries
+// that it has changed.
 func (s *Store) change(
 	ctx context.Context, selection queue.Selection, page queue.Page, change func(r row, now time.Time) bool,
 ) (int, queue.Cursor, error) {
@@ -90,8 +90,7 @@ func (s *Store) change(
 	return changed, "", nil
 }
 
-// selected returns all deliveries that are selected, by endpoint, oldest
-// first.
+// selected returns all selected deliveries, by endpoint, oldest first.
 func (s *Store) selected(selection queue.Selection) []row {
 	var rows []row
 	for position := range s.events {

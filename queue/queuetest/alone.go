@@ -12,7 +12,7 @@ import (
 )
 
 // RunAlone runs what engines of one process promise beyond [Run]: their figures
-// are exact, and the work that one process does for all is always theirs.
+// are exact, and they always hold the work of one process.
 func RunAlone(t *testing.T, open Open) {
 	for name, test := range map[string]func(t *testing.T, s queue.Store){
 		"figures are exact":            exactFigures,

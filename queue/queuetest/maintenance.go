@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// maintenanceKept: a process that has got the work that one does for all keeps
-// it for as long as it asks in time.
+// maintenanceKept: a process that holds the work of one process keeps it as
+// long as it calls again in time.
 func maintenanceKept(t *testing.T, s queue.Store) {
 	held, err := s.LeaseMaintenance(t.Context(), "trim", lease)
 	for deadline := time.Now().Add(10 * lease); err == nil && !held && time.Now().Before(deadline); time.Sleep(time.Second) {

@@ -9,7 +9,7 @@ import (
 )
 
 // SyncData makes a file's content durable, with what is needed to find it, but
-// without its times. What was written through a memory map is part of it.
+// without its times. Writes through a memory map are part of the content.
 func SyncData(f *os.File) error {
 	for {
 		err := syscall.Fdatasync(int(f.Fd()))

@@ -6,6 +6,6 @@ package disk
 
 import "os"
 
-// SyncData makes a file's content durable. What was written through a memory
-// map is part of it.
+// SyncData makes a file's content durable. Writes through a memory map are part
+// of it.
 func SyncData(f *os.File) error { return f.Sync() }

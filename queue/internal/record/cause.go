@@ -17,7 +17,8 @@ func AppendCause(b []byte, cause event.Cause) []byte {
 	return AppendText(b, cause.Hops)
 }
 
-// Cause decodes a cause. The first versions of records end it after its time.
+// Cause decodes a cause. In the first versions of records it ends after its
+// time.
 func (r *Reader) Cause(whole bool) event.Cause {
 	cause := event.Cause{Rule: r.Text(), Outcome: event.Outcome(r.Text()), At: r.Time()}
 	if whole {

@@ -15,7 +15,7 @@ import (
 //	kind 1 byte | length 4 bytes | content | CRC-32C of all before 4 bytes
 const (
 	frameHead = 1 + 4
-	// MaxFrame bounds what a damaged length can ask for.
+	// MaxFrame limits what a damaged length can have read.
 	MaxFrame = 64 << 20
 )
 

@@ -14,8 +14,8 @@ import (
 // row holds one intent, and the key its number.
 const intentVersion = 4
 
-// Row is an intent as a row holds it: its number, and its fields as AppendIntent
-// has encoded them.
+// Row is an intent in a row: its number, and its fields as AppendIntent encodes
+// them.
 type Row interface {
 	Row() (id queue.IntentID, fields []byte)
 }
@@ -98,7 +98,7 @@ func (r *Reader) Intent(id queue.IntentID) queue.Intent {
 	return intent
 }
 
-// ParseIntent decodes the fields of an intent that is open.
+// ParseIntent decodes the fields of an open intent.
 func ParseIntent(id queue.IntentID, fields []byte) (queue.Intent, error) {
 	r := Reader{Rest: fields, Version: intentVersion}
 	intent := r.Intent(id)

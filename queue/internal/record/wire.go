@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package record encodes what stands in files: the fields of records, the frames
-// of files that are read from their beginning to their end, and the records that
-// several of them hold.
+// Package record encodes the contents of files: the fields of records, the
+// frames of files that are read from beginning to end, and the records that
+// several kinds of files hold.
 package record
 
 import (
@@ -16,9 +16,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// Records begin with a byte that says their version, and are made of unsigned
-// varints and of byte strings that follow their length. Each record says in
-// its own file which fields stand in which order.
+// Records begin with a byte for their version, and are made of unsigned varints
+// and of byte strings after their length. The order of a record's fields stands
+// at the function that encodes it.
 
 // ErrDamaged is returned for bytes that no version of this module has written.
 var ErrDamaged = errors.New("damaged record")
@@ -59,7 +59,7 @@ func AppendFields(b []byte, fields map[string]json.RawMessage) []byte {
 	return b
 }
 
-// Reader decodes a record. After the first error all it returns is zero.
+// Reader decodes a record. After the first error it returns zero values.
 type Reader struct {
 	// Rest is what is not decoded yet.
 	Rest []byte
@@ -95,8 +95,8 @@ func (r *Reader) Uint() uint64 {
 	return value
 }
 
-// Count reads the number of things of which each takes at least one byte, so
-// that damaged bytes cannot ask for more memory than they have themselves.
+// Count decodes a number of things of at least one byte each, so that damaged
+// bytes cannot ask for more memory than they have themselves.
 func (r *Reader) Count() int {
 	n := r.Uint()
 	if n > uint64(len(r.Rest)) {
@@ -157,7 +157,8 @@ func (r *Reader) Fields() map[string]json.RawMessage {
 	return fields
 }
 
-// End says that the record is read, and returns what went wrong.
+// End ends the reading of a record, and returns the first error, also for bytes
+// that are left.
 func (r *Reader) End() error {
 	if r.Err == nil && len(r.Rest) != 0 {
 		r.Err = ErrDamaged
