@@ -39,11 +39,11 @@ func (a *App) plan() reconcile.Plan {
 				if !seen[l.Name] {
 					seen[l.Name] = true
 					l.Read, l.Limit, l.Looks = l.reader(h.upstream), limit, looks
-					plan.Listings = append(plan.Listings, l.Listing)
+					plan.Queries = append(plan.Queries, l.Query)
 				}
 			}
 			if r.List != nil {
-				plan.Scans = append(plan.Scans, scan(r.List, h.upstream, limit, looks))
+				plan.Lists = append(plan.Lists, list(r.List, h.upstream, limit, looks))
 			}
 		}
 	}
@@ -178,14 +178,14 @@ func showReader(h *Handler, r *rules.Resource) func(context.Context, queue.MarkL
 
 // planned is a listing of a rule as reconcile wants it.
 type planned struct {
-	reconcile.Listing
+	reconcile.Query
 	from *rules.Query
 }
 
 // queries returns the queries that a resource's rules ask.
 func queries(r *rules.Resource) []planned {
 	var all []planned
-	add := func(l *rules.Query, kind reconcile.ListingKind) {
+	add := func(l *rules.Query, kind reconcile.QueryKind) {
 		if l == nil {
 			return
 		}
@@ -194,8 +194,8 @@ func queries(r *rules.Resource) []planned {
 			of = r
 		}
 		ids := func(json []byte) []string { return body.Scalars(json, l.IDs, rules.MaxKeys) }
-		all = append(all, planned{from: l, Listing: reconcile.Listing{
-			Name: l.Name, Kind: kind, Keys: reconcile.ListedKeys(of.Name, ids, rules.MaxKeys),
+		all = append(all, planned{from: l, Query: reconcile.Query{
+			Name: l.Name, Kind: kind, Keys: reconcile.QueryKeys(of.Name, ids, rules.MaxKeys),
 		}})
 	}
 	for _, rule := range r.Rules {
@@ -218,9 +218,9 @@ func (p planned) reader(upstream *show.Upstream) func(context.Context, event.Key
 	}
 }
 
-// scan returns a list as reconcile wants it.
-func scan(l *rules.List, upstream *show.Upstream, limit *reconcile.Limit, looks *rate.Limiter) reconcile.Scan {
-	return reconcile.Scan{
+// list returns a list as reconcile wants it.
+func list(l *rules.List, upstream *show.Upstream, limit *reconcile.Limit, looks *rate.Limiter) reconcile.List {
+	return reconcile.List{
 		Resource: l.Of.Name, Every: l.Every, Backfill: l.Backfill, Limit: limit, Looks: looks,
 		Read: func(ctx context.Context, page string) (show.Show, error) {
 			request, err := l.Request.Build(nil)

@@ -16,10 +16,10 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// Scan lists all objects of a resource: those that exist when webhooks are
+// List lists all objects of a resource: those that exist when webhooks are
 // first used, those that changed without passing here, and those that a gap may
 // have hidden.
-type Scan struct {
+type List struct {
 	// Resource is the resource whose objects are listed.
 	Resource string
 	// Read requests a page; the first is "".
@@ -45,13 +45,13 @@ type Listed struct {
 
 // Limits of a scan.
 const (
-	// scanLease limits how long a scan may take. It is spread over the budget
+	// listLease limits how long a scan may take. It is spread over the budget
 	// of looks, and a million objects take their time.
-	scanLease = 24 * time.Hour
+	listLease = 24 * time.Hour
 	// maxPages ends a list whose pages never end.
 	maxPages = 1_000_000
-	// scanBatch is how many objects are marked in one step.
-	scanBatch = 500
+	// markBatch is how many objects are marked in one step.
+	markBatch = 500
 )
 
 // watchSuffix makes the name of the mark that keeps when a watch began.
@@ -64,61 +64,61 @@ func watchKey(resource string) event.Key {
 
 var errSamePage = errors.New("a page of the list leads to itself")
 
-// scan lists all objects and marks those that may have changed.
-func (r *Reconciler) scan(ctx context.Context, s *Scan, lease queue.MarkLease) (answered bool) {
+// list lists all objects and marks those that may have changed.
+func (r *Reconciler) list(ctx context.Context, l *List, lease queue.MarkLease) (answered bool) {
 	begun := r.now()
-	seen, err := r.scanPages(ctx, s, lease)
-	name := queue.ListKey(s.Resource).Resource
+	seen, err := r.listPages(ctx, l, lease)
+	name := queue.ListKey(l.Resource).Resource
 	if err == nil {
-		err = r.markAbsent(ctx, s, seen, begun)
+		err = r.markAbsent(ctx, l, seen, begun)
 	}
 	if err != nil {
 		return r.readFailed(ctx, name, lease, err, r.now().Sub(begun))
 	}
-	if n, err := r.store.DismissUnresolvedBefore(ctx, s.Resource, begun); err == nil && n > 0 {
-		r.log.Info("a complete list dismissed unresolved records", zap.String("resource", s.Resource), zap.Int("count", n))
+	if n, err := r.store.DismissUnresolvedBefore(ctx, l.Resource, begun); err == nil && n > 0 {
+		r.log.Info("a complete list dismissed unresolved records", zap.String("resource", l.Resource), zap.Int("count", n))
 	}
 	reconciled := queue.Reconciled{
 		AskedAt:  begun,
 		Snapshot: &event.Snapshot{Key: lease.Key, Time: begun, ChangedAt: begun},
 	}
-	if s.Every > 0 {
-		reconciled.LookAt = begun.Add(s.Every)
+	if l.Every > 0 {
+		reconciled.LookAt = begun.Add(l.Every)
 	}
 	result := r.commit(ctx, lease, reconciled, ResultListed)
 	r.metrics.Reconciled(name, result, r.now().Sub(begun))
-	r.log.Info("listed all objects", zap.String("resource", s.Resource), zap.Int("objects", len(seen)))
+	r.log.Info("listed all objects", zap.String("resource", l.Resource), zap.Int("objects", len(seen)))
 	return true
 }
 
-// scanPages reads all pages, marks the listed objects, and returns their keys.
+// listPages reads all pages, marks the listed objects, and returns their keys.
 // It fails as a whole if a page fails: an incomplete list says nothing about
 // the objects that it lacks.
-func (r *Reconciler) scanPages(ctx context.Context, s *Scan, lease queue.MarkLease) (map[event.Key]struct{}, error) {
+func (r *Reconciler) listPages(ctx context.Context, l *List, lease queue.MarkLease) (map[event.Key]struct{}, error) {
 	seen := make(map[event.Key]struct{})
 	first := lease.Snapshot == nil
 	page := ""
 	for range maxPages {
-		if s.Looks != nil {
-			if err := s.Looks.Wait(ctx); err != nil {
+		if l.Looks != nil {
+			if err := l.Looks.Wait(ctx); err != nil {
 				return nil, err
 			}
 		}
-		answer, err := s.read(ctx, page)
+		answer, err := l.read(ctx, page)
 		if err != nil {
 			return nil, err
 		}
 		if answer.Status < 200 || answer.Status > 299 {
 			return nil, fmt.Errorf("the list was answered with %d", answer.Status)
 		}
-		objects, next, err := s.Page(page, answer)
+		objects, next, err := l.Page(page, answer)
 		if err != nil {
 			return nil, err
 		}
 		var marks []queue.Mark
 		for _, object := range objects {
 			seen[object.Key] = struct{}{}
-			mark, needed, err := r.scanMark(ctx, s, object, first)
+			mark, needed, err := r.listMark(ctx, l, object, first)
 			if err != nil {
 				return nil, err
 			}
@@ -141,27 +141,27 @@ func (r *Reconciler) scanPages(ctx context.Context, s *Scan, lease queue.MarkLea
 }
 
 // read reads one page, using a look's place.
-func (s *Scan) read(ctx context.Context, page string) (answer show.Show, err error) {
-	if s.Limit != nil {
-		if err := s.Limit.AcquireLook(ctx); err != nil {
+func (l *List) read(ctx context.Context, page string) (answer show.Show, err error) {
+	if l.Limit != nil {
+		if err := l.Limit.AcquireLook(ctx); err != nil {
 			return answer, err
 		}
-		defer func() { s.Limit.ReleaseLook(ctx.Err() != nil || err == nil && !overloaded(answer)) }()
+		defer func() { l.Limit.ReleaseLook(ctx.Err() != nil || err == nil && !overloaded(answer)) }()
 	}
-	return s.Read(ctx, page)
+	return l.Read(ctx, page)
 }
 
-// scanMark makes the mark of a listed object, if it needs one.
+// listMark makes the mark of a listed object, if it needs one.
 //
 // Objects in the first complete list existed before: they are recorded, without
 // an event. An unseen object in a later list is new. An object of the first
 // list that was not read in the meantime has a pending mark, by which it is
 // recognised.
-func (r *Reconciler) scanMark(ctx context.Context, s *Scan, object Listed, first bool) (queue.Mark, bool, error) {
+func (r *Reconciler) listMark(ctx context.Context, l *List, object Listed, first bool) (queue.Mark, bool, error) {
 	mark := queue.Mark{Key: object.Key, Hints: queue.HintLooked, Version: ""}
 	last, err := r.store.Object(ctx, object.Key)
 	switch {
-	case errors.Is(err, queue.ErrNotFound) && first && s.Backfill:
+	case errors.Is(err, queue.ErrNotFound) && first && l.Backfill:
 		mark.Hints = queue.HintCreated
 	case errors.Is(err, queue.ErrNotFound) && first:
 		mark.Hints |= queue.HintKnown
@@ -179,8 +179,8 @@ func (r *Reconciler) scanMark(ctx context.Context, s *Scan, object Listed, first
 
 // markAbsent marks the known objects that a complete list did not have. Absence
 // alone does not prove a delete; together with a Show that is gone, it does.
-func (r *Reconciler) markAbsent(ctx context.Context, s *Scan, seen map[event.Key]struct{}, begun time.Time) error {
-	return r.eachObject(ctx, s.Resource, func(object event.Snapshot) (queue.Mark, bool) {
+func (r *Reconciler) markAbsent(ctx context.Context, l *List, seen map[event.Key]struct{}, begun time.Time) error {
+	return r.eachObject(ctx, l.Resource, func(object event.Snapshot) (queue.Mark, bool) {
 		_, listed := seen[object.Key]
 		return queue.Mark{
 			Key: object.Key, Hints: queue.HintMayBeDeleted,
@@ -193,7 +193,7 @@ func (r *Reconciler) markAbsent(ctx context.Context, s *Scan, seen map[event.Key
 func (r *Reconciler) eachObject(ctx context.Context, resource string, pick func(event.Snapshot) (queue.Mark, bool)) error {
 	after := event.Key{}
 	for {
-		objects, err := r.store.Objects(ctx, resource, after, scanBatch)
+		objects, err := r.store.Objects(ctx, resource, after, markBatch)
 		if err != nil {
 			return err
 		}
@@ -215,7 +215,7 @@ func (r *Reconciler) eachObject(ctx context.Context, resource string, pick func(
 
 func (r *Reconciler) markAll(ctx context.Context, marks []queue.Mark) error {
 	for len(marks) > 0 {
-		n := min(len(marks), scanBatch)
+		n := min(len(marks), markBatch)
 		if err := r.store.ResolveIntent(ctx, 0, queue.Resolution{Marks: marks[:n]}, true); err != nil {
 			return err
 		}
@@ -243,7 +243,7 @@ func (r *Reconciler) rewatch(ctx context.Context, resource *Resource, lease queu
 
 // seed makes the marks that follow from the configuration alone: the first scan
 // of a resource, an overdue scan, and the start of watching.
-func (r *Reconciler) seed(ctx context.Context, resources []Resource, scans []Scan) {
+func (r *Reconciler) seed(ctx context.Context, resources []Resource, lists []List) {
 	now := r.now()
 	for i := range resources {
 		if resource := &resources[i]; resource.Every > 0 {
@@ -252,9 +252,9 @@ func (r *Reconciler) seed(ctx context.Context, resources []Resource, scans []Sca
 			})
 		}
 	}
-	for _, s := range scans {
-		r.seedOne(ctx, queue.ListKey(s.Resource), func(last event.Snapshot) bool {
-			return s.Every > 0 && now.Sub(last.Time) > s.Every
+	for _, l := range lists {
+		r.seedOne(ctx, queue.ListKey(l.Resource), func(last event.Snapshot) bool {
+			return l.Every > 0 && now.Sub(last.Time) > l.Every
 		})
 	}
 }

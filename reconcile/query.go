@@ -18,12 +18,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// ListingKind is the purpose of a listing.
-type ListingKind int
+// QueryKind is the purpose of a listing.
+type QueryKind int
 
 const (
 	// Touched lists objects that an exchange may have changed or created.
-	Touched ListingKind = iota
+	Touched QueryKind = iota
 	// Found lists the object that an exchange of unknown outcome may have
 	// created. If there is none once the API can no longer commit late, that is
 	// evidence that nothing was created.
@@ -33,14 +33,14 @@ const (
 	Awaited
 )
 
-// Listing is a request whose answer names the objects that an exchange changed.
+// Query is a request whose answer names the objects that an exchange changed.
 // It is queued as a mark like any other, with the listing's name in place of a
 // resource's.
-type Listing struct {
+type Query struct {
 	// Name is the resource in its marks' keys.
 	Name string
 	// Kind is its purpose.
-	Kind ListingKind
+	Kind QueryKind
 	// Read sends the request.
 	Read func(ctx context.Context, key event.Key) (show.Show, error)
 	// Keys reads the keys of the objects from the answer.
@@ -55,20 +55,20 @@ type Listing struct {
 // recognise new ones the next time.
 const maxRemembered = 4096
 
-// list reads a listing and marks the objects that it names.
-func (r *Reconciler) list(ctx context.Context, l *Listing, lease queue.MarkLease) (answered bool) {
+// query sends a listing and marks the objects that it names.
+func (r *Reconciler) query(ctx context.Context, q *Query, lease queue.MarkLease) (answered bool) {
 	asked := r.now()
-	answer, err := l.Read(ctx, lease.Key)
+	answer, err := q.Read(ctx, lease.Key)
 	took := r.now().Sub(asked)
 	if err != nil {
-		return r.readFailed(ctx, l.Name, lease, err, took)
+		return r.readFailed(ctx, q.Name, lease, err, took)
 	}
-	result := r.listed(ctx, l, lease, answer, asked)
-	r.metrics.Reconciled(l.Name, result, took)
+	result := r.queried(ctx, q, lease, answer, asked)
+	r.metrics.Reconciled(q.Name, result, took)
 	return !overloaded(answer)
 }
 
-func (r *Reconciler) listed(ctx context.Context, l *Listing, lease queue.MarkLease, answer show.Show, asked time.Time) Result {
+func (r *Reconciler) queried(ctx context.Context, q *Query, lease queue.MarkLease, answer show.Show, asked time.Time) Result {
 	now := r.now()
 	fail := func(reason string) Result {
 		r.retry(ctx, lease, ResultFailed, reason, retryAfter(answer.Header, now))
@@ -81,22 +81,22 @@ func (r *Reconciler) listed(ctx context.Context, l *Listing, lease queue.MarkLea
 	var keys []event.Key
 	if !none {
 		var err error
-		if keys, err = l.Keys(answer.Document()); err != nil {
+		if keys, err = q.Keys(answer.Document()); err != nil {
 			return fail(err.Error())
 		}
 	}
 	settled := lease.SettleAt.IsZero() || !asked.Before(lease.SettleAt)
-	if len(keys) == 0 && l.Kind != Touched && !settled {
+	if len(keys) == 0 && q.Kind != Touched && !settled {
 		if wait := between(lease.MarkedAt, lease.SettleAt, now); wait > 0 {
 			r.postpone(ctx, lease, now.Add(wait))
 			return ResultNoDifference
 		}
 	}
 	reconciled := queue.Reconciled{AskedAt: asked}
-	reconciled.Marks, reconciled.Snapshot = l.marks(r.hasher, lease, keys, now)
-	if len(keys) == 0 && l.Kind == Awaited && settled {
+	reconciled.Marks, reconciled.Snapshot = q.marks(r.hasher, lease, keys, now)
+	if len(keys) == 0 && q.Kind == Awaited && settled {
 		reconciled.Unresolved = "the request was accepted, and the object that it makes did not appear in time"
-		r.metrics.Unresolved(l.Name)
+		r.metrics.Unresolved(q.Name)
 	}
 	result := ResultNoDifference
 	if len(reconciled.Marks) > 0 {
@@ -111,7 +111,7 @@ func (r *Reconciler) listed(ctx context.Context, l *Listing, lease queue.MarkLea
 // An exchange may have changed any object that the listing named before. An
 // object that is new since then was created by it. The first time, nothing
 // shows which objects are new: one that was never seen counts as new.
-func (l *Listing) marks(hasher event.Hasher, lease queue.MarkLease, keys []event.Key, now time.Time) ([]queue.Mark, *event.Snapshot) {
+func (q *Query) marks(hasher event.Hasher, lease queue.MarkLease, keys []event.Key, now time.Time) ([]queue.Mark, *event.Snapshot) {
 	prints := make([]uint64, len(keys))
 	for i, key := range keys {
 		prints[i] = binary.BigEndian.Uint64(hasher.Show(event.NewDocument([]byte(key.String()))))
@@ -124,7 +124,7 @@ func (l *Listing) marks(hasher event.Hasher, lease queue.MarkLease, keys []event
 		}
 		mark := queue.Mark{Key: key, Hints: queue.HintMayBeUpdated, Cause: lease.Cause, Callback: nil}
 		switch {
-		case l.Kind != Touched:
+		case q.Kind != Touched:
 			mark.Hints = queue.HintCreated
 			if lease.Callback != nil {
 				mark.Callback = lease.Callback.Sealed
@@ -136,7 +136,7 @@ func (l *Listing) marks(hasher event.Hasher, lease queue.MarkLease, keys []event
 		}
 		marks = append(marks, mark)
 	}
-	if l.Kind != Touched {
+	if q.Kind != Touched {
 		return marks, nil
 	}
 	slices.Sort(prints)
@@ -172,8 +172,8 @@ func decode64(snapshot *event.Snapshot) []uint64 {
 // errNoList is returned for an answer that is not a list.
 var errNoList = errors.New("the answer is not JSON, XML or a form, so it shows no ids of objects")
 
-// ListedKeys makes the Keys of a listing from a function that reads ids.
-func ListedKeys(resource string, ids func(json []byte) []string, most int) func(event.Document) ([]event.Key, error) {
+// QueryKeys makes the Keys of a listing from a function that reads ids.
+func QueryKeys(resource string, ids func(json []byte) []string, most int) func(event.Document) ([]event.Key, error) {
 	return func(document event.Document) ([]event.Key, error) {
 		if !document.IsJSON() {
 			return nil, errNoList
