@@ -43,24 +43,14 @@ type Listed struct {
 	Version string
 }
 
-// Limits of a scan.
+// Limits of a list.
 const (
-	// listLease limits how long a scan may take. It is spread over the budget
+	// listLease limits how long a list may take. It is spread over the budget
 	// of looks, and a million objects take their time.
 	listLease = 24 * time.Hour
 	// maxPages ends a list whose pages never end.
 	maxPages = 1_000_000
-	// markBatch is how many objects are marked in one step.
-	markBatch = 500
 )
-
-// watchSuffix makes the name of the mark that keeps when a watch began.
-const watchSuffix = "@watch"
-
-// watchKey returns the key of the mark for the start of watching.
-func watchKey(resource string) event.Key {
-	return event.Key{Resource: resource + watchSuffix, ID: "all"}
-}
 
 var errSamePage = errors.New("a page of the list leads to itself")
 
@@ -187,89 +177,4 @@ func (r *Reconciler) markAbsent(ctx context.Context, l *List, seen map[event.Key
 			Cause: event.Cause{Rule: "list", Outcome: event.OutcomeUnknown, At: begun},
 		}, !listed && !object.Gone && object.Alias == "" && object.Time.Before(begun)
 	})
-}
-
-// eachObject marks the known objects of a resource that pick chooses.
-func (r *Reconciler) eachObject(ctx context.Context, resource string, pick func(event.Snapshot) (queue.Mark, bool)) error {
-	after := event.Key{}
-	for {
-		objects, err := r.store.Objects(ctx, resource, after, markBatch)
-		if err != nil {
-			return err
-		}
-		if len(objects) == 0 {
-			return nil
-		}
-		var marks []queue.Mark
-		for _, object := range objects {
-			if mark, picked := pick(object); picked {
-				marks = append(marks, mark)
-			}
-		}
-		if err := r.markAll(ctx, marks); err != nil {
-			return err
-		}
-		after = objects[len(objects)-1].Key
-	}
-}
-
-func (r *Reconciler) markAll(ctx context.Context, marks []queue.Mark) error {
-	for len(marks) > 0 {
-		n := min(len(marks), markBatch)
-		if err := r.store.ResolveIntent(ctx, 0, queue.Resolution{Marks: marks[:n]}, true); err != nil {
-			return err
-		}
-		marks = marks[n:]
-	}
-	return nil
-}
-
-// rewatch starts to watch the known objects of a resource if its `watch` was
-// declared or changed since the last start.
-func (r *Reconciler) rewatch(ctx context.Context, resource *Resource, lease queue.MarkLease) bool {
-	asked := r.now()
-	err := r.eachObject(ctx, resource.Name, func(object event.Snapshot) (queue.Mark, bool) {
-		return queue.Mark{Key: object.Key, Hints: queue.HintLooked}, !object.Gone && object.Alias == ""
-	})
-	if err != nil {
-		return r.readFailed(ctx, lease.Key.Resource, lease, err, 0)
-	}
-	r.commit(ctx, lease, queue.Reconciled{
-		AskedAt:  asked,
-		Snapshot: &event.Snapshot{Key: lease.Key, Version: resource.watchVersion(), Time: asked},
-	}, ResultListed)
-	return true
-}
-
-// seed makes the marks that follow from the configuration alone: the first scan
-// of a resource, an overdue scan, and the start of watching.
-func (r *Reconciler) seed(ctx context.Context, resources []Resource, lists []List) {
-	now := r.now()
-	for i := range resources {
-		if resource := &resources[i]; resource.Every > 0 {
-			r.seedOne(ctx, watchKey(resource.Name), func(last event.Snapshot) bool {
-				return last.Version != resource.watchVersion()
-			})
-		}
-	}
-	for _, l := range lists {
-		r.seedOne(ctx, queue.ListKey(l.Resource), func(last event.Snapshot) bool {
-			return l.Every > 0 && now.Sub(last.Time) > l.Every
-		})
-	}
-}
-
-func (r *Reconciler) seedOne(ctx context.Context, key event.Key, needed func(event.Snapshot) bool) {
-	last, err := r.store.Object(ctx, key)
-	if errors.Is(err, queue.ErrNotFound) || err == nil && needed(last) {
-		err = r.markAll(ctx, []queue.Mark{{Key: key, Hints: queue.HintLooked}})
-	}
-	if err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrNotFound) {
-		r.log.Error("marking work that the configuration requires", zap.String("what", key.Resource), zap.Error(err))
-	}
-}
-
-// watchVersion identifies a way of watching.
-func (r *Resource) watchVersion() string {
-	return r.Every.String() + " " + r.Until
 }

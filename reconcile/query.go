@@ -18,23 +18,23 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// QueryKind is the purpose of a listing.
+// QueryKind is the purpose of a query.
 type QueryKind int
 
 const (
-	// Touched lists objects that an exchange may have changed or created.
+	// Touched: the objects that an exchange may have changed or created.
 	Touched QueryKind = iota
-	// Found lists the object that an exchange of unknown outcome may have
-	// created. If there is none once the API can no longer commit late, that is
-	// evidence that nothing was created.
+	// Found: the object that an exchange of unknown outcome may have created.
+	// If there is none once the API can no longer commit late, that is evidence
+	// that nothing was created.
 	Found
-	// Awaited lists the object that an accepted request will make. If none
+	// Awaited: the object that an accepted request will make. If none
 	// appears in time, this is recorded as unresolved.
 	Awaited
 )
 
 // Query is a request whose answer names the objects that an exchange changed.
-// It is queued as a mark like any other, with the listing's name in place of a
+// It is queued as a mark like any other, with the query's name in place of a
 // resource's.
 type Query struct {
 	// Name is the resource in its marks' keys.
@@ -51,11 +51,11 @@ type Query struct {
 	Looks *rate.Limiter
 }
 
-// maxRemembered limits how many objects of a listing are remembered, to
+// maxRemembered limits how many objects of a query are remembered, to
 // recognise new ones the next time.
 const maxRemembered = 4096
 
-// query sends a listing and marks the objects that it names.
+// query sends a query and marks the objects that its answer names.
 func (r *Reconciler) query(ctx context.Context, q *Query, lease queue.MarkLease) (answered bool) {
 	asked := r.now()
 	answer, err := q.Read(ctx, lease.Key)
@@ -68,6 +68,7 @@ func (r *Reconciler) query(ctx context.Context, q *Query, lease queue.MarkLease)
 	return !overloaded(answer)
 }
 
+// queried commits what the answer to a query shows.
 func (r *Reconciler) queried(ctx context.Context, q *Query, lease queue.MarkLease, answer show.Show, asked time.Time) Result {
 	now := r.now()
 	fail := func(reason string) Result {
@@ -76,7 +77,7 @@ func (r *Reconciler) queried(ctx context.Context, q *Query, lease queue.MarkLeas
 	}
 	none := answer.Status == 404 || answer.Status == 410
 	if !none && (answer.Status < 200 || answer.Status > 299) {
-		return fail(fmt.Sprintf("the listing was answered with %d", answer.Status))
+		return fail(fmt.Sprintf("the query was answered with %d", answer.Status))
 	}
 	var keys []event.Key
 	if !none {
@@ -105,10 +106,10 @@ func (r *Reconciler) queried(ctx context.Context, q *Query, lease queue.MarkLeas
 	return r.commit(ctx, lease, reconciled, result)
 }
 
-// marks makes the marks of the objects that a listing names, and the snapshot
-// by which it is remembered.
+// marks makes the marks of the objects that an answer names, and the snapshot
+// by which they are remembered.
 //
-// An exchange may have changed any object that the listing named before. An
+// An exchange may have changed any object that the query named before. An
 // object that is new since then was created by it. The first time, nothing
 // shows which objects are new: one that was never seen counts as new.
 func (q *Query) marks(hasher event.Hasher, lease queue.MarkLease, keys []event.Key, now time.Time) ([]queue.Mark, *event.Snapshot) {
@@ -172,7 +173,7 @@ func decode64(snapshot *event.Snapshot) []uint64 {
 // errNoList is returned for an answer that is not a list.
 var errNoList = errors.New("the answer is not JSON, XML or a form, so it shows no ids of objects")
 
-// QueryKeys makes the Keys of a listing from a function that reads ids.
+// QueryKeys makes the Keys of a query from a function that reads ids.
 func QueryKeys(resource string, ids func(json []byte) []string, most int) func(event.Document) ([]event.Key, error) {
 	return func(document event.Document) ([]event.Key, error) {
 		if !document.IsJSON() {
@@ -187,7 +188,7 @@ func QueryKeys(resource string, ids func(json []byte) []string, most int) func(e
 			keys = append(keys, key)
 		}
 		if len(keys) > most {
-			return nil, fmt.Errorf("the listing names more than %d objects", most)
+			return nil, fmt.Errorf("the query names more than %d objects", most)
 		}
 		return keys, nil
 	}

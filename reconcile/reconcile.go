@@ -100,9 +100,12 @@ func New(store Store, opts Options) *Reconciler {
 
 // Plan is everything that a Reconciler works on.
 type Plan struct {
+	// Resources are the kinds of objects whose Shows are read.
 	Resources []Resource
-	Queries   []Query
-	Lists     []List
+	// Queries are the requests by which rules find the objects of an exchange.
+	Queries []Query
+	// Lists are the requests that list all objects of a resource.
+	Lists []List
 }
 
 // Apply replaces what is reconciled. Reconciliations under way end with the old
