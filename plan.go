@@ -34,16 +34,15 @@ func (a *App) plan() reconcile.Plan {
 				continue
 			}
 			seen[r.Name] = true
-			plan.Resources = append(plan.Resources, a.reconciled(h, r, limit, looks))
-			for _, l := range queries(r) {
-				if !seen[l.Name] {
-					seen[l.Name] = true
-					l.Read, l.Limit, l.Looks = l.reader(h.upstream), limit, looks
-					plan.Queries = append(plan.Queries, l.Query)
+			plan.Resources = append(plan.Resources, a.planResource(h, r, limit, looks))
+			for _, q := range planQueries(r, h.upstream, limit, looks) {
+				if !seen[q.Name] {
+					seen[q.Name] = true
+					plan.Queries = append(plan.Queries, q)
 				}
 			}
 			if r.List != nil {
-				plan.Lists = append(plan.Lists, list(r.List, h.upstream, limit, looks))
+				plan.Lists = append(plan.Lists, planList(r.List, h.upstream, limit, looks))
 			}
 		}
 	}
@@ -117,8 +116,8 @@ func (a *App) formats(endpoints []string) map[string]string {
 	return formats
 }
 
-// reconciled returns a resource as reconcile wants it.
-func (a *App) reconciled(h *Handler, r *rules.Resource, limit *reconcile.Limit, looks *rate.Limiter) reconcile.Resource {
+// planResource returns a resource as reconcile wants it.
+func (a *App) planResource(h *Handler, r *rules.Resource, limit *reconcile.Limit, looks *rate.Limiter) reconcile.Resource {
 	made := reconcile.Resource{
 		Name: r.Name, Read: showReader(h, r), Version: r.Version, ETag: r.ETag, Lag: r.Lag, Tenant: r.Tenant,
 		Projection: r.Projection, KeepShow: r.KeepShow, Triggers: r.Triggers, Limit: limit, Looks: looks,
@@ -176,27 +175,23 @@ func showReader(h *Handler, r *rules.Resource) func(context.Context, queue.MarkL
 	}
 }
 
-// planned is a listing of a rule as reconcile wants it.
-type planned struct {
-	reconcile.Query
-	from *rules.Query
-}
-
-// queries returns the queries that a resource's rules ask.
-func queries(r *rules.Resource) []planned {
-	var all []planned
-	add := func(l *rules.Query, kind reconcile.QueryKind) {
-		if l == nil {
+// planQueries returns the queries of a resource's rules as reconcile wants
+// them.
+func planQueries(r *rules.Resource, upstream *show.Upstream, limit *reconcile.Limit, looks *rate.Limiter) []reconcile.Query {
+	var all []reconcile.Query
+	add := func(q *rules.Query, kind reconcile.QueryKind) {
+		if q == nil {
 			return
 		}
-		of := l.Of
+		of := q.Of
 		if of == nil {
 			of = r
 		}
-		ids := func(json []byte) []string { return body.Scalars(json, l.IDs, rules.MaxKeys) }
-		all = append(all, planned{from: l, Query: reconcile.Query{
-			Name: l.Name, Kind: kind, Keys: reconcile.QueryKeys(of.Name, ids, rules.MaxKeys),
-		}})
+		ids := func(json []byte) []string { return body.Scalars(json, q.IDs, rules.MaxKeys) }
+		all = append(all, reconcile.Query{
+			Name: q.Name, Kind: kind, Read: queryReader(q, upstream),
+			Keys: reconcile.QueryKeys(of.Name, ids, rules.MaxKeys), Limit: limit, Looks: looks,
+		})
 	}
 	for _, rule := range r.Rules {
 		for _, t := range rule.Touches {
@@ -208,9 +203,10 @@ func queries(r *rules.Resource) []planned {
 	return all
 }
 
-func (p planned) reader(upstream *show.Upstream) func(context.Context, event.Key) (show.Show, error) {
+// queryReader returns how the answer to a query is read.
+func queryReader(q *rules.Query, upstream *show.Upstream) func(context.Context, event.Key) (show.Show, error) {
 	return func(ctx context.Context, key event.Key) (show.Show, error) {
-		request, err := p.from.Request.Build(key.Parts())
+		request, err := q.Request.Build(key.Parts())
 		if err != nil {
 			return show.Show{}, err
 		}
@@ -218,8 +214,8 @@ func (p planned) reader(upstream *show.Upstream) func(context.Context, event.Key
 	}
 }
 
-// list returns a list as reconcile wants it.
-func list(l *rules.List, upstream *show.Upstream, limit *reconcile.Limit, looks *rate.Limiter) reconcile.List {
+// planList returns a list as reconcile wants it.
+func planList(l *rules.List, upstream *show.Upstream, limit *reconcile.Limit, looks *rate.Limiter) reconcile.List {
 	return reconcile.List{
 		Resource: l.Of.Name, Every: l.Every, Backfill: l.Backfill, Limit: limit, Looks: looks,
 		Read: func(ctx context.Context, page string) (show.Show, error) {
