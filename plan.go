@@ -130,12 +130,12 @@ func (a *App) planResource(h *Handler, r *rules.Resource, limit *reconcile.Limit
 	}
 	if r.Watch != nil {
 		made.Every, made.Until = r.Watch.Every, r.Watch.Text
-		made.Final = r.Watch.Until.Final
+		made.Final = r.Watch.Until.HoldsIn
 	}
 	if n := r.Callback; n != nil {
 		made.Callback = &reconcile.CallbackRule{Endpoint: pipeline.CallbackPrefix + r.Name, Wants: n.Filter.Match}
 		if n.Until != nil {
-			made.Callback.Last = n.Until.Final
+			made.Callback.Last = n.Until.HoldsIn
 		}
 	}
 	return made
@@ -154,7 +154,7 @@ func showReader(h *Handler, r *rules.Resource) func(context.Context, queue.MarkL
 		lent := h.watcher.Remembered.Take(lease.Key)
 		switch {
 		case lent.Show != nil && lease.Generation <= 1:
-			return r.Understood(*lent.Show)
+			return r.Interpret(*lent.Show)
 		case r.ShowFrom == syntax.ShowFromResponse, lease.Look:
 			return r.Read(ctx, h.upstream, request)
 		case lent.Header == nil:
@@ -183,7 +183,7 @@ func planQueries(r *rules.Resource, upstream *show.Upstream, limit *reconcile.Li
 		if q == nil {
 			return
 		}
-		of := q.Of
+		of := q.Resource
 		if of == nil {
 			of = r
 		}
@@ -217,7 +217,7 @@ func queryReader(q *rules.Query, upstream *show.Upstream) func(context.Context, 
 // planList returns a list as reconcile wants it.
 func planList(l *rules.List, upstream *show.Upstream, limit *reconcile.Limit, looks *rate.Limiter) reconcile.List {
 	return reconcile.List{
-		Resource: l.Of.Name, Every: l.Every, Backfill: l.Backfill, Limit: limit, Looks: looks,
+		Resource: l.Resource.Name, Every: l.Every, Backfill: l.Backfill, Limit: limit, Looks: looks,
 		Read: func(ctx context.Context, page string) (show.Show, error) {
 			request, err := l.Request.Build(nil)
 			if err != nil {

@@ -37,7 +37,7 @@ func (w *Watcher) callbackOf(x *exchange) []byte {
 	sealed, err := w.Seal(r.Name, named)
 	if err != nil {
 		w.Metrics.CallbackRefused(r.Name)
-		w.Logger.Warn("a receiver that a request named is refused", zap.String("rule", x.match.Rule.Text), zap.Error(err))
+		w.Logger.Warn("a receiver that a request named is refused", zap.String("rule", x.match.Rule.Name), zap.Error(err))
 		return nil
 	}
 	return sealed

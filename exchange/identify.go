@@ -74,13 +74,13 @@ func (x *exchange) requestKeys() ([]event.Key, error) {
 // stands at the values. Only the last part can name several objects.
 func (x *exchange) keysFrom(values func(rules.KeyPart) []rules.Value) ([]event.Key, error) {
 	rule := x.match.Rule
-	last := len(rule.Parts) - 1
-	parts := make([]string, len(rule.Parts))
+	last := len(rule.Key) - 1
+	parts := make([]string, len(rule.Key))
 	var ids []string
-	for i, part := range rule.Parts {
+	for i, part := range rule.Key {
 		var texts []string
-		if part.Place >= 0 && part.Place < x.match.Count {
-			texts = []string{x.match.Values[part.Place]}
+		if part.Placeholder >= 0 && part.Placeholder < x.match.Count {
+			texts = []string{x.match.Values[part.Placeholder]}
 		} else {
 			for _, v := range values(part) {
 				if texts = x.texts(v); len(texts) > 0 {
@@ -218,7 +218,7 @@ func (x *exchange) touched(m *rules.Match, t *rules.Touch, own event.Key) ([]eve
 	} else {
 		ids = x.texts(t.IDs)
 	}
-	return newKeys(t.Target.Name, make([]string, 1), ids)
+	return newKeys(t.Resource.Name, make([]string, 1), ids)
 }
 
 // alsoTouched returns what else the exchange changed, once its response is
@@ -248,7 +248,7 @@ func (x *exchange) alsoTouched(own []event.Key) []event.Key {
 // missedTouch reports that an exchange changed other objects that nothing names.
 func (w *Watcher) missedTouch(r *rules.Rule, err error) {
 	w.Metrics.Unresolved(r.Resource.Name)
-	w.Logger.Warn("an exchange touched objects that nothing names", zap.String("rule", r.Text), zap.Error(err))
+	w.Logger.Warn("an exchange touched objects that nothing names", zap.String("rule", r.Name), zap.Error(err))
 }
 
 // version returns the version that the response to a write tells, or "".
@@ -282,7 +282,7 @@ func (x *exchange) version() string {
 // that it has twice, so that another reader may take another id.
 func (x *exchange) ambiguous() bool {
 	json, _ := x.tee.answer.json()
-	for _, part := range x.match.Rule.Parts {
+	for _, part := range x.match.Rule.Key {
 		for _, v := range part.Response {
 			if v.Source == rules.FromResponse && body.Scalars(json, v.Name, rules.MaxKeys) != nil {
 				if body.Ambiguous(json, v.Name) {

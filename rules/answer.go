@@ -14,7 +14,7 @@ import (
 // answer is a compiled [Answer].
 type answer struct {
 	statuses httpstatus.Set
-	where    []condition
+	where    []Condition
 }
 
 // CheckAnswer returns what is wrong with an Answer.
@@ -79,7 +79,7 @@ func (r *Rule) Outcome(usual event.Outcome, status int, json func() ([]byte, err
 		return usual
 	}
 	var body []byte
-	if r.Answers {
+	if r.ReadsResponse {
 		// What cannot be read fulfils no condition.
 		body, _ = json()
 	}

@@ -12,17 +12,17 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
-// condition is a compiled [Condition].
-type condition struct {
+// Condition is a compiled [Condition].
+type Condition struct {
 	value   Value
 	is, not []string
 	matches *regexp.Regexp
 }
 
-func compileConditions(declared []*syntax.Condition) ([]condition, error) {
-	compiled := make([]condition, 0, len(declared))
+func compileConditions(declared []*syntax.Condition) ([]Condition, error) {
+	compiled := make([]Condition, 0, len(declared))
 	for _, d := range declared {
-		c := condition{is: d.Is, not: d.Not}
+		c := Condition{is: d.Is, not: d.Not}
 		var err error
 		if c.value, err = parseValue(d.Value); err != nil {
 			return nil, err
@@ -47,7 +47,7 @@ func compileConditions(declared []*syntax.Condition) ([]condition, error) {
 }
 
 // holds tells whether the condition holds for a value, "" for none.
-func (c *condition) holds(text string) bool {
+func (c *Condition) holds(text string) bool {
 	switch {
 	case len(c.is) > 0:
 		return slices.Contains(c.is, text)
@@ -59,8 +59,8 @@ func (c *condition) holds(text string) bool {
 	return text != ""
 }
 
-// Final reports whether the condition holds in a Show.
-func (c *condition) Final(document event.Document) bool {
+// HoldsIn reports whether the condition holds in a Show.
+func (c *Condition) HoldsIn(document event.Document) bool {
 	return c.holds(body.Text(document.JSON(), c.value.Name))
 }
 
@@ -68,7 +68,7 @@ func (c *condition) Final(document event.Document) bool {
 // list their values. Of two expressions nothing can be said but whether they are
 // the same; where they differ, and both match, the rule that stands first is
 // taken.
-func (c *condition) meets(other condition) bool {
+func (c *Condition) meets(other Condition) bool {
 	if c.matches != nil && other.matches != nil && c.matches.String() != other.matches.String() {
 		return false
 	}

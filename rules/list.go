@@ -59,7 +59,7 @@ func (r *Resource) compileList(d syntax.Resource) error {
 			return err
 		}
 	}
-	made.IDs, made.Of = l.IDs, r
+	made.IDs, made.Resource = l.IDs, r
 	r.List = made
 	return nil
 }
@@ -93,7 +93,7 @@ func (l *List) Page(page string, answer show.Show) (objects []Listed, next strin
 		}
 	}
 	for i, id := range ids {
-		key, err := event.NewKey(l.Of.Name, id)
+		key, err := event.NewKey(l.Resource.Name, id)
 		if err != nil {
 			continue // no request of ours can name such an object
 		}

@@ -23,13 +23,13 @@ const defaultWithin = 10 * time.Minute
 // of its own, and the values of the request's placeholders for an id.
 type Query struct {
 	Name    string
-	Request template
+	Request Template
 	// Values tells where the placeholders' values stand; a zero value for a
 	// part of the object's own key.
 	Values []Value
 	IDs    string
-	// Of is the resource of the objects it lists.
-	Of *Resource
+	// Resource is the resource of the objects it lists.
+	Resource *Resource
 }
 
 // compileQuery compiles a listing that a rule asks for. With ahead, its

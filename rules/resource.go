@@ -128,7 +128,7 @@ func (r *Resource) compileWatch(d syntax.Resource) error {
 }
 
 // compileFinal compiles a condition on a Show.
-func compileFinal(declared *syntax.Condition) (*condition, error) {
+func compileFinal(declared *syntax.Condition) (*Condition, error) {
 	compiled, err := compileConditions([]*syntax.Condition{declared})
 	if err != nil {
 		return nil, err

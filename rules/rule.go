@@ -16,8 +16,8 @@ import (
 
 // Touch is a compiled [Touch].
 type Touch struct {
-	resource string // the other resource's name
-	Target   *Resource
+	name     string // the other resource's name
+	Resource *Resource
 	IDs      Value
 	Via      *Query
 }
@@ -28,14 +28,14 @@ type Rule struct {
 	Resource *Resource
 	pattern  pattern
 	methods  []string
-	// Text names the rule in causes, logs and metrics.
-	Text string
+	// Name names the rule in causes, logs and metrics.
+	Name string
 	// declared is the rule as written.
 	declared *syntax.Rule
-	// Parts tells for each part of the object's key where it may stand.
-	Parts []KeyPart
+	// Key tells for each part of the object's key where it may stand.
+	Key []KeyPart
 
-	where    []condition
+	where    []Condition
 	matchers caddyhttp.MatcherSets
 	// matched is true where matchers narrow the rule, loaded or not.
 	matched bool
@@ -45,16 +45,16 @@ type Rule struct {
 	Find    *Query
 	Later   *Query
 	Within  time.Duration
-	// Answers is true where the response's body decides something.
-	Answers bool
+	// ReadsResponse is true where the response's body decides something.
+	ReadsResponse bool
 }
 
 // KeyPart tells where one part of an object's key stands.
 type KeyPart struct {
-	// Place is the index of the pattern's placeholder, or -1.
-	Place    int
-	Request  []Value
-	Response []Value
+	// Placeholder is the index of the pattern's placeholder, or -1.
+	Placeholder int
+	Request     []Value
+	Response    []Value
 }
 
 // narrowed tells whether more than method and path decides on the rule.
@@ -91,10 +91,10 @@ func compileRule(d *syntax.Rule, of *Resource, keys map[string][]Value, matchers
 	}
 	r := &Rule{
 		Kind: d.Kind, Resource: of, pattern: path, methods: d.Methods,
-		Text: d.String(), declared: d,
+		Name: d.String(), declared: d,
 		matchers: matchers, matched: len(matchers)+len(d.MatchRaw) > 0,
 	}
-	if r.Parts, err = compileKeyParts(d, of, path, keys); err != nil {
+	if r.Key, err = compileKeyParts(d, of, path, keys); err != nil {
 		return nil, err
 	}
 	if r.where, err = compileConditions(d.Where); err != nil {
@@ -118,7 +118,7 @@ func compileRule(d *syntax.Rule, of *Resource, keys map[string][]Value, matchers
 	if err := compileQueries(d, r); err != nil {
 		return nil, err
 	}
-	r.Answers = r.success.reads() || r.refused.reads()
+	r.ReadsResponse = r.success.reads() || r.refused.reads()
 	return r, nil
 }
 
@@ -127,8 +127,8 @@ func compileKeyParts(d *syntax.Rule, of *Resource, path pattern, keys map[string
 	names := of.Show.Names
 	parts := make([]KeyPart, len(names))
 	for i, name := range names {
-		parts[i].Place = slices.Index(path.Names, name)
-		if parts[i].Place >= 0 {
+		parts[i].Placeholder = slices.Index(path.Names, name)
+		if parts[i].Placeholder >= 0 {
 			continue
 		}
 		values, given := keys[name]
@@ -139,7 +139,7 @@ func compileKeyParts(d *syntax.Rule, of *Resource, path pattern, keys map[string
 		for _, v := range values {
 			if v.Source == FromPath {
 				if at := slices.Index(path.Names, v.Name); at >= 0 {
-					parts[i].Place = at
+					parts[i].Placeholder = at
 				}
 				continue
 			}
@@ -149,7 +149,7 @@ func compileKeyParts(d *syntax.Rule, of *Resource, path pattern, keys map[string
 				parts[i].Response = append(parts[i].Response, v)
 			}
 		}
-		if parts[i].Place >= 0 {
+		if parts[i].Placeholder >= 0 {
 			continue
 		}
 		// The response to a create tells the last part of the key; the parts
@@ -177,7 +177,7 @@ func (p *pattern) has(v Value) error {
 func compileQueries(d *syntax.Rule, r *Rule) error {
 	var err error
 	for _, t := range d.Touches {
-		made := Touch{resource: t.Resource}
+		made := Touch{name: t.Resource}
 		switch {
 		case t.Resource == "":
 			return errors.New("touches takes a resource, as `touches transactions transaction.id`")

@@ -24,7 +24,7 @@ import (
 // Resource is a compiled [Resource].
 type Resource struct {
 	Name     string
-	Show     template
+	Show     Template
 	showText string
 	ShowFrom string
 	// gone and failed say what answers to Show mean besides their status.
@@ -51,7 +51,7 @@ type Resource struct {
 // Watch is a compiled [Watch].
 type Watch struct {
 	Every time.Duration
-	Until condition
+	Until Condition
 	// Text is until in words.
 	Text string
 }
@@ -60,7 +60,7 @@ type Watch struct {
 type Callback struct {
 	URL, Authorization Value
 	Filter             event.Filter
-	Until              *condition
+	Until              *Condition
 }
 
 // Set is what a handler's resources are compiled into.
@@ -128,7 +128,7 @@ func (set *Set) link() error {
 		for _, rule := range r.Rules {
 			for i := range rule.Touches {
 				if err := set.linkTouch(&rule.Touches[i]); err != nil {
-					return PartError{r.Name, rule.declared, fmt.Errorf("resource %s: %s: %w", r.Name, rule.Text, err)}
+					return PartError{r.Name, rule.declared, fmt.Errorf("resource %s: %s: %w", r.Name, rule.Name, err)}
 				}
 			}
 		}
@@ -137,14 +137,14 @@ func (set *Set) link() error {
 }
 
 func (set *Set) linkTouch(t *Touch) error {
-	if t.Target = set.byName[t.resource]; t.Target == nil {
-		return fmt.Errorf("touches %s: there is no such resource; declare it, as `resource %s`", t.resource, t.resource)
+	if t.Resource = set.byName[t.name]; t.Resource == nil {
+		return fmt.Errorf("touches %s: there is no such resource; declare it, as `resource %s`", t.name, t.name)
 	}
-	if names := t.Target.Show.Names; len(names) != 1 {
-		return fmt.Errorf("touches %s: its key has %d parts (%s), and one place tells only one", t.resource, len(names), t.Target.showText)
+	if names := t.Resource.Show.Names; len(names) != 1 {
+		return fmt.Errorf("touches %s: its key has %d parts (%s), and one place tells only one", t.name, len(names), t.Resource.showText)
 	}
 	if t.Via != nil {
-		t.Via.Of = t.Target
+		t.Via.Resource = t.Resource
 	}
 	return nil
 }
@@ -156,9 +156,9 @@ func (set *Set) addShows() error {
 		if s.method != http.MethodGet || len(s.query)+len(s.header)+len(s.body) > 0 || r.ShowFrom == syntax.ShowFromCaller {
 			continue
 		}
-		made := &Rule{Resource: r, pattern: s.Path, methods: []string{http.MethodGet}, Text: r.showText}
+		made := &Rule{Resource: r, pattern: s.Path, methods: []string{http.MethodGet}, Name: r.showText}
 		for i := range s.Names {
-			made.Parts = append(made.Parts, KeyPart{Place: i})
+			made.Key = append(made.Key, KeyPart{Placeholder: i})
 		}
 		if err := set.Shows.add(made); err != nil {
 			return err

@@ -21,13 +21,13 @@ func (r *Resource) Read(ctx context.Context, upstream *show.Upstream, request sh
 	if err != nil {
 		return answer, err
 	}
-	return r.Understood(answer)
+	return r.Interpret(answer)
 }
 
-// Understood returns an answer with the status that it means: an API that
+// Interpret returns an answer with the status that it means: an API that
 // answers everything with 200 tells only in the body that there is no such
 // object, or that it could not look.
-func (r *Resource) Understood(answer show.Show) (show.Show, error) {
+func (r *Resource) Interpret(answer show.Show) (show.Show, error) {
 	if r.gone == nil && r.failed == nil {
 		return answer, nil
 	}

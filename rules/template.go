@@ -17,9 +17,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// template is a compiled [Request]: a request with names in it, which becomes
+// Template is a compiled [Request]: a request with names in it, which becomes
 // a request to the API when their values are known.
-type template struct {
+type Template struct {
 	text   string
 	method string
 	Path   pattern
@@ -50,16 +50,12 @@ const (
 	formatForm
 )
 
-// WholeTarget is the path of a request whose target is the Location that a
-// response told.
-const WholeTarget = "{" + locationValue + "}"
-
-func compileTemplate(r syntax.Request) (template, error) {
-	t := template{text: r.String(), method: r.Method, header: make(map[string][]piece)}
+func compileTemplate(r syntax.Request) (Template, error) {
+	t := Template{text: r.String(), method: r.Method, header: make(map[string][]piece)}
 	if t.method == "" {
 		t.method = http.MethodGet
 	}
-	if r.Path == WholeTarget {
+	if r.Path == syntax.LocationPath {
 		t.whole = true
 		t.Names = []string{locationValue}
 		err := t.compileRest(r)
@@ -79,7 +75,7 @@ func compileTemplate(r syntax.Request) (template, error) {
 	return t, err
 }
 
-func (t *template) compileRest(r syntax.Request) error {
+func (t *Template) compileRest(r syntax.Request) error {
 	fields := make([]string, 0, len(r.Header))
 	for field := range r.Header {
 		fields = append(fields, field)
@@ -113,7 +109,7 @@ func (t *template) compileRest(r syntax.Request) error {
 
 // pieces splits a text at its placeholders: a name, or a value as in
 // `request:a.b`, in braces without spaces. "\{" is a brace.
-func (t *template) pieces(text string, isJSON bool) []piece {
+func (t *Template) pieces(text string, isJSON bool) []piece {
 	var pieces []piece
 	var literal strings.Builder
 	quoted := false
@@ -157,7 +153,7 @@ func isPlaceholder(s string) bool {
 }
 
 // Build returns the request with the values of the names, in their order.
-func (t *template) Build(values []string) (show.Request, error) {
+func (t *Template) Build(values []string) (show.Request, error) {
 	built := show.Request{Method: t.method}
 	if len(values) != len(t.Names) {
 		return built, fmt.Errorf("the key has %d parts and %s takes %d", len(values), t.text, len(t.Names))
@@ -196,7 +192,7 @@ func (t *template) Build(values []string) (show.Request, error) {
 	return built, nil
 }
 
-func (t *template) fill(pieces []piece, values []string, escape func(string) string) string {
+func (t *Template) fill(pieces []piece, values []string, escape func(string) string) string {
 	var text strings.Builder
 	for _, p := range pieces {
 		if p.name == "" {
@@ -212,7 +208,7 @@ var errBadBody = errors.New("the body is no JSON; a value that is text stands in
 
 // fillBody fills the body in. With sample, stand-ins take the values' places,
 // to see whether the body is well-formed.
-func (t *template) fillBody(values []string, sample bool) ([]byte, error) {
+func (t *Template) fillBody(values []string, sample bool) ([]byte, error) {
 	switch t.format {
 	case formatXML:
 		return []byte(t.fill(t.body, values, escapeXML)), nil

@@ -70,7 +70,7 @@ func (m *Tree) add(r *Rule) error {
 		if other.pattern.expression == r.pattern.expression && overlap(other.methods, r.methods) && !apart(other, r) {
 			return fmt.Errorf("%q of resource %s and %q of resource %s match the same requests; "+
 				"remove one of them, or tell them apart, as `where request:method is item.update`",
-				other.Text, other.Resource.Name, r.Text, r.Resource.Name)
+				other.Name, other.Resource.Name, r.Name, r.Resource.Name)
 		}
 	}
 	*list = append(*list, r)
@@ -91,7 +91,7 @@ func apart(a, b *Rule) bool {
 // the same value.
 func implied(a, b *Rule) bool {
 	for _, c := range a.where {
-		if !slices.ContainsFunc(b.where, func(d condition) bool { return c.value == d.value && c.meets(d) }) {
+		if !slices.ContainsFunc(b.where, func(d Condition) bool { return c.value == d.value && c.meets(d) }) {
 			return false
 		}
 	}

@@ -37,7 +37,7 @@ func (m *Tree) found(method, target string) string {
 	if !m.Find(asking(method, u), &hit) {
 		return ""
 	}
-	text := string(hit.Rule.Kind) + " " + hit.Rule.Text
+	text := string(hit.Rule.Kind) + " " + hit.Rule.Name
 	keys, err := pathKeys(&hit)
 	if err == nil && len(keys) == 0 {
 		return text
@@ -52,11 +52,11 @@ func (m *Tree) found(method, target string) string {
 // it does not.
 func pathKeys(hit *Match) ([]event.Key, error) {
 	var parts []string
-	for _, part := range hit.Rule.Parts {
-		if part.Place < 0 {
+	for _, part := range hit.Rule.Key {
+		if part.Placeholder < 0 {
 			return nil, nil
 		}
-		parts = append(parts, hit.Values[part.Place])
+		parts = append(parts, hit.Values[part.Placeholder])
 	}
 	key, err := event.NewKey(hit.Rule.Resource.Name, parts...)
 	return []event.Key{key}, err

@@ -157,6 +157,10 @@ type Request struct {
 	Body string `json:"body,omitempty"`
 }
 
+// LocationPath is the path of a request whose target is the Location of the
+// response.
+const LocationPath = "{location}"
+
 // String returns the method and the path, as "GET /items/:id".
 func (r Request) String() string {
 	if r.Method == "" {
