@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -129,7 +128,7 @@ func (a *App) planResource(h *Handler, r *rules.Resource, limit *reconcile.Limit
 		made.Canonical = r.Canonical
 	}
 	if r.Watch != nil {
-		made.Every, made.Until = r.Watch.Every, r.Watch.Text
+		made.Every, made.Until = r.Watch.Every, r.Watch.Until.String()
 		made.Final = r.Watch.Until.HoldsIn
 	}
 	if n := r.Callback; n != nil {
@@ -180,18 +179,11 @@ func showReader(h *Handler, r *rules.Resource) func(context.Context, queue.MarkL
 func planQueries(r *rules.Resource, upstream *show.Upstream, limit *reconcile.Limit, looks *rate.Limiter) []reconcile.Query {
 	var all []reconcile.Query
 	add := func(q *rules.Query, kind reconcile.QueryKind) {
-		if q == nil {
-			return
+		if q != nil {
+			all = append(all, reconcile.Query{
+				Name: q.Name, Kind: kind, Read: queryReader(q, upstream), Keys: q.Keys, Limit: limit, Looks: looks,
+			})
 		}
-		of := q.Resource
-		if of == nil {
-			of = r
-		}
-		ids := func(json []byte) []string { return body.Scalars(json, q.IDs, rules.MaxKeys) }
-		all = append(all, reconcile.Query{
-			Name: q.Name, Kind: kind, Read: queryReader(q, upstream),
-			Keys: reconcile.QueryKeys(of.Name, ids, rules.MaxKeys), Limit: limit, Looks: looks,
-		})
 	}
 	for _, rule := range r.Rules {
 		for _, t := range rule.Touches {
@@ -219,14 +211,9 @@ func planList(l *rules.List, upstream *show.Upstream, limit *reconcile.Limit, lo
 	return reconcile.List{
 		Resource: l.Resource.Name, Every: l.Every, Backfill: l.Backfill, Limit: limit, Looks: looks,
 		Read: func(ctx context.Context, page string) (show.Show, error) {
-			request, err := l.Request.Build(nil)
+			request, err := l.Request(page)
 			if err != nil {
 				return show.Show{}, err
-			}
-			if page != "" || l.NextQuery != "" && l.Next == "" {
-				if request.Path, err = l.Target(request.Path, page); err != nil {
-					return show.Show{}, err
-				}
 			}
 			return upstream.Read(ctx, request)
 		},

@@ -86,7 +86,7 @@ func (x *exchange) lookAhead() (more bool) {
 			x.find = key
 		}
 	}
-	x.watcher.Rules.Tree.Others(&x.request, func(other *rules.Match) {
+	x.watcher.Rules.Touching(&x.request, func(other *rules.Match) {
 		for i := range other.Rule.Touches {
 			keys, err := x.touched(other, &other.Rule.Touches[i], own)
 			if err != nil {

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -44,7 +43,7 @@ type Query struct {
 	// Read sends the request.
 	Read func(ctx context.Context, key event.Key) (show.Show, error)
 	// Keys reads the keys of the objects from the answer.
-	Keys func(document event.Document) ([]event.Key, error)
+	Keys func(answer event.Document) ([]event.Key, error)
 	// Limit limits how many requests are under way at once.
 	Limit *Limit
 	// Looks is the budget of requests that no exchange caused.
@@ -168,28 +167,4 @@ func decode64(snapshot *event.Snapshot) []uint64 {
 		numbers = append(numbers, binary.BigEndian.Uint64(snapshot.Show[at:]))
 	}
 	return numbers
-}
-
-// errNoList is returned for an answer that is not a list.
-var errNoList = errors.New("the answer is not JSON, XML or a form, so it shows no ids of objects")
-
-// QueryKeys makes the Keys of a query from a function that reads ids.
-func QueryKeys(resource string, ids func(json []byte) []string, most int) func(event.Document) ([]event.Key, error) {
-	return func(document event.Document) ([]event.Key, error) {
-		if !document.IsJSON() {
-			return nil, errNoList
-		}
-		var keys []event.Key
-		for _, id := range ids(document.JSON()) {
-			key, err := event.NewKey(resource, id)
-			if err != nil {
-				continue // no request of ours can name such an object
-			}
-			keys = append(keys, key)
-		}
-		if len(keys) > most {
-			return nil, fmt.Errorf("the query names more than %d objects", most)
-		}
-		return keys, nil
-	}
 }

@@ -17,31 +17,34 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// Template is a compiled [Request]: a request with names in it, which becomes
-// a request to the API when their values are known.
+// Template is a request to the API with placeholders, as `show` and `list` have
+// it. Build makes a request of it once the values of the placeholders are known.
 type Template struct {
+	// Names are the placeholders, each once, in the order of path, query, header
+	// and body.
+	Names []string
+
 	text   string
 	method string
-	Path   pattern
+	path   pattern
 	query  []piece
 	header map[string][]piece
 	body   []piece
 	// format says how values are written into the body.
 	format bodyFormat
-	// whole is true for `{location}`, where one value is the whole target.
+	// whole is true for [syntax.LocationPath]: one value is the whole target.
 	whole bool
-	// Names are the placeholders, in the order of path, query, header, body.
-	Names []string
 }
 
-// piece is a text, or a placeholder where name is set.
+// piece is a text, or a placeholder if name is set.
 type piece struct {
 	text string
 	name string
-	// quoted is true for a placeholder that stands within a JSON string.
+	// quoted is true for a placeholder within a JSON string.
 	quoted bool
 }
 
+// bodyFormat is how a body is written.
 type bodyFormat int
 
 const (
@@ -63,18 +66,19 @@ func compileTemplate(r syntax.Request) (Template, error) {
 	}
 	path, query, _ := strings.Cut(r.Path, "?")
 	var err error
-	if t.Path, err = parsePattern(path); err != nil {
+	if t.path, err = parsePattern(path); err != nil {
 		return t, err
 	}
-	if t.Path.tail || t.Path.expression != "" {
+	if t.path.tail || t.path.expression != "" {
 		return t, errors.New("a path is built from this pattern, so it may hold only text and :name segments")
 	}
-	t.Names = slices.Clone(t.Path.Names)
+	t.Names = slices.Clone(t.path.names)
 	t.query = t.pieces(query, false)
 	err = t.compileRest(r)
 	return t, err
 }
 
+// compileRest compiles header and body.
 func (t *Template) compileRest(r syntax.Request) error {
 	fields := make([]string, 0, len(r.Header))
 	for field := range r.Header {
@@ -107,8 +111,8 @@ func (t *Template) compileRest(r syntax.Request) error {
 	return nil
 }
 
-// pieces splits a text at its placeholders: a name, or a value as in
-// `request:a.b`, in braces without spaces. "\{" is a brace.
+// pieces splits a text at its placeholders, and adds them to Names: a name, or a
+// value as in `request:a.b`, in braces without spaces. "\{" is a brace.
 func (t *Template) pieces(text string, isJSON bool) []piece {
 	var pieces []piece
 	var literal strings.Builder
@@ -146,13 +150,20 @@ func (t *Template) pieces(text string, isJSON bool) []piece {
 	return pieces
 }
 
+// isPlaceholder reports whether a text in braces is a placeholder.
 func isPlaceholder(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return syntax.NotNameRune(r) && !strings.ContainsRune(":.#", r)
-	}) < 0
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !syntax.IsNameRune(r) && !strings.ContainsRune(":.#", r)
+	})
 }
 
-// Build returns the request with the values of the names, in their order.
+// isPath reports whether the request is a GET of a path and nothing else.
+func (t *Template) isPath() bool {
+	return t.method == http.MethodGet && len(t.query)+len(t.header)+len(t.body) == 0
+}
+
+// Build returns the request with values in place of the placeholders. Values are
+// in the order of Names.
 func (t *Template) Build(values []string) (show.Request, error) {
 	built := show.Request{Method: t.method}
 	if len(values) != len(t.Names) {
@@ -164,7 +175,7 @@ func (t *Template) Build(values []string) (show.Request, error) {
 		}
 		built.Path = values[0]
 	} else {
-		path, err := t.Path.build(values[:len(t.Path.Names)])
+		path, err := t.path.build(values[:len(t.path.names)])
 		if err != nil {
 			return built, err
 		}
@@ -192,6 +203,7 @@ func (t *Template) Build(values []string) (show.Request, error) {
 	return built, nil
 }
 
+// fill returns a text with escaped values in place of its placeholders.
 func (t *Template) fill(pieces []piece, values []string, escape func(string) string) string {
 	var text strings.Builder
 	for _, p := range pieces {
@@ -206,8 +218,9 @@ func (t *Template) fill(pieces []piece, values []string, escape func(string) str
 
 var errBadBody = errors.New("the body is no JSON; a value that is text stands in quotes, as \"{id}\"")
 
-// fillBody fills the body in. With sample, stand-ins take the values' places,
-// to see whether the body is well-formed.
+// fillBody returns the body with values in place of its placeholders. With
+// sample, stand-ins take the place of values, to check whether the body is
+// well-formed.
 func (t *Template) fillBody(values []string, sample bool) ([]byte, error) {
 	switch t.format {
 	case formatXML:
