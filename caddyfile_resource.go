@@ -217,7 +217,7 @@ func unmarshalRequest(d *caddyfile.Dispenser, args []string, word, example strin
 	if len(args) > 0 && isMethod(args[0]) {
 		request.Method, args = args[0], args[1:]
 	}
-	if len(args) == 0 || !strings.HasPrefix(args[0], "/") && args[0] != rules.WholeTarget {
+	if len(args) == 0 || !strings.HasPrefix(args[0], "/") && args[0] != syntax.LocationPath {
 		return request, nil, d.Errf("%s takes a method and a path, as `%s GET %s`", word, word, example)
 	}
 	request.Path, args = args[0], args[1:]

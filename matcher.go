@@ -57,7 +57,7 @@ func (h *Handler) provisionOverride() error {
 	}
 	for _, v := range h.overrides {
 		if !v.InRequest() || v.Source == rules.FromPath {
-			return fmt.Errorf("method_override: %s is no place in a request; write header:NAME, query:NAME or request:PATH", v.Text)
+			return fmt.Errorf("method_override: %s is no place in a request; write header:NAME, query:NAME or request:PATH", v)
 		}
 	}
 	return nil

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -34,16 +33,15 @@ func (a *App) plan() reconcile.Plan {
 				continue
 			}
 			seen[r.Name] = true
-			plan.Resources = append(plan.Resources, a.reconciled(h, r, limit, looks))
-			for _, l := range queries(r) {
-				if !seen[l.Name] {
-					seen[l.Name] = true
-					l.Read, l.Limit, l.Looks = l.reader(h.upstream), limit, looks
-					plan.Listings = append(plan.Listings, l.Listing)
+			plan.Resources = append(plan.Resources, a.planResource(h, r, limit, looks))
+			for _, q := range planQueries(r, h.upstream, limit, looks) {
+				if !seen[q.Name] {
+					seen[q.Name] = true
+					plan.Queries = append(plan.Queries, q)
 				}
 			}
 			if r.List != nil {
-				plan.Scans = append(plan.Scans, scan(r.List, h.upstream, limit, looks))
+				plan.Lists = append(plan.Lists, planList(r.List, h.upstream, limit, looks))
 			}
 		}
 	}
@@ -117,8 +115,8 @@ func (a *App) formats(endpoints []string) map[string]string {
 	return formats
 }
 
-// reconciled returns a resource as reconcile wants it.
-func (a *App) reconciled(h *Handler, r *rules.Resource, limit *reconcile.Limit, looks *rate.Limiter) reconcile.Resource {
+// planResource returns a resource as reconcile wants it.
+func (a *App) planResource(h *Handler, r *rules.Resource, limit *reconcile.Limit, looks *rate.Limiter) reconcile.Resource {
 	made := reconcile.Resource{
 		Name: r.Name, Read: showReader(h, r), Version: r.Version, ETag: r.ETag, Lag: r.Lag, Tenant: r.Tenant,
 		Projection: r.Projection, KeepShow: r.KeepShow, Triggers: r.Triggers, Limit: limit, Looks: looks,
@@ -130,13 +128,13 @@ func (a *App) reconciled(h *Handler, r *rules.Resource, limit *reconcile.Limit, 
 		made.Canonical = r.Canonical
 	}
 	if r.Watch != nil {
-		made.Every, made.Until = r.Watch.Every, r.Watch.Text
-		made.Final = r.Watch.Until.Final
+		made.Every, made.Until = r.Watch.Every, r.Watch.Until.String()
+		made.Final = r.Watch.Until.HoldsIn
 	}
 	if n := r.Callback; n != nil {
 		made.Callback = &reconcile.CallbackRule{Endpoint: pipeline.CallbackPrefix + r.Name, Wants: n.Filter.Match}
 		if n.Until != nil {
-			made.Callback.Last = n.Until.Final
+			made.Callback.Last = n.Until.HoldsIn
 		}
 	}
 	return made
@@ -155,7 +153,7 @@ func showReader(h *Handler, r *rules.Resource) func(context.Context, queue.MarkL
 		lent := h.watcher.Remembered.Take(lease.Key)
 		switch {
 		case lent.Show != nil && lease.Generation <= 1:
-			return r.Understood(*lent.Show)
+			return r.Interpret(*lent.Show)
 		case r.ShowFrom == syntax.ShowFromResponse, lease.Look:
 			return r.Read(ctx, h.upstream, request)
 		case lent.Header == nil:
@@ -176,27 +174,16 @@ func showReader(h *Handler, r *rules.Resource) func(context.Context, queue.MarkL
 	}
 }
 
-// planned is a listing of a rule as reconcile wants it.
-type planned struct {
-	reconcile.Listing
-	from *rules.Query
-}
-
-// queries returns the queries that a resource's rules ask.
-func queries(r *rules.Resource) []planned {
-	var all []planned
-	add := func(l *rules.Query, kind reconcile.ListingKind) {
-		if l == nil {
-			return
+// planQueries returns the queries of a resource's rules as reconcile wants
+// them.
+func planQueries(r *rules.Resource, upstream *show.Upstream, limit *reconcile.Limit, looks *rate.Limiter) []reconcile.Query {
+	var all []reconcile.Query
+	add := func(q *rules.Query, kind reconcile.QueryKind) {
+		if q != nil {
+			all = append(all, reconcile.Query{
+				Name: q.Name, Kind: kind, Read: queryReader(q, upstream), Keys: q.Keys, Limit: limit, Looks: looks,
+			})
 		}
-		of := l.Of
-		if of == nil {
-			of = r
-		}
-		ids := func(json []byte) []string { return body.Scalars(json, l.IDs, rules.MaxKeys) }
-		all = append(all, planned{from: l, Listing: reconcile.Listing{
-			Name: l.Name, Kind: kind, Keys: reconcile.ListedKeys(of.Name, ids, rules.MaxKeys),
-		}})
 	}
 	for _, rule := range r.Rules {
 		for _, t := range rule.Touches {
@@ -208,9 +195,10 @@ func queries(r *rules.Resource) []planned {
 	return all
 }
 
-func (p planned) reader(upstream *show.Upstream) func(context.Context, event.Key) (show.Show, error) {
+// queryReader returns how the answer to a query is read.
+func queryReader(q *rules.Query, upstream *show.Upstream) func(context.Context, event.Key) (show.Show, error) {
 	return func(ctx context.Context, key event.Key) (show.Show, error) {
-		request, err := p.from.Request.Build(key.Parts())
+		request, err := q.Request.Build(key.Parts())
 		if err != nil {
 			return show.Show{}, err
 		}
@@ -218,19 +206,14 @@ func (p planned) reader(upstream *show.Upstream) func(context.Context, event.Key
 	}
 }
 
-// scan returns a list as reconcile wants it.
-func scan(l *rules.List, upstream *show.Upstream, limit *reconcile.Limit, looks *rate.Limiter) reconcile.Scan {
-	return reconcile.Scan{
-		Resource: l.Of.Name, Every: l.Every, Backfill: l.Backfill, Limit: limit, Looks: looks,
+// planList returns a list as reconcile wants it.
+func planList(l *rules.List, upstream *show.Upstream, limit *reconcile.Limit, looks *rate.Limiter) reconcile.List {
+	return reconcile.List{
+		Resource: l.Resource.Name, Every: l.Every, Backfill: l.Backfill, Limit: limit, Looks: looks,
 		Read: func(ctx context.Context, page string) (show.Show, error) {
-			request, err := l.Request.Build(nil)
+			request, err := l.Request(page)
 			if err != nil {
 				return show.Show{}, err
-			}
-			if page != "" || l.NextQuery != "" && l.Next == "" {
-				if request.Path, err = l.Target(request.Path, page); err != nil {
-					return show.Show{}, err
-				}
 			}
 			return upstream.Read(ctx, request)
 		},

@@ -27,17 +27,17 @@ func (w *Watcher) callbackOf(x *exchange) []byte {
 	if r.Callback == nil || w.Seal == nil {
 		return nil
 	}
-	named := Callback{URL: x.request.TextOrPath(r.Callback.URL, x.match.Rule, &x.match)}
+	named := Callback{URL: x.match.Text(&x.request, r.Callback.URL)}
 	if named.URL == "" {
 		return nil
 	}
-	if r.Callback.Authorization.Text != "" {
-		named.Authorization = x.request.TextOrPath(r.Callback.Authorization, x.match.Rule, &x.match)
+	if !r.Callback.Authorization.IsZero() {
+		named.Authorization = x.match.Text(&x.request, r.Callback.Authorization)
 	}
 	sealed, err := w.Seal(r.Name, named)
 	if err != nil {
 		w.Metrics.CallbackRefused(r.Name)
-		w.Logger.Warn("a receiver that a request named is refused", zap.String("rule", x.match.Rule.Text), zap.Error(err))
+		w.Logger.Warn("a receiver that a request named is refused", zap.String("rule", x.match.Rule.Name), zap.Error(err))
 		return nil
 	}
 	return sealed

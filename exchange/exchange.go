@@ -53,7 +53,7 @@ func newExchange(w *Watcher, writer http.ResponseWriter, request rules.Request, 
 	if err != nil {
 		// No request of ours can name such an object, so its Show cannot be
 		// read; the operator sees it among the unresolved.
-		w.Logger.Warn("the id in a request cannot name an object", zap.String("rule", rule.Text), zap.Error(err))
+		w.Logger.Warn("the id in a request cannot name an object", zap.String("rule", rule.Name), zap.Error(err))
 	}
 	x.keys = keys
 	tells := x.lookAhead() || len(keys) == 0
@@ -66,7 +66,7 @@ func newExchange(w *Watcher, writer http.ResponseWriter, request rules.Request, 
 			}
 		}
 	}
-	if tells || rule.Answers || rule.Resource.Version != "" || rule.Resource.ShowFrom == syntax.ShowFromResponse {
+	if tells || rule.ReadsResponse || rule.Resource.Version != "" || rule.Resource.ShowFrom == syntax.ShowFromResponse {
 		x.tee.limit = int(w.Capture)
 	}
 	return x
@@ -86,7 +86,7 @@ func (x *exchange) lookAhead() (more bool) {
 			x.find = key
 		}
 	}
-	x.watcher.Rules.Tree.Others(&x.request, func(other *rules.Match) {
+	x.watcher.Rules.Touching(&x.request, func(other *rules.Match) {
 		for i := range other.Rule.Touches {
 			keys, err := x.touched(other, &other.Rule.Touches[i], own)
 			if err != nil {
@@ -108,7 +108,7 @@ func (x *exchange) begin() error {
 	intent := queue.Intent{
 		Resource: rule.Resource.Name,
 		Kind:     rule.Kind,
-		Rule:     rule.Text,
+		Rule:     rule.Name,
 		Noted:    x.noted,
 		Key:      x.find,
 		Touches:  x.ahead,
@@ -178,7 +178,7 @@ func (x *exchange) resolve(outcome event.Outcome) {
 	if resolution.Unresolved != "" {
 		x.watcher.Metrics.Unresolved(rule.Resource.Name)
 		x.watcher.Logger.Warn("an exchange changed something, and nothing tells which object",
-			zap.String("rule", rule.Text), zap.Int("status", x.tee.status), zap.String("reason", resolution.Unresolved))
+			zap.String("rule", rule.Name), zap.Int("status", x.tee.status), zap.String("reason", resolution.Unresolved))
 	}
 	if outcome == event.OutcomeChanged && len(resolution.Marks) > 0 {
 		x.watcher.Remembered.keep(x, resolution.Marks[0].Key)
@@ -240,7 +240,7 @@ func (x *exchange) mark(key event.Key, hints queue.Hints, outcome event.Outcome)
 	mark := queue.Mark{
 		Key: key, Hints: hints,
 		Cause: event.Cause{
-			Rule: rule.Text, Outcome: outcome, At: x.noted, Method: x.request.HTTP.Method, Path: x.path, TraceParent: x.trace, Hops: x.hops,
+			Rule: rule.Name, Outcome: outcome, At: x.noted, Method: x.request.HTTP.Method, Path: x.path, TraceParent: x.trace, Hops: x.hops,
 		},
 	}
 	settle := time.Duration(0)

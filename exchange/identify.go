@@ -33,7 +33,7 @@ var (
 func (x *exchange) text(v rules.Value) string {
 	switch v.Source {
 	case rules.FromPath:
-		return x.match.Value(x.match.Rule, v.Name)
+		return x.match.Placeholder(v.Name)
 	case rules.FromResponse:
 		json, _ := x.tee.answer.json()
 		return body.Scalar(json, v.Name)
@@ -74,13 +74,13 @@ func (x *exchange) requestKeys() ([]event.Key, error) {
 // stands at the values. Only the last part can name several objects.
 func (x *exchange) keysFrom(values func(rules.KeyPart) []rules.Value) ([]event.Key, error) {
 	rule := x.match.Rule
-	last := len(rule.Parts) - 1
-	parts := make([]string, len(rule.Parts))
+	last := len(rule.Key) - 1
+	parts := make([]string, len(rule.Key))
 	var ids []string
-	for i, part := range rule.Parts {
+	for i, part := range rule.Key {
 		var texts []string
-		if part.Place >= 0 && part.Place < x.match.Count {
-			texts = []string{x.match.Values[part.Place]}
+		if part.Placeholder >= 0 {
+			texts = []string{x.match.Values()[part.Placeholder]}
 		} else {
 			for _, v := range values(part) {
 				if texts = x.texts(v); len(texts) > 0 {
@@ -169,17 +169,11 @@ func (x *exchange) location() *url.URL {
 
 // fromLocation reads the key from the Location of a created object.
 func (x *exchange) fromLocation() (event.Key, bool) {
-	show := &x.match.Rule.Resource.Show
 	target := x.location()
-	if target == nil || len(show.Path.Names) != len(show.Names) {
+	if target == nil {
 		return event.Key{}, false
 	}
-	parts, ok := show.Path.Parts(target.EscapedPath())
-	if !ok {
-		return event.Key{}, false
-	}
-	key, err := event.NewKey(x.match.Rule.Resource.Name, parts...)
-	return key, err == nil
+	return x.match.Rule.Resource.KeyAt(target.EscapedPath())
 }
 
 // searched tells what to mark where nothing tells the object: the listing by
@@ -214,11 +208,11 @@ func (x *exchange) touched(m *rules.Match, t *rules.Touch, own event.Key) ([]eve
 	}
 	var ids []string
 	if t.IDs.Source == rules.FromPath {
-		ids = []string{m.Value(m.Rule, t.IDs.Name)}
+		ids = []string{m.Placeholder(t.IDs.Name)}
 	} else {
 		ids = x.texts(t.IDs)
 	}
-	return newKeys(t.Target.Name, make([]string, 1), ids)
+	return newKeys(t.Resource.Name, make([]string, 1), ids)
 }
 
 // alsoTouched returns what else the exchange changed, once its response is
@@ -229,7 +223,7 @@ func (x *exchange) alsoTouched(own []event.Key) []event.Key {
 	if len(own) > 0 && own[0].Resource == x.match.Rule.Resource.Name {
 		first = own[0]
 	}
-	x.watcher.Rules.Tree.Others(&x.request, func(other *rules.Match) {
+	x.watcher.Rules.Touching(&x.request, func(other *rules.Match) {
 		for i := range other.Rule.Touches {
 			found, err := x.touched(other, &other.Rule.Touches[i], first)
 			if err != nil {
@@ -248,7 +242,7 @@ func (x *exchange) alsoTouched(own []event.Key) []event.Key {
 // missedTouch reports that an exchange changed other objects that nothing names.
 func (w *Watcher) missedTouch(r *rules.Rule, err error) {
 	w.Metrics.Unresolved(r.Resource.Name)
-	w.Logger.Warn("an exchange touched objects that nothing names", zap.String("rule", r.Text), zap.Error(err))
+	w.Logger.Warn("an exchange touched objects that nothing names", zap.String("rule", r.Name), zap.Error(err))
 }
 
 // version returns the version that the response to a write tells, or "".
@@ -282,7 +276,7 @@ func (x *exchange) version() string {
 // that it has twice, so that another reader may take another id.
 func (x *exchange) ambiguous() bool {
 	json, _ := x.tee.answer.json()
-	for _, part := range x.match.Rule.Parts {
+	for _, part := range x.match.Rule.Key {
 		for _, v := range part.Response {
 			if v.Source == rules.FromResponse && body.Scalars(json, v.Name, rules.MaxKeys) != nil {
 				if body.Ambiguous(json, v.Name) {

@@ -82,7 +82,7 @@ func exchangeOf(t testing.TB, watcher *Watcher, method, target, requestBody stri
 	r := httptest.NewRequest(method, "http://api.example"+target, strings.NewReader(requestBody))
 	request := rules.Request{HTTP: r, Method: method, Limit: watcher.Capture}
 	var found rules.Match
-	if !watcher.Rules.Tree.Find(&request, &found) {
+	if !watcher.Rules.Find(&request, &found) {
 		t.Fatalf("%s %s matches nothing", method, target)
 	}
 	x := newExchange(watcher, httptest.NewRecorder(), request, found)

@@ -18,7 +18,7 @@ import (
 func (w *Watcher) observe(writer http.ResponseWriter, request *rules.Request, next caddyhttp.Handler) error {
 	r := request.HTTP
 	var found rules.Match
-	if r.Method != http.MethodGet || r.URL.RawQuery != "" || !w.Rules.Shows.Find(request, &found) || w.Observe == nil || !w.turns.Allow() {
+	if r.Method != http.MethodGet || r.URL.RawQuery != "" || !w.Rules.FindShow(request, &found) || w.Observe == nil || !w.turns.Allow() {
 		return next.ServeHTTP(writer, r)
 	}
 	t := &tee{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: writer}, limit: int(w.Capture)}
@@ -29,7 +29,7 @@ func (w *Watcher) observe(writer http.ResponseWriter, request *rules.Request, ne
 		return nil
 	}
 	// An id that cannot name an object teaches nothing.
-	if key, err := event.NewKey(found.Rule.Resource.Name, found.Values[:found.Count]...); err == nil {
+	if key, err := event.NewKey(found.Rule.Resource.Name, found.Values()...); err == nil {
 		w.Observe(found.Rule.Resource, key, t.show())
 	}
 	return nil

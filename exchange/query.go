@@ -16,17 +16,17 @@ var errNotYet = errors.New("the exchange does not tell all that the request is m
 // queryKey returns the key of the mark that has a query of m's rule asked once,
 // with the values of the exchange. Own is the key of the object that the
 // exchange is about, zero while it is not known.
-func (x *exchange) queryKey(l *rules.Query, m *rules.Match, own event.Key) (event.Key, error) {
-	parts := make([]string, 0, len(l.Values))
-	for i, v := range l.Values {
+func (x *exchange) queryKey(q *rules.Query, m *rules.Match, own event.Key) (event.Key, error) {
+	parts := make([]string, 0, len(q.Values))
+	for i, v := range q.Values {
 		text := ""
 		switch {
-		case v.Source == rules.FromPath && v.Text != "":
-			text = m.Value(m.Rule, v.Name)
-		case v != (rules.Value{}):
+		case v.Source == rules.FromPath:
+			text = m.Placeholder(v.Name)
+		case !v.IsZero():
 			text = x.text(v)
 		case own.Resource == m.Rule.Resource.Name:
-			at := slices.Index(m.Rule.Resource.Show.Names, l.Request.Names[i])
+			at := slices.Index(m.Rule.Resource.Show.Names, q.Request.Names[i])
 			text = own.Parts()[at]
 		}
 		if text == "" {
@@ -34,5 +34,5 @@ func (x *exchange) queryKey(l *rules.Query, m *rules.Match, own event.Key) (even
 		}
 		parts = append(parts, text)
 	}
-	return event.NewKey(l.Name, parts...)
+	return event.NewKey(q.Name, parts...)
 }

@@ -130,7 +130,7 @@ func (w *Watcher) Serve(writer http.ResponseWriter, request rules.Request, next 
 		return next.ServeHTTP(writer, request.HTTP)
 	}
 	var found rules.Match
-	if w.Rules.Tree.Find(&request, &found) {
+	if w.Rules.Find(&request, &found) {
 		return w.watch(writer, next, request, found)
 	}
 	if rules.IsSafe(request.Method) {

@@ -14,7 +14,7 @@ const (
 	ResultEvent        Result = "event"         // the object differs: a new snapshot, and its events
 	ResultNoDifference Result = "no_difference" // the object is as it was last known
 	ResultKnown        Result = "known"         // an unknown object, recorded as it is
-	ResultListed       Result = "listed"        // a listing was read, and its objects are marked
+	ResultListed       Result = "listed"        // a query or a list was read, and its objects are marked
 	ResultAlias        Result = "alias"         // the object has another name, under which it is marked
 	ResultEarly        Result = "early"         // no difference yet; looked at again
 	ResultNoCaller     Result = "no_credential" // the caller's credential is missing

@@ -160,14 +160,14 @@ func TestMarksBeforeLooks(t *testing.T) {
 func TestPagesTakePlaces(t *testing.T) {
 	l := NewLimit(1)
 	reading := 0
-	scan := Scan{Limit: l, Read: func(context.Context, string) (show.Show, error) {
+	list := List{Limit: l, Read: func(context.Context, string) (show.Show, error) {
 		if reading++; l.TryLook() {
 			t.Error("a page is read without a place")
 		}
 		return show.Show{}, errors.New("no answer")
 	}}
 	for range 2 {
-		if _, err := scan.read(t.Context(), ""); err == nil {
+		if _, err := list.read(t.Context(), ""); err == nil {
 			t.Error("a failed page returns no error")
 		}
 	}

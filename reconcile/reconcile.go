@@ -100,9 +100,12 @@ func New(store Store, opts Options) *Reconciler {
 
 // Plan is everything that a Reconciler works on.
 type Plan struct {
+	// Resources are the kinds of objects whose Shows are read.
 	Resources []Resource
-	Listings  []Listing
-	Scans     []Scan
+	// Queries are the requests by which rules find the objects of an exchange.
+	Queries []Query
+	// Lists are the requests that list all objects of a resource.
+	Lists []List
 }
 
 // Apply replaces what is reconciled. Reconciliations under way end with the old
@@ -121,7 +124,7 @@ func (r *Reconciler) Apply(plan Plan) {
 	for _, j := range r.jobs(plan) {
 		r.work.Go(func() { r.dispatch(ctx, j) })
 	}
-	r.work.Go(func() { r.seed(ctx, plan.Resources, plan.Scans) })
+	r.work.Go(func() { r.seed(ctx, plan.Resources, plan.Lists) })
 	r.work.Go(func() { r.sweep(ctx) })
 }
 
@@ -150,28 +153,28 @@ func (r *Reconciler) jobs(plan Plan) []job {
 		})
 		if resource.Every > 0 {
 			jobs = append(jobs, job{
-				name: resource.Name + watchSuffix, lease: scanLease, limit: NewLimit(1),
+				name: resource.Name + watchSuffix, lease: listLease, limit: NewLimit(1),
 				do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
 					return r.rewatch(ctx, &resource, lease)
 				},
 			})
 		}
 	}
-	for i := range plan.Listings {
-		listing := plan.Listings[i]
+	for i := range plan.Queries {
+		query := plan.Queries[i]
 		jobs = append(jobs, job{
-			name: listing.Name, lease: leaseTime, limit: listing.Limit, looks: listing.Looks,
+			name: query.Name, lease: leaseTime, limit: query.Limit, looks: query.Looks,
 			do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
-				return r.list(ctx, &listing, lease)
+				return r.query(ctx, &query, lease)
 			},
 		})
 	}
-	for i := range plan.Scans {
-		scan := plan.Scans[i]
+	for i := range plan.Lists {
+		list := plan.Lists[i]
 		jobs = append(jobs, job{
-			name: queue.ListKey(scan.Resource).Resource, lease: scanLease, limit: NewLimit(1),
+			name: queue.ListKey(list.Resource).Resource, lease: listLease, limit: NewLimit(1),
 			do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
-				return r.scan(ctx, &scan, lease)
+				return r.list(ctx, &list, lease)
 			},
 		})
 	}

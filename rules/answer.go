@@ -11,10 +11,13 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
-// answer is a compiled [Answer].
+// answer describes responses, for `success` and `refused` of a rule, and for
+// `gone` and `failed` of a show: a response is one of them if it has one of the
+// statuses and all conditions hold in its body.
 type answer struct {
+	// statuses is zero if the user lists none.
 	statuses httpstatus.Set
-	where    []condition
+	where    []Condition
 }
 
 // CheckAnswer returns what is wrong with an Answer.
@@ -38,7 +41,7 @@ func compileAnswer(a *syntax.Answer) (*answer, error) {
 	}
 	for _, c := range compiled.where {
 		if c.value.Source != FromResponse {
-			return nil, fmt.Errorf("%s: a condition on the response takes a path in its body", c.value.Text)
+			return nil, fmt.Errorf("%s: a condition on the response takes a path in its body", c.value)
 		}
 	}
 	if compiled.statuses.IsZero() && len(compiled.where) == 0 {
@@ -47,13 +50,13 @@ func compileAnswer(a *syntax.Answer) (*answer, error) {
 	return compiled, nil
 }
 
-// reads tells whether the response's body is needed.
+// reads reports whether the response's body is needed.
 func (a *answer) reads() bool {
 	return a != nil && len(a.where) > 0
 }
 
-// lists tells whether the status is one of those listed; where none are, the
-// usual meaning of the status decides.
+// lists reports whether the status is one of those listed. If none are listed,
+// the usual meaning of the status decides.
 func (a *answer) lists(status int, usual bool) bool {
 	if a.statuses.IsZero() {
 		return usual
@@ -61,7 +64,7 @@ func (a *answer) lists(status int, usual bool) bool {
 	return a.statuses.Match(status)
 }
 
-// holds tells whether the conditions hold in a response.
+// holds reports whether the conditions hold in a response.
 func (a *answer) holds(json []byte) bool {
 	for i := range a.where {
 		if !a.where[i].holds(body.Text(json, a.where[i].value.Name)) {
@@ -71,21 +74,22 @@ func (a *answer) holds(json []byte) bool {
 	return true
 }
 
-// Outcome tells what an exchange means for the rule, which may know better than
-// its status does. Usual is what the status means by itself. An answer that is
-// neither a success nor refused is uncertain: the object is looked at.
+// Outcome returns what a response means for the rule, which may know better than
+// its status does: usual is what the status means by itself. If the rule says
+// what a success is, a response that is neither a success nor refused is
+// uncertain, and the object is looked at.
 func (r *Rule) Outcome(usual event.Outcome, status int, json func() ([]byte, error)) event.Outcome {
 	if r.success == nil && r.refused == nil {
 		return usual
 	}
 	var body []byte
-	if r.Answers {
-		// What cannot be read fulfils no condition.
+	if r.ReadsResponse {
+		// A body that cannot be read has no values.
 		body, _ = json()
 	}
 	if a := r.refused; a != nil {
-		// A condition alone speaks of any answer that seems to be a success:
-		// an RPC's error comes with 200.
+		// A condition alone applies to any answer that seems to be a success,
+		// too: an RPC's error comes with 200.
 		if a.lists(status, usual == event.OutcomeUnchanged || len(a.where) > 0) && a.holds(body) {
 			return event.OutcomeUnchanged
 		}

@@ -12,17 +12,19 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
-// condition is a compiled [Condition].
-type condition struct {
+// Condition says which text a value may have: one of `is`, none of `not`, one
+// that `matches` an expression, or any but the empty text (`exists`).
+type Condition struct {
 	value   Value
 	is, not []string
 	matches *regexp.Regexp
+	text    string
 }
 
-func compileConditions(declared []*syntax.Condition) ([]condition, error) {
-	compiled := make([]condition, 0, len(declared))
+func compileConditions(declared []*syntax.Condition) ([]Condition, error) {
+	compiled := make([]Condition, 0, len(declared))
 	for _, d := range declared {
-		c := condition{is: d.Is, not: d.Not}
+		c := Condition{is: d.Is, not: d.Not, text: d.String()}
 		var err error
 		if c.value, err = parseValue(d.Value); err != nil {
 			return nil, err
@@ -46,8 +48,28 @@ func compileConditions(declared []*syntax.Condition) ([]condition, error) {
 	return compiled, nil
 }
 
-// holds tells whether the condition holds for a value, "" for none.
-func (c *condition) holds(text string) bool {
+// compileUntil compiles a condition on a Show.
+func compileUntil(declared *syntax.Condition) (*Condition, error) {
+	compiled, err := compileConditions([]*syntax.Condition{declared})
+	if err != nil {
+		return nil, err
+	}
+	if compiled[0].value.Source != FromResponse {
+		return nil, fmt.Errorf("until takes a path in Show, not %s", declared.Value)
+	}
+	return &compiled[0], nil
+}
+
+// String returns the condition as a Caddyfile has it.
+func (c *Condition) String() string { return c.text }
+
+// HoldsIn reports whether a condition on a Show holds in one.
+func (c *Condition) HoldsIn(document event.Document) bool {
+	return c.holds(body.Text(document.JSON(), c.value.Name))
+}
+
+// holds reports whether the condition holds for a text, "" for no value.
+func (c *Condition) holds(text string) bool {
 	switch {
 	case len(c.is) > 0:
 		return slices.Contains(c.is, text)
@@ -59,16 +81,10 @@ func (c *condition) holds(text string) bool {
 	return text != ""
 }
 
-// Final reports whether the condition holds in a Show.
-func (c *condition) Final(document event.Document) bool {
-	return c.holds(body.Text(document.JSON(), c.value.Name))
-}
-
-// meets tells whether one value can fulfil both conditions, as far as they
-// list their values. Of two expressions nothing can be said but whether they are
-// the same; where they differ, and both match, the rule that stands first is
-// taken.
-func (c *condition) meets(other condition) bool {
+// meets reports whether one text can fulfil both conditions, as far as that can
+// be known. Two different expressions count as if none could: if both match, the
+// rule that is declared first is taken.
+func (c *Condition) meets(other Condition) bool {
 	if c.matches != nil && other.matches != nil && c.matches.String() != other.matches.String() {
 		return false
 	}

@@ -3,8 +3,10 @@
 package rules
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 	"time"
@@ -18,35 +20,49 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// List is a compiled [List].
+// List is the request of `list`, whose pages name all objects of a resource.
 type List struct {
-	Query
-	version, Next, NextQuery string
-	Every                    time.Duration
-	Backfill                 bool
+	// Resource is the resource of the objects.
+	Resource *Resource
+	// Every is how often all objects are listed; 0 for once.
+	Every time.Duration
+	// Backfill announces the objects of the first complete list as created.
+	Backfill bool
+
+	request Template
+	// ids, version and next are the paths in a page of the objects' ids, of
+	// their versions, and of what leads to the next page. The last two may be "".
+	ids, version, next string
+	// parameter, if not "", is the query parameter that takes what leads to a
+	// page.
+	parameter string
 }
 
 // Listed is an object in a page of a list.
 type Listed struct {
 	// Key names the object.
 	Key event.Key
-	// Version is its version, "" where the list does not tell.
+	// Version is its version, or "" if the list does not have it.
 	Version string
 }
 
+// compileList compiles the option `list`.
 func (r *Resource) compileList(d syntax.Resource) error {
 	l := d.List
 	if l == nil {
 		return nil
 	}
-	made := &List{version: l.Version, Next: l.Next, NextQuery: l.NextQuery, Every: time.Duration(l.Every), Backfill: l.Backfill}
+	made := &List{
+		Resource: r, Every: time.Duration(l.Every), Backfill: l.Backfill,
+		ids: l.IDs, version: l.Version, next: l.Next, parameter: l.NextQuery,
+	}
 	var err error
-	if made.Request, err = compileTemplate(l.Request); err != nil {
+	if made.request, err = compileTemplate(l.Request); err != nil {
 		return err
 	}
 	switch {
-	case len(made.Request.Names) > 0:
-		return fmt.Errorf("it lists all objects, so nothing can stand for {%s}", made.Request.Names[0])
+	case len(made.request.Names) > 0:
+		return fmt.Errorf("it lists all objects, so nothing can stand for {%s}", made.request.Names[0])
 	case l.IDs == "":
 		return errors.New("after the request stands the path of the ids in its answer, as items.#.id")
 	case len(r.Show.Names) != 1:
@@ -59,41 +75,48 @@ func (r *Resource) compileList(d syntax.Resource) error {
 			return err
 		}
 	}
-	made.IDs, made.Of = l.IDs, r
 	r.List = made
 	return nil
 }
 
-// Target returns the path of a page.
-func (l *List) Target(path, page string) (string, error) {
-	if l.NextQuery != "" {
-		if page == "" {
-			page = "1"
-		}
-		return withQuery(path, l.NextQuery, page)
+// Request returns the request for a page: "" for the first, or what [List.Page]
+// returned as the next.
+func (l *List) Request(page string) (show.Request, error) {
+	request, err := l.request.Build(nil)
+	if err != nil {
+		return request, err
 	}
-	return sameAPI(path, page)
+	switch {
+	case page == "" && (l.next != "" || l.parameter == ""):
+		// The first page is the answer to the request as it is.
+	case l.parameter != "":
+		// Without a path of what leads on, pages have numbers.
+		request.Path, err = withQuery(request.Path, l.parameter, cmp.Or(page, "1"))
+	default:
+		request.Path, err = sameAPI(request.Path, page)
+	}
+	return request, err
 }
 
-var errBadList = errors.New("the answer is no JSON, XML or form, so nothing tells what it lists")
-
-// Page reads a page of the list, and what leads to the next.
+// Page returns the objects in an answer to the request for a page, and the next
+// page, "" after the last.
 func (l *List) Page(page string, answer show.Show) (objects []Listed, next string, _ error) {
 	document := answer.Document()
 	if !document.IsJSON() {
-		return nil, "", errBadList
+		return nil, "", errNoIDs
 	}
 	json := document.JSON()
-	ids := body.Scalars(json, l.IDs, MaxKeys)
+	// A page may be as long as it will: its size is limited.
+	ids := body.Scalars(json, l.ids, math.MaxInt)
 	var versions []string
 	if l.version != "" {
-		versions = body.Scalars(json, l.version, MaxKeys)
+		versions = body.Scalars(json, l.version, math.MaxInt)
 		if len(versions) != len(ids) {
 			return nil, "", fmt.Errorf("the list has %d ids and %d versions; both must stand in each of its objects", len(ids), len(versions))
 		}
 	}
 	for i, id := range ids {
-		key, err := event.NewKey(l.Of.Name, id)
+		key, err := event.NewKey(l.Resource.Name, id)
 		if err != nil {
 			continue // no request of ours can name such an object
 		}
@@ -104,26 +127,26 @@ func (l *List) Page(page string, answer show.Show) (objects []Listed, next strin
 		objects = append(objects, object)
 	}
 	switch {
-	case l.Next != "":
-		next = event.Text([]byte(gjson.GetBytes(json, l.Next).Raw))
+	case l.next != "":
+		next = event.Text([]byte(gjson.GetBytes(json, l.next).Raw))
 		if next == "null" || next == "false" {
 			next = ""
 		}
-	case l.NextQuery != "" && len(ids) > 0:
+	case l.parameter == "":
+		next = weblink.Next(answer.Header)
+	case len(ids) > 0:
 		number := 1
 		if page != "" {
 			number, _ = strconv.Atoi(page)
 		}
 		next = strconv.Itoa(number + 1)
-	case l.NextQuery == "":
-		next = weblink.Next(answer.Header)
 	}
 	return objects, next, nil
 }
 
-var errOtherHost = errors.New("the next page of the list is on another host")
+var errOtherScheme = errors.New("the next page of the list is not reached by HTTP")
 
-// withQuery returns a path with one more query parameter.
+// withQuery returns a path whose query has a parameter set.
 func withQuery(path, name, text string) (string, error) {
 	u, err := url.ParseRequestURI(path)
 	if err != nil {
@@ -135,10 +158,9 @@ func withQuery(path, name, text string) (string, error) {
 	return u.RequestURI(), nil
 }
 
-// sameAPI returns the path and query that a page's link leads to from a path.
-// What the link says of the host is left out: it is the name that clients use,
-// and the API is asked where `upstream` says. A link that leads out of HTTP is
-// refused.
+// sameAPI returns the path and query to which a link leads from a path. It leaves
+// out the link's host: that is the name that clients use, and `upstream` says
+// where the API is. A link with another scheme than HTTP's is refused.
 func sameAPI(path, link string) (string, error) {
 	base, err := url.ParseRequestURI(path)
 	if err != nil {
@@ -149,7 +171,7 @@ func sameAPI(path, link string) (string, error) {
 		return "", fmt.Errorf("next page of the list: %w", err)
 	}
 	if target.Scheme != "" && target.Scheme != "http" && target.Scheme != "https" {
-		return "", errOtherHost
+		return "", errOtherScheme
 	}
 	return target.RequestURI(), nil
 }

@@ -14,26 +14,26 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
-// maxSegments bounds the segments of a path that are looked at. A longer path
-// is a stranger's; no rule needs as many.
+// maxSegments limits how many segments of a path are looked at. No rule needs as
+// many; a longer path comes from a stranger.
 const maxSegments = 32
 
-// pattern is a parsed path pattern.
+// pattern is the path of a rule, or the path from which a request is built.
 //
-// A pattern of plain segments, `:name` segments and at most a `*` at its end
-// is matched segment by segment. Anything else that the URLPattern syntax
-// allows is kept as an expression, behind the segments that stand before it.
+// A pattern of plain segments, `:name` segments and at most a `*` at its end is
+// matched segment by segment. A pattern with anything else that the URLPattern
+// syntax allows is an expression: its segments are those before the first such
+// part, and the URLPattern library matches it as a whole.
 type pattern struct {
 	// text is the pattern as written.
 	text string
-	// segments holds literal segments, and "" where a name stands.
+	// segments holds literal segments, and "" for a placeholder.
 	segments []string
-	// Names are the placeholders in order of their place.
-	Names []string
-	// tail is true when a "*" ends the pattern.
+	// names are the placeholders in order.
+	names []string
+	// tail is true if a "*" ends the pattern.
 	tail bool
-	// expression, when not empty, is the whole pattern to be matched by the
-	// URLPattern library.
+	// expression is the text of an expression, "" for other patterns.
 	expression string
 	compiled   *urlpattern.URLPattern
 }
@@ -60,10 +60,10 @@ func parsePattern(text string) (pattern, error) {
 		case segment == "*" && i == len(segments)-1:
 			p.tail = true
 		case strings.HasPrefix(segment, ":") && isName(segment[1:]):
-			if slices.Contains(p.Names, segment[1:]) {
+			if slices.Contains(p.names, segment[1:]) {
 				return p, fmt.Errorf("path %q: %s stands twice", text, segment)
 			}
-			p.Names = append(p.Names, segment[1:])
+			p.names = append(p.names, segment[1:])
 			p.segments = append(p.segments, "")
 		case strings.ContainsAny(segment, ":*(){}?+\\"):
 			return p.compile()
@@ -80,8 +80,7 @@ func parsePattern(text string) (pattern, error) {
 	return p, nil
 }
 
-// compile hands the pattern to the URLPattern library, and learns the names
-// of its placeholders.
+// compile makes the pattern an expression.
 func (p pattern) compile() (pattern, error) {
 	compiled, err := urlpattern.New("*://*:*"+strings.TrimSuffix(p.text, "/")+"{/}?", "", nil)
 	if err != nil {
@@ -89,27 +88,27 @@ func (p pattern) compile() (pattern, error) {
 	}
 	p.expression = p.text
 	p.compiled = compiled
-	p.Names = placeholderNames(p.text)
+	p.names = placeholderNames(p.text)
 	return p, nil
 }
 
 // exec matches a cleaned, escaped path against the expression, and appends the
-// values of the names.
+// values of the placeholders.
 func (p *pattern) exec(path string, values []string) ([]string, bool) {
 	result := p.compiled.Exec(path, "http://h")
 	if result == nil {
 		return values, false
 	}
-	for _, name := range p.Names {
+	for _, name := range p.names {
 		values = append(values, result.Pathname.Groups[name])
 	}
 	return values, true
 }
 
-// build returns the path of a show pattern with the parts of a key.
+// build returns the path with parts in place of its placeholders.
 func (p *pattern) build(parts []string) (string, error) {
-	if len(parts) != len(p.Names) {
-		return "", fmt.Errorf("the key has %d parts and the path %s takes %d", len(parts), p.text, len(p.Names))
+	if len(parts) != len(p.names) {
+		return "", fmt.Errorf("the key has %d parts and the path %s takes %d", len(parts), p.text, len(p.names))
 	}
 	var path strings.Builder
 	next := 0
@@ -127,10 +126,10 @@ func (p *pattern) build(parts []string) (string, error) {
 	return path.String(), nil
 }
 
-// Parts matches an escaped path against a pattern of plain segments, and
-// returns the plain values of its names.
-func (p *pattern) Parts(escaped string) ([]string, bool) {
-	values := make([]string, 0, len(p.Names))
+// match matches an escaped path against a pattern of plain segments and
+// placeholders, and returns the unescaped values of the placeholders.
+func (p *pattern) match(escaped string) ([]string, bool) {
+	values := make([]string, 0, len(p.names))
 	rest := cleanPath(escaped)
 	for _, want := range p.segments {
 		if rest == "" || rest == "/" {
@@ -149,7 +148,24 @@ func (p *pattern) Parts(escaped string) ([]string, bool) {
 	return values, rest == "" || rest == "/"
 }
 
-// placeholderNames finds the names of a URLPattern: a colon, then letters,
+// value returns the value of a placeholder among those of all, or "".
+func (p *pattern) value(name string, values []string) string {
+	at := slices.Index(p.names, name)
+	if at < 0 || at >= len(values) {
+		return ""
+	}
+	return values[at]
+}
+
+// has refuses a value of the path that the path does not have.
+func (p *pattern) has(v Value) error {
+	if v.Source == FromPath && !slices.Contains(p.names, v.Name) {
+		return fmt.Errorf("%s is no placeholder of the path %s", v, p.text)
+	}
+	return nil
+}
+
+// placeholderNames finds the placeholders of a URLPattern: a colon, then letters,
 // digits and underscores.
 func placeholderNames(text string) []string {
 	var names []string
@@ -172,6 +188,7 @@ func placeholderNames(text string) []string {
 	return names
 }
 
+// isName reports whether a text can be the name of a placeholder.
 func isName(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool { return syntax.NotNameRune(r) || r == '-' }) < 0
+	return syntax.IsName(s) && !strings.Contains(s, "-")
 }

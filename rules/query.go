@@ -12,30 +12,71 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/body"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
-// defaultWithin is how long an accepted request is waited for.
+// defaultWithin is how long a Later query is sent for by default.
 const defaultWithin = 10 * time.Minute
 
-// Query is a compiled [Listing]. That it is to be asked is a mark like any
-// other, so that a crash does not lose it: the mark's key has a resource name
-// of its own, and the values of the request's placeholders for an id.
+// Query is the request of `via`, `find` or `later`, whose answer names objects
+// that an exchange changed. A query that has to be sent is a mark like any other,
+// so that a crash does not lose it: the resource of the mark's key is the query's
+// Name, and the parts of its id are the values of the request's placeholders.
 type Query struct {
-	Name    string
-	Request template
-	// Values tells where the placeholders' values stand; a zero value for a
-	// part of the object's own key.
+	// Name is the resource of the marks' keys.
+	Name string
+	// Request is the request.
+	Request Template
+	// Values says, for each name of Request, where in the exchange its value
+	// stands. A zero Value means that it is the part of that name of the key of
+	// the object that the exchange is about.
 	Values []Value
-	IDs    string
-	// Of is the resource of the objects it lists.
-	Of *Resource
+	// Resource is the resource of the objects that the answer names.
+	Resource *Resource
+
+	ids string // the path of their ids in the answer
 }
 
-// compileQuery compiles a listing that a rule asks for. With ahead, its
-// values must be known before there is a response.
+// compileFind compiles the option `find`.
+func (r *Rule) compileFind(d *syntax.Rule) error {
+	if d.Find == nil {
+		return nil
+	}
+	if d.Kind != event.KindCreate {
+		return errors.New("find: only a create can have an object that has to be found")
+	}
+	var err error
+	if r.Find, err = compileQuery(d.Find, r, r.Resource.Name+"@find:", true); err != nil {
+		return fmt.Errorf("find: %w", err)
+	}
+	return nil
+}
+
+// compileLater compiles the option `later`.
+func (r *Rule) compileLater(d *syntax.Rule) error {
+	if d.Later == nil {
+		return nil
+	}
+	var err error
+	if r.Later, err = compileQuery(&d.Later.Query, r, r.Resource.Name+"@later:", false); err != nil {
+		return fmt.Errorf("later: %w", err)
+	}
+	r.Within = time.Duration(d.Later.Within)
+	if r.Within == 0 {
+		r.Within = defaultWithin
+	}
+	if r.Within < 0 {
+		return errors.New("later: within must not be negative")
+	}
+	return nil
+}
+
+// compileQuery compiles a query of a rule. With ahead, its values must be known
+// before there is a response. Its Resource is that of the rule.
 func compileQuery(declared *syntax.Query, r *Rule, prefix string, ahead bool) (*Query, error) {
-	made := &Query{IDs: declared.IDs}
+	made := &Query{Resource: r.Resource, ids: declared.IDs}
 	var err error
 	if made.Request, err = compileTemplate(declared.Request); err != nil {
 		return nil, fmt.Errorf("%s: %w", declared.Request, err)
@@ -51,7 +92,7 @@ func compileQuery(declared *syntax.Query, r *Rule, prefix string, ahead bool) (*
 		if err != nil {
 			return nil, fmt.Errorf("%s: {%s}: %w", declared.Request, name, err)
 		}
-		if ahead && v != (Value{}) && !v.InRequest() {
+		if ahead && !v.IsZero() && !v.InRequest() {
 			return nil, fmt.Errorf("%s: {%s} stands in the response, which a crash may keep from us; take a value of the request", declared.Request, name)
 		}
 		made.Values = append(made.Values, v)
@@ -63,8 +104,8 @@ func compileQuery(declared *syntax.Query, r *Rule, prefix string, ahead bool) (*
 	return made, nil
 }
 
-// slug names a listing after what it asks, so that a changed configuration
-// never takes the marks of one for another's.
+// slug names a query after its content, so that the marks of one are never taken
+// for those of another that a changed configuration has in its place.
 func slug(declared *syntax.Query) string {
 	text, err := json.Marshal(declared)
 	if err != nil {
@@ -75,11 +116,11 @@ func slug(declared *syntax.Query) string {
 	return strings.ReplaceAll(strings.Trim(declared.Request.Path, "/"), "/", ".") + "~" + hex.EncodeToString(sum[:3])
 }
 
-// queryValue finds what a placeholder stands for: a part of the object's own
-// key, a placeholder of the rule's path, or any value of the exchange.
+// queryValue returns what a placeholder stands for: a placeholder of the rule's
+// path, a part of the object's own key, or any value of the exchange.
 func queryValue(r *Rule, name string) (Value, error) {
 	switch {
-	case slices.Contains(r.pattern.Names, name):
+	case slices.Contains(r.pattern.names, name):
 		return parseValue(":" + name)
 	case slices.Contains(r.Resource.Show.Names, name):
 		return Value{}, nil
@@ -92,4 +133,27 @@ func queryValue(r *Rule, name string) (Value, error) {
 	}
 	return Value{}, fmt.Errorf("it is no placeholder of the path %s and no part of the object's key; "+
 		"write request:%s for a value of the request's body", r.pattern.text, name)
+}
+
+// errNoIDs is returned for an answer that has no structure.
+var errNoIDs = errors.New("the answer is not JSON, XML or a form, so it shows no ids of objects")
+
+// Keys returns the keys of the objects that an answer to the query names. It
+// fails if there are more than [MaxKeys].
+func (q *Query) Keys(answer event.Document) ([]event.Key, error) {
+	if !answer.IsJSON() {
+		return nil, errNoIDs
+	}
+	var keys []event.Key
+	for _, id := range body.Scalars(answer.JSON(), q.ids, MaxKeys) {
+		key, err := event.NewKey(q.Resource.Name, id)
+		if err != nil {
+			continue // no request of ours can name such an object
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) > MaxKeys {
+		return nil, fmt.Errorf("the query names more than %d objects", MaxKeys)
+	}
+	return keys, nil
 }

@@ -11,20 +11,18 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 )
 
-// Request is a request as the rules see it. The body is read only when a rule
-// asks for it, and only so much of it as may be captured; the API gets it
-// whole all the same.
+// Request is a request as rules see it. The body is read only if a rule needs it,
+// and only up to Limit; the API gets the whole body all the same.
 type Request struct {
+	// HTTP is the request. Its body is replaced when it is read ahead.
 	HTTP *http.Request
-	// Method is the request's, or the one that overrides it.
+	// Method is the method of the request, or the one that overrides it.
 	Method string
-	// Limit is how much of the body may be read ahead, in bytes.
+	// Limit limits how much of the body is read ahead, in bytes.
 	Limit int64
 
-	looked    bool
-	raw       []byte
-	truncated bool
-	plain     []byte // the body as JSON; nil where it has no structure
+	looked bool
+	plain  []byte // the body as JSON; nil if it has no structure
 
 	parsed bool
 	query  url.Values
@@ -32,83 +30,68 @@ type Request struct {
 
 // JSON returns the request's body as JSON, or nil.
 //
-// Reading ahead holds the request back until its body is here, and answers a
+// Reading ahead holds the request back until its body has arrived, and answers a
 // client that expects "100 Continue" in the API's place (RFC 9110, section
-// 10.1.1). Only requests whose path a rule with a `request:` value matches are
-// read ahead: nothing else can tell what they ask for before they are
-// forwarded.
-func (a *Request) JSON() []byte {
-	if a.looked {
-		return a.plain
+// 10.1.1). Only requests whose path matches a rule with a `request:` value are
+// read ahead: nothing but the body shows what they ask for.
+func (r *Request) JSON() []byte {
+	if r.looked {
+		return r.plain
 	}
-	a.looked = true
-	if a.HTTP.Body == nil || a.HTTP.Body == http.NoBody || a.HTTP.ContentLength == 0 {
+	r.looked = true
+	if r.HTTP.Body == nil || r.HTTP.Body == http.NoBody || r.HTTP.ContentLength == 0 {
 		return nil
 	}
-	if a.HTTP.ContentLength > a.Limit {
-		a.truncated = true
+	if r.HTTP.ContentLength > r.Limit {
 		return nil
 	}
-	a.raw, _ = io.ReadAll(io.LimitReader(a.HTTP.Body, a.Limit+1))
-	// What could not be read fails again for whoever reads on.
-	a.HTTP.Body = &replayed{Reader: io.MultiReader(bytes.NewReader(a.raw), a.HTTP.Body), Closer: a.HTTP.Body}
-	if int64(len(a.raw)) > a.Limit {
-		a.truncated = true
+	// An error is no loss: whoever reads on gets it again.
+	raw, _ := io.ReadAll(io.LimitReader(r.HTTP.Body, r.Limit+1))
+	r.HTTP.Body = &replayed{Reader: io.MultiReader(bytes.NewReader(raw), r.HTTP.Body), Closer: r.HTTP.Body}
+	if int64(len(raw)) > r.Limit {
 		return nil
 	}
-	plain, err := body.Decode(a.raw, a.HTTP.Header.Get("Content-Encoding"))
+	plain, err := body.Decode(raw, r.HTTP.Header.Get("Content-Encoding"))
 	if err != nil {
 		return nil
 	}
-	a.plain, err = body.Normalise(plain, a.HTTP.Header.Get("Content-Type"))
+	r.plain, err = body.Normalise(plain, r.HTTP.Header.Get("Content-Type"))
 	if err != nil {
-		a.plain = nil
+		r.plain = nil
 	}
-	return a.plain
+	return r.plain
 }
 
-// replayed is a body of which the beginning was read already.
+// replayed is a body whose beginning was read already.
 type replayed struct {
 	io.Reader
 	io.Closer
 }
 
-// Text returns the one value that the request has at v, or "".
-func (a *Request) Text(v Value) string {
+// Text returns the string or number that the request has at v, or "". It does not
+// know the placeholders of a path; see [Match.Text].
+func (r *Request) Text(v Value) string {
 	switch v.Source {
 	case FromRequest:
-		return body.Scalar(a.JSON(), v.Name)
+		return body.Scalar(r.JSON(), v.Name)
 	case FromQuery:
-		if !a.parsed {
-			a.query, a.parsed = a.HTTP.URL.Query(), true
+		if !r.parsed {
+			r.query, r.parsed = r.HTTP.URL.Query(), true
 		}
-		return a.query.Get(v.Name)
+		return r.query.Get(v.Name)
 	case FromHeader:
-		return a.HTTP.Header.Get(v.Name)
+		return r.HTTP.Header.Get(v.Name)
 	case FromResponse, FromPath, FromLocation:
 	}
 	return ""
 }
 
-// TextOrPath is text for a rule's condition, which may look at the path, and
-// for which objects, arrays and booleans of the body are values too.
-func (a *Request) TextOrPath(v Value, r *Rule, found *Match) string {
-	switch v.Source {
-	case FromPath:
-		return found.Value(r, v.Name)
-	case FromRequest:
-		return body.Text(a.JSON(), v.Name)
-	case FromResponse, FromQuery, FromHeader, FromLocation:
-	}
-	return a.Text(v)
-}
-
-// Texts returns all values that the request has at v.
-func (a *Request) Texts(v Value) []string {
+// Texts returns all strings and numbers that the request has at v.
+func (r *Request) Texts(v Value) []string {
 	if v.Source == FromRequest {
-		return body.Scalars(a.JSON(), v.Name, MaxKeys)
+		return body.Scalars(r.JSON(), v.Name, MaxKeys)
 	}
-	if text := a.Text(v); text != "" {
+	if text := r.Text(v); text != "" {
 		return []string{text}
 	}
 	return nil

@@ -5,75 +5,115 @@ package rules
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
-func (r *Resource) compileShow(d syntax.Resource) error {
-	var err error
-	r.Show, err = compileTemplate(*d.Show)
-	switch {
-	case err != nil:
-		return err
-	case r.Show.whole:
-		return errors.New("a Show is a request of its own, not a Location")
-	case len(r.Show.Names) == 0:
-		return fmt.Errorf("it does not say which object; put :id where its id stands, as /%s/:id", d.Name)
-	case slices.ContainsFunc(r.Show.Names, func(name string) bool { return !isName(name) }):
-		return fmt.Errorf("the names in braces are parts of the object's key: letters, digits and '_', as {id}")
-	case !slices.Contains([]string{syntax.ShowFromOperator, syntax.ShowFromCaller, syntax.ShowFromResponse}, d.ShowFrom):
-		return fmt.Errorf("show is taken from the operator, the caller or the response, not from %q", d.ShowFrom)
-	}
-	if r.gone, err = compileAnswer(d.Gone); err != nil {
-		return fmt.Errorf("gone: %w", err)
-	}
-	if r.failed, err = compileAnswer(d.Failed); err != nil {
-		return fmt.Errorf("failed: %w", err)
-	}
-	return nil
+// Resource is a compiled resource: one kind of objects of the API.
+type Resource struct {
+	// Name names the resource in keys, events and logs.
+	Name string
+	// Rules say which requests change an object.
+	Rules []*Rule
+	// Triggers say which changes make which events.
+	Triggers []event.Trigger
+
+	// Show is the request that reads an object. Its names are the parts of the
+	// object's key, in order.
+	Show Template
+	// ShowFrom says whose Show is taken: one of the constants of package syntax.
+	ShowFrom string
+	// CallerHeaders are the headers of a request that its caller's Show needs.
+	CallerHeaders []string
+	// Aliases means that requests may name an object otherwise than its Show
+	// does.
+	Aliases bool
+	// Version is the path of the object's version in Show, or "".
+	Version string
+	// ETag means that the version is the ETag of Show.
+	ETag bool
+	// Lag is how far the API's answers may lag behind its writes.
+	Lag time.Duration
+	// Tenant is the path of the object's owner in Show, or "".
+	Tenant string
+	// Projection removes the hidden fields of Show.
+	Projection event.Projection
+	// KeepShow means that the whole last Show of each object is stored.
+	KeepShow bool
+
+	// Watch, List and Callback are the options `watch`, `list` and `notify`, nil
+	// if the resource does not have them.
+	Watch    *Watch
+	List     *List
+	Callback *Callback
+
+	showText string
+	// gone and failed say which answers to Show mean something else than their
+	// status does.
+	gone, failed *answer
+	// ids says where the last part of the key may stand.
+	ids []Value
+	// idsGiven is true if the user said where the ids stand.
+	idsGiven bool
 }
 
-// compileKeys compiles where the parts of the key stand.
-func (r *Resource) compileKeys(d syntax.Resource) (map[string][]Value, error) {
-	var err error
-	if r.IDs, err = storableValues(d.ID); err != nil {
-		return nil, PartError{r.Name, "id", fmt.Errorf("resource %s: id: %w", r.Name, err)}
+// compile compiles a resource whose defaults are filled in.
+func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
+	wrong := func(part any, word string, err error) error {
+		return PartError{d.Name, part, fmt.Errorf("resource %s: %s: %w", d.Name, word, err)}
 	}
-	keys := make(map[string][]Value)
-	for _, name := range slices.Sorted(maps.Keys(d.Keys)) {
-		switch {
-		case !slices.Contains(r.Show.Names, name):
-			err = fmt.Errorf("show %s has no such name", r.showText)
-		case name == r.Show.Names[len(r.Show.Names)-1] && r.idsGiven:
-			err = errors.New("`id` says this already; keep one of them")
-		default:
-			keys[name], err = storableValues(d.Keys[name])
-		}
-		if err != nil {
-			return nil, PartError{r.Name, "key", fmt.Errorf("resource %s: key :%s: %w", r.Name, name, err)}
-		}
+	if !syntax.IsName(d.Name) {
+		return nil, PartError{d.Name, nil, fmt.Errorf("resource %q: a name is made of letters, digits, '_' and '-'", d.Name)}
 	}
-	return keys, nil
-}
-
-func storableValues(texts []string) ([]Value, error) {
-	values, err := ParseValues(texts)
+	r := &Resource{
+		Name: d.Name, showText: d.Show.String(), ShowFrom: d.ShowFrom, CallerHeaders: d.CallerHeaders,
+		idsGiven: !slices.Equal(d.ID, syntax.Resource{Name: d.Name}.WithDefaults().ID),
+		Aliases:  d.Aliases, Lag: time.Duration(d.Lag), Tenant: d.Tenant, KeepShow: d.KeepShow,
+	}
+	if err := r.compileShow(d); err != nil {
+		return nil, wrong("show", "show "+r.showText, err)
+	}
+	keys, err := r.compileKeys(d)
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range values {
-		if err := v.storable(); err != nil {
-			return nil, err
+	for _, declared := range d.Rules {
+		rule, err := compileRule(declared, r, keys, matchers[declared])
+		if err == nil {
+			err = s.rules.add(rule)
+		}
+		if err != nil {
+			return nil, wrong(declared, fmt.Sprintf("%s %s", declared.Kind, declared), err)
+		}
+		r.Rules = append(r.Rules, rule)
+	}
+	for _, option := range []struct {
+		word    string
+		compile func(syntax.Resource) error
+	}{
+		{"version", r.compileVersion},
+		{"hide", r.compileHide},
+		{"watch", r.compileWatch},
+		{"list", r.compileList},
+		{"notify", r.compileNotify},
+	} {
+		if err := option.compile(d); err != nil {
+			return nil, wrong(option.word, option.word, err)
 		}
 	}
-	return values, nil
+	if err := r.compileEvents(d); err != nil {
+		return nil, err
+	}
+	if err := r.checkHidden(d); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
+// compileVersion compiles the options `version`, `lag` and `tenant`.
 func (r *Resource) compileVersion(d syntax.Resource) error {
 	if d.Lag < 0 {
 		return errors.New("lag must not be negative")
@@ -87,123 +127,6 @@ func (r *Resource) compileVersion(d syntax.Resource) error {
 	}
 	if err := checkFieldPath(d.Tenant); err != nil {
 		return fmt.Errorf("tenant: %w", err)
-	}
-	return nil
-}
-
-func (r *Resource) compileProjection(d syntax.Resource) error {
-	if len(d.Hide) > 0 && len(d.Only) > 0 {
-		return errors.New("hide and only exclude each other; keep one of them")
-	}
-	if len(d.Hide)+len(d.Only) == 0 {
-		return nil
-	}
-	for _, path := range slices.Concat(d.Hide, d.Only) {
-		// It would hide nothing, without a word.
-		if strings.HasPrefix(path, "/") {
-			return fmt.Errorf("path %q: %w", path, errXPath)
-		}
-	}
-	var err error
-	r.Projection, err = event.NewProjection(d.Hide, d.Only)
-	return err
-}
-
-func (r *Resource) compileWatch(d syntax.Resource) error {
-	if d.Watch == nil {
-		return nil
-	}
-	if d.Watch.Every <= 0 {
-		return errors.New("it takes how often an object is looked at, as `watch every 30s until state in completed`")
-	}
-	if d.Watch.Until == nil {
-		return errors.New("it has no end; add the state in which an object does not change any more, as `until state in completed cancelled`")
-	}
-	until, err := compileFinal(d.Watch.Until)
-	if err != nil {
-		return err
-	}
-	r.Watch = &Watch{Every: time.Duration(d.Watch.Every), Until: *until, Text: d.Watch.Until.String()}
-	return nil
-}
-
-// compileFinal compiles a condition on a Show.
-func compileFinal(declared *syntax.Condition) (*condition, error) {
-	compiled, err := compileConditions([]*syntax.Condition{declared})
-	if err != nil {
-		return nil, err
-	}
-	if compiled[0].value.Source != FromResponse {
-		return nil, fmt.Errorf("until takes a path in Show, not %s", declared.Value)
-	}
-	return &compiled[0], nil
-}
-
-func (r *Resource) compileNotify(d syntax.Resource) error {
-	if d.Notify == nil {
-		return nil
-	}
-	made := new(Callback)
-	var err error
-	if made.URL, err = parseValue(d.Notify.URL); err != nil {
-		return err
-	}
-	if d.Notify.Authorization != "" {
-		if made.Authorization, err = parseValue(d.Notify.Authorization); err != nil {
-			return err
-		}
-	}
-	if !made.URL.InRequest() || made.Authorization.Text != "" && !made.Authorization.InRequest() {
-		return errors.New("the receiver stands in the request; write request:PATH, query:NAME or header:NAME")
-	}
-	if made.Filter, err = event.ParseFilter(d.Notify.Events...); err != nil {
-		return err
-	}
-	if d.Notify.Until != nil {
-		if made.Until, err = compileFinal(d.Notify.Until); err != nil {
-			return err
-		}
-	}
-	r.Callback = made
-	return nil
-}
-
-func (r *Resource) compileEvents(d syntax.Resource) error {
-	for _, rule := range d.Events {
-		trigger, err := compileTrigger(rule)
-		if err != nil {
-			return PartError{r.Name, rule, fmt.Errorf("resource %s: event %s: %w", d.Name, rule.Type, err)}
-		}
-		r.Triggers = append(r.Triggers, trigger)
-	}
-	return nil
-}
-
-// checkHidden refuses what would bring a hidden field to the disk or the wire.
-func (r *Resource) checkHidden(d syntax.Resource) error {
-	if r.Projection.IsZero() {
-		return nil
-	}
-	hidden := func(part any, word, path string) error {
-		return PartError{r.Name, part, fmt.Errorf("resource %s: %s: %s is hidden, and this would store it", d.Name, word, path)}
-	}
-	if r.Projection.Covers(r.Version) && r.Version != "" {
-		return hidden("version", "version", r.Version)
-	}
-	if r.Tenant != "" && r.Projection.Covers(r.Tenant) {
-		return hidden("tenant", "tenant", r.Tenant)
-	}
-	for i, rule := range d.Events {
-		for _, path := range r.Triggers[i].Type.Paths() {
-			if r.Projection.Covers(path) {
-				return hidden(rule, "event "+rule.Type, path)
-			}
-		}
-		for _, path := range rule.Paths {
-			if len(rule.From) > 0 && r.Projection.Covers(path) {
-				return hidden(rule, "event "+rule.Type+": from", path)
-			}
-		}
 	}
 	return nil
 }

@@ -3,79 +3,50 @@
 package rules
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
-// Touch is a compiled [Touch].
-type Touch struct {
-	resource string // the other resource's name
-	Target   *Resource
-	IDs      Value
-	Via      *Query
-}
-
-// Rule is a compiled [Rule].
+// Rule is a compiled rule: which requests change an object of a resource, and
+// what their responses mean.
 type Rule struct {
-	Kind     event.Kind
+	// Name names the rule in causes, logs and metrics. It is the rule as a
+	// Caddyfile has it, without its kind and its block.
+	Name string
+	// Kind is what the request means to do.
+	Kind event.Kind
+	// Resource is the resource of the object.
 	Resource *Resource
+	// Key says where the parts of the object's key stand, in their order.
+	Key []KeyPart
+	// ReadsResponse means that a condition on the response's body decides the
+	// outcome.
+	ReadsResponse bool
+	// Touches are the other objects that the exchange changes.
+	Touches []Touch
+	// Find is the query that finds the object of a create whose response does
+	// not show it, or nil.
+	Find *Query
+	// Later is the query that finds the object of a request that the API has
+	// accepted and does later, or nil. Within is how long it is sent for.
+	Later  *Query
+	Within time.Duration
+
+	declared *syntax.Rule
 	pattern  pattern
 	methods  []string
-	// Text names the rule in causes, logs and metrics.
-	Text string
-	// declared is the rule as written.
-	declared *syntax.Rule
-	// Parts tells for each part of the object's key where it may stand.
-	Parts []KeyPart
-
-	where    []condition
+	where    []Condition
 	matchers caddyhttp.MatcherSets
-	// matched is true where matchers narrow the rule, loaded or not.
-	matched bool
-	success *answer
-	refused *answer
-	Touches []Touch
-	Find    *Query
-	Later   *Query
-	Within  time.Duration
-	// Answers is true where the response's body decides something.
-	Answers bool
-}
-
-// KeyPart tells where one part of an object's key stands.
-type KeyPart struct {
-	// Place is the index of the pattern's placeholder, or -1.
-	Place    int
-	Request  []Value
-	Response []Value
-}
-
-// narrowed tells whether more than method and path decides on the rule.
-func (r *Rule) narrowed() bool {
-	return len(r.where) > 0 || r.matched
-}
-
-// holds tells whether a request of the right path and method is the rule's.
-func (r *Rule) holds(request *Request, found *Match) bool {
-	for i := range r.where {
-		if !r.where[i].holds(request.TextOrPath(r.where[i].value, r, found)) {
-			return false
-		}
-	}
-	if len(r.matchers) == 0 {
-		return true
-	}
-	// A matcher that fails matches nothing, as in Caddy's own routes it would
-	// end the request; ours must not.
-	ok, err := r.matchers.AnyMatchWithError(request.HTTP)
-	return ok && err == nil
+	// matched is true if matchers narrow the rule, whether they are loaded or
+	// not.
+	matched          bool
+	success, refused *answer
 }
 
 // compileRule checks a rule and compiles it.
@@ -91,10 +62,10 @@ func compileRule(d *syntax.Rule, of *Resource, keys map[string][]Value, matchers
 	}
 	r := &Rule{
 		Kind: d.Kind, Resource: of, pattern: path, methods: d.Methods,
-		Text: d.String(), declared: d,
+		Name: d.String(), declared: d,
 		matchers: matchers, matched: len(matchers)+len(d.MatchRaw) > 0,
 	}
-	if r.Parts, err = compileKeyParts(d, of, path, keys); err != nil {
+	if r.Key, err = compileKeyParts(d, of, path, keys); err != nil {
 		return nil, err
 	}
 	if r.where, err = compileConditions(d.Where); err != nil {
@@ -103,7 +74,7 @@ func compileRule(d *syntax.Rule, of *Resource, keys map[string][]Value, matchers
 	for _, c := range r.where {
 		if !c.value.InRequest() {
 			return nil, fmt.Errorf("where %s: the rule is chosen before there is a response; write request:%s for the request's body",
-				c.value.Text, c.value.Text)
+				c.value, c.value)
 		}
 		if err := path.has(c.value); err != nil {
 			return nil, fmt.Errorf("where: %w", err)
@@ -115,105 +86,45 @@ func compileRule(d *syntax.Rule, of *Resource, keys map[string][]Value, matchers
 	if r.refused, err = compileAnswer(d.Refused); err != nil {
 		return nil, fmt.Errorf("refused: %w", err)
 	}
-	if err := compileQueries(d, r); err != nil {
-		return nil, err
+	r.ReadsResponse = r.success.reads() || r.refused.reads()
+	for _, compile := range []func(*syntax.Rule) error{r.compileTouches, r.compileFind, r.compileLater} {
+		if err := compile(d); err != nil {
+			return nil, err
+		}
 	}
-	r.Answers = r.success.reads() || r.refused.reads()
 	return r, nil
 }
 
-// compileKeyParts returns where the parts of the object's key stand.
-func compileKeyParts(d *syntax.Rule, of *Resource, path pattern, keys map[string][]Value) ([]KeyPart, error) {
-	names := of.Show.Names
-	parts := make([]KeyPart, len(names))
-	for i, name := range names {
-		parts[i].Place = slices.Index(path.Names, name)
-		if parts[i].Place >= 0 {
-			continue
-		}
-		values, given := keys[name]
-		if i == len(names)-1 && !given {
-			values = of.IDs
-			given = of.idsGiven
-		}
-		for _, v := range values {
-			if v.Source == FromPath {
-				if at := slices.Index(path.Names, v.Name); at >= 0 {
-					parts[i].Place = at
-				}
-				continue
-			}
-			if v.InRequest() {
-				parts[i].Request = append(parts[i].Request, v)
-			} else {
-				parts[i].Response = append(parts[i].Response, v)
-			}
-		}
-		if parts[i].Place >= 0 {
-			continue
-		}
-		// The response to a create tells the last part of the key; the parts
-		// before it name where the object lives, and the request must tell.
-		creates := d.Kind == event.KindCreate && i == len(names)-1
-		if !creates && !given {
-			return nil, fmt.Errorf("the path lacks :%s, which is part of the object's key in show %s; put :%s where it stands, "+
-				"or say where else it does, as `key :%s request:%s`", name, of.showText, name, name, name)
-		}
-		if len(parts[i].Request)+len(parts[i].Response) == 0 {
-			return nil, fmt.Errorf("nothing tells :%s, which is part of the object's key in show %s", name, of.showText)
-		}
-	}
-	return parts, nil
+// narrowed reports whether a request must match more than method and path.
+func (r *Rule) narrowed() bool {
+	return len(r.where) > 0 || r.matched
 }
 
-// has refuses a value of the path that the path does not have.
-func (p *pattern) has(v Value) error {
-	if v.Source == FromPath && !slices.Contains(p.Names, v.Name) {
-		return fmt.Errorf("%s is no placeholder of the path %s", v.Text, p.text)
+// holds reports whether the conditions and matchers of the rule hold for a
+// request whose path and method match. Values are those of the placeholders.
+func (r *Rule) holds(request *Request, values []string) bool {
+	for i := range r.where {
+		if !r.where[i].holds(r.text(request, values, r.where[i].value)) {
+			return false
+		}
 	}
-	return nil
+	if len(r.matchers) == 0 {
+		return true
+	}
+	// A matcher that fails ends the request in Caddy's own routes. Here it must
+	// not, so it matches nothing.
+	ok, err := r.matchers.AnyMatchWithError(request.HTTP)
+	return ok && err == nil
 }
 
-func compileQueries(d *syntax.Rule, r *Rule) error {
-	var err error
-	for _, t := range d.Touches {
-		made := Touch{resource: t.Resource}
-		switch {
-		case t.Resource == "":
-			return errors.New("touches takes a resource, as `touches transactions transaction.id`")
-		case (t.IDs == "") == (t.Via == nil):
-			return fmt.Errorf("touches %s takes either where the ids stand or `via` a request that lists them", t.Resource)
-		case t.Via == nil:
-			if made.IDs, err = parseValue(t.IDs); err == nil {
-				err = r.pattern.has(made.IDs)
-			}
-		default:
-			made.Via, err = compileQuery(t.Via, r, t.Resource+"@", true)
-		}
-		if err != nil {
-			return fmt.Errorf("touches %s: %w", t.Resource, err)
-		}
-		r.Touches = append(r.Touches, made)
+// text returns what a request has at v, as [Match.Text] says.
+func (r *Rule) text(request *Request, values []string, v Value) string {
+	switch v.Source {
+	case FromPath:
+		return r.pattern.value(v.Name, values)
+	case FromRequest:
+		return body.Text(request.JSON(), v.Name)
+	case FromResponse, FromQuery, FromHeader, FromLocation:
 	}
-	if d.Find != nil {
-		if d.Kind != event.KindCreate {
-			return errors.New("find: only a create can have an object that has to be found")
-		}
-		if r.Find, err = compileQuery(d.Find, r, r.Resource.Name+"@find:", true); err != nil {
-			return fmt.Errorf("find: %w", err)
-		}
-	}
-	if d.Later != nil {
-		if r.Later, err = compileQuery(&d.Later.Query, r, r.Resource.Name+"@later:", false); err != nil {
-			return fmt.Errorf("later: %w", err)
-		}
-		r.Within = time.Duration(d.Later.Within)
-		if r.Within == 0 {
-			r.Within = defaultWithin
-		}
-		if r.Within < 0 {
-			return errors.New("later: within must not be negative")
-		}
-	}
-	return nil
+	return request.Text(v)
 }

@@ -5,29 +5,74 @@ package rules
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
+
+// compileShow compiles the option `show` with its `gone` and `failed`.
+func (r *Resource) compileShow(d syntax.Resource) error {
+	var err error
+	r.Show, err = compileTemplate(*d.Show)
+	switch {
+	case err != nil:
+		return err
+	case r.Show.whole:
+		return errors.New("a Show is a request of its own, not a Location")
+	case len(r.Show.Names) == 0:
+		return fmt.Errorf("it does not say which object; put :id where its id stands, as /%s/:id", d.Name)
+	case slices.ContainsFunc(r.Show.Names, func(name string) bool { return !isName(name) }):
+		return fmt.Errorf("the names in braces are parts of the object's key: letters, digits and '_', as {id}")
+	case !slices.Contains([]string{syntax.ShowFromOperator, syntax.ShowFromCaller, syntax.ShowFromResponse}, d.ShowFrom):
+		return fmt.Errorf("show is taken from the operator, the caller or the response, not from %q", d.ShowFrom)
+	}
+	if r.gone, err = compileAnswer(d.Gone); err != nil {
+		return fmt.Errorf("gone: %w", err)
+	}
+	if r.failed, err = compileAnswer(d.Failed); err != nil {
+		return fmt.Errorf("failed: %w", err)
+	}
+	return nil
+}
+
+// addShows fills the tree of the requests by which a client may read an object.
+func (s *Set) addShows() error {
+	for _, r := range s.Resources {
+		if r.ShowFrom == syntax.ShowFromCaller || !r.Show.isPath() {
+			continue
+		}
+		rule := &Rule{Resource: r, pattern: r.Show.path, methods: []string{http.MethodGet}, Name: r.showText}
+		for i := range r.Show.Names {
+			rule.Key = append(rule.Key, KeyPart{Placeholder: i})
+		}
+		if err := s.shows.add(rule); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // errShowFailed is returned for an answer that is no Show, as `failed` says.
 var errShowFailed = errors.New("the API answered Show with what `failed` of its show takes for an error")
 
-// Read asks for a Show and says what the answer means.
+// Read reads a Show, and interprets the answer.
 func (r *Resource) Read(ctx context.Context, upstream *show.Upstream, request show.Request) (show.Show, error) {
 	answer, err := upstream.Read(ctx, request)
 	if err != nil {
 		return answer, err
 	}
-	return r.Understood(answer)
+	return r.Interpret(answer)
 }
 
-// Understood returns an answer with the status that it means: an API that
-// answers everything with 200 tells only in the body that there is no such
-// object, or that it could not look.
-func (r *Resource) Understood(answer show.Show) (show.Show, error) {
+// Interpret returns an answer to Show with the status that it means: an API that
+// answers everything with 200 says only in the body that there is no such object,
+// or that it could not look.
+func (r *Resource) Interpret(answer show.Show) (show.Show, error) {
 	if r.gone == nil && r.failed == nil {
 		return answer, nil
 	}
@@ -45,9 +90,10 @@ func (r *Resource) Understood(answer show.Show) (show.Show, error) {
 	return answer, nil
 }
 
-// Canonical returns the key that a Show says its object has.
+// Canonical returns the key that an object has according to its Show: key, with
+// the id that the Show has in place of the last part.
 func (r *Resource) Canonical(key event.Key, document event.Document) event.Key {
-	for _, v := range r.IDs {
+	for _, v := range r.ids {
 		if v.Source != FromResponse {
 			continue
 		}
@@ -62,4 +108,18 @@ func (r *Resource) Canonical(key event.Key, document event.Document) event.Key {
 		}
 	}
 	return key
+}
+
+// KeyAt returns the key of the object whose Show has an escaped path. It reports
+// false if the path is not that of a Show, or does not name the object alone.
+func (r *Resource) KeyAt(path string) (event.Key, bool) {
+	if len(r.Show.path.names) != len(r.Show.Names) {
+		return event.Key{}, false
+	}
+	parts, ok := r.Show.path.match(path)
+	if !ok {
+		return event.Key{}, false
+	}
+	key, err := event.NewKey(r.Name, parts...)
+	return key, err == nil
 }

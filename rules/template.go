@@ -17,31 +17,34 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// template is a compiled [Request]: a request with names in it, which becomes
-// a request to the API when their values are known.
-type template struct {
+// Template is a request to the API with placeholders, as `show` and `list` have
+// it. Build makes a request of it once the values of the placeholders are known.
+type Template struct {
+	// Names are the placeholders, each once, in the order of path, query, header
+	// and body.
+	Names []string
+
 	text   string
 	method string
-	Path   pattern
+	path   pattern
 	query  []piece
 	header map[string][]piece
 	body   []piece
 	// format says how values are written into the body.
 	format bodyFormat
-	// whole is true for `{location}`, where one value is the whole target.
+	// whole is true for [syntax.LocationPath]: one value is the whole target.
 	whole bool
-	// Names are the placeholders, in the order of path, query, header, body.
-	Names []string
 }
 
-// piece is a text, or a placeholder where name is set.
+// piece is a text, or a placeholder if name is set.
 type piece struct {
 	text string
 	name string
-	// quoted is true for a placeholder that stands within a JSON string.
+	// quoted is true for a placeholder within a JSON string.
 	quoted bool
 }
 
+// bodyFormat is how a body is written.
 type bodyFormat int
 
 const (
@@ -50,16 +53,12 @@ const (
 	formatForm
 )
 
-// WholeTarget is the path of a request whose target is the Location that a
-// response told.
-const WholeTarget = "{" + locationValue + "}"
-
-func compileTemplate(r syntax.Request) (template, error) {
-	t := template{text: r.String(), method: r.Method, header: make(map[string][]piece)}
+func compileTemplate(r syntax.Request) (Template, error) {
+	t := Template{text: r.String(), method: r.Method, header: make(map[string][]piece)}
 	if t.method == "" {
 		t.method = http.MethodGet
 	}
-	if r.Path == WholeTarget {
+	if r.Path == syntax.LocationPath {
 		t.whole = true
 		t.Names = []string{locationValue}
 		err := t.compileRest(r)
@@ -67,19 +66,20 @@ func compileTemplate(r syntax.Request) (template, error) {
 	}
 	path, query, _ := strings.Cut(r.Path, "?")
 	var err error
-	if t.Path, err = parsePattern(path); err != nil {
+	if t.path, err = parsePattern(path); err != nil {
 		return t, err
 	}
-	if t.Path.tail || t.Path.expression != "" {
+	if t.path.tail || t.path.expression != "" {
 		return t, errors.New("a path is built from this pattern, so it may hold only text and :name segments")
 	}
-	t.Names = slices.Clone(t.Path.Names)
+	t.Names = slices.Clone(t.path.names)
 	t.query = t.pieces(query, false)
 	err = t.compileRest(r)
 	return t, err
 }
 
-func (t *template) compileRest(r syntax.Request) error {
+// compileRest compiles header and body.
+func (t *Template) compileRest(r syntax.Request) error {
 	fields := make([]string, 0, len(r.Header))
 	for field := range r.Header {
 		fields = append(fields, field)
@@ -111,9 +111,9 @@ func (t *template) compileRest(r syntax.Request) error {
 	return nil
 }
 
-// pieces splits a text at its placeholders: a name, or a value as in
-// `request:a.b`, in braces without spaces. "\{" is a brace.
-func (t *template) pieces(text string, isJSON bool) []piece {
+// pieces splits a text at its placeholders, and adds them to Names: a name, or a
+// value as in `request:a.b`, in braces without spaces. "\{" is a brace.
+func (t *Template) pieces(text string, isJSON bool) []piece {
 	var pieces []piece
 	var literal strings.Builder
 	quoted := false
@@ -150,14 +150,21 @@ func (t *template) pieces(text string, isJSON bool) []piece {
 	return pieces
 }
 
+// isPlaceholder reports whether a text in braces is a placeholder.
 func isPlaceholder(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return syntax.NotNameRune(r) && !strings.ContainsRune(":.#", r)
-	}) < 0
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !syntax.IsNameRune(r) && !strings.ContainsRune(":.#", r)
+	})
 }
 
-// Build returns the request with the values of the names, in their order.
-func (t *template) Build(values []string) (show.Request, error) {
+// isPath reports whether the request is a GET of a path and nothing else.
+func (t *Template) isPath() bool {
+	return t.method == http.MethodGet && len(t.query)+len(t.header)+len(t.body) == 0
+}
+
+// Build returns the request with values in place of the placeholders. Values are
+// in the order of Names.
+func (t *Template) Build(values []string) (show.Request, error) {
 	built := show.Request{Method: t.method}
 	if len(values) != len(t.Names) {
 		return built, fmt.Errorf("the key has %d parts and %s takes %d", len(values), t.text, len(t.Names))
@@ -168,7 +175,7 @@ func (t *template) Build(values []string) (show.Request, error) {
 		}
 		built.Path = values[0]
 	} else {
-		path, err := t.Path.build(values[:len(t.Path.Names)])
+		path, err := t.path.build(values[:len(t.path.names)])
 		if err != nil {
 			return built, err
 		}
@@ -196,7 +203,8 @@ func (t *template) Build(values []string) (show.Request, error) {
 	return built, nil
 }
 
-func (t *template) fill(pieces []piece, values []string, escape func(string) string) string {
+// fill returns a text with escaped values in place of its placeholders.
+func (t *Template) fill(pieces []piece, values []string, escape func(string) string) string {
 	var text strings.Builder
 	for _, p := range pieces {
 		if p.name == "" {
@@ -210,9 +218,10 @@ func (t *template) fill(pieces []piece, values []string, escape func(string) str
 
 var errBadBody = errors.New("the body is no JSON; a value that is text stands in quotes, as \"{id}\"")
 
-// fillBody fills the body in. With sample, stand-ins take the values' places,
-// to see whether the body is well-formed.
-func (t *template) fillBody(values []string, sample bool) ([]byte, error) {
+// fillBody returns the body with values in place of its placeholders. With
+// sample, stand-ins take the place of values, to check whether the body is
+// well-formed.
+func (t *Template) fillBody(values []string, sample bool) ([]byte, error) {
 	switch t.format {
 	case formatXML:
 		return []byte(t.fill(t.body, values, escapeXML)), nil

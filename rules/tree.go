@@ -5,50 +5,43 @@ package rules
 import (
 	"fmt"
 	"net/http"
-	"net/url"
-	"path"
 	"slices"
-	"strings"
 )
 
-// Tree finds the rule that a request matches. It is a tree of path
-// segments, so its cost grows with the length of the path and not with the
-// number of rules. Where several rules match, the most specific one is taken:
-// text before a name, a name before an expression, an expression before "*",
+// tree finds the rule that a request matches. It is a tree of path segments, so
+// its cost grows with the length of the path and not with the number of rules.
+// If several rules match, the most specific one is taken: text before a
+// placeholder, a placeholder before an expression, an expression before "*",
 // decided at the first segment in which they differ.
 //
-// A matcher is immutable once built.
-type Tree struct {
+// A tree is not changed once all rules are added.
+type tree struct {
 	root node
-	// touching holds whether any rule touches other objects.
-	touching bool
+	// touches is true if any rule touches other objects.
+	touches bool
 }
 
+// node is what follows a number of segments.
 type node struct {
+	// text and placeholder lead to the nodes after one more segment.
 	text        map[string]*node
-	name        *node
+	placeholder *node
+	// expressions are the rules that continue with an expression, tails those
+	// that continue with "*", and leaves those that end here.
 	expressions []*Rule
 	tails       []*Rule
 	leaves      []*Rule
 }
 
-// Match is what a request matched.
-type Match struct {
-	Rule *Rule
-	// Values are the plain values of the rule's placeholders.
-	Values [maxSegments]string
-	Count  int
-}
-
-// add puts a rule into the tree.
-func (m *Tree) add(r *Rule) error {
-	at := &m.root
+// add adds a rule. It fails if another rule matches the same requests.
+func (t *tree) add(r *Rule) error {
+	at := &t.root
 	for _, segment := range r.pattern.segments {
 		if segment == "" {
-			if at.name == nil {
-				at.name = new(node)
+			if at.placeholder == nil {
+				at.placeholder = new(node)
 			}
-			at = at.name
+			at = at.placeholder
 			continue
 		}
 		if at.text == nil {
@@ -70,16 +63,16 @@ func (m *Tree) add(r *Rule) error {
 		if other.pattern.expression == r.pattern.expression && overlap(other.methods, r.methods) && !apart(other, r) {
 			return fmt.Errorf("%q of resource %s and %q of resource %s match the same requests; "+
 				"remove one of them, or tell them apart, as `where request:method is item.update`",
-				other.Text, other.Resource.Name, r.Text, r.Resource.Name)
+				other.Name, other.Resource.Name, r.Name, r.Resource.Name)
 		}
 	}
 	*list = append(*list, r)
-	m.touching = m.touching || len(r.Touches) > 0
+	t.touches = t.touches || len(r.Touches) > 0
 	return nil
 }
 
-// apart tells whether two rules of one path differ in what they ask of the
-// request. One that asks something goes before one that asks nothing.
+// apart reports whether two rules of one path demand different things of the
+// request. A rule that demands something goes before one that demands nothing.
 func apart(a, b *Rule) bool {
 	if a.matched || b.matched {
 		return true
@@ -87,19 +80,19 @@ func apart(a, b *Rule) bool {
 	return !implied(a, b) || !implied(b, a)
 }
 
-// implied tells whether each condition of a can hold together with one of b on
+// implied reports whether each condition of a can hold together with one of b on
 // the same value.
 func implied(a, b *Rule) bool {
 	for _, c := range a.where {
-		if !slices.ContainsFunc(b.where, func(d condition) bool { return c.value == d.value && c.meets(d) }) {
+		if !slices.ContainsFunc(b.where, func(d Condition) bool { return c.value == d.value && c.meets(d) }) {
 			return false
 		}
 	}
 	return true
 }
 
-// overlap tells whether two rules' methods share one. No methods stand for
-// every unsafe one, but rules that name theirs are more specific than those.
+// overlap reports whether the methods of two rules have one in common. No methods
+// stand for every unsafe one, but a rule that names its methods is more specific.
 func overlap(a, b []string) bool {
 	if len(a) == 0 || len(b) == 0 {
 		return len(a) == len(b)
@@ -107,35 +100,33 @@ func overlap(a, b []string) bool {
 	return slices.ContainsFunc(a, func(method string) bool { return slices.Contains(b, method) })
 }
 
-// Find returns the rule for a request and fills m's match. It does not
-// allocate unless the path holds escapes or dot segments, or a rule looks into
-// the request.
-func (m *Tree) Find(request *Request, found *Match) bool {
+// find finds the rule that a request matches, and fills found.
+func (t *tree) find(request *Request, found *Match) bool {
 	escaped := cleanPath(request.HTTP.URL.EscapedPath())
-	found.Count = 0
-	return m.root.find(request, escaped, escaped, found)
+	found.count = 0
+	return t.root.find(request, escaped, escaped, found)
 }
 
-// find walks the tree. Rest is what follows the node, and begins with "/" or
-// is empty; whole is the whole path.
+// find walks the tree. Rest is the path after the node: "" or with a slash first;
+// whole is the whole path.
 func (n *node) find(request *Request, rest, whole string, found *Match) bool {
 	if rest == "" || rest == "/" {
 		if pick(n.leaves, request, found) {
 			return true
 		}
-	} else if found.Count < maxSegments {
+	} else if found.count < maxSegments {
 		segment, after := nextSegment(rest)
 		plain := unescape(segment)
 		if child := n.text[plain]; child != nil && child.find(request, after, whole, found) {
 			return true
 		}
-		if n.name != nil && segment != "" {
-			found.Values[found.Count] = plain
-			found.Count++
-			if n.name.find(request, after, whole, found) {
+		if n.placeholder != nil && segment != "" {
+			found.values[found.count] = plain
+			found.count++
+			if n.placeholder.find(request, after, whole, found) {
 				return true
 			}
-			found.Count--
+			found.count--
 		}
 	}
 	for _, r := range n.expressions {
@@ -143,10 +134,8 @@ func (n *node) find(request *Request, rest, whole string, found *Match) bool {
 			continue
 		}
 		if values, ok := r.pattern.exec(whole, nil); ok && len(values) <= maxSegments {
-			candidate := Match{Rule: r}
-			candidate.Count = copy(candidate.Values[:], values)
-			if r.holds(request, &candidate) {
-				*found = candidate
+			if r.holds(request, values) {
+				found.Rule, found.count = r, copy(found.values[:], values)
 				return true
 			}
 		}
@@ -154,9 +143,9 @@ func (n *node) find(request *Request, rest, whole string, found *Match) bool {
 	return rest != "" && pick(n.tails, request, found)
 }
 
-// pick takes the rule of a list that the request fits: one that asks something
-// of the request before one that asks nothing, then one that names the method
-// before one that takes any.
+// pick takes the rule of a list that a request matches: one that demands
+// something of the request before one that demands nothing, then one that names
+// the method before one that takes any.
 func pick(rules []*Rule, request *Request, found *Match) bool {
 	var chosen *Rule
 	rank := 0
@@ -168,7 +157,7 @@ func pick(rules []*Rule, request *Request, found *Match) bool {
 		if r.narrowed() {
 			own += 2
 		}
-		if own > rank && accepts(r.methods, request.Method) && r.holds(request, found) {
+		if own > rank && accepts(r.methods, request.Method) && r.holds(request, found.Values()) {
 			chosen, rank = r, own
 		}
 	}
@@ -179,20 +168,22 @@ func pick(rules []*Rule, request *Request, found *Match) bool {
 	return true
 }
 
-// Others calls visit for every rule that a request fits and that touches other
-// objects, whether or not a more specific one names the object.
-func (m *Tree) Others(request *Request, visit func(*Match)) {
-	if !m.touching {
+// touching calls visit for every rule that a request matches and that touches
+// other objects.
+func (t *tree) touching(request *Request, visit func(*Match)) {
+	if !t.touches {
 		return
 	}
 	escaped := cleanPath(request.HTTP.URL.EscapedPath())
-	m.root.others(request, escaped, escaped, new(Match), visit)
+	t.root.touching(request, escaped, escaped, new(Match), visit)
 }
 
-func (n *node) others(request *Request, rest, whole string, at *Match, visit func(*Match)) {
-	try := func(rules []*Rule) {
+// touching walks the tree as find does, but into all branches. At holds the
+// values of the placeholders on the way.
+func (n *node) touching(request *Request, rest, whole string, at *Match, visit func(*Match)) {
+	try := func(rules []*Rule, at *Match) {
 		for _, r := range rules {
-			if len(r.Touches) > 0 && accepts(r.methods, request.Method) && r.holds(request, at) {
+			if len(r.Touches) > 0 && accepts(r.methods, request.Method) && r.holds(request, at.Values()) {
 				found := *at
 				found.Rule = r
 				visit(&found)
@@ -200,35 +191,33 @@ func (n *node) others(request *Request, rest, whole string, at *Match, visit fun
 		}
 	}
 	if rest == "" || rest == "/" {
-		try(n.leaves)
-	} else if at.Count < maxSegments {
+		try(n.leaves, at)
+	} else if at.count < maxSegments {
 		segment, after := nextSegment(rest)
 		plain := unescape(segment)
 		if child := n.text[plain]; child != nil {
-			child.others(request, after, whole, at, visit)
+			child.touching(request, after, whole, at, visit)
 		}
-		if n.name != nil && segment != "" {
-			at.Values[at.Count] = plain
-			at.Count++
-			n.name.others(request, after, whole, at, visit)
-			at.Count--
+		if n.placeholder != nil && segment != "" {
+			at.values[at.count] = plain
+			at.count++
+			n.placeholder.touching(request, after, whole, at, visit)
+			at.count--
 		}
 	}
 	for _, r := range n.expressions {
 		if values, ok := r.pattern.exec(whole, nil); ok && len(values) <= maxSegments {
-			found := &Match{Count: len(values)}
-			copy(found.Values[:], values)
-			saved := *at
-			*at = *found
-			try([]*Rule{r})
-			*at = saved
+			found := new(Match)
+			found.count = copy(found.values[:], values)
+			try([]*Rule{r}, found)
 		}
 	}
 	if rest != "" {
-		try(n.tails)
+		try(n.tails, at)
 	}
 }
 
+// accepts reports whether a rule with some methods is about a request's method.
 func accepts(methods []string, method string) bool {
 	if len(methods) > 0 {
 		return slices.Contains(methods, method)
@@ -236,8 +225,8 @@ func accepts(methods []string, method string) bool {
 	return !IsSafe(method)
 }
 
-// IsSafe tells whether a method is not meant to change anything (RFC 9110,
-// section 9.2.1). CONNECT asks for a tunnel, and what flows in one is no
+// IsSafe reports whether a method is not meant to change anything (RFC 9110,
+// section 9.2.1). CONNECT asks for a tunnel, and what flows in a tunnel is no
 // exchange.
 func IsSafe(method string) bool {
 	switch method {
@@ -246,51 +235,3 @@ func IsSafe(method string) bool {
 	}
 	return false
 }
-
-// Value returns the value of a placeholder of the rule's path, or "".
-func (m *Match) Value(r *Rule, name string) string {
-	at := slices.Index(r.pattern.Names, name)
-	if at < 0 || at >= m.Count {
-		return ""
-	}
-	return m.Values[at]
-}
-
-// nextSegment splits "/a/b" into "a" and "/b".
-func nextSegment(rest string) (segment, after string) {
-	rest = rest[1:]
-	if i := strings.IndexByte(rest, '/'); i >= 0 {
-		return rest[:i], rest[i:]
-	}
-	return rest, ""
-}
-
-// unescape returns the plain form of a segment. An escaped slash stays within
-// its segment, as it does for the servers that route by escaped paths.
-func unescape(segment string) string {
-	if strings.IndexByte(segment, '%') < 0 {
-		return segment
-	}
-	plain, err := url.PathUnescape(segment)
-	if err != nil {
-		return segment
-	}
-	return plain
-}
-
-// cleanPath resolves dot segments and doubled slashes, as the API's server
-// most likely does too: a rule must not be dodged by "/x/../items/1".
-func cleanPath(p string) string {
-	if !strings.Contains(p, "//") && !strings.Contains(p, "/.") && !strings.Contains(p, "/%2") {
-		return p
-	}
-	p = encodedDots.Replace(p)
-	if p == "" || p[0] != '/' {
-		return p
-	}
-	return path.Clean(p)
-}
-
-// encodedDots decodes dots: "%2e" is "." wherever it stands (RFC 3986, section
-// 6.2.2.2).
-var encodedDots = strings.NewReplacer("%2e", ".", "%2E", ".")

@@ -13,13 +13,13 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
-func compileFor(t testing.TB, declared ...*syntax.Resource) *Tree {
+func compileFor(t testing.TB, declared ...*syntax.Resource) *Set {
 	t.Helper()
 	set, err := Compile(declared, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return set.Tree
+	return set
 }
 
 // asking returns a request without a body.
@@ -28,7 +28,7 @@ func asking(method string, u *url.URL) *Request {
 }
 
 // found tells what a request matched, as "kind rule key", or "" for nothing.
-func (m *Tree) found(method, target string) string {
+func (m *Set) found(method, target string) string {
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
 		return "bad target: " + err.Error()
@@ -37,7 +37,7 @@ func (m *Tree) found(method, target string) string {
 	if !m.Find(asking(method, u), &hit) {
 		return ""
 	}
-	text := string(hit.Rule.Kind) + " " + hit.Rule.Text
+	text := string(hit.Rule.Kind) + " " + hit.Rule.Name
 	keys, err := pathKeys(&hit)
 	if err == nil && len(keys) == 0 {
 		return text
@@ -52,11 +52,11 @@ func (m *Tree) found(method, target string) string {
 // it does not.
 func pathKeys(hit *Match) ([]event.Key, error) {
 	var parts []string
-	for _, part := range hit.Rule.Parts {
-		if part.Place < 0 {
+	for _, part := range hit.Rule.Key {
+		if part.Placeholder < 0 {
 			return nil, nil
 		}
-		parts = append(parts, hit.Values[part.Place])
+		parts = append(parts, hit.Values()[part.Placeholder])
 	}
 	key, err := event.NewKey(hit.Rule.Resource.Name, parts...)
 	return []event.Key{key}, err
@@ -249,7 +249,7 @@ func FuzzPattern(f *testing.F) {
 			}
 			var hit Match
 			request := asking(http.MethodPut, u)
-			if !set.Tree.Find(request, &hit) {
+			if !set.Find(request, &hit) {
 				continue
 			}
 			keys, err := pathKeys(&hit)

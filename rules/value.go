@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// Source is where in an exchange a value stands.
+// Source is the part of an exchange in which a value stands.
 type Source int
 
-// The places of values.
+// The sources of values.
 const (
 	FromResponse Source = iota // a path in the response's body, or in a Show
 	FromRequest                // a path in the request's body
@@ -23,27 +23,34 @@ const (
 	FromLocation               // the response's Location
 )
 
-// Value says where a value stands: `a.b` in the response or the Show,
-// `request:a.b` in the request's body, `query:name`, `header:Name`, `:name` in
-// the path, `location` for the response's Location.
+// Value is a place in an exchange, and not what stands there: `a.b` in the
+// response or the Show, `request:a.b` in the request's body, `query:name`,
+// `header:Name`, `:name` in the path, or `location` for the response's Location.
+// The zero Value is no place. Values can be compared.
 type Value struct {
 	// Source is where to look, and Name what to look for there.
 	Source Source
 	Name   string
-	// Text is the value as written.
-	Text string
+
+	text string
 }
 
-// MaxKeys limits how many objects one exchange can name. What a larger one
-// names is found by looking at all objects of the resource.
+// MaxKeys limits how many objects one exchange can name. Those of a larger one
+// are found by looking at all objects of the resource.
 const MaxKeys = 10_000
 
 // locationValue is the word for the response's Location.
 const locationValue = "location"
 
+// String returns the value as it is written.
+func (v Value) String() string { return v.text }
+
+// IsZero reports whether v is the zero Value.
+func (v Value) IsZero() bool { return v == Value{} }
+
 // parseValue parses a value.
 func parseValue(text string) (Value, error) {
-	v := Value{Name: text, Text: text}
+	v := Value{Name: text, text: text}
 	prefix, rest, found := strings.Cut(text, ":")
 	switch {
 	case text == locationValue:
@@ -92,22 +99,22 @@ func (v Value) InRequest() bool {
 	return v.Source != FromResponse && v.Source != FromLocation
 }
 
-// credentialHeaders hold what must not reach the disk.
+// credentialHeaders are the headers whose values must not reach the disk.
 var credentialHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie"}
 
-// storable refuses values that a caller proves itself with.
+// storable refuses the credentials of callers.
 func (v Value) storable() error {
 	if v.Source == FromHeader && slices.Contains(credentialHeaders, http.CanonicalHeaderKey(v.Name)) {
-		return fmt.Errorf("%s is the caller's credential, which is never stored", v.Text)
+		return fmt.Errorf("%s is the caller's credential, which is never stored", v)
 	}
 	return nil
 }
 
 var errXPath = errors.New("this looks like XPath; XML is read with the same paths as JSON, as Envelope.Body.item.id, and an attribute as -name")
 
-// checkFieldPath refuses what is no path of a field. gjson's modifiers
-// transform a document rather than name a field, and a mistyped one matches
-// nothing without a word.
+// checkFieldPath refuses a path that is not that of a field. gjson's modifiers
+// transform a document rather than name a field, and a mistyped one silently
+// matches nothing.
 func checkFieldPath(path string) error {
 	switch {
 	case strings.HasPrefix(path, "/"), strings.Contains(path, "//"), strings.Contains(path, "/@"):

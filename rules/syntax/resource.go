@@ -6,15 +6,9 @@
 package syntax
 
 import (
-	"net/http"
-	"slices"
 	"strings"
 
-	"github.com/jinzhu/inflection"
-
 	"github.com/caddyserver/caddy/v2"
-
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
 // Resource declares one kind of object of the API: how its Show is read, which
@@ -136,144 +130,16 @@ const (
 	ShowFromResponse = "response"
 )
 
-// VersionETag is the version that is no field but the ETag.
+// VersionETag is the Version that stands for the ETag, and not for a field.
 const VersionETag = "etag"
 
-// Request is a request to the API.
-type Request struct {
-	// Method is the HTTP method. Default: `GET`.
-	Method string `json:"method,omitempty"`
-
-	// Path is the path, in which `:name` stands for one segment. It may be
-	// followed by a query, in which `{name}` stands for a value.
-	Path string `json:"path"`
-
-	// Header is sent besides; `{name}` stands for a value.
-	Header map[string]string `json:"header,omitempty"`
-
-	// Body is sent with the request; `{name}` stands for a value, written as
-	// JSON, XML or form text needs it. A brace that is none of these is
-	// written as `\{`. Default: none.
-	Body string `json:"body,omitempty"`
+// IsName reports whether a text can be the name of a resource: letters, digits,
+// '_' and '-'.
+func IsName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !IsNameRune(r) })
 }
 
-// String returns the method and the path, as "GET /items/:id".
-func (r Request) String() string {
-	if r.Method == "" {
-		return http.MethodGet + " " + r.Path
-	}
-	return r.Method + " " + r.Path
-}
-
-// Watch says how an object is watched.
-type Watch struct {
-	// Every is how often an object is looked at. The more of them there are,
-	// the less often those are that have not changed for long: `look_rate` is
-	// never exceeded. Required.
-	Every caddy.Duration `json:"every"`
-
-	// Until is the state in which an object does not change any more. It takes
-	// a path in Show. Required: without an end, every object would be looked
-	// at for ever.
-	Until *Condition `json:"until"`
-}
-
-// List says how all objects are listed.
-type List struct {
-	Query
-
-	// Version is the path of the objects' versions in the answer, beside the
-	// ids, such as `items.#.updated_at`. Objects whose version is known
-	// already are not read again.
-	Version string `json:"version,omitempty"`
-
-	// Next is the path of what leads to the next page, in the answer: its URL
-	// or path, or with NextQuery a cursor. A `Link` with rel="next" (RFC 8288)
-	// is followed without it.
-	Next string `json:"next,omitempty"`
-
-	// NextQuery is the query parameter that takes what Next leads to. With it
-	// and without Next, it takes the number of the page, from 1.
-	NextQuery string `json:"next_query,omitempty"`
-
-	// Every is how often all objects are listed. Default: once, and again to
-	// repair a gap.
-	Every caddy.Duration `json:"every,omitempty"`
-
-	// Backfill announces the objects of the first complete list as created.
-	// Default: they are taken as known.
-	Backfill bool `json:"backfill,omitempty"`
-}
-
-// Notify says where the request names a receiver.
-type Notify struct {
-	// URL is the value that holds the receiver's URL, such as
-	// `request:notificationUrl`. Required.
-	URL string `json:"url"`
-
-	// Authorization is the value that is sent to the receiver as its
-	// `Authorization` header. Default: none is sent.
-	Authorization string `json:"authorization,omitempty"`
-
-	// Events are the types of the events that are sent. Default: all.
-	Events []string `json:"events,omitempty"`
-
-	// Until is the last state that the receiver is told. It takes a path in
-	// Show. Default: the receiver is told all changes, until the delete.
-	Until *Condition `json:"until,omitempty"`
-}
-
-// WithDefaults returns the resource with everything filled in that was left
-// out. It does not change its receiver, which is the user's configuration.
-func (r Resource) WithDefaults() Resource {
-	show := Request{Path: "/" + r.Name + "/:id"}
-	if r.Show != nil {
-		show = *r.Show
-	}
-	if show.Method == "" {
-		show.Method = http.MethodGet
-	}
-	r.Show = &show
-	if r.ShowFrom == "" {
-		r.ShowFrom = ShowFromOperator
-	}
-	if r.ShowFrom == ShowFromCaller && len(r.CallerHeaders) == 0 {
-		r.CallerHeaders = []string{"Authorization", "Cookie"}
-	}
-	if len(r.Rules) == 0 {
-		r.Rules = conventionalRules(show.Path)
-	}
-	if len(r.ID) == 0 {
-		r.ID = []string{"id", r.Name + ".id", inflection.Singular(r.Name) + ".id", "data.id", r.Name + ".#.id", "data.#.id"}
-		r.ID = slices.Compact(r.ID)
-	}
-	if len(r.Events) == 0 {
-		r.Events = []*EventRule{
-			{Type: r.Name + ".created", On: event.OpCreate},
-			{Type: r.Name + ".updated", On: event.OpChange},
-			{Type: r.Name + ".deleted", On: event.OpDelete},
-		}
-	}
-	return r
-}
-
-// conventionalRules returns the rules of REST around a Show's path.
-func conventionalRules(path string) []*Rule {
-	path, _, _ = strings.Cut(path, "?")
-	collection := path
-	if i := strings.LastIndexByte(collection, '/'); i > 0 {
-		collection = collection[:i]
-	}
-	return []*Rule{
-		{Kind: event.KindCreate, Methods: []string{http.MethodPost}, Path: collection},
-		{Kind: event.KindUpdate, Methods: []string{http.MethodPut, http.MethodPatch}, Path: path},
-		{Kind: event.KindUpdate, Path: strings.TrimSuffix(path, "/") + "/*"},
-		{Kind: event.KindDelete, Methods: []string{http.MethodDelete}, Path: path},
-	}
-}
-
-// NotNameRune reports whether a character cannot be part of a name: of a
-// resource, or of a placeholder.
-func NotNameRune(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
+// IsNameRune reports whether a name can have a character.
+func IsNameRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-'
 }

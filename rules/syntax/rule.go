@@ -58,49 +58,6 @@ type Rule struct {
 	Later *Later `json:"later,omitempty"`
 }
 
-// Condition says what stands at a place of a request or response.
-type Condition struct {
-	// Value is where to look: `request:PATH`, `query:NAME`, `header:NAME`,
-	// `:NAME`, or a path in the response.
-	Value string `json:"value"`
-
-	// Is lists the values one of which must stand there; the empty one for
-	// none.
-	Is []string `json:"is,omitempty"`
-
-	// Not lists values none of which may stand there.
-	Not []string `json:"not,omitempty"`
-
-	// Matches is a regular expression (RE2) that the value must match.
-	Matches string `json:"matches,omitempty"`
-
-	// Exists says that there must be a value, whatever it is. An object, an
-	// array and `false` are values, `null` and an empty text are none.
-	Exists bool `json:"exists,omitempty"`
-}
-
-// Answer describes responses.
-type Answer struct {
-	// Statuses are HTTP statuses, such as `409`, and classes of them, such as
-	// `2xx`. Default: any that would mean it without this.
-	Statuses []string `json:"statuses,omitempty"`
-
-	// Where must hold in the response besides.
-	Where []*Condition `json:"where,omitempty"`
-}
-
-// Query is a request that answers with objects.
-type Query struct {
-	// Request is the request. Its placeholders stand for values of the request
-	// that changes something: `:name` for one of the rule's path, and in
-	// braces any, such as `{request:reference}` or `{header:Idempotency-Key}`.
-	Request Request `json:"request"`
-
-	// IDs is the path at which the objects' ids stand in the answer, such as
-	// `transactions.#.id`.
-	IDs string `json:"ids"`
-}
-
 // Touch names other objects that an exchange changes.
 type Touch struct {
 	// Resource is the resource of the objects.
@@ -136,17 +93,4 @@ func (d *Rule) String() string {
 		text += " where " + condition.String()
 	}
 	return text
-}
-
-// String returns the condition as a Caddyfile has it.
-func (c Condition) String() string {
-	switch {
-	case len(c.Is) > 0:
-		return c.Value + " is " + strings.Join(c.Is, " ")
-	case len(c.Not) > 0:
-		return c.Value + " not " + strings.Join(c.Not, " ")
-	case c.Matches != "":
-		return c.Value + " matches " + c.Matches
-	}
-	return c.Value + " exists"
 }

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -18,57 +17,58 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// ListingKind is the purpose of a listing.
-type ListingKind int
+// QueryKind is the purpose of a query.
+type QueryKind int
 
 const (
-	// Touched lists objects that an exchange may have changed or created.
-	Touched ListingKind = iota
-	// Found lists the object that an exchange of unknown outcome may have
-	// created. If there is none once the API can no longer commit late, that is
-	// evidence that nothing was created.
+	// Touched: the objects that an exchange may have changed or created.
+	Touched QueryKind = iota
+	// Found: the object that an exchange of unknown outcome may have created.
+	// If there is none once the API can no longer commit late, that is evidence
+	// that nothing was created.
 	Found
-	// Awaited lists the object that an accepted request will make. If none
+	// Awaited: the object that an accepted request will make. If none
 	// appears in time, this is recorded as unresolved.
 	Awaited
 )
 
-// Listing is a request whose answer names the objects that an exchange changed.
-// It is queued as a mark like any other, with the listing's name in place of a
+// Query is a request whose answer names the objects that an exchange changed.
+// It is queued as a mark like any other, with the query's name in place of a
 // resource's.
-type Listing struct {
+type Query struct {
 	// Name is the resource in its marks' keys.
 	Name string
 	// Kind is its purpose.
-	Kind ListingKind
+	Kind QueryKind
 	// Read sends the request.
 	Read func(ctx context.Context, key event.Key) (show.Show, error)
 	// Keys reads the keys of the objects from the answer.
-	Keys func(document event.Document) ([]event.Key, error)
+	Keys func(answer event.Document) ([]event.Key, error)
 	// Limit limits how many requests are under way at once.
 	Limit *Limit
 	// Looks is the budget of requests that no exchange caused.
 	Looks *rate.Limiter
 }
 
-// maxRemembered limits how many objects of a listing are remembered, to
+// maxRemembered limits how many objects of a query are remembered, to
 // recognise new ones the next time.
 const maxRemembered = 4096
 
-// list reads a listing and marks the objects that it names.
-func (r *Reconciler) list(ctx context.Context, l *Listing, lease queue.MarkLease) (answered bool) {
+// query sends a query and marks the objects that its answer names.
+func (r *Reconciler) query(ctx context.Context, q *Query, lease queue.MarkLease) (answered bool) {
 	asked := r.now()
-	answer, err := l.Read(ctx, lease.Key)
+	answer, err := q.Read(ctx, lease.Key)
 	took := r.now().Sub(asked)
 	if err != nil {
-		return r.readFailed(ctx, l.Name, lease, err, took)
+		return r.readFailed(ctx, q.Name, lease, err, took)
 	}
-	result := r.listed(ctx, l, lease, answer, asked)
-	r.metrics.Reconciled(l.Name, result, took)
+	result := r.queried(ctx, q, lease, answer, asked)
+	r.metrics.Reconciled(q.Name, result, took)
 	return !overloaded(answer)
 }
 
-func (r *Reconciler) listed(ctx context.Context, l *Listing, lease queue.MarkLease, answer show.Show, asked time.Time) Result {
+// queried commits what the answer to a query shows.
+func (r *Reconciler) queried(ctx context.Context, q *Query, lease queue.MarkLease, answer show.Show, asked time.Time) Result {
 	now := r.now()
 	fail := func(reason string) Result {
 		r.retry(ctx, lease, ResultFailed, reason, retryAfter(answer.Header, now))
@@ -76,27 +76,27 @@ func (r *Reconciler) listed(ctx context.Context, l *Listing, lease queue.MarkLea
 	}
 	none := answer.Status == 404 || answer.Status == 410
 	if !none && (answer.Status < 200 || answer.Status > 299) {
-		return fail(fmt.Sprintf("the listing was answered with %d", answer.Status))
+		return fail(fmt.Sprintf("the query was answered with %d", answer.Status))
 	}
 	var keys []event.Key
 	if !none {
 		var err error
-		if keys, err = l.Keys(answer.Document()); err != nil {
+		if keys, err = q.Keys(answer.Document()); err != nil {
 			return fail(err.Error())
 		}
 	}
 	settled := lease.SettleAt.IsZero() || !asked.Before(lease.SettleAt)
-	if len(keys) == 0 && l.Kind != Touched && !settled {
+	if len(keys) == 0 && q.Kind != Touched && !settled {
 		if wait := between(lease.MarkedAt, lease.SettleAt, now); wait > 0 {
 			r.postpone(ctx, lease, now.Add(wait))
 			return ResultNoDifference
 		}
 	}
 	reconciled := queue.Reconciled{AskedAt: asked}
-	reconciled.Marks, reconciled.Snapshot = l.marks(r.hasher, lease, keys, now)
-	if len(keys) == 0 && l.Kind == Awaited && settled {
+	reconciled.Marks, reconciled.Snapshot = q.marks(r.hasher, lease, keys, now)
+	if len(keys) == 0 && q.Kind == Awaited && settled {
 		reconciled.Unresolved = "the request was accepted, and the object that it makes did not appear in time"
-		r.metrics.Unresolved(l.Name)
+		r.metrics.Unresolved(q.Name)
 	}
 	result := ResultNoDifference
 	if len(reconciled.Marks) > 0 {
@@ -105,13 +105,13 @@ func (r *Reconciler) listed(ctx context.Context, l *Listing, lease queue.MarkLea
 	return r.commit(ctx, lease, reconciled, result)
 }
 
-// marks makes the marks of the objects that a listing names, and the snapshot
-// by which it is remembered.
+// marks makes the marks of the objects that an answer names, and the snapshot
+// by which they are remembered.
 //
-// An exchange may have changed any object that the listing named before. An
+// An exchange may have changed any object that the query named before. An
 // object that is new since then was created by it. The first time, nothing
 // shows which objects are new: one that was never seen counts as new.
-func (l *Listing) marks(hasher event.Hasher, lease queue.MarkLease, keys []event.Key, now time.Time) ([]queue.Mark, *event.Snapshot) {
+func (q *Query) marks(hasher event.Hasher, lease queue.MarkLease, keys []event.Key, now time.Time) ([]queue.Mark, *event.Snapshot) {
 	prints := make([]uint64, len(keys))
 	for i, key := range keys {
 		prints[i] = binary.BigEndian.Uint64(hasher.Show(event.NewDocument([]byte(key.String()))))
@@ -124,7 +124,7 @@ func (l *Listing) marks(hasher event.Hasher, lease queue.MarkLease, keys []event
 		}
 		mark := queue.Mark{Key: key, Hints: queue.HintMayBeUpdated, Cause: lease.Cause, Callback: nil}
 		switch {
-		case l.Kind != Touched:
+		case q.Kind != Touched:
 			mark.Hints = queue.HintCreated
 			if lease.Callback != nil {
 				mark.Callback = lease.Callback.Sealed
@@ -136,7 +136,7 @@ func (l *Listing) marks(hasher event.Hasher, lease queue.MarkLease, keys []event
 		}
 		marks = append(marks, mark)
 	}
-	if l.Kind != Touched {
+	if q.Kind != Touched {
 		return marks, nil
 	}
 	slices.Sort(prints)
@@ -167,28 +167,4 @@ func decode64(snapshot *event.Snapshot) []uint64 {
 		numbers = append(numbers, binary.BigEndian.Uint64(snapshot.Show[at:]))
 	}
 	return numbers
-}
-
-// errNoList is returned for an answer that is not a list.
-var errNoList = errors.New("the answer is not JSON, XML or a form, so it shows no ids of objects")
-
-// ListedKeys makes the Keys of a listing from a function that reads ids.
-func ListedKeys(resource string, ids func(json []byte) []string, most int) func(event.Document) ([]event.Key, error) {
-	return func(document event.Document) ([]event.Key, error) {
-		if !document.IsJSON() {
-			return nil, errNoList
-		}
-		var keys []event.Key
-		for _, id := range ids(document.JSON()) {
-			key, err := event.NewKey(resource, id)
-			if err != nil {
-				continue // no request of ours can name such an object
-			}
-			keys = append(keys, key)
-		}
-		if len(keys) > most {
-			return nil, fmt.Errorf("the listing names more than %d objects", most)
-		}
-		return keys, nil
-	}
 }

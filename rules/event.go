@@ -12,6 +12,18 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
+// compileEvents compiles the option `event`.
+func (r *Resource) compileEvents(d syntax.Resource) error {
+	for _, rule := range d.Events {
+		trigger, err := compileTrigger(rule)
+		if err != nil {
+			return PartError{r.Name, rule, fmt.Errorf("resource %s: event %s: %w", d.Name, rule.Type, err)}
+		}
+		r.Triggers = append(r.Triggers, trigger)
+	}
+	return nil
+}
+
 // compileTrigger compiles an event rule.
 func compileTrigger(e *syntax.EventRule) (event.Trigger, error) {
 	name, err := event.ParseTemplate(e.Type)
@@ -41,7 +53,7 @@ func compileTrigger(e *syntax.EventRule) (event.Trigger, error) {
 	return trigger, nil
 }
 
-// expression makes a condition in CEL an [event.Condition].
+// expression is a condition in CEL as an [event.Condition].
 type expression struct {
 	*when.Condition
 }

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
+)
+
+// KeyPart says where one part of an object's key stands in an exchange.
+type KeyPart struct {
+	// Placeholder is the index of the part's placeholder in the rule's path, or
+	// -1 if it has none.
+	Placeholder int
+	// Request and Response are the other places, those in the request and those
+	// in the response. The first that holds a value is taken.
+	Request, Response []Value
+}
+
+// compileKeys compiles the options `id` and `key`. It returns the values of
+// `key`, by part.
+func (r *Resource) compileKeys(d syntax.Resource) (map[string][]Value, error) {
+	var err error
+	if r.ids, err = storableValues(d.ID); err != nil {
+		return nil, PartError{r.Name, "id", fmt.Errorf("resource %s: id: %w", r.Name, err)}
+	}
+	keys := make(map[string][]Value)
+	for _, name := range slices.Sorted(maps.Keys(d.Keys)) {
+		switch {
+		case !slices.Contains(r.Show.Names, name):
+			err = fmt.Errorf("show %s has no such name", r.showText)
+		case name == r.Show.Names[len(r.Show.Names)-1] && r.idsGiven:
+			err = errors.New("`id` says this already; keep one of them")
+		default:
+			keys[name], err = storableValues(d.Keys[name])
+		}
+		if err != nil {
+			return nil, PartError{r.Name, "key", fmt.Errorf("resource %s: key :%s: %w", r.Name, name, err)}
+		}
+	}
+	return keys, nil
+}
+
+// storableValues parses values that become part of a key, and so reach the disk.
+func storableValues(texts []string) ([]Value, error) {
+	values, err := ParseValues(texts)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range values {
+		if err := v.storable(); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
+// compileKeyParts returns where the parts of the object's key stand in the
+// exchanges of a rule.
+func compileKeyParts(d *syntax.Rule, of *Resource, path pattern, keys map[string][]Value) ([]KeyPart, error) {
+	names := of.Show.Names
+	parts := make([]KeyPart, len(names))
+	for i, name := range names {
+		parts[i].Placeholder = slices.Index(path.names, name)
+		if parts[i].Placeholder >= 0 {
+			continue
+		}
+		values, given := keys[name]
+		if i == len(names)-1 && !given {
+			values = of.ids
+			given = of.idsGiven
+		}
+		for _, v := range values {
+			if v.Source == FromPath {
+				if at := slices.Index(path.names, v.Name); at >= 0 {
+					parts[i].Placeholder = at
+				}
+				continue
+			}
+			if v.InRequest() {
+				parts[i].Request = append(parts[i].Request, v)
+			} else {
+				parts[i].Response = append(parts[i].Response, v)
+			}
+		}
+		if parts[i].Placeholder >= 0 {
+			continue
+		}
+		// The response to a create shows the last part of the key; the parts
+		// before it say where the object lives, and the request must have them.
+		creates := d.Kind == event.KindCreate && i == len(names)-1
+		if !creates && !given {
+			return nil, fmt.Errorf("the path lacks :%s, which is part of the object's key in show %s; put :%s where it stands, "+
+				"or say where else it does, as `key :%s request:%s`", name, of.showText, name, name, name)
+		}
+		if len(parts[i].Request)+len(parts[i].Response) == 0 {
+			return nil, fmt.Errorf("nothing tells :%s, which is part of the object's key in show %s", name, of.showText)
+		}
+	}
+	return parts, nil
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+// Match is a rule that a request matches, and what the request's path holds.
+type Match struct {
+	// Rule is the rule.
+	Rule *Rule
+
+	// values begins with the values of the placeholders. It is an array, so that
+	// a match needs no allocation.
+	values [maxSegments]string
+	count  int
+}
+
+// Values returns the values of the placeholders in the rule's path, unescaped and
+// in order.
+func (m *Match) Values() []string {
+	return m.values[:m.count]
+}
+
+// Placeholder returns the value of a placeholder in the rule's path, or "".
+func (m *Match) Placeholder(name string) string {
+	return m.Rule.pattern.value(name, m.Values())
+}
+
+// Text returns what the matched request has at v, or "". Unlike [Request.Text] it
+// knows the placeholders of the path, and takes objects, arrays and booleans of
+// the body for values.
+func (m *Match) Text(request *Request, v Value) string {
+	return m.Rule.text(request, m.Values(), v)
+}

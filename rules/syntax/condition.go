@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package syntax
+
+import (
+	"strings"
+)
+
+// Condition says what stands at a place of a request or response.
+type Condition struct {
+	// Value is where to look: `request:PATH`, `query:NAME`, `header:NAME`,
+	// `:NAME`, or a path in the response.
+	Value string `json:"value"`
+
+	// Is lists the values one of which must stand there; the empty one for
+	// none.
+	Is []string `json:"is,omitempty"`
+
+	// Not lists values none of which may stand there.
+	Not []string `json:"not,omitempty"`
+
+	// Matches is a regular expression (RE2) that the value must match.
+	Matches string `json:"matches,omitempty"`
+
+	// Exists says that there must be a value, whatever it is. An object, an
+	// array and `false` are values, `null` and an empty text are none.
+	Exists bool `json:"exists,omitempty"`
+}
+
+// String returns the condition as a Caddyfile has it.
+func (c Condition) String() string {
+	switch {
+	case len(c.Is) > 0:
+		return c.Value + " is " + strings.Join(c.Is, " ")
+	case len(c.Not) > 0:
+		return c.Value + " not " + strings.Join(c.Not, " ")
+	case c.Matches != "":
+		return c.Value + " matches " + c.Matches
+	}
+	return c.Value + " exists"
+}
+
+// Answer describes responses.
+type Answer struct {
+	// Statuses are HTTP statuses, such as `409`, and classes of them, such as
+	// `2xx`. Default: any that would mean it without this.
+	Statuses []string `json:"statuses,omitempty"`
+
+	// Where must hold in the response besides.
+	Where []*Condition `json:"where,omitempty"`
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package syntax
+
+import (
+	"net/http"
+)
+
+// Request is a request to the API.
+type Request struct {
+	// Method is the HTTP method. Default: `GET`.
+	Method string `json:"method,omitempty"`
+
+	// Path is the path, in which `:name` stands for one segment. It may be
+	// followed by a query, in which `{name}` stands for a value.
+	Path string `json:"path"`
+
+	// Header is sent besides; `{name}` stands for a value.
+	Header map[string]string `json:"header,omitempty"`
+
+	// Body is sent with the request; `{name}` stands for a value, written as
+	// JSON, XML or form text needs it. A brace that is none of these is
+	// written as `\{`. Default: none.
+	Body string `json:"body,omitempty"`
+}
+
+// LocationPath is the path of a request whose target is the Location of the
+// response.
+const LocationPath = "{location}"
+
+// String returns the method and the path, as "GET /items/:id".
+func (r Request) String() string {
+	if r.Method == "" {
+		return http.MethodGet + " " + r.Path
+	}
+	return r.Method + " " + r.Path
+}
+
+// Query is a request that answers with objects.
+type Query struct {
+	// Request is the request. Its placeholders stand for values of the request
+	// that changes something: `:name` for one of the rule's path, and in
+	// braces any, such as `{request:reference}` or `{header:Idempotency-Key}`.
+	Request Request `json:"request"`
+
+	// IDs is the path at which the objects' ids stand in the answer, such as
+	// `transactions.#.id`.
+	IDs string `json:"ids"`
+}
