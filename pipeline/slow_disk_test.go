@@ -158,8 +158,8 @@ func TestPassedIsDurable(t *testing.T) {
 }
 
 // hangExchanges sends requests at the same time. None may wait longer than the
-// patience before it is forwarded, nor before its last byte.
-func hangExchanges(t *testing.T, h *exchange.Watcher, first, end int, patience time.Duration) {
+// timeout before it is forwarded, nor before its last byte.
+func hangExchanges(t *testing.T, h *exchange.Watcher, first, end int, timeout time.Duration) {
 	t.Helper()
 	began := time.Now()
 	var wg sync.WaitGroup
@@ -170,14 +170,14 @@ func hangExchanges(t *testing.T, h *exchange.Watcher, first, end int, patience t
 				method, target, answer = "POST", "/items", fmt.Sprintf(`{"id":"%d"}`, i)
 			}
 			w, err := send(h, method, target, "", func(w http.ResponseWriter, _ *http.Request) error {
-				if took := time.Since(began); took > patience {
+				if took := time.Since(began); took > timeout {
 					t.Errorf("%s was forwarded after %v", method, took)
 				}
 				w.WriteHeader(http.StatusCreated)
 				_, err := io.WriteString(w, answer)
 				return err
 			})
-			if took := time.Since(began); took > 2*patience {
+			if took := time.Since(began); took > 2*timeout {
 				t.Errorf("%s took %v", method, took)
 			}
 			if err != nil || w.Code != http.StatusCreated || w.Body.String() != answer {
