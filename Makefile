@@ -1,18 +1,18 @@
-# Targets with a "##" comment are shown by "make help".
+# "make help" shows the targets with a "##" comment.
 
 GO            ?= go
 FUZZTIME      ?= 30s
 BENCHFLAGS    ?=
 
-# As xcaddy builds, so that a binary of "make build" is what users get.
+# The flags of xcaddy, so that "make build" gives the binary that users get.
 BUILD_TAGS    := nobadger,nomysql,nopgx
 BUILD_FLAGS   := -trimpath -ldflags "-w -s" -tags $(BUILD_TAGS)
 
-# Tests with whole processes are Go modules of their own.
+# Tests with dependencies of their own are separate Go modules.
 NESTED        := $(patsubst %/go.mod,%,$(shell find e2e -name go.mod 2>/dev/null))
 
-# The linter is pinned: another version finds other things. One that is
-# installed already is used if it is this version, else it goes into bin/.
+# The linter is pinned, since another version reports other issues. An
+# installed one of this version is used; else it is installed into bin/.
 LINT_VERSION  := 2.15.0
 LINT_FOUND     = $(firstword $(foreach dir,$(CURDIR)/bin $(shell $(GO) env GOPATH)/bin,\
                  $(if $(findstring version $(LINT_VERSION) ,$(shell $(dir)/golangci-lint version 2>/dev/null)),$(dir)/golangci-lint)))
