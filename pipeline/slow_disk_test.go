@@ -158,8 +158,8 @@ func TestPassedIsDurable(t *testing.T) {
 }
 
 // hangExchanges sends requests at the same time. None may wait longer than the
-// patience before it is forwarded, nor before its last byte.
-func hangExchanges(t *testing.T, h *exchange.Watcher, first, end int, patience time.Duration) {
+// timeout before it is forwarded, nor before its last byte.
+func hangExchanges(t *testing.T, h *exchange.Watcher, first, end int, timeout time.Duration) {
 	t.Helper()
 	began := time.Now()
 	var wg sync.WaitGroup
@@ -170,14 +170,14 @@ func hangExchanges(t *testing.T, h *exchange.Watcher, first, end int, patience t
 				method, target, answer = "POST", "/items", fmt.Sprintf(`{"id":"%d"}`, i)
 			}
 			w, err := send(h, method, target, "", func(w http.ResponseWriter, _ *http.Request) error {
-				if took := time.Since(began); took > patience {
+				if took := time.Since(began); took > timeout {
 					t.Errorf("%s was forwarded after %v", method, took)
 				}
 				w.WriteHeader(http.StatusCreated)
 				_, err := io.WriteString(w, answer)
 				return err
 			})
-			if took := time.Since(began); took > 2*patience {
+			if took := time.Since(began); took > 2*timeout {
 				t.Errorf("%s took %v", method, took)
 			}
 			if err != nil || w.Code != http.StatusCreated || w.Body.String() != answer {
@@ -206,7 +206,7 @@ func TestPassingEnds(t *testing.T) {
 	p.mu.Lock()
 	p.fail(errors.New("no disk"))
 	p.mu.Unlock()
-	h := watching(t, p, &syntax.Resource{Name: "items"})
+	options := watchOptions(t, p, &syntax.Resource{Name: "items"})
 	answer := func(status int) func(http.ResponseWriter, *http.Request) error {
 		return func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(status)
@@ -219,7 +219,8 @@ func TestPassingEnds(t *testing.T) {
 		"aborted": func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) },
 	} {
 		for _, refuse := range []bool{false, true} {
-			h.Refuse = refuse
+			options.Refuse = refuse
+			h := exchange.New(options)
 			func() {
 				defer func() { _ = recover() }()
 				_, _ = send(h, http.MethodPatch, "/items/1", "", end)

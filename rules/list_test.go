@@ -48,32 +48,37 @@ func TestPages(t *testing.T) {
 		want  []string // the paths that are read
 	}{
 		"one page": {
-			syntax.List{}, []show.Show{pageOf("", `{"items":[{"id":1}]}`)},
+			syntax.List{},
+			[]show.Show{pageOf("", `{"items":[{"id":1}]}`)},
 			[]string{"/items"},
 		},
 		"Link": {
-			syntax.List{}, []show.Show{
+			syntax.List{},
+			[]show.Show{
 				pageOf(`</items?page=2>; rel="next"`, `{"items":[{"id":1}]}`),
 				pageOf(`</items?page=1>; rel="prev"`, `{"items":[{"id":2}]}`),
 			},
 			[]string{"/items", "/items?page=2"},
 		},
 		"Link with a comma in its target": {
-			syntax.List{}, []show.Show{
+			syntax.List{},
+			[]show.Show{
 				pageOf(`</items?fields=id,name&page=2>; rel="next", </items?page=9>; rel="last"`, `{"items":[{"id":1}]}`),
 				pageOf("", `{"items":[{"id":2}]}`),
 			},
 			[]string{"/items", "/items?fields=id,name&page=2"},
 		},
 		"Link of two relations": {
-			syntax.List{}, []show.Show{
+			syntax.List{},
+			[]show.Show{
 				pageOf(`</items?page=2>; rel="next last"`, `{"items":[{"id":1}]}`),
 				pageOf("", `{"items":[{"id":2}]}`),
 			},
 			[]string{"/items", "/items?page=2"},
 		},
 		"Link under the name that clients use": {
-			syntax.List{Query: syntax.Query{Request: syntax.Request{Path: "/v1/items?size=1"}}}, []show.Show{
+			syntax.List{Query: syntax.Query{Request: syntax.Request{Path: "/v1/items?size=1"}}},
+			[]show.Show{
 				pageOf(`<https://api.example.com/v1/items?size=1&after=1>; rel=next`, `{"items":[{"id":1}]}`),
 				pageOf(`<?size=1&after=2>; rel=next`, `{"items":[{"id":2}]}`),
 				pageOf("", `{"items":[]}`),
@@ -81,7 +86,8 @@ func TestPages(t *testing.T) {
 			[]string{"/v1/items?size=1", "/v1/items?size=1&after=1", "/v1/items?size=1&after=2"},
 		},
 		"next as a URL": {
-			syntax.List{Next: "links.next"}, []show.Show{
+			syntax.List{Next: "links.next"},
+			[]show.Show{
 				pageOf(`</other>; rel="next"`, `{"items":[{"id":1}],"links":{"next":"https://api.example.com/items?cursor=a%2Cb"}}`),
 				pageOf("", `{"items":[{"id":2}],"links":{"next":null}}`),
 			},
@@ -91,7 +97,8 @@ func TestPages(t *testing.T) {
 			syntax.List{
 				Query: syntax.Query{Request: syntax.Request{Path: "/items?size=2&after=0"}},
 				Next:  "cursor", NextQuery: "after",
-			}, []show.Show{
+			},
+			[]show.Show{
 				pageOf("", `{"items":[{"id":1}],"cursor":"a&b"}`),
 				pageOf("", `{"items":[{"id":2}],"cursor":17}`),
 				pageOf("", `{"items":[{"id":3}],"cursor":false}`),
@@ -99,7 +106,8 @@ func TestPages(t *testing.T) {
 			[]string{"/items?size=2&after=0", "/items?after=a%26b&size=2", "/items?after=17&size=2"},
 		},
 		"page numbers": {
-			syntax.List{NextQuery: "page"}, []show.Show{
+			syntax.List{NextQuery: "page"},
+			[]show.Show{
 				pageOf(`</items?page=7>; rel="next"`, `{"items":[{"id":1}]}`),
 				pageOf("", `{"items":[{"id":2}]}`),
 				pageOf("", `{"items":[]}`),
