@@ -34,7 +34,8 @@ build: ## build bin/caddy, as xcaddy would
 	CGO_ENABLED=0 $(GO) build $(BUILD_FLAGS) -o bin/caddy ./cmd/caddy
 
 .PHONY: test
-test: ## run all tests with the race detector
+test: export CADDY_WEBHOOKS_BINARY := $(CURDIR)/bin/caddy
+test: build ## run all tests with the race detector
 	$(GO) test -race -timeout 30m ./...
 	@set -e; for dir in $(NESTED); do echo "in $$dir:"; (cd $$dir && $(GO) test -race -timeout 30m ./...); done
 

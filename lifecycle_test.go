@@ -167,7 +167,7 @@ func (s *stage) expect(want string) {
 		if got != want {
 			s.t.Errorf("event %q, want %q", got, want)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(testTimeout):
 		s.t.Fatalf("no event, want %q", want)
 	}
 }

@@ -273,7 +273,8 @@ func (a *App) register(h *Handler) error {
 // sink returns where a handler's watcher takes what it finds.
 func (a *App) sink() exchange.Options {
 	return exchange.Options{
-		Notes: a.pipeline.Intake,
+		Notes:       a.pipeline.Intake,
+		NoteTimeout: environment.DiskTimeout,
 		Seal: func(resource string, named exchange.Callback) ([]byte, error) {
 			return a.pipeline.SealCallback(a.transport.Load(), resource, named)
 		},

@@ -188,7 +188,7 @@ func (s *stage) call(calls capture) callback {
 	select {
 	case got := <-calls:
 		return got
-	case <-time.After(30 * time.Second):
+	case <-time.After(testTimeout):
 		s.t.Fatal("the receiver was not called")
 		return callback{}
 	}

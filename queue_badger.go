@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-webhooks/caddy-webhooks/internal/command"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 )
@@ -58,7 +59,7 @@ var freeSpaceOf badger.FreeSpace
 
 // Engine implements [QueueModule].
 func (q *BadgerQueue) Engine() queue.Engine {
-	return badger.Engine{Directory: q.dir, FreeSpace: freeSpaceOf, Probe: probeQueue}
+	return badger.Engine{Directory: q.dir, FreeSpace: freeSpaceOf, Probe: command.Probe}
 }
 
 // UnmarshalCaddyfile sets up the queue from a Caddyfile. Syntax:

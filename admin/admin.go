@@ -2,21 +2,27 @@
 
 // Package admin is the operators' HTTP API, on Caddy's admin endpoint:
 //
-//	GET  /webhooks/status        what is in the queue, and the configuration at work
+//	GET  /webhooks/status        what is in the queue, and what is configured
 //	GET  /webhooks/health        200 when the queue is open and its work is done, else 503
 //	GET  /webhooks/events        events, newest first; /webhooks/events/ID with its payload
 //	GET  /webhooks/deliveries    deliveries, newest first
 //	GET  /webhooks/attempts      attempts, newest first
 //	GET  /webhooks/marks         objects that wait for reconciling
-//	GET  /webhooks/unresolved    exchanges that changed something without telling what
+//	GET  /webhooks/unresolved    changes whose object is not known
 //	GET  /webhooks/endpoints     endpoints, and how they stand
-//	POST /webhooks/endpoints/NAME/pause, /webhooks/endpoints/NAME/resume
 //	GET  /webhooks/coverage      what could be missed
 //	GET  /webhooks/queue         the queue as a whole; /webhooks/queue/backup a backup of it
 //
-// and the verbs of operators, see [deliveryVerb] and [look]. Lists take `limit`
-// and `cursor`, and where it applies `event`, `type`, `object`, `endpoint` and
-// `status`.
+// and what operators do:
+//
+//	POST /webhooks/endpoints/NAME/pause, /webhooks/endpoints/NAME/resume
+//	POST /webhooks/resend, recover, replay, cancel    act on deliveries; GET counts them
+//	POST /webhooks/look          has an object looked at
+//	POST /webhooks/list          has all objects of a resource listed
+//	POST /webhooks/dismiss       forgets records of changes whose object is not known
+//
+// Lists take `limit` and `cursor`, and where it applies `event`, `type`,
+// `object`, `endpoint` and `status`.
 package admin
 
 import (
@@ -24,13 +30,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -39,7 +46,7 @@ import (
 
 // Server answers for one running configuration.
 type Server struct {
-	// Pipeline is the queue and those who work on it.
+	// Pipeline holds the queue and its workers.
 	Pipeline *pipeline.Pipeline
 	// Durability is what a write survives.
 	Durability queue.Durability
@@ -49,35 +56,35 @@ type Server struct {
 	Endpoints *endpoint.Set
 	// Uncovered counts unsafe requests that no rule matched.
 	Uncovered *coverage.Register
-	// Log logs what cannot be answered any more.
+	// Log gets errors that come too late for an answer.
 	Log *zap.Logger
 }
 
-// Resource is what operators are told of a configured resource.
+// Resource is a configured resource, as far as operators see it.
 type Resource struct {
-	// Name is its name.
 	Name string
-	// Proven reports whether its Shows can be proven fresh, by a version.
+	// Proven is true if a version proves its Shows fresh.
 	Proven bool
-	// Listed reports whether all its objects can be listed.
+	// Listed is true if all its objects can be listed.
 	Listed bool
 }
 
-// resource returns a configured resource.
-func (s *Server) resource(name string) (Resource, bool) {
+// resource returns the configured resource of a name, or an error that refuses
+// the request.
+func (s *Server) resource(name string) (Resource, error) {
 	for _, r := range s.Resources {
 		if r.Name == name {
-			return r, true
+			return r, nil
 		}
 	}
-	return Resource{}, false
+	return Resource{}, fmt.Errorf("%w: there is no resource %q", errBadQuery, name)
 }
 
-// handler answers a request. Its errors are Caddy's [caddy.APIError], or those
-// that refuse knows.
+// handler answers a request. [refusal] gives its errors their status.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// routes returns what answers each request.
+// routes returns the handlers by the patterns of a [http.ServeMux]. A pattern of
+// GET matches HEAD, too.
 func (s *Server) routes() map[string]handler {
 	routes := map[string]handler{
 		"GET /webhooks/status":                   s.status,
@@ -108,31 +115,43 @@ func (s *Server) routes() map[string]handler {
 // Serve answers a request. Errors are Caddy's [caddy.APIError].
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request) error {
 	var err error
-	mux := http.NewServeMux()
-	for pattern, answer := range s.routes() {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { err = refusal(answer(w, r)) })
+	mux, routes := http.NewServeMux(), s.routes()
+	for pattern, handle := range routes {
+		answer := func(w http.ResponseWriter, r *http.Request) { err = refusal(handle(w, r)) }
+		mux.HandleFunc(pattern, answer)
+		mux.HandleFunc(pattern+"/{$}", answer)
 	}
-	r.URL.Path = "/" + strings.Trim(r.URL.Path, "/")
-	if found, pattern := mux.Handler(r); pattern == "" {
-		return unrouted(w, r, found)
+	if answer, pattern := mux.Handler(r); pattern == "" {
+		return unrouted(w, r, answer, routes)
 	}
 	mux.ServeHTTP(w, r)
 	return err
 }
 
-// unrouted turns the plain text by which a [http.ServeMux] refuses a request into
-// an error of the admin endpoint.
-func unrouted(w http.ResponseWriter, r *http.Request, refuses http.Handler) error {
-	recorder := httptest.NewRecorder()
-	refuses.ServeHTTP(recorder, r)
-	allow := recorder.Header().Get("Allow")
-	if allow == "" {
-		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: fmt.Errorf(
-			"there is no %s; there are status, health, events, deliveries, attempts, marks, unresolved, endpoints, coverage and queue", r.URL.Path)}
+// unrouted returns the error for a request without a route. Answer is what a
+// [http.ServeMux] does about it: for a wrong method, it sets the header Allow.
+func unrouted(w http.ResponseWriter, r *http.Request, answer http.Handler, routes map[string]handler) error {
+	answered := headers{}
+	answer.ServeHTTP(answered, r)
+	if allow := answered.Header().Get("Allow"); allow != "" {
+		w.Header().Set("Allow", allow)
+		return refuse(http.StatusMethodNotAllowed, "%s is not possible here; use %s", r.Method, allow)
 	}
-	w.Header().Set("Allow", allow)
-	return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("%s is not possible here; use %s", r.Method, allow)}
+	var views []string
+	for pattern := range routes {
+		_, view, _ := strings.Cut(pattern, "/webhooks/")
+		views = append(views, view)
+	}
+	slices.Sort(views)
+	return refuse(http.StatusNotFound, "there is no %s; below /webhooks/ there are %s", r.URL.Path, strings.Join(slices.Compact(views), ", "))
 }
+
+// headers is a [http.ResponseWriter] that keeps nothing but the headers.
+type headers http.Header
+
+func (h headers) Header() http.Header          { return http.Header(h) }
+func (headers) Write(body []byte) (int, error) { return len(body), nil }
+func (headers) WriteHeader(int)                {}
 
 var (
 	// errBadQuery is wrapped by errors about a request's parameters.
@@ -141,20 +160,29 @@ var (
 	errNotOpen = errors.New("the queue is not open")
 )
 
-// refusal returns an error with the status that it means.
+// refuse returns an error that answers a request with a status.
+func refuse(status int, format string, args ...any) error {
+	return caddy.APIError{HTTPStatus: status, Err: fmt.Errorf(format, args...)}
+}
+
+// refusal returns an error with the status that it means. Caddy looks for its
+// [caddy.APIError] without unwrapping.
 func refusal(err error) error {
 	var already caddy.APIError
+	status := http.StatusInternalServerError
 	switch {
-	case err == nil, errors.As(err, &already):
-		return err
-	case errors.Is(err, queue.ErrNotFound):
-		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
+	case err == nil:
+		return nil
+	case errors.As(err, &already):
+		return already
+	case errors.Is(err, queue.ErrNotFound), errors.Is(err, emitter.ErrUnknownEndpoint):
+		status = http.StatusNotFound
 	case errors.Is(err, queue.ErrBadCursor), errors.Is(err, errBadQuery):
-		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
+		status = http.StatusBadRequest
 	case errors.Is(err, errNotOpen):
-		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
+		status = http.StatusServiceUnavailable
 	}
-	return caddy.APIError{HTTPStatus: http.StatusInternalServerError, Err: err}
+	return caddy.APIError{HTTPStatus: status, Err: err}
 }
 
 // store returns the open queue.

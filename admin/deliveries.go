@@ -12,25 +12,27 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// deliveryVerb is something that operators do to deliveries:
+// deliveryVerb is an operation of operators on deliveries:
 //
 //	/webhooks/resend   sends one event again, to all or one of its endpoints
-//	/webhooks/recover  sends again what is dead of the events found since a time
-//	/webhooks/replay   sends the events of a time to an endpoint, had or not
-//	/webhooks/cancel   gives up what is pending
+//	/webhooks/recover  sends again the dead deliveries of events found since a time
+//	/webhooks/replay   sends the events of a time to an endpoint, whether or not it got them
+//	/webhooks/cancel   gives up pending deliveries
 //
-// GET tells how many deliveries are meant, and does nothing. POST acts on at
+// GET counts the deliveries that are meant, and does nothing. POST acts on at
 // most `limit` of them, and answers how many it changed and where to go on:
-// with the answer's `next` as `cursor`, until there is none. What is as it would
-// be made already is left, so a request that is repeated does no harm.
+// with the answer's `next` as `cursor`, until there is none. Deliveries that are
+// already as the verb would make them are left, so a repeated request does no
+// harm.
 type deliveryVerb struct {
-	// takes are the parameters that may be given, and needs those of which one
-	// must be.
+	// takes names the parameters that may be given, and needs those of which
+	// one must be.
 	takes, needs []string
-	// narrow completes the selection.
+	// narrow, if not nil, completes the selection.
 	narrow func(*queue.Selection)
 	count  func(context.Context, queue.Store, queue.Selection) (CountView, error)
-	act    func(context.Context, queue.Operations, queue.Selection, queue.Page) (int, queue.Cursor, error)
+	// act returns how many deliveries it has changed, and where to go on.
+	act func(context.Context, queue.Operations, queue.Selection, queue.Page) (int, queue.Cursor, error)
 }
 
 var deliveryVerbs = map[string]deliveryVerb{
@@ -45,8 +47,8 @@ var deliveryVerbs = map[string]deliveryVerb{
 	},
 	"replay": {
 		takes: []string{"endpoint", "since", "until", "type", "object", "event"}, needs: []string{"endpoint"},
-		// What a replay makes anew cannot be told from what is there, so its
-		// events are counted.
+		// The deliveries that a replay makes do not exist yet, so its events are
+		// counted.
 		count: countEvents,
 		act: func(ctx context.Context, q queue.Operations, s queue.Selection, p queue.Page) (int, queue.Cursor, error) {
 			return q.Replay(ctx, s.Endpoint, s, p)
@@ -66,22 +68,22 @@ func redeliver(ctx context.Context, q queue.Operations, s queue.Selection, p que
 	return q.Redeliver(ctx, s, p)
 }
 
-// CountView is what GET of a verb answers.
+// CountView is the answer to GET of a verb.
 type CountView struct {
-	// Count is how many deliveries are meant; there may be more if AtLeast.
+	// Count counts the deliveries that are meant; with AtLeast there may be more.
 	Count   int  `json:"count"`
 	AtLeast bool `json:"at_least,omitempty"`
 }
 
-// ActView is what POST of a verb answers.
+// ActView is the answer to POST of a verb.
 type ActView struct {
-	// Changed is how many deliveries were changed.
+	// Changed counts the deliveries that were changed.
 	Changed int `json:"changed"`
 	// Next is the cursor for the next request, "" at the end.
 	Next queue.Cursor `json:"next,omitempty"`
 }
 
-// parse reads what is selected, and the page.
+// parse reads the selection and the page.
 func (v deliveryVerb) parse(r *http.Request) (query, error) {
 	q, err := parseQuery(r, slices.Concat(v.takes, pageParameters), queue.MaxLimit)
 	if err != nil {
@@ -96,7 +98,7 @@ func (v deliveryVerb) parse(r *http.Request) (query, error) {
 	return q, nil
 }
 
-// count answers how many deliveries a verb would act on.
+// count returns the handler that counts the deliveries of a verb.
 func (s *Server) count(v deliveryVerb) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		store, err := s.store()
@@ -115,7 +117,7 @@ func (s *Server) count(v deliveryVerb) handler {
 	}
 }
 
-// act has a verb act on some deliveries.
+// act returns the handler that has a verb act on a page of deliveries.
 func (s *Server) act(v deliveryVerb) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		store, err := s.store()
@@ -139,7 +141,8 @@ func countDeliveries(ctx context.Context, store queue.Store, selection queue.Sel
 	return CountView{Count: n, AtLeast: n >= queue.MaxCount}, err
 }
 
-// Counting events reads them, so it is done in small pages and ends sooner.
+// Counting events reads them, so it takes small pages and has a lower limit than
+// counting deliveries.
 const (
 	countedEvents = 1000
 	countingPage  = 20

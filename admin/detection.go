@@ -14,15 +14,15 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
 )
 
-// Coverage is what GET /webhooks/coverage answers: what could be missed.
+// Coverage is the answer to GET /webhooks/coverage: what could be missed.
 type Coverage struct {
 	// Unmatched are the kinds of unsafe requests that matched no rule, with a
-	// draft of the rule that would catch them; Other counts those beyond what
-	// is told apart.
+	// draft of the rule that would catch them; Other counts the requests of
+	// further kinds.
 	Unmatched []coverage.Line `json:"unmatched"`
 	Other     uint64          `json:"other"`
-	// Gaps are resources of which something passed without the queue, and that
-	// are not made up for yet.
+	// Gaps are resources whose changes passed without the queue, and are not
+	// made up for yet.
 	Gaps []intake.Gap `json:"gaps"`
 	// Unresolved counts records of changes whose object is not known.
 	Unresolved int `json:"unresolved"`
@@ -34,7 +34,7 @@ type Coverage struct {
 	Failing    int       `json:"failing"`
 	OldestMark time.Time `json:"oldest_mark,omitzero"`
 	// Unproven lists resources without a version: nothing proves their Shows
-	// fresh. Unlisted lists those without a list: what was there before is not
+	// fresh. Unlisted lists those without a list: objects from before are not
 	// known, and a gap may hide a create.
 	Unproven []string `json:"unproven"`
 	Unlisted []string `json:"unlisted"`
@@ -67,14 +67,14 @@ func (s *Server) coverage(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, c)
 }
 
-// gaps returns the open gaps, as JSON shows them.
+// gaps returns the open gaps, never nil: JSON shows [].
 func (s *Server) gaps() []intake.Gap {
 	return append([]intake.Gap{}, s.Pipeline.Intake.Gaps()...)
 }
 
-// DoneView is what the verbs about detection answer.
+// DoneView is the answer of look, list and dismiss.
 type DoneView struct {
-	// Done is how many objects or records the verb was for.
+	// Done counts the objects or records that were meant.
 	Done int `json:"done"`
 }
 
@@ -85,15 +85,19 @@ func (s *Server) look(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	key, err := event.ParseKey(r.URL.Query().Get("object"))
+	values, err := parseValues(r, []string{"object", "deleted"})
+	if err != nil {
+		return err
+	}
+	key, err := event.ParseKey(values.Get("object"))
 	if err != nil {
 		return fmt.Errorf("%w: object: %w", errBadQuery, err)
 	}
-	if _, ok := s.resource(key.Resource); !ok {
-		return fmt.Errorf("%w: there is no resource %q", errBadQuery, key.Resource)
+	if _, err := s.resource(key.Resource); err != nil {
+		return err
 	}
 	hints := queue.HintMayBeUpdated
-	if r.URL.Query().Get("deleted") == "1" {
+	if values.Get("deleted") == "1" {
 		hints = queue.HintMayBeDeleted
 	}
 	return answerMark(w, r, store, key, hints)
@@ -105,10 +109,14 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	name := r.URL.Query().Get("resource")
-	resource, ok := s.resource(name)
-	if !ok {
-		return fmt.Errorf("%w: there is no resource %q", errBadQuery, name)
+	values, err := parseValues(r, []string{"resource"})
+	if err != nil {
+		return err
+	}
+	name := values.Get("resource")
+	resource, err := s.resource(name)
+	if err != nil {
+		return err
 	}
 	if !resource.Listed {
 		return fmt.Errorf("%w: resource %s has no list; declare one, as `list GET /%s %s.#.id`", errBadQuery, name, name, name)
@@ -116,10 +124,10 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) error {
 	return answerMark(w, r, store, queue.ListKey(name), queue.HintMayBeUpdated)
 }
 
-// operatorRule stands for a rule in the cause of a mark that an operator made.
+// operatorRule takes the place of a rule in the cause of an operator's mark.
 const operatorRule = "operator"
 
-// answerMark makes a mark for an operator.
+// answerMark makes an operator's mark, and answers when it is durable.
 func answerMark(w http.ResponseWriter, r *http.Request, store queue.Intents, key event.Key, hints queue.Hints) error {
 	err := store.ResolveIntent(r.Context(), 0, queue.Resolution{Marks: []queue.Mark{{
 		Key: key, Hints: hints, Cause: event.Cause{Rule: operatorRule, Outcome: event.OutcomeUnknown, At: time.Now()},
@@ -137,8 +145,11 @@ func (s *Server) dismiss(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	parameters := r.URL.Query()
-	if text := parameters.Get("id"); text != "" {
+	values, err := parseValues(r, []string{"id", "before", "resource"})
+	if err != nil {
+		return err
+	}
+	if text := values.Get("id"); text != "" {
 		id, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
 			return fmt.Errorf("%w: id is a number, not %q", errBadQuery, text)
@@ -148,11 +159,11 @@ func (s *Server) dismiss(w http.ResponseWriter, r *http.Request) error {
 		}
 		return writeJSON(w, http.StatusOK, DoneView{1})
 	}
-	before, err := time.Parse(time.RFC3339, parameters.Get("before"))
+	before, err := time.Parse(time.RFC3339, values.Get("before"))
 	if err != nil {
 		return fmt.Errorf("%w: say which, with id=N or before=TIME, as 2026-03-04T05:06:07Z", errBadQuery)
 	}
-	n, err := store.DismissUnresolvedBefore(r.Context(), parameters.Get("resource"), before)
+	n, err := store.DismissUnresolvedBefore(r.Context(), values.Get("resource"), before)
 	if err != nil {
 		return err
 	}

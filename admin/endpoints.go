@@ -5,7 +5,6 @@ package admin
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -16,16 +15,16 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// endpointView is an endpoint with how it stands. Of its URL it has the part that
-// may be shown.
+// endpointView is an endpoint with how it stands.
 type endpointView struct {
 	emitter.Standing
+	// Host is the part of its URL that may be shown.
 	Host    string   `json:"host"`
 	Tenant  string   `json:"tenant,omitempty"`
 	Events  []string `json:"events"`
 	Pending int      `json:"pending"`
 	// Expired counts deliveries that were given up since Caddy began, because
-	// the endpoint gets none and they had waited for too long.
+	// the endpoint gets none and they had waited too long.
 	Expired int `json:"expired,omitempty"`
 }
 
@@ -33,7 +32,7 @@ type endpointView struct {
 // and still has deliveries.
 const endpointGone queue.EndpointStatus = "gone"
 
-// emitter returns who delivers.
+// emitter returns the emitter of the open queue.
 func (s *Server) emitter() (*emitter.Emitter, error) {
 	e := s.Pipeline.Emitter()
 	if e == nil {
@@ -55,7 +54,7 @@ func (s *Server) endpoints(w http.ResponseWriter, r *http.Request) error {
 	}
 	stats, err := s.stats(r)
 	if err != nil {
-		return fmt.Errorf("%w: the queue cannot be read: %w", errNotOpen, err)
+		return refuse(http.StatusServiceUnavailable, "the queue cannot be read: %w", err)
 	}
 	standings, expired := working.Standings(), s.Pipeline.Keeper().Expired()
 	for _, names := range []map[string]int{stats.PendingDeliveries, expired} {
@@ -90,11 +89,15 @@ func (s *Server) endpoints(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
-// maxReason limits the reason why an endpoint is paused, in bytes.
-const maxReason = 500
+const (
+	// maxReason limits the reason why an endpoint is paused, and maxPauseBody
+	// the body that has it, in bytes.
+	maxReason    = 500
+	maxPauseBody = 64 << 10
+)
 
-// pause stops deliveries to an endpoint until it is resumed. The request may have
-// a body {"reason": …}.
+// pause stops deliveries to an endpoint until it is resumed, and answers how it
+// stands. The request may have a body {"reason": …}.
 func (s *Server) pause(w http.ResponseWriter, r *http.Request) error {
 	working, err := s.emitter()
 	if err != nil {
@@ -103,33 +106,29 @@ func (s *Server) pause(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		Reason string `json:"reason"`
 	}
-	decoder := json.NewDecoder(io.LimitReader(r.Body, 64<<10))
+	decoder := json.NewDecoder(io.LimitReader(r.Body, maxPauseBody))
 	if err := decoder.Decode(&body); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf(`%w: the body is JSON, as {"reason": "maintenance"}, or empty`, errBadQuery)
+		return refuse(http.StatusBadRequest, `the body is JSON, as {"reason": "maintenance"}, or empty`)
 	}
 	if len(body.Reason) > maxReason {
-		return fmt.Errorf("%w: the reason is longer than %d bytes", errBadQuery, maxReason)
+		return refuse(http.StatusBadRequest, "the reason is longer than %d bytes", maxReason)
 	}
 	name := r.PathValue("name")
-	return answerStanding(w, working, name, working.Pause(r.Context(), name, body.Reason))
+	if err := working.Pause(r.Context(), name, body.Reason); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, working.Standings()[name])
 }
 
-// resume lets deliveries to an endpoint go on that was paused or disabled.
+// resume lets deliveries to an endpoint go on that was paused or disabled, and
+// answers how it stands.
 func (s *Server) resume(w http.ResponseWriter, r *http.Request) error {
 	working, err := s.emitter()
 	if err != nil {
 		return err
 	}
 	name := r.PathValue("name")
-	return answerStanding(w, working, name, working.Resume(r.Context(), name))
-}
-
-// answerStanding answers how an endpoint stands after an operator's verb.
-func answerStanding(w http.ResponseWriter, working *emitter.Emitter, name string, err error) error {
-	if errors.Is(err, emitter.ErrUnknownEndpoint) {
-		return fmt.Errorf("%w: %w", queue.ErrNotFound, err)
-	}
-	if err != nil {
+	if err := working.Resume(r.Context(), name); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, working.Standings()[name])

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// Status is what GET /webhooks/status answers.
+// Status is the answer to GET /webhooks/status.
 type Status struct {
 	// Queue counts what is in the queue.
 	Queue queue.Stats `json:"queue"`
@@ -22,6 +22,7 @@ type Status struct {
 	Resources []string `json:"resources"`
 }
 
+// status answers with [Status].
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	stats, err := s.stats(r)
 	if err != nil {
@@ -43,11 +44,11 @@ func (s *Server) stats(r *http.Request) (queue.Stats, error) {
 	return store.Stats(r.Context())
 }
 
-// lagging is how old the oldest mark may be. Most objects are reconciled within
-// milliseconds; one that is not for minutes means that the API cannot be read.
+// lagging limits the age of the oldest mark. Most objects are reconciled within
+// milliseconds; one that waits for minutes means that the API cannot be read.
 const lagging = 10 * time.Minute
 
-// Health is what GET /webhooks/health answers.
+// Health is the answer to GET /webhooks/health.
 type Health struct {
 	// Status is "ok" or "failing".
 	Status string `json:"status"`
@@ -55,6 +56,7 @@ type Health struct {
 	Problems []string `json:"problems"`
 }
 
+// health answers whether the queue is open and its work is done.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 	problems := append([]string{}, s.Pipeline.Problems()...)
 	stats, err := s.stats(r)

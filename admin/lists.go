@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// listed answers with a page of a list.
+// listed answers with the page of a list that read returns.
 func (s *Server) listed(w http.ResponseWriter, r *http.Request, read func(context.Context, queue.Store, query) (listView, error)) error {
 	store, err := s.store()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,12 +18,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// query is what a request's parameters say.
+// query is the parameters of a request, as the queue takes them.
 type query struct {
 	filter    queue.Filter
 	selection queue.Selection
 	page      queue.Page
-	// given are the parameters that have a value.
+	// given names the parameters that have a value.
 	given []string
 }
 
@@ -32,24 +33,43 @@ var listParameters = []string{"event", "type", "object", "endpoint", "status", "
 // pageParameters say which part of a list is meant.
 var pageParameters = []string{"cursor", "limit"}
 
-// parseQuery reads a request's parameters, of which only some may be there.
+// parseValues reads a request's parameters, of which takes names all that it may
+// have. One that cannot be read is refused, since a request without it would mean
+// more than was written.
+func parseValues(r *http.Request, takes []string) (url.Values, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errBadQuery, err)
+	}
+	for name := range values {
+		if !slices.Contains(takes, name) {
+			return nil, fmt.Errorf("%w: unknown parameter %q; it takes %s", errBadQuery, name, strings.Join(takes, ", "))
+		}
+	}
+	return values, nil
+}
+
+// parseQuery reads the parameters of a list or a selection. Limit is that of a
+// page where none is given.
 func parseQuery(r *http.Request, takes []string, limit int) (query, error) {
 	q := query{page: queue.Page{Limit: limit}}
-	for name, values := range r.URL.Query() {
-		if !slices.Contains(takes, name) {
-			return q, fmt.Errorf("%w: unknown parameter %q; it takes %s", errBadQuery, name, strings.Join(takes, ", "))
-		}
+	parameters, err := parseValues(r, takes)
+	if err != nil {
+		return q, err
+	}
+	for name, values := range parameters {
 		if err := q.parse(name, values); err != nil {
 			return q, err
 		}
-		if values[0] != "" {
+		if values[len(values)-1] != "" {
 			q.given = append(q.given, name)
 		}
 	}
 	return q, nil
 }
 
-// parse reads one parameter.
+// parse reads one parameter. Of several values, the last counts; a selection has
+// all types.
 func (q *query) parse(name string, values []string) error {
 	value := values[len(values)-1]
 	var err error

@@ -3,7 +3,6 @@
 package admin
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -14,10 +13,10 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/intake"
 )
 
-// QueueStatus is what GET /webhooks/queue answers.
+// QueueStatus is the answer to GET /webhooks/queue.
 type QueueStatus struct {
-	// Open is false while the API goes on without the queue; Problem says why,
-	// since when Since.
+	// Open is false while the API goes on without the queue. Problem says why,
+	// and Since since when.
 	Open    bool      `json:"open"`
 	Problem string    `json:"problem,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
@@ -28,12 +27,11 @@ type QueueStatus struct {
 	FreeBytes     uint64 `json:"free_bytes,omitempty"`
 	LowBytes      uint64 `json:"low_bytes,omitempty"`
 	CriticalBytes uint64 `json:"critical_bytes,omitempty"`
-	// TableBytes, LogBytes and OtherBytes are what the queue takes of the
-	// disk.
+	// TableBytes, LogBytes and OtherBytes are the size of the queue on disk.
 	TableBytes int64 `json:"table_bytes"`
 	LogBytes   int64 `json:"log_bytes"`
 	OtherBytes int64 `json:"other_bytes"`
-	// Counts says what is in the queue.
+	// Counts counts what is in the queue.
 	Counts *queue.Stats `json:"counts,omitempty"`
 	// DamagedRecords counts records that could not be used since the queue was
 	// opened.
@@ -41,16 +39,16 @@ type QueueStatus struct {
 	// LostBatches counts acknowledged batches that a power cut took, with
 	// `durability process`.
 	LostBatches uint64 `json:"lost_batches"`
-	// Interim counts exchanges that have passed while the queue was being opened,
-	// and are not in it yet.
+	// Interim counts exchanges that passed while the queue was being opened, and
+	// are not in it yet.
 	Interim int `json:"interim"`
-	// Gaps are resources of which something passed without the queue.
+	// Gaps are resources whose changes passed without the queue.
 	Gaps []intake.Gap `json:"gaps"`
-	// SetAside are the directories of queues that were damaged.
+	// SetAside are the directories that damaged queues were moved to.
 	SetAside []string `json:"set_aside"`
 }
 
-// queue answers what concerns the queue as a whole.
+// queue answers how the queue as a whole is, also while it is not open.
 func (s *Server) queue(w http.ResponseWriter, r *http.Request) error {
 	files := queue.FilerOf(s.Pipeline.Engine())
 	status := QueueStatus{
@@ -78,14 +76,14 @@ func (s *Server) queue(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, status)
 }
 
-// backup answers with a backup of what has changed since a version. A backup
-// that breaks off lacks its end, by which it is known.
+// backup answers with a backup of what has changed since a version. One that
+// breaks off is known by its missing end.
 func (s *Server) backup(w http.ResponseWriter, r *http.Request) error {
 	since := uint64(0)
 	if text := r.URL.Query().Get("since"); text != "" {
 		var err error
 		if since, err = strconv.ParseUint(text, 10, 64); err != nil {
-			return fmt.Errorf("%w: since is the number that the backup before ends with, not %q", errBadQuery, text)
+			return refuse(http.StatusBadRequest, "since is the number that the backup before ends with, not %q", text)
 		}
 	}
 	store, err := s.store()
@@ -94,12 +92,12 @@ func (s *Server) backup(w http.ResponseWriter, r *http.Request) error {
 	}
 	source, ok := store.(queue.Backuper)
 	if !ok {
-		return fmt.Errorf("%w: this engine makes no backups here; use the tools of its database", queue.ErrNotFound)
+		return refuse(http.StatusNotFound, "this engine makes no backups here; use the tools of its database")
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	if _, err := source.Backup(r.Context(), w, since); err != nil {
 		s.Log.Error("making a backup", zap.Error(err))
-		// The status was sent; only breaking off tells that it failed.
+		// The status was sent; only breaking off shows that it failed.
 		panic(http.ErrAbortHandler)
 	}
 	return nil

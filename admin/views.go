@@ -29,8 +29,8 @@ type eventView struct {
 	event.Event
 	Object string `json:"object"`
 	Size   int    `json:"size"`
-	// Payload is there only where one event is asked for: as JSON if it is
-	// JSON, otherwise as text.
+	// Payload is there only in the view of one event: as JSON if it is JSON,
+	// otherwise as text.
 	Payload any `json:"payload,omitempty"`
 }
 
@@ -78,8 +78,8 @@ type markView struct {
 	Leased    bool      `json:"leased"`
 	Tries     int       `json:"tries"`
 	LastError string    `json:"last_error,omitempty"`
-	// Rule and Outcome are of the exchange that led here last; where that is
-	// unknown, the object is looked at until SettleAt.
+	// Rule and Outcome are those of the last exchange that led here; where the
+	// outcome is unknown, the object is looked at until SettleAt.
 	Rule     string        `json:"rule,omitempty"`
 	Outcome  event.Outcome `json:"outcome,omitempty"`
 	SettleAt time.Time     `json:"settle_at,omitzero"`

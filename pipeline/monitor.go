@@ -102,19 +102,21 @@ func (m *monitor) look(ctx context.Context) {
 // free space that has changed.
 func (m *monitor) checkSpace(store queue.Store) {
 	p := m.pipeline
-	switch level := queue.SpacerOf(store).CheckSpace(); {
-	case level == queue.SpaceCritical:
+	level := queue.SpacerOf(store).CheckSpace()
+	if level == m.level && level != queue.SpaceCritical {
+		return
+	}
+	m.level = level
+	switch level {
+	case queue.SpaceCritical:
 		p.suspend(fmt.Errorf("%w: less than its critical free space is left", queue.ErrFull))
-	case level == m.level:
-	case level == queue.SpaceLow:
-		m.level = level
+	case queue.SpaceLow:
 		p.log.Warn("the disk of the queue has little free space: history is trimmed, and intents are noted by resource only")
 		select {
 		case m.low <- struct{}{}:
 		default: // it is about to be
 		}
-	default:
-		m.level = level
+	case queue.SpaceEnough:
 		p.log.Info("the disk of the queue has enough free space")
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 )
 
 // slowOpening is an opening of a queue that goes on only when it is told to.
@@ -72,11 +73,11 @@ func TestSlowOpening(t *testing.T) {
 		leave()
 	}()
 	running, err := p.Intake.Note(impatient, slowDelete)
-	if !badger.IsInterim(running) || err != nil {
+	if !journal.Holds(running) || err != nil {
 		t.Errorf("while it is being opened: %d, %v", running, err)
 	}
 	ended, err := p.Intake.Note(impatient, slowDelete)
-	if !badger.IsInterim(ended) || err != nil {
+	if !journal.Holds(ended) || err != nil {
 		t.Errorf("while it is being opened: %d, %v", ended, err)
 	}
 	deleted := queue.Resolution{Marks: []queue.Mark{{Key: slowDelete.Key, Hints: queue.HintDeleted}}}
@@ -86,7 +87,7 @@ func TestSlowOpening(t *testing.T) {
 	}
 
 	close(slow.goOn)
-	if id, err := p.Intake.Note(t.Context(), slowDelete); id == 0 || badger.IsInterim(id) || err != nil {
+	if id, err := p.Intake.Note(t.Context(), slowDelete); id == 0 || journal.Holds(id) || err != nil {
 		t.Errorf("once it is open: %d, %v", id, err)
 	}
 	if gaps := p.Intake.Gaps(); len(gaps) != 0 {
@@ -179,7 +180,7 @@ func TestStartBeforeItsQueue(t *testing.T) {
 	p.Stop(first)
 	<-slow.began
 	isOpen := p.state.Load().opening.done
-	if id, err := p.Intake.Note(t.Context(), slowDelete); !badger.IsInterim(id) || err != nil {
+	if id, err := p.Intake.Note(t.Context(), slowDelete); !journal.Holds(id) || err != nil {
 		t.Errorf("while it is being opened: %d, %v", id, err)
 	}
 	if p.Queue() != nil || p.Intake.Waiting() != 1 {

@@ -10,44 +10,44 @@ import (
 
 // Spacer is a [Store] whose disk may fill.
 type Spacer interface {
-	// CheckSpace looks how much free space there is. From [SpaceCritical] on
+	// CheckSpace checks how much free space there is. From [SpaceCritical] on
 	// the queue refuses all work with [ErrFull], and is to be closed.
 	CheckSpace() SpaceLevel
 
-	// Level returns what CheckSpace has found last.
+	// Level returns the last result of CheckSpace.
 	Level() SpaceLevel
 
-	// FreeSpace returns how much space is free, in bytes, and what is left
-	// alone.
+	// FreeSpace returns how much space is free, in bytes, and how much the queue
+	// leaves alone.
 	FreeSpace() (free uint64, space Space)
 }
 
 // Trimmer is a [Store] whose history can be removed before its retention has
-// passed. That is work for one process, see [Store.LeaseMaintenance].
+// passed. Trimming is work for one process, see [Store.LeaseMaintenance].
 type Trimmer interface {
-	// Trim removes the oldest history: events that are pending for nobody,
-	// with their deliveries and attempts. It removes some thousand events at
-	// most, and returns how many it has removed, and whether there may be more.
+	// Trim removes the oldest events without pending deliveries, with their
+	// deliveries and attempts. It removes some thousand events at most, and
+	// returns how many it has removed, and whether there may be more.
 	Trim(ctx context.Context) (removed int, more bool, err error)
 }
 
 // Backuper is a [Store] that can be copied while it is at work.
 type Backuper interface {
-	// Backup writes what has changed since a version, all for 0. It is a
-	// picture of one moment: what is committed meanwhile is not in it. It
+	// Backup writes the changes since a version, or everything since 0. It is a
+	// picture of one moment, without changes that are committed meanwhile. It
 	// returns the version after which the next backup begins.
 	Backup(ctx context.Context, w io.Writer, since uint64) (until uint64, err error)
 }
 
-// Staller is a [Store] that knows of a disk, or a server, that does not answer.
+// Staller is a [Store] whose disk or server may stop answering.
 type Staller interface {
-	// Stalled returns for how long what is being written was not taken. What is
-	// asked for meanwhile waits for the rest of that, too.
+	// Stalled returns for how long the writes under way have not been taken.
+	// Later writes wait for them.
 	Stalled() time.Duration
 }
 
-// Recoverer is a [Store] that knows what is missing in it, or damaged, after it
-// was recovered.
+// Recoverer is a [Store] that may be damaged or incomplete after it was
+// recovered.
 type Recoverer interface {
 	// Damaged returns how many records could not be used since the queue was
 	// opened.
@@ -57,15 +57,15 @@ type Recoverer interface {
 	// opened, as [Process] allows after a power cut.
 	Lost() uint64
 
-	// WasRestored reports whether the queue was restored from a backup, and
-	// nobody has looked yet at what has happened since that.
+	// WasRestored reports whether the queue was restored from a backup, and the
+	// changes since then have still to be looked for.
 	WasRestored() bool
 
-	// ForgetRestored notes that somebody sees to that.
+	// ForgetRestored notes that they will be.
 	ForgetRestored() error
 }
 
-// SpacerOf returns a store as a [Spacer]. One that has no disk always has
+// SpacerOf returns a store as a [Spacer]. A store without a disk always has
 // enough space.
 func SpacerOf(store Store) Spacer {
 	if spacer, ok := store.(Spacer); ok {
@@ -74,14 +74,13 @@ func SpacerOf(store Store) Spacer {
 	return lacking{}
 }
 
-// LevelOf returns the level of free space of a store, [SpaceEnough] where it
-// has no disk.
+// LevelOf returns the level of a store's free space, [SpaceEnough] without a
+// disk.
 func LevelOf(store Store) SpaceLevel {
 	return SpacerOf(store).Level()
 }
 
-// TrimmerOf returns a store as a [Trimmer]. One that is none has nothing to
-// trim.
+// TrimmerOf returns a store as a [Trimmer]. Any other store has nothing to trim.
 func TrimmerOf(store Store) Trimmer {
 	if trimmer, ok := store.(Trimmer); ok {
 		return trimmer
@@ -89,7 +88,7 @@ func TrimmerOf(store Store) Trimmer {
 	return lacking{}
 }
 
-// StallerOf returns a store as a [Staller]. One that is none never stalls.
+// StallerOf returns a store as a [Staller]. Any other store never stalls.
 func StallerOf(store Store) Staller {
 	if staller, ok := store.(Staller); ok {
 		return staller
@@ -97,7 +96,7 @@ func StallerOf(store Store) Staller {
 	return lacking{}
 }
 
-// RecovererOf returns a store as a [Recoverer]. One that is none is whole.
+// RecovererOf returns a store as a [Recoverer]. Any other store is whole.
 func RecovererOf(store Store) Recoverer {
 	if recoverer, ok := store.(Recoverer); ok {
 		return recoverer
@@ -105,7 +104,7 @@ func RecovererOf(store Store) Recoverer {
 	return lacking{}
 }
 
-// FilerOf returns an engine as a [Filer]. One that is none has no files, and
+// FilerOf returns an engine as a [Filer]. Any other engine has no files, and
 // always has room.
 func FilerOf(engine Engine) Filer {
 	if filer, ok := engine.(Filer); ok {
@@ -114,7 +113,7 @@ func FilerOf(engine Engine) Filer {
 	return lacking{}
 }
 
-// lacking stands for what an engine or its store lacks.
+// lacking stands in for the capabilities that an engine or its store lacks.
 type lacking struct{}
 
 func (lacking) CheckSpace() SpaceLevel { return SpaceEnough }

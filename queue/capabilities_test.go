@@ -14,7 +14,7 @@ import (
 type elsewhere struct{ queue.Engine }
 
 // What an engine lacks needs no work of those who use it.
-func TestLacking(t *testing.T) {
+func TestCapabilities(t *testing.T) {
 	store := memory.New(time.Now)
 	defer store.Close()
 	if queue.LevelOf(store) != queue.SpaceEnough || queue.SpacerOf(store).CheckSpace() != queue.SpaceEnough {

@@ -60,8 +60,8 @@ type LeaseOptions struct {
 	// Admit, if not nil, reports whether there is room for a payload of so many
 	// bytes, before it is read into memory. If not, nothing is leased, and
 	// LeaseDelivery fails with [ErrNotAdmitted]. Admit must return at once. An
-	// engine may call it before anything is leased, and more than once: of what
-	// it has let in, the last may be leased.
+	// engine may call it before anything is leased, and more than once: only the
+	// payload that was admitted last may be leased.
 	Admit func(size int64) bool
 }
 
@@ -78,7 +78,7 @@ const (
 	OrderNone Order = "none"
 )
 
-// Check reports an order that is none.
+// Check reports a value that is no order.
 func (o Order) Check() error {
 	switch o {
 	case OrderObject, OrderEndpoint, OrderNone:
@@ -95,9 +95,8 @@ type DeliveryLease struct {
 	// true and only Event.ID and Event.Key are set.
 	Event   event.Event
 	Expired bool
-	// Format is what [Routed.Formats] said of the endpoint when the event was
-	// committed; "" where it said nothing, and where the event was not meant
-	// for the endpoint then ([Operations.Replay]).
+	// Format is the endpoint's in [Routed.Formats]; "" if it has none there, or
+	// the event was not routed to it ([Operations.Replay]).
 	Format string
 	// Fence sets this lease apart from any other of the lane.
 	Fence uint64
@@ -114,7 +113,7 @@ const (
 	// StatusDead: all attempts failed, or it has waited for too long.
 	StatusDead Status = "dead"
 	// StatusSuperseded: not sent, as a newer event of the object was waiting
-	// and the endpoint wants only that (see [LeaseOptions.Coalesce]).
+	// and the endpoint wants only the newest (see [LeaseOptions.Coalesce]).
 	StatusSuperseded Status = "superseded"
 	// StatusCancelled: somebody has decided that it is not to be sent.
 	StatusCancelled Status = "cancelled"
@@ -134,9 +133,9 @@ type Delivery struct {
 	Status Status `json:"status"`
 	// Attempts counts the attempts made.
 	Attempts int `json:"attempts"`
-	// PriorAttempts counts those of them that were made before the delivery was
-	// last asked for again ([Operations.Redeliver], [Operations.Replay]): the
-	// retry schedule begins anew after them.
+	// PriorAttempts counts those of them that were made before the last
+	// [Operations.Redeliver] or [Operations.Replay] of the delivery: the retry
+	// schedule begins anew after them.
 	PriorAttempts int `json:"prior_attempts,omitempty"`
 	// CreatedAt is when the event was committed.
 	CreatedAt time.Time `json:"created_at"`

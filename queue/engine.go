@@ -8,21 +8,20 @@ import (
 	"go.uber.org/zap"
 )
 
-// Engine opens one queue. What an engine may lack besides is in interfaces of
-// its own: [Filer].
+// Engine opens one queue. An engine with files of its own is also a [Filer].
 type Engine interface {
 	// Name identifies the queue: configurations whose engines have the same
 	// name share it.
 	Name() string
 
-	// Dir returns a local directory for what is kept beside the queue: the
-	// journal, the file of gaps, the key of secrets. An engine leaves those
-	// files alone; see [JournalFile].
+	// Dir returns a local directory for the files beside the queue: the journal,
+	// the file of gaps, the key of secrets. The engine leaves those files alone;
+	// see [JournalFile].
 	Dir() string
 
 	// Open opens the queue, and makes it if there is none. It fails with
-	// [ErrFull] when there is no room: it is to be tried again when there is.
-	// [Misconfigured] reports which errors are final. All others may pass.
+	// [ErrFull] while there is no room. [Misconfigured] reports which errors are
+	// final. All others may pass.
 	Open(options OpenOptions) (Store, error)
 }
 
@@ -30,12 +29,12 @@ type Engine interface {
 type OpenOptions struct {
 	Settings
 
-	// Space says how much of the disk is left alone, by engines that have one.
+	// Space says how much of its disk an engine leaves alone.
 	Space Space
-	// Owned, if not nil, is called when Dir belongs to this process until the
-	// queue is closed, and before the slow part of opening begins.
+	// Owned, if not nil, is called once Dir belongs to this process until the
+	// queue is closed, before the slow part of opening.
 	Owned func()
-	// Logger gets what the engine has to say. The default is to say nothing.
+	// Logger gets the engine's messages. The default is to log nothing.
 	Logger *zap.Logger
 }
 
@@ -44,13 +43,12 @@ type Settings struct {
 	// Durability says what acknowledged work survives. The default is [Power].
 	Durability Durability
 	// Retention is how long events, attempts, decided deliveries and
-	// unresolved intents are kept. The default is [DefaultRetention]. Whatever
-	// is still to be done is kept until it is done, and what is known of
-	// objects until [Forgets] has its turn.
+	// unresolved intents are kept. The default is [DefaultRetention]. Pending
+	// work is kept until it is done, and objects until [Forgets] forgets them.
 	Retention time.Duration
 }
 
-// DefaultRetention is how long history is kept if nothing else is said.
+// DefaultRetention is how long history is kept by default.
 const DefaultRetention = 30 * 24 * time.Hour
 
 // WithDefaults fills in what is not given.
@@ -68,13 +66,13 @@ type Filer interface {
 	// tables, its logs as far as they are written, and all else.
 	DiskUsage() (tables, logs, others int64)
 
-	// Room reports whether the disk has room to open a queue again that was
-	// closed for want of it. It also returns how much is free and how much is
-	// needed, in bytes.
+	// Room reports whether the disk has room again for a queue that was closed
+	// for want of it. It also returns how much is free and how much is needed,
+	// in bytes.
 	Room(space Space) (enough bool, free, needed uint64)
 
-	// ReleaseReserve gives the room of [Space.Reserve] back to the disk, for
-	// closing a queue whose disk is full.
+	// ReleaseReserve gives the room of [Space.Reserve] back to the disk, so that
+	// a queue on a full disk can be closed.
 	ReleaseReserve() error
 
 	// SetAside returns the directories in which queues that were damaged are

@@ -13,14 +13,14 @@ var (
 	// ErrLeaseLost is returned when a lease is no longer held: its time has
 	// passed, or it was finished already.
 	ErrLeaseLost = errors.New("the lease is no longer held")
-	// ErrNotFound is returned for what is not, or no longer, kept.
+	// ErrNotFound is returned for something that is not, or no longer, kept.
 	ErrNotFound = errors.New("not found")
-	// ErrBadCursor is returned for a cursor that no list has given out.
+	// ErrBadCursor is returned for a cursor that is not one of the list.
 	ErrBadCursor = errors.New("not a cursor of this list")
-	// ErrTooLarge is returned by a verb that was given more than one step can
-	// hold, and has done nothing. Every engine takes, in one step, 10,000 marks
-	// of up to 250 bytes each (key, version, and cause), or a Show of 4 MiB as
-	// payload, previous Show and snapshot of one event. A caller with more marks
+	// ErrTooLarge is returned by a verb that has done nothing, because its
+	// arguments are more than one step can hold. Every engine takes, in one
+	// step, 10,000 marks of up to 250 bytes each (key, version, and cause), or a
+	// Show of 4 MiB as payload, previous Show and snapshot of one event. A caller with more marks
 	// at once makes one mark that finds them again, such as a scan of their
 	// resource.
 	ErrTooLarge = errors.New("too large for one step of the queue")
@@ -32,17 +32,18 @@ var (
 	// ErrFull is returned when the disk has too little free space for the queue
 	// to be opened, or to take anything more.
 	ErrFull = errors.New("the disk of the queue is full")
-	// ErrMisconfigured is wrapped by errors that [Misconfigured] knows.
+	// ErrMisconfigured is wrapped by an engine's own errors that are final, see
+	// [Misconfigured].
 	ErrMisconfigured = errors.New("the queue is misconfigured")
 	// ErrNotAdmitted is returned for a delivery that is due and has no room, as
 	// [LeaseOptions.Admit] reports.
 	ErrNotAdmitted = errors.New("there is no room for the payload")
 )
 
-// Misconfigured reports whether an error of opening a queue can be put right
-// only by who has configured or started this process: the wrong directory, a
-// queue that another process holds, or one that a newer version has written.
-// All other errors may pass.
+// Misconfigured reports whether an error of opening a queue is final: only
+// whoever has configured or started this process can put it right. It names the
+// wrong directory, a queue that another process holds, or one that a newer
+// version has written. All other errors may pass.
 func Misconfigured(err error) bool {
 	return errors.Is(err, ErrInUse) || errors.Is(err, ErrNewerFormat) || errors.Is(err, ErrMisconfigured)
 }

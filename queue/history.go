@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// History is what operators' views need of the queue. Lists are newest first.
+// History lists what the queue holds, for operators. Lists are newest first.
 type History interface {
 	// Events lists events in the order in which they were committed: one that
 	// is committed later stands before all that could be listed earlier.
@@ -28,13 +28,13 @@ type History interface {
 	// Pending lists marks that are not reconciled yet, in no particular order
 	// and without looks.
 	Pending(ctx context.Context, limit int) ([]PendingMark, error)
-	// Stats counts what is in the queue. What it counts may be some seconds old;
-	// an engine of one process counts exactly.
+	// Stats counts what is in the queue. The figures may be some seconds old;
+	// those of an engine of one process are exact.
 	Stats(ctx context.Context) (Stats, error)
 }
 
-// Filter narrows a list; empty fields do not. A list ignores what its rows do
-// not have.
+// Filter narrows a list. Empty fields do not, nor do fields that the rows of the
+// list do not have.
 type Filter struct {
 	EventID  string
 	Type     string
@@ -47,12 +47,11 @@ type Filter struct {
 // parameter and the end as a result. It is opaque and safe in a URL.
 type Cursor string
 
-// Page says which part of a list is wanted.
+// Page selects a part of a list.
 type Page struct {
 	// Cursor is where the last page ended. A malformed one is [ErrBadCursor].
 	Cursor Cursor
-	// Limit is how many rows are wanted, [DefaultLimit] if 0, at most
-	// [MaxLimit].
+	// Limit is the number of rows, [DefaultLimit] if 0, at most [MaxLimit].
 	Limit int
 }
 
@@ -62,7 +61,7 @@ const (
 	MaxLimit     = 1000
 )
 
-// Unresolved is an intent that was closed without knowing its object.
+// Unresolved is an intent that was closed without its object.
 type Unresolved struct {
 	Intent
 	// Reason says what was missing.
@@ -81,7 +80,7 @@ type PendingMark struct {
 	Leased     bool
 	// LastError is the reason of the last retry.
 	LastError string
-	// Rule and Outcome are of the exchange that led here last. With an unknown
+	// Rule and Outcome are of the last exchange that led here. With an unknown
 	// outcome the object is looked at until SettleAt, when the API can no
 	// longer commit late.
 	Rule     string
@@ -93,7 +92,7 @@ type PendingMark struct {
 type Stats struct {
 	// OpenIntents counts exchanges that are under way or not resolved yet.
 	OpenIntents int `json:"open_intents"`
-	// Unresolved counts kept intents whose object is not known.
+	// Unresolved counts records of intents that were closed without their object.
 	Unresolved int `json:"unresolved"`
 	// Marks counts objects that wait for reconciling; FailingMarks those of
 	// them that were tried and failed; OldestMark is when the oldest was made.

@@ -18,18 +18,18 @@ type Intents interface {
 	// what the configured durability says. The intent's own ID is ignored. One
 	// that is Abandoned has no owner, and is stale at once.
 	//
-	// Where it fails with a number, as when ctx ends too early, the intent may
-	// be open all the same, and is to be resolved like any other.
+	// If it fails with a number, as when ctx ends too early, the intent may be
+	// open all the same, and is to be resolved like any other.
 	NoteIntent(ctx context.Context, intent Intent) (IntentID, error)
 
 	// ResolveIntent closes an intent and marks objects, in one step. With an
 	// id of 0, or one that is no longer open, it only marks.
 	//
 	// With durable, it returns when the marks survive what the configured
-	// durability says. Without, it returns at once and may be lost by a crash
-	// as a whole: then the intent is open and its owner gone, and the sweep of
-	// stale intents brings its object back. Use that only where the intent names
-	// the object.
+	// durability says. Without, it returns at once, and a crash of the owner may
+	// lose it as a whole: then the intent is open and stale, and the sweep brings
+	// its object back. Nothing else may lose it, as the intent of a living owner
+	// would stay open. Use that only where the intent names the object.
 	ResolveIntent(ctx context.Context, id IntentID, resolution Resolution, durable bool) error
 
 	// StaleIntents returns open intents, oldest first, that need looking into:
@@ -58,26 +58,34 @@ type Intent struct {
 	// Key names the object, where the request does; otherwise it is zero.
 	Key event.Key
 	// Touches names other objects that the exchange changes, as far as the
-	// request tells. Where Key is zero they are the ones to bring back.
+	// request names them. Where Key is zero they are the ones to bring back.
 	Touches []event.Key
 	// Noted is when the exchange began.
 	Noted time.Time
 	// Deadline is when the API can no longer commit what it was asked. Zero
-	// where only the response can tell the object: then there is nothing to do
+	// where only the response names the object: then there is nothing to do
 	// before the exchange ends, or the owner is gone.
 	Deadline time.Time
 	// Abandoned is true for an intent whose owner is gone: its exchange is over,
-	// and nobody will resolve it who knows how.
+	// and nobody knows its outcome.
 	Abandoned bool
 	// Callback is a receiver that the request named, sealed by whoever noted
 	// it: opaque to the queue. It comes back with the intent, so that a mark
 	// made after a crash has it too.
 	Callback []byte
 	// Hops says through which endpoints the exchange came, as [event.Cause]
-	// does. It comes back with the intent, so that a loop is found that goes on
-	// over exchanges whose end nobody saw.
+	// does. It comes back with the intent, so that a loop is found even over
+	// exchanges whose end nobody saw.
 	Hops string
 }
+
+// Limits of an intent. Every engine takes one that keeps to them.
+const (
+	// MaxCallback limits the sealed callback, in bytes.
+	MaxCallback = 16 << 10
+	// MaxIntent limits all of an intent, in bytes.
+	MaxIntent = 4 << 20
+)
 
 // Resolution is what became of an intent.
 type Resolution struct {
@@ -85,20 +93,6 @@ type Resolution struct {
 	// marked already is merged with it, and moves its generation.
 	Marks []Mark
 	// Unresolved, when not empty, keeps the intent as a record for the
-	// operator, with this reason: something may have changed and nothing tells
-	// which object.
+	// operator, with this reason: an unknown object may have changed.
 	Unresolved string
-}
-
-// Unresolveds is what operators may do about what was closed without its
-// object. [History.Unresolved] lists it.
-type Unresolveds interface {
-	// DismissUnresolved forgets one record, durably. It fails with
-	// [ErrNotFound] if there is none.
-	DismissUnresolved(ctx context.Context, id IntentID) error
-
-	// DismissUnresolvedBefore forgets, durably, the records of a resource, or
-	// of all with "", that were closed before t, and returns how many there
-	// were.
-	DismissUnresolvedBefore(ctx context.Context, resource string, t time.Time) (int, error)
 }

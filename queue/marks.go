@@ -89,10 +89,10 @@ func HintsOf(kind event.Kind, outcome event.Outcome) Hints {
 
 // Marks is what reconcile needs of the queue.
 //
-// A look is a mark that nobody asked for: all that was merged into it were
-// marks with [HintLooked] alone, or it was left by [Reconciled.LookAt]. Looks
-// may be many and far in the future. They are durable like marks, but do not
-// count as pending, and a mark that somebody asked for goes before them:
+// A look is a mark that nobody asked for: all marks merged into it have
+// [HintLooked] alone, or it was left by [Reconciled.LookAt]. Looks may be many
+// and far in the future. They are durable like marks, but do not count as
+// pending, and a mark that somebody asked for goes before them:
 //   - Of what is due, such marks are leased first.
 //   - Merged with a look that nobody has leased, such a mark begins anew: it
 //     is due at once, made now, and never tried.
@@ -111,10 +111,10 @@ type Marks interface {
 	// otherwise the mark stays: due at once if the generation moved, else at
 	// SettleAt. Of a mark that stays because its generation moved, only the
 	// hints that came after the lease stay: the others have been acted upon.
-	// Until SettleAt, what may yet be done or seen stays too: HintDeleted,
-	// HintMayBeDeleted, HintMayBeCreated and HintMayBeUpdated. It fails with
-	// [ErrLeaseLost] and changes nothing when the lease is no longer held, and
-	// with [ErrTooLarge] when it is more than one step can hold.
+	// Until SettleAt, hints of changes that may yet be done or seen stay too:
+	// HintDeleted, HintMayBeDeleted, HintMayBeCreated and HintMayBeUpdated. It
+	// fails with [ErrLeaseLost] and changes nothing when the lease is no longer
+	// held, and with [ErrTooLarge] when it is more than one step can hold.
 	CommitReconciled(ctx context.Context, lease MarkLease, reconciled Reconciled) error
 
 	// RetryMark gives a lease back: the mark stays and is due again at the
@@ -140,14 +140,14 @@ type MarkLease struct {
 	MarkedAt time.Time
 	// Snapshot is what was last known of the object, nil if nothing is.
 	Snapshot *event.Snapshot
-	// Floor is the sequence after which the events of an object begin of which
-	// nothing is known. It is at least the last one of every object of the
-	// resource that was forgotten, as this may be one of them, and receivers
-	// may keep the last sequence that they saw for as long as they like.
+	// Floor is the sequence after which the events of an unknown object begin.
+	// It is at least the last one of every forgotten object of the resource, as
+	// this may be one of them, and receivers may keep the last sequence that
+	// they saw for as long as they like.
 	Floor uint64
 	// Callback is the object's callback, nil if it has none.
 	Callback *Callback
-	// Look is true when all that was merged are looks.
+	// Look is true when all merged marks are looks.
 	Look bool
 	// Fence sets this lease apart from any other of the object.
 	Fence uint64
@@ -169,7 +169,7 @@ type Reconciled struct {
 	LookAt time.Time
 	// Unresolved, when not empty, keeps a record for the operator, with this
 	// reason, in the same step: the mark's cause may have changed something
-	// that cannot be found. It has what the mark's cause says, and its key.
+	// that cannot be found. The record has the mark's cause and key.
 	Unresolved string
 	// CloseCallback says that no further event goes to the object's callback:
 	// it is closed, and forgotten when its retention has passed.

@@ -4,12 +4,11 @@ package queue
 
 import (
 	"context"
-	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// Objects is what is known of objects, apart from any mark.
+// Objects gives what is known of objects, apart from any mark.
 type Objects interface {
 	// Object returns what was last known of an object, or [ErrNotFound].
 	Object(ctx context.Context, key event.Key) (event.Snapshot, error)
@@ -20,36 +19,19 @@ type Objects interface {
 	// fewer only at the end.
 	Objects(ctx context.Context, resource string, after event.Key, limit int) ([]event.Snapshot, error)
 
-	// Unseen lists the marked objects of a resource, without those that are
-	// only to be looked at, that are not known to be there: nothing is known of
-	// them, or that they are gone. Order and limit are those of Objects.
+	// Unseen lists the marked objects of a resource that are not known to be
+	// there: nothing is known of them, or they are gone. Objects that are only
+	// to be looked at are not among them. Order and limit are those of Objects.
 	Unseen(ctx context.Context, resource string, after event.Key, limit int) ([]event.Key, error)
 
 	// Callback returns an object's callback, or [ErrNotFound].
 	Callback(ctx context.Context, key event.Key) (Callback, error)
 
-	// PutCallback replaces what is sealed of an object's callback, as with
-	// another encryption key, and leaves the rest of it. It fails with
-	// [ErrNotFound], and changes nothing, when the object's callback is not
-	// the one of was: another may have been named meanwhile.
+	// PutCallback replaces the sealed part of an object's callback, as with
+	// another encryption key. It fails with [ErrNotFound] and changes nothing
+	// when the sealed part is not was: another callback may have been named
+	// meanwhile.
 	PutCallback(ctx context.Context, key event.Key, was, sealed []byte) error
-}
-
-// Forgets keeps what is known of objects from growing for good.
-type Forgets interface {
-	// Forget forgets objects that were found gone before a time, and other
-	// names of such objects, with their callbacks. It keeps those that are
-	// marked, if only to be looked at, and those that an open intent names.
-	//
-	// It looks at some thousand objects at most, in an order of the engine's
-	// own, beginning after a key, and returns how many it has forgotten, and
-	// after which key to go on: the zero key at the end.
-	//
-	// An object that comes back after that is one that nobody knows. Its
-	// sequence goes on all the same, see [MarkLease.Floor].
-	//
-	// That is work for one process, see [Store.LeaseMaintenance].
-	Forget(ctx context.Context, before time.Time, after event.Key) (forgotten int, next event.Key, err error)
 }
 
 // Callback is a receiver that a request named, for the events of the object

@@ -11,39 +11,38 @@ import (
 
 // Operations is what operators and subscribers may do to deliveries.
 //
-// Redeliver, Replay, Cancel and Expire work through what is selected in small
-// steps, oldest first by endpoint: each call acts on at most page.Limit rows,
-// looks at not many more, and returns how many it has changed and where the next
-// call goes on; "" is the end. A call that finds nothing to do in its part
-// returns 0 and a cursor. All four are idempotent: what is as they would make it
-// is left, and does not count. They return when the change survives what the
+// Redeliver, Replay, Cancel and Expire work through a selection in small steps,
+// oldest first by endpoint: each call acts on at most page.Limit rows, looks at
+// not many more, and returns how many it has changed and where the next call
+// goes on; "" is the end. A call that finds nothing to do in its part returns 0
+// and a cursor. All four are idempotent: deliveries that are as they would make
+// them are left, and do not count. They return when the change survives what the
 // configured durability says.
 type Operations interface {
 	// Redeliver makes decided deliveries pending again, due at once, and those
 	// that are pending and wait for a retry due at once. They keep their place
 	// in their lanes, so that an older event goes before a younger one that is
 	// still pending. Their attempts go on counting, see
-	// [Delivery.PriorAttempts]. What is leased, and what has lost its event, is
-	// left.
+	// [Delivery.PriorAttempts]. Deliveries that are leased, or that have lost
+	// their events, are left.
 	Redeliver(ctx context.Context, selection Selection, page Page) (int, Cursor, error)
 
-	// Replay makes pending deliveries to one endpoint of the events that are
-	// kept and selected, whether or not they were ever meant for it, due at
-	// once and in the order of the events. One that is pending already is left;
-	// one that was decided is as with Redeliver. The selection's Endpoint and
-	// Statuses are not looked at.
+	// Replay makes pending deliveries of the selected events to one endpoint,
+	// whether or not they were ever meant for it, due at once and in the order
+	// of the events. Pending ones are left; decided ones are as with Redeliver.
+	// The selection's Endpoint and Statuses do not count.
 	Replay(ctx context.Context, endpoint string, selection Selection, page Page) (int, Cursor, error)
 
 	// Cancel decides pending deliveries that are not leased:
 	// [StatusCancelled].
 	Cancel(ctx context.Context, selection Selection, page Page) (int, Cursor, error)
 
-	// Expire is Cancel for what nobody has decided, but what has waited for too
+	// Expire decides deliveries as Cancel does, because they have waited for too
 	// long: [StatusDead]. That is work for one process, see
 	// [Store.LeaseMaintenance].
 	Expire(ctx context.Context, selection Selection, page Page) (int, Cursor, error)
 
-	// Count counts the deliveries that are selected, up to [MaxCount].
+	// Count counts the selected deliveries, up to [MaxCount].
 	Count(ctx context.Context, selection Selection) (int, error)
 
 	// Announce commits an operational event, which is about the module and not
@@ -54,11 +53,11 @@ type Operations interface {
 	Announce(ctx context.Context, e event.Event, endpoints []string) error
 }
 
-// MaxCount is as far as [Operations.Count] counts.
+// MaxCount limits [Operations.Count].
 const MaxCount = 10_000
 
-// Selection says which deliveries are meant, of those that are kept; empty
-// fields do not narrow it.
+// Selection selects deliveries, or events, that are kept. Empty fields do not
+// narrow it.
 type Selection struct {
 	Endpoint string
 	EventID  string
@@ -70,46 +69,4 @@ type Selection struct {
 	// From and To limit when the event was committed: at From or after it, and
 	// before To.
 	From, To time.Time
-}
-
-// EndpointStates keeps what is known of endpoints' health. It is nothing to
-// the queue itself. Another process may change it: a copy has to be read again.
-type EndpointStates interface {
-	// PutEndpointState replaces an endpoint's state, durably. One for which
-	// [EndpointState.IsZero] holds is forgotten.
-	PutEndpointState(ctx context.Context, state EndpointState) error
-	// EndpointStates returns all states, by name.
-	EndpointStates(ctx context.Context) ([]EndpointState, error)
-}
-
-// EndpointStatus is whether an endpoint gets deliveries.
-type EndpointStatus string
-
-const (
-	// EndpointActive: deliveries are attempted.
-	EndpointActive EndpointStatus = "active"
-	// EndpointPaused: somebody has stopped them; they wait.
-	EndpointPaused EndpointStatus = "paused"
-	// EndpointDisabled: they were stopped because they failed for too long.
-	EndpointDisabled EndpointStatus = "disabled"
-)
-
-// EndpointState is what is known of an endpoint's health.
-type EndpointState struct {
-	Name   string         `json:"name"`
-	Status EndpointStatus `json:"status"`
-	// Reason says why it is paused or disabled.
-	Reason string `json:"reason,omitempty"`
-	// Since is when it became what Status says.
-	Since time.Time `json:"since,omitzero"`
-	// FailingSince is when the first of the attempts failed that have failed
-	// without a success between them; Failures counts them.
-	FailingSince time.Time `json:"failing_since,omitzero"`
-	Failures     int       `json:"failures,omitempty"`
-}
-
-// IsZero reports whether the state says no more than that the endpoint is
-// active.
-func (s *EndpointState) IsZero() bool {
-	return (s.Status == EndpointActive || s.Status == "") && s.Reason == "" && s.FailingSince.IsZero() && s.Failures == 0
 }

@@ -27,7 +27,7 @@ func (c *caddy) status(ctx context.Context) (queue.Stats, error) {
 }
 
 func (c *caddy) ask(ctx context.Context, path string, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.Admin+path, http.NoBody)
 	if err != nil {

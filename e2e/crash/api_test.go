@@ -70,7 +70,7 @@ func newAPI(t *testing.T, stream uint64, rough bool) *api {
 	}
 	a.server = httptest.NewServer(a)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := a.settle(ctx); err != nil {
 			t.Error(err)

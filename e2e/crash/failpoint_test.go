@@ -219,7 +219,7 @@ func (f *flow) awaitDeath(t *testing.T, p *process, point string) {
 	t.Helper()
 	select {
 	case <-p.exited:
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatalf("%s was not passed", point)
 	}
 	if code := p.command.ProcessState.ExitCode(); code != -1 {

@@ -155,7 +155,7 @@ func (c *caddy) stop(t *testing.T, p *process) {
 		if p.err != nil {
 			t.Errorf("Caddy did not stop well: %v\n%s", p.err, c.tail())
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Errorf("Caddy does not stop\n%s", c.tail())
 	}
 }

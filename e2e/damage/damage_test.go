@@ -21,7 +21,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/e2e/internal/lab"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
-	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 )
 
 var (
@@ -50,7 +50,7 @@ func run(m *testing.M) int {
 }
 
 // kinds are the kinds of files in a queue's directory.
-var kinds = []string{".sst", ".mem", ".vlog", "MANIFEST", "KEYREGISTRY", "acknowledged", "gaps", badger.InterimFile}
+var kinds = []string{".sst", ".mem", ".vlog", "MANIFEST", "KEYREGISTRY", "acknowledged", "gaps", queue.JournalFile}
 
 // TestDamage damages each kind of file at seeded places. Events that were
 // acknowledged and not delivered yet must be delivered, or the health check
@@ -113,7 +113,7 @@ const unknown = "/items/unknown"
 // its queue, and changes the objects that the file names.
 func passWithout(t *testing.T, a *lab.API, dir string) {
 	t.Helper()
-	passed, err := badger.OpenInterim(dir, queue.Process)
+	passed, err := journal.Open(dir, queue.Process)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,11 +165,11 @@ func start(t *testing.T, a *lab.API, dir, place string) string {
 	// damaged file is the only one that names an object, a record may say that
 	// there may be some.
 	var missing []string
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) { // polling another process
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) { // polling another process
 		if missing = r.Missing(a); len(missing) == 0 {
 			return "no loss"
 		}
-		if len(missing) == 1 && strings.HasPrefix(missing[0], unknown) && strings.HasPrefix(place, badger.InterimFile) {
+		if len(missing) == 1 && strings.HasPrefix(missing[0], unknown) && strings.HasPrefix(place, queue.JournalFile) {
 			switch recorded, err := hasGap(c); {
 			case err != nil:
 				t.Errorf("%s: %v", place, err)

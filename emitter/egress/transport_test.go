@@ -68,7 +68,7 @@ func noContent(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.Stat
 // post sends one request, reads the answer to its end and returns its status.
 func post(t testing.TB, transport http.RoundTripper, to string) (int, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader("x"))
 	if err != nil {

@@ -10,13 +10,15 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 // Every batch has a number, one more than the one before, and writes it into
-// the store. What number was the last to be acknowledged stands in a file of
-// its own. When the queue is opened, a store that ends before that number has
-// lost what it had acknowledged, which is how damage shows that Badger takes
-// for the torn end of a log.
+// the store. The number of the last acknowledged batch stands in a file of its
+// own. When the queue is opened, a store that ends before that number has lost
+// acknowledged work: so damage shows that Badger takes for the torn end of a
+// log.
 
 // acknowledgedFile holds the numbers of the last batches that were
 // acknowledged:
@@ -32,9 +34,7 @@ const (
 	acknowledgedLength  = 1 + 8 + 8 + 4
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// acknowledged is what is known to have been acknowledged.
+// acknowledged holds the numbers of the last acknowledged batches.
 type acknowledged struct {
 	// synced is the last batch that a power cut cannot take; committed is the
 	// last that a crash of the process cannot.
@@ -46,7 +46,7 @@ func (a acknowledged) encode() []byte {
 	b = append(b, acknowledgedVersion)
 	b = binary.BigEndian.AppendUint64(b, a.synced)
 	b = binary.BigEndian.AppendUint64(b, a.committed)
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, record.Castagnoli))
 }
 
 // readAcknowledged reads the file. There is none before the first batch.
@@ -60,7 +60,7 @@ func readAcknowledged(dir string) (acknowledged, error) {
 		return acknowledged{}, nil
 	}
 	if len(b) != acknowledgedLength || b[0] != acknowledgedVersion ||
-		crc32.Checksum(b[:len(b)-4], castagnoli) != binary.BigEndian.Uint32(b[len(b)-4:]) {
+		crc32.Checksum(b[:len(b)-4], record.Castagnoli) != binary.BigEndian.Uint32(b[len(b)-4:]) {
 		return acknowledged{}, fmt.Errorf("%w: %s", errDamaged, acknowledgedFile)
 	}
 	return acknowledged{synced: binary.BigEndian.Uint64(b[1:]), committed: binary.BigEndian.Uint64(b[9:])}, nil
@@ -84,8 +84,8 @@ func newAcknowledger(dir string) (*acknowledger, error) {
 	return &acknowledger{f: f, known: known}, nil
 }
 
-// note notes a batch that is about to be acknowledged. An error is passed
-// over: the file then says less than is true.
+// note notes a batch that is about to be acknowledged. It passes over errors:
+// the file then says less than is true.
 func (a *acknowledger) note(number uint64, synced bool) {
 	before := a.known
 	a.known.committed = max(a.known.committed, number)

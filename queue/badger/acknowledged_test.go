@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A number that is not what was written would make a whole queue look as if it
-// lacked its end, or one that lacks its end look whole.
+// A wrong number would make a whole queue look as if its end were missing, or a
+// queue without its end look whole.
 func TestDamagedAcknowledged(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, acknowledgedFile)

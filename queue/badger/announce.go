@@ -4,7 +4,6 @@ package badger
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -15,7 +14,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// announce is the operation of Announce.
+// announce is the write of Announce.
 type announce struct {
 	waiter
 	event     event.Event
@@ -23,52 +22,36 @@ type announce struct {
 	now       time.Time
 }
 
-// Announce implements [queue.Operations].
-func (s *Store) Announce(ctx context.Context, e event.Event, endpoints []string) error {
-	op := &announce{event: e, endpoints: endpoints, now: s.now()}
-	op.durable = true
-	if len(e.Key.Resource)+len(e.Key.ID) > maxKey {
-		return queue.ErrTooLarge
-	}
-	// The id is not known yet; it is not longer than this.
-	op.event.ID = string(make([]byte, 64))
-	if _, err := encodeEvents(&op.waiter, op.routed(), op.now, nil); err != nil {
-		return err
-	}
-	op.need(len(e.Key.Resource)+len(e.Key.ID), partSize)
-	return s.submit(ctx, op)
+func (wr *announce) routed() []queue.Routed {
+	return []queue.Routed{{Event: wr.event, Endpoints: wr.endpoints}}
 }
 
-func (op *announce) routed() []queue.Routed {
-	return []queue.Routed{{Event: op.event, Endpoints: op.endpoints}}
-}
-
-func (op *announce) stage(b *batch) error {
-	key := objectKey(nil, kindSnapshot, op.event.Key)
-	snapshot := snapshotRecord{Snapshot: event.Snapshot{Key: op.event.Key}}
+func (wr *announce) stage(b *batch) error {
+	key := objectKey(nil, kindSnapshot, wr.event.Key)
+	snapshot := snapshotRecord{Snapshot: event.Snapshot{Key: wr.event.Key}}
 	item, err := b.txn.Get(key)
 	if err == nil {
 		err = item.Value(func(record []byte) error {
 			var err error
-			snapshot, err = parseSnapshot(op.event.Key, bytes.Clone(record))
+			snapshot, err = parseSnapshot(wr.event.Key, bytes.Clone(record))
 			return err
 		})
 	}
 	if err != nil && !errors.Is(err, badgerdb.ErrKeyNotFound) {
-		return fmt.Errorf("reading what was last announced of %s: %w", op.event.Key, err)
+		return fmt.Errorf("reading what was last announced of %s: %w", wr.event.Key, err)
 	}
 	snapshot.Sequence++
-	snapshot.Time = op.now
-	op.event.Sequence = snapshot.Sequence
-	op.event.ID = event.ID(b.s.instance.ID, op.event.Key, op.event.Sequence, op.event.Type, nil)
-	encoded, err := encodeEvents(&waiter{}, op.routed(), op.now, nil)
+	snapshot.Time = wr.now
+	wr.event.Sequence = snapshot.Sequence
+	wr.event.ID = event.ID(b.s.instance.ID, wr.event.Key, wr.event.Sequence, wr.event.Type, nil)
+	encoded, err := encodeEvents(&waiter{}, wr.routed(), wr.now, nil)
 	if err != nil {
 		return err
 	}
 	b.set(key, appendSnapshot(nil, &snapshot))
-	b.append(&encoded[0], op.now)
+	b.append(&encoded[0], wr.now)
 	return nil
 }
 
-func (op *announce) committed(*Store) {}
-func (op *announce) aborted(*Store)   {}
+func (wr *announce) committed(*Store) {}
+func (wr *announce) aborted(*Store)   {}

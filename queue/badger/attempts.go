@@ -3,33 +3,11 @@
 package badger
 
 import (
-	"context"
-
 	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/cursor"
 )
-
-// Attempts implements [queue.History]. An attempt that was the first of its
-// delivery and decided it is in the delivery's record, all others are rows of
-// their own, and both are merged.
-func (s *Store) Attempts(ctx context.Context, filter queue.Filter, page queue.Page) ([]queue.Attempt, queue.Cursor, error) {
-	rows, after, err := newRows[queue.Attempt](cursor.Attempts, page)
-	if err != nil {
-		return nil, "", err
-	}
-	err = s.view(ctx, func(txn *badgerdb.Txn) error {
-		return s.eachPlace(ctx, txn, attemptPlaces, filter, after, func(place cursor.Place, kind *placeKind) (bool, error) {
-			a, err := readAttempt(txn, place, kind)
-			if err != nil {
-				return true, s.skip("attempt", err)
-			}
-			return rows.add(place, a), nil
-		})
-	})
-	return rows.page, rows.next, err
-}
 
 // attemptPlaces are where attempts stand. Where there are two records of one
 // attempt, the delivery's counts, as it is the later: after damage, attempts
@@ -39,7 +17,7 @@ var attemptPlaces = []placeKind{
 	{kind: kindAttempt, numbered: true},
 }
 
-// holdsFirst tells whether the record of a delivery holds its first attempt.
+// holdsFirst reports whether the record of a delivery holds its first attempt.
 func holdsFirst(record []byte) (bool, error) {
 	f, err := parseDeliveryFields(record)
 	return len(f.first) > 0, err

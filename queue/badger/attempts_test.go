@@ -15,7 +15,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// listAttempts returns what is listed, which is the same in pages of any size.
+// listAttempts returns the listed attempts, which are the same in pages of any
+// size.
 func listAttempts(t *testing.T, s *Store, filter queue.Filter) []queue.Attempt {
 	t.Helper()
 	all, next, err := s.Attempts(t.Context(), filter, queue.Page{Limit: queue.MaxLimit})
@@ -61,7 +62,7 @@ func wantListed(t *testing.T, s *Store, filter queue.Filter, want ...string) {
 }
 
 // checkAttempts checks that each delivery has the attempts that it counts, and
-// that a record holds one only where it says all.
+// that its record holds an attempt only if that is the only one.
 func checkAttempts(t *testing.T, s *Store) {
 	t.Helper()
 	want := make(map[string]int)
@@ -110,8 +111,8 @@ func checkAttempts(t *testing.T, s *Store) {
 }
 
 // A delivery that its first attempt decides costs no row for that attempt. When
-// it is asked for again, the attempt becomes one, and stays as long as it would
-// have stayed.
+// it is redelivered, the attempt becomes a row, and expires when it would have
+// expired.
 func TestFirstAttempt(t *testing.T) {
 	clock := time.Now().Truncate(time.Second)
 	s := mustOpen(t, Options{Retention: time.Hour, Now: func() time.Time { return clock }})
@@ -147,8 +148,8 @@ func olderDelivery(record []byte) []byte {
 	return record[:len(record)-1]
 }
 
-// What an earlier version has written is listed as before, each attempt once,
-// between what this one writes; and it can be asked for again.
+// Attempts of an earlier version are listed once each, in their order, and
+// their deliveries can be redelivered.
 func TestAttemptsOfEarlierVersion(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, Options{Dir: dir})
@@ -159,8 +160,8 @@ func TestAttemptsOfEarlierVersion(t *testing.T) {
 	finish(t, s, "crm", queue.Verdict{Status: queue.StatusDead})
 	second := s.lastPosition - 1
 	must(t, s.Close())
-	// The rows of the second become those of a store of an earlier version.
-	write(t, dir, func(txn *badgerdb.Txn) error {
+	// The rows of the second endpoint become those of an earlier version.
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
 		key := deliveryKey(nil, "erp", second)
 		item, err := txn.Get(key)
 		must(t, err)
@@ -192,8 +193,8 @@ func TestAttemptsOfEarlierVersion(t *testing.T) {
 	}
 }
 
-// Where a lane's row was damaged, attempts are counted from 1 again: the last
-// that says that it is the first is listed, and no other that does.
+// Where a lane's row was damaged, attempts are counted from 1 again: of those
+// with number 1, only the last is listed.
 func TestAttemptsCountedAgain(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, Options{Dir: dir})
@@ -210,7 +211,7 @@ func TestAttemptsCountedAgain(t *testing.T) {
 		}
 	}
 	must(t, s.Close())
-	write(t, dir, func(txn *badgerdb.Txn) error {
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
 		return txn.Set(laneKey(nil, "erp", objectName(item("1")), s.lastPosition), []byte{1, 0xff})
 	})
 	s = mustOpen(t, Options{Dir: dir})
@@ -252,27 +253,27 @@ func TestLargeFirstAttempts(t *testing.T) {
 	checkAttempts(t, s)
 }
 
-// What an operation counts before it is in a batch bounds what it writes then.
+// The size that a write counts before it is in a batch limits what it writes.
 func TestNeedsOfAttempts(t *testing.T) {
 	s := mustOpen(t, Options{Durability: queue.Process})
 	long := strings.Repeat("x", 300)
 	publish(t, s, long, long)
 	attempt := queue.Attempt{At: at, Duration: time.Hour, Code: 599, Error: long, Response: []byte(strings.Repeat(long, 100))}
-	stage := func(op operation) {
+	stage := func(wr write) {
 		t.Helper()
 		b := newBatch(s)
 		b.begin()
 		defer b.txn.Discard()
-		must(t, op.stage(b))
+		must(t, wr.stage(b))
 		written := 0
 		for _, entry := range b.entries {
 			written += len(entry.Key) + len(entry.Value)
 		}
-		w := op.wait()
-		if written == 0 || written > w.bytes || b.writes > w.entries {
-			t.Errorf("%T writes %d bytes in %d records, and needs %d in %d", op, written, b.writes, w.bytes, w.entries)
+		w := wr.wait()
+		if written == 0 || written > w.bytes || b.rows > w.entries {
+			t.Errorf("%T writes %d bytes in %d records, and needs %d in %d", wr, written, b.rows, w.bytes, w.entries)
 		}
-		op.aborted(s)
+		wr.aborted(s)
 	}
 	for _, status := range []queue.Status{queue.StatusDelivered, queue.StatusPending} {
 		for range 2 {
@@ -285,16 +286,16 @@ func TestNeedsOfAttempts(t *testing.T) {
 			}
 			found, err := s.selectDeliveries(t.Context(), queue.Selection{}, queue.Page{}, 1)
 			must(t, err)
-			op := (&reopen{rows: found.rows, now: time.Now()}).reserved()
-			must(t, op.needRows(found.rows))
-			stage(op)
+			wr := (&reopen{rows: found.rows, now: time.Now()}).reserved()
+			must(t, wr.needRows(found.rows))
+			stage(wr)
 			_, _, err = s.Redeliver(t.Context(), queue.Selection{}, queue.Page{})
 			must(t, err)
 		}
 	}
 }
 
-// A delivery's record that is damaged costs its own attempt.
+// A damaged delivery's record loses its own attempt, and no other.
 func TestDamagedFirstAttempt(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, Options{Dir: dir})
@@ -304,7 +305,7 @@ func TestDamagedFirstAttempt(t *testing.T) {
 	}
 	second := s.lastPosition - 1
 	must(t, s.Close())
-	write(t, dir, func(txn *badgerdb.Txn) error {
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
 		return txn.Set(deliveryKey(nil, "erp", second), []byte{deliveryVersion, 0xff})
 	})
 	s = mustOpen(t, Options{Dir: dir})
@@ -314,8 +315,8 @@ func TestDamagedFirstAttempt(t *testing.T) {
 	}
 }
 
-// Deliveries without an attempt in their record are passed over at no cost but
-// that of looking.
+// Deliveries without an attempt in their record cost a list no more than a
+// look.
 func TestPassingOver(t *testing.T) {
 	pending := appendDelivery(nil, &deliveryExample, nil)
 	if allocs := testing.AllocsPerRun(100, func() {

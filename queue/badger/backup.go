@@ -17,6 +17,7 @@ import (
 	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 // The layout of a backup:
@@ -63,7 +64,7 @@ type row struct {
 
 // Backup implements [queue.Backuper]. Deletes are in an incremental backup as
 // long as Badger remembers them, so a delivery that was decided between two
-// backups may be restored as pending; Restore sees to that.
+// backups may come back as pending; [Restore] drops it.
 func (s *Store) Backup(ctx context.Context, w io.Writer, since uint64) (until uint64, err error) {
 	if err := s.enter(ctx); err != nil {
 		return 0, err
@@ -131,7 +132,7 @@ func (b *backupWriter) frame(kind byte, content []byte) error {
 			return err
 		}
 	}
-	_, err := b.w.Write(appendFrame(nil, kind, content))
+	_, err := b.w.Write(record.AppendFrame(nil, kind, content))
 	return err
 }
 
@@ -151,8 +152,8 @@ func (b *backupWriter) row(one row) error {
 	}
 	b.rows = append(b.rows, deleted)
 	b.rows = binary.AppendUvarint(b.rows, one.expires)
-	b.rows = appendText(b.rows, one.key)
-	b.rows = appendText(b.rows, one.value)
+	b.rows = record.AppendText(b.rows, one.key)
+	b.rows = record.AppendText(b.rows, one.value)
 	if len(b.rows) < rowsSize {
 		return nil
 	}
@@ -168,8 +169,8 @@ func (b *backupWriter) flushRows() error {
 	return err
 }
 
-// readBackup reads a backup, and hands over its rows. It returns
-// [ErrBadBackup] for one that is damaged or not whole.
+// readBackup reads a backup and visits its rows. It returns [ErrBadBackup] for
+// one that is damaged or not whole.
 func readBackup(r io.Reader, begin func(BackupHeader) error, visit func(row) error) (BackupEnd, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	magic := make([]byte, len(backupMagic)+1)
@@ -181,7 +182,7 @@ func readBackup(r io.Reader, begin func(BackupHeader) error, visit func(row) err
 	}
 	rows, begun := uint64(0), false
 	for {
-		kind, content, err := readFrame(in)
+		kind, content, err := record.ReadFrame(in)
 		if err != nil {
 			return BackupEnd{}, fmt.Errorf("%w: %w", ErrBadBackup, err)
 		}
@@ -190,7 +191,7 @@ func readBackup(r io.Reader, begin func(BackupHeader) error, visit func(row) err
 			begun = true
 			var header BackupHeader
 			if err := json.Unmarshal(content, &header); err != nil {
-				return BackupEnd{}, fmt.Errorf("%w: its header: %v", ErrBadBackup, err) //nolint:errorlint // the cause is told, not matched
+				return BackupEnd{}, fmt.Errorf("%w: its header: %v", ErrBadBackup, err) //nolint:errorlint // the cause is shown, not matched
 			}
 			if err := begin(header); err != nil {
 				return BackupEnd{}, err
@@ -214,13 +215,13 @@ func readBackup(r io.Reader, begin func(BackupHeader) error, visit func(row) err
 }
 
 func readRows(content []byte, visit func(row) error) (rows uint64, err error) {
-	r := reader{rest: content}
-	for len(r.rest) > 0 {
-		one := row{deleted: r.rest[0] == 1}
-		r.rest = r.rest[1:]
-		one.expires = r.uint()
-		one.key, one.value = r.bytes(), r.bytes()
-		if r.err != nil || len(one.key) == 0 {
+	r := record.Reader{Rest: content}
+	for len(r.Rest) > 0 {
+		one := row{deleted: r.Rest[0] == 1}
+		r.Rest = r.Rest[1:]
+		one.expires = r.Uint()
+		one.key, one.value = r.Bytes(), r.Bytes()
+		if r.Err != nil || len(one.key) == 0 {
 			return rows, fmt.Errorf("%w: a row cannot be read", ErrBadBackup)
 		}
 		rows++

@@ -27,15 +27,15 @@ func backup(t *testing.T, s *Store, since uint64) (name string, until uint64) {
 	return name, until
 }
 
-// identityless is what can be seen of a queue but its identity.
+// identityless returns all that can be seen of a queue except its identity.
 func identityless(t *testing.T, s *Store) string {
 	t.Helper()
 	_, rest, _ := strings.Cut(dump(t, s), "\n")
 	return rest
 }
 
-// What a full backup and incremental ones hold is what the queue held then,
-// also while it went on.
+// A full backup and incremental ones hold what the queue held then, also while
+// it went on.
 func TestBackupAndRestore(t *testing.T) {
 	s := mustOpen(t, Options{FreeSpace: noReserve})
 	populate(t, s)
@@ -168,7 +168,7 @@ func FuzzReadBackup(f *testing.F) {
 	})
 }
 
-// What can be read of a damaged queue makes a queue that works.
+// The readable rows of a damaged queue make a queue that works.
 func TestSalvage(t *testing.T) {
 	for _, in := range installations(t) {
 		for seed := range uint64(6) {

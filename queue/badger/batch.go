@@ -12,24 +12,25 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
 )
 
-// batch is one transaction in the making. Its memory is used again for the
-// next one: Badger is done with what it was given when the commit returns.
+// batch is one transaction in the making. The next one uses its memory again:
+// Badger has no use for it once the commit has returned.
 type batch struct {
 	s   *Store
 	txn *badgerdb.Txn
-	// failed is the first write that did not work. As the transaction then
-	// holds half of an operation, all of it is given up.
+	// failed is the error of the first row that could not be written. The
+	// transaction then holds half of a write, and all of it is given up.
 	failed error
 
-	operations []operation
-	entries    []badgerdb.Entry
-	writes     int
-	bytes      int
-	arena      []byte
-	durable    bool
+	writes  []write
+	entries []badgerdb.Entry
+	// rows counts those that are written or deleted.
+	rows    int
+	bytes   int
+	arena   []byte
+	durable bool
 
-	// intents and marked are what the transaction has changed and memory does
-	// not know yet.
+	// intents and marked are the changes of the transaction that memory does
+	// not have yet.
 	intents stagedIntents
 	marked  map[event.Key]pendingMark
 	// recent holds marks as earlier transactions have written them. Objects
@@ -58,11 +59,11 @@ func newBatch(s *Store) *batch {
 	}
 }
 
-// maxRecent bounds how many marks are kept in memory: some 7 MB of them.
+// maxRecent limits how many marks are kept in memory: some 7 MB of them.
 const maxRecent = 16 << 10
 
-// remember keeps what the transaction has made of marks and events, once it is committed.
-// Nobody but the batch writes marks, so what is kept is what is stored.
+// remember keeps the marks and events of the transaction, once it is committed.
+// Nobody but the batch writes marks, so memory has what is stored.
 func (b *batch) remember() {
 	if len(b.recent)+len(b.marked) > maxRecent {
 		clear(b.recent)
@@ -88,11 +89,11 @@ type committedEvent struct {
 func (b *batch) begin() {
 	b.txn = b.s.db.NewTransaction(true)
 	b.failed = nil
-	clear(b.operations)
-	b.operations = b.operations[:0]
+	clear(b.writes)
+	b.writes = b.writes[:0]
 	clear(b.entries)
 	b.entries = b.entries[:0]
-	b.writes, b.bytes = 0, 0
+	b.rows, b.bytes = 0, 0
 	b.arena = b.arena[:0]
 	b.durable = false
 	b.intents.reset()
@@ -105,27 +106,27 @@ func (b *batch) begin() {
 	}
 }
 
-// fits tells whether an operation can join those that are in the batch. Half
+// fits reports whether a write can join those that are in the batch. Half
 // of what Badger takes is left free, as a merged mark may need more than the
-// mark itself; an operation that needs more goes alone.
+// mark itself; a write that needs more goes alone.
 func (b *batch) fits(w *waiter) bool {
-	return len(b.operations) == 0 ||
-		b.bytes+w.bytes <= maxBytes/2 && b.writes+w.entries <= maxEntries/2
+	return len(b.writes) == 0 ||
+		b.bytes+w.bytes <= maxBytes/2 && b.rows+w.entries <= maxEntries/2
 }
 
-// add stages an operation, or ends it if it fails.
-func (b *batch) add(op operation) {
-	w := op.wait()
+// add stages a write, or ends it if it fails.
+func (b *batch) add(wr write) {
+	w := wr.wait()
 	if !w.take() {
 		return
 	}
-	if err := op.stage(b); err != nil {
+	if err := wr.stage(b); err != nil {
 		w.end(err)
 		return
 	}
 	b.bytes += w.bytes
 	b.durable = b.durable || w.durable
-	b.operations = append(b.operations, op)
+	b.writes = append(b.writes, wr)
 }
 
 // set writes a record. The key and the value must not change before the batch
@@ -140,14 +141,14 @@ func (b *batch) setUntil(key, value []byte, expires uint64) {
 }
 
 func (b *batch) delete(key []byte) {
-	b.writes++
+	b.rows++
 	if err := b.txn.Delete(key); err != nil && b.failed == nil {
 		b.failed = err
 	}
 }
 
 func (b *batch) write(entry badgerdb.Entry) {
-	b.writes++
+	b.rows++
 	b.entries = append(b.entries, entry)
 	if err := b.txn.SetEntry(&b.entries[len(b.entries)-1]); err != nil && b.failed == nil {
 		b.failed = err
@@ -184,8 +185,8 @@ func (b *batch) mark(key event.Key) pendingMark {
 		})
 	}
 	if err != nil {
-		// What it told is lost, but the object is still marked: as whoever has
-		// leased it was told, see readMark.
+		// The mark's cause is lost, but the object is still marked: whoever has
+		// leased it has got the same, see readMark.
 		b.s.damaged("mark", err)
 		pending.record = mark.New(queue.Mark{Key: key}, b.s.now())
 	}
@@ -193,7 +194,7 @@ func (b *batch) mark(key event.Key) pendingMark {
 	return pending
 }
 
-// unpublished tells whether a delivery is not leasable yet, as its event waits
+// unpublished reports whether a delivery is not leasable yet, as its event waits
 // for a sync.
 func (b *batch) unpublished(endpoint string, position uint64) bool {
 	same := func(n birth) bool { return n.position == position && n.endpoint == endpoint }

@@ -44,7 +44,7 @@ func (s *Store) openNumbers(dir string) (*batchNumbers, error) {
 		s.log.Error("acknowledged work is missing from the queue: the machine has lost power, and durability is process",
 			zap.Uint64("batches", lost))
 	}
-	// From here on, what is there counts.
+	// From here on, the store's last batch counts as committed.
 	n.known = acknowledged{synced: min(n.known.synced, n.next), committed: n.next}
 	n.next++
 	return n, nil
@@ -64,9 +64,4 @@ func (n *batchNumbers) committed() {
 // synced notes that the last batch survives a power cut.
 func (n *batchNumbers) synced() {
 	n.note(n.next-1, true)
-}
-
-// Lost implements [queue.Recoverer]. It counts batches.
-func (s *Store) Lost() uint64 {
-	return s.inspection.lost()
 }

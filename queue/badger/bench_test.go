@@ -46,9 +46,9 @@ func spread(b *testing.B, writers int, do func(n int64) error) {
 	wg.Wait()
 }
 
-// BenchmarkMarks measures durable marks, and what bare Badger makes of the
-// same bytes in batches of as many as there are writers, with the same sync.
-// The ratio of the two is budget P2.
+// BenchmarkMarks measures durable marks, and bare Badger with the same bytes in
+// batches of as many as there are writers, with the same sync. The ratio of the
+// two is budget P2.
 func BenchmarkMarks(b *testing.B) {
 	for _, durability := range []queue.Durability{queue.Power, queue.Process} {
 		for _, writers := range []int{1, 64, 128, 512} {

@@ -4,7 +4,6 @@ package badger
 
 import (
 	"bytes"
-	"context"
 	"errors"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
@@ -46,61 +45,13 @@ func readCallback(txn *badgerdb.Txn, key []byte) (queue.Callback, error) {
 	return callback, err
 }
 
-// Callback implements [queue.Objects].
-func (s *Store) Callback(ctx context.Context, key event.Key) (queue.Callback, error) {
-	var found *queue.Callback
-	err := s.view(ctx, func(txn *badgerdb.Txn) error {
-		var err error
-		found, err = s.callbackOf(txn, key)
-		return err
-	})
+// closeCallback closes an object's callback: no further event goes to it.
+func (b *batch) closeCallback(key []byte) {
+	callback, err := readCallback(b.txn, key)
 	if err != nil {
-		return queue.Callback{}, err
+		// There is none, or one that nobody can use.
+		return
 	}
-	if found == nil {
-		return queue.Callback{}, queue.ErrNotFound
-	}
-	return *found, nil
+	callback.Closed = true
+	b.setUntil(bytes.Clone(key), appendCallback(nil, &callback), b.s.expiry())
 }
-
-// putCallback is the operation of PutCallback.
-type putCallback struct {
-	waiter
-	key    []byte
-	was    []byte
-	sealed []byte
-}
-
-// PutCallback implements [queue.Objects].
-func (s *Store) PutCallback(ctx context.Context, key event.Key, was, sealed []byte) error {
-	if len(key.Resource)+len(key.ID) > maxKey || len(sealed) > maxCallback {
-		return queue.ErrTooLarge
-	}
-	op := &putCallback{key: objectKey(nil, kindCallback, key), was: was, sealed: sealed}
-	op.durable = true
-	op.need(len(op.key), len(sealed), 16)
-	return s.submit(ctx, op)
-}
-
-func (op *putCallback) stage(b *batch) error {
-	item, err := b.txn.Get(op.key)
-	if errors.Is(err, badgerdb.ErrKeyNotFound) {
-		return queue.ErrNotFound
-	}
-	if err != nil {
-		return err
-	}
-	callback, err := readCallback(b.txn, op.key)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(callback.Sealed, op.was) {
-		return queue.ErrNotFound
-	}
-	callback.Sealed = op.sealed
-	b.setUntil(op.key, appendCallback(nil, &callback), item.ExpiresAt())
-	return nil
-}
-
-func (op *putCallback) committed(*Store) {}
-func (op *putCallback) aborted(*Store)   {}

@@ -18,19 +18,19 @@ const (
 	// maxQueue is how many callers may wait for the committer before others
 	// have to wait for them.
 	maxQueue = 4096
-	// maxWaiting is how many more may wait for room in that queue. Beyond them
-	// a slow disk would have memory grow with the requests that come.
+	// maxWaiting is how many more may wait for room in that queue. Without that
+	// limit, memory would grow with the requests while the disk is slow.
 	maxWaiting = 12 << 10
-	// maxOperations is how many operations share a transaction at most, so
+	// maxWrites is how many writes share a transaction at most, so
 	// that the first of them need not wait for too many others.
-	maxOperations = 1024
+	maxWrites = 1024
 )
 
 // committer is the one goroutine that writes. While a batch is being synced,
 // the next gathers in its queue.
 type committer struct {
 	s      *Store
-	queue  chan operation
+	queue  chan write
 	stopCh chan struct{}
 	done   chan struct{}
 	// waiting counts callers that wait for room in the queue; there are
@@ -54,8 +54,8 @@ type committer struct {
 	commits atomic.Uint64
 	syncs   atomic.Uint64
 
-	// yielded tells that the batch has waited for others, for a turn of the
-	// scheduler.
+	// yielded is true when the batch has waited a turn of the scheduler for
+	// others.
 	yielded bool
 
 	// commitTxn and sync are the database's; tests make them fail.
@@ -67,7 +67,7 @@ func newCommitter(s *Store, numbers *batchNumbers, logs *logSync) *committer {
 	return &committer{
 		s:         s,
 		epoch:     time.Now(),
-		queue:     make(chan operation, maxQueue),
+		queue:     make(chan write, maxQueue),
 		stopCh:    make(chan struct{}),
 		done:      make(chan struct{}),
 		batch:     newBatch(s),
@@ -80,8 +80,7 @@ func newCommitter(s *Store, numbers *batchNumbers, logs *logSync) *committer {
 	}
 }
 
-// stop ends the goroutine after all that is in the queue is done. Nobody may
-// submit any more.
+// stop ends the goroutine when the queue is empty. Nobody may submit any more.
 func (c *committer) stop() {
 	close(c.stopCh)
 	<-c.done
@@ -91,13 +90,13 @@ func (c *committer) run() {
 	defer close(c.done)
 	for {
 		select {
-		case op := <-c.queue:
-			c.gather(op)
+		case wr := <-c.queue:
+			c.gather(wr)
 		case <-c.stopCh:
 			for {
 				select {
-				case op := <-c.queue:
-					c.gather(op)
+				case wr := <-c.queue:
+					c.gather(wr)
 				default:
 					return
 				}
@@ -106,19 +105,19 @@ func (c *committer) run() {
 	}
 }
 
-// gather commits an operation together with those that wait behind it.
-func (c *committer) gather(op operation) {
+// gather commits a write together with those that wait behind it.
+func (c *committer) gather(wr write) {
 	b := c.batch
 	c.begin(b)
 	defer c.busy.Store(0)
 	c.yielded = false
-	for more := true; more; op, more = c.next() {
-		if !b.fits(op.wait()) {
+	for more := true; more; wr, more = c.next() {
+		if !b.fits(wr.wait()) {
 			c.finish()
 			c.begin(b)
 		}
-		b.add(op)
-		if b.failed != nil || len(b.operations) >= maxOperations {
+		b.add(wr)
+		if b.failed != nil || len(b.writes) >= maxWrites {
 			break
 		}
 	}
@@ -139,45 +138,45 @@ func (c *committer) stalled() time.Duration {
 	return time.Since(c.epoch) - time.Duration(busy)
 }
 
-// next returns an operation that can join a batch, if there is one. Waiting for
-// others, for as long as a sync takes, has been tried: it makes syncs fewer,
-// and nothing faster.
-func (c *committer) next() (op operation, ok bool) {
+// next returns a write that can join a batch, if there is one. Waiting for
+// others as long as a sync takes has been tried: it makes syncs fewer, and
+// nothing faster.
+func (c *committer) next() (wr write, ok bool) {
 	select {
-	case op = <-c.queue:
-		return op, true
+	case wr = <-c.queue:
+		return wr, true
 	default:
 	}
-	// Those whose operations were just ended are about to come again: let
+	// Callers whose writes were just ended are about to submit again: wait for
 	// them, as a commit costs more than a turn of the scheduler.
 	if !c.yielded {
 		c.yielded = true
 		runtime.Gosched()
 		select {
-		case op = <-c.queue:
-			return op, true
+		case wr = <-c.queue:
+			return wr, true
 		default:
 		}
 	}
 	return nil, false
 }
 
-// finish commits the batch and ends its operations. In memory, things change
-// after the commit and in the order of the operations; deliveries of new
-// events appear after the sync, as a loss of power could otherwise let another
-// event have the place of one that was delivered already.
+// finish commits the batch and ends its writes. Memory changes after the commit
+// and in the order of the writes. Deliveries of new events appear after the
+// sync, as a loss of power could otherwise give the place of a delivered event
+// to another one.
 func (c *committer) finish() {
 	b := c.batch
-	if len(b.operations) == 0 {
+	if len(b.writes) == 0 {
 		b.txn.Discard()
 		return
 	}
 	failpoint.Here("batch.staged")
 	if err := c.commit(b); err != nil {
 		err = fmt.Errorf("committing to the queue: %w", err)
-		for _, op := range b.operations {
-			op.aborted(c.s)
-			op.wait().end(err)
+		for _, wr := range b.writes {
+			wr.aborted(c.s)
+			wr.wait().end(err)
 		}
 		// Badger may still refer to what it failed to write.
 		c.batch = newBatch(c.s)
@@ -187,17 +186,17 @@ func (c *committer) finish() {
 	c.s.lanes.expect(b.born)
 	b.remember()
 	b.keepIntents()
-	for _, op := range b.operations {
-		op.committed(c.s)
+	for _, wr := range b.writes {
+		wr.committed(c.s)
 	}
-	if !b.durable || b.writes == 0 {
+	if !b.durable || b.rows == 0 {
 		c.numbers.committed()
 		c.end(b, nil)
 		return
 	}
 	if queue.Durability(c.s.durability.Load()) == queue.Power {
-		for _, op := range b.operations {
-			if w := op.wait(); !w.durable {
+		for _, wr := range b.writes {
+			if w := wr.wait(); !w.durable {
 				w.end(nil)
 			}
 		}
@@ -225,7 +224,7 @@ func (c *committer) commit(b *batch) error {
 		b.txn.Discard()
 		return b.failed
 	}
-	if b.writes == 0 {
+	if b.rows == 0 {
 		b.txn.Discard()
 		return nil
 	}
@@ -255,14 +254,14 @@ func (c *committer) publish(b *batch) {
 }
 
 func (c *committer) end(b *batch, err error) {
-	for _, op := range b.operations {
-		op.wait().end(err)
+	for _, wr := range b.writes {
+		wr.wait().end(err)
 	}
 }
 
 func (c *committer) endDurable(b *batch, err error) {
-	for _, op := range b.operations {
-		if w := op.wait(); w.durable {
+	for _, wr := range b.writes {
+		if w := wr.wait(); w.durable {
 			w.end(err)
 		}
 	}

@@ -31,19 +31,19 @@ func hold(s *Store) (stopped, goOn func()) {
 	return func() { <-reached }, func() { close(release) }
 }
 
-// queued waits until as many operations wait for the committer.
+// queued waits until as many writes wait for the committer.
 func queued(t *testing.T, s *Store, n int) {
 	t.Helper()
 	for len(s.committer.queue) < n {
 		if t.Context().Err() != nil {
-			t.Fatal("the operations do not come")
+			t.Fatal("the writes do not come")
 		}
 		runtime.Gosched()
 	}
 }
 
-// Those who come while a batch is committed share the next one, see what the
-// others in it have done, and fail alone.
+// Callers that come while a batch is committed share the next one, see the
+// effects of the others in it, and fail alone.
 func TestSharedTransaction(t *testing.T) {
 	s := mustOpen(t, Options{})
 	markItem(t, s, "1")
@@ -80,7 +80,7 @@ func TestSharedTransaction(t *testing.T) {
 
 	for i, err := range results {
 		if want := i == 4; errors.Is(err, queue.ErrLeaseLost) != want || !want && err != nil {
-			t.Errorf("operation %d: %v", i, err)
+			t.Errorf("write %d: %v", i, err)
 		}
 	}
 	// The first commit was counted before it was held.
@@ -133,7 +133,7 @@ func TestClearedAndMarked(t *testing.T) {
 	}
 }
 
-// A commit that fails fails all who share it, changes nothing, and is
+// A commit that fails fails all that share it, changes nothing, and is
 // forgotten.
 func TestFailedCommit(t *testing.T) {
 	s := mustOpen(t, Options{})
@@ -194,7 +194,8 @@ func TestFailedSync(t *testing.T) {
 	}
 }
 
-// Only what somebody waits for is synced, and with queue.Process nothing is.
+// Only batches that somebody waits for are synced, and with [queue.Process]
+// none is.
 func TestSyncs(t *testing.T) {
 	for durability, want := range map[queue.Durability]uint64{queue.Power: 4, queue.Process: 0} {
 		s := mustOpen(t, Options{Durability: durability})
@@ -213,7 +214,7 @@ func TestSyncs(t *testing.T) {
 	}
 }
 
-// A caller who leaves before its operation is begun has done nothing.
+// A caller who leaves before its write is begun has done nothing.
 func TestLeavingEarly(t *testing.T) {
 	s := mustOpen(t, Options{})
 	stopped, goOn := hold(s)
@@ -239,9 +240,9 @@ func TestLeavingEarly(t *testing.T) {
 	}
 }
 
-// Operations that do not fit into one transaction are split, and one that
-// never will is refused.
-func TestLargeOperations(t *testing.T) {
+// Writes that do not fit into one transaction are split, and one that never
+// will is refused.
+func TestLargeWrites(t *testing.T) {
 	s := mustOpen(t, Options{Durability: queue.Process})
 	markItem(t, s, "1", "2", "3", "4", "5", "6")
 	var wg sync.WaitGroup
@@ -286,7 +287,7 @@ func TestLargeOperations(t *testing.T) {
 	}
 }
 
-// Closing ends what was submitted before it, and loses nothing of it.
+// Closing ends the writes that were submitted before it, and loses none.
 func TestCloseDrains(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, Options{Dir: dir})
@@ -343,7 +344,8 @@ func TestPostponedLook(t *testing.T) {
 	}
 }
 
-// What is committed and not synced cannot be cancelled: it is in no lane yet.
+// A delivery that is committed and not synced cannot be cancelled: it is in no
+// lane yet.
 func TestUnsyncedDeliveries(t *testing.T) {
 	s := mustOpen(t, Options{})
 	publish(t, s, "1", "erp")
@@ -354,8 +356,7 @@ func TestUnsyncedDeliveries(t *testing.T) {
 	if err := s.CommitReconciled(t.Context(), leased, found(leased, "erp")); err == nil {
 		t.Error("the sync did not fail")
 	}
-	// It is durable with the next sync that works, and the operation's own is
-	// that.
+	// It is durable with the next sync that works, which is this write's.
 	s.committer.sync = sync
 	if n, _, err := s.Cancel(t.Context(), queue.Selection{}, queue.Page{}); err != nil || n != 1 {
 		t.Errorf("cancelled %d, want the one that is synced: %v", n, err)

@@ -13,10 +13,11 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/disk"
 )
 
-// reportFile says why a queue was set aside. While it is there and no queue
-// is, none is made: an empty one in its place would hide what is missing.
+// reportFile says why a queue was set aside. While there is a report and no
+// queue, no queue is made: an empty one would hide what is missing.
 const reportFile = "damaged.json"
 
 // DamageReport says what is wrong with a queue, and where it is kept.
@@ -63,7 +64,7 @@ func ReadReport(dir string) (*DamageReport, error) {
 	}
 	report := new(DamageReport)
 	if err := json.Unmarshal(text, report); err != nil {
-		// That it is there says enough.
+		// That there is a report is enough.
 		report = &DamageReport{Reason: "the report of the damage is damaged, too", Kept: dir}
 	}
 	return report, nil
@@ -71,7 +72,7 @@ func ReadReport(dir string) (*DamageReport, error) {
 
 // stays are the files of a queue's directory that do not belong to the
 // database, and stay when it is set aside.
-var stays = []string{reportFile, reserveFile, openingFile, queue.GapsFile, InterimFile, queue.KeyFile, lockFile}
+var stays = []string{reportFile, reserveFile, openingFile, queue.GapsFile, queue.JournalFile, queue.KeyFile, lockFile}
 
 // setAside moves the files of a queue into a directory beside them. Nobody may
 // have it open.
@@ -132,18 +133,5 @@ func writeFile(dir, name string, content any) error {
 	if err := os.Rename(temporary, filepath.Join(dir, name)); err != nil {
 		return err
 	}
-	return syncDir(dir)
-}
-
-// syncDir makes names in a directory durable.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = f.Sync()
-	if errors.Is(err, os.ErrInvalid) || errors.Is(err, errors.ErrUnsupported) {
-		err = nil
-	}
-	return errors.Join(err, f.Close())
+	return disk.SyncDir(dir)
 }

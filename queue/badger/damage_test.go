@@ -21,15 +21,15 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// installation is a queue that is not open: what its files hold, and what can
-// be seen of it when it is opened.
+// installation is a queue that is not open: its files, and all that can be seen
+// of it when it is opened.
 type installation struct {
 	name  string
 	files map[string][]byte
 	want  string
 }
 
-// logSize is how large logs are made; most of that is zeros.
+// logSize is the size of logs; most of that is zeros.
 const logSize = 2 * memTableSize
 
 // load reads the files of a directory.
@@ -94,11 +94,11 @@ func installations(t *testing.T) []installation {
 	return all
 }
 
-// fileKinds are the kinds of files, each of which is damaged as often as the others.
+// fileKinds are the kinds of files. Each is damaged as often as the others.
 var fileKinds = []string{".sst", ".mem", ".vlog", "MANIFEST", "KEYREGISTRY", "DISCARD", acknowledgedFile}
 
-// damageSome changes some bytes of a file of a kind, where it holds something,
-// and says where.
+// damageSome changes some bytes in the used part of a file of a kind, and says
+// where.
 func damageSome(random *rand.Rand, files map[string][]byte, kind string) string {
 	var names []string
 	for name, content := range files {
@@ -136,9 +136,8 @@ func damageSome(random *rand.Rand, files map[string][]byte, kind string) string 
 	return fmt.Sprintf("%s: %d bytes of %d at %d", name, n, used, at)
 }
 
-// Bytes are flipped in every kind of file. Whatever happens, the process
-// lives; and either nothing is lost, or it is said that something is, and all
-// files are kept as they were.
+// Bytes are flipped in every kind of file. The process always lives; and either
+// nothing is lost, or the loss is reported and all files are kept unchanged.
 func TestDamage(t *testing.T) {
 	const rounds = 12 // times 3 installations and 7 fileKinds: 252 cases
 	outcomes := make(map[string]int)
@@ -218,7 +217,7 @@ func TestMissingFiles(t *testing.T) {
 	}
 }
 
-// What a kill leaves unfinished is not damage.
+// The torn end that a kill leaves is not damage.
 func TestTornLog(t *testing.T) {
 	all := installations(t)
 	in := all[0]
@@ -308,7 +307,7 @@ func TestProbe(t *testing.T) {
 		t.Errorf("kept in %v, %v", kept, err)
 	}
 
-	// A note that another process makes while it opens the queue is none.
+	// The note of another process that opens the queue does not count.
 	delete(in.files, openingFile)
 	must(t, mustOpen(t, Options{Dir: store(t, in.files), FreeSpace: noReserve, Probe: deadly}).Close())
 
@@ -345,8 +344,8 @@ func TestOpeningIsNoted(t *testing.T) {
 	must(t, s.Close())
 }
 
-// A power cut may take what `durability process` has not synced; then it is
-// said how much.
+// A power cut may take what `durability process` has not synced; the number of
+// lost batches is reported.
 func TestLostUnsynced(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, Options{Dir: dir, FreeSpace: noReserve, Durability: queue.Process})
@@ -447,7 +446,7 @@ func TestFull(t *testing.T) {
 	markItem(t, s, "2")
 	free = defaultCritical - 1
 	err := s.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: item("3")}}}, true)
-	// What came of more work could not be recorded.
+	// The results of more work could not be recorded.
 	if _, err := s.LeaseMark(t.Context(), "items", time.Hour); !errors.Is(err, queue.ErrClosed) {
 		t.Errorf("work is given out on a full disk: %v", err)
 	}

@@ -8,11 +8,10 @@ import (
 	"path/filepath"
 )
 
-// removeEmptyLogs removes logs without a byte in them. Badger deletes a log by
-// making it empty first, and begins a new one empty, too; if the process is
-// killed in between, Badger finds a file that it takes for a new log where it
-// expects an old one, and does not open. The caller holds the directory's lock:
-// the logs of a queue that is open may be empty for a moment.
+// removeEmptyLogs removes empty logs. Badger deletes a log by truncating it
+// first, and a new log is empty, too; if the process is killed in between,
+// Badger takes the old log for a new one and does not open. The caller holds
+// the directory's lock: the logs of an open queue may be empty for a moment.
 func removeEmptyLogs(dir string) error {
 	for _, pattern := range []string{"*.mem", "*.vlog"} {
 		logs, err := filepath.Glob(filepath.Join(escapeGlob(dir), pattern))

@@ -43,8 +43,8 @@ func TestEmptyLogs(t *testing.T) {
 	}
 }
 
-// TestEmptyLogsOfAnotherAreLeftAlone opens a queue that is open already. What
-// is empty there may be a log that the other process has just begun.
+// TestEmptyLogsOfAnotherAreLeftAlone opens a queue that is open already. An
+// empty log there may be one that the other process has just begun.
 func TestEmptyLogsOfAnotherAreLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	mustOpen(t, Options{Dir: dir})

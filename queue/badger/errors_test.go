@@ -12,8 +12,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// A wrong directory is for whoever has configured it, and the error reads as
-// its cause.
+// A wrong directory is misconfigured, and the error reads as its cause.
 func TestMisconfigured(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	must(t, os.WriteFile(file, nil, 0o600))

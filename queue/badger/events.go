@@ -5,13 +5,10 @@ package badger
 import (
 	"context"
 	"errors"
-	"math"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
-	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/cursor"
 )
 
 // readEvent returns the event at a position, or [queue.ErrNotFound].
@@ -26,14 +23,14 @@ func (s *Store) readEvent(txn *badgerdb.Txn, position uint64, withPayload bool) 
 	return s.eventOf(txn, item, position, withPayload)
 }
 
-// eventOf decodes an event and checks whether it is still to be kept: Badger
-// forgets to the second, and knows nothing of a retention that was shortened.
+// eventOf decodes an event and checks its retention: Badger forgets to the
+// second, and knows nothing of a retention that was shortened.
 func (s *Store) eventOf(txn *badgerdb.Txn, item *badgerdb.Item, position uint64, withPayload bool) (eventRecord, error) {
 	return s.admittedEvent(&lazyRead{txn: txn}, item, position, withPayload, nil)
 }
 
-// readAdmitted is readEvent with its payload, for which there has to be room: it
-// fails with [queue.ErrNotAdmitted] before it reads more than there is.
+// readAdmitted is readEvent with the payload, if there is room for it: it fails
+// with [queue.ErrNotAdmitted] before it reads more than there is room for.
 func (s *Store) readAdmitted(l *lazyRead, position uint64, admit func(size int64) bool) (eventRecord, error) {
 	item, err := l.begun().Get(numberKey(nil, kindEvent, position))
 	if errors.Is(err, badgerdb.ErrKeyNotFound) {
@@ -63,8 +60,8 @@ func (s *Store) admittedEvent(
 	return record, err
 }
 
-// keptEvent decodes an event's record, and returns [queue.ErrNotFound] if the
-// event is not to be kept any more.
+// keptEvent decodes an event's record, and returns [queue.ErrNotFound] if its
+// retention has passed.
 func (s *Store) keptEvent(value []byte) (eventRecord, error) {
 	record, err := parseEvent(value)
 	if err == nil && !s.kept(record.CreatedAt) {
@@ -76,8 +73,7 @@ func (s *Store) keptEvent(value []byte) (eventRecord, error) {
 	return record, nil
 }
 
-// wholeEvent decodes an event's record, and reads the parts that do not stand
-// in it.
+// wholeEvent decodes an event's record and reads its parts.
 func (s *Store) wholeEvent(l *lazyRead, value []byte, position uint64, admit func(size int64) bool) (eventRecord, error) {
 	record, err := s.keptEvent(value)
 	if err != nil {
@@ -98,7 +94,7 @@ func (s *Store) wholeEvent(l *lazyRead, value []byte, position uint64, admit fun
 			return partKey(nil, kindPrevious, record.PreviousAt, part)
 		})
 		if errors.Is(err, errDamaged) {
-			// It may have expired a moment before the event. The event is
+			// The part may have expired a moment before the event, which is
 			// whole without it.
 			err = nil
 		}
@@ -106,7 +102,8 @@ func (s *Store) wholeEvent(l *lazyRead, value []byte, position uint64, admit fun
 	return record, err
 }
 
-// positionOf returns where the event of an id stands, or [queue.ErrNotFound].
+// positionOf returns the position of an event by its id, or
+// [queue.ErrNotFound].
 func (s *Store) positionOf(txn *badgerdb.Txn, id string) (uint64, error) {
 	if len(id) > maxKey {
 		return 0, queue.ErrNotFound
@@ -125,46 +122,6 @@ func (s *Store) positionOf(txn *badgerdb.Txn, id string) (uint64, error) {
 		return err
 	})
 	return position, err
-}
-
-// Event implements [queue.History].
-func (s *Store) Event(ctx context.Context, id string) (event.Event, error) {
-	var found event.Event
-	err := s.view(ctx, func(txn *badgerdb.Txn) error {
-		position, err := s.positionOf(txn, id)
-		if err != nil {
-			return err
-		}
-		record, err := s.readEvent(txn, position, true)
-		found = record.Event
-		return err
-	})
-	return found, err
-}
-
-// Events implements [queue.History].
-func (s *Store) Events(ctx context.Context, filter queue.Filter, page queue.Page) ([]event.Event, queue.Cursor, error) {
-	rows, after, err := newRows[event.Event](cursor.Events, page)
-	if err != nil {
-		return nil, "", err
-	}
-	from := uint64(math.MaxUint64)
-	if after != nil {
-		from = after.Position - 1
-	}
-	err = s.view(ctx, func(txn *badgerdb.Txn) error {
-		return s.eachEvent(ctx, txn, filter, from, func(position uint64, _ eventRecord) (bool, error) {
-			if rows.full() {
-				return rows.add(cursor.Place{}, event.Event{}), nil
-			}
-			full, err := s.readEvent(txn, position, true)
-			if err != nil {
-				return true, s.skip("event", err)
-			}
-			return rows.add(cursor.Place{Position: position}, full.Event), nil
-		})
-	})
-	return rows.page, rows.next, err
 }
 
 // eachEvent visits the events that match, newest first, from a position on and

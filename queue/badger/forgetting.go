@@ -15,26 +15,26 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// Bounds of forgetting.
+// Limits of forgetting.
 const (
-	// forgetPart and forgetBytes are how many objects are looked at in one go,
-	// and about how much is read for that: some keep their Show.
+	// forgetPart and forgetBytes limit how many objects are looked at in one
+	// go, and about how much is read for that: some keep their Show.
 	forgetPart  = 4096
 	forgetBytes = 8 << 20
-	// forgetKeys is how many objects are forgotten by one operation: so few
-	// that others need not wait for it.
+	// forgetKeys is how many objects one write forgets: so few that other
+	// writes need not wait for it.
 	forgetKeys = 64
 )
 
-// floors knows, by resource, the highest sequence of all objects that were
-// forgotten. What comes back begins after it.
+// floors holds, by resource, the highest sequence of all forgotten objects. An
+// object that comes back begins after it.
 type floors struct {
 	mu sync.Mutex
 	of map[string]uint64
 }
 
-// raise raises a resource's floor, and returns what it is then. One that is
-// raised and not written, because the batch failed, only leaves out numbers.
+// raise raises a resource's floor, and returns it. A floor that is raised and
+// not written, because the batch failed, only leaves out numbers.
 func (f *floors) raise(resource string, to uint64) uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -51,8 +51,8 @@ func (f *floors) get(resource string) uint64 {
 	return f.of[resource]
 }
 
-// rebuildFloors reads the floors. One that cannot be read is what the time
-// gives: no object has had as many events as seconds have passed.
+// rebuildFloors reads the floors. The time stands in for one that cannot be
+// read: no object has had as many events as seconds have passed since 1970.
 func (s *Store) rebuildFloors(txn *badgerdb.Txn) error {
 	return each(txn, kindFloor, func(item *badgerdb.Item) error {
 		resource := string(item.Key()[1:])
@@ -71,10 +71,10 @@ func (s *Store) rebuildFloors(txn *badgerdb.Txn) error {
 type forgettable struct {
 	key      event.Key
 	sequence uint64
-	// version is the database's of the snapshot: with another, the object has
-	// changed since.
+	// version is the database's version of the snapshot: with another one, the
+	// object has changed since.
 	version uint64
-	// parts are the keys of parts of Shows that nothing refers to any more.
+	// parts are the keys of the object's Show parts.
 	parts [][]byte
 }
 
@@ -100,26 +100,26 @@ func (s *Store) Forget(ctx context.Context, before time.Time, after event.Key) (
 		return 0, event.Key{}, err
 	}
 	for len(found) > 0 {
-		op := &forget{rows: found[:min(len(found), forgetKeys)]}
-		for i := range op.rows {
-			row := &op.rows[i]
-			op.need(len(row.key.Resource) + len(row.key.ID))
-			op.need(len(row.key.Resource) + len(row.key.ID))
-			op.need(len(row.key.Resource), 16)
+		wr := &forget{rows: found[:min(len(found), forgetKeys)]}
+		for i := range wr.rows {
+			row := &wr.rows[i]
+			wr.need(len(row.key.Resource) + len(row.key.ID))
+			wr.need(len(row.key.Resource) + len(row.key.ID))
+			wr.need(len(row.key.Resource), 16)
 			for _, part := range row.parts {
-				op.need(len(part))
+				wr.need(len(part))
 			}
 		}
-		if err := s.submit(ctx, op); err != nil {
+		if err := s.submit(ctx, wr); err != nil {
 			return forgotten, event.Key{}, err
 		}
-		forgotten += op.forgotten
-		found = found[len(op.rows):]
+		forgotten += wr.forgotten
+		found = found[len(wr.rows):]
 	}
 	return forgotten, next, nil
 }
 
-// forgettable returns the objects that were gone, among the next ones.
+// forgettable returns the objects that may be forgotten, among the next ones.
 func (s *Store) forgettable(ctx context.Context, txn *badgerdb.Txn, before time.Time, after event.Key) (found []forgettable, last event.Key, err error) {
 	from := []byte{kindSnapshot}
 	if !after.IsZero() {
@@ -154,8 +154,8 @@ func (s *Store) forgettable(ctx context.Context, txn *badgerdb.Txn, before time.
 	return found, last, err
 }
 
-// over tells whether nothing has been heard of an object since a time: it is
-// gone, or is another name of one that is forgotten.
+// over reports whether nothing has been heard of an object since a time, and it
+// is gone, or another name of a forgotten object.
 func (s *Store) over(txn *badgerdb.Txn, stored *snapshotRecord, before time.Time) bool {
 	switch {
 	case !stored.Time.Before(before) || !stored.ChangedAt.Before(before):
@@ -180,17 +180,17 @@ func partsOf(txn *badgerdb.Txn, key event.Key) (keys [][]byte) {
 	return keys
 }
 
-// forget is the operation of Forget.
+// forget is the write of Forget.
 type forget struct {
 	waiter
 	rows      []forgettable
 	forgotten int
 }
 
-func (op *forget) stage(b *batch) error {
+func (wr *forget) stage(b *batch) error {
 	floors := make(map[string]uint64)
-	for i := range op.rows {
-		row := &op.rows[i]
+	for i := range wr.rows {
+		row := &wr.rows[i]
 		if _, touched := b.marked[row.key]; touched || b.s.marks.has(row.key) {
 			continue
 		}
@@ -200,7 +200,7 @@ func (op *forget) stage(b *batch) error {
 			continue
 		}
 		if err != nil {
-			// Others may be forgotten in this batch already.
+			// The batch may have forgotten others already.
 			b.failed = errors.Join(b.failed, fmt.Errorf("reading an object that is to be forgotten: %w", err))
 			return nil
 		}
@@ -213,7 +213,7 @@ func (op *forget) stage(b *batch) error {
 			b.delete(part)
 		}
 		floors[row.key.Resource] = b.s.floors.raise(row.key.Resource, row.sequence)
-		op.forgotten++
+		wr.forgotten++
 	}
 	for resource, floor := range floors {
 		b.set(append([]byte{kindFloor}, resource...), appendFloor(nil, floor))
@@ -221,5 +221,5 @@ func (op *forget) stage(b *batch) error {
 	return nil
 }
 
-func (op *forget) committed(*Store) {}
-func (op *forget) aborted(*Store)   { op.forgotten = 0 }
+func (wr *forget) committed(*Store) {}
+func (wr *forget) aborted(*Store)   { wr.forgotten = 0 }

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// commitGone makes an object one that is gone.
+// commitGone marks an object and commits that it is gone.
 func commitGone(t *testing.T, s *Store, id string, sequence uint64) {
 	t.Helper()
 	markItem(t, s, id)
@@ -34,7 +34,7 @@ func forgetItems(t *testing.T, s *Store) int {
 	return n
 }
 
-// Where sequences go on outlives the process, also where it cannot be read.
+// Floors outlive the process, also those that cannot be read.
 func TestFloorSurvives(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, Options{Dir: dir})
@@ -82,48 +82,48 @@ func TestNothingIsLeft(t *testing.T) {
 	}))
 }
 
-// What happens to an object while others are looked at keeps it.
+// An object that changes while others are looked at is kept.
 func TestChangedWhileForgetting(t *testing.T) {
 	s := mustOpen(t, Options{})
 	looked := func() *forget {
 		t.Helper()
-		op := new(forget)
+		wr := new(forget)
 		must(t, s.view(t.Context(), func(txn *badgerdb.Txn) (err error) {
-			op.rows, _, err = s.forgettable(t.Context(), txn, time.Now().Add(time.Hour), event.Key{})
+			wr.rows, _, err = s.forgettable(t.Context(), txn, time.Now().Add(time.Hour), event.Key{})
 			return err
 		}))
-		if len(op.rows) != 1 {
-			t.Fatalf("%d can be forgotten", len(op.rows))
+		if len(wr.rows) != 1 {
+			t.Fatalf("%d can be forgotten", len(wr.rows))
 		}
-		return op
+		return wr
 	}
 	commitGone(t, s, "1", 1)
-	op := looked()
+	wr := looked()
 	commitGone(t, s, "1", 3)
-	must(t, s.submit(t.Context(), op))
-	if op.forgotten != 0 {
+	must(t, s.submit(t.Context(), wr))
+	if wr.forgotten != 0 {
 		t.Error("it has changed since")
 	}
-	op = looked()
+	wr = looked()
 	markItem(t, s, "1")
-	must(t, s.submit(t.Context(), op))
-	if op.forgotten != 0 {
+	must(t, s.submit(t.Context(), wr))
+	if wr.forgotten != 0 {
 		t.Error("it is marked")
 	}
 	// And within one transaction.
 	held := leaseMark(t, s)
-	op = looked()
+	wr = looked()
 	stopped, goOn := hold(s)
 	var wg sync.WaitGroup
 	wg.Go(func() { markItem(t, s, "0") })
 	stopped()
 	wg.Go(func() { must(t, s.CommitReconciled(t.Context(), held, found(held))) })
 	queued(t, s, 1)
-	wg.Go(func() { must(t, s.submit(t.Context(), op)) })
+	wg.Go(func() { must(t, s.submit(t.Context(), wr)) })
 	queued(t, s, 2)
 	goOn()
 	wg.Wait()
-	if known, err := s.Object(t.Context(), item("1")); err != nil || known.Sequence != 4 || op.forgotten != 0 {
+	if known, err := s.Object(t.Context(), item("1")); err != nil || known.Sequence != 4 || wr.forgotten != 0 {
 		t.Errorf("got %+v, %v", known, err)
 	}
 }

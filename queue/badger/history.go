@@ -9,10 +9,51 @@ import (
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/cursor"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
+
+// Events implements [queue.History].
+func (s *Store) Events(ctx context.Context, filter queue.Filter, page queue.Page) ([]event.Event, queue.Cursor, error) {
+	rows, after, err := newRows[event.Event](cursor.Events, page)
+	if err != nil {
+		return nil, "", err
+	}
+	from := uint64(math.MaxUint64)
+	if after != nil {
+		from = after.Position - 1
+	}
+	err = s.view(ctx, func(txn *badgerdb.Txn) error {
+		return s.eachEvent(ctx, txn, filter, from, func(position uint64, _ eventRecord) (bool, error) {
+			if rows.full() {
+				return rows.add(cursor.Place{}, event.Event{}), nil
+			}
+			full, err := s.readEvent(txn, position, true)
+			if err != nil {
+				return true, s.skip("event", err)
+			}
+			return rows.add(cursor.Place{Position: position}, full.Event), nil
+		})
+	})
+	return rows.page, rows.next, err
+}
+
+// Event implements [queue.History].
+func (s *Store) Event(ctx context.Context, id string) (event.Event, error) {
+	var found event.Event
+	err := s.view(ctx, func(txn *badgerdb.Txn) error {
+		position, err := s.positionOf(txn, id)
+		if err != nil {
+			return err
+		}
+		record, err := s.readEvent(txn, position, true)
+		found = record.Event
+		return err
+	})
+	return found, err
+}
 
 // Deliveries implements [queue.History]. The deliveries of one endpoint stand
 // together; those of all are merged.
@@ -87,6 +128,26 @@ func (s *Store) joinLane(txn *badgerdb.Txn, position uint64, d *queue.Delivery) 
 	}
 	d.Attempts, d.PriorAttempts, d.DueAt = int(lane.Attempts), int(lane.Prior), lane.DueAt
 	return nil
+}
+
+// Attempts implements [queue.History]. An attempt that was the first of its
+// delivery and decided it is in the delivery's record, all others are rows of
+// their own, and both are merged.
+func (s *Store) Attempts(ctx context.Context, filter queue.Filter, page queue.Page) ([]queue.Attempt, queue.Cursor, error) {
+	rows, after, err := newRows[queue.Attempt](cursor.Attempts, page)
+	if err != nil {
+		return nil, "", err
+	}
+	err = s.view(ctx, func(txn *badgerdb.Txn) error {
+		return s.eachPlace(ctx, txn, attemptPlaces, filter, after, func(place cursor.Place, kind *placeKind) (bool, error) {
+			a, err := readAttempt(txn, place, kind)
+			if err != nil {
+				return true, s.skip("attempt", err)
+			}
+			return rows.add(place, a), nil
+		})
+	})
+	return rows.page, rows.next, err
 }
 
 // Unresolved implements [queue.History].

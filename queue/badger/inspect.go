@@ -24,10 +24,10 @@ type Finding struct {
 	Problem string `json:"problem"`
 }
 
-// Inspection is what looking at all the files of a queue has found.
+// Inspection is the result of inspecting the files of a queue.
 type Inspection struct {
-	// Findings are what is damaged. Opening a queue with any would lose
-	// acknowledged work without a word, or end the process.
+	// Findings are what is damaged. Opening a queue with any of them would lose
+	// acknowledged work silently, or end the process.
 	Findings []Finding `json:"findings"`
 	// Notes are what is odd and does no harm.
 	Notes []Finding `json:"notes,omitempty"`
@@ -46,7 +46,7 @@ type Inspection struct {
 	// committed is the last batch that was acknowledged, synced or not;
 	// missing counts batches between others that were not synced.
 	committed, missing uint64
-	// torn holds where logs end that do not end well.
+	// torn holds, of logs with a torn end, where the good part ends.
 	torn map[string]int64
 }
 
@@ -75,12 +75,12 @@ func (i *Inspection) read(bytes int64) {
 	i.Bytes += bytes
 }
 
-// Inspect reads all files of a queue that nobody has open, and changes none.
-// It checks every checksum that Badger would check only when it needs the
-// bytes, if ever: its compactions take a block that they cannot read for the
-// end of a table, and its replay takes any damage for the torn end of a log.
+// Inspect reads all files of a queue that nobody has open, and changes none. It
+// checks every checksum that Badger would check late or never: Badger's
+// compactions take an unreadable block for the end of a table, and its replay
+// takes any damage for the torn end of a log.
 //
-// The error says that the files could not be read at all.
+// An error means that the files could not be read at all.
 func Inspect(dir string) (*Inspection, error) {
 	i := &Inspection{torn: make(map[string]int64)}
 	known, err := readAcknowledged(dir)
@@ -91,9 +91,6 @@ func Inspect(dir string) (*Inspection, error) {
 		return nil, err
 	}
 	i.Acknowledged, i.committed = known.synced, known.committed
-	if err := inspectInterim(dir); err != nil {
-		i.noted(InterimFile, "%v; the next start looks at all resources", err)
-	}
 	logs, err := logFiles(dir, "*.mem")
 	if err != nil {
 		return nil, err
@@ -113,7 +110,7 @@ func Inspect(dir string) (*Inspection, error) {
 	return i, nil
 }
 
-// withoutManifest looks at a directory that should hold nothing of a queue.
+// withoutManifest inspects a directory that should have no files of a queue.
 func (i *Inspection) withoutManifest(dir, manifest string, logs []string) error {
 	tables, err := logFiles(dir, "*.sst")
 	if err != nil {
@@ -122,7 +119,7 @@ func (i *Inspection) withoutManifest(dir, manifest string, logs []string) error 
 	i.empty = true
 	for _, name := range logs {
 		// Badger makes the first log after the manifest, but a kill in between
-		// leaves none that holds anything.
+		// leaves an empty one.
 		if info, err := os.Stat(name); err == nil && info.Size() > 0 {
 			i.empty = false
 		}
@@ -134,16 +131,16 @@ func (i *Inspection) withoutManifest(dir, manifest string, logs []string) error 
 	return nil
 }
 
-// lost returns how many batches were acknowledged, and are not in the store,
-// although nothing is damaged: what `durability process` may lose in a power
-// cut.
+// lost returns how many acknowledged batches are missing from the store
+// although nothing is damaged: those that `durability process` may lose in a
+// power cut.
 func (i *Inspection) lost() uint64 {
 	return i.missing + max(i.committed, i.LastBatch) - i.LastBatch
 }
 
-// guarded runs a check of bytes that may be anything. Whatever goes wrong in
-// it, a memory fault included, is returned as an error: what Badger does in
-// goroutines of its own would end the process.
+// guarded runs a check of bytes that may be damaged, and returns whatever goes
+// wrong in it as an error, memory faults included. Badger would do the same in
+// goroutines of its own, and end the process.
 func guarded(check func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -177,8 +174,8 @@ func logFiles(dir, pattern string) ([]string, error) {
 	return names, err
 }
 
-// inspectRest looks at the files that hold nothing of ours, but that Badger
-// does not open without.
+// inspectRest inspects files that hold nothing of ours, and without which
+// Badger does not open.
 func (i *Inspection) inspectRest(dir string) {
 	registry := filepath.Join(dir, badgerdb.KeyRegistryFileName)
 	err := guarded(func() error {

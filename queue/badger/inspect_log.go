@@ -11,6 +11,8 @@ import (
 	"os"
 	"slices"
 	"strconv"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 // The layout of Badger's logs:
@@ -65,7 +67,7 @@ func parseLogEntry(b []byte) (logEntry, bool) {
 	e.key = b[e.size:][:lengths[0]]
 	e.value = b[e.size+len(e.key):][:lengths[1]]
 	e.size += len(e.key) + len(e.value)
-	if binary.BigEndian.Uint32(b[e.size:]) != crc32.Checksum(b[:e.size], castagnoli) {
+	if binary.BigEndian.Uint32(b[e.size:]) != crc32.Checksum(b[:e.size], record.Castagnoli) {
 		return logEntry{}, false
 	}
 	e.size += crc32.Size
@@ -78,7 +80,7 @@ func (e logEntry) txn() uint64 {
 }
 
 // scanLog returns the numbers of the batches that Badger will find in a log,
-// and where it will stop. Whatever is behind that it cuts off.
+// and where it will stop. It cuts off the rest.
 func scanLog(log []byte) (batches []uint64, end int) {
 	end = logHeader
 	var open uint64
@@ -120,9 +122,8 @@ func scanLog(log []byte) (batches []uint64, end int) {
 	return batches, end
 }
 
-// readLog reads a log up to where nothing is written any more: Badger makes
-// files larger than what it means to write. A whole chunk of zeros ends every
-// log.
+// readLog reads a log up to its end: Badger makes files larger than what it
+// writes, and a chunk of zeros ends every log.
 func readLog(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -148,8 +149,8 @@ func readLog(name string) ([]byte, error) {
 	}
 }
 
-// trimLogs cuts off what a crash has left unfinished at the end of logs.
-// Badger does the same, but trusts the lengths that it finds there.
+// trimLogs cuts off the torn ends of logs. Badger does the same, but trusts the
+// lengths that it finds there.
 func (i *Inspection) trimLogs() error {
 	for name, end := range i.torn {
 		if err := os.Truncate(name, end); err != nil {
@@ -159,11 +160,11 @@ func (i *Inspection) trimLogs() error {
 	return nil
 }
 
-// inspectLogs reads the logs in their order. The numbers of the batches in
-// them go on without a hole, but where a power cut took what was not synced.
+// inspectLogs reads the logs in their order. The numbers of their batches go on
+// without a hole, except where a power cut took batches that were not synced.
 func (i *Inspection) inspectLogs(names []string) {
 	i.Logs = len(names)
-	// The tables hold what was in the logs that are gone.
+	// The tables hold the batches of logs that are gone.
 	last := i.LastBatch
 	for _, name := range names {
 		log, err := readLog(name)
@@ -185,8 +186,8 @@ func (i *Inspection) inspectLogs(names []string) {
 		}
 		batches, end := scanLog(log)
 		for _, number := range batches {
-			// A crash may leave a log whose table is there already: so the
-			// first number may lie before the last one of the tables.
+			// A crash may leave a log beside its table, so the first number may
+			// be lower than the last one of the tables.
 			if number > last+1 {
 				i.hole(name, last, number)
 			}
@@ -200,7 +201,7 @@ func (i *Inspection) inspectLogs(names []string) {
 	}
 }
 
-// hole says what it means that batches are missing between two.
+// hole reports the batches that are missing between two.
 func (i *Inspection) hole(name string, before, after uint64) {
 	if before < i.Acknowledged {
 		i.found(name, "batch %d follows batch %d: what was between is lost", after, before)
@@ -210,8 +211,7 @@ func (i *Inspection) hole(name string, before, after uint64) {
 	i.missing += after - before - 1
 }
 
-// inspectValueLog looks at a file for large values, of which the queue has
-// none.
+// inspectValueLog inspects a file for large values. The queue has none.
 func (i *Inspection) inspectValueLog(name string) {
 	log, err := readLog(name)
 	if err != nil {
@@ -229,7 +229,7 @@ func (i *Inspection) inspectValueLog(name string) {
 	}
 }
 
-// describe says what was found, in one line.
+// describe returns the findings in one line.
 func (i *Inspection) describe() string {
 	if len(i.Findings) == 0 {
 		return "nothing is wrong"

@@ -15,9 +15,9 @@ import (
 	"github.com/dgraph-io/badger/v4/table"
 )
 
-// inspectManifest reads Badger's list of tables to its end. A record that is
-// not whole is a torn write to Badger: it forgets that record and all behind
-// it, and then deletes the tables that they name.
+// inspectManifest reads Badger's list of tables to its end. Badger takes an
+// incomplete record for a torn write: it forgets that record and all behind it,
+// and deletes the tables that they name.
 func (i *Inspection) inspectManifest(name string) map[uint64]badgerdb.TableManifest {
 	var manifest badgerdb.Manifest
 	err := guarded(func() error {
@@ -54,8 +54,8 @@ func (i *Inspection) inspectTables(dir string, tables map[uint64]badgerdb.TableM
 	for id := range tables {
 		names = append(names, table.NewFilename(id, dir))
 	}
-	// Memory that is used again need not be cleared: that, and giving it back,
-	// would take a fifth of the time.
+	// Reused memory need not be cleared or given back, which would take a fifth
+	// of the time.
 	var buffers sync.Pool
 	concurrently(names, func(name string) {
 		id, _ := table.ParseFileID(filepath.Base(name))
@@ -71,7 +71,7 @@ func (i *Inspection) inspectTables(dir string, tables map[uint64]badgerdb.TableM
 	i.Tables = len(names)
 }
 
-// readInto reads a file into a buffer, in place of what is in it.
+// readInto replaces the content of a buffer by that of a file.
 func readInto(buffer *bytes.Buffer, name string) error {
 	f, err := os.Open(name)
 	if err != nil {
@@ -115,7 +115,7 @@ func (i *Inspection) inspectTable(name string, buffer *bytes.Buffer, compression
 		}
 		i.batch(number)
 	}
-	// An iterator takes a block that it cannot read for the end.
+	// An iterator takes an unreadable block for the end.
 	if keys != t.KeyCount() {
 		return errors.Join(fmt.Errorf("%w: %d of its %d keys can be read", errDamaged, keys, t.KeyCount()), guarded(t.VerifyChecksum))
 	}

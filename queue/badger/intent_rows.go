@@ -7,35 +7,36 @@ import (
 	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// Intents that are noted at the same time share a row: they are closed soon,
-// most often at about the same time again, and a row of its own for each would
-// cost every exchange two writes. A row holds those of its intents that are
-// still open, so it is written again when some are closed, and deleted with the
-// last of them. That makes it small: where they are closed one by one, each is
-// written as often as it has companions.
+// Intents that are noted at the same time share a row. They are closed soon,
+// most often at about the same time, and a row for each would cost every
+// exchange two writes. A row holds those of its intents that are still open: it
+// is written again when some are closed, and deleted with the last. Rows are
+// small, because an intent that is closed alone has all its companions written
+// again.
 const (
-	// rowIntents and rowBytes are how many intents share a row at most, and up
-	// to which size others join.
+	// rowIntents and rowBytes limit how many intents share a row, and the size
+	// up to which others join.
 	rowIntents = 16
 	rowBytes   = 4 << 10
 )
 
 // intentRow is a stored row with open intents. It belongs to the committer.
 type intentRow struct {
-	// number stands in the row's key: the lowest that an intent in it had.
+	// number stands in the row's key: the lowest number of an intent in it.
 	number  queue.IntentID
 	intents []*openIntent
-	// staged are those that the transaction leaves in it.
+	// staged are the intents that the transaction leaves in it.
 	staged []*openIntent
 }
 
-// stagedIntents are what a transaction changes of the open intents.
+// stagedIntents are the open intents that a transaction changes.
 type stagedIntents struct {
 	noted  []*openIntent
 	closed map[queue.IntentID]struct{}
-	// rows are those that it writes or deletes.
+	// rows are the rows that the transaction writes or deletes.
 	rows map[*intentRow]struct{}
 }
 
@@ -50,8 +51,7 @@ func (i *stagedIntents) reset() {
 	clear(i.rows)
 }
 
-// intent returns an intent that is open as far as the transaction is staged, or
-// nil.
+// intent returns an intent that is open within the transaction, or nil.
 func (b *batch) intent(id queue.IntentID) *openIntent {
 	if _, closed := b.intents.closed[id]; closed || id == 0 {
 		return nil
@@ -59,7 +59,7 @@ func (b *batch) intent(id queue.IntentID) *openIntent {
 	if intent := b.s.intents.get(id); intent != nil {
 		return intent
 	}
-	// Who has noted it has not waited for it.
+	// Its caller has not waited for it to be noted.
 	at := slices.IndexFunc(b.intents.noted, func(one *openIntent) bool { return one.id == id })
 	if at < 0 {
 		return nil
@@ -70,12 +70,12 @@ func (b *batch) intent(id queue.IntentID) *openIntent {
 // note stages an intent.
 func (b *batch) note(intent *openIntent) {
 	b.intents.noted = append(b.intents.noted, intent)
-	b.writes++
+	b.rows++
 }
 
-// closeIntent stages that an intent is no longer open.
+// closeIntent stages the end of an intent.
 func (b *batch) closeIntent(intent *openIntent) {
-	b.writes++
+	b.rows++
 	b.intents.closed[intent.id] = struct{}{}
 	if intent.row == nil {
 		return
@@ -91,7 +91,7 @@ func (b *batch) isClosed(intent *openIntent) bool {
 	return closed
 }
 
-// writeIntents writes the rows of what was staged.
+// writeIntents writes the rows of the staged intents.
 func (b *batch) writeIntents() {
 	for row := range b.intents.rows {
 		row.staged = slices.DeleteFunc(slices.Clone(row.intents), b.isClosed)
@@ -117,10 +117,10 @@ func (b *batch) writeRow(row *intentRow) {
 		b.delete(key)
 		return
 	}
-	b.set(key, b.key(func(k []byte) []byte { return appendIntents(k, row.number, row.staged) }))
+	b.set(key, b.key(func(k []byte) []byte { return record.AppendIntents(k, row.number, row.staged) }))
 }
 
-// keepIntents takes over what was staged, once it is committed.
+// keepIntents applies the staged changes to memory, once they are committed.
 func (b *batch) keepIntents() {
 	for row := range b.intents.rows {
 		row.intents, row.staged = row.staged, nil
@@ -136,7 +136,7 @@ func (b *batch) keepIntents() {
 	}
 }
 
-// rowSize is what a row with some intents takes, at most.
+// rowSize returns what a row with some intents takes, at most.
 func rowSize(intents []*openIntent) (size int) {
 	for _, intent := range intents {
 		size += len(intent.fields) + 10

@@ -16,31 +16,32 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// commitBatch commits operations in one transaction. Nobody else may use the
+// commitBatch commits writes in one transaction. Nobody else may use the
 // store.
-func commitBatch(s *Store, ops []operation) {
+func commitBatch(s *Store, writes []write) {
 	b := s.committer.batch
 	b.begin()
-	for _, op := range ops {
-		op.wait().log = zap.NewNop()
-		b.add(op)
+	for _, wr := range writes {
+		wr.wait().log = zap.NewNop()
+		b.add(wr)
 	}
 	s.committer.finish()
 }
 
-// intentRows counts the rows with intents, and the intents in the fullest.
+// intentRows counts the rows with intents, and the intents in the fullest row.
 func intentRows(t *testing.T, s *Store) (rows, most int) {
 	t.Helper()
 	must(t, s.db.View(func(txn *badgerdb.Txn) error {
 		return each(txn, kindIntent, func(item *badgerdb.Item) error {
 			rows++
-			return item.Value(func(record []byte) error {
-				intents, err := parseIntents(1, record)
+			return item.Value(func(value []byte) error {
+				intents, err := record.ParseIntents(1, value)
 				most = max(most, len(intents))
-				if len(record) > rowBytes+maxIntent {
-					t.Errorf("a row has %d bytes", len(record))
+				if len(value) > rowBytes+maxIntent {
+					t.Errorf("a row has %d bytes", len(value))
 				}
 				return err
 			})
@@ -49,27 +50,27 @@ func intentRows(t *testing.T, s *Store) (rows, most int) {
 	return rows, most
 }
 
-// intentModel is what intents a store must have.
+// intentModel is the intents that a store must have.
 type intentModel struct {
 	s      *Store
 	random *rand.Rand
 	open   map[queue.IntentID]queue.Intent
-	// earlier are those that a store before this one has noted.
+	// earlier are those that an earlier process has noted.
 	earlier map[queue.IntentID]bool
 	kept    int
 }
 
-// step commits some operations at once, and does to the model what they mean.
+// step commits some writes at once, and applies them to the model.
 func (m *intentModel) step(broken bool) {
 	next := maps.Clone(m.open)
 	kept := 0
-	var ops []operation
+	var writes []write
 	for range m.random.IntN(60) {
 		open := slices.Sorted(maps.Keys(next))
 		if m.random.IntN(2) == 0 || len(open) == 0 {
-			op := m.note()
-			next[op.intent.id] = queue.Intent{ID: op.intent.id, Rule: "PATCH /items/:id"}
-			ops = append(ops, op)
+			wr := m.note()
+			next[wr.intent.id] = queue.Intent{ID: wr.intent.id, Rule: "PATCH /items/:id"}
+			writes = append(writes, wr)
 			continue
 		}
 		id := open[m.random.IntN(len(open))]
@@ -77,21 +78,21 @@ func (m *intentModel) step(broken bool) {
 			// One from the end: its row is new, or not yet there.
 			id = open[len(open)-1]
 		}
-		op := &resolveIntent{id: id, now: m.s.now()}
+		wr := &resolveIntent{id: id, now: m.s.now()}
 		if m.random.IntN(8) == 0 {
-			op.unresolved = "no id"
+			wr.unresolved = "no id"
 			kept++
 		}
-		op.need(9)
+		wr.need(9)
 		delete(next, id)
-		ops = append(ops, op)
+		writes = append(writes, wr)
 		if m.random.IntN(10) == 0 {
 			// It may be closed twice.
-			ops = append(ops, &resolveIntent{id: id, now: m.s.now(), unresolved: "again"})
+			writes = append(writes, &resolveIntent{id: id, now: m.s.now(), unresolved: "again"})
 		}
 	}
 	if !broken {
-		commitBatch(m.s, ops)
+		commitBatch(m.s, writes)
 		m.open, m.kept = next, m.kept+kept
 		return
 	}
@@ -100,20 +101,20 @@ func (m *intentModel) step(broken bool) {
 		b.txn.Discard()
 		return errors.New("no space left")
 	}
-	commitBatch(m.s, ops)
+	commitBatch(m.s, writes)
 	m.s.committer.commitTxn = commit
 }
 
 func (m *intentModel) note() *noteIntent {
 	intent := queue.Intent{Resource: "items", Rule: "PATCH /items/:id", Deadline: time.Now().Add(-time.Hour)}
 	if m.random.IntN(20) == 0 {
-		intent.Callback = []byte(strings.Repeat("c", m.random.IntN(maxCallback)))
+		intent.Callback = []byte(strings.Repeat("c", m.random.IntN(queue.MaxCallback)))
 	}
-	op := &noteIntent{intent: openIntent{
-		id: queue.IntentID(m.s.lastIntent.Add(1)), fields: appendIntentFields(nil, &intent), deadline: 1,
+	wr := &noteIntent{intent: openIntent{
+		id: queue.IntentID(m.s.lastIntent.Add(1)), fields: record.AppendIntent(nil, &intent), deadline: 1,
 	}}
-	op.need(9, len(op.intent.fields))
-	return op
+	wr.need(9, len(wr.intent.fields))
+	return wr
 }
 
 func (m *intentModel) check(t *testing.T) {
@@ -140,8 +141,8 @@ func (m *intentModel) check(t *testing.T) {
 	}
 }
 
-// Whatever is noted and closed at the same time, what is open is what was noted
-// and not closed: in memory, and for the process after this one.
+// However intents are noted and closed together, those that were noted and not
+// closed are open: in memory, and for the next process.
 func TestIntentRows(t *testing.T) {
 	dir := t.TempDir()
 	m := &intentModel{
@@ -173,12 +174,12 @@ func TestIntentRows(t *testing.T) {
 func TestIntentsShareRows(t *testing.T) {
 	s := mustOpen(t, Options{})
 	m := &intentModel{s: s, random: rand.New(rand.NewPCG(1, 2))}
-	var notes, closings []operation
+	var notes, closings []write
 	for range 4 * rowIntents {
-		op := m.note()
-		op.intent.fields = appendIntentFields(nil, &queue.Intent{Resource: "items"})
-		notes = append(notes, op)
-		closings = append(closings, &resolveIntent{id: op.intent.id, now: s.now()})
+		wr := m.note()
+		wr.intent.fields = record.AppendIntent(nil, &queue.Intent{Resource: "items"})
+		notes = append(notes, wr)
+		closings = append(closings, &resolveIntent{id: wr.intent.id, now: s.now()})
 	}
 	commitBatch(s, notes)
 	if rows, _ := intentRows(t, s); rows != 4 {
@@ -209,8 +210,8 @@ func TestIntentRowOfItsOwn(t *testing.T) {
 	s := mustOpen(t, Options{Dir: dir})
 	must(t, s.Close())
 	intent := noted(7)
-	write(t, dir, func(txn *badgerdb.Txn) error {
-		return txn.Set(numberKey(nil, kindIntent, 7), append([]byte{3}, appendIntentFields(nil, &intent)...))
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
+		return txn.Set(numberKey(nil, kindIntent, 7), append([]byte{3}, record.AppendIntent(nil, &intent)...))
 	})
 	s = mustOpen(t, Options{Dir: dir})
 	stale, err := s.StaleIntents(t.Context(), 10)

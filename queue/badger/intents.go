@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-// noteIntent is the operation of NoteIntent.
+// noteIntent is the write of NoteIntent.
 type noteIntent struct {
 	waiter
 	intent openIntent
@@ -18,32 +19,32 @@ type noteIntent struct {
 
 // NoteIntent implements [queue.Intents].
 func (s *Store) NoteIntent(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
-	if len(intent.Callback) > maxCallback {
+	if len(intent.Callback) > queue.MaxCallback {
 		return 0, queue.ErrTooLarge
 	}
-	op := &noteIntent{intent: openIntent{
+	wr := &noteIntent{intent: openIntent{
 		id:     queue.IntentID(s.lastIntent.Add(1)),
-		fields: appendIntentFields(make([]byte, 0, 160), &intent),
-		// Not stored: the next process finds no other intents than such.
+		fields: record.AppendIntent(make([]byte, 0, 160), &intent),
+		// Not stored: the next process takes all open intents for abandoned.
 		abandoned: intent.Abandoned,
 	}}
 	if !intent.Deadline.IsZero() {
-		op.intent.deadline = schedule.Nanos(intent.Deadline)
+		wr.intent.deadline = schedule.Nanos(intent.Deadline)
 	}
-	op.durable = true
-	op.need(9, len(op.intent.fields), 12)
-	return op.intent.id, s.submit(ctx, op)
+	wr.durable = true
+	wr.need(9, len(wr.intent.fields), 12)
+	return wr.intent.id, s.submit(ctx, wr)
 }
 
-func (op *noteIntent) stage(b *batch) error {
-	b.note(&op.intent)
+func (wr *noteIntent) stage(b *batch) error {
+	b.note(&wr.intent)
 	return nil
 }
 
-func (op *noteIntent) committed(*Store) {}
-func (op *noteIntent) aborted(*Store)   {}
+func (wr *noteIntent) committed(*Store) {}
+func (wr *noteIntent) aborted(*Store)   {}
 
-// resolveIntent is the operation of ResolveIntent.
+// resolveIntent is the write of ResolveIntent.
 type resolveIntent struct {
 	waiter
 	id         queue.IntentID
@@ -56,61 +57,62 @@ type resolveIntent struct {
 
 // ResolveIntent implements [queue.Intents].
 func (s *Store) ResolveIntent(ctx context.Context, id queue.IntentID, resolution queue.Resolution, durable bool) error {
-	op := &resolveIntent{
+	wr := &resolveIntent{
 		id: id,
-		// Without durable, the caller has its slice back before it is read.
+		// The caller may change its slice once this returns, which without
+		// durable is before the write is staged.
 		marks:      newMarkings(resolution.Marks),
 		unresolved: resolution.Unresolved,
 		now:        s.now(),
 	}
-	op.need(9)
-	if op.unresolved != "" {
-		op.need(9, maxIntent, len(op.unresolved))
+	wr.need(9)
+	if wr.unresolved != "" {
+		wr.need(9, maxIntent, len(wr.unresolved))
 	}
-	if err := op.marks.need(&op.waiter); err != nil {
+	if err := wr.marks.need(&wr.waiter); err != nil {
 		return err
 	}
 	if !durable {
-		op.log = s.log
-		return s.enqueue(ctx, op)
+		wr.log = s.log
+		return s.enqueue(ctx, wr)
 	}
-	op.durable = true
-	return s.submit(ctx, op)
+	wr.durable = true
+	return s.submit(ctx, wr)
 }
 
-func (op *resolveIntent) stage(b *batch) error {
-	if intent := b.intent(op.id); intent != nil {
-		if err := op.close(b, intent); err != nil {
+func (wr *resolveIntent) stage(b *batch) error {
+	if intent := b.intent(wr.id); intent != nil {
+		if err := wr.close(b, intent); err != nil {
 			return err
 		}
 	}
-	op.marks.stage(b, op.now)
+	wr.marks.stage(b, wr.now)
 	return nil
 }
 
-func (op *resolveIntent) close(b *batch, intent *openIntent) error {
-	if op.unresolved != "" {
-		kept := queue.Unresolved{Reason: op.unresolved, At: op.now}
+func (wr *resolveIntent) close(b *batch, intent *openIntent) error {
+	if wr.unresolved != "" {
+		kept := queue.Unresolved{Reason: wr.unresolved, At: wr.now}
 		var err error
 		if kept.Intent, err = intent.parse(); err != nil {
 			return err
 		}
-		unresolved := b.key(func(k []byte) []byte { return numberKey(k, kindUnresolved, uint64(op.id)) })
+		unresolved := b.key(func(k []byte) []byte { return numberKey(k, kindUnresolved, uint64(wr.id)) })
 		b.setUntil(unresolved, b.key(func(k []byte) []byte { return appendUnresolved(k, &kept) }), b.s.expiry())
-		op.kept = true
+		wr.kept = true
 	}
 	b.closeIntent(intent)
 	return nil
 }
 
-func (op *resolveIntent) committed(s *Store) {
-	if op.kept {
-		s.intents.keep(schedule.Nanos(op.now))
+func (wr *resolveIntent) committed(s *Store) {
+	if wr.kept {
+		s.intents.keep(schedule.Nanos(wr.now))
 	}
-	op.marks.committed(s)
+	wr.marks.committed(s)
 }
 
-func (op *resolveIntent) aborted(*Store) {}
+func (wr *resolveIntent) aborted(*Store) {}
 
 // StaleIntents implements [queue.Intents].
 func (s *Store) StaleIntents(ctx context.Context, limit int) ([]queue.Intent, error) {

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 // Keys begin with a letter for what they hold. Names follow their length, so
@@ -54,16 +56,12 @@ const (
 	kindEndpointState = 'g'
 )
 
-// maxKey is the longest key that is accepted, with room for what Badger adds
-// to its own limit of 65,000 bytes.
+// maxKey is the longest key that is accepted. It leaves room for what Badger
+// adds, below its own limit of 65,000 bytes.
 const maxKey = 60_000
 
-// maxCallback is the longest sealed callback that is accepted, and maxIntent
-// the room for an intent with one.
-const (
-	maxCallback = 16 << 10
-	maxIntent   = maxCallback + 4<<10
-)
+// maxIntent is the room for an intent with a callback.
+const maxIntent = queue.MaxCallback + 4<<10
 
 func numberKey(b []byte, kind byte, number uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, kind), number)
@@ -75,8 +73,8 @@ func partKey(b []byte, kind byte, number uint64, part int) []byte {
 }
 
 func showKey(b []byte, key event.Key, slot byte, part int) []byte {
-	b = appendText(append(b, kindShow), key.Resource)
-	b = append(appendText(b, key.ID), slot)
+	b = record.AppendText(append(b, kindShow), key.Resource)
+	b = append(record.AppendText(b, key.ID), slot)
 	return binary.BigEndian.AppendUint32(b, uint32(part))
 }
 
@@ -89,7 +87,7 @@ func objectKey(b []byte, kind byte, key event.Key) []byte {
 }
 
 func appendObject(b []byte, key event.Key) []byte {
-	b = appendText(b, key.Resource)
+	b = record.AppendText(b, key.Resource)
 	return append(b, key.ID...)
 }
 
@@ -100,18 +98,18 @@ func objectName(key event.Key) string {
 
 // parseObject is the inverse of appendObject.
 func parseObject(name []byte) (event.Key, error) {
-	r := reader{rest: name}
-	resource := r.text()
-	if r.err != nil {
-		return event.Key{}, r.err
+	r := record.Reader{Rest: name}
+	resource := r.Text()
+	if r.Err != nil {
+		return event.Key{}, r.Err
 	}
-	return event.Key{Resource: resource, ID: string(r.rest)}, nil
+	return event.Key{Resource: resource, ID: string(r.Rest)}, nil
 }
 
-// lanePrefix is what all keys of one lane begin with.
+// lanePrefix is the prefix of all keys of one lane.
 func lanePrefix(b []byte, endpoint, object string) []byte {
-	b = appendText(append(b, kindLane), endpoint)
-	return appendText(b, object)
+	b = record.AppendText(append(b, kindLane), endpoint)
+	return record.AppendText(b, object)
 }
 
 func laneKey(b []byte, endpoint, object string, position uint64) []byte {
@@ -124,17 +122,17 @@ func parseLaneKey(key []byte) (endpoint, object []byte, position uint64, err err
 	if len(key) == 0 || key[0] != kindLane {
 		return nil, nil, 0, errDamaged
 	}
-	r := reader{rest: key[1:]}
-	endpoint, object = r.bytes(), r.bytes()
-	if r.err != nil || len(r.rest) != 8 {
+	r := record.Reader{Rest: key[1:]}
+	endpoint, object = r.Bytes(), r.Bytes()
+	if r.Err != nil || len(r.Rest) != 8 {
 		return nil, nil, 0, errDamaged
 	}
-	return endpoint, object, binary.BigEndian.Uint64(r.rest), nil
+	return endpoint, object, binary.BigEndian.Uint64(r.Rest), nil
 }
 
-// endpointPrefix is what all keys of a kind for one endpoint begin with.
+// endpointPrefix is the prefix of all keys of a kind for one endpoint.
 func endpointPrefix(b []byte, kind byte, endpoint string) []byte {
-	return appendText(append(b, kind), endpoint)
+	return record.AppendText(append(b, kind), endpoint)
 }
 
 func deliveryKey(b []byte, endpoint string, position uint64) []byte {
@@ -149,7 +147,7 @@ func attemptKey(b []byte, endpoint string, position uint64, number uint32) []byt
 	return binary.BigEndian.AppendUint32(attemptPrefix(b, endpoint, position), number)
 }
 
-// lastNumber returns the number that a key ends with.
+// lastNumber returns the number at the end of a key.
 func lastNumber(key []byte) (uint64, error) {
 	if len(key) < 8 {
 		return 0, errDamaged
@@ -157,8 +155,8 @@ func lastNumber(key []byte) (uint64, error) {
 	return binary.BigEndian.Uint64(key[len(key)-8:]), nil
 }
 
-// parseAttempt returns the position and the number that an attempt's key ends
-// with.
+// parseAttempt returns the position and the number at the end of an attempt's
+// key.
 func parseAttempt(key []byte) (position uint64, number uint32, err error) {
 	if len(key) < 12 {
 		return 0, 0, errDamaged

@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// Lanes are told apart whatever their names, and the positions of one lane
-// are in their order.
+// Lanes stay apart whatever their names, and the positions of one lane are in
+// their order.
 func FuzzLaneKey(f *testing.F) {
 	f.Add("erp", "items", "42", "erp", "items", "4", uint64(1), uint64(256))
 	f.Add("a", "b", "c", "ab", "", "c", uint64(1), uint64(1<<63))

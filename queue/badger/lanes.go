@@ -12,11 +12,11 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-// lanes knows, for each endpoint, the objects that have pending deliveries,
-// and the first of these. Objects are the items of the schedule whatever the
-// endpoint's order is: with [queue.OrderEndpoint] it leases one at a time, by
-// position; with [queue.OrderNone] a delivery that is leased is split off as a
-// part, which stays one until it is decided.
+// lanes knows, for each endpoint, the objects that have pending deliveries, and
+// the first delivery of each. Objects are the items of the schedule in any
+// order: with [queue.OrderEndpoint] the schedule leases one at a time, by
+// position; with [queue.OrderNone] a leased delivery is split off as a part,
+// and stays one until it is decided.
 type lanes struct {
 	due *schedule.Schedule[lane]
 
@@ -27,25 +27,25 @@ type lanes struct {
 	pending map[string]int
 }
 
-// lane is the deliveries of one object to one endpoint. There may be a
-// million of them: it is as small as can be.
+// lane is the deliveries of one object to one endpoint. There may be a million
+// lanes, so a lane is small.
 type lane struct {
-	// head is the position of the first pending delivery; if attempts is
-	// finished, a position before it, most often that of the last one that was
-	// decided. So the next is found by a seek to where it must be, never
-	// through all those that were deleted before it.
+	// head is the position of the first pending delivery. If attempts is
+	// finished, it is a position before that, most often of the last decided
+	// delivery: a seek from there finds the next head without passing deleted
+	// rows.
 	head uint64
 	// pending counts the deliveries.
 	pending uint32
 	// attempts counts those made of the head.
 	attempts uint32
-	// back, if it is not 0, is the position of a delivery that may have become
-	// pending before the head while the lane was leased: the next head is
-	// looked for from there.
+	// back, if not 0, is the position of a delivery that became pending while
+	// the lane was leased, perhaps before the head: the search for the next
+	// head begins there.
 	back uint64
 }
 
-// finished stands for the attempts of a head that has to be found.
+// finished is the number of attempts of a head that has to be found.
 const finished = math.MaxUint32
 
 // lowest is the lowest position that the head can have.
@@ -56,7 +56,7 @@ func (l *lane) lowest() uint64 {
 	return l.head
 }
 
-// rank is the lowest position of what is pending, what is leased included.
+// rank is the lowest position of a pending delivery, leased ones included.
 func (l *lane) rank() uint64 {
 	if l.back != 0 {
 		return min(l.back, l.lowest())
@@ -70,8 +70,8 @@ func (l *lane) putBack(position uint64) {
 	}
 }
 
-// goBack is called when a lease ends or begins. It tells whether the head is
-// another, and has to be found.
+// goBack is called when a lease ends or begins. It reports whether the lane has
+// to find another head.
 func (l *lane) goBack() bool {
 	if l.back == 0 {
 		return false
@@ -81,12 +81,12 @@ func (l *lane) goBack() bool {
 	return true
 }
 
-// lookFrom makes a lane find its head, at a position or behind it.
+// lookFrom makes a lane find its head at a position or behind it.
 func (l *lane) lookFrom(position uint64) {
 	l.head, l.attempts = position-1, finished
 }
 
-// forget makes a lane find its head anew.
+// forget makes a lane find its head again.
 func (l *lane) forget() {
 	l.lookFrom(l.rank())
 	l.back = 0
@@ -117,8 +117,8 @@ func newLanes(now func() time.Time) *lanes {
 	}
 }
 
-// expect counts deliveries that are committed, so that they are seen before
-// they can be leased.
+// expect counts deliveries that are committed: they are counted before they can
+// be leased.
 func (l *lanes) expect(born []birth) {
 	if len(born) == 0 {
 		return
@@ -130,8 +130,8 @@ func (l *lanes) expect(born []birth) {
 	}
 }
 
-// publish makes deliveries leasable that are expected. Those of a lane must
-// come in their order.
+// publish makes expected deliveries leasable. Those of a lane must come in
+// their order.
 func (l *lanes) publish(born []birth) {
 	for i := range born {
 		b := &born[i]
@@ -142,14 +142,13 @@ func (l *lanes) publish(born []birth) {
 	}
 }
 
-// reopen makes a delivery leasable whose place may be before others that are
-// pending.
+// reopen makes a delivery leasable whose place may be before pending ones.
 func (l *lanes) reopen(b *birth) {
 	l.count(b.endpoint, 1)
 	known := l.due.Touch(b.endpoint, b.object, func(lane *lane, leased bool) (int64, bool) {
 		lane.pending++
 		if leased {
-			// Who has the lease may be about to find the head.
+			// The leaseholder may be about to find the head.
 			if b.position < lane.head || lane.attempts == finished {
 				lane.putBack(b.position)
 			}
@@ -205,8 +204,8 @@ func (l *lanes) release(fence uint64, now time.Time) error {
 	return nil
 }
 
-// advance ends a pinned lease whose delivery was decided. What is next in the
-// lane has its turn after what is due in others.
+// advance ends a pinned lease whose delivery was decided. The next one in the
+// lane has its turn after what is due in other lanes.
 func (l *lanes) advance(held schedule.Lease[lane], now time.Time) {
 	l.count(held.Group, -1)
 	l.due.Finish(held.Fence, func(lane *lane) (int64, bool) {
@@ -217,8 +216,8 @@ func (l *lanes) advance(held schedule.Lease[lane], now time.Time) {
 	})
 }
 
-// leave takes decided deliveries out of a lane that is not leased, or not with
-// one of them. The lane is seized, unless the fence is 0.
+// leave takes decided deliveries out of a lane that is not leased, or whose
+// lease is of another delivery. The lane is seized, unless the fence is 0.
 func (l *lanes) leave(endpoint, object string, fence uint64, positions []uint64, due, now int64) {
 	l.count(endpoint, -len(positions))
 	take := func(lane *lane) {
@@ -236,15 +235,15 @@ func (l *lanes) leave(endpoint, object string, fence uint64, positions []uint64,
 		take(lane)
 		lane.goBack()
 		if resolved && lane.attempts == finished {
-			// What waited is gone; the next need not.
+			// The head that waited is gone; the next need not wait.
 			due = min(due, now)
 		}
 		return due, lane.pending > 0
 	})
 }
 
-// recount ends a pinned lease of a lane that has fewer deliveries than was
-// thought.
+// recount ends a pinned lease of a lane that has fewer deliveries than it
+// counted.
 func (l *lanes) recount(held schedule.Lease[lane], pending int) {
 	l.due.Finish(held.Fence, func(lane *lane) (int64, bool) {
 		l.count(held.Group, pending-int(lane.pending))
@@ -254,7 +253,7 @@ func (l *lanes) recount(held schedule.Lease[lane], pending int) {
 	})
 }
 
-// drop ends a pinned lease and forgets all of its lane.
+// drop ends a pinned lease and forgets the lane.
 func (l *lanes) drop(held schedule.Lease[lane]) {
 	l.due.Finish(held.Fence, func(lane *lane) (int64, bool) {
 		l.count(held.Group, -int(lane.pending))
@@ -271,7 +270,7 @@ func (l *lanes) count(endpoint string, change int) {
 	}
 }
 
-// stats adds what it knows to the queue's figures.
+// stats adds the figures of the lanes.
 func (l *lanes) stats(stats *queue.Stats) {
 	stats.Lanes = make(map[string]int)
 	l.due.Groups(func(endpoint string, lanes int) { stats.Lanes[endpoint] = lanes })
@@ -280,7 +279,7 @@ func (l *lanes) stats(stats *queue.Stats) {
 	stats.PendingDeliveries = maps.Clone(l.pending)
 }
 
-// holds tells whether a delivery is leased, or may be in a moment.
+// holds reports whether a delivery is leased, or about to be.
 func (l *lanes) holds(endpoint, object string, position uint64) bool {
 	if _, info, known := l.due.Get(endpoint, schedule.PartKey(object, position)); known {
 		return info.Leased

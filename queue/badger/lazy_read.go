@@ -8,10 +8,10 @@ import (
 	badgerdb "github.com/dgraph-io/badger/v4"
 )
 
-// lazyRead is a transaction that begins when it is first needed. Badger lets
-// one that begins wait for the commit that is under way, and there is nearly
-// always one: who reads for each delivery spends a good part of the time
-// waiting, and most deliveries can be leased without.
+// lazyRead is a transaction that begins when it is first needed. Badger lets a
+// transaction begin only after the commit under way, and there is nearly always
+// one: reading for each delivery means waiting much of the time, and most
+// deliveries can be leased without.
 type lazyRead struct {
 	db  *badgerdb.DB
 	txn *badgerdb.Txn
@@ -31,7 +31,7 @@ func (l *lazyRead) end() {
 	}
 }
 
-// readLazily is view for who may not need to read.
+// readLazily is view for reads that may need no transaction.
 func (s *Store) readLazily(ctx context.Context, read func(l *lazyRead) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err

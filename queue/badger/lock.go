@@ -13,34 +13,34 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// lockPatience is how long a lock is waited for that another process has: one
-// that was killed a moment ago may not be gone, and neither may its child that
-// probes the queue.
+// lockTimeout is how long to wait for a lock that another process has: one that
+// was killed a moment ago may not be gone, nor its child that probes the queue.
 const (
-	lockPatience = time.Second
-	lockEvery    = 20 * time.Millisecond
+	lockTimeout = time.Second
+	lockEvery   = 20 * time.Millisecond
 )
 
-// ownership is what makes the directory of a queue ours.
+// ownership is the lock on the directory of a queue.
 type ownership struct {
 	dir string
-	// lock is nil where we cannot lock it; there, Badger does when it opens it.
+	// lock is nil where this package cannot lock; there, Badger locks when it
+	// opens.
 	lock *os.File
 }
 
-// own makes the directory of a queue ours until release. Badger would take the
-// same lock later, when all files have been read.
+// own locks the directory of a queue until release. Badger would take the same
+// lock later, when it has read all files.
 func own(options Options) (ownership, error) {
 	o := ownership{dir: options.Dir}
 	if !canLock {
 		return o, nil
 	}
 	lock, ok := lockDir(o.dir)
-	for deadline := time.Now().Add(lockPatience); !ok && time.Now().Before(deadline); lock, ok = lockDir(o.dir) {
+	for deadline := time.Now().Add(lockTimeout); !ok && time.Now().Before(deadline); lock, ok = lockDir(o.dir) {
 		time.Sleep(lockEvery)
 	}
 	if !ok {
-		// The lock needs no more than reading the directory.
+		// Locking needs no more than reading the directory.
 		f, err := os.Open(o.dir)
 		if err != nil {
 			return o, openError(o.dir, err)
@@ -49,8 +49,8 @@ func own(options Options) (ownership, error) {
 		return o, inUse(o.dir)
 	}
 	o.lock = lock
-	// It only tells who has the lock, so a disk that is too full for it is no
-	// reason to stop.
+	// The file only says who has the lock: a disk that is too full for it does
+	// not matter.
 	_ = os.WriteFile(filepath.Join(o.dir, lockFile), strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o600)
 	if options.Owned != nil {
 		options.Owned()
@@ -58,7 +58,7 @@ func own(options Options) (ownership, error) {
 	return o, nil
 }
 
-// release gives the directory back.
+// release unlocks the directory.
 func (o ownership) release() error {
 	if o.lock == nil {
 		return nil
@@ -67,7 +67,7 @@ func (o ownership) release() error {
 	return o.lock.Close()
 }
 
-// inUse says who has a queue open.
+// inUse returns an error that says who has a queue open.
 func inUse(dir string) error {
 	who := "another process"
 	if holder, err := os.ReadFile(filepath.Join(dir, lockFile)); err == nil {

@@ -12,9 +12,9 @@ import (
 // canLock is true where lockDir works.
 const canLock = true
 
-// lockDir takes the lock that Badger would take on the directory of an open
-// queue, until the file is closed, here and in each process that has inherited
-// it. It is not ok if that is held already.
+// lockDir takes the lock that Badger takes on the directory of an open queue,
+// until the file is closed in this process and in each that has inherited it.
+// It is not ok if the lock is held already.
 func lockDir(dir string) (lock *os.File, ok bool) {
 	f, err := os.Open(dir)
 	if err != nil {

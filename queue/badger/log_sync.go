@@ -9,31 +9,31 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/disk"
 )
 
-// logSync makes durable what Badger has written to its logs. It belongs to the
-// committer.
+// logSync syncs Badger's logs. It belongs to the committer.
 //
-// Badger's own Sync does less and costs more: it leaves out the logs that were
-// left for a new one since, and it syncs the value log too, in which nothing
-// ever is. That makes the disk flush its cache twice for each batch.
+// Badger's own Sync does less and costs more: it leaves out logs that Badger
+// has left for a new one since, and it syncs the value log, which is always
+// empty. That makes the disk flush its cache twice for each batch.
 type logSync struct {
 	dir string
-	// number is that of the first log that may have something to be synced,
-	// and file is that log, once it is open.
+	// number is that of the first log that may need a sync, and file is that
+	// log, once it is open.
 	number int
 	file   *os.File
 }
 
-// newLogSync begins with the log that Badger has made when it was opened.
+// newLogSync begins with the log that Badger has made on opening.
 func newLogSync(dir string) (*logSync, error) {
 	number, err := newestLog(dir)
 	return &logSync{dir: dir, number: number}, err
 }
 
-// sync syncs the logs from the first that was not, and the names of those that
-// are new. What was written before must not be lost where what came after is
-// there.
+// sync syncs the logs from the first that needs it, and the names of new ones.
+// A log must not be lost while a later one is there.
 func (l *logSync) sync() error {
 	for {
 		// A log is complete once there is a newer one.
@@ -45,7 +45,7 @@ func (l *logSync) sync() error {
 		if !complete {
 			return nil
 		}
-		if err := syncDir(l.dir); err != nil {
+		if err := disk.SyncDir(l.dir); err != nil {
 			return fmt.Errorf("syncing the name of a log: %w", err)
 		}
 		_ = l.close()
@@ -65,7 +65,7 @@ func (l *logSync) syncCurrent(complete bool) error {
 		}
 		l.file = f
 	}
-	return syncData(l.file)
+	return disk.SyncData(l.file)
 }
 
 func (l *logSync) close() error {
@@ -77,7 +77,7 @@ func (l *logSync) close() error {
 	return err
 }
 
-// logName is how Badger names its logs.
+// logName returns Badger's name of a log.
 func logName(dir string, number int) string {
 	return filepath.Join(dir, fmt.Sprintf("%05d.mem", number))
 }

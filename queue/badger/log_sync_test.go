@@ -13,9 +13,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// Logs that Badger has left for a new one are synced before what follows is
-// acknowledged; one that is in a table already is not missed, and the one that
-// is written to is.
+// Logs that Badger has left for a new one are synced before later writes are
+// acknowledged. A log that is in a table already is not missed, and the log in
+// use is synced, too.
 func TestLogSync(t *testing.T) {
 	dir := t.TempDir()
 	l := &logSync{dir: dir, number: 1}
@@ -43,8 +43,8 @@ func TestLogSync(t *testing.T) {
 	must(t, l.close())
 }
 
-// The log that is synced is the one that Badger writes to, however often it
-// begins another.
+// The synced log is the one that Badger writes to, however often it begins
+// another.
 func TestLogSyncFollows(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Open(Options{Dir: dir})

@@ -8,8 +8,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// engineLogger passes on what Badger says. Its chatter about tables and
-// compactions is for those who debug.
+// engineLogger passes on what Badger logs. Messages about tables and
+// compactions are for debugging.
 type engineLogger struct {
 	log *zap.SugaredLogger
 }

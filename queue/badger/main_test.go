@@ -73,7 +73,7 @@ func leaseDelivery(t *testing.T, s *Store, endpoint string) queue.DeliveryLease 
 	return held
 }
 
-// found is what reconciling an object found: one more event.
+// found returns a reconciliation that found one more event.
 func found(held queue.MarkLease, endpoints ...string) queue.Reconciled {
 	sequence := uint64(1)
 	if held.Snapshot != nil {

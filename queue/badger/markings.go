@@ -3,17 +3,16 @@
 package badger
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
 )
 
-// markings are marks that an operation makes.
+// markings are marks that a write makes.
 type markings []marking
 
-// marking is a mark, and then what became of its object's record.
+// marking is a mark, and then its object's record with that mark.
 type marking struct {
 	mark     queue.Mark
 	callback []byte
@@ -40,7 +39,7 @@ func (m markings) need(w *waiter) error {
 	for i := range m {
 		made := &m[i].mark
 		key := len(made.Key.Resource) + len(made.Key.ID)
-		if key > maxKey || len(m[i].callback) > maxCallback {
+		if key > maxKey || len(m[i].callback) > queue.MaxCallback {
 			return queue.ErrTooLarge
 		}
 		w.need(key, len(made.Version), causeSize(made), 48)
@@ -57,8 +56,8 @@ func causeSize(m *queue.Mark) int {
 		len(cause.TraceParent) + len(cause.Hops)
 }
 
-// many is from how many marks on an operation has no room for what marks that
-// they are merged with have failed with.
+// many is the number of marks from which on a write has no room for the errors
+// of marks that it merges with.
 const many = 1000
 
 func (m markings) stage(b *batch, now time.Time) {
@@ -86,15 +85,4 @@ func (m markings) committed(s *Store) {
 	for i := range m {
 		s.marks.note(&m[i].record)
 	}
-}
-
-// closeCallback says that no further event goes to an object's callback.
-func (b *batch) closeCallback(key []byte) {
-	callback, err := readCallback(b.txn, key)
-	if err != nil {
-		// There is none, or one that nobody can use.
-		return
-	}
-	callback.Closed = true
-	b.setUntil(bytes.Clone(key), appendCallback(nil, &callback), b.s.expiry())
 }

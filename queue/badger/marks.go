@@ -3,9 +3,11 @@
 package badger
 
 import (
-	"container/list"
-	"sync"
+	"context"
+	"errors"
 	"time"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -13,172 +15,293 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-// marks knows which objects are marked, or only to be looked at, and when they
-// are due. What else a mark tells is read when it is leased: there may be many
-// of them.
-type marks struct {
-	due *schedule.Schedule[markState]
+// maxReason limits the reason of a retry, in bytes.
+const maxReason = 1 << 10
 
-	// mu is taken while the schedule's own lock is held, never the other way
-	// round.
-	mu sync.Mutex
-	// ages holds an aged of each mark that is not a look, oldest first.
-	ages    *list.List
-	failing int
-	looks   int
-}
+// postponed is how long an unreadable mark waits.
+const postponed = time.Minute
 
-type markState struct {
-	// age is nil for a look.
-	age     *list.Element
-	failing bool
-}
-
-func (s *markState) look() bool { return s.age == nil }
-
-// aged is when a mark was made.
-type aged struct {
-	at  time.Time
-	key event.Key
-}
-
-func newMarks(now func() time.Time) *marks {
-	return &marks{due: schedule.New(now, schedule.Hooks[markState]{Second: (*markState).look}), ages: list.New()}
-}
-
-func (m *marks) has(key event.Key) bool {
-	return m.due.Has(key.Resource, key.ID)
-}
-
-// note takes over what became of an object's record when marks were merged
-// into it. Of new records, the oldest must come first.
-func (m *marks) note(r *mark.Record) {
-	known := m.due.Touch(r.Key.Resource, r.Key.ID, func(state *markState, _ bool) (int64, bool) {
-		m.set(state, r)
-		return schedule.Nanos(r.DueAt), true
-	})
-	if known {
-		return
-	}
-	state := markState{}
-	m.mu.Lock()
-	m.count(&state, r)
-	m.mu.Unlock()
-	m.due.Put(r.Key.Resource, r.Key.ID, schedule.Nanos(r.DueAt), state)
-}
-
-// set changes a state to what its record says.
-func (m *marks) set(state *markState, r *mark.Record) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if state.look() || r.IsLook() {
-		m.uncount(state)
-		m.count(state, r)
-		return
-	}
-	if made := state.age.Value.(*aged); !made.at.Equal(r.MarkedAt) {
-		made.at = r.MarkedAt
-		m.ages.MoveToBack(state.age)
-	}
-	m.fails(state, r.Tries > 0)
-}
-
-func (m *marks) fails(state *markState, failing bool) {
-	if failing && !state.failing {
-		m.failing++
-	} else if !failing && state.failing {
-		m.failing--
-	}
-	state.failing = failing
-}
-
-func (m *marks) count(state *markState, r *mark.Record) {
-	if r.IsLook() {
-		m.looks++
-		return
-	}
-	state.age = m.ages.PushBack(&aged{at: r.MarkedAt, key: r.Key})
-	m.fails(state, r.Tries > 0)
-}
-
-func (m *marks) uncount(state *markState) {
-	if state.look() {
-		m.looks--
-		return
-	}
-	m.ages.Remove(state.age)
-	m.fails(state, false)
-	state.age = nil
-}
-
-// clear ends a pinned lease and forgets its mark.
-func (m *marks) clear(lease schedule.Lease[markState]) {
-	m.due.Finish(lease.Fence, func(state *markState) (int64, bool) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.uncount(state)
-		return 0, false
-	})
-}
-
-// stay ends a pinned lease whose mark stays, as its record says.
-func (m *marks) stay(lease schedule.Lease[markState], r *mark.Record) {
-	m.due.Finish(lease.Fence, func(state *markState) (int64, bool) {
-		m.set(state, r)
-		return schedule.Nanos(r.DueAt), true
-	})
-}
-
-// postpone ends a pinned lease whose object cannot be read from the queue.
-func (m *marks) postpone(lease schedule.Lease[markState], dueAt time.Time) {
-	m.due.Finish(lease.Fence, func(state *markState) (int64, bool) {
-		if !state.look() {
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			m.fails(state, true)
+// LeaseMark implements [queue.Marks].
+func (s *Store) LeaseMark(ctx context.Context, resource string, lease time.Duration) (queue.MarkLease, error) {
+	for {
+		held, err := s.marks.due.Lease(ctx, resource, lease)
+		if err != nil {
+			return queue.MarkLease{}, err
 		}
-		return schedule.Nanos(dueAt), true
-	})
+		leased, err := s.readMark(held)
+		if err == nil {
+			return leased, nil
+		}
+		if errors.Is(err, queue.ErrClosed) {
+			return queue.MarkLease{}, err
+		}
+		s.damaged("mark", err)
+		// Others must not wait for this mark.
+		if held, err := s.marks.due.Pin(held.Fence); err == nil {
+			s.marks.postpone(held, s.now().Add(postponed))
+		}
+	}
 }
 
-// later gives the lease of a look back, without a word to the disk: after a
-// crash it is due as it was. It tells whether the lease was one of a look that
-// nobody has asked for meanwhile.
-func (m *marks) later(fence uint64, at time.Time) (bool, error) {
-	held, err := m.due.Pin(fence)
+// readMark reads a leased mark and its object. Marks that were merged since the
+// lease belong to it: nobody has asked for Show yet.
+func (s *Store) readMark(held schedule.Lease[markState]) (queue.MarkLease, error) {
+	key := event.Key{Resource: held.Group, ID: held.Key}
+	leased := queue.MarkLease{Fence: held.Fence}
+	// The caller has the lease now, so its context must not end this.
+	err := s.view(context.Background(), func(txn *badgerdb.Txn) error {
+		record, err := readMark(txn, key)
+		if errors.Is(err, errDamaged) || errors.Is(err, badgerdb.ErrKeyNotFound) {
+			// The mark's cause is lost, but not its object.
+			s.damaged("mark", err)
+			record, err = mark.New(queue.Mark{Key: key}, s.now()), nil
+		}
+		if err != nil {
+			return err
+		}
+		leased.Mark = record.Mark
+		leased.Generation = record.Generation
+		leased.Tries = record.Tries
+		leased.MarkedAt = record.MarkedAt
+		leased.Look = record.IsLook()
+		if leased.Snapshot, err = s.readSnapshot(txn, key); err != nil {
+			return err
+		}
+		leased.Floor = s.floors.get(key.Resource)
+		leased.Callback, err = s.callbackOf(txn, key)
+		return err
+	})
+	return leased, err
+}
+
+func readMark(txn *badgerdb.Txn, key event.Key) (mark.Record, error) {
+	item, err := txn.Get(objectKey(nil, kindMark, key))
 	if err != nil {
-		return false, err
+		return mark.Record{}, err
 	}
-	if !held.Value.look() {
-		m.due.Unpin(fence)
-		return false, nil
-	}
-	m.due.Finish(fence, func(state *markState) (int64, bool) {
-		if !state.look() {
-			return held.Due, true
-		}
-		return schedule.Nanos(at), true
+	var record mark.Record
+	err = item.Value(func(value []byte) error {
+		var err error
+		record, err = parseMark(key, value)
+		return err
 	})
-	return true, nil
+	return record, err
 }
 
-// oldest returns marks that are no looks, oldest first.
-func (m *marks) oldest(limit int) []event.Key {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var keys []event.Key
-	for age := m.ages.Front(); age != nil && len(keys) < limit; age = age.Next() {
-		keys = append(keys, age.Value.(*aged).key)
-	}
-	return keys
+// commitReconciled is the write of CommitReconciled.
+type commitReconciled struct {
+	waiter
+	lease    queue.MarkLease
+	askedAt  time.Time
+	lookAt   time.Time
+	snapshot []byte
+	// stale are the keys of the Show parts that the snapshot replaces.
+	stale  [][]byte
+	events []routedEvent
+	marks  markings
+	// unresolved is the record to keep, under number.
+	unresolved    []byte
+	number        queue.IntentID
+	closeCallback bool
+	now           time.Time
+
+	held    schedule.Lease[markState]
+	cleared bool
+	left    mark.Record
 }
 
-// stats adds what it knows to the queue's figures.
-func (m *marks) stats(stats *queue.Stats) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	stats.Marks, stats.FailingMarks, stats.Looks = m.ages.Len(), m.failing, m.looks
-	if oldest := m.ages.Front(); oldest != nil {
-		stats.OldestMark = oldest.Value.(*aged).at
+// CommitReconciled implements [queue.Marks].
+func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, reconciled queue.Reconciled) error {
+	wr := &commitReconciled{
+		lease:         lease,
+		askedAt:       reconciled.AskedAt,
+		lookAt:        reconciled.LookAt,
+		marks:         newMarkings(reconciled.Marks),
+		closeCallback: reconciled.CloseCallback,
+		now:           s.now(),
 	}
+	wr.durable = true
+	key := len(lease.Key.Resource) + len(lease.Key.ID)
+	wr.need(key, maxReason, len(lease.Version), causeSize(&lease.Mark), 128)
+	if reconciled.Unresolved != "" {
+		wr.number = queue.IntentID(s.lastIntent.Add(1))
+		kept := mark.Unresolved(wr.number, &lease.Mark, reconciled.Unresolved, wr.now)
+		wr.unresolved = appendUnresolved(nil, &kept)
+		wr.need(9, len(wr.unresolved))
+	}
+	if wr.closeCallback {
+		wr.need(key, queue.MaxCallback)
+	}
+	if err := wr.marks.need(&wr.waiter); err != nil {
+		return err
+	}
+	shows := showStager{s: s, fence: lease.Fence, expires: s.expiry()}
+	if err := wr.encodeSnapshot(ctx, &shows, reconciled.Snapshot); err != nil {
+		return err
+	}
+	if err := wr.encode(reconciled.Events, &shows); err != nil {
+		return err
+	}
+	if err := shows.submit(ctx, wr); err != nil {
+		return err
+	}
+	return s.submit(ctx, wr)
+}
+
+// encodeSnapshot moves a large Show into parts of its own, so that the commit
+// stays small.
+func (wr *commitReconciled) encodeSnapshot(ctx context.Context, shows *showStager, snapshot *event.Snapshot) error {
+	if snapshot == nil {
+		return nil
+	}
+	record := snapshotRecord{Snapshot: *snapshot}
+	key, known := wr.lease.Key, wr.lease.Snapshot
+	if len(snapshot.Show) > partSize || known != nil && len(known.Show) > partSize {
+		before, err := shows.s.storedSnapshot(ctx, key)
+		if err != nil {
+			return err
+		}
+		for part := range before.Parts {
+			wr.stale = append(wr.stale, showKey(nil, key, before.Slot, part))
+			wr.need(len(wr.stale[part]))
+		}
+		if len(snapshot.Show) > partSize {
+			record.Slot = 1 - before.Slot
+			record.Parts = shows.add(snapshot.Show, false, func(part int) []byte { return showKey(nil, key, record.Slot, part) })
+		}
+	}
+	wr.snapshot = appendSnapshot(nil, &record)
+	wr.need(len(key.Resource)+len(key.ID), len(wr.snapshot))
+	return nil
+}
+
+// encode does what needs no committer, which has the most to do of all.
+func (wr *commitReconciled) encode(events []queue.Routed, shows *showStager) (err error) {
+	wr.events, err = encodeEvents(&wr.waiter, events, wr.now, shows)
+	return err
+}
+
+func (wr *commitReconciled) stage(b *batch) error {
+	held, err := b.s.marks.due.Pin(wr.lease.Fence)
+	if err != nil {
+		return err
+	}
+	wr.held = held
+	key := event.Key{Resource: held.Group, ID: held.Key}
+	pending := b.mark(key)
+	if !pending.exists {
+		// The mark's record was lost; the lease has what it said.
+		pending.record = mark.New(wr.lease.Mark, wr.now)
+		pending.record.Generation = wr.lease.Generation
+	}
+	wr.cleared = pending.record.Reconciled(wr.lease.Generation, wr.askedAt, wr.lookAt, wr.now)
+	if wr.cleared {
+		b.clearMark(key)
+	} else {
+		wr.left = pending.record
+		b.setMark(&wr.left)
+	}
+	if wr.snapshot != nil {
+		b.set(b.key(func(k []byte) []byte { return objectKey(k, kindSnapshot, key) }), wr.snapshot)
+	}
+	for _, key := range wr.stale {
+		b.delete(key)
+	}
+	if wr.closeCallback {
+		b.closeCallback(objectKey(nil, kindCallback, key))
+	}
+	if wr.unresolved != nil {
+		b.setUntil(numberKey(nil, kindUnresolved, uint64(wr.number)), wr.unresolved, b.s.expiry())
+	}
+	wr.marks.stage(b, wr.now)
+	for i := range wr.events {
+		b.append(&wr.events[i], wr.now)
+	}
+	return nil
+}
+
+func (wr *commitReconciled) committed(s *Store) {
+	if wr.cleared {
+		s.marks.clear(wr.held)
+	} else {
+		s.marks.stay(wr.held, &wr.left)
+	}
+	if wr.unresolved != nil {
+		s.intents.keep(schedule.Nanos(wr.now))
+	}
+	wr.marks.committed(s)
+}
+
+func (wr *commitReconciled) aborted(s *Store) {
+	s.marks.due.Unpin(wr.held.Fence)
+}
+
+// retryMark is the write of RetryMark.
+type retryMark struct {
+	waiter
+	lease  queue.MarkLease
+	at     time.Time
+	reason string
+	now    time.Time
+
+	held schedule.Lease[markState]
+	gone bool
+	left mark.Record
+}
+
+// RetryMark implements [queue.Marks].
+func (s *Store) RetryMark(ctx context.Context, lease queue.MarkLease, at time.Time, reason string) error {
+	if reason == "" {
+		// Most such marks are looks that a budget has no room for.
+		if err := s.enter(ctx); err != nil {
+			return err
+		}
+		done, err := s.marks.later(lease.Fence, at)
+		s.leave()
+		if done || err != nil {
+			return err
+		}
+	}
+	wr := &retryMark{lease: lease, at: at, reason: clip(reason, maxReason), now: s.now()}
+	wr.need(len(lease.Key.Resource)+len(lease.Key.ID), maxReason, len(lease.Version), causeSize(&lease.Mark), 128)
+	return s.submit(ctx, wr)
+}
+
+func (wr *retryMark) stage(b *batch) error {
+	held, err := b.s.marks.due.Pin(wr.lease.Fence)
+	if err != nil {
+		return err
+	}
+	wr.held = held
+	pending := b.mark(event.Key{Resource: held.Group, ID: held.Key})
+	if wr.gone = !pending.exists; wr.gone {
+		return nil
+	}
+	pending.record.Retry(wr.lease.Generation, wr.at, wr.reason, wr.now)
+	wr.left = pending.record
+	b.setMark(&wr.left)
+	return nil
+}
+
+func (wr *retryMark) committed(s *Store) {
+	if wr.gone {
+		s.marks.clear(wr.held)
+		return
+	}
+	s.marks.stay(wr.held, &wr.left)
+}
+
+func (wr *retryMark) aborted(s *Store) {
+	s.marks.due.Unpin(wr.held.Fence)
+}
+
+// clip shortens a text to a number of bytes, at the boundary of a character.
+func clip(text string, size int) string {
+	if len(text) <= size {
+		return text
+	}
+	for size > 0 && text[size]&0xC0 == 0x80 {
+		size--
+	}
+	return text[:size]
 }

@@ -3,79 +3,15 @@
 package badger
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"fmt"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
-
-// readSnapshot returns what was last known of an object, nil if nothing is.
-func (s *Store) readSnapshot(txn *badgerdb.Txn, key event.Key) (*event.Snapshot, error) {
-	item, err := txn.Get(objectKey(nil, kindSnapshot, key))
-	if errors.Is(err, badgerdb.ErrKeyNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	stored, err := s.snapshotOf(txn, key, item)
-	if err != nil {
-		return nil, err
-	}
-	return &stored.Snapshot, nil
-}
-
-// snapshotOf decodes a snapshot and reads its Show, if that stands elsewhere.
-func (s *Store) snapshotOf(txn *badgerdb.Txn, key event.Key, item *badgerdb.Item) (snapshotRecord, error) {
-	record, err := item.ValueCopy(nil)
-	if err != nil {
-		return snapshotRecord{}, err
-	}
-	stored, err := parseSnapshot(key, record)
-	if err != nil {
-		// Not wrapped: a damaged mark is passed over, a damaged snapshot must
-		// not be.
-		return stored, fmt.Errorf("%w: %s", errSnapshot, err.Error())
-	}
-	show, err := readParts(txn, stored.Parts, func(part int) []byte { return showKey(nil, key, stored.Slot, part) })
-	switch {
-	case errors.Is(err, errDamaged):
-		// The Show is lost, and with it what the next event could tell of the
-		// state before. What counts is in the record.
-		s.damaged("show", err)
-	case err != nil:
-		return stored, err
-	case stored.Parts > 0:
-		stored.Show = show
-	}
-	return stored, nil
-}
-
-// readParts returns what was stored in parts.
-func readParts(txn *badgerdb.Txn, parts int, key func(part int) []byte) ([]byte, error) {
-	var whole []byte
-	for part := range parts {
-		item, err := txn.Get(key(part))
-		if errors.Is(err, badgerdb.ErrKeyNotFound) {
-			return nil, errDamaged
-		}
-		if err != nil {
-			return nil, err
-		}
-		err = item.Value(func(value []byte) error {
-			whole = append(whole, value...)
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return whole, nil
-}
 
 // Object implements [queue.Objects].
 func (s *Store) Object(ctx context.Context, key event.Key) (event.Snapshot, error) {
@@ -126,8 +62,8 @@ func (s *Store) Unseen(ctx context.Context, resource string, after event.Key, li
 	return unseen, err
 }
 
-// there tells whether an object is known to be there. Of one whose snapshot
-// cannot be read nothing is known.
+// there reports whether an object is known to be there. An object whose
+// snapshot cannot be read is not.
 func (s *Store) there(txn *badgerdb.Txn, key event.Key) (bool, error) {
 	item, err := txn.Get(objectKey(nil, kindSnapshot, key))
 	if errors.Is(err, badgerdb.ErrKeyNotFound) {
@@ -156,8 +92,8 @@ type objectsOf struct {
 	resource string
 }
 
-// eachObject visits rows in their order, beginning after an object, until so
-// many have been taken.
+// eachObject visits rows in their order, beginning after an object, until limit
+// rows have been taken.
 func (s *Store) eachObject(ctx context.Context, of objectsOf, after event.Key, limit int,
 	visit func(txn *badgerdb.Txn, key event.Key, item *badgerdb.Item) (taken bool, err error),
 ) error {
@@ -185,3 +121,63 @@ func (s *Store) eachObject(ctx context.Context, of objectsOf, after event.Key, l
 		})
 	})
 }
+
+// Callback implements [queue.Objects].
+func (s *Store) Callback(ctx context.Context, key event.Key) (queue.Callback, error) {
+	var found *queue.Callback
+	err := s.view(ctx, func(txn *badgerdb.Txn) error {
+		var err error
+		found, err = s.callbackOf(txn, key)
+		return err
+	})
+	if err != nil {
+		return queue.Callback{}, err
+	}
+	if found == nil {
+		return queue.Callback{}, queue.ErrNotFound
+	}
+	return *found, nil
+}
+
+// putCallback is the write of PutCallback.
+type putCallback struct {
+	waiter
+	key    []byte
+	was    []byte
+	sealed []byte
+}
+
+// PutCallback implements [queue.Objects].
+func (s *Store) PutCallback(ctx context.Context, key event.Key, was, sealed []byte) error {
+	if len(key.Resource)+len(key.ID) > maxKey || len(sealed) > queue.MaxCallback {
+		return queue.ErrTooLarge
+	}
+	wr := &putCallback{key: objectKey(nil, kindCallback, key), was: was, sealed: sealed}
+	wr.durable = true
+	wr.need(len(wr.key), len(sealed), 16)
+	return s.submit(ctx, wr)
+}
+
+func (wr *putCallback) stage(b *batch) error {
+	item, err := b.txn.Get(wr.key)
+	if errors.Is(err, badgerdb.ErrKeyNotFound) {
+		return queue.ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	callback, err := readCallback(b.txn, wr.key)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(callback.Sealed, wr.was) {
+		return queue.ErrNotFound
+	}
+	callback.Sealed = wr.sealed
+	b.setUntil(wr.key, appendCallback(nil, &callback), item.ExpiresAt())
+	return nil
+}
+
+func (wr *putCallback) committed(*Store) {}
+
+func (wr *putCallback) aborted(*Store) {}

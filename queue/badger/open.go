@@ -19,10 +19,10 @@ import (
 
 // Open opens the queue of a directory, and makes it if there is none. It fails
 // with [queue.ErrInUse] if another process has it open, with
-// [queue.ErrNewerFormat] if a newer version of this module has written it,
-// with [queue.ErrFull] if there is no room to work in, and with a [DamageError]
-// if its files are damaged: it then has moved them to another directory, as
-// they were. [queue.Misconfigured] reports which errors are final.
+// [queue.ErrNewerFormat] if a newer version of this module has written it, with
+// [queue.ErrFull] if there is no room to work in, and with a [DamageError] if
+// its files are damaged: Open has then moved them to another directory,
+// unchanged. [queue.Misconfigured] reports which errors are final.
 func Open(options Options) (*Store, error) {
 	s, err := open(options)
 	return s, misconfigured(err)
@@ -51,7 +51,7 @@ func open(options Options) (*Store, error) {
 	return s, nil
 }
 
-// openStore opens the queue of a directory that is ours.
+// openStore opens the queue of a directory that this process owns.
 func openStore(options Options, owned ownership) (*Store, error) {
 	if options.Durability == queue.Power {
 		if err := syncLogs(options.Dir); err != nil {
@@ -64,7 +64,8 @@ func openStore(options Options, owned ownership) (*Store, error) {
 		return nil, err
 	}
 	var s *Store
-	// A record that makes us panic must not end the process, and the API with it.
+	// A record that causes a panic must not end the process, and the API with
+	// it.
 	err = guarded(func() error {
 		var err error
 		s, err = newStore(db, options, inspection)
@@ -110,7 +111,7 @@ func newStore(db *badgerdb.DB, options Options, inspection *Inspection) (*Store,
 	return s, nil
 }
 
-// openError says what can be done about an error of Badger's.
+// openError adds to an error of Badger's what can be done about it.
 func openError(dir string, err error) error {
 	if strings.Contains(err.Error(), "Cannot acquire directory lock") {
 		return inUse(dir)
@@ -121,9 +122,9 @@ func openError(dir string, err error) error {
 	return fmt.Errorf("opening the queue in %s: %w", dir, err)
 }
 
-// syncLogs makes durable what an earlier process has written and not synced.
-// A process that was killed between a commit and its sync leaves deliveries
-// that are about to be leased, and those must not be lost any more.
+// syncLogs syncs what an earlier process has written. A process that was killed
+// between a commit and its sync leaves deliveries that are about to be leased:
+// they must not be lost any more.
 func syncLogs(dir string) error {
 	logs, err := filepath.Glob(filepath.Join(escapeGlob(dir), "*.mem"))
 	if err != nil {
@@ -132,7 +133,7 @@ func syncLogs(dir string) error {
 	for _, name := range logs {
 		f, err := os.OpenFile(name, os.O_RDWR, 0)
 		if errors.Is(err, os.ErrNotExist) {
-			// Another process has the queue open, as Badger will find out.
+			// Another process has the queue open. Badger will report that.
 			continue
 		}
 		if err != nil {
@@ -150,7 +151,7 @@ func escapeGlob(dir string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
 }
 
-// identify reads what the store is, and makes it up if it is new.
+// identify reads the store's identity, or makes it if the store is new.
 func (s *Store) identify() error {
 	key := append([]byte{kindMeta}, metaName...)
 	return s.db.Update(func(txn *badgerdb.Txn) error {
@@ -175,15 +176,4 @@ func (s *Store) identify() error {
 			return err
 		})
 	})
-}
-
-// damaged records a row that cannot be used.
-func (s *Store) damaged(kind string, err error) {
-	s.log.Error("a record of the queue cannot be used", zap.String("kind", kind), zap.Error(err))
-	s.damage.Add(1)
-}
-
-// Damaged implements [queue.Recoverer].
-func (s *Store) Damaged() uint64 {
-	return s.damage.Load()
 }

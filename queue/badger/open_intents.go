@@ -10,10 +10,11 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// openIntents knows which intents are open, what they say, and where they are
-// stored. There are as many as there are exchanges under way.
+// openIntents knows the open intents: their fields, and where they are stored.
+// There are as many as exchanges under way.
 type openIntents struct {
 	mu   sync.Mutex
 	open map[queue.IntentID]*openIntent
@@ -21,25 +22,28 @@ type openIntents struct {
 	kept []int64
 }
 
-// openIntent is an intent that is open. It does not change, but for its row.
+// openIntent is an open intent. It does not change, but for its row.
 type openIntent struct {
 	id queue.IntentID
-	// fields are what is stored of it.
+	// fields are its stored fields.
 	fields []byte
-	// deadline is after when nobody will resolve it any more: in nanoseconds
-	// since 1970, or never where it is 0.
+	// deadline is when the intent becomes stale, in nanoseconds since 1970; 0
+	// is never.
 	deadline int64
-	// abandoned tells that an earlier process has noted it.
+	// abandoned is true if its owner is gone.
 	abandoned bool
 	// row is where it is stored. It belongs to the committer.
 	row *intentRow
 }
 
+// Row implements [record.Row].
+func (i *openIntent) Row() (id queue.IntentID, fields []byte) { return i.id, i.fields }
+
 func newOpenIntents() *openIntents {
 	return &openIntents{open: make(map[queue.IntentID]*openIntent)}
 }
 
-// note adds an intent that is stored.
+// note adds a stored intent.
 func (o *openIntents) note(intent *openIntent) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -59,7 +63,7 @@ func (o *openIntents) get(id queue.IntentID) *openIntent {
 	return o.open[id]
 }
 
-// stale returns the oldest intents that nobody will resolve any more.
+// stale returns the oldest stale intents.
 func (o *openIntents) stale(now int64, limit int) []*openIntent {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -93,7 +97,7 @@ func (o *openIntents) names() (map[event.Key]bool, error) {
 }
 
 func (i *openIntent) parse() (queue.Intent, error) {
-	return parseIntentFields(i.id, i.fields)
+	return record.ParseIntent(i.id, i.fields)
 }
 
 // keep counts an intent that was closed without its object.
@@ -103,7 +107,7 @@ func (o *openIntents) keep(at int64) {
 	o.kept = append(o.kept, at)
 }
 
-// dismiss takes back a count of an intent that was closed without its object.
+// dismiss takes back such a count.
 func (o *openIntents) dismiss(at int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -112,7 +116,7 @@ func (o *openIntents) dismiss(at int64) {
 	}
 }
 
-// count returns how many intents are open, and how many are kept since.
+// count returns how many intents are open, and how many were kept since a time.
 func (o *openIntents) count(since int64) (open, kept int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

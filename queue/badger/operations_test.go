@@ -36,8 +36,8 @@ func leaseOrdered(t *testing.T, s *Store, order queue.Order) (queue.DeliveryLeas
 	return held, true
 }
 
-// What waits for a retry, and what was asked for again before it, is found in
-// any order after the queue was opened again.
+// A delivery that waits for a retry, and one before it that was redelivered,
+// are found in any order after the queue was opened again.
 func TestReopenedOrders(t *testing.T) {
 	for _, test := range []struct {
 		order queue.Order
@@ -96,8 +96,8 @@ func TestReopenedOrders(t *testing.T) {
 	}
 }
 
-// Deliveries are listed when their events have expired, and left by what cannot
-// send them any more.
+// Deliveries are listed when their events have expired, but no longer
+// redelivered or replayed.
 func TestExpiredEvents(t *testing.T) {
 	clock := time.Now()
 	s := mustOpen(t, Options{Now: func() time.Time { return clock }, Retention: time.Hour})
@@ -213,7 +213,7 @@ func operationsRace(t *testing.T, order queue.Order) {
 	checkAttempts(t, s)
 }
 
-// A callback that is closed goes when its retention has passed, others stay.
+// A closed callback expires with the retention, others stay.
 func TestClosedCallback(t *testing.T) {
 	s := mustOpen(t, Options{Retention: time.Hour})
 	for _, closes := range []bool{false, true} {

@@ -21,30 +21,28 @@ type Options struct {
 	// Durability says what acknowledged work survives. The default is
 	// [queue.Power].
 	Durability queue.Durability
-	// Retention is how long events, attempts, finished deliveries and
-	// unresolved intents are kept. The default is [queue.DefaultRetention]. Whatever is still
-	// to be done is kept until it is done, and what is known of objects until
-	// [Store.Forget] is called.
+	// Retention is how long events, attempts, decided deliveries and
+	// unresolved intents are kept. The default is [queue.DefaultRetention].
 	Retention time.Duration
 	// Space says how much of the disk is left alone. The defaults are 1 GiB, or
 	// a fifth of a smaller volume, for Low; 384 MiB, or an eighth of a smaller
 	// volume and at least [queue.MinCritical], for Critical; 128 MiB, or a
 	// sixteenth of a smaller volume and at least 64 MiB, for Reserve.
 	Space queue.Space
-	// FreeSpace tells how much space there is. The default asks the system.
+	// FreeSpace returns how much space there is. The default asks the system.
 	FreeSpace FreeSpace
-	// Probe opens the queue of a directory in another process, and returns an
-	// error if that dies, or one that wraps ErrNotProbed. It is used where
-	// opening the queue has killed the process before. The other process has to
-	// inherit the lock, and to end when this one does. Without Probe, such a
-	// queue is opened all the same.
+	// Probe opens the queue of a directory in another process. It returns an
+	// error if that process dies, or one that wraps [ErrNotProbed]. It is used
+	// where opening the queue has killed a process before. The other process
+	// has to inherit the lock, and to end when this one does. Without Probe,
+	// such a queue is opened without one.
 	Probe func(dir string, lock *os.File) error
-	// Owned is called when the directory is known to be this process's until
-	// the queue is closed. Opening it may take long from there.
+	// Owned is called when the directory belongs to this process until the
+	// queue is closed. Opening may take long from there.
 	Owned func()
-	// Now tells the time. The default is time.Now.
+	// Now returns the time. The default is time.Now.
 	Now func() time.Time
-	// Logger gets what the engine has to say. The default is to say nothing.
+	// Logger gets the engine's messages. The default is to log nothing.
 	Logger *zap.Logger
 }
 
@@ -65,26 +63,25 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Badger takes transactions of up to 15 % of the memtable's size and of about
+// Badger takes transactions of up to 15 % of the memtable's size, with about
 // one entry for each 96 bytes of that. The memtable is as small as an event
 // with a payload of 4 MiB allows.
 const (
 	memTableSize = 32 << 20
-	// maxBytes and maxEntries are what one transaction may hold.
+	// maxBytes and maxEntries limit one transaction.
 	maxBytes   = memTableSize*15/100 - 64<<10
 	maxEntries = maxBytes / 128
 )
 
-// engineOptions returns Badger's options: a small footprint, one writer, and
-// no sync but the committer's own.
+// engineOptions returns Badger's options: a small footprint, one writer, and no
+// sync but the committer's.
 func engineOptions(o Options) badgerdb.Options {
 	engine := badgerdb.DefaultOptions(o.Dir).
 		WithLogger(engineLogger{o.Logger.Sugar()}).
 		WithMetricsEnabled(false).
-		// The committer syncs after a commit, if there is something in it that
-		// somebody waits for.
+		// The committer syncs after a commit if somebody waits for that.
 		WithSyncWrites(false).
-		// There is one writer, so there are no conflicts.
+		// One writer has no conflicts.
 		WithDetectConflicts(false).
 		WithNumVersionsToKeep(1).
 		WithMemTableSize(memTableSize).
@@ -103,8 +100,8 @@ func engineOptions(o Options) badgerdb.Options {
 		// Compacting on closing would hold up a reload for seconds.
 		WithCompactL0OnClose(false).
 		WithChecksumVerificationMode(options.OnBlockRead)
-	// What has expired in the last level would stay there if the third
-	// compactor did not rewrite it.
+	// Expired rows of the last level would stay there if the third compactor
+	// did not rewrite it.
 	engine.LmaxCompaction = true
 	return engine
 }

@@ -21,7 +21,8 @@ type rows[T any] struct {
 	next  queue.Cursor
 }
 
-// newRows returns an empty page, and where the last one ended, if it did.
+// newRows returns an empty page, and the place where the last page ended, if
+// there was one.
 func newRows[T any](list cursor.List, page queue.Page) (*rows[T], *cursor.Place, error) {
 	r := &rows[T]{list: list, limit: cursor.Limit(page)}
 	place, ok, err := cursor.Decode(list, page.Cursor)
@@ -42,8 +43,8 @@ func (r *rows[T]) full() bool {
 	return len(r.page) == r.limit
 }
 
-// add takes a row and tells whether the page wants more. The row after the
-// last is not taken; it shows that there is another page.
+// add takes a row and reports whether the page wants more. It does not take a
+// row beyond the limit, which only shows that there is another page.
 func (r *rows[T]) add(place cursor.Place, row T) bool {
 	if r.full() {
 		r.next = cursor.Encode(r.list, r.last)
@@ -104,8 +105,7 @@ func next(key []byte) []byte {
 	return append(key, 0)
 }
 
-// skip says of a row that cannot be shown whether the list may go on without
-// it.
+// skip returns nil for an unreadable row that a list may leave out.
 func (s *Store) skip(kind string, err error) error {
 	switch {
 	case errors.Is(err, queue.ErrNotFound) || errors.Is(err, badgerdb.ErrKeyNotFound):

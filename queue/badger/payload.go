@@ -4,19 +4,19 @@ package badger
 
 import "bytes"
 
-// Payloads above partSize are stored in parts. Badger keeps values of up to
-// 1 MiB beside their keys and larger ones in a value log that only shrinks
-// when somebody collects its garbage; in parts, all values stay small, and
-// their time-to-live is all that is needed to be rid of them.
+// Payloads above partSize are stored in parts. Badger keeps values of up to 1
+// MiB beside their keys, and larger ones in a value log that only shrinks when
+// its garbage is collected. Parts keep all values small, so that their
+// time-to-live is enough to remove them.
 const (
 	partSize = 512 << 10
-	// maxParts bounds what a damaged record can ask to be read.
+	// maxParts limits what a damaged record can have read.
 	maxParts = 1 << 10
 )
 
-// splitPayload moves the payload of the newest of a commit's events into
-// parts, if it is large, and returns them. If one of the earlier events has
-// the same payload, its parts serve for both.
+// splitPayload moves the payload of the newest of a commit's events into parts,
+// if it is large, and returns them. An earlier event with the same payload
+// shares its parts.
 func splitPayload(events []eventRecord) [][]byte {
 	newest := &events[len(events)-1]
 	size := len(newest.Payload)

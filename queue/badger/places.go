@@ -19,15 +19,15 @@ import (
 // placeKind is a kind of rows that have a place in a list.
 type placeKind struct {
 	kind byte
-	// numbered rows have their number in the key; number is that of all others.
+	// numbered rows have their number in the key; all others have number.
 	numbered bool
 	number   uint64
-	// wanted, if not nil, tells whether a row has a place. All others are
-	// passed over.
+	// wanted, if not nil, reports whether a row has a place. The list passes
+	// over all others.
 	wanted func(record []byte) (bool, error)
 }
 
-// deliveryPlaces are where deliveries stand.
+// deliveryPlaces are the places of deliveries.
 var deliveryPlaces = []placeKind{{kind: kindDelivery}}
 
 // key returns the key of a place's row.
@@ -39,8 +39,8 @@ func (k *placeKind) key(place cursor.Place) []byte {
 	return key
 }
 
-// parse returns the place of a row of an endpoint, by what follows the endpoint
-// in its key.
+// parse returns the place of an endpoint's row, by the rest of its key behind
+// the endpoint.
 func (k *placeKind) parse(endpoint string, tail []byte) (cursor.Place, bool) {
 	place := cursor.Place{Endpoint: endpoint, Number: k.number}
 	if k.numbered {
@@ -74,11 +74,11 @@ func comparePlaces(a, b cursor.Place) int {
 }
 
 // eachPlace visits the places of a list, each once, beginning after the place
-// where the last page ended. The rows of each endpoint stand together in their
-// order, so those of all are merged with a seek for each: events may have
-// expired before their deliveries, or have been replayed to endpoints that they
-// know nothing of, and cannot lead to them. Where rows of several kinds have
-// the same place, the kind that was named first is visited.
+// where the last page ended. The rows of one endpoint stand together in their
+// order, so eachPlace merges those of all endpoints, with a seek for each.
+// Events cannot lead to the rows: they may have expired before their
+// deliveries, or have been replayed to endpoints that they do not name. Of rows
+// of several kinds with the same place, it visits the kind that is named first.
 func (s *Store) eachPlace(
 	ctx context.Context, txn *badgerdb.Txn, kinds []placeKind, filter queue.Filter, after *cursor.Place,
 	visit func(place cursor.Place, kind *placeKind) (bool, error),
@@ -120,11 +120,11 @@ func (s *Store) eachPlace(
 	return nil
 }
 
-// merging is what is left to visit of each endpoint, and of each kind of rows.
+// merging is the rest of a list, by endpoint and by kind of rows.
 type merging struct {
 	s     *Store
 	after *cursor.Place
-	// only is the one position that is wanted, if it is not the highest.
+	// only is the one position that is wanted, or the highest for all.
 	only  uint64
 	heads []mergeHead
 	// iterators has one for each kind, which its heads share.
@@ -134,7 +134,7 @@ type merging struct {
 // mergeHead is the next row of a kind and an endpoint.
 type mergeHead struct {
 	kind *placeKind
-	// rank is which of the kinds it is.
+	// rank is the place of the kind among the kinds.
 	rank  int
 	it    *badgerdb.Iterator
 	place cursor.Place
@@ -178,7 +178,7 @@ func (m *merging) from(endpoint string) cursor.Place {
 	if m.after != nil {
 		switch cmp.Compare(endpoint, m.after.Endpoint) {
 		case -1:
-			// Those of the same event were on the last page.
+			// The last page had those of the same event.
 			from.Position = m.after.Position - 1
 		case 0:
 			from = before(*m.after)
@@ -230,7 +230,7 @@ func (m *merging) seek(ctx context.Context, head *mergeHead, from cursor.Place) 
 	return false, nil
 }
 
-// wanted tells whether a row has a place in the list.
+// wanted reports whether a row has a place in the list.
 func (m *merging) wanted(kind *placeKind, item *badgerdb.Item) (wanted bool, err error) {
 	if kind.wanted == nil {
 		return true, nil

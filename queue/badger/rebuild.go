@@ -13,14 +13,15 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-// rebuild learns what is open, marked and pending from what is stored. It
-// reads no history, but for the number of the last event.
+// rebuild reads the open intents, marks and pending deliveries into memory. Of
+// history it reads no more than the number of the last event.
 func (s *Store) rebuild() error {
-	// Numbers follow the time, so that one whose records have expired is not
-	// given out again.
+	// Numbers follow the time, so that none is given out again whose records
+	// have expired.
 	first := uint64(max(0, schedule.Nanos(s.now())))
 	s.lastPosition = first
 	s.firstIntent = queue.IntentID(first)
@@ -50,8 +51,8 @@ func each(txn *badgerdb.Txn, kind byte, visit func(item *badgerdb.Item) error) e
 	return nil
 }
 
-// heed says of a row that cannot be used whether the queue can be opened
-// without it: what a newer version has written must not be passed over.
+// heed returns nil for an unreadable row without which the queue can be opened.
+// Rows of a newer version must not be passed over.
 func (s *Store) heed(kind string, err error) error {
 	if errors.Is(err, errDamaged) {
 		s.damaged(kind, err)
@@ -68,14 +69,14 @@ func (s *Store) rebuildIntents(txn *badgerdb.Txn) error {
 		}
 		row := &intentRow{number: queue.IntentID(number)}
 		s.firstIntent = max(s.firstIntent, row.number)
-		return s.heed("intent", item.Value(func(record []byte) error {
-			intents, err := parseIntents(row.number, record)
+		return s.heed("intent", item.Value(func(value []byte) error {
+			intents, err := record.ParseIntents(row.number, value)
 			if err != nil {
 				return err
 			}
 			for i := range intents {
 				intent := &openIntent{
-					id: intents[i].ID, fields: appendIntentFields(nil, &intents[i]), abandoned: true, row: row,
+					id: intents[i].ID, fields: record.AppendIntent(nil, &intents[i]), abandoned: true, row: row,
 				}
 				s.firstIntent = max(s.firstIntent, intent.id)
 				row.intents = append(row.intents, intent)
@@ -124,14 +125,14 @@ func (s *Store) rebuildMarks(txn *badgerdb.Txn) error {
 		return s.heed("mark", item.Value(func(value []byte) error {
 			record, err := parseMark(key, value)
 			if errors.Is(err, errDamaged) {
-				// What it told is lost, but not which object it is about.
+				// The mark's cause is lost, but not its object.
 				s.damaged("mark", err)
 				record = mark.New(queue.Mark{Key: key}, s.now())
 			} else if err != nil {
 				return err
 			}
 			if record.IsLook() {
-				// They have no order, and there may be very many.
+				// Looks need no order, and there may be very many.
 				s.marks.note(&record)
 				return nil
 			}
@@ -148,8 +149,8 @@ func (s *Store) rebuildMarks(txn *badgerdb.Txn) error {
 	return err
 }
 
-// rebuildShows learns whether objects have callbacks, and which number parts of
-// previous Shows have not had yet.
+// rebuildShows finds out whether objects have callbacks, and the last number of
+// previous Shows' parts.
 func (s *Store) rebuildShows(txn *badgerdb.Txn) error {
 	it := txn.NewIterator(badgerdb.IteratorOptions{Prefix: []byte{kindCallback}})
 	it.Rewind()
@@ -182,8 +183,9 @@ func (s *Store) rebuildPosition(txn *badgerdb.Txn) error {
 	return nil
 }
 
-// rebuildLanes finds the head of each lane, and counts what is behind it.
-// There may be a million lanes, so names are compared before they are copied.
+// rebuildLanes finds the head of each lane, and counts the deliveries behind
+// it. There may be a million lanes, so names are compared before they are
+// copied.
 func (s *Store) rebuildLanes(txn *badgerdb.Txn) error {
 	var (
 		name  []byte

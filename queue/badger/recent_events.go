@@ -11,33 +11,33 @@ import (
 )
 
 const (
-	// maxRecentEvents and maxRecentBytes bound what is kept in memory of events.
+	// maxRecentEvents and maxRecentBytes limit the events in memory.
 	maxRecentEvents = 1024
 	maxRecentBytes  = 2 << 20
-	// maxRecentRecord is the largest record that is kept, so that a few large
-	// ones do not push all others out.
+	// maxRecentRecord limits each record, so that a few large ones do not push
+	// all others out.
 	maxRecentRecord = 16 << 10
-	// readAhead is how many events are read at once where a backlog is leased,
-	// whose events follow each other in the log.
+	// readAhead is how many events are read at once from a backlog, whose
+	// events follow each other in the log.
 	readAhead = 128
-	// maxReadAhead bounds the bytes of these.
+	// maxReadAhead limits their bytes.
 	maxReadAhead = maxRecentBytes / 4
 )
 
-// recentEvents keeps the events that were committed last, or that are about to
-// be leased. Most events are delivered within milliseconds, to many endpoints
-// or one, and looking up each in the tables would cost more than signing it.
+// recentEvents keeps the records of events that were committed last, or are
+// about to be leased. Most events are delivered within milliseconds, and a
+// look-up in the tables for each delivery would cost more than signing it.
 //
-// It holds their records as they are stored. An event does not change once it
-// is committed, and its position is used only once.
+// An event does not change once it is committed, and its position is used only
+// once.
 type recentEvents struct {
 	mu      sync.Mutex
 	records map[uint64][]byte
 	// order has the positions in the order in which they came.
 	order []uint64
 	bytes int
-	// expected is the position behind those that were read ahead last, or
-	// behind the last that was not found here.
+	// expected is the position behind the last that was read ahead, or behind
+	// the last that was not found here.
 	expected uint64
 }
 
@@ -45,8 +45,8 @@ func newRecentEvents() *recentEvents {
 	return &recentEvents{records: make(map[uint64][]byte)}
 }
 
-// get returns the record of the event at a position. If it is not here, it
-// tells whether those behind it are likely to be asked for next.
+// get returns the record of the event at a position. If it is not here, get
+// reports whether the positions behind it are likely to follow.
 func (r *recentEvents) get(position uint64) (record []byte, inOrder bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -58,7 +58,7 @@ func (r *recentEvents) get(position uint64) (record []byte, inOrder bool) {
 	return nil, inOrder
 }
 
-// put keeps a record, if it is small. It must not be changed any more.
+// put keeps a record, if it is small. The record must not change any more.
 func (r *recentEvents) put(position uint64, record []byte) {
 	if len(record) > maxRecentRecord {
 		return
@@ -79,16 +79,16 @@ func (r *recentEvents) put(position uint64, record []byte) {
 	r.order = r.order[drop:]
 }
 
-// passed tells that events up to a position were read ahead.
+// passed notes that events up to a position were read ahead.
 func (r *recentEvents) passed(position uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.expected = max(r.expected, position)
 }
 
-// eventToLease returns the event at a position with its payload, for which
-// there has to be room: it fails with [queue.ErrNotAdmitted] before it reads
-// more than there is, and with [queue.ErrNotFound] if there is none any more.
+// eventToLease returns the event at a position with its payload, if there is
+// room: it fails with [queue.ErrNotAdmitted] before it reads more than there is
+// room for, and with [queue.ErrNotFound] if the event is no longer kept.
 func (s *Store) eventToLease(l *lazyRead, position uint64, admit func(size int64) bool) (eventRecord, error) {
 	record, inOrder := s.recent.get(position)
 	if record != nil {
@@ -103,8 +103,8 @@ func (s *Store) eventToLease(l *lazyRead, position uint64, admit func(size int64
 	return s.readAdmitted(l, position, admit)
 }
 
-// readEventsAhead reads events from a position on. It is no matter if it
-// cannot: whoever needs them reads them, and sees why.
+// readEventsAhead reads events from a position on. It ignores errors: whoever
+// needs an event reads it again, and sees them.
 func (s *Store) readEventsAhead(txn *badgerdb.Txn, from uint64) {
 	it := txn.NewIterator(badgerdb.IteratorOptions{Prefix: []byte{kindEvent}})
 	defer it.Close()

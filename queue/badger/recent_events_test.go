@@ -27,8 +27,8 @@ func commitEvent(t *testing.T, s *Store, number int, payload []byte) {
 	}))
 }
 
-// What is leased is the same whether it comes from memory, was read ahead, or
-// is read for the lease; and a large one does not come from memory.
+// A leased event is the same whether it comes from memory, was read ahead, or
+// is read for the lease; a large one does not come from memory.
 func TestRecentEventsAreTheStoredOnes(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Open(Options{Dir: dir})
@@ -103,8 +103,8 @@ func TestRecentEventsAreAdmitted(t *testing.T) {
 	}
 }
 
-// Memory is bounded in events and in bytes, and the oldest go first.
-func TestRecentEventsAreBounded(t *testing.T) {
+// Memory is limited in events and in bytes, and the oldest go first.
+func TestRecentEventsAreLimited(t *testing.T) {
 	r := newRecentEvents()
 	for i := range uint64(10 * maxRecentEvents) {
 		r.put(i, make([]byte, 100))

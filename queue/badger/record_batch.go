@@ -2,7 +2,11 @@
 
 package badger
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
+)
 
 const batchVersion = 1
 
@@ -19,8 +23,8 @@ func appendBatchNumber(b []byte, number uint64) []byte {
 }
 
 // parseBatchNumber decodes the record.
-func parseBatchNumber(record []byte) (uint64, error) {
-	r := newReader(record, batchVersion)
-	number := r.uint()
-	return number, r.end()
+func parseBatchNumber(b []byte) (uint64, error) {
+	r := record.NewReader(b, batchVersion)
+	number := r.Uint()
+	return number, r.End()
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 const callbackVersion = 1
@@ -19,11 +20,11 @@ func appendCallback(b []byte, c *queue.Callback) []byte {
 		closed = 1
 	}
 	b = binary.AppendUvarint(b, closed)
-	return appendText(b, c.Sealed)
+	return record.AppendText(b, c.Sealed)
 }
 
-func parseCallback(record []byte) (queue.Callback, error) {
-	r := newReader(record, callbackVersion)
-	c := queue.Callback{Closed: r.uint() != 0, Sealed: bytes.Clone(r.bytes())}
-	return c, r.end()
+func parseCallback(b []byte) (queue.Callback, error) {
+	r := record.NewReader(b, callbackVersion)
+	c := queue.Callback{Closed: r.Uint() != 0, Sealed: bytes.Clone(r.Bytes())}
+	return c, r.End()
 }

@@ -2,7 +2,11 @@
 
 package badger
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
+)
 
 const floorVersion = 1
 
@@ -12,8 +16,8 @@ func appendFloor(b []byte, sequence uint64) []byte {
 }
 
 // parseFloor decodes the record.
-func parseFloor(record []byte) (uint64, error) {
-	r := newReader(record, floorVersion)
-	sequence := r.uint()
-	return sequence, r.end()
+func parseFloor(b []byte) (uint64, error) {
+	r := record.NewReader(b, floorVersion)
+	sequence := r.Uint()
+	return sequence, r.End()
 }

@@ -8,9 +8,10 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// markVersion 1 knows no looks, and of a cause what causeFields says.
+// markVersion 1 knows no looks, and its causes end after their time.
 const markVersion = 2
 
 // appendMark encodes: hints, version, cause, settle at, generation, the
@@ -19,9 +20,9 @@ const markVersion = 2
 func appendMark(b []byte, m *mark.Record) []byte {
 	b = append(b, markVersion)
 	b = binary.AppendUvarint(b, uint64(m.Hints))
-	b = appendText(b, m.Version)
-	b = appendCause(b, m.Cause)
-	b = appendTime(b, m.SettleAt)
+	b = record.AppendText(b, m.Version)
+	b = record.AppendCause(b, m.Cause)
+	b = record.AppendTime(b, m.SettleAt)
 	b = binary.AppendUvarint(b, m.Generation)
 	for i, generation := range m.Hinted {
 		if m.Hints&(1<<i) != 0 {
@@ -29,59 +30,36 @@ func appendMark(b []byte, m *mark.Record) []byte {
 		}
 	}
 	b = binary.AppendUvarint(b, uint64(m.Tries))
-	b = appendTime(b, m.MarkedAt)
-	b = appendTime(b, m.DueAt)
-	b = appendText(b, m.LastError)
+	b = record.AppendTime(b, m.MarkedAt)
+	b = record.AppendTime(b, m.DueAt)
+	b = record.AppendText(b, m.LastError)
 	return binary.AppendUvarint(b, m.Asked)
 }
 
-func parseMark(key event.Key, record []byte) (mark.Record, error) {
-	r := newReader(record, markVersion)
+func parseMark(key event.Key, b []byte) (mark.Record, error) {
+	r := record.NewReader(b, markVersion)
 	m := mark.Record{
 		Mark: queue.Mark{
 			Key:      key,
-			Hints:    queue.Hints(r.uint()),
-			Version:  r.text(),
-			Cause:    r.cause(r.version >= 2),
-			SettleAt: r.time(),
+			Hints:    queue.Hints(r.Uint()),
+			Version:  r.Text(),
+			Cause:    r.Cause(r.Version >= 2),
+			SettleAt: r.Time(),
 		},
-		Generation: r.uint(),
+		Generation: r.Uint(),
 	}
 	for i := range m.Hinted {
 		if m.Hints&(1<<i) != 0 {
-			m.Hinted[i] = r.uint()
+			m.Hinted[i] = r.Uint()
 		}
 	}
-	m.Tries = int(r.uint())
-	m.MarkedAt = r.time()
-	m.DueAt = r.time()
-	m.LastError = r.text()
+	m.Tries = int(r.Uint())
+	m.MarkedAt = r.Time()
+	m.DueAt = r.Time()
+	m.LastError = r.Text()
 	m.Asked = m.Generation
-	if r.version >= 2 {
-		m.Asked = r.uint()
+	if r.Version >= 2 {
+		m.Asked = r.Uint()
 	}
-	return m, r.end()
-}
-
-// appendCause encodes: rule, outcome, at, method, path, resource, traceparent,
-// hops.
-func appendCause(b []byte, cause event.Cause) []byte {
-	b = appendText(b, cause.Rule)
-	b = appendText(b, cause.Outcome)
-	b = appendTime(b, cause.At)
-	b = appendText(b, cause.Method)
-	b = appendText(b, cause.Path)
-	b = appendText(b, cause.Resource)
-	b = appendText(b, cause.TraceParent)
-	return appendText(b, cause.Hops)
-}
-
-// cause decodes a cause. The first versions of records end it after its time.
-func (r *reader) cause(whole bool) event.Cause {
-	cause := event.Cause{Rule: r.text(), Outcome: event.Outcome(r.text()), At: r.time()}
-	if whole {
-		cause.Method, cause.Path, cause.Resource = r.text(), r.text(), r.text()
-		cause.TraceParent, cause.Hops = r.text(), r.text()
-	}
-	return cause
+	return m, r.End()
 }

@@ -7,19 +7,20 @@ import (
 	"fmt"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// storeFormat is the version of the layout of keys, and of what they mean
+// storeFormat is the version of the keys' layout, and of what keys mean
 // together. It changes when an older version of this module could no longer
-// read the queue; a change of one record has that record's own version.
+// read the queue. A change of one record changes that record's own version.
 const storeFormat = 1
 
 const metaVersion = 1
 
-// metaName is the one meta record's name.
+// metaName is the name of the meta record.
 const metaName = "store"
 
-// metaRecord says what the whole store is.
+// metaRecord describes the whole store.
 type metaRecord struct {
 	Format   uint64
 	Instance queue.Instance
@@ -29,20 +30,20 @@ type metaRecord struct {
 func appendMeta(b []byte, m *metaRecord) []byte {
 	b = append(b, metaVersion)
 	b = binary.AppendUvarint(b, m.Format)
-	b = appendText(b, m.Instance.ID[:])
-	return appendText(b, m.Instance.HashKey[:])
+	b = record.AppendText(b, m.Instance.ID[:])
+	return record.AppendText(b, m.Instance.HashKey[:])
 }
 
-// parseMeta decodes a meta record. It looks at the format before anything
-// else, as the rest may mean something else in another.
-func parseMeta(record []byte) (metaRecord, error) {
-	r := newReader(record, metaVersion)
-	m := metaRecord{Format: r.uint()}
-	if r.err == nil && m.Format > storeFormat {
+// parseMeta decodes a meta record. It checks the format first, as the rest may
+// mean something else in another format.
+func parseMeta(b []byte) (metaRecord, error) {
+	r := record.NewReader(b, metaVersion)
+	m := metaRecord{Format: r.Uint()}
+	if r.Err == nil && m.Format > storeFormat {
 		return m, fmt.Errorf("%w: store format %d, this one knows %d", queue.ErrNewerFormat, m.Format, storeFormat)
 	}
-	id, key := r.bytes(), r.bytes()
-	if err := r.end(); err != nil {
+	id, key := r.Bytes(), r.Bytes()
+	if err := r.End(); err != nil {
 		return m, err
 	}
 	if len(id) != len(m.Instance.ID) || len(key) != len(m.Instance.HashKey) {

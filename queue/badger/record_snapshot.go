@@ -6,16 +6,17 @@ import (
 	"encoding/binary"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 // snapshotVersion 1 ends with the time.
 const snapshotVersion = 2
 
-// snapshotRecord is a snapshot as it is stored.
+// snapshotRecord is a stored snapshot.
 type snapshotRecord struct {
 	event.Snapshot
-	// Parts is 0 if the Show stands in the record. Otherwise it stands in as
-	// many records of its own, in one of the two slots of its object.
+	// Parts is 0 if the Show stands in the record. Otherwise it stands in that
+	// many records of its own, in one of the object's two slots.
 	Parts int
 	Slot  byte
 }
@@ -31,46 +32,46 @@ func appendSnapshot(b []byte, s *snapshotRecord) []byte {
 		gone = 1
 	}
 	b = binary.AppendUvarint(b, gone)
-	b = appendText(b, s.Hash)
-	b = appendText(b, s.Version)
-	b = appendFields(b, s.Watched)
-	b = appendTime(b, s.Time)
-	b = appendTime(b, s.ChangedAt)
-	b = appendText(b, s.Tenant)
-	b = appendText(b, s.ContentType)
-	b = appendText(b, s.Alias)
+	b = record.AppendText(b, s.Hash)
+	b = record.AppendText(b, s.Version)
+	b = record.AppendFields(b, s.Watched)
+	b = record.AppendTime(b, s.Time)
+	b = record.AppendTime(b, s.ChangedAt)
+	b = record.AppendText(b, s.Tenant)
+	b = record.AppendText(b, s.ContentType)
+	b = record.AppendText(b, s.Alias)
 	b = binary.AppendUvarint(b, uint64(s.Parts))
 	if s.Parts > 0 {
 		return binary.AppendUvarint(b, uint64(s.Slot))
 	}
-	return appendText(b, s.Show)
+	return record.AppendText(b, s.Show)
 }
 
 // parseSnapshot decodes a snapshot. Its hash, fields and Show are parts of the
 // record itself.
-func parseSnapshot(key event.Key, record []byte) (snapshotRecord, error) {
-	r := newReader(record, snapshotVersion)
+func parseSnapshot(key event.Key, b []byte) (snapshotRecord, error) {
+	r := record.NewReader(b, snapshotVersion)
 	s := snapshotRecord{Snapshot: event.Snapshot{
 		Key:      key,
-		Sequence: r.uint(),
-		Gone:     r.uint() != 0,
-		Hash:     r.bytes(),
-		Version:  r.text(),
-		Watched:  r.fields(),
-		Time:     r.time(),
+		Sequence: r.Uint(),
+		Gone:     r.Uint() != 0,
+		Hash:     r.Bytes(),
+		Version:  r.Text(),
+		Watched:  r.Fields(),
+		Time:     r.Time(),
 	}}
-	if r.version < 2 {
-		return s, r.end()
+	if r.Version < 2 {
+		return s, r.End()
 	}
-	s.ChangedAt, s.Tenant, s.ContentType, s.Alias = r.time(), r.text(), r.text(), r.text()
-	parts := r.uint()
+	s.ChangedAt, s.Tenant, s.ContentType, s.Alias = r.Time(), r.Text(), r.Text(), r.Text()
+	parts := r.Uint()
 	switch {
 	case parts > maxParts:
-		r.err = errDamaged
+		r.Err = errDamaged
 	case parts > 0:
-		s.Parts, s.Slot = int(parts), byte(r.uint()&1)
+		s.Parts, s.Slot = int(parts), byte(r.Uint()&1)
 	default:
-		s.Show = r.bytes()
+		s.Show = r.Bytes()
 	}
-	return s, r.end()
+	return s, r.End()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
 var (
@@ -32,9 +33,9 @@ func noted(id queue.IntentID) queue.Intent {
 	}
 }
 
-// kinds has a record of each kind, its encoding, and how it is decoded. The
-// bytes are what queues on disk contain: a change that needs other bytes needs
-// another version too, and the old bytes stay readable.
+// kinds has a record of each kind, its encoding, and its decoder. Queues on
+// disk contain these bytes: other bytes need another version, and the old ones
+// stay readable.
 var kinds = []struct {
 	name   string
 	golden string
@@ -48,12 +49,12 @@ var kinds = []struct {
 		record: []queue.Intent{noted(8), {ID: 7, Resource: "items", Kind: event.KindCreate}},
 		encode: func() []byte {
 			one := noted(8)
-			return appendIntents(nil, 7, []*openIntent{
-				{id: 8, fields: appendIntentFields(nil, &one)},
-				{id: 7, fields: appendIntentFields(nil, &queue.Intent{Resource: "items", Kind: event.KindCreate})},
+			return record.AppendIntents(nil, 7, []*openIntent{
+				{id: 8, fields: record.AppendIntent(nil, &one)},
+				{id: 7, fields: record.AppendIntent(nil, &queue.Intent{Resource: "items", Kind: event.KindCreate})},
 			})
 		},
-		decode: func(b []byte) (any, error) { return parseIntents(7, b) },
+		decode: func(b []byte) (any, error) { return record.ParseIntents(7, b) },
 	},
 	{
 		name:   "unresolved",
@@ -210,19 +211,19 @@ var (
 	metaExample = metaRecord{Format: 1, Instance: queue.Instance{ID: [16]byte{1, 2}, HashKey: [32]byte{3, 4}}}
 )
 
-// decided is all that a delivery's record says.
+// decided is all that a delivery's record holds.
 type decided struct {
 	queue.Delivery
 	first queue.Attempt
 	held  bool
 }
 
-func parseDecided(record []byte) (any, error) {
-	d, err := parseDelivery("erp", record)
+func parseDecided(b []byte) (any, error) {
+	d, err := parseDelivery("erp", b)
 	if err != nil {
 		return nil, err
 	}
-	first, held, err := parseFirst("erp", record)
+	first, held, err := parseFirst("erp", b)
 	return decided{d, first, held}, err
 }
 
@@ -247,7 +248,7 @@ func TestGoldenRecords(t *testing.T) {
 	}
 }
 
-// firstKinds are records as earlier versions wrote them, and what they say.
+// firstKinds are records of earlier versions, and what they hold.
 var firstKinds = []struct {
 	name   string
 	golden string
@@ -258,7 +259,7 @@ var firstKinds = []struct {
 		name:   "intent",
 		golden: "01056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108",
 		record: []queue.Intent{{ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute)}},
-		decode: func(b []byte) (any, error) { return parseIntents(7, b) },
+		decode: func(b []byte) (any, error) { return record.ParseIntents(7, b) },
 	},
 	{
 		name:   "intent, second version",
@@ -267,13 +268,13 @@ var firstKinds = []struct {
 			ID: 7, Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: at, Deadline: at.Add(time.Minute),
 			Callback: []byte("sealed"), Touches: []event.Key{{Resource: "users", ID: "u1"}},
 		}},
-		decode: func(b []byte) (any, error) { return parseIntents(7, b) },
+		decode: func(b []byte) (any, error) { return record.ParseIntents(7, b) },
 	},
 	{
 		name:   "intent, third version",
 		golden: "03056974656d7306757064617465105041544348202f6974656d732f3a6964056974656d73023432bfe9e689ee0108fbe9e689ee0108067365616c65640105757365727302753103633a31",
 		record: []queue.Intent{noted(7)},
-		decode: func(b []byte) (any, error) { return parseIntents(7, b) },
+		decode: func(b []byte) (any, error) { return record.ParseIntents(7, b) },
 	},
 	{
 		name:   "unresolved, second version",
@@ -362,7 +363,7 @@ var firstKinds = []struct {
 
 var firstCause = event.Cause{Rule: "PATCH /items/:id", Outcome: event.OutcomeChanged, At: at}
 
-// What the first version wrote can be read for good.
+// Records of the first version stay readable.
 func TestFirstRecords(t *testing.T) {
 	for _, kind := range firstKinds {
 		t.Run(kind.name, func(t *testing.T) {
@@ -434,23 +435,6 @@ func FuzzRecords(f *testing.F) {
 		_, err := kind.decode(record)
 		if err != nil && !errors.Is(err, errDamaged) && !errors.Is(err, queue.ErrNewerFormat) {
 			t.Errorf("decoding a %s: %v", kind.name, err)
-		}
-	})
-}
-
-// Times keep all they tell but their zone.
-func FuzzTime(f *testing.F) {
-	f.Add(int64(0), int64(0))
-	f.Add(int64(-unixToYear1), int64(0))
-	f.Add(at.Unix(), int64(999_999_999))
-	f.Fuzz(func(t *testing.T, seconds, nanos int64) {
-		if seconds < -unixToYear1 || seconds > 1<<40 || nanos < 0 || nanos >= 1e9 {
-			t.Skip()
-		}
-		want := time.Unix(seconds, nanos).UTC()
-		r := reader{rest: appendTime(nil, want)}
-		if got := r.time(); r.end() != nil || !got.Equal(want) || got.IsZero() != want.IsZero() {
-			t.Errorf("%v became %v and %v", want, got, r.err)
 		}
 	})
 }

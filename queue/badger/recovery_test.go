@@ -21,7 +21,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// populate leaves something of all that a queue can hold.
+// populate leaves some of everything that a queue can hold.
 func populate(t *testing.T, s *Store) {
 	ctx := t.Context()
 	for i := range 5 {
@@ -61,11 +61,11 @@ func populate(t *testing.T, s *Store) {
 		AskedAt: time.Now(), LookAt: time.Now().Add(time.Hour), Unresolved: "why", CloseCallback: true,
 		Marks: []queue.Mark{{Key: item("7"), Hints: queue.HintLooked}},
 	}))
-	// The committer has done that when it has done this.
+	// When the committer has done this, it has done that.
 	must(t, s.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{Key: item("6")}}}, true))
 }
 
-// dump says all that can be seen of a queue but its leases.
+// dump returns all that can be seen of a queue but its leases.
 func dump(t *testing.T, s *Store) string {
 	t.Helper()
 	ctx := t.Context()
@@ -118,7 +118,7 @@ func TestReopen(t *testing.T) {
 			want := dump(t, before)
 			lastIntent, lastPosition := before.lastIntent.Load(), before.lastPosition
 
-			// By now what waits for a retry is due.
+			// By then, retries are due.
 			later := func() time.Time { return time.Now().Add(2 * time.Hour) }
 			s := mustOpen(t, Options{Dir: test.again(t, before, dir), Now: later})
 			if got := dump(t, s); got != want {
@@ -147,8 +147,8 @@ func TestReopen(t *testing.T) {
 	}
 }
 
-// drain delivers all that is pending, and checks that it comes in order and
-// with its attempts.
+// drain delivers all pending deliveries, and checks their order and their
+// attempts.
 func drain(t *testing.T, s *Store) {
 	t.Helper()
 	for endpoint, left := range map[string]int{"erp": 9, "crm": 3} {
@@ -174,7 +174,7 @@ func drain(t *testing.T, s *Store) {
 	}
 }
 
-// image copies what a process that is killed leaves on the disk.
+// image copies the files that a killed process leaves on the disk.
 func image(t *testing.T, dir string) string {
 	t.Helper()
 	to := t.TempDir()
@@ -221,8 +221,8 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
-// write changes what is stored behind the queue's back.
-func write(t *testing.T, dir string, change func(txn *badgerdb.Txn) error) {
+// rewrite changes stored rows behind the queue's back.
+func rewrite(t *testing.T, dir string, change func(txn *badgerdb.Txn) error) {
 	t.Helper()
 	db, err := badgerdb.Open(engineOptions(Options{Dir: dir}.withDefaults()))
 	must(t, err)
@@ -232,7 +232,7 @@ func write(t *testing.T, dir string, change func(txn *badgerdb.Txn) error) {
 func TestNewerStore(t *testing.T) {
 	dir := t.TempDir()
 	must(t, mustOpen(t, Options{Dir: dir}).Close())
-	write(t, dir, func(txn *badgerdb.Txn) error {
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
 		return txn.Set(append([]byte{kindMeta}, metaName...), appendMeta(nil, &metaRecord{Format: 9}))
 	})
 	for range 2 {
@@ -243,7 +243,7 @@ func TestNewerStore(t *testing.T) {
 	}
 }
 
-// A row that is damaged costs what it was, and nothing else.
+// A damaged row loses its own content, and nothing else.
 func TestDamagedRows(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, Options{Dir: dir})
@@ -252,7 +252,7 @@ func TestDamagedRows(t *testing.T) {
 	publish(t, s, "4", "erp")
 	position := s.lastPosition
 	must(t, s.Close())
-	write(t, dir, func(txn *badgerdb.Txn) error {
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
 		junk := []byte{1, 0xff, 0xff}
 		return errors.Join(
 			txn.Set(objectKey(nil, kindMark, item("1")), junk),
@@ -313,7 +313,7 @@ func TestDamagedSnapshot(t *testing.T) {
 	s := mustOpen(t, Options{Dir: dir})
 	markItem(t, s, "1", "2")
 	must(t, s.Close())
-	write(t, dir, func(txn *badgerdb.Txn) error {
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
 		return txn.Set(objectKey(nil, kindSnapshot, item("1")), []byte{1})
 	})
 	s = mustOpen(t, Options{Dir: dir})
@@ -335,7 +335,7 @@ func TestDamagedMark(t *testing.T) {
 	publish(t, s, "1", "erp")
 	markItem(t, s, "1")
 	must(t, s.Close())
-	write(t, dir, func(txn *badgerdb.Txn) error {
+	rewrite(t, dir, func(txn *badgerdb.Txn) error {
 		return txn.Set(objectKey(nil, kindMark, item("1")), []byte{1})
 	})
 	s = mustOpen(t, Options{Dir: dir})
@@ -354,8 +354,7 @@ func TestDamagedMark(t *testing.T) {
 	}
 }
 
-// What is history goes when its retention has passed; what is still to be done
-// stays.
+// History goes when its retention has passed; pending work stays.
 func TestRetention(t *testing.T) {
 	clock := time.Now()
 	s := mustOpen(t, Options{Now: func() time.Time { return clock }, Retention: time.Hour})
@@ -384,8 +383,7 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// What is history expires on the disk, too, and what is still to be done, or
-// known, does not.
+// History expires on the disk, too. Pending work and known objects do not.
 func TestHistoryExpires(t *testing.T) {
 	s := mustOpen(t, Options{Retention: time.Hour})
 	const endpoint = "erp"
@@ -437,8 +435,8 @@ func TestHistoryExpires(t *testing.T) {
 	}
 }
 
-// What panics while records are read does not end the process, and leaves the
-// queue to the next who opens it.
+// A panic while records are read does not end the process, and leaves the queue
+// to the next that opens it.
 func TestPanicOnOpening(t *testing.T) {
 	dir := t.TempDir()
 	options := Options{Dir: dir, Space: queue.Space{Reserve: 1}}

@@ -49,7 +49,7 @@ func reserved(dir string) uint64 {
 	return uint64(info.Size())
 }
 
-// fill writes zeros, where blocks cannot be had in any other way.
+// fill writes zeros, where nothing else allocates blocks.
 func fill(f *os.File, size int64) error {
 	zeros := make([]byte, 1<<20)
 	for size > 0 {

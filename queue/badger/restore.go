@@ -14,18 +14,20 @@ import (
 	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/disk"
 )
 
-// restoringDir is where a queue is put together before it takes its place.
+// restoringDir is the directory in which a queue is built before it takes its
+// place.
 const restoringDir = "restoring"
 
-// restoredName is the name of the meta record that says that the queue was
-// restored, and that what has happened since the backup is to be looked at.
+// restoredName is the name of the meta record of a restored queue: what has
+// happened since the backup is still to be looked at.
 const restoredName = "restored"
 
 var restoredKey = append([]byte{kindMeta}, restoredName...)
 
-// Restored says what a restore has put together.
+// Restored is the result of a restore.
 type Restored struct {
 	// Rows counts the keys that were written, Dropped those that were left out
 	// because they are done with, or cannot be read.
@@ -33,14 +35,14 @@ type Restored struct {
 	Dropped int `json:"dropped"`
 	// Until is the version of the last backup.
 	Until uint64 `json:"until,omitempty"`
-	// Findings say what could not be salvaged.
+	// Findings are what could not be salvaged.
 	Findings []Finding `json:"findings,omitempty"`
 }
 
 // Restore makes the queue of a directory from backups: a full one, and then
-// incremental ones in their order. There must be no queue in the directory; a
-// report that one was set aside goes. The restored queue has a new identity,
-// so that no event that it makes has the id of one that was sent after the
+// incremental ones in their order. There must be no queue in the directory. A
+// report that one was set aside is removed. The restored queue has a new
+// identity, so that no event of it has the id of one that was sent after the
 // backup.
 func Restore(ctx context.Context, dir string, backups ...string) (Restored, error) {
 	var restored Restored
@@ -91,8 +93,7 @@ func restoreFile(name string, begin func(BackupHeader) error, visit func(row) er
 	return readBackup(f, begin, visit)
 }
 
-// build makes a queue beside the place where it will be, and moves it there
-// when it is complete.
+// build makes a queue beside its place, and moves it there when it is complete.
 func build(dir string, fill func(options badgerdb.Options) error, restored *Restored) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making the directory of the queue: %w", err)
@@ -122,7 +123,7 @@ func build(dir string, fill func(options badgerdb.Options) error, restored *Rest
 	return takePlace(making, dir)
 }
 
-// with does something with a database.
+// with opens a database, uses it, and closes it.
 func with(open func(badgerdb.Options) (*badgerdb.DB, error), options badgerdb.Options, do func(db *badgerdb.DB) error) error {
 	db, err := open(options)
 	if err != nil {
@@ -131,8 +132,8 @@ func with(open func(badgerdb.Options) (*badgerdb.DB, error), options badgerdb.Op
 	return errors.Join(do(db), db.Close())
 }
 
-// settle puts in order what a queue that was put together may have too much
-// of, and gives it a new identity.
+// settle drops what a restored queue has too much of, and gives it a new
+// identity.
 func settle(db *badgerdb.DB, restored *Restored) error {
 	var stale [][]byte
 	err := db.View(func(txn *badgerdb.Txn) error {
@@ -144,7 +145,7 @@ func settle(db *badgerdb.DB, restored *Restored) error {
 					return nil
 				}
 			}
-			// It was decided, and only that it was is not in the backup.
+			// It was decided after the backup that has its row.
 			stale = append(stale, item.KeyCopy(nil))
 			return nil
 		})
@@ -189,7 +190,7 @@ func settle(db *badgerdb.DB, restored *Restored) error {
 	})
 }
 
-// takePlace moves the files of a queue to their place, the manifest last:
+// takePlace moves the files of a queue to their place. The manifest is last:
 // without it there is no queue.
 func takePlace(making, dir string) error {
 	entries, err := os.ReadDir(making)
@@ -211,19 +212,13 @@ func takePlace(making, dir string) error {
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
 	}
-	return errors.Join(err, os.RemoveAll(making), syncDir(dir))
+	return errors.Join(err, os.RemoveAll(making), disk.SyncDir(dir))
 }
 
-// WasRestored implements [queue.Recoverer].
-func (s *Store) WasRestored() bool {
-	err := s.db.View(func(txn *badgerdb.Txn) error {
-		_, err := txn.Get(restoredKey)
-		return err
-	})
-	return err == nil
-}
-
-// ForgetRestored implements [queue.Recoverer].
-func (s *Store) ForgetRestored() error {
-	return s.db.Update(func(txn *badgerdb.Txn) error { return txn.Delete(restoredKey) })
+// RestoreEmpty makes an empty queue in a directory whose queue was set aside,
+// for operators without a backup who want nothing of the old one.
+func RestoreEmpty(dir string) error {
+	return build(dir, func(options badgerdb.Options) error {
+		return with(badgerdb.Open, options, func(*badgerdb.DB) error { return nil })
+	}, new(Restored))
 }

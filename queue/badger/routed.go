@@ -10,8 +10,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-// routedEvent is an event in the form in which it is written, but for its
-// position, which only the committer knows.
+// routedEvent is an encoded event. Only the committer knows its position.
 type routedEvent struct {
 	id        string
 	object    string
@@ -22,8 +21,8 @@ type routedEvent struct {
 	lane      []byte
 }
 
-// encodeEvents does what can be done outside of the committer, and counts the
-// records of the events.
+// encodeEvents does what needs no committer, and counts the records of the
+// events.
 func encodeEvents(w *waiter, events []queue.Routed, now time.Time, shows *showStager) ([]routedEvent, error) {
 	encoded := make([]routedEvent, 0, len(events))
 	records := make([]eventRecord, 0, len(events))

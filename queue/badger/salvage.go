@@ -17,10 +17,10 @@ import (
 	"github.com/dgraph-io/badger/v4/y"
 )
 
-// Salvage makes the queue of a directory from what can be read of one that is
-// damaged. What it cannot read is in the findings. A key whose newest state
-// cannot be read is as it was before: so a delivery may be made again, and an
-// object read again, but nothing is made up.
+// Salvage makes the queue of a directory from what can be read of a damaged
+// one. The findings say what could not be read. A key whose newest state is
+// unreadable is as it was before: a delivery may be made again, and an object
+// read again, but nothing is made up.
 func Salvage(ctx context.Context, kept, dir string) (Restored, error) {
 	inspection, err := Inspect(kept)
 	if err != nil {
@@ -39,8 +39,7 @@ func Salvage(ctx context.Context, kept, dir string) (Restored, error) {
 	if len(tables)+len(logs) == 0 {
 		return restored, fmt.Errorf("there is no queue in %s", kept)
 	}
-	// Keys are written with the versions that they had, so that it does not
-	// matter in which order they are found.
+	// Keys keep their versions, so their order does not matter.
 	fill := func(db *badgerdb.DB) error {
 		batch := db.NewManagedWriteBatch()
 		defer batch.Cancel()
@@ -76,7 +75,7 @@ func Salvage(ctx context.Context, kept, dir string) (Restored, error) {
 	return restored, err
 }
 
-// visitor takes a key with its version, and what it held then.
+// visitor takes a key with its version, and its value then.
 type visitor func(key, value []byte, meta byte, expires uint64) error
 
 // entryDeleted and entryKeptElsewhere are bits of an entry's meta.
@@ -102,8 +101,7 @@ func salvageTable(name string, compression options.CompressionType, visit visito
 		return err
 	})
 	if err != nil {
-		// Without its index, nothing of it can be told apart. Inspect has said
-		// so.
+		// Without its index, the table is lost. Inspect has reported that.
 		return nil
 	}
 	defer func() { _ = t.DecrRef() }()
@@ -163,7 +161,7 @@ func blockKeys(data []byte) ([][]byte, error) {
 	return keys, nil
 }
 
-// salvageLog visits all whole transactions of a log, those behind a hole, too.
+// salvageLog visits all whole transactions of a log, also behind a hole.
 func salvageLog(name string, visit visitor) error {
 	log, err := readLog(name)
 	if err != nil || len(log) < logHeader {

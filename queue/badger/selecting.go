@@ -12,25 +12,25 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/cursor"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// maxLooked is how many rows one call of an operation looks at.
+// maxLooked is how many rows one call of an operator's verb looks at.
 const maxLooked = 10_000
 
-// selected is a delivery that an operation is about.
+// selected is a delivery that an operator has selected.
 type selected struct {
 	position uint64
 	queue.Delivery
 }
 
-// selecting is one call's part of what is selected.
+// selecting is one call's part of the selection.
 type selecting struct {
 	rows []selected
 	next queue.Cursor
 }
 
-// place takes a row that was looked at, and tells whether there is room for
-// more.
+// take takes a row, and reports whether there is room for more.
 func (g *selecting) take(list cursor.List, row selected, matches bool, looked, limit int) bool {
 	if matches {
 		g.rows = append(g.rows, row)
@@ -42,8 +42,8 @@ func (g *selecting) take(list cursor.List, row selected, matches bool, looked, l
 	return false
 }
 
-// selectDeliveries returns a part of the deliveries that are selected, oldest
-// first by endpoint.
+// selectDeliveries returns a part of the selected deliveries, oldest first by
+// endpoint.
 func (s *Store) selectDeliveries(ctx context.Context, selection queue.Selection, page queue.Page, limit int) (selecting, error) {
 	var found selecting
 	after, ok, err := cursor.Decode(cursor.Selection, page.Cursor)
@@ -75,8 +75,8 @@ func (s *Store) selectDeliveries(ctx context.Context, selection queue.Selection,
 	return found, err
 }
 
-// selectOfEvent returns the deliveries of one event. There are as many as it
-// has endpoints, so they are one part.
+// selectOfEvent returns the selected deliveries of one event. They are one
+// part, as there are no more than endpoints.
 func (s *Store) selectOfEvent(ctx context.Context, txn *badgerdb.Txn, selection queue.Selection, found *selecting) error {
 	position, err := s.positionOf(txn, selection.EventID)
 	if err != nil {
@@ -103,8 +103,8 @@ func (s *Store) selectOfEvent(ctx context.Context, txn *badgerdb.Txn, selection 
 	return nil
 }
 
-// endpointsOf returns the endpoints that have rows of a kind, by the order of
-// their keys. It skips from one to the next.
+// endpointsOf returns the endpoints that have rows of a kind, in the order of
+// their keys. It seeks from one to the next.
 func (s *Store) endpointsOf(ctx context.Context, txn *badgerdb.Txn, kind byte) ([]string, error) {
 	var endpoints []string
 	it := txn.NewIterator(badgerdb.IteratorOptions{Prefix: []byte{kind}})
@@ -113,9 +113,9 @@ func (s *Store) endpointsOf(ctx context.Context, txn *badgerdb.Txn, kind byte) (
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		r := reader{rest: it.Item().Key()[1:]}
-		endpoint := r.text()
-		if r.err != nil {
+		r := record.Reader{Rest: it.Item().Key()[1:]}
+		endpoint := r.Text()
+		if r.Err != nil {
 			it.Next()
 			continue
 		}
@@ -128,9 +128,9 @@ func (s *Store) endpointsOf(ctx context.Context, txn *badgerdb.Txn, kind byte) (
 
 func deliveryOf(item *badgerdb.Item) (selected, error) {
 	key := item.Key()
-	r := reader{rest: key[1:]}
-	endpoint := r.text()
-	if r.err != nil || len(r.rest) != 8 {
+	r := record.Reader{Rest: key[1:]}
+	endpoint := r.Text()
+	if r.Err != nil || len(r.Rest) != 8 {
 		return selected{}, errDamaged
 	}
 	row := selected{}
@@ -146,8 +146,8 @@ func deliveryOf(item *badgerdb.Item) (selected, error) {
 	return row, err
 }
 
-// selects tells whether a delivery is selected. Its event id is looked at
-// elsewhere.
+// selects reports whether a delivery is selected. It does not look at the
+// event's id.
 func selects(selection *queue.Selection, d *queue.Delivery) bool {
 	return (selection.Endpoint == "" || selection.Endpoint == d.Endpoint) &&
 		(len(selection.Statuses) == 0 || slices.Contains(selection.Statuses, d.Status)) &&
@@ -161,7 +161,7 @@ func selectsEvent(selection *queue.Selection, d *queue.Delivery) bool {
 		(selection.To.IsZero() || d.CreatedAt.Before(selection.To))
 }
 
-// selectEvents returns a part of the events that are selected, oldest first, as
+// selectEvents returns a part of the selected events, oldest first, as
 // deliveries to an endpoint.
 func (s *Store) selectEvents(ctx context.Context, endpoint string, selection queue.Selection, page queue.Page, limit int) (selecting, error) {
 	var found selecting
@@ -211,21 +211,7 @@ func (s *Store) selectEvents(ctx context.Context, endpoint string, selection que
 	return found, err
 }
 
-// Count implements [queue.Operations].
-func (s *Store) Count(ctx context.Context, selection queue.Selection) (int, error) {
-	count := 0
-	page := queue.Page{}
-	for {
-		found, err := s.selectDeliveries(ctx, selection, page, queue.MaxCount-count)
-		count += len(found.rows)
-		if err != nil || found.next == "" || count >= queue.MaxCount {
-			return min(count, queue.MaxCount), err
-		}
-		page.Cursor = found.next
-	}
-}
-
-// ignoreGone drops the error of what is not there.
+// ignoreGone drops the errors of rows that are gone.
 func ignoreGone(err error) error {
 	if errors.Is(err, badgerdb.ErrKeyNotFound) || errors.Is(err, errDamaged) || errors.Is(err, queue.ErrNotFound) {
 		return nil

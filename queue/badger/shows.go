@@ -14,10 +14,10 @@ import (
 )
 
 // showStager writes large Shows ahead of the records that refer to them: a
-// payload, the Show before it and the snapshot's own may be 4 MiB each, and one
-// transaction does not hold all three. A crash before the records leaves parts
-// that nothing refers to: those of previous Shows expire, and those of a
-// snapshot are overwritten by its next Show, as each object has two slots and
+// payload, the Show before it and the snapshot's own may have 4 MiB each, and
+// one transaction does not hold all three. A crash before the records leaves
+// parts that nothing refers to. Those of previous Shows expire. Those of a
+// snapshot are overwritten by its next Show: each object has two slots, and
 // fills the one that its snapshot does not use.
 type showStager struct {
 	s       *Store
@@ -48,7 +48,7 @@ func (st *showStager) add(show []byte, expire bool, key func(part int) []byte) i
 }
 
 // previous moves the previous Show of the newest of a commit's events into
-// parts, if it is large. Those of one commit most often share it.
+// parts, if it is large. The events of one commit mostly share it.
 func (st *showStager) previous(events []eventRecord) {
 	newest := &events[len(events)-1]
 	if len(newest.PreviousShow) <= partSize {
@@ -65,21 +65,21 @@ func (st *showStager) previous(events []eventRecord) {
 	newest.PreviousParts = st.add(newest.PreviousShow, true, func(part int) []byte { return partKey(nil, kindPrevious, number, part) })
 }
 
-// submit writes the parts, durably, a few at a time, unless the operation that
-// refers to them cannot be done anyway.
-func (st *showStager) submit(ctx context.Context, op operation) error {
-	if w := op.wait(); w.bytes > maxBytes || w.entries > maxEntries {
+// submit writes the parts, durably, a few at a time, unless the write that
+// refers to them is too large anyway.
+func (st *showStager) submit(ctx context.Context, wr write) error {
+	if w := wr.wait(); w.bytes > maxBytes || w.entries > maxEntries {
 		return queue.ErrTooLarge
 	}
 	const some = 4
 	for rest := st.parts; len(rest) > 0; {
 		n := min(some, len(rest))
-		op := &stageShow{fence: st.fence, parts: rest[:n]}
-		op.durable = true
-		for i := range op.parts {
-			op.need(len(op.parts[i].key), len(op.parts[i].value))
+		wr := &stageShow{fence: st.fence, parts: rest[:n]}
+		wr.durable = true
+		for i := range wr.parts {
+			wr.need(len(wr.parts[i].key), len(wr.parts[i].value))
 		}
-		if err := st.s.submit(ctx, op); err != nil {
+		if err := st.s.submit(ctx, wr); err != nil {
 			return err
 		}
 		rest = rest[n:]
@@ -87,29 +87,29 @@ func (st *showStager) submit(ctx context.Context, op operation) error {
 	return nil
 }
 
-// stageShow is the operation that writes some parts.
+// stageShow is the write that writes some parts.
 type stageShow struct {
 	waiter
 	fence uint64
 	parts []stagedPart
 }
 
-func (op *stageShow) stage(b *batch) error {
-	// Who has lost the lease must not write into a slot that another fills.
-	if !b.s.marks.due.Holds(op.fence) {
+func (wr *stageShow) stage(b *batch) error {
+	// A caller without the lease must not write into a slot that another fills.
+	if !b.s.marks.due.Holds(wr.fence) {
 		return queue.ErrLeaseLost
 	}
-	for i := range op.parts {
-		b.setUntil(op.parts[i].key, op.parts[i].value, op.parts[i].expires)
+	for i := range wr.parts {
+		b.setUntil(wr.parts[i].key, wr.parts[i].value, wr.parts[i].expires)
 	}
 	return nil
 }
 
-func (op *stageShow) committed(*Store) {}
-func (op *stageShow) aborted(*Store)   {}
+func (wr *stageShow) committed(*Store) {}
+func (wr *stageShow) aborted(*Store)   {}
 
 // storedSnapshot returns an object's snapshot without its Show, and where that
-// stands; the zero record if there is none, or none that can be read.
+// stands. It returns the zero record if no snapshot can be read.
 func (s *Store) storedSnapshot(ctx context.Context, key event.Key) (snapshotRecord, error) {
 	var stored snapshotRecord
 	err := s.view(ctx, func(txn *badgerdb.Txn) error {

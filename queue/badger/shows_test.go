@@ -56,7 +56,7 @@ func TestPartsOfShows(t *testing.T) {
 	}
 }
 
-// Who has lost the lease cannot write into the Show of who holds it.
+// A caller without the lease cannot write into the Show of the leaseholder.
 func TestPartsOfLostLease(t *testing.T) {
 	clock := time.Now()
 	s := mustOpen(t, Options{Durability: queue.Process, Now: func() time.Time { return clock }})
@@ -86,7 +86,7 @@ func TestDamagedShow(t *testing.T) {
 	markItem(t, s, "1")
 	must(t, s.CommitReconciled(t.Context(), leaseMark(t, s), showing(make([]byte, 2*partSize))))
 	must(t, s.Close())
-	write(t, dir, func(txn *badgerdb.Txn) error { return txn.Delete(showKey(nil, item("1"), 1, 1)) })
+	rewrite(t, dir, func(txn *badgerdb.Txn) error { return txn.Delete(showKey(nil, item("1"), 1, 1)) })
 	s = mustOpen(t, Options{Dir: dir})
 	markItem(t, s, "1")
 	held := leaseMark(t, s)

@@ -15,23 +15,23 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// slow is how long the slow disk of these tests takes for a sync, and patience
-// how long its writers wait, as an exchange does.
+// slow is how long the slow disk of these tests takes for a sync, and timeout
+// how long its callers wait, as an exchange does.
 const (
-	slow     = 2 * time.Second
-	patience = 2 * time.Second
+	slow    = 2 * time.Second
+	timeout = 2 * time.Second
 )
 
-// slowDisk makes every commit slow, and returns what the batches held: how many
-// operations, entries and bytes.
-func slowDisk(s *Store) func() (operations, entries, bytes []int) {
+// slowDisk makes every commit slow, and returns the numbers of writes, rows and
+// bytes of each batch.
+func slowDisk(s *Store) func() (writes, entries, bytes []int) {
 	var mu sync.Mutex
-	var operations, entries, bytes []int
+	var writes, entries, bytes []int
 	commit, sync := s.committer.commitTxn, s.committer.sync
 	s.committer.commitTxn = func(b *batch) error {
 		mu.Lock()
 		defer mu.Unlock()
-		operations, entries, bytes = append(operations, len(b.operations)), append(entries, b.writes), append(bytes, b.bytes)
+		writes, entries, bytes = append(writes, len(b.writes)), append(entries, b.rows), append(bytes, b.bytes)
 		return commit(b)
 	}
 	s.committer.sync = func() error {
@@ -41,12 +41,12 @@ func slowDisk(s *Store) func() (operations, entries, bytes []int) {
 	return func() ([]int, []int, []int) {
 		mu.Lock()
 		defer mu.Unlock()
-		return operations, entries, bytes
+		return writes, entries, bytes
 	}
 }
 
-// A slow disk makes acknowledgements slow, and nothing else: who waits is
-// bounded in number and in time, a batch in operations and in bytes, and what
+// A slow disk makes acknowledgements slow, and nothing else: waiting callers
+// are limited in number and in time, batches in writes and in bytes, and what
 // was acknowledged is there.
 func TestSlowDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestSlowDisk(t *testing.T) {
 		const room, writers = 1000, 7000
 		s.committer.maxWaiting = room
 
-		// One is with the disk when the others come.
+		// One is being committed when the others come.
 		began := time.Now()
 		markItem(t, s, "first")
 		if took := time.Since(began); took != slow {
@@ -72,7 +72,7 @@ func TestSlowDisk(t *testing.T) {
 		began = time.Now()
 		for range writers {
 			wg.Go(func() {
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				ctx, cancel := context.WithTimeout(t.Context(), timeout)
 				defer cancel()
 				id, err := s.NoteIntent(ctx, queue.Intent{Resource: "items", Key: item("1")})
 				mu.Lock()
@@ -92,7 +92,7 @@ func TestSlowDisk(t *testing.T) {
 				default:
 					t.Errorf("got %v", err)
 				}
-				if took > patience {
+				if took > timeout {
 					t.Errorf("one waited for %v", took)
 				}
 			})
@@ -106,8 +106,8 @@ func TestSlowDisk(t *testing.T) {
 			t.Errorf("ended as %v", ended)
 		}
 
-		// Those who are patient are all served, in batches of a bounded size, once
-		// those are passed over who have left.
+		// All callers that wait long enough are served, in batches of a limited
+		// size, behind those that have left.
 		markItem(t, s, "third")
 		for range writers / 2 {
 			wg.Go(func() {
@@ -122,16 +122,16 @@ func TestSlowDisk(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		operations, entries, _ := batches()
+		writes, entries, _ := batches()
 		most := 0
-		for i := range operations {
-			most = max(most, operations[i])
-			if operations[i] > maxOperations || entries[i] > maxEntries {
-				t.Errorf("a batch has %d operations and %d entries", operations[i], entries[i])
+		for i := range writes {
+			most = max(most, writes[i])
+			if writes[i] > maxWrites || entries[i] > maxEntries {
+				t.Errorf("a batch has %d writes and %d entries", writes[i], entries[i])
 			}
 		}
-		if most != maxOperations {
-			t.Errorf("the largest batch has %d operations, so this proves nothing", most)
+		if most != maxWrites {
+			t.Errorf("the largest batch has %d writes, so this proves nothing", most)
 		}
 
 		// What was acknowledged is there, also for the next process.
@@ -151,8 +151,8 @@ func TestSlowDisk(t *testing.T) {
 	})
 }
 
-// Large operations fill a batch by their bytes.
-func TestSlowDiskLargeOperations(t *testing.T) {
+// Large writes fill a batch by their bytes.
+func TestSlowDiskLargeWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := mustOpen(t, Options{})
 		batches := slowDisk(s)
@@ -164,19 +164,19 @@ func TestSlowDiskLargeOperations(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		operations, _, bytes := batches()
+		writes, _, bytes := batches()
 		for i := range bytes {
 			if bytes[i] > maxBytes/2 {
 				t.Errorf("a batch has %d bytes", bytes[i])
 			}
 		}
-		if len(operations) < 1000*10_000/(maxBytes/2) {
-			t.Errorf("%d batches", len(operations))
+		if len(writes) < 1000*10_000/(maxBytes/2) {
+			t.Errorf("%d batches", len(writes))
 		}
 	})
 }
 
-// Nobody who comes waits for a queue that is being closed: its disk may hang.
+// Callers do not wait for a queue that is being closed: its disk may hang.
 func TestSlowClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := mustOpen(t, Options{})

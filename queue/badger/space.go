@@ -5,6 +5,8 @@ package badger
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,13 +16,13 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// Badger writes through memory maps. Where a file's blocks cannot be had, the
-// process is killed by SIGBUS, and nothing recovers that: so a queue must stop
-// writing while there is still room for what Badger has yet to write by
-// itself, its memtables and the compactions under way.
+// Badger writes through memory maps. If the disk has no block for a page,
+// SIGBUS kills the process, and nothing recovers that. So a queue must stop
+// writing while there is still room for what Badger has yet to write by itself:
+// its memtables, and the compactions under way.
 
-// The defaults and least values of [queue.Space]. Before it has closed, Badger may
-// write two memtables and finish what its compactors are at.
+// The defaults and least values of [queue.Space]. Before it has closed, Badger
+// may write two memtables and finish its compactions.
 const (
 	defaultLow      = 1 << 30
 	defaultCritical = 384 << 20
@@ -28,7 +30,7 @@ const (
 	minReserve      = 64 << 20
 )
 
-// spaceOf fills in what is not given, for a volume of a size.
+// spaceOf fills in the values that are not given, for a volume of a size.
 func spaceOf(s queue.Space, total uint64) queue.Space {
 	if s.Critical == 0 {
 		s.Critical = max(min(defaultCritical, total/8), queue.MinCritical)
@@ -42,7 +44,7 @@ func spaceOf(s queue.Space, total uint64) queue.Space {
 	return s
 }
 
-// levelOf returns the level of an amount of free space. What was low is enough
+// levelOf returns the level of an amount of free space. A low level is enough
 // again only a tenth later, so that it does not change with every batch.
 func levelOf(s queue.Space, free uint64, before queue.SpaceLevel) queue.SpaceLevel {
 	low := s.Low
@@ -77,8 +79,8 @@ type spaceWatch struct {
 	failed time.Time // when an error was last logged
 }
 
-// newSpaceWatch looks at a volume for the first time. Where free space cannot
-// be learned, as on systems that this package does not know, there always is
+// newSpaceWatch checks a volume for the first time. Where the free space cannot
+// be known, as on systems that this package does not support, there always is
 // enough.
 func newSpaceWatch(options Options) *spaceWatch {
 	w := &spaceWatch{dir: options.Dir, space: options.Space, ask: options.FreeSpace, log: options.Logger}
@@ -91,8 +93,8 @@ func newSpaceWatch(options Options) *spaceWatch {
 	return w
 }
 
-// check looks again, and returns the level. It takes about a microsecond, so
-// it is done for every batch.
+// check checks the free space and returns its level. It takes about a
+// microsecond, so it is done for every batch.
 func (w *spaceWatch) check() queue.SpaceLevel {
 	free, _, err := w.ask(w.dir)
 	if err != nil {
@@ -113,7 +115,7 @@ func (w *spaceWatch) unknown(err error) {
 	defer w.mu.Unlock()
 	if time.Since(w.failed) > time.Minute {
 		w.failed = time.Now()
-		w.log.Warn("the free space of the queue's disk cannot be learned", zap.Error(err))
+		w.log.Warn("the free space of the queue's disk is not known", zap.Error(err))
 	}
 }
 
@@ -126,8 +128,8 @@ func (s *Store) CheckSpace() queue.SpaceLevel {
 	return level
 }
 
-// rest gives out no more work: what comes of it could not be recorded, and
-// would be done again and again.
+// rest gives out no more work: its results could not be recorded, and it would
+// be done again and again.
 func (s *Store) rest() {
 	s.marks.due.Close()
 	s.lanes.due.Close()
@@ -143,14 +145,14 @@ func (s *Store) FreeSpace() (free uint64, space queue.Space) {
 	return s.space.free.Load(), s.space.space
 }
 
-// Room tells whether a queue that has closed for want of space can be opened
+// Room reports whether a queue that was closed for want of space can be opened
 // again: whether the volume has come halfway from Space.Critical to Space.Low.
 // It also returns how much is free and how much is needed, in bytes.
 func Room(options Options) (enough bool, free, needed uint64) {
 	options = options.withDefaults()
 	free, total, err := options.FreeSpace(options.Dir)
 	if err != nil {
-		// A directory that is not there yet, or a system that does not tell.
+		// The directory is not there yet, or the system does not say.
 		return true, 0, 0
 	}
 	space := spaceOf(options.Space, total)
@@ -158,8 +160,8 @@ func Room(options Options) (enough bool, free, needed uint64) {
 	return free >= needed, free, needed
 }
 
-// makeRoom prepares a volume for opening the queue. It gives up the reserve
-// where nothing else makes enough room.
+// makeRoom prepares a volume for opening the queue. It gives up the reserve if
+// there is no other room.
 func makeRoom(options Options) error {
 	free, total, err := options.FreeSpace(options.Dir)
 	if err != nil {
@@ -173,4 +175,29 @@ func makeRoom(options Options) error {
 		return fmt.Errorf("%w: %d MiB are free, and %d MiB are needed to open it", queue.ErrFull, free>>20, (space.Critical-held)>>20)
 	}
 	return ReleaseReserve(options.Dir)
+}
+
+// DiskUsage returns how much a queue takes of its disk, in bytes: its tables,
+// its logs as far as they are written, and all else.
+func DiskUsage(dir string) (tables, logs, others int64) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, 0, 0
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		size := blocks(info)
+		switch name := entry.Name(); {
+		case strings.HasSuffix(name, ".sst"):
+			tables += size
+		case strings.HasSuffix(name, ".mem"), strings.HasSuffix(name, ".vlog"):
+			logs += size
+		default:
+			others += size
+		}
+	}
+	return tables, logs, others
 }

@@ -21,7 +21,7 @@ func freeSpace(dir string) (free, total uint64, err error) {
 }
 
 // blocks returns how much a file takes of the disk, which is less than its size
-// where nothing was written yet.
+// where it has holes.
 func blocks(info os.FileInfo) int64 {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return stat.Blocks * 512

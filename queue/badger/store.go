@@ -3,11 +3,10 @@
 // Package badger is the queue's default engine: a Badger database in a
 // directory of its own.
 //
-// One goroutine, the committer, writes. It gathers what callers ask for at
-// the same time into one transaction and one sync. What is open, marked,
-// pending and leased is known in memory too, changes only after its
-// transaction has been committed, and is built again from what is stored when
-// the queue is opened.
+// One goroutine, the committer, writes. It gathers the writes of all callers
+// into one transaction and one sync. Memory also has what is open, marked,
+// pending and leased; it changes only after its transaction has been committed,
+// and is rebuilt from the stored rows when the queue is opened.
 package badger
 
 import (
@@ -31,8 +30,8 @@ type Store struct {
 	log      *zap.Logger
 	instance queue.Instance
 
-	// space knows the free space of the disk, and inspection what was seen of
-	// the files before they were opened.
+	// space knows the free space of the disk. inspection is the result of
+	// inspecting the files before they were opened.
 	space      *spaceWatch
 	inspection *Inspection
 
@@ -41,8 +40,8 @@ type Store struct {
 	// damage counts records that could not be used.
 	damage atomic.Uint64
 
-	// callbacks is false as long as no object has a callback, as most queues
-	// never have one: then none is looked for.
+	// callbacks is false as long as no object has a callback, so that most
+	// queues never look for one.
 	callbacks atomic.Bool
 
 	intents *openIntents
@@ -54,7 +53,7 @@ type Store struct {
 
 	committer *committer
 	// firstIntent is the highest number of an intent of an earlier process,
-	// lastIntent the highest that was given out.
+	// lastIntent the highest that this one has given out.
 	firstIntent queue.IntentID
 	lastIntent  atomic.Uint64
 	// lastPosition is the highest position given out. It belongs to the
@@ -64,13 +63,13 @@ type Store struct {
 	// trimmed is the position of the last event that Trim has looked at.
 	trimmed atomic.Uint64
 
-	// idle holds channels for waiters, see done.
+	// idle holds channels for waiters; see done.
 	idle sync.Pool
 
 	owned ownership
 
-	// gate is held shared by everything that uses the database, and
-	// exclusively by Close.
+	// gate is held shared by every use of the database, and exclusively by
+	// Close.
 	gate    sync.RWMutex
 	closing chan struct{}
 	once    sync.Once
@@ -141,8 +140,8 @@ func (s *Store) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	// Nobody but Close holds the gate for itself. What that waits for, a disk
-	// that hangs for instance, others must not wait for.
+	// Only Close holds the gate exclusively. Others must not wait for what it
+	// waits for, such as a disk that hangs.
 	if !s.gate.TryRLock() {
 		return queue.ErrClosed
 	}
@@ -175,12 +174,12 @@ func (s *Store) view(ctx context.Context, read func(txn *badgerdb.Txn) error) er
 	return s.db.View(read)
 }
 
-// expiry returns when history written now expires, as Badger wants it.
+// expiry returns the expiry of history written now, in Badger's unit.
 func (s *Store) expiry() uint64 {
 	return uint64(max(0, s.now().Add(time.Duration(s.retention.Load())).Unix()))
 }
 
-// kept tells whether something made at a time is still within its retention.
+// kept reports whether something made at a time is still within its retention.
 func (s *Store) kept(made time.Time) bool {
 	return s.now().Before(made.Add(time.Duration(s.retention.Load())))
 }

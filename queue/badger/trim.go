@@ -11,17 +11,17 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// Bounds of trimming.
+// Limits of trimming.
 const (
 	// trimPart is how many of the oldest events are looked at in one go.
 	trimPart = 4096
-	// trimKeys is how many keys are deleted by one operation: so few that
-	// others need not wait for it.
+	// trimKeys is how many keys one write deletes: so few that other writes
+	// need not wait for it.
 	trimKeys = 256
 )
 
 // Trim implements [queue.Trimmer]. The disk has the room when Badger has
-// compacted what was removed away, which it does when some 160 MiB have been
+// compacted the removed rows away, which it does when some 160 MiB have been
 // written since.
 func (s *Store) Trim(ctx context.Context) (removed int, more bool, err error) {
 	var keys [][]byte
@@ -53,11 +53,11 @@ func (s *Store) Trim(ctx context.Context) (removed int, more bool, err error) {
 	}
 	for len(keys) > 0 {
 		n := min(len(keys), trimKeys)
-		op := &deleteKeys{list: keys[:n]}
-		for _, key := range op.list {
-			op.need(len(key))
+		wr := &deleteKeys{list: keys[:n]}
+		for _, key := range wr.list {
+			wr.need(len(key))
 		}
-		if err := s.submit(ctx, op); err != nil {
+		if err := s.submit(ctx, wr); err != nil {
 			return removed, false, err
 		}
 		keys = keys[n:]
@@ -71,8 +71,8 @@ type candidate struct {
 	record   eventRecord
 }
 
-// oldest returns the oldest events that were not looked at yet. Keys that are
-// deleted slow down who begins before them, so it goes on where it was.
+// oldest returns the oldest events that were not looked at yet. It goes on
+// where it was, as deleted keys slow down a scan that begins before them.
 func (s *Store) oldest(ctx context.Context, txn *badgerdb.Txn) (candidates []candidate, err error) {
 	it := txn.NewIterator(badgerdb.IteratorOptions{Prefix: []byte{kindEvent}})
 	defer it.Close()
@@ -91,7 +91,7 @@ func (s *Store) oldest(ctx context.Context, txn *badgerdb.Txn) (candidates []can
 		err = it.Item().Value(func(value []byte) error {
 			var err error
 			one.record, err = parseEvent(value)
-			// What it holds is not needed, and would be many megabytes.
+			// The contents are not needed, and may have many megabytes.
 			one.record.Payload, one.record.PreviousShow, one.record.Previous = nil, nil, nil
 			return err
 		})
@@ -105,8 +105,8 @@ func (s *Store) oldest(ctx context.Context, txn *badgerdb.Txn) (candidates []can
 	return candidates, nil
 }
 
-// pendingAmong returns which of some events are pending for anybody. Lanes are
-// not in the order of events, so all their keys are read.
+// pendingAmong returns which of some events have pending deliveries. Lanes are
+// not in the order of events, so it reads all their keys.
 func (s *Store) pendingAmong(ctx context.Context, txn *badgerdb.Txn, candidates []candidate) (map[uint64]bool, error) {
 	first, last := candidates[0].position, candidates[len(candidates)-1].position
 	pending := make(map[uint64]bool)
@@ -123,8 +123,8 @@ func (s *Store) pendingAmong(ctx context.Context, txn *badgerdb.Txn, candidates 
 	return pending, err
 }
 
-// sharedBy tells whether a later event that stays has its payload where this
-// one has it: then that stays, too.
+// sharedBy reports whether a later event that stays shares the payload of this
+// one, which then stays, too.
 func sharedBy(later []candidate, one *candidate, pending map[uint64]bool) bool {
 	if one.record.Parts == 0 || one.record.Back > 0 {
 		return one.record.Parts > 0
@@ -141,7 +141,8 @@ func sharedBy(later []candidate, one *candidate, pending map[uint64]bool) bool {
 	return false
 }
 
-// keys appends the keys of an event and of all that belongs to it.
+// keys appends the keys of an event, its payload, its deliveries and their
+// attempts.
 func (c *candidate) keys(txn *badgerdb.Txn, keys [][]byte, shared bool) [][]byte {
 	keys = append(keys, numberKey(nil, kindEvent, c.position), eventIDKey(nil, c.record.ID))
 	for part := range c.record.Parts {
@@ -165,18 +166,18 @@ func (c *candidate) keys(txn *badgerdb.Txn, keys [][]byte, shared bool) [][]byte
 	return keys
 }
 
-// deleteKeys is the operation of Trim.
+// deleteKeys is the write of Trim.
 type deleteKeys struct {
 	waiter
 	list [][]byte
 }
 
-func (op *deleteKeys) stage(b *batch) error {
-	for _, key := range op.list {
+func (wr *deleteKeys) stage(b *batch) error {
+	for _, key := range wr.list {
 		b.delete(key)
 	}
 	return nil
 }
 
-func (op *deleteKeys) committed(*Store) {}
-func (op *deleteKeys) aborted(*Store)   {}
+func (wr *deleteKeys) committed(*Store) {}
+func (wr *deleteKeys) aborted(*Store)   {}

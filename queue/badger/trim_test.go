@@ -29,8 +29,8 @@ func publishShow(t *testing.T, s *Store, id string, payload []byte, endpoint str
 	must(t, s.CommitReconciled(t.Context(), held, one))
 }
 
-// What is pending for nobody is trimmed, oldest first; what is pending keeps
-// its event and its payload; and the disk gets its room back.
+// Events without pending deliveries are trimmed, oldest first; others keep
+// their payloads; and the disk gets its room back.
 func TestTrim(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, Options{Dir: dir, FreeSpace: noReserve})
@@ -69,16 +69,22 @@ func TestTrim(t *testing.T) {
 	if len(deliveries) != 1 || len(attempts) != 0 {
 		t.Errorf("%d deliveries and %d attempts are left", len(deliveries), len(attempts))
 	}
-	// Badger compacts its newest tables when there are five of them.
-	for range 5 {
+	// Badger compacts its newest tables when there are five of them, in its own
+	// time: on a busy machine, closing may come before it.
+	after := before
+	for try := range 50 {
 		markItem(t, s, "other")
+		if try >= 4 {
+			must(t, s.db.Flatten(1))
+		}
 		must(t, s.Close())
+		if after, _, _ = DiskUsage(dir); after <= before/5 {
+			break
+		}
 		s = mustOpen(t, Options{Dir: dir, FreeSpace: noReserve})
 	}
-	must(t, s.db.Flatten(1))
-	must(t, s.Close())
-	if after, _, _ := DiskUsage(dir); after > before/5 {
-		t.Errorf("of %d bytes, %d are left", before, after)
+	if after > before/5 {
+		t.Fatalf("of %d bytes, %d are left", before, after)
 	}
 	s = mustOpen(t, Options{Dir: dir, FreeSpace: noReserve})
 	if held := leaseDelivery(t, s, "erp"); held.Expired || !bytes.Equal(held.Event.Payload, kept) {

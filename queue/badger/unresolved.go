@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-// dismissUnresolved is the operation that forgets records.
+// dismissUnresolved is the write that forgets records.
 type dismissUnresolved struct {
 	waiter
 	ids []queue.IntentID
@@ -56,20 +56,20 @@ func (s *Store) DismissUnresolvedBefore(ctx context.Context, resource string, t 
 }
 
 func (s *Store) dismiss(ctx context.Context, ids []queue.IntentID) (int, error) {
-	op := &dismissUnresolved{ids: ids}
-	op.durable = true
+	wr := &dismissUnresolved{ids: ids}
+	wr.durable = true
 	for range ids {
-		op.need(9)
+		wr.need(9)
 	}
-	if err := s.submit(ctx, op); err != nil {
+	if err := s.submit(ctx, wr); err != nil {
 		return 0, err
 	}
-	return len(op.dismissed), nil
+	return len(wr.dismissed), nil
 }
 
-func (op *dismissUnresolved) stage(b *batch) error {
+func (wr *dismissUnresolved) stage(b *batch) error {
 	var keys [][]byte
-	for _, id := range op.ids {
+	for _, id := range wr.ids {
 		key := numberKey(nil, kindUnresolved, uint64(id))
 		item, err := b.txn.Get(key)
 		if errors.Is(err, badgerdb.ErrKeyNotFound) {
@@ -87,7 +87,7 @@ func (op *dismissUnresolved) stage(b *batch) error {
 		if err != nil && !errors.Is(err, errDamaged) {
 			return err
 		}
-		op.dismissed = append(op.dismissed, schedule.Nanos(at))
+		wr.dismissed = append(wr.dismissed, schedule.Nanos(at))
 		keys = append(keys, key)
 	}
 	for _, key := range keys {
@@ -96,10 +96,10 @@ func (op *dismissUnresolved) stage(b *batch) error {
 	return nil
 }
 
-func (op *dismissUnresolved) committed(s *Store) {
-	for _, at := range op.dismissed {
+func (wr *dismissUnresolved) committed(s *Store) {
+	for _, at := range wr.dismissed {
 		s.intents.dismiss(at)
 	}
 }
 
-func (op *dismissUnresolved) aborted(*Store) {}
+func (wr *dismissUnresolved) aborted(*Store) {}

@@ -5,15 +5,12 @@ package badger
 import (
 	"fmt"
 	"os"
-	"strings"
-
-	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// Verify inspects the files of a queue that nobody has open. It fails with
-// [queue.ErrInUse] if somebody has.
+// Verify inspects the files of a queue that no process has open. It fails with
+// [queue.ErrInUse] if one has.
 func Verify(dir string) (*Inspection, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
@@ -27,7 +24,7 @@ func Verify(dir string) (*Inspection, error) {
 	return Inspect(dir)
 }
 
-// VerifyBackup reads a backup to its end, and returns what it is.
+// VerifyBackup reads a backup to its end, and returns its header and its end.
 func VerifyBackup(name string) (BackupHeader, BackupEnd, error) {
 	var header BackupHeader
 	end, err := restoreFile(name, func(h BackupHeader) error {
@@ -38,37 +35,4 @@ func VerifyBackup(name string) (BackupHeader, BackupEnd, error) {
 		return header, end, fmt.Errorf("%s: %w", name, err)
 	}
 	return header, end, nil
-}
-
-// RestoreEmpty makes an empty queue in a directory whose queue was set aside:
-// for who has no backup, and wants nothing of what is kept.
-func RestoreEmpty(dir string) error {
-	return build(dir, func(options badgerdb.Options) error {
-		return with(badgerdb.Open, options, func(*badgerdb.DB) error { return nil })
-	}, new(Restored))
-}
-
-// DiskUsage returns how much a queue takes of its disk, in bytes: its tables,
-// its logs as far as they are written, and all else.
-func DiskUsage(dir string) (tables, logs, others int64) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return 0, 0, 0
-	}
-	for _, entry := range entries {
-		info, err := entry.Info()
-		if err != nil || !info.Mode().IsRegular() {
-			continue
-		}
-		size := blocks(info)
-		switch name := entry.Name(); {
-		case strings.HasSuffix(name, ".sst"):
-			tables += size
-		case strings.HasSuffix(name, ".mem"), strings.HasSuffix(name, ".vlog"):
-			logs += size
-		default:
-			others += size
-		}
-	}
-	return tables, logs, others
 }

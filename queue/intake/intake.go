@@ -18,11 +18,13 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 )
 
 // Door leads to the queue.
@@ -70,7 +72,8 @@ type Intake struct {
 	options Options
 	log     *zap.Logger
 	gaps    *gaps
-	journal journalOf
+	// journal is nil until the directory belongs to this process.
+	journal atomic.Pointer[journal.Journal]
 }
 
 // New returns an Intake in front of a queue.
@@ -106,8 +109,8 @@ func (i *Intake) OwnGaps() {
 // Close lets go of the files. It is idempotent.
 func (i *Intake) Close() error {
 	i.gaps.close()
-	if journal := i.journal.Load(); journal != nil {
-		return journal.Close()
+	if opened := i.journal.Load(); opened != nil {
+		return opened.Close()
 	}
 	return nil
 }
@@ -129,7 +132,7 @@ func (i *Intake) Note(ctx context.Context, intent queue.Intent) (queue.IntentID,
 		case id != 0:
 			i.pass(ctx, id, intent)
 			return id, problem
-		case errors.Is(problem, errHandedOver) && opened != nil:
+		case errors.Is(problem, journal.ErrHandedOver) && opened != nil:
 			// The exchange may have no time left, for no fault of the disk.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.options.Timeout)
 			defer cancel()
@@ -189,7 +192,7 @@ func (i *Intake) Resolve(ctx context.Context, resource string, id queue.IntentID
 		durable = true
 		defer i.gaps.ended(id)
 	}
-	if inJournal(id) {
+	if journal.Holds(id) {
 		if id = i.resolveInJournal(ctx, resource, id, resolution, durable); id == 0 {
 			return
 		}

@@ -5,27 +5,14 @@ package intake
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
-	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 )
-
-// journalOf is the journal; nil until the directory belongs to this process.
-type journalOf = atomic.Pointer[badger.Interim]
-
-// errHandedOver is returned where the queue is open, and has what is in the
-// journal.
-var errHandedOver = badger.ErrHandedOver
-
-// inJournal reports whether an intent was noted in the journal.
-func inJournal(id queue.IntentID) bool {
-	return badger.IsInterim(id)
-}
 
 // openJournal opens the journal, with entries left by earlier processes. The
 // directory must belong to this process.
@@ -33,7 +20,7 @@ func (i *Intake) openJournal(durability queue.Durability) {
 	if i.journal.Load() != nil {
 		return
 	}
-	journal, err := badger.OpenInterim(i.options.Dir, durability)
+	opened, err := journal.Open(i.options.Dir, durability)
 	if err != nil {
 		// What it does not tell is found as what a gap has hidden.
 		i.log.Error("what passed while an earlier process opened the queue cannot be read: all resources are looked at", zap.Error(err))
@@ -43,30 +30,30 @@ func (i *Intake) openJournal(durability queue.Durability) {
 			i.log.Error("noting that; a crash would forget it", zap.Error(err))
 		}
 	}
-	if journal == nil {
+	if opened == nil {
 		return
 	}
-	if left := journal.Waiting(); left > 0 {
+	if left := opened.Waiting(); left > 0 {
 		i.log.Info("exchanges passed while an earlier process opened the queue; it gets them when it is open", zap.Int("exchanges", left))
 	}
-	if !i.journal.CompareAndSwap(nil, journal) {
-		_ = journal.Close()
+	if !i.journal.CompareAndSwap(nil, opened) {
+		_ = opened.Close()
 	}
 }
 
 // noteInJournal notes an intent while the queue is being opened. The error is
-// errHandedOver if it is open by now.
+// journal.ErrHandedOver if it is open by now.
 func (i *Intake) noteInJournal(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
-	journal := i.journal.Load()
-	if journal == nil || i.door.Failed() {
+	opened := i.journal.Load()
+	if opened == nil || i.door.Failed() {
 		return 0, queue.ErrNotOpen
 	}
 	// The exchange has waited for the queue, and now waits for a disk.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.options.Timeout)
 	defer cancel()
-	id, err := journal.NoteIntent(ctx, intent)
+	id, err := opened.NoteIntent(ctx, intent)
 	failpoint.Here("interim.noted")
-	if err != nil && !errors.Is(err, errHandedOver) {
+	if err != nil && !errors.Is(err, journal.ErrHandedOver) {
 		i.log.Error("noting an intent while the queue is being opened", zap.String("rule", intent.Rule), zap.Error(err))
 	}
 	return id, err
@@ -90,15 +77,15 @@ const drainTimeout = 10 * time.Second
 // Drain gives an open queue the content of the journal before the queue is used.
 // [Intake.HandOver] sees to what is left, or comes later.
 func (i *Intake) Drain(store queue.Store) {
-	journal := i.journal.Load()
-	if journal == nil || journal.Waiting() == 0 {
+	opened := i.journal.Load()
+	if opened == nil || opened.Waiting() == 0 {
 		return
 	}
 	failpoint.Here("interim.waiting")
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
-	before := journal.Waiting()
-	if err := journal.Drain(ctx, store); err != nil {
+	before := opened.Waiting()
+	if err := opened.Drain(ctx, store); err != nil {
 		i.log.Error("giving the queue what passed while it was being opened; that is tried again", zap.Error(err))
 		return
 	}
@@ -108,11 +95,11 @@ func (i *Intake) Drain(store queue.Store) {
 // HandOver gives the open queue what is left in the journal, and ends its use. It
 // reports whether the queue has all of it.
 func (i *Intake) HandOver(ctx context.Context, store queue.Store) bool {
-	journal := i.journal.Load()
-	if journal == nil {
+	opened := i.journal.Load()
+	if opened == nil {
 		return true
 	}
-	err := journal.HandOver(ctx, store)
+	err := opened.HandOver(ctx, store)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
 		i.log.Error("giving the queue what passed while it was being opened", zap.Error(err))
 	}
@@ -121,9 +108,9 @@ func (i *Intake) HandOver(ctx context.Context, store queue.Store) bool {
 
 // Waiting returns how many exchanges are in the journal, and not in the queue.
 func (i *Intake) Waiting() int {
-	journal := i.journal.Load()
-	if journal == nil {
+	opened := i.journal.Load()
+	if opened == nil {
 		return 0
 	}
-	return journal.Waiting()
+	return opened.Waiting()
 }

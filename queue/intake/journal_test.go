@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
 )
 
@@ -64,7 +65,7 @@ func TestOpenAfterAll(t *testing.T) {
 		d.store = store
 	}
 	id, err := i.Note(ctx, slowDelete)
-	if id == 0 || inJournal(id) || err != nil || len(i.Gaps()) != 0 {
+	if id == 0 || journal.Holds(id) || err != nil || len(i.Gaps()) != 0 {
 		t.Errorf("%d, %v, with the gaps %+v", id, err, i.Gaps())
 	}
 }
@@ -84,7 +85,7 @@ func TestJournalFails(t *testing.T) {
 		t.Errorf("the gaps are %+v", gaps)
 	}
 	id, err := i.Note(t.Context(), slowDelete)
-	if !inJournal(id) || err != nil {
+	if !journal.Holds(id) || err != nil {
 		t.Errorf("%d, %v", id, err)
 	}
 	if err := i.journal.Load().Close(); err != nil {

@@ -38,8 +38,8 @@ func (s *Store) LeaseDelivery(ctx context.Context, endpoint string, options queu
 	}
 }
 
-// begin tells which delivery a lease is for, unless that is not to be
-// delivered now; then it has given the lease back.
+// begin reads the delivery that a lease is for. If that is not to be delivered
+// now, begin gives the lease back and is not ok.
 func (s *Store) begin(held schedule.Lease[lane], options queue.LeaseOptions) (queue.DeliveryLease, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +118,7 @@ func (s *Store) FinishAttempt(ctx context.Context, lease queue.DeliveryLease, at
 	if verdict.Status == queue.StatusPending {
 		d.DueAt = verdict.RetryAt
 		s.lanes.Finish(lease.Fence, func(l *lane) (int64, bool) {
-			// One that was asked for again may be before it now.
+			// A redelivered one may stand before it now.
 			return schedule.Nanos(s.delivery(l.pending[0], held.Group).DueAt), true
 		})
 		return nil
@@ -155,6 +155,6 @@ func (s *Store) delivery(position int, endpoint string) *delivery {
 			return d
 		}
 	}
-	// Lanes hold only what was routed to their endpoint.
+	// Not reached: lanes hold deliveries of their endpoint only.
 	return &delivery{}
 }

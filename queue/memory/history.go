@@ -39,7 +39,7 @@ func newRows[T any](list cursor.List, page queue.Page) (*rows[T], error) {
 	return r, nil
 }
 
-// add takes a row, and tells whether the page has room for more.
+// add takes a row, and reports whether the page has room for more.
 func (r *rows[T]) add(place cursor.Place, row T) bool {
 	if r.after != nil {
 		if *r.after == place {

@@ -36,7 +36,7 @@ func (s *Store) ResolveIntent(ctx context.Context, id queue.IntentID, resolution
 	if intent, open := s.intents[id]; open {
 		delete(s.intents, id)
 		if resolution.Unresolved != "" {
-			intent.Abandoned = false // which is nothing that is kept
+			intent.Abandoned = false // which records do not keep
 			s.unresolved = append(s.unresolved, queue.Unresolved{Intent: intent, Reason: resolution.Unresolved, At: now})
 		}
 	}
@@ -63,34 +63,8 @@ func (s *Store) mark(m queue.Mark, now time.Time) {
 	s.marks.Put(m.Key.Resource, m.Key.ID, schedule.Nanos(now), mark.New(m, now))
 }
 
-// DismissUnresolved implements [queue.Unresolveds].
-func (s *Store) DismissUnresolved(ctx context.Context, id queue.IntentID) error {
-	dismissed, err := s.dismiss(ctx, func(u *queue.Unresolved) bool { return u.ID == id })
-	if err == nil && dismissed == 0 {
-		return queue.ErrNotFound
-	}
-	return err
-}
-
-// DismissUnresolvedBefore implements [queue.Unresolveds].
-func (s *Store) DismissUnresolvedBefore(ctx context.Context, resource string, t time.Time) (int, error) {
-	return s.dismiss(ctx, func(u *queue.Unresolved) bool {
-		return (resource == "" || resource == u.Resource) && u.At.Before(t)
-	})
-}
-
-func (s *Store) dismiss(ctx context.Context, which func(u *queue.Unresolved) bool) (int, error) {
-	if err := s.enter(ctx); err != nil {
-		return 0, err
-	}
-	defer s.mu.Unlock()
-	before := len(s.unresolved)
-	s.unresolved = slices.DeleteFunc(s.unresolved, func(u queue.Unresolved) bool { return which(&u) })
-	return before - len(s.unresolved), nil
-}
-
-// StaleIntents implements [queue.Intents]. There is no earlier process but by
-// hearsay.
+// StaleIntents implements [queue.Intents]. Only intents that were noted as
+// abandoned have no owner.
 func (s *Store) StaleIntents(ctx context.Context, limit int) ([]queue.Intent, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err

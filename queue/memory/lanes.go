@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-// lane holds the positions of the pending events of one endpoint and object,
-// in their order, and which of them was leased last.
+// lane holds the positions of the pending deliveries of one object to one
+// endpoint, in their order, and which of them was leased last.
 type lane struct {
 	pending []int
 	leased  int
@@ -56,7 +56,7 @@ func (s *Store) open(position int, d *delivery, now time.Time) {
 	}
 }
 
-// holds tells whether a delivery is leased.
+// holds reports whether a delivery is leased.
 func (s *Store) holds(position int, d *delivery) bool {
 	if _, info, known := s.lanes.Get(d.Endpoint, schedule.PartKey(laneKey(d.Key), uint64(position))); known {
 		return info.Leased

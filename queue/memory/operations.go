@@ -5,7 +5,6 @@ package memory
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -62,8 +61,8 @@ func (s *Store) end(ctx context.Context, selection queue.Selection, page queue.P
 	})
 }
 
-// change applies a change to a part of what is selected, and counts where it
-// was one.
+// change applies a change to a part of the selection, and counts the deliveries
+// that it has changed.
 func (s *Store) change(
 	ctx context.Context, selection queue.Selection, page queue.Page, change func(r row, now time.Time) bool,
 ) (int, queue.Cursor, error) {
@@ -91,8 +90,7 @@ func (s *Store) change(
 	return changed, "", nil
 }
 
-// selected returns all deliveries that are selected, by endpoint, oldest
-// first.
+// selected returns all selected deliveries, by endpoint, oldest first.
 func (s *Store) selected(selection queue.Selection) []row {
 	var rows []row
 	for position := range s.events {
@@ -181,29 +179,4 @@ func (s *Store) Announce(ctx context.Context, e event.Event, endpoints []string)
 	e.ID = event.ID(s.instance.ID, e.Key, e.Sequence, e.Type, nil)
 	s.log(queue.Routed{Event: e, Endpoints: endpoints}, now)
 	return nil
-}
-
-// PutEndpointState implements [queue.EndpointStates].
-func (s *Store) PutEndpointState(ctx context.Context, state queue.EndpointState) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	if delete(s.states, state.Name); !state.IsZero() {
-		s.states[state.Name] = state
-	}
-	return nil
-}
-
-// EndpointStates implements [queue.EndpointStates].
-func (s *Store) EndpointStates(ctx context.Context) ([]queue.EndpointState, error) {
-	if err := s.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	var states []queue.EndpointState
-	for _, name := range slices.Sorted(maps.Keys(s.states)) {
-		states = append(states, s.states[name])
-	}
-	return states, nil
 }

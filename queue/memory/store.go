@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package memory is a queue that lives in memory only: the reference engine,
-// and the one that other packages test against. It keeps every promise of
+// and the one that other packages test with. It keeps every promise of
 // [queue.Store] but durability, and keeps all history while it lives.
 package memory
 
@@ -102,8 +102,8 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// enter locks the store for one verb, unless it is closed or the caller has
-// left.
+// enter locks the store for one verb, unless the store is closed or the caller
+// has left.
 func (s *Store) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
 )
 
-// A waiting worker gets a mark that is made later, and one that waits for a
-// retry when it is due.
+// A waiting worker gets a mark that is made later, and a retried mark when it
+// is due.
 func TestLeaseMarkWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.New(time.Now)

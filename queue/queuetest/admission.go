@@ -32,7 +32,8 @@ func postponedDelivery(t *testing.T, s queue.Store) {
 	}
 }
 
-// admission refuses what is larger than there is room, and then gets it.
+// admission refuses a delivery that is larger than the room, and leases it when
+// there is room.
 func admission(t *testing.T, s queue.Store) {
 	const size = 3 << 20
 	commitEvents(t, s, queue.Routed{

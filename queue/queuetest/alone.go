@@ -3,7 +3,6 @@
 package queuetest
 
 import (
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +12,7 @@ import (
 )
 
 // RunAlone runs what engines of one process promise beyond [Run]: their figures
-// are exact, and the work that one process does for all is always theirs.
+// are exact, and they always hold the work of one process.
 func RunAlone(t *testing.T, open Open) {
 	for name, test := range map[string]func(t *testing.T, s queue.Store){
 		"figures are exact":            exactFigures,
@@ -83,16 +82,4 @@ func exactFigures(t *testing.T, s queue.Store) {
 	held = leaseMark(t, s, "items")
 	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now()}))
 	want(queue.Stats{})
-}
-
-func maintenanceTheirs(t *testing.T, s queue.Store) {
-	for _, name := range []string{"trim", "expire", "trim"} {
-		if held, err := s.LeaseMaintenance(t.Context(), name, time.Minute); err != nil || !held {
-			t.Errorf("%s: %v, %v", name, held, err)
-		}
-	}
-	must(t, s.Close())
-	if held, err := s.LeaseMaintenance(t.Context(), "trim", time.Minute); held || !errors.Is(err, queue.ErrClosed) {
-		t.Errorf("of a queue that is closed: %v, %v", held, err)
-	}
 }

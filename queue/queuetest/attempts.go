@@ -12,7 +12,7 @@ import (
 )
 
 // try makes an attempt of the next delivery to an endpoint, and returns it as
-// it is to be listed.
+// lists have it.
 func try(t *testing.T, s queue.Store, endpoint string, status queue.Status) queue.Attempt {
 	t.Helper()
 	time.Sleep(time.Second)
@@ -26,9 +26,9 @@ func try(t *testing.T, s queue.Store, endpoint string, status queue.Status) queu
 	return attempt
 }
 
-// attemptsListed lists attempts where some deliveries were decided by their
-// first one and some later, some are pending with an attempt and some without,
-// and some were asked for again.
+// attemptsListed lists attempts of deliveries that were decided by their first
+// one or by a later one, that are pending with an attempt or without, and that
+// were redelivered.
 func attemptsListed(t *testing.T, s queue.Store) {
 	const decided, retried = queue.StatusDelivered, queue.StatusPending
 	var made []queue.Attempt
@@ -50,7 +50,7 @@ func attemptsListed(t *testing.T, s queue.Store) {
 	attempt("crm", decided)
 	wantAttempts(t, s, made)
 
-	// Decided by the first, and asked for again, once or twice: they are
+	// Those that their first attempt decided, redelivered once or twice, are
 	// listed while they wait, while they are tried, and when they are decided.
 	redeliver(t, s, queue.Selection{EventID: "items/1-1", Endpoint: "erp"}, 1)
 	redeliver(t, s, queue.Selection{EventID: "items/2-1", Endpoint: "crm"}, 1)
@@ -60,7 +60,7 @@ func attemptsListed(t *testing.T, s queue.Store) {
 	attempt("crm", retried, decided)
 	wantAttempts(t, s, made)
 	for range 2 {
-		// That to items/4 waits as well.
+		// The delivery of items/4 waits as well.
 		attempt("erp", decided)
 	}
 	wantAttempts(t, s, made)
@@ -70,8 +70,8 @@ func attemptsListed(t *testing.T, s queue.Store) {
 	wantAttempts(t, s, made)
 	attempt("erp", retried)
 	wantAttempts(t, s, made)
-	// One that was decided without an attempt has its first when it is asked
-	// for again.
+	// A delivery that was cancelled without an attempt has its first when it is
+	// redelivered.
 	if n, _, err := s.Cancel(t.Context(), queue.Selection{Endpoint: "new"}, queue.Page{}); err != nil || n != 1 {
 		t.Errorf("cancelled %d: %v", n, err)
 	}
@@ -81,8 +81,8 @@ func attemptsListed(t *testing.T, s queue.Store) {
 	wantAttempts(t, s, made)
 }
 
-// wantAttempts compares what is listed with what was made, by any filter and in
-// pages of any size.
+// wantAttempts compares the lists of attempts with those made, by any filter
+// and in pages of any size.
 func wantAttempts(t *testing.T, s queue.Store, made []queue.Attempt) {
 	t.Helper()
 	line := func(a queue.Attempt) string {

@@ -62,8 +62,8 @@ func eventComesBack(t *testing.T, s queue.Store) {
 	}
 }
 
-// formatStays keeps what was said of an endpoint with an event, through retries
-// and when it is delivered again.
+// formatStays keeps an endpoint's format with an event, through retries and
+// redelivery.
 func formatStays(t *testing.T, s queue.Store) {
 	commitEvents(t, s,
 		queue.Routed{
@@ -231,7 +231,7 @@ func decidedDelivery(t *testing.T, s queue.Store) {
 	held := leaseDelivery(t, s, "erp")
 	began := time.Now()
 	attempt := queue.Attempt{
-		// These are the store's to say.
+		// The store sets these.
 		EventID: "other", Endpoint: "other", Number: 9,
 		At: began, Duration: time.Second, Code: 410, Error: "gone", Response: []byte("never again"),
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// commitSnapshot marks an object and commits what it is known as from then on,
-// with an event where there is a sequence for one.
+// commitSnapshot marks an object and commits its snapshot, with an event if
+// that has a sequence.
 func commitSnapshot(t *testing.T, s queue.Store, snapshot event.Snapshot) {
 	t.Helper()
 	markKey(t, s, snapshot.Key)
@@ -29,7 +29,7 @@ func commitSnapshot(t *testing.T, s queue.Store, snapshot event.Snapshot) {
 	must(t, s.CommitReconciled(t.Context(), held, reconciled))
 }
 
-// forgetAll forgets what was gone before a time, from end to end.
+// forgetAll forgets all objects that were gone before a time.
 func forgetAll(t *testing.T, s queue.Store, before time.Time) (forgotten int) {
 	t.Helper()
 	after := event.Key{}
@@ -85,13 +85,13 @@ func goneForgotten(t *testing.T, s queue.Store) {
 	if len(listed) != 2 {
 		t.Errorf("listed %+v", listed)
 	}
-	// Its events are history, and stay as long as that does.
+	// Its events stay as long as all history.
 	if events, _, err := s.Events(t.Context(), queue.Filter{}, queue.Page{}); err != nil || len(events) != 3 {
 		t.Errorf("%d events, %v", len(events), err)
 	}
 
-	// What comes back is nobody's that is known, and its sequence goes on: also
-	// when it was not the highest.
+	// An object that comes back is one that nobody knows, and its sequence goes
+	// on: also when it was not the highest.
 	markKey(t, s, item("old"))
 	if held := leaseMark(t, s, "items"); held.Snapshot != nil || held.Floor != 7 {
 		t.Errorf("got %+v after %d", held.Snapshot, held.Floor)
@@ -109,8 +109,8 @@ func goneForgotten(t *testing.T, s queue.Store) {
 	}
 }
 
-// An object that something is open of is not forgotten: a delete that comes
-// late would be announced again, and a Show of a replica that lags as a create.
+// A marked object, or one that an open intent names, is not forgotten: a late
+// delete would be announced again, and a lagging replica's Show as a create.
 func openNotForgotten(t *testing.T, s queue.Store) {
 	for _, id := range []string{"marked", "looked at", "leased", "intended", "touched", "free"} {
 		commitSnapshot(t, s, event.Snapshot{Key: item(id), Sequence: 1, Gone: true})
@@ -124,7 +124,7 @@ func openNotForgotten(t *testing.T, s queue.Store) {
 	wantForgotten(t, s, time.Now(), 1)
 	wantKnown(t, s, item("free"), false)
 
-	// Whatever ends frees it.
+	// It is forgotten when it is no longer marked or named.
 	must(t, s.ResolveIntent(t.Context(), intent, queue.Resolution{}, true))
 	wantForgotten(t, s, time.Now(), 2)
 	must(t, s.CommitReconciled(t.Context(), leased, queue.Reconciled{AskedAt: time.Now(), LookAt: time.Now().Add(24 * time.Hour)}))
@@ -153,7 +153,7 @@ func aliasForgotten(t *testing.T, s queue.Store) {
 	wantKnown(t, s, item("other"), true)
 }
 
-// manyForgotten: forgetting goes by parts of a bounded size, and comes to all.
+// manyForgotten forgets in parts of a limited size, and comes to the end.
 func manyForgotten(t *testing.T, s queue.Store) {
 	const some, size = 6, 1000
 	for part := range some {

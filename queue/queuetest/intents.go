@@ -38,7 +38,8 @@ func intentsGoStale(t *testing.T, s queue.Store) {
 	}
 	late.ID = note(t, s, late)
 	early := note(t, s, queue.Intent{Resource: "items", Noted: now, Deadline: now.Add(time.Minute)})
-	// What has no deadline is left to its exchange, however long that takes.
+	// An intent without a deadline is left to its exchange, however long that
+	// takes.
 	open := note(t, s, queue.Intent{Resource: "items", Noted: now})
 	wantStale(t, s)
 	time.Sleep(time.Minute)
@@ -57,7 +58,7 @@ func intentsGoStale(t *testing.T, s queue.Store) {
 	wantStale(t, s)
 	must(t, s.ResolveIntent(t.Context(), open, queue.Resolution{}, true))
 
-	// Nobody will resolve what another process has left.
+	// An intent without an owner is stale at once.
 	left := queue.Intent{Resource: "items", Rule: "POST /items", Noted: time.Now(), Abandoned: true}
 	left.ID = note(t, s, left)
 	wantStale(t, s, left.ID)
@@ -121,7 +122,7 @@ func resolvingWithoutWaiting(t *testing.T, s queue.Store) {
 	id := note(t, s, queue.Intent{Resource: "items", Deadline: time.Now()})
 	marks := []queue.Mark{{Key: item("1")}}
 	must(t, s.ResolveIntent(t.Context(), id, queue.Resolution{Marks: marks}, false))
-	// The caller's slice is the caller's again.
+	// The caller may change its slice again.
 	marks[0].Key = item("2")
 	synctest.Wait()
 	if got := leaseMark(t, s, "items"); got.Key != item("1") {

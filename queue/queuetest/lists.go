@@ -39,7 +39,7 @@ func pages[T any](
 	}
 }
 
-// names returns what rows are called, in their order.
+// names returns the names of rows, in their order.
 func names[T any](rows []T, name func(T) string) []string {
 	all := make([]string, 0, len(rows))
 	for _, row := range rows {
@@ -108,7 +108,7 @@ func listsHavePages(t *testing.T, s queue.Store) {
 			t.Errorf("got %+v", unresolved)
 		}
 	}
-	// A last page that is full has no next one.
+	// A full last page has no next one.
 	if _, next, err := s.Events(t.Context(), queue.Filter{}, queue.Page{Limit: 3}); err != nil || next != "" {
 		t.Errorf("after the last page: %q and %v", next, err)
 	}
@@ -192,8 +192,8 @@ func badCursor(t *testing.T, s queue.Store) {
 	}
 }
 
-// strangeNames takes names for names, whatever they contain: of each pair one
-// could be mistaken for the other if they were just put together.
+// strangeNames has names whose concatenations are equal, and names with any
+// bytes.
 func strangeNames(t *testing.T, s queue.Store) {
 	keys := []event.Key{
 		{Resource: "a", ID: "b/c"}, {Resource: "a/b", ID: "c"}, {Resource: "a", ID: "b\x00c"}, {Resource: "a\x00b", ID: "c"}, {Resource: "", ID: ""},
@@ -241,7 +241,7 @@ func callerLeaves(t *testing.T, s queue.Store) {
 	if _, err := s.NoteIntent(ctx, queue.Intent{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("NoteIntent: %v, want Canceled", err)
 	}
-	// Whoever left does not hold what comes later.
+	// Nothing that comes later is leased to a caller who has left.
 	publish(t, s, item("1"), "erp")
 	leaseDelivery(t, s, "erp")
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// lookLater reconciles an object and wants to look at it again.
+// lookLater reconciles an object and asks for another look.
 func lookLater(t *testing.T, s queue.Store, key event.Key, at time.Time) {
 	t.Helper()
 	markKey(t, s, key)
@@ -52,7 +52,7 @@ func lookComes(t *testing.T, s queue.Store) {
 		t.Errorf("got %+v", held)
 	}
 	must(t, s.RetryMark(t.Context(), held, time.Now(), "502"))
-	// A look that fails is no mark that does.
+	// A look that fails does not count as a failing mark.
 	wantStats(t, s, func(got queue.Stats) bool { return got.FailingMarks == 0 })
 	held = leaseMark(t, s, "items")
 	if !held.Look || held.Tries != 1 {
@@ -86,7 +86,7 @@ func lookIsHastened(t *testing.T, s queue.Store) {
 	if held = leaseMark(t, s, "items"); held.Key != item("2") || !held.Look {
 		t.Errorf("got %+v", held)
 	}
-	// What comes while it is leased is reconciled after it.
+	// A mark that comes while the look is leased is reconciled after it.
 	mark(t, s, queue.Mark{Key: item("2"), Hints: queue.HintUpdated})
 	must(t, s.RetryMark(t.Context(), held, time.Now().Add(time.Hour), ""))
 	if held = leaseMark(t, s, "items"); held.Key != item("2") || held.Look {
@@ -119,7 +119,7 @@ func lookDoesNotHasten(t *testing.T, s queue.Store) {
 	if held.Look || held.Tries != 1 || held.Generation != 2 || held.Cause.Rule != "a" || !time.Now().Equal(began.Add(10*time.Minute)) {
 		t.Errorf("got %+v after %v", held, time.Since(began))
 	}
-	// One that comes while Show is read is not served by it.
+	// A look that comes while Show is read is not served by it.
 	mark(t, s, look(item("1")))
 	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now(), LookAt: time.Now().Add(time.Hour)}))
 	if held = leaseMark(t, s, "items"); !held.Look || held.Hints != queue.HintLooked {
@@ -177,7 +177,7 @@ func reconciliationMarks(t *testing.T, s queue.Store) {
 }
 
 // manyMarks makes as many marks in one step as every engine takes, twice: the
-// second time they are merged with marks that have failed.
+// second time they merge with marks that have failed.
 func manyMarks(t *testing.T, s queue.Store) {
 	marks := make([]queue.Mark, 10_000)
 	for i := range marks {

@@ -18,12 +18,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// bubble hides that a test is one: rapid asks a test for its deadline, which
-// those in a bubble do not have.
+// bubble hides that a test runs in a bubble: rapid calls Deadline, which panics
+// there.
 type bubble struct{ *testing.T }
 
-// runModel does what comes to rapid's mind, to the store and to the model, and
-// compares what they say.
+// runModel makes random calls of the store and of the model, and compares the
+// results.
 func runModel(t *testing.T, open Open) {
 	synctest.Test(t, func(t *testing.T) {
 		rapid.Check(bubble{t}, func(rt *rapid.T) {
@@ -66,8 +66,7 @@ var (
 	someWaits     = rapid.SampledFrom([]time.Duration{0, 10 * time.Second, lease, 90 * time.Second})
 )
 
-// one draws one of those that there are; the newest are the likeliest, as they
-// are to be held.
+// one draws one of several; the newest are the likeliest.
 func one[T any](t *rapid.T, all []T, label string) T {
 	if len(all) == 0 {
 		t.Skip("there is none yet")
@@ -81,7 +80,7 @@ func (m *machine) note(t *rapid.T) {
 		Resource: someResources.Draw(t, "resource"),
 		Rule:     "PATCH /items/:id",
 		Noted:    time.Now(),
-		// As one that another process has noted elsewhere.
+		// As if another process had noted it elsewhere.
 		Abandoned: rapid.IntRange(0, 3).Draw(t, "abandoned") == 0,
 	}
 	if rapid.Bool().Draw(t, "may be overdue") {
@@ -202,7 +201,7 @@ func (m *machine) leaseMark(t *rapid.T) {
 	m.marks = append(m.marks, got)
 }
 
-// wantLease checks that a verb found out whether a lease is held.
+// wantLease checks that a verb fails if and only if a lease is not held.
 func wantLease(t *rapid.T, verb string, err error, held bool) {
 	if held && err != nil || !held && !errors.Is(err, queue.ErrLeaseLost) {
 		t.Fatalf("%s: %v, and the lease is held: %v", verb, err, held)
@@ -263,7 +262,7 @@ func (m *machine) forget(t *rapid.T) {
 	}
 }
 
-// adoptUnresolved learns the number of a record that the store has made.
+// adoptUnresolved takes over the number of a record that the store has made.
 func (m *machine) adoptUnresolved(t *rapid.T, want queue.Unresolved) {
 	listed, _, err := m.store.Unresolved(m.ctx, queue.Page{Limit: queue.MaxLimit})
 	if err != nil {
@@ -341,7 +340,7 @@ func (m *machine) check(t *rapid.T) {
 	if err != nil {
 		t.Fatalf("Unresolved: %v", err)
 	}
-	// Their order is about that of time.
+	// Their order is about that of time, so it is not compared.
 	lines = names(unresolved, unresolvedLine)
 	known := names(m.model.unresolved, unresolvedLine)
 	slices.Sort(lines)
@@ -371,7 +370,7 @@ func (m *machine) checkStats(t *rapid.T) {
 	}
 }
 
-// sameStats compares figures. How many lanes there are is up to the order.
+// sameStats compares figures. The number of lanes depends on the order.
 func sameStats(got, want queue.Stats) bool {
 	if !got.OldestMark.Equal(want.OldestMark) || len(got.Lanes) != len(want.PendingDeliveries) {
 		return false

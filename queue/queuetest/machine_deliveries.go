@@ -28,7 +28,7 @@ func (m *machine) leaseDelivery(t *rapid.T) {
 	endpoint := someEndpoints.Draw(t, "endpoint")
 	options := queue.LeaseOptions{
 		For: lease,
-		// Not most of the time, so that lanes grow.
+		// Rarely, so that lanes grow.
 		Coalesce: rapid.IntRange(0, 4).Draw(t, "coalesce") == 0,
 	}
 	ctx, cancel := context.WithTimeout(m.ctx, idle)
@@ -67,8 +67,8 @@ func (m *machine) leaseDelivery(t *rapid.T) {
 	m.deliveries = append(m.deliveries, got)
 }
 
-// adoptSuperseded learns which lanes the store has chosen to coalesce, and
-// checks that it was allowed to.
+// adoptSuperseded takes over which lanes the store has coalesced, and checks
+// that it was allowed to.
 func (m *machine) adoptSuperseded(t *rapid.T, endpoint string, now time.Time) {
 	listed, _, err := m.store.Deliveries(m.ctx, queue.Filter{Endpoint: endpoint, Status: queue.StatusSuperseded}, queue.Page{Limit: queue.MaxLimit})
 	if err != nil {

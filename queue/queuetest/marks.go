@@ -105,7 +105,7 @@ func leaseWaitsForMark(t *testing.T, s queue.Store) {
 	markKey(t, s, item("1"))
 	must(t, <-leased)
 
-	// The mark of a worker that died comes back to one that waits.
+	// The mark of a worker that died comes back to a waiting one.
 	began := time.Now()
 	if _, err := s.LeaseMark(t.Context(), "items", lease); err != nil {
 		t.Fatal(err)
@@ -263,7 +263,7 @@ func snapshotComesBack(t *testing.T, s queue.Store) {
 			if !reflect.DeepEqual(*got.Snapshot, want) {
 				t.Errorf("got %+v, want %+v", *got.Snapshot, want)
 			}
-			// A reconciliation that leaves the snapshot leaves it.
+			// A reconciliation without a snapshot leaves the old one.
 			must(t, s.CommitReconciled(t.Context(), got, queue.Reconciled{AskedAt: time.Now()}))
 			markKey(t, s, item("1"))
 		}

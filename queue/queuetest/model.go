@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// model is the queue as the words of package queue describe it, as plainly as
-// can be: lists, scanned from end to end.
+// model is the queue as package queue describes it, in its plainest form:
+// lists, scanned from end to end.
 type model struct {
 	intents    map[queue.IntentID]queue.Intent
 	resolved   []queue.IntentID
@@ -23,13 +23,14 @@ type model struct {
 	callbacks  map[event.Key]queue.Callback
 	events     []modelEvent
 	lastEvent  int
-	// orders are those of endpoints, nextOrders those that were set last.
+	// orders are the orders of endpoints, nextOrders those that were set last.
 	orders, nextOrders map[string]queue.Order
 }
 
 type modelMark struct {
 	queue.MarkLease
-	// hints are those of each generation, asked tells which were no looks.
+	// hints are those of each generation; asked is true for those that were no
+	// looks.
 	hints     []queue.Hints
 	asked     []bool
 	dueAt     time.Time
@@ -116,7 +117,7 @@ func (m *model) stale(now time.Time) []queue.IntentID {
 	return stale
 }
 
-// dueMarks returns what may be leased of a resource.
+// dueMarks returns the marks of a resource that may be leased.
 func (m *model) dueMarks(resource string, now time.Time) []*modelMark {
 	var due []*modelMark
 	for key, mark := range m.marks {
@@ -147,8 +148,8 @@ func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now t
 	mark.passes = time.Time{}
 	switch {
 	case mark.Generation != lease.Generation:
-		// The hints of the marks since the lease are left, and those that are
-		// not over before SettleAt.
+		// The hints since the lease are left, and those that are not over
+		// before SettleAt.
 		var left queue.Hints
 		if mark.SettleAt.After(reconciled.AskedAt) {
 			left = queue.HintDeleted | queue.HintMayBeDeleted | queue.HintMayBeCreated | queue.HintMayBeUpdated
@@ -210,8 +211,8 @@ func (m *model) forget(before time.Time) (forgotten int) {
 	return forgotten
 }
 
-// again tells whether an event has the object and the sequence of one that was
-// there before, so that receivers would take it for that.
+// again reports whether an event has the object and the sequence of an earlier
+// one: receivers would take it for that.
 func (m *model) again(events []queue.Routed) bool {
 	return slices.ContainsFunc(events, func(e queue.Routed) bool {
 		return slices.ContainsFunc(m.events, func(known modelEvent) bool {
@@ -245,7 +246,7 @@ func (m *model) retry(lease queue.MarkLease, at time.Time, reason string, now ti
 	return true
 }
 
-// What the lists must say, one line a row.
+// The contents of lists, one line a row.
 
 func (m *model) eventLines() []string {
 	var lines []string
@@ -255,8 +256,8 @@ func (m *model) eventLines() []string {
 	return lines
 }
 
-// listed returns the deliveries that a filter by event and endpoint lets
-// through, in the order of lists.
+// listed returns the deliveries that a filter by event and endpoint selects, in
+// the order of lists.
 func (m *model) listed(filter queue.Filter) []*modelDelivery {
 	var listed []*modelDelivery
 	for _, e := range slices.Backward(m.events) {

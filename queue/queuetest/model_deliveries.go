@@ -60,7 +60,7 @@ func (m *model) pending(endpoint string) []*modelDelivery {
 	return pending
 }
 
-// lane tells which lane a delivery is in.
+// lane returns the lane of a delivery.
 func (d *modelDelivery) lane(order queue.Order) any {
 	switch order {
 	case queue.OrderEndpoint:
@@ -72,7 +72,7 @@ func (d *modelDelivery) lane(order queue.Order) any {
 	}
 }
 
-// dueDeliveries returns what may be leased.
+// dueDeliveries returns the deliveries that may be leased.
 func (m *model) dueDeliveries(endpoint string, now time.Time) []*modelDelivery {
 	pending, order := m.pending(endpoint), m.nextOrders[endpoint]
 	if m.orders[endpoint] != order {
@@ -94,7 +94,7 @@ func (m *model) dueDeliveries(endpoint string, now time.Time) []*modelDelivery {
 	return due
 }
 
-// newest tells whether no younger delivery of the object is pending.
+// newest reports whether no younger delivery of the object is pending.
 func (m *model) newest(d *modelDelivery) bool {
 	pending := m.pending(d.Endpoint)
 	behind := pending[slices.Index(pending, d)+1:]

@@ -30,7 +30,7 @@ func reconciliationUnresolved(t *testing.T, s queue.Store) {
 		t.Errorf("got %+v", got[0])
 	}
 	wantStats(t, s, func(got queue.Stats) bool { return got.Unresolved == 1 && got.Marks == 0 && got.OpenIntents == 0 })
-	// Its number is no open intent's, and no later one's.
+	// No open intent has its number, and later ones have higher numbers.
 	if id := note(t, s, queue.Intent{Resource: "items"}); id <= want.ID {
 		t.Errorf("intent %d comes after %d", id, want.ID)
 	}
@@ -98,7 +98,7 @@ func callbackComes(t *testing.T, s queue.Store) {
 	}
 	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now(), CloseCallback: true}))
 
-	// It is the object's, not the mark's.
+	// The callback is the object's, not the mark's.
 	markKey(t, s, item("1"))
 	held = leaseMark(t, s, "items")
 	wantCallback(t, s, held, "a", false)
@@ -198,7 +198,7 @@ func unseenListed(t *testing.T, s queue.Store) {
 }
 
 // largeShows commits Shows of the largest size in all three places that can
-// hold one, several times over, and a small one after them.
+// hold one, several times, and a small one after them.
 func largeShows(t *testing.T, s queue.Store) {
 	const size = 4 << 20
 	show := func(n int) []byte { return bytes.Repeat([]byte{byte('a' + n)}, size) }

@@ -24,7 +24,7 @@ func redelivering(t *testing.T, s queue.Store) {
 	redeliver(t, s, selection, 0)
 	redeliver(t, s, queue.Selection{}, 0)
 
-	// They are in their lanes again, and before what is younger.
+	// They are in their lanes again, before younger ones.
 	got := make(map[string][]string)
 	for range 3 {
 		held := leaseDelivery(t, s, "erp")
@@ -59,8 +59,8 @@ func redeliver(t *testing.T, s queue.Store, selection queue.Selection, want int)
 	}
 }
 
-// redeliveringWaiting asks again for what waits for a retry, for what is
-// leased, and for what is before something that is.
+// redeliveringWaiting redelivers a delivery that waits for a retry, a leased
+// one, and one before a leased one.
 func redeliveringWaiting(t *testing.T, s queue.Store) {
 	for range 3 {
 		publish(t, s, item("1"), "erp")
@@ -171,8 +171,8 @@ func cancelling(t *testing.T, s queue.Store) {
 	}
 }
 
-// expiring ends what has waited for too long, and is pending; what is younger,
-// and what is another endpoint's, waits on.
+// expiring ends pending deliveries that have waited for too long. Younger ones,
+// and those of other endpoints, wait on.
 func expiring(t *testing.T, s queue.Store) {
 	for range 3 {
 		publish(t, s, item("1"), "erp", "crm")
@@ -213,7 +213,7 @@ func expiring(t *testing.T, s queue.Store) {
 	if !listed[0].FinishedAt.Equal(began) || !listed[0].DueAt.IsZero() || listed[2].Attempts != 1 {
 		t.Errorf("got %+v", listed)
 	}
-	// The lane goes on with what is left of it, and at once.
+	// The rest of the lane goes on at once.
 	if next := leaseDelivery(t, s, "erp"); next.EventID != "items/1-4" {
 		t.Errorf("got %+v", next.Delivery)
 	}
@@ -289,24 +289,5 @@ func badOperationCursor(t *testing.T, s queue.Store) {
 		if err := verb(); !errors.Is(err, queue.ErrBadCursor) {
 			t.Errorf("%s: %v, want ErrBadCursor", name, err)
 		}
-	}
-}
-
-// maintenanceKept: a process that has got the work that one does for all keeps
-// it for as long as it asks in time.
-func maintenanceKept(t *testing.T, s queue.Store) {
-	held, err := s.LeaseMaintenance(t.Context(), "trim", lease)
-	for deadline := time.Now().Add(10 * lease); err == nil && !held && time.Now().Before(deadline); time.Sleep(time.Second) {
-		held, err = s.LeaseMaintenance(t.Context(), "trim", lease)
-	}
-	for range 3 {
-		if err != nil || !held {
-			t.Fatalf("nobody else is there: %v, %v", held, err)
-		}
-		time.Sleep(lease / 2)
-		held, err = s.LeaseMaintenance(t.Context(), "trim", lease)
-	}
-	if held, err := s.LeaseMaintenance(t.Context(), "expire", lease); err != nil || !held {
-		t.Errorf("other work: %v, %v", held, err)
 	}
 }

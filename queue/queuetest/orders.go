@@ -36,7 +36,7 @@ func retryAt(t *testing.T, s queue.Store, held queue.DeliveryLease, at time.Time
 	must(t, s.FinishAttempt(t.Context(), held, queue.Attempt{Code: 500}, queue.Verdict{Status: queue.StatusPending, RetryAt: at}))
 }
 
-// interleave commits events of two objects by turns.
+// interleave commits events of two objects in turn.
 func interleave(t *testing.T, s queue.Store) {
 	for _, id := range []string{"1", "2", "2", "1"} {
 		publish(t, s, item(id), "erp")
@@ -152,7 +152,7 @@ func latestOrder(t *testing.T, s queue.Store) {
 	none()
 	deliver(t, s, first)
 	none()
-	// An order that is set again before the change has come is the one that was.
+	// Setting the present order again takes the change back.
 	setOrder(t, s, queue.OrderNone)
 	third := <-leased
 	if third.EventID != "items/2-1" {
@@ -160,7 +160,7 @@ func latestOrder(t *testing.T, s queue.Store) {
 	}
 	deliver(t, s, third)
 	deliver(t, s, second)
-	// The order outlives what was pending under it.
+	// The order outlives its deliveries.
 	publish(t, s, item("1"), "erp")
 	publish(t, s, item("1"), "erp")
 	leaseNext(t, s, "items/1-3")

@@ -20,9 +20,9 @@ import (
 // Open opens a new and empty queue. The suite closes it.
 type Open func(t *testing.T, now func() time.Time) queue.Store
 
-// Run runs the suite. Figures may be some seconds old in it; engines of one
-// process run [RunAlone], too. Each test runs in a bubble of testing/synctest, and
-// opens its queue there, so an engine must wait with timers and channels.
+// Run runs the suite. It lets figures be some seconds old; engines of one
+// process run [RunAlone], too. Each test runs in a bubble of testing/synctest
+// and opens its queue there, so an engine must wait with timers and channels.
 func Run(t *testing.T, open Open) {
 	tests := []struct {
 		name string
@@ -116,18 +116,18 @@ func Run(t *testing.T, open Open) {
 	t.Run("model", func(t *testing.T) { runModel(t, open) })
 }
 
-// lease is how long the suite's leases are.
+// lease is the time of the suite's leases.
 const lease = time.Minute
 
-// idle is how long the suite waits for what must not come. Clocks in a bubble
-// move only when all wait, so it is as good as any time.
+// idle is how long the suite waits for a lease that must not come. Clocks in a
+// bubble move only when all goroutines wait, so any time will do.
 const idle = time.Nanosecond
 
 func item(id string) event.Key {
 	return event.Key{Resource: "items", ID: id}
 }
 
-// must fails the test on an error that was not expected.
+// must fails the test on an error.
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -231,7 +231,7 @@ func delivered() queue.Verdict {
 	return queue.Verdict{Status: queue.StatusDelivered}
 }
 
-// statsAge is how old the figures of a queue may be, at most.
+// statsAge is the greatest age of a queue's figures.
 const statsAge = 30 * time.Second
 
 // wantStats waits until the figures of a queue are as wanted.

@@ -98,8 +98,13 @@ func (k *Keeper) Expired() map[string]int {
 	return k.expiring.all()
 }
 
-// Step does what is necessary at a time.
+// Step does what is necessary at a time, if it is this process that does it.
 func (k *Keeper) Step(ctx context.Context, store queue.Store, now time.Time) {
+	held, err := store.LeaseMaintenance(ctx, maintenance, 3*every)
+	k.report(ctx, "asking whether another process keeps the retention", err)
+	if !held || err != nil {
+		return
+	}
 	settings := k.Settings()
 	removed := k.trim(ctx, store, settings)
 	k.report(ctx, "forgetting objects that are gone", k.forgetting.step(ctx, k, store, settings, now))

@@ -24,8 +24,16 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
-// Build builds Caddy with this module into a directory.
+// binaryVariable names a Caddy that is built already, so that not each of these
+// packages builds its own; "make test" sets it.
+const binaryVariable = "CADDY_WEBHOOKS_BINARY"
+
+// Build returns a Caddy with this module: the one that the environment names, or
+// one that it builds into a directory.
 func Build(dir string) (string, error) {
+	if binary := os.Getenv(binaryVariable); binary != "" {
+		return binary, nil
+	}
 	binary := filepath.Join(dir, "caddy")
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()

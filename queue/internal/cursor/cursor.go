@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// List tells lists apart, so that a cursor of one is refused by another.
+// List identifies a list, so that another list refuses its cursors.
 type List byte
 
 // The lists that are paged.
@@ -23,8 +23,8 @@ const (
 	Replay
 )
 
-// version changes when the layout does. Cursors do not outlive a page, so an
-// older one is simply refused.
+// version changes with the layout. Cursors do not outlive a page, so older ones
+// are refused.
 const version = 1
 
 // Place is the last row of a page.
@@ -46,7 +46,7 @@ func Encode(list List, place Place) queue.Cursor {
 	return queue.Cursor(base64.RawURLEncoding.EncodeToString(raw))
 }
 
-// Decode is the inverse of [Encode]. It tells whether the cursor stands for a
+// Decode is the inverse of [Encode]. It reports whether the cursor stands for a
 // place, and fails with [queue.ErrBadCursor] if it is not one of the list.
 func Decode(list List, c queue.Cursor) (place Place, ok bool, err error) {
 	if c == "" {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package mark holds what every engine must do alike with marks: how they
+// Package mark holds the rules of marks that every engine shares: how marks
 // merge, and when reconciling clears them.
 package mark
 
@@ -16,8 +16,8 @@ type Record struct {
 	queue.Mark
 	// Generation counts the marks merged into this, from 1.
 	Generation uint64
-	// Hinted holds for each bit of Hints the generation that set it last, so
-	// that hints which were acted upon can be told from later ones.
+	// Hinted holds for each bit of Hints the generation that set it last: so
+	// hints that were acted upon differ from later ones.
 	Hinted [HintBits]uint64
 	// Tries counts the failed reconciliations.
 	Tries int
@@ -27,7 +27,7 @@ type Record struct {
 	DueAt time.Time
 	// LastError is the reason of the last retry.
 	LastError string
-	// Asked is the generation of the last mark that was not a look, 0 if there
+	// Asked is the generation of the last mark that was not a look. 0 if there
 	// was none: then the record is a look.
 	Asked uint64
 }
@@ -52,7 +52,7 @@ func look(key event.Key, at, now time.Time) Record {
 	return r
 }
 
-// IsLook tells whether nobody has asked for what the record tells.
+// IsLook reports whether nobody has asked for the mark.
 func (r *Record) IsLook() bool {
 	return r.Asked == 0
 }
@@ -67,13 +67,13 @@ func (r *Record) hint(hints queue.Hints) {
 	}
 }
 
-// Merge adds one more mark of the same object. What earlier marks told is
-// kept, the newer word wins (of versions the newest), and the object is due at
-// once: what was waited for may have happened. But a look on a mark that was
-// asked for says nothing of what is waited for, and is served by the Show that
-// is read then; and a look that is asked for begins anew. So do the tries: how
-// often the object could not be read before says nothing of what was done now,
-// and whoever waits for that must not wait for minutes when one more try fails.
+// Merge adds one more mark of the same object. What earlier marks said is kept,
+// the newer word wins (of versions the newest), and the object is due at once,
+// as the awaited change may have come. But a look that is merged into a mark
+// somebody asked for says nothing about that, and is served by the Show that is
+// read then. A look that somebody asks for begins anew, and so do the tries:
+// earlier failures say nothing about the new change, and whoever waits for it
+// must not wait for minutes when one more try fails.
 func (r *Record) Merge(m queue.Mark, now time.Time) {
 	was := r.IsLook()
 	r.Generation++
@@ -99,24 +99,23 @@ func (r *Record) Merge(m queue.Mark, now time.Time) {
 	}
 }
 
-// older tells whether a version is known to be older than another. The answers
-// to two writes may come in another order than the API did them; with the
-// older version, a Show that does not have the newer write would count as
-// fresh.
+// older reports whether a version is known to be older than another. The
+// answers to two writes may come in another order than the API did them. With
+// the older version, a Show without the newer write would count as fresh.
 func older(a, b string) bool {
 	order, ok := event.CompareVersions(a, b)
 	return ok && order < 0
 }
 
-// Reconciled applies a reconciliation that began at the given generation,
-// asked for Show at askedAt, and wants to look at the object at lookAt if that
-// is not zero. It tells whether the mark is cleared by it; if not, the record
-// says when it is due next.
+// Reconciled applies a reconciliation that began at the given generation, asked
+// for Show at askedAt, and wants a look at lookAt if that is not zero. It
+// reports whether the mark is cleared. If not, the record says when it is due
+// next.
 func (r *Record) Reconciled(generation uint64, askedAt, lookAt, now time.Time) (cleared bool) {
 	switch {
 	case r.Generation != generation:
-		// What is left is a younger mark. A hint that was acted upon must not
-		// count again: a delete that was announced proves no other. But what
+		// A younger mark is left. A hint that was acted upon must not count
+		// again: a delete that was announced proves no other. But a change that
 		// may be done late, or be seen late, is not over before SettleAt.
 		spent := ^queue.Hints(0)
 		if r.SettleAt.After(askedAt) {
@@ -155,8 +154,8 @@ func (r *Record) Retry(generation uint64, at time.Time, reason string, now time.
 	}
 }
 
-// Unresolved returns the record that is kept of a mark whose cause may have
-// changed something that cannot be found.
+// Unresolved returns the record of a mark whose cause may have changed
+// something that cannot be found.
 func Unresolved(id queue.IntentID, m *queue.Mark, reason string, now time.Time) queue.Unresolved {
 	resource := m.Cause.Resource
 	if resource == "" {

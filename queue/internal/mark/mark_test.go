@@ -11,8 +11,8 @@ import (
 )
 
 // TestHintsOfAMarkThatMoved reconciles the first mark of an object while a
-// second is made. A delete whose outcome is unknown, and that the API does
-// later, had its proof taken away: the object was asked for in vain for a day.
+// second is made. A delete with an unknown outcome, which the API did late,
+// lost its proof: the object was asked for in vain for a day.
 func TestHintsOfAMarkThatMoved(t *testing.T) {
 	now := time.Now()
 	later := now.Add(time.Minute)
@@ -46,8 +46,8 @@ func TestHintsOfAMarkThatMoved(t *testing.T) {
 	}
 }
 
-// A mark that was asked for makes of a look one that was asked for just now;
-// a look makes of it nothing but a younger one.
+// A mark that somebody asked for begins anew where there was a look. A look
+// only makes such a mark younger.
 func TestLooks(t *testing.T) {
 	began := time.Now()
 	later := began.Add(time.Hour)
@@ -79,12 +79,12 @@ func TestLooks(t *testing.T) {
 	if !again.DueAt.Equal(later) || !again.MarkedAt.Equal(began) || again.Tries != 0 || again.LastError != "" {
 		t.Errorf("asked for again, it is %+v, want no tries", again)
 	}
-	// What was asked for is done, the look is not.
+	// The mark is served, the look is not.
 	if r.Reconciled(1, began, later, began) || !r.IsLook() || !r.DueAt.Equal(began) || r.Hints != queue.HintLooked || r.Cause != (event.Cause{}) {
 		t.Errorf("left as %+v, want a look at once", r)
 	}
 
-	// What may be done late is not done.
+	// A change that may be done late is not over.
 	r = New(queue.Mark{Hints: queue.HintMayBeUpdated, SettleAt: later}, began)
 	r.Merge(looked, began)
 	if r.Reconciled(1, began, later, began) || r.IsLook() || !r.SettleAt.Equal(later) {
@@ -94,7 +94,7 @@ func TestLooks(t *testing.T) {
 
 // TestVersionOfTwoAnswers merges the marks of two writes whose answers came in
 // another order than the API did them. With the version of the first, a replica
-// that had not the second passed for fresh, and the second was lost.
+// without the second passed for fresh, and the second was lost.
 func TestVersionOfTwoAnswers(t *testing.T) {
 	now := time.Now()
 	for _, test := range []struct{ first, second, want string }{
@@ -104,7 +104,7 @@ func TestVersionOfTwoAnswers(t *testing.T) {
 		{"2026-01-01T00:00:02Z", "2026-01-01T00:00:01Z", "2026-01-01T00:00:02Z"},
 		{"", "1", "1"},
 		{"1", "", "1"},
-		// What cannot be compared may be newer.
+		// Versions that cannot be compared may be newer.
 		{`"etag-a"`, `"etag-b"`, `"etag-b"`},
 	} {
 		r := New(queue.Mark{Version: test.first}, now)

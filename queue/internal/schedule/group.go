@@ -9,19 +9,19 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// group is a set of items with its own order, and those who wait for them.
+// group is a set of items with an order, and its waiters.
 type group struct {
 	name string
-	// salt tells keys of different groups apart in the shared index.
+	// salt sets keys of different groups apart in the shared index.
 	salt uint64
-	// bands hold the items: the second those that are leased only while none
-	// of the first is due.
+	// bands hold the items. Those of the second are leased only while none of
+	// the first is due.
 	bands [2]band
-	// order says what may be leased beside what, and orders the heaps; next is
-	// what it becomes when the leases under it have ended.
+	// order says which items may be leased together, and orders the heaps. next
+	// is the order once the leases under it have ended.
 	order, next queue.Order
-	// size counts the items, those in no heap too, leases those that are
-	// leased, or were when their lease passed.
+	// size counts all items. leases counts those that are leased, or whose
+	// lease has passed.
 	size    int
 	leases  int
 	waiters []*waiter
@@ -34,9 +34,9 @@ type group struct {
 // band is a part of a group.
 type band struct {
 	of *group
-	// heap orders the items by when they are next of interest: free ones when
-	// they are due, leased ones when the lease passes. Pinned ones are not in
-	// it. With [queue.OrderEndpoint] it orders them by their position.
+	// heap orders the items by their next event: free items by when they are
+	// due, leased ones by when the lease passes. Pinned items are not in it.
+	// With [queue.OrderEndpoint] it orders them by position.
 	heap []uint32
 }
 
@@ -68,8 +68,8 @@ func (g *group) disarm() {
 	g.armed = 0
 }
 
-// Nanos returns a time as nanoseconds since 1970. Times too far away for that
-// become the nearest that is not, and the zero time the earliest.
+// Nanos returns a time as nanoseconds since 1970. Times beyond the range become
+// the nearest within, and the zero time the earliest.
 func Nanos(t time.Time) int64 {
 	switch year := t.Year(); {
 	case year < 1678:

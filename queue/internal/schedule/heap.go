@@ -24,7 +24,7 @@ func (s *Schedule[V]) pull(b *band, place int) {
 	}
 }
 
-// fix restores the order after the item at a place got another time.
+// fix restores the order after the item at a place has changed.
 func (s *Schedule[V]) fix(b *band, place int) {
 	if !s.down(b, place) {
 		s.up(b, place)

@@ -15,7 +15,7 @@ import (
 type Lease[V any] struct {
 	// Group and Key name the item.
 	Group, Key string
-	// Fence tells this lease from any other.
+	// Fence sets this lease apart from any other.
 	Fence uint64
 	// Due is when the item was due.
 	Due int64
@@ -25,19 +25,19 @@ type Lease[V any] struct {
 	Order queue.Order
 }
 
-// hold is what is known of a lease while it lasts.
+// hold is the state of a lease while it lasts.
 type hold struct {
 	ref     uint32
 	fence   uint64
 	due     int64
 	expires int64
-	// pinned is set while what the worker found is being committed: the lease
-	// cannot pass then, so that no other worker begins on a state that is
-	// about to be replaced.
+	// pinned is set while the worker's result is being committed: the lease
+	// cannot pass then, so that no other worker begins on a state that is about
+	// to be replaced.
 	pinned bool
 }
 
-// waiter is somebody who waits for an item of a group.
+// waiter waits for an item of a group.
 type waiter struct {
 	lease  time.Duration
 	served chan served
@@ -50,7 +50,7 @@ type served struct {
 }
 
 // Lease waits until an item of the group is due and leases it, the one that is
-// due longest first. Of those who wait, the first gets it.
+// due longest first. The first waiter gets it.
 func (s *Schedule[V]) Lease(ctx context.Context, name string, lease time.Duration) (Lease[V], error) {
 	if err := ctx.Err(); err != nil {
 		return Lease[V]{}, err
@@ -66,7 +66,7 @@ func (s *Schedule[V]) Lease(ctx context.Context, name string, lease time.Duratio
 	s.serve(g)
 	select {
 	case got := <-w.served:
-		// Something was due: most often, in a backlog.
+		// An item was due, as is usual in a backlog.
 		defer s.mu.Unlock()
 		return s.describe(s.fences[got.fence]), nil
 	default:
@@ -95,8 +95,8 @@ func (s *Schedule[V]) take(got served) (Lease[V], error) {
 	return s.describe(h), nil
 }
 
-// abandon ends the wait of somebody who no longer wants an item, and gives
-// back the one that was leased to them meanwhile.
+// abandon ends the wait of a caller who has left, and gives back an item that
+// was leased to them meanwhile.
 func (s *Schedule[V]) abandon(g *group, w *waiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,9 +115,9 @@ func (s *Schedule[V]) abandon(g *group, w *waiter) {
 	}
 }
 
-// Pin says that what the holder of a lease found is being committed. Until
-// [Schedule.Unpin] or [Schedule.Finish], the lease does not pass. It fails with [queue.ErrLeaseLost] if the lease is no longer held, or
-// pinned already.
+// Pin keeps a lease from passing until [Schedule.Unpin] or [Schedule.Finish],
+// while its result is being committed. It fails with [queue.ErrLeaseLost] if
+// the lease is no longer held, or pinned already.
 func (s *Schedule[V]) Pin(fence uint64) (Lease[V], error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +131,7 @@ func (s *Schedule[V]) Pin(fence uint64) (Lease[V], error) {
 	return s.describe(h), nil
 }
 
-// Unpin takes a pin back; the lease goes on.
+// Unpin ends a pin; the lease goes on.
 func (s *Schedule[V]) Unpin(fence uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,8 +144,8 @@ func (s *Schedule[V]) Unpin(fence uint64) {
 	}
 }
 
-// Finish ends a pinned lease. The item stays, with its value changed, and is
-// due when change says; or it is taken out, if change returns false.
+// Finish ends a pinned lease. The item stays with its changed value, due when
+// change says; if change returns false, the item is removed.
 func (s *Schedule[V]) Finish(fence uint64, change func(value *V) (due int64, stays bool)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,7 +171,7 @@ func (s *Schedule[V]) end(h *hold) {
 	s.items.at(h.ref).band.of.leases--
 }
 
-// Holds tells whether a lease is held.
+// Holds reports whether a lease is held.
 func (s *Schedule[V]) Holds(fence uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -193,8 +193,7 @@ func (s *Schedule[V]) Release(fence uint64) error {
 	return nil
 }
 
-// serve leases what is due to those who wait, and sees to it that it is called
-// again when the next item is due.
+// serve leases due items to waiters, and arms the timer for the next item.
 func (s *Schedule[V]) serve(g *group) {
 	now := Nanos(s.now())
 	for len(g.waiters) > 0 {
@@ -220,7 +219,7 @@ func (s *Schedule[V]) serve(g *group) {
 	g.disarm()
 }
 
-// await sees to it that a group is served again at a time, if that ever comes.
+// await has a group served again at a time. The highest time never comes.
 func (s *Schedule[V]) await(g *group, at, now int64) {
 	if at == math.MaxInt64 {
 		g.disarm()
@@ -229,8 +228,8 @@ func (s *Schedule[V]) await(g *group, at, now int64) {
 	g.arm(at, now, func() { s.tick(g) })
 }
 
-// first returns the item of a group that is to be leased next: one of the
-// first band if one is due, else the one that is due first; 0 if there is none.
+// first returns the next item of a group to lease: one of the first band if one
+// is due, else the one that is due first; 0 if there is none.
 func (s *Schedule[V]) first(g *group, now int64) uint32 {
 	var next uint32
 	for i := range g.bands {
@@ -254,7 +253,7 @@ func (s *Schedule[V]) tick(g *group) {
 	}
 }
 
-// hold leases an item that is due; a lease of it that has passed ends here.
+// hold leases a due item. It ends a lease of it that has passed.
 func (s *Schedule[V]) hold(ref uint32, now int64, lease time.Duration) *hold {
 	if old := s.held[ref]; old != nil {
 		s.end(old)

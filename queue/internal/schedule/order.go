@@ -10,10 +10,10 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// blocked tells whether the leases of a group keep another from being given,
-// and until when at the latest: with [queue.OrderEndpoint] there is one at a
-// time, and before the order changes there must be none. Without an end, it is
-// whoever holds it pinned who decides.
+// blocked reports whether the leases of a group keep its items from being
+// leased, and until when at the latest: [queue.OrderEndpoint] allows one lease
+// at a time, and the order changes only without leases. While a lease is
+// pinned, there is no latest time.
 func (s *Schedule[V]) blocked(g *group, now int64) (until int64, blocked bool) {
 	if g.leases == 0 || g.order != queue.OrderEndpoint && g.order == g.next {
 		return 0, false
@@ -75,7 +75,7 @@ func (s *Schedule[V]) reorder(g *group, now int64) {
 		s.absorb(g, ref, now)
 	}
 	for _, ref := range refs {
-		// Absorbed parts are gone, new wholes are there.
+		// Absorbed parts are removed; new wholes are in a heap already.
 		if it := s.items.at(ref); it.band != nil && it.band.of == g && it.place == outside {
 			s.push(it.band, ref)
 		}
@@ -87,7 +87,7 @@ func (s *Schedule[V]) absorb(g *group, ref uint32, now int64) {
 	it := s.items.at(ref)
 	key, _, _ := ParsePart(it.key)
 	part := it.value
-	// The group must not be forgotten for a moment.
+	// The group must not be forgotten meanwhile.
 	g.size++
 	s.remove(ref)
 	g.size--
@@ -102,8 +102,8 @@ func (s *Schedule[V]) absorb(g *group, ref uint32, now int64) {
 	s.rank(whole)
 }
 
-// partMark is what the keys of parts begin with. No other key does: they begin
-// with a number in the shortest form there is.
+// partMark is the prefix of the keys of parts. No other key has it: others
+// begin with a number in its shortest form.
 const partMark = "\x80\x00"
 
 // PartKey returns the key of a part of an item.
@@ -113,8 +113,8 @@ func PartKey(key string, part uint64) string {
 	return string(append(b, key...))
 }
 
-// ParsePart is the inverse of [PartKey]. Of a key that is no part's, it returns
-// the key.
+// ParsePart is the inverse of [PartKey]. It returns a key that is no part's as
+// it is.
 func ParsePart(key string) (whole string, part uint64, ok bool) {
 	if len(key) < len(partMark)+8 || key[:len(partMark)] != partMark {
 		return key, 0, false
@@ -123,7 +123,7 @@ func ParsePart(key string) (whole string, part uint64, ok bool) {
 	return key[len(partMark)+8:], binary.BigEndian.Uint64([]byte(number)), true
 }
 
-// Order returns the order of a group, as it is now.
+// Order returns the present order of a group.
 func (s *Schedule[V]) Order(name string) queue.Order {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,10 +133,10 @@ func (s *Schedule[V]) Order(name string) queue.Order {
 	return s.orders[name]
 }
 
-// Split takes a part out of a leased item. The part has the lease from then on,
-// unless it is not due yet: then it waits, and the lease ends. What is left of
-// the item is due at once, or taken out if take says that nothing is. It fails
-// with [queue.ErrLeaseLost] if the lease is no longer held.
+// Split takes a part out of a leased item. A part that is due takes over the
+// lease; one that is not waits, and the lease ends. The rest of the item is due
+// at once, or removed if take reports that nothing is left. Split fails with
+// [queue.ErrLeaseLost] if the lease is no longer held.
 func (s *Schedule[V]) Split(fence, part uint64, due int64, take func(whole *V) (part V, left bool)) (Lease[V], error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,7 +148,7 @@ func (s *Schedule[V]) Split(fence, part uint64, due int64, take func(whole *V) (
 	it := s.items.at(h.ref)
 	g, key, lease := it.band.of, it.key, h.expires-now
 	value, left := take(&it.value)
-	// The group is served once, when all is done.
+	// The group is served once, at the end.
 	waiters := g.waiters
 	g.waiters = nil
 	s.insert(g, PartKey(key, part), due, value)
@@ -171,8 +171,8 @@ func (s *Schedule[V]) Split(fence, part uint64, due int64, take func(whole *V) (
 	return leased, nil
 }
 
-// Yield ends a lease that is not pinned, with the item's value changed; it is
-// due when change says.
+// Yield ends a lease that is not pinned, with the item's value changed. The
+// item is due when change says.
 func (s *Schedule[V]) Yield(fence uint64, change func(value *V) (due int64)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,7 +186,7 @@ func (s *Schedule[V]) Yield(fence uint64, change func(value *V) (due int64)) err
 	return nil
 }
 
-// IsFirst tells whether a lease is that of the first item of its group.
+// IsFirst reports whether a lease is of the first item of its group.
 func (s *Schedule[V]) IsFirst(fence uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -198,7 +198,7 @@ func (s *Schedule[V]) IsFirst(fence uint64) bool {
 	return it.band.heap[0] == h.ref
 }
 
-// Seize leases and pins an item, due or not, unless somebody has it.
+// Seize leases and pins an item, due or not, unless it is leased.
 func (s *Schedule[V]) Seize(name, key string) (Lease[V], bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package schedule keeps, in memory, what is due when. Items live in groups
-// that wait on their own: a group with nothing due costs another nothing. An
-// item is leased to one worker at a time, and comes back when the lease
-// passes.
+// Package schedule holds items in memory until they are due. Items live in
+// groups that wait on their own: a group without due items costs others
+// nothing. An item is leased to one worker at a time, and comes back when the
+// lease passes.
 //
-// It is built to hold a million items: they stand in chunks that are never
+// A schedule may hold a million items: they stand in chunks that are never
 // copied, refer to each other by number, and share one index by hash.
 package schedule
 
@@ -29,37 +29,36 @@ type Schedule[V any] struct {
 	mu     sync.Mutex
 	closed bool
 	groups map[string]*group
-	// orders has the orders of groups that are not [queue.OrderObject]. Groups
-	// come and go.
+	// orders has the orders of groups that are not [queue.OrderObject]. It
+	// outlives the groups.
 	orders map[string]queue.Order
 	items  slab[V]
-	// index finds the first item of a hash; items with the same hash are
+	// index finds the first item of a hash. Items with the same hash are
 	// chained.
 	index map[uint64]uint32
 	seed  maphash.Seed
-	// mask is what of a hash is used. Tests make it small, for collisions.
+	// mask selects bits of a hash. Tests make it small, for collisions.
 	mask uint64
 
-	// Leases are few, as few as there are workers, so what only leased items
-	// need is kept beside them.
+	// There are as few leases as workers, so the state of leased items is kept
+	// here.
 	held   map[uint32]*hold
 	fences map[uint64]*hold
 	fence  uint64
 }
 
-// Hooks tell what a schedule must know of its items' values. All may be nil
-// where nothing makes use of them.
+// Hooks read and change the values of a schedule's items. Those that are not
+// used may be nil.
 type Hooks[V any] struct {
-	// Second tells whether an item is leased only while no other of its group
+	// Second reports whether an item is leased only while no other of its group
 	// is due.
 	Second func(value *V) bool
 	// Position orders the items of a group with [queue.OrderEndpoint].
 	Position func(value *V) uint64
-	// Reset prepares an item for another order: it is due at once, whatever it
-	// waited for.
+	// Reset prepares an item for another order, in which it is due at once.
 	Reset func(value *V)
-	// Absorb puts a part that was split off back into its whole, which may be
-	// the zero value.
+	// Absorb puts a split part back into its whole, which may be the zero
+	// value.
 	Absorb func(whole *V, part V)
 }
 
@@ -79,17 +78,17 @@ func New[V any](now func() time.Time, hooks Hooks[V]) *Schedule[V] {
 	}
 }
 
-// Info tells where an item stands.
+// Info is the state of an item.
 type Info struct {
 	// Due is when the item is due, or was when it was leased.
 	Due int64
-	// Leased tells whether a worker holds the item, Pinned whether what the
-	// worker found is being committed.
+	// Leased is true while a worker holds the item, Pinned while the worker's
+	// result is being committed.
 	Leased, Pinned bool
 }
 
-// Put adds an item. If it is there already, its value is replaced and, unless
-// it is leased, its time too.
+// Put adds an item. If it is there already, Put replaces its value and, unless
+// it is leased, its time.
 func (s *Schedule[V]) Put(name, key string, due int64, value V) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,14 +104,14 @@ func (s *Schedule[V]) Put(name, key string, due int64, value V) {
 	s.serve(g)
 }
 
-// Has tells whether an item is there.
+// Has reports whether an item is there.
 func (s *Schedule[V]) Has(name, key string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lookup(name, key) != 0
 }
 
-// Update changes the value of an item and tells whether the item is there.
+// Update changes the value of an item and reports whether the item is there.
 func (s *Schedule[V]) Update(name, key string, change func(value *V)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,7 +126,7 @@ func (s *Schedule[V]) Update(name, key string, change func(value *V)) bool {
 }
 
 // Touch changes the value of an item, and, unless it is leased, when it is due
-// if change says so. It tells whether the item is there.
+// if change says so. It reports whether the item is there.
 func (s *Schedule[V]) Touch(name, key string, change func(value *V, leased bool) (due int64, set bool)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,7 +152,7 @@ func (s *Schedule[V]) expire(ref uint32) {
 	}
 }
 
-// rank puts an item where its value belongs.
+// rank moves an item to where its value belongs.
 func (s *Schedule[V]) rank(ref uint32) {
 	it := s.items.at(ref)
 	b := &it.band.of.bands[s.bandOf(&it.value)]
@@ -179,7 +178,7 @@ func (s *Schedule[V]) bandOf(value *V) int {
 	return 0
 }
 
-// Retime sets when an item is due, unless it is leased: then whoever holds it
+// Retime sets when an item is due, unless it is leased: then its leaseholder
 // decides.
 func (s *Schedule[V]) Retime(name, key string, due int64) {
 	s.mu.Lock()
@@ -191,7 +190,7 @@ func (s *Schedule[V]) Retime(name, key string, due int64) {
 	}
 }
 
-// Get returns an item's value and where it stands.
+// Get returns an item's value and its state.
 func (s *Schedule[V]) Get(name, key string) (V, Info, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -255,7 +254,7 @@ func (s *Schedule[V]) info(ref uint32) Info {
 	return Info{Due: s.items.at(ref).at}
 }
 
-// group returns the group of a name, made if need be.
+// group returns the group of a name, and makes it if there is none.
 func (s *Schedule[V]) group(name string) *group {
 	g := s.groups[name]
 	if g == nil {
@@ -282,7 +281,7 @@ func (s *Schedule[V]) retime(ref uint32, due int64) {
 	s.fix(it.band, int(it.place))
 }
 
-// insert adds an item that is not there yet.
+// insert adds a new item.
 func (s *Schedule[V]) insert(g *group, key string, due int64, value V) {
 	hash := s.hash(g, key)
 	ref := s.items.take()
@@ -293,7 +292,7 @@ func (s *Schedule[V]) insert(g *group, key string, due int64, value V) {
 	s.push(it.band, ref)
 }
 
-// remove takes out an item that is in no heap and in no lease.
+// remove removes an item that is in no heap and has no lease.
 func (s *Schedule[V]) remove(ref uint32) {
 	it := s.items.at(ref)
 	g, hash := it.band.of, s.hash(it.band.of, it.key)
@@ -330,8 +329,8 @@ func (s *Schedule[V]) hash(g *group, key string) uint64 {
 	return (maphash.String(s.seed, key) ^ g.salt) & s.mask
 }
 
-// forget drops a group that holds nothing and that nobody waits for, so that
-// endpoints that come and go leave nothing behind.
+// forget removes a group without items and waiters, so that endpoints that come
+// and go leave nothing behind.
 func (s *Schedule[V]) forget(g *group) {
 	if g.size == 0 && len(g.waiters) == 0 && s.groups[g.name] == g {
 		g.disarm()

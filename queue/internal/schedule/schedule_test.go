@@ -18,8 +18,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// All items whose hashes collide are told apart, and come in the order in
-// which they are due.
+// Items with the same hash stay apart, and come in the order in which they are
+// due.
 func TestOrderAndCollisions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		clock := time.Unix(1000, 0)
@@ -76,8 +76,8 @@ func cancelIfIdle(s *Schedule[int], group string, cancel func()) {
 	}
 }
 
-// What becomes due earlier than what is waited for is not waited for any
-// longer, and an item goes to the one who waits longest.
+// An item that is due earlier than the awaited one ends the wait, and the first
+// waiter gets it.
 func TestEarlierItemWakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(time.Now, Hooks[int]{})
@@ -105,8 +105,8 @@ func TestEarlierItemWakes(t *testing.T) {
 	})
 }
 
-// While a lease is pinned it does not pass, and cannot be pinned again; when
-// the pin is taken back, its time counts.
+// A pinned lease does not pass, and cannot be pinned again. Without the pin,
+// its time counts.
 func TestPin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(time.Now, Hooks[int]{})
@@ -143,8 +143,7 @@ func TestPin(t *testing.T) {
 	})
 }
 
-// Groups that nobody needs are forgotten, also those that were only waited
-// for.
+// Groups without items are forgotten, also those that only had waiters.
 func TestGroupsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(time.Now, Hooks[int]{})
@@ -159,8 +158,8 @@ func TestGroupsAreForgotten(t *testing.T) {
 	})
 }
 
-// Items of the second band are leased only while none of the first is due,
-// and change their band with their value.
+// Items of the second band are leased only while none of the first is due. An
+// item's band follows its value.
 func TestBands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(time.Now, Hooks[int]{Second: func(value *int) bool { return *value < 0 }})
@@ -199,8 +198,8 @@ func TestBands(t *testing.T) {
 	})
 }
 
-// With an order of the whole group, nothing is leased while what was found of
-// another item is being committed: it may fail.
+// With an order of the whole group, nothing is leased while the result for
+// another item is being committed: that may fail.
 func TestPinnedIsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(time.Now, Hooks[int]{Position: func(value *int) uint64 { return uint64(*value) }, Reset: func(*int) {}})

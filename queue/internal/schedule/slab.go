@@ -2,17 +2,17 @@
 
 package schedule
 
-// item is one thing that is due. There may be a million of them: what only
-// some need does not belong here.
+// item is something that is due. There may be a million items: what only some
+// need does not belong here.
 type item[V any] struct {
 	key   string
 	value V
 	band  *band
-	// at is when the item is next of interest, see band.heap.
+	// at is the time of the item's next event; see band.heap.
 	at int64
 	// place is where the item stands in the heap, or outside.
 	place int32
-	// next chains items with the same hash, and unused ones.
+	// next chains items with the same hash, and free ones.
 	next uint32
 }
 
@@ -30,7 +30,7 @@ type slab[V any] struct {
 	chunks [][]item[V]
 	// used is the highest number handed out yet.
 	used uint32
-	// free is the first of the chain of items that were given back.
+	// free is the first of the chain of free items.
 	free uint32
 }
 

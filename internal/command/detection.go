@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package command
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhooks/caddy-webhooks/admin"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
+)
+
+// detectionCommands returns the commands about changes that could be missed.
+func detectionCommands() []*cobra.Command {
+	look := subcommand(&cobra.Command{
+		Use: "look <object>", Short: "Has an object looked at, as items/42", Args: cobra.ExactArgs(1),
+		Long: `
+Has an object's Show read and compared with what is known. With --deleted, a Show
+that is gone proves that the object was deleted.
+`,
+	}, func(c call) error {
+		query := url.Values{"object": c.Args()}
+		if c.Bool("deleted") {
+			query.Set("deleted", "1")
+		}
+		return detect(c, "look", query)
+	})
+	look.Flags().Bool("deleted", false, "the object was deleted, if its Show is gone")
+	dismiss := subcommand(&cobra.Command{
+		Use: "dismiss [<id>]", Short: "Forgets records of changes whose object is not known", Args: cobra.MaximumNArgs(1),
+		Long: `
+Forgets a record that caddy webhooks unresolved lists, or with --before all that
+are older.
+`,
+	}, func(c call) error {
+		query := c.query("before", "resource")
+		if c.NArg() == 1 {
+			query.Set("id", c.Arg(0))
+		}
+		return detect(c, "dismiss", query)
+	})
+	dismiss.Flags().String("before", "", "forget all that are older than this time, as 2026-03-04T05:06:07Z")
+	dismiss.Flags().String("resource", "", "of these, only those of this resource")
+	return []*cobra.Command{
+		subcommand(&cobra.Command{
+			Use: "coverage", Short: "Shows what could be missed, and which rule would catch it", Args: cobra.NoArgs,
+		}, showCoverage),
+		look,
+		subcommand(&cobra.Command{
+			Use: "list <resource>", Short: "Has all objects of a resource listed", Args: cobra.ExactArgs(1),
+		}, func(c call) error {
+			return detect(c, "list", url.Values{"resource": c.Args()})
+		}),
+		dismiss,
+	}
+}
+
+// detect has a verb about detection done, and prints for how many objects or
+// records it was.
+func detect(c call, verb string, query url.Values) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	var done admin.DoneView
+	if err := client.do(http.MethodPost, "/webhooks/"+verb, query, nil, &done); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.out, "done:", done.Done)
+	return err
+}
+
+func showCoverage(c call) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	answer, err := client.read("/webhooks/coverage", nil)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return c.printAnswer(answer)
+	}
+	var report admin.Coverage
+	if err := decode(bytes.NewReader(answer), &report); err != nil {
+		return err
+	}
+	return printCoverage(c.out, &report, time.Now())
+}
+
+// printCoverage prints the report as an operator reads it.
+func printCoverage(out io.Writer, report *admin.Coverage, now time.Time) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if len(report.Unmatched) == 0 {
+		fmt.Fprintln(w, "Every unsafe request matched a rule.")
+	} else {
+		fmt.Fprintln(w, "Unsafe requests that matched no rule:")
+		fmt.Fprintln(w, "COUNT\tREQUEST\tLAST\tWOULD BE CAUGHT BY")
+		for _, line := range report.Unmatched {
+			fmt.Fprintf(w, "%d\t%s %s\t%s\t%s\n", line.Count, line.Method, line.Template, line.Last.Format(time.RFC3339), draft(line.Suggestion))
+		}
+		if report.Other > 0 {
+			fmt.Fprintf(w, "%d\tothers\n", report.Other)
+		}
+	}
+	for _, gap := range report.Gaps {
+		fmt.Fprintf(w, "Gap: %s, since %s, not made up for yet\n", gap.Resource, gap.Since.Format(time.RFC3339))
+	}
+	fmt.Fprintf(w, "Changes whose object is not known: %d (caddy webhooks unresolved)\n", report.Unresolved)
+	fmt.Fprintf(w, "Exchanges under way or of unknown outcome: %d\n", report.OpenIntents)
+	fmt.Fprintf(w, "Objects that wait for reconciling: %d, tried in vain: %d", report.Marks, report.Failing)
+	if !report.OldestMark.IsZero() {
+		fmt.Fprintf(w, ", the oldest for %s", now.Sub(report.OldestMark).Round(time.Second))
+	}
+	fmt.Fprintln(w)
+	if len(report.Unproven) > 0 {
+		fmt.Fprintf(w, "Without a version, so that nothing proves a Show fresh: %s\n", strings.Join(report.Unproven, " "))
+	}
+	if len(report.Unlisted) > 0 {
+		fmt.Fprintf(w, "Without a list, so that a gap may hide a create: %s\n", strings.Join(report.Unlisted, " "))
+	}
+	return w.Flush()
+}
+
+// draft returns a suggestion as it would stand in a Caddyfile.
+func draft(s coverage.Suggestion) string {
+	if s.Resource == "" {
+		return ""
+	}
+	parts := []string{}
+	for _, part := range []string{s.Show, s.Rule} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return "resource " + s.Resource + " { " + strings.Join(parts, "; ") + " }"
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package command
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/admin"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/intake"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
+)
+
+// The report says only what there is to say, and drafts rules as a Caddyfile has
+// them.
+func TestPrintCoverage(t *testing.T) {
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	full := &admin.Coverage{
+		Unmatched: []coverage.Line{
+			{Method: "POST", Template: "/orders/:id/ship", Count: 3, Last: now, Suggestion: coverage.Suggestion{Resource: "orders", Show: "show GET /v1/orders/:id", Rule: "update POST /orders/:id/ship"}},
+			{Method: "POST", Template: "/", Count: 1, Last: now},
+		},
+		Other:      9,
+		Gaps:       []intake.Gap{{Resource: "items", Since: now}},
+		Unresolved: 1, OpenIntents: 2, Marks: 3, Failing: 4, OldestMark: now.Add(-90 * time.Second),
+		Unproven: []string{"items", "users"}, Unlisted: []string{"users"},
+	}
+	for name, tc := range map[string]struct {
+		report *admin.Coverage
+		want   string
+	}{
+		"nothing": {&admin.Coverage{}, `Every unsafe request matched a rule.
+Changes whose object is not known: 0 (caddy webhooks unresolved)
+Exchanges under way or of unknown outcome: 0
+Objects that wait for reconciling: 0, tried in vain: 0
+`},
+		"everything": {full, `Unsafe requests that matched no rule:
+COUNT  REQUEST                LAST                  WOULD BE CAUGHT BY
+3      POST /orders/:id/ship  2026-03-04T05:06:07Z  resource orders { show GET /v1/orders/:id; update POST /orders/:id/ship }
+1      POST /                 2026-03-04T05:06:07Z  
+9      others
+Gap: items, since 2026-03-04T05:06:07Z, not made up for yet
+Changes whose object is not known: 1 (caddy webhooks unresolved)
+Exchanges under way or of unknown outcome: 2
+Objects that wait for reconciling: 3, tried in vain: 4, the oldest for 1m30s
+Without a version, so that nothing proves a Show fresh: items users
+Without a list, so that a gap may hide a create: users
+`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := printCoverage(&out, tc.report, now); err != nil {
+				t.Fatal(err)
+			}
+			if out.String() != tc.want {
+				t.Errorf("printed\n%s\nwant\n%s", &out, tc.want)
+			}
+		})
+	}
+}
+
+// The command prints a report for people, and the answer itself with --json.
+func TestCoverage(t *testing.T) {
+	api := newAdminAPI(t, func(*http.Request) (int, string) { return http.StatusOK, `{"unmatched":[],"marks":7}` })
+	for args, want := range map[string]string{"coverage": "wait for reconciling: 7", "coverage --json": `"marks": 7`} {
+		printed, requests, err := api.run(t, strings.Fields(args)...)
+		if err != nil || !strings.Contains(printed, want) || len(requests) != 1 || requests[0] != "GET /webhooks/coverage" {
+			t.Errorf("%s: %v, requested %q, printed\n%s", args, err, requests, printed)
+		}
+	}
+}

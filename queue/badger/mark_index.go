@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package badger
+
+import (
+	"container/list"
+	"sync"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
+)
+
+// marks knows which objects are marked, or only to be looked at, and when they
+// are due. The rest of a mark is read when it is leased: there may be many
+// marks.
+type marks struct {
+	due *schedule.Schedule[markState]
+
+	// mu is taken while the schedule's own lock is held, never the other way
+	// round.
+	mu sync.Mutex
+	// ages holds an aged of each mark that is not a look, oldest first.
+	ages    *list.List
+	failing int
+	looks   int
+}
+
+type markState struct {
+	// age is nil for a look.
+	age     *list.Element
+	failing bool
+}
+
+func (s *markState) look() bool { return s.age == nil }
+
+// aged is when a mark was made.
+type aged struct {
+	at  time.Time
+	key event.Key
+}
+
+func newMarks(now func() time.Time) *marks {
+	return &marks{due: schedule.New(now, schedule.Hooks[markState]{Second: (*markState).look}), ages: list.New()}
+}
+
+func (m *marks) has(key event.Key) bool {
+	return m.due.Has(key.Resource, key.ID)
+}
+
+// note applies an object's record after marks were merged into it. Of new
+// records, the oldest must come first.
+func (m *marks) note(r *mark.Record) {
+	known := m.due.Touch(r.Key.Resource, r.Key.ID, func(state *markState, _ bool) (int64, bool) {
+		m.set(state, r)
+		return schedule.Nanos(r.DueAt), true
+	})
+	if known {
+		return
+	}
+	state := markState{}
+	m.mu.Lock()
+	m.count(&state, r)
+	m.mu.Unlock()
+	m.due.Put(r.Key.Resource, r.Key.ID, schedule.Nanos(r.DueAt), state)
+}
+
+// set sets a state by its record.
+func (m *marks) set(state *markState, r *mark.Record) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if state.look() || r.IsLook() {
+		m.uncount(state)
+		m.count(state, r)
+		return
+	}
+	if made := state.age.Value.(*aged); !made.at.Equal(r.MarkedAt) {
+		made.at = r.MarkedAt
+		m.ages.MoveToBack(state.age)
+	}
+	m.fails(state, r.Tries > 0)
+}
+
+func (m *marks) fails(state *markState, failing bool) {
+	if failing && !state.failing {
+		m.failing++
+	} else if !failing && state.failing {
+		m.failing--
+	}
+	state.failing = failing
+}
+
+func (m *marks) count(state *markState, r *mark.Record) {
+	if r.IsLook() {
+		m.looks++
+		return
+	}
+	state.age = m.ages.PushBack(&aged{at: r.MarkedAt, key: r.Key})
+	m.fails(state, r.Tries > 0)
+}
+
+func (m *marks) uncount(state *markState) {
+	if state.look() {
+		m.looks--
+		return
+	}
+	m.ages.Remove(state.age)
+	m.fails(state, false)
+	state.age = nil
+}
+
+// clear ends a pinned lease and forgets its mark.
+func (m *marks) clear(lease schedule.Lease[markState]) {
+	m.due.Finish(lease.Fence, func(state *markState) (int64, bool) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.uncount(state)
+		return 0, false
+	})
+}
+
+// stay ends a pinned lease whose mark stays.
+func (m *marks) stay(lease schedule.Lease[markState], r *mark.Record) {
+	m.due.Finish(lease.Fence, func(state *markState) (int64, bool) {
+		m.set(state, r)
+		return schedule.Nanos(r.DueAt), true
+	})
+}
+
+// postpone ends a pinned lease whose object cannot be read from the queue.
+func (m *marks) postpone(lease schedule.Lease[markState], dueAt time.Time) {
+	m.due.Finish(lease.Fence, func(state *markState) (int64, bool) {
+		if !state.look() {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.fails(state, true)
+		}
+		return schedule.Nanos(dueAt), true
+	})
+}
+
+// later gives the lease of a look back without writing: after a crash the look
+// is due as it was. It reports whether the lease was of a look that nobody has
+// asked for meanwhile.
+func (m *marks) later(fence uint64, at time.Time) (bool, error) {
+	held, err := m.due.Pin(fence)
+	if err != nil {
+		return false, err
+	}
+	if !held.Value.look() {
+		m.due.Unpin(fence)
+		return false, nil
+	}
+	m.due.Finish(fence, func(state *markState) (int64, bool) {
+		if !state.look() {
+			return held.Due, true
+		}
+		return schedule.Nanos(at), true
+	})
+	return true, nil
+}
+
+// oldest returns marks that are not looks, oldest first.
+func (m *marks) oldest(limit int) []event.Key {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var keys []event.Key
+	for age := m.ages.Front(); age != nil && len(keys) < limit; age = age.Next() {
+		keys = append(keys, age.Value.(*aged).key)
+	}
+	return keys
+}
+
+// stats adds the figures of the marks.
+func (m *marks) stats(stats *queue.Stats) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	stats.Marks, stats.FailingMarks, stats.Looks = m.ages.Len(), m.failing, m.looks
+	if oldest := m.ages.Front(); oldest != nil {
+		stats.OldestMark = oldest.Value.(*aged).at
+	}
+}
