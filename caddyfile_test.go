@@ -137,7 +137,7 @@ func TestCaddyfileErrors(t *testing.T) {
 
 		"unknown global":       {global("store badger /x"), []string{`unknown option "store"`, "it takes queue", "Caddyfile:3"}},
 		"global twice":         {"{\n\twebhooks {\n\t}\n\twebhooks {\n\t}\n}\n", []string{"stands twice; merge the two", "Caddyfile:4"}},
-		"engine":               {global("queue postgres x"), []string{"badger is the only engine", "Caddyfile:3"}},
+		"engine":               {global("queue postgres x"), []string{`no engine "postgres"`, "badger", "Caddyfile:3"}},
 		"durability":           {global("durability none"), []string{"durability is power or process", "Caddyfile:3"}},
 		"retention":            {global("retention long"), []string{"retention takes a duration", "Caddyfile:3"}},
 		"retention size":       {global("retention 7d much"), []string{"takes a size", "Caddyfile:3"}},

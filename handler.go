@@ -163,15 +163,20 @@ var nowhere = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) err
 	return caddyhttp.Error(http.StatusBadGateway, fmt.Errorf("the upstream handler did not answer"))
 })
 
-// watch makes the watcher of the handler's exchanges. The options say where it
+// watch makes the watcher of the handler's exchanges. Sink is where the watcher
 // takes what it finds.
-func (h *Handler) watch(log *zap.Logger, options exchange.Options) {
-	options.Rules = h.rules
-	options.UpstreamTimeout = time.Duration(h.UpstreamTimeout)
-	options.Capture = h.Capture
-	options.Refuse = h.OnQueueError == onQueueErrorFail
-	options.Logger = sparing(log)
-	h.watcher = exchange.New(options)
+func (h *Handler) watch(log *zap.Logger, sink exchange.Options) {
+	h.watcher = exchange.New(h.watchOptions(log, sink))
+}
+
+// watchOptions adds the handler's configuration to a sink.
+func (h *Handler) watchOptions(log *zap.Logger, sink exchange.Options) exchange.Options {
+	sink.Rules = h.rules
+	sink.UpstreamTimeout = time.Duration(h.UpstreamTimeout)
+	sink.Capture = h.Capture
+	sink.Refuse = h.OnQueueError == onQueueErrorFail
+	sink.Logger = sparing(log)
+	return sink
 }
 
 // Validate checks what Provision has not.

@@ -2,14 +2,14 @@
 
 package exchange
 
-import (
-	"go.uber.org/zap"
-)
+import "go.uber.org/zap"
 
 // Callback is a receiver that a request named for the object it is about. It
-// is stored sealed: both of its parts are secrets of who named it.
+// is stored sealed: both of its parts are secrets of the client that named it.
 type Callback struct {
-	URL           string `json:"url"`
+	// URL is the receiver's URL.
+	URL string `json:"url"`
+	// Authorization is the value of the Authorization header, "" for none.
 	Authorization string `json:"authorization,omitempty"`
 }
 
@@ -20,11 +20,11 @@ const (
 )
 
 // callbackOf returns the receiver that the exchange's request names, sealed, or
-// nil. One that may not be sent to is refused here, before anything is stored;
-// the exchange goes on all the same, and the operator is told.
+// nil. A receiver that may not be sent to is refused here, before anything is
+// stored. The exchange goes on all the same, and operators get a message.
 func (w *Watcher) callbackOf(x *exchange) []byte {
 	r := x.match.Rule.Resource
-	if r.Callback == nil || w.Seal == nil {
+	if r.Callback == nil || w.opts.Seal == nil {
 		return nil
 	}
 	named := Callback{URL: x.match.Text(&x.request, r.Callback.URL)}
@@ -34,10 +34,10 @@ func (w *Watcher) callbackOf(x *exchange) []byte {
 	if !r.Callback.Authorization.IsZero() {
 		named.Authorization = x.match.Text(&x.request, r.Callback.Authorization)
 	}
-	sealed, err := w.Seal(r.Name, named)
+	sealed, err := w.opts.Seal(r.Name, named)
 	if err != nil {
-		w.Metrics.CallbackRefused(r.Name)
-		w.Logger.Warn("a receiver that a request named is refused", zap.String("rule", x.match.Rule.Name), zap.Error(err))
+		w.opts.Metrics.CallbackRefused(r.Name)
+		w.opts.Logger.Warn("a receiver that a request named is refused", zap.String("rule", x.match.Rule.Name), zap.Error(err))
 		return nil
 	}
 	return sealed

@@ -19,7 +19,7 @@ import (
 func TestIntentHasHops(t *testing.T) {
 	q := new(recordingQueue)
 	watcher := watcherFor(t, q, &syntax.Resource{Name: "items"})
-	watcher.Hops = func(header http.Header) string {
+	watcher.opts.Hops = func(header http.Header) string {
 		if header.Get("Webhook-Hops") == "" {
 			return ""
 		}

@@ -80,9 +80,9 @@ func TestIdentify(t *testing.T) {
 func exchangeOf(t testing.TB, watcher *Watcher, method, target, requestBody string, answer captured) *exchange {
 	t.Helper()
 	r := httptest.NewRequest(method, "http://api.example"+target, strings.NewReader(requestBody))
-	request := rules.Request{HTTP: r, Method: method, Limit: watcher.Capture}
+	request := rules.Request{HTTP: r, Method: method, Limit: watcher.opts.Capture}
 	var found rules.Match
-	if !watcher.Rules.Find(&request, &found) {
+	if !watcher.opts.Rules.Find(&request, &found) {
 		t.Fatalf("%s %s matches nothing", method, target)
 	}
 	x := newExchange(watcher, httptest.NewRecorder(), request, found)

@@ -12,25 +12,25 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// observe passes a safe request on. Where it is a Show, and there is time for it,
-// the answer is looked at when it has gone through: one that differs from what
-// is known shows a change that did not pass here.
+// observe passes a safe request on. If the request is a Show, and there is time
+// for it, its answer is compared after it has passed: a Show that differs from
+// what is known shows a change that did not pass here.
 func (w *Watcher) observe(writer http.ResponseWriter, request *rules.Request, next caddyhttp.Handler) error {
 	r := request.HTTP
 	var found rules.Match
-	if r.Method != http.MethodGet || r.URL.RawQuery != "" || !w.Rules.FindShow(request, &found) || w.Observe == nil || !w.turns.Allow() {
+	if r.Method != http.MethodGet || r.URL.RawQuery != "" || !w.opts.Rules.FindShow(request, &found) || w.opts.Observe == nil || !w.turns.Allow() {
 		return next.ServeHTTP(writer, r)
 	}
-	t := &tee{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: writer}, limit: int(w.Capture)}
+	t := &tee{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: writer}, limit: int(w.opts.Capture)}
 	if err := next.ServeHTTP(t, r); err != nil {
 		return err
 	}
 	if t.status != http.StatusOK || t.answer.truncated || len(t.answer.body) == 0 {
 		return nil
 	}
-	// An id that cannot name an object teaches nothing.
+	// An id that cannot name an object is not compared.
 	if key, err := event.NewKey(found.Rule.Resource.Name, found.Values()...); err == nil {
-		w.Observe(found.Rule.Resource, key, t.show())
+		w.opts.Observe(found.Rule.Resource, key, t.show())
 	}
 	return nil
 }

@@ -17,11 +17,24 @@ import (
 // up before the API answered.
 const statusClientClosedRequest = 499
 
-// outcomeOf tells what the end of an exchange says about the change.
+// outcome returns what the end of the exchange says about the change: by itself, or
+// as the rule has it.
+func (x *exchange) outcome(err error, whole bool) event.Outcome {
+	status := x.tee.status
+	usual := outcomeOf(x.request.HTTP, status, err, whole)
+	if status == 0 || !whole || status == statusClientClosedRequest {
+		// There is no answer of the API that the rule could judge.
+		return usual
+	}
+	return x.match.Rule.Outcome(usual, status, x.tee.answer.json)
+}
+
+// outcomeOf returns what the end of an exchange says about the change, whatever the
+// rule is.
 //
-// Whole is false when the exchange was cut: the handler panicked, as
-// reverse_proxy does when either side breaks off within the body. Status is 0
-// when no response was begun, and then err usually holds one.
+// Whole is false if the exchange was cut: the handler panicked, as reverse_proxy
+// does when either side breaks off within the body. Status is 0 if no response was
+// begun; err usually has one then.
 func outcomeOf(r *http.Request, status int, err error, whole bool) event.Outcome {
 	if status == 0 && err != nil {
 		if neverSent(r, err) {
@@ -34,7 +47,7 @@ func outcomeOf(r *http.Request, status int, err error, whole bool) event.Outcome
 	}
 	switch {
 	case status == statusClientClosedRequest, status == http.StatusRequestTimeout:
-		// The API may be at work on the request still.
+		// The API may still be at work on the request.
 		return event.OutcomeUnknown
 	case status >= 400 && status <= 499, status == http.StatusTemporaryRedirect, status == http.StatusPermanentRedirect:
 		// 307 and 308 ask the client to send the request elsewhere (RFC 9110,
@@ -46,11 +59,13 @@ func outcomeOf(r *http.Request, status int, err error, whole bool) event.Outcome
 		// A handler that writes nothing answers 200 with an empty body.
 		return event.OutcomeChanged
 	}
+	// 5xx of the API, Caddy's own 502 and 504, an accepted upgrade, or a cut: the
+	// API may have done what it was asked, or may do it yet.
 	return event.OutcomeUnknown
 }
 
-// neverSent tells whether the request cannot have reached the API: its only
-// try failed before there was a connection.
+// neverSent reports whether the request cannot have reached the API: its only try
+// failed before there was a connection.
 func neverSent(r *http.Request, err error) bool {
 	var dial *net.OpError
 	if !errors.As(err, &dial) || dial.Op != "dial" {

@@ -10,12 +10,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 )
 
-// errNotYet is returned where a value is only known when the exchange ends.
+// errNotYet is returned for a value that is only known when the exchange ends.
 var errNotYet = errors.New("the exchange does not tell all that the request is made of")
 
-// queryKey returns the key of the mark that has a query of m's rule asked once,
-// with the values of the exchange. Own is the key of the object that the
-// exchange is about, zero while it is not known.
+// queryKey returns the key of the mark by which a query of m's rule is sent, with
+// values of the exchange for its placeholders. Own is the key of the object that
+// the exchange is about, zero while it is not known.
 func (x *exchange) queryKey(q *rules.Query, m *rules.Match, own event.Key) (event.Key, error) {
 	parts := make([]string, 0, len(q.Values))
 	for i, v := range q.Values {

@@ -12,31 +12,33 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// Bounds of what is remembered. It only saves a request, or lends a credential
+// Limits of what is remembered. It only saves a request, or lends a credential
 // once, so forgetting is always safe.
 const (
 	maxRemembered = 4096
 	rememberFor   = 5 * time.Minute
 )
 
-// Remembered keeps what exchanges lend to the reading of Shows, for resources whose
-// Show is not the operator's: the response to the last write, where no other
-// write overlapped it; or the credential of its caller. None of it is stored.
+// Remembered holds what exchanges lend to the reading of Shows, for resources
+// whose Show is not the operator's: the response to the last write, if no other
+// write overlapped it, or the credential of its caller. None of it is stored.
 type Remembered struct {
-	mu      sync.Mutex
+	mu sync.Mutex
+	// running counts the exchanges under way, and kept holds the loans, by
+	// object.
 	running map[event.Key]runners
 	kept    map[event.Key]Loan
 }
 
-// runners are the exchanges about an object that are under way.
+// runners counts the exchanges about an object that are under way.
 type runners struct {
 	count int
-	// overlap is true once there were two at a time, until there is none: the
-	// answer of neither is sure to be what came last.
+	// overlap is true once there are two at a time, until there is none: neither
+	// answer is sure to be that of the last write.
 	overlap bool
 }
 
-// Loan is what an exchange lent.
+// Loan is what an exchange lends.
 type Loan struct {
 	at time.Time
 	// Show is the response to the last write, nil for none.
@@ -55,8 +57,8 @@ func (x *exchange) lends() bool {
 	return x.match.Rule.Resource.ShowFrom != syntax.ShowFromOperator
 }
 
-// begin notes that an exchange is about to change its objects: what an earlier
-// one told of them is not the last word any more.
+// begin notes that an exchange is about to change its objects: the response to an
+// earlier one is not that of the last write any more.
 func (m *Remembered) begin(x *exchange) {
 	if !x.lends() {
 		return
@@ -72,7 +74,7 @@ func (m *Remembered) begin(x *exchange) {
 	}
 }
 
-// keep takes what an exchange lends for its one object, before it is marked.
+// keep takes what an exchange lends for its object, before the object is marked.
 func (m *Remembered) keep(x *exchange, key event.Key) {
 	if !x.lends() {
 		return
@@ -88,8 +90,8 @@ func (m *Remembered) keep(x *exchange, key event.Key) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	// All has been said: the object may be reconciled before the exchange has
-	// ended in every respect, and then it is no other that overlaps.
+	// The response is complete. The object may be reconciled before the exchange
+	// has ended, and must not find it under way then.
 	overlap := m.running[key].overlap
 	m.leave(x)
 	if lent.Show != nil && (overlap || m.running[key].count > 0) {
@@ -101,7 +103,7 @@ func (m *Remembered) keep(x *exchange, key event.Key) {
 	m.kept[key] = lent
 }
 
-// forget makes room: by what is too old, or else by anything.
+// forget makes room: it removes loans that are too old, or else any.
 func (m *Remembered) forget(now time.Time) {
 	for key, k := range m.kept {
 		if now.Sub(k.at) > rememberFor {
@@ -116,8 +118,8 @@ func (m *Remembered) forget(now time.Time) {
 	}
 }
 
-// end notes that an exchange is over. One that may have changed something
-// without a word for it leaves nothing to be taken for the last word.
+// end notes that an exchange is over. After one of unknown outcome, no response
+// that is kept is sure to be that of the last write.
 func (m *Remembered) end(x *exchange, outcome event.Outcome) {
 	if !x.lends() {
 		return
@@ -132,7 +134,7 @@ func (m *Remembered) end(x *exchange, outcome event.Outcome) {
 	}
 }
 
-// leave takes an exchange from those that run, once.
+// leave removes an exchange from those under way, once.
 func (m *Remembered) leave(x *exchange) {
 	if x.left {
 		return
@@ -148,7 +150,7 @@ func (m *Remembered) leave(x *exchange) {
 	}
 }
 
-// Take returns what is lent for an object, which can be had once.
+// Take returns the loan for an object, and forgets it.
 func (m *Remembered) Take(key event.Key) Loan {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -160,8 +162,7 @@ func (m *Remembered) Take(key event.Key) Loan {
 	return k
 }
 
-// GiveBack returns a credential that was not used up, as the API did not
-// answer.
+// GiveBack keeps a credential for another try, because the API did not answer.
 func (m *Remembered) GiveBack(key event.Key, k Loan) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -170,7 +171,7 @@ func (m *Remembered) GiveBack(key event.Key, k Loan) {
 	}
 }
 
-// credential returns what the caller proved itself with.
+// credential returns the headers that prove who the caller is, nil for none.
 func (x *exchange) credential() http.Header {
 	header := make(http.Header)
 	for _, name := range x.match.Rule.Resource.CallerHeaders {
@@ -184,8 +185,8 @@ func (x *exchange) credential() http.Header {
 	return header
 }
 
-// ownShow returns the response to a write as the Show of its object, or nil
-// where it is not whole.
+// ownShow returns the response to a write as the Show of its object, nil if it is
+// not complete.
 func (x *exchange) ownShow() *show.Show {
 	answer := &x.tee.answer
 	if x.tee.status < 200 || x.tee.status > 299 || x.tee.status == http.StatusAccepted || len(answer.body) == 0 || answer.truncated {

@@ -11,23 +11,25 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
-// tee passes a response on as it comes, and keeps what the rules need of it: the
-// status, and where asked for a copy of the body up to a limit. It buffers
-// nothing and delays nothing but the last byte of a response whose object must
-// be marked first.
+// tee passes a response on as it comes, and keeps what the rules need of it: status
+// and some headers, and a copy of the body up to a limit if they need the body. It
+// buffers nothing and delays nothing but the last byte of a response whose object
+// must be marked first.
 //
-// It has no Flush and no Hijack: http.ResponseController finds those of the
-// writer below through Unwrap.
+// It has no Flush and no Hijack: http.ResponseController finds those of the writer
+// below through Unwrap.
 type tee struct {
 	*caddyhttp.ResponseWriterWrapper
 
-	// limit is how much of the body is copied, in bytes; 0 for nothing.
+	// limit limits the copy of the body, in bytes; 0 means no copy.
 	limit int
-	// beforeLast, where set, is called once, before the last byte of the
-	// response is passed on, if the response tells its length. Otherwise its
-	// end is only known when the handler returns.
+	// beforeLast, if set, is called once, before the last byte of the response
+	// is passed on. Of a response without a length, the end is only known when
+	// the handler returns; then it is not called.
 	beforeLast func()
 
 	status  int
@@ -39,20 +41,26 @@ type tee struct {
 // captured is what is kept of a response.
 type captured struct {
 	body      []byte
-	truncated bool
-	encoding  string
+	truncated bool   // the body is larger than the limit, and not kept
+	encoding  string // the Content-Encoding
 	location  string
 	etag      string
 	kind      string // the Content-Type
 
 	parsed  bool
-	decoded []byte // without its Content-Encoding
-	plain   []byte // and as JSON
-	problem error
+	decoded []byte // the body without its Content-Encoding
+	plain   []byte // the decoded body as JSON; nil if it has no structure
+	problem error  // why there is no plain body
 }
 
-// json returns the captured body as JSON, whatever structure it came in, or
-// nil. The error says why a body is missing; one without structure is no error.
+// needsBody reports whether the body of a response is needed: to find objects in
+// it (more), to judge the outcome, for a version, or as the Show.
+func needsBody(rule *rules.Rule, more bool) bool {
+	return more || rule.ReadsResponse || rule.Resource.Version != "" || rule.Resource.ShowFrom == syntax.ShowFromResponse
+}
+
+// json returns the captured body as JSON, whatever structure it came in, or nil.
+// The error says why a body is missing. A body without structure is no error.
 func (c *captured) json() ([]byte, error) {
 	if c.parsed {
 		return c.plain, c.problem
@@ -85,8 +93,8 @@ func (t *tee) WriteHeader(status int) {
 	t.ResponseWriterWrapper.WriteHeader(status)
 }
 
-// begin takes what is needed of the header before it is passed on: a handler
-// around this one, such as encode, changes the same map when it sees it.
+// begin takes what is needed of the header before it is passed on: a handler around
+// this one, such as encode, changes the same map when it gets the header.
 func (t *tee) begin(status int) {
 	t.status = status
 	header := t.Header()
@@ -123,8 +131,8 @@ func (t *tee) Write(p []byte) (int, error) {
 	return t.ResponseWriterWrapper.Write(p)
 }
 
-// ReadFrom implements io.ReaderFrom. Where nothing of the body is needed it
-// keeps the fast path of the writer below (sendfile).
+// ReadFrom implements io.ReaderFrom. If nothing of the body is needed, it keeps the
+// fast path of the writer below (sendfile).
 func (t *tee) ReadFrom(r io.Reader) (int64, error) {
 	if t.limit > 0 || t.beforeLast != nil {
 		return io.Copy(struct{ io.Writer }{t}, r)
@@ -137,6 +145,7 @@ func (t *tee) ReadFrom(r io.Reader) (int64, error) {
 	return n, err
 }
 
+// end calls beforeLast, once.
 func (t *tee) end() {
 	if t.beforeLast != nil {
 		call := t.beforeLast

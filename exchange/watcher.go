@@ -5,6 +5,10 @@
 // exchange changed, and resolves the intent by how the exchange ended. It changes
 // nothing about an exchange, and delays nothing but the last byte of a response
 // whose object must be marked first.
+//
+// The files follow an exchange: [Watcher] takes the request, outcome.go decides
+// what its end means, identify.go which object it is about, response.go what is
+// kept of the response, and mark.go what the queue gets.
 package exchange
 
 import (
@@ -27,11 +31,12 @@ import (
 
 // Notes is where a [Watcher] notes what exchanges may change.
 type Notes interface {
-	// Note records durably that an exchange may change something. Where it fails
-	// with a number, the intent may be open all the same, and is to be resolved.
+	// Note records durably that an exchange may change something. If it fails and
+	// returns a number, the intent may be open all the same, and must be resolved.
 	Note(ctx context.Context, intent queue.Intent) (queue.IntentID, error)
-	// Resolve closes an intent and marks its objects. It does not fail: what the
-	// queue cannot take now is offered to it again, or counted as a gap.
+	// Resolve closes an intent and marks its objects. If durable is true, it
+	// returns when the marks are durable. It does not fail: what the queue cannot
+	// take now is offered to it again, or counted as a gap.
 	Resolve(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool)
 }
 
@@ -50,8 +55,7 @@ type Metrics interface {
 	Unmatched()
 }
 
-// Options configure a [Watcher]. All but Rules, Notes and Metrics may be left
-// out.
+// Options configure a [Watcher]. Rules, Notes and Metrics are required.
 type Options struct {
 	// Rules say which exchanges are watched.
 	Rules *rules.Set
@@ -69,40 +73,41 @@ type Options struct {
 
 	// Notes takes intents and resolutions.
 	Notes Notes
-	// Seal checks a receiver that a request named, and encrypts it. Without it,
-	// requests name none.
+	// Seal checks a receiver that a request named, and encrypts it. Default:
+	// requests cannot name receivers.
 	Seal func(resource string, named Callback) ([]byte, error)
 	// Observe takes a Show that passed, to compare it when there is time. It must
-	// return at once.
+	// return at once. Default: passing Shows are not compared.
 	Observe func(of *rules.Resource, key event.Key, passed show.Show)
-	// Unmatched takes an unsafe request that no rule matches.
+	// Unmatched takes an unsafe request that no rule matches. Default: nothing.
 	Unmatched func(method, path string)
-	// Trace returns the place of an exchange in its trace, "" for none.
+	// Trace returns the place of an exchange in its trace, "" for none. Default:
+	// none has one.
 	Trace func(context.Context) string
-	// Hops returns through which of our deliveries a request came, by its header;
-	// "" for those that are none of ours.
+	// Hops returns the hops of the delivery that caused a request, read from its
+	// header; "" if none of our deliveries did. Default: none did.
 	Hops func(http.Header) string
 
-	// Metrics counts.
+	// Metrics counts what happens.
 	Metrics Metrics
-	// Logger logs what strangers can bring about, so it should say the same only
-	// so often. Default: nothing is logged.
+	// Logger logs what strangers can cause, so it should limit how often it says
+	// the same. Default: nothing is logged.
 	Logger *zap.Logger
 }
 
 // observeRate limits how many passing Shows a second are compared with what is
-// known. It costs the API nothing and the proxy little, and more would teach
-// little more: an object that somebody looks at is looked at again.
+// known. Comparing costs the API nothing and the proxy little; more would find
+// little more, because an object that somebody looks at is looked at again.
 const observeRate = 100
 
 // Watcher watches the exchanges of one handler.
 type Watcher struct {
-	Options
-	// Remembered lends to the reading of Shows what exchanges leave.
+	// Remembered lends what exchanges leave to the reading of Shows.
 	Remembered *Remembered
 
-	deadlines *deadline.Pool
-	turns     *rate.Limiter
+	opts      Options
+	deadlines *deadline.Pool // of what waits for the queue
+	turns     *rate.Limiter  // of Shows that are compared
 }
 
 // New returns a Watcher.
@@ -114,31 +119,31 @@ func New(options Options) *Watcher {
 		options.Logger = zap.NewNop()
 	}
 	return &Watcher{
-		Options: options, Remembered: NewRemembered(),
+		Remembered: NewRemembered(), opts: options,
 		deadlines: deadline.New(context.Background(), options.NoteTimeout),
 		turns:     rate.NewLimiter(observeRate, observeRate),
 	}
 }
 
-// Serve passes a request on. It watches the exchange if a rule matches, and looks
-// at the answer if the request is a Show; all others it leaves alone. A request
-// with an Upgrade is an exchange, too: the API may decline and just do what it is
-// asked, as it does when a client offers h2c with all that it sends. CONNECT asks
-// for a tunnel, and what flows in one is no exchange.
+// Serve passes a request on. It watches the exchange if a rule matches, compares
+// the answer if the request is a Show, and leaves all others alone. A request with
+// an Upgrade is an exchange, too: the API may decline and just do what it is asked,
+// as it does when a client offers h2c with all that it sends. CONNECT asks for a
+// tunnel, and what flows in a tunnel is no exchange.
 func (w *Watcher) Serve(writer http.ResponseWriter, request rules.Request, next caddyhttp.Handler) error {
 	if request.HTTP.Method == http.MethodConnect {
 		return next.ServeHTTP(writer, request.HTTP)
 	}
 	var found rules.Match
-	if w.Rules.Find(&request, &found) {
+	if w.opts.Rules.Find(&request, &found) {
 		return w.watch(writer, next, request, found)
 	}
 	if rules.IsSafe(request.Method) {
 		return w.observe(writer, &request, next)
 	}
-	w.Metrics.Unmatched()
-	if w.Unmatched != nil {
-		w.Unmatched(request.Method, request.HTTP.URL.Path)
+	w.opts.Metrics.Unmatched()
+	if w.opts.Unmatched != nil {
+		w.opts.Unmatched(request.Method, request.HTTP.URL.Path)
 	}
 	return next.ServeHTTP(writer, request.HTTP)
 }
@@ -148,9 +153,9 @@ func (w *Watcher) watch(writer http.ResponseWriter, next caddyhttp.Handler, requ
 	r := request.HTTP
 	x := newExchange(w, writer, request, found)
 	w.Remembered.begin(x)
-	if err := x.begin(); err != nil && w.Refuse {
-		// An intent that was too late may be noted all the same. The API is
-		// not asked, so nobody else would close it.
+	if err := x.begin(); err != nil && w.opts.Refuse {
+		// An intent that was not noted in time may be noted yet. The API does not
+		// get the request, so nobody else would close it.
 		x.resolve(event.OutcomeUnchanged)
 		w.Remembered.end(x, event.OutcomeUnchanged)
 		return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("noting the intent: %w", err))
@@ -158,21 +163,21 @@ func (w *Watcher) watch(writer http.ResponseWriter, next caddyhttp.Handler, requ
 	whole := false
 	var err error
 	// The proxy panics through us when either side breaks off within the body.
-	// The panic is not recovered: the server above must see it.
+	// The panic is not recovered: the server above must get it.
 	defer func() { x.end(err, whole) }()
 	err = next.ServeHTTP(&x.tee, r)
 	whole = true
 	return err
 }
 
-// origin returns where an exchange stands in its trace, and through which of our
-// deliveries it came. Both are empty for most.
+// origin returns the place of an exchange in its trace, and the hops of the delivery
+// that caused it. Both are "" for most.
 func (w *Watcher) origin(r *http.Request) (trace, hops string) {
-	if w.Hops != nil {
-		hops = w.Hops(r.Header)
+	if w.opts.Hops != nil {
+		hops = w.opts.Hops(r.Header)
 	}
-	if w.Trace != nil {
-		trace = w.Trace(r.Context())
+	if w.opts.Trace != nil {
+		trace = w.opts.Trace(r.Context())
 	}
 	return trace, hops
 }

@@ -133,7 +133,7 @@ func watcherFor(t testing.TB, q *recordingQueue, resources ...*syntax.Resource) 
 
 // serve passes a request on, as the handler does.
 func (w *Watcher) serve(writer http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	return w.Serve(writer, rules.Request{HTTP: r, Method: r.Method, Limit: w.Capture}, next)
+	return w.Serve(writer, rules.Request{HTTP: r, Method: r.Method, Limit: w.opts.Capture}, next)
 }
 
 // send passes a request through the watcher to an API, as Caddy's server does.
@@ -380,7 +380,7 @@ func TestQueueError(t *testing.T) {
 		t.Errorf("resolved as %+v", got)
 	}
 
-	watcher.Refuse = true
+	watcher.opts.Refuse = true
 	called := false
 	_, err = send(watcher, "PATCH", "/items/42", "", func(http.ResponseWriter, *http.Request) error {
 		called = true
@@ -393,7 +393,7 @@ func TestQueueError(t *testing.T) {
 
 	// An intent that was noted too late is closed, since nothing was asked.
 	q = &recordingQueue{fail: context.DeadlineExceeded, late: 7}
-	watcher.Notes = q
+	watcher.opts.Notes = q
 	if _, err = send(watcher, "PATCH", "/items/42", "", answers(200, nil, "")); err == nil {
 		t.Error("the API was asked")
 	}

@@ -100,17 +100,26 @@ func newConfig(t *testing.T) *Config {
 	return &Config{Opening: Opening{Space: smallSpace}, Endpoints: endpoints, Transport: transport}
 }
 
+// capture is how much of bodies the watchers of these tests copy.
+const capture = 16 << 20
+
 // watching returns a watcher of a resource in front of a pipeline.
 func watching(t *testing.T, p *Pipeline, resource *syntax.Resource) *exchange.Watcher {
+	t.Helper()
+	return exchange.New(watchOptions(t, p, resource))
+}
+
+// watchOptions returns the options of a watcher.
+func watchOptions(t *testing.T, p *Pipeline, resource *syntax.Resource) exchange.Options {
 	t.Helper()
 	set, err := rules.Compile([]*syntax.Resource{resource}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return exchange.New(exchange.Options{
-		Rules: set, UpstreamTimeout: 30 * time.Second, Capture: 16 << 20, NoteTimeout: p.env.DiskTimeout,
+	return exchange.Options{
+		Rules: set, UpstreamTimeout: 30 * time.Second, Capture: capture, NoteTimeout: p.env.DiskTimeout,
 		Notes: p.Intake, Metrics: p.env.Metrics.(*counts),
-	})
+	}
 }
 
 // send passes a request through a watcher to an API, as Caddy's server does.
@@ -118,7 +127,7 @@ func send(w *exchange.Watcher, method, target, body string, api caddyhttp.Handle
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	recorder := httptest.NewRecorder()
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), recorder, new(caddyhttp.Server))
-	return recorder, w.Serve(recorder, rules.Request{HTTP: r, Method: method, Limit: w.Capture}, api)
+	return recorder, w.Serve(recorder, rules.Request{HTTP: r, Method: method, Limit: capture}, api)
 }
 
 func answers(status int, body string) caddyhttp.HandlerFunc {

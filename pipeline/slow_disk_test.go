@@ -206,7 +206,7 @@ func TestPassingEnds(t *testing.T) {
 	p.mu.Lock()
 	p.fail(errors.New("no disk"))
 	p.mu.Unlock()
-	h := watching(t, p, &syntax.Resource{Name: "items"})
+	options := watchOptions(t, p, &syntax.Resource{Name: "items"})
 	answer := func(status int) func(http.ResponseWriter, *http.Request) error {
 		return func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(status)
@@ -219,7 +219,8 @@ func TestPassingEnds(t *testing.T) {
 		"aborted": func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) },
 	} {
 		for _, refuse := range []bool{false, true} {
-			h.Refuse = refuse
+			options.Refuse = refuse
+			h := exchange.New(options)
 			func() {
 				defer func() { _ = recover() }()
 				_, _ = send(h, http.MethodPatch, "/items/1", "", end)

@@ -28,13 +28,13 @@ func asking(method string, u *url.URL) *Request {
 }
 
 // found tells what a request matched, as "kind rule key", or "" for nothing.
-func (m *Set) found(method, target string) string {
+func (s *Set) found(method, target string) string {
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
 		return "bad target: " + err.Error()
 	}
 	var hit Match
-	if !m.Find(asking(method, u), &hit) {
+	if !s.Find(asking(method, u), &hit) {
 		return ""
 	}
 	text := string(hit.Rule.Kind) + " " + hit.Rule.Name

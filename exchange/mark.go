@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exchange
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// resolution decides which objects are marked when the intent is closed.
+func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
+	var resolution queue.Resolution
+	if outcome == event.OutcomeUnchanged {
+		return resolution
+	}
+	rule := x.match.Rule
+	own := x.keys
+	if len(own) == 0 {
+		var err error
+		if own, err = x.identify(); err != nil {
+			own, resolution.Unresolved = x.searched(outcome, err)
+		}
+	}
+	version := ""
+	if outcome == event.OutcomeChanged && len(own) == 1 {
+		// A longer value is not taken as a version: a stranger may choose it.
+		if version = x.version(); len(version) > event.MaxVersionLength {
+			version = ""
+		}
+	}
+	for _, key := range own {
+		mark := x.mark(key, queue.HintsOf(rule.Kind, outcome), outcome)
+		mark.Version, mark.Callback = version, x.callback
+		if outcome == event.OutcomeChanged && x.tee.status == http.StatusCreated {
+			mark.Hints |= queue.HintCreated
+		}
+		resolution.Marks = append(resolution.Marks, mark)
+	}
+	for _, key := range x.alsoTouched(own) {
+		mark := x.mark(key, queue.HintsOf(event.KindUpdate, outcome), outcome)
+		mark.Cause.Resource = rule.Resource.Name
+		resolution.Marks = append(resolution.Marks, mark)
+	}
+	return resolution
+}
+
+// mark makes the mark of an object.
+func (x *exchange) mark(key event.Key, hints queue.Hints, outcome event.Outcome) queue.Mark {
+	rule := x.match.Rule
+	mark := queue.Mark{
+		Key: key, Hints: hints,
+		Cause: event.Cause{
+			Rule: rule.Name, Outcome: outcome, At: x.noted, Method: x.request.HTTP.Method, Path: x.path, TraceParent: x.trace, Hops: x.hops,
+		},
+	}
+	settle := time.Duration(0)
+	switch {
+	case outcome == event.OutcomeUnknown, rule.Kind == event.KindDelete:
+		// The API may commit late. And after a delete, a replica that lags may
+		// show a change made before it, and a soft delete shows the object for
+		// good. Whatever is found first, the object is looked at once more.
+		settle = x.uncertainFor()
+	case x.tee.status == http.StatusAccepted:
+		// The request is accepted, and done later (RFC 9110, section 15.3.3).
+		settle = x.uncertainFor()
+	case key.Resource != rule.Resource.Name:
+		// A query or another object shows what was done when its replica has
+		// caught up, and the write's response has no version of it.
+		settle = min(settledTouch, x.watcher.opts.UpstreamTimeout)
+	}
+	if rule.Later != nil && (key.Resource == rule.Later.Name || x.tee.status == http.StatusAccepted) {
+		settle = max(settle, rule.Within)
+	}
+	if settle = max(settle, rule.Resource.Lag); settle > 0 {
+		mark.SettleAt = time.Now().Add(settle)
+	}
+	return mark
+}
+
+// settledTouch is how long after an exchange the objects that it touched are
+// looked at once more.
+const settledTouch = 5 * time.Second
+
+// foretold reports whether the intent names all marked objects.
+func (x *exchange) foretold(marks []queue.Mark) bool {
+	for i := range marks {
+		if !slices.Contains(x.keys, marks[i].Key) && !slices.Contains(x.ahead, marks[i].Key) && marks[i].Key != x.find {
+			return false
+		}
+	}
+	return true
+}

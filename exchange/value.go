@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exchange
+
+import (
+	"github.com/caddy-webhooks/caddy-webhooks/body"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
+)
+
+// text returns the string or number that the exchange has at v, or "".
+func (x *exchange) text(v rules.Value) string {
+	switch v.Source {
+	case rules.FromPath:
+		return x.match.Placeholder(v.Name)
+	case rules.FromResponse:
+		json, _ := x.tee.answer.json()
+		return body.Scalar(json, v.Name)
+	case rules.FromLocation:
+		target := x.location()
+		if target == nil {
+			return ""
+		}
+		return target.RequestURI()
+	case rules.FromRequest, rules.FromQuery, rules.FromHeader:
+	}
+	return x.request.Text(v)
+}
+
+// texts returns all strings and numbers that the exchange has at v.
+func (x *exchange) texts(v rules.Value) []string {
+	switch v.Source {
+	case rules.FromResponse:
+		json, _ := x.tee.answer.json()
+		return body.Scalars(json, v.Name, rules.MaxKeys)
+	case rules.FromPath, rules.FromLocation:
+		if text := x.text(v); text != "" {
+			return []string{text}
+		}
+		return nil
+	case rules.FromRequest, rules.FromQuery, rules.FromHeader:
+	}
+	return x.request.Texts(v)
+}

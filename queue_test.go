@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
+)
+
+func init() {
+	caddy.RegisterModule(new(memoryQueue))
+}
+
+// memoryQueue is all that another engine needs at the top level. It has none of
+// what an engine may lack.
+type memoryQueue struct {
+	Dir string `json:"dir"`
+}
+
+func (*memoryQueue) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "webhooks.queues.memory", New: func() caddy.Module { return new(memoryQueue) }}
+}
+
+func (q *memoryQueue) Engine() queue.Engine { return memoryEngine{q.Dir} }
+
+func (q *memoryQueue) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	if !d.Args(&q.Dir) {
+		return d.ArgErr()
+	}
+	return nil
+}
+
+type memoryEngine struct{ dir string }
+
+func (e memoryEngine) Name() string { return "memory " + e.dir }
+func (e memoryEngine) Dir() string  { return e.dir }
+
+func (e memoryEngine) Open(options queue.OpenOptions) (queue.Store, error) {
+	options.Owned()
+	return memory.New(time.Now), nil
+}
+
+// Another engine is one file at the top level: everything else works with it, and
+// what it lacks is said.
+func TestAnotherEngine(t *testing.T) {
+	s := newStage(t)
+	s.mustLoad(strings.Replace(s.config("", ""), "queue badger", "queue memory", 1))
+	s.put("/items/1", `{"id":"1"}`)
+	s.expect("items.updated items/1")
+	s.mustLoad(strings.Replace(s.config("", "max_shows 3"), "queue badger", "queue memory", 1))
+	s.put("/items/1", `{"id":"1","v":2}`)
+	s.expect("items.updated items/1")
+	if status, health := s.health(); status != http.StatusOK {
+		t.Errorf("health: %d, %s", status, health)
+	}
+	if status, answer := s.get("/webhooks/queue"); status != http.StatusOK || answer["open"] != true {
+		t.Errorf("queue: %d, %v", status, answer)
+	}
+	if status, answer := s.get("/webhooks/queue/backup"); status != http.StatusNotFound {
+		t.Errorf("backup: %d, %v", status, answer)
+	}
+}
+
+// A queue without a word for its engine is Badger's, in each way in which JSON can
+// leave it out.
+func TestDefaultEngine(t *testing.T) {
+	for given, want := range map[string]string{
+		"":                              `{"engine":"badger"}`,
+		"null":                          `{"engine":"badger"}`,
+		"{}":                            `{"engine":"badger"}`,
+		`{"engine":""}`:                 `{"engine":"badger"}`,
+		`{"dir":"/x"}`:                  `{"dir":"/x","engine":"badger"}`,
+		`{"engine":"badger","dir":"x"}`: `{"engine":"badger","dir":"x"}`,
+		`{"engine":"postgres"}`:         `{"engine":"postgres"}`,
+		`{"engine":7}`:                  "",
+		`[]`:                            "",
+	} {
+		got, err := withEngine(json.RawMessage(given))
+		if (err != nil) != (want == "") || string(got) != want {
+			t.Errorf("%s: %s, %v; want %s", given, got, err, want)
+		}
+	}
+}
