@@ -72,7 +72,22 @@ func (a *App) provisionQueue(ctx caddy.Context) (queue.Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("queue: %w; %s", err, knownEngines())
 	}
-	return module.(QueueModule).Engine(), nil
+	engine := module.(QueueModule).Engine()
+	return engine, a.checkFiles(engine)
+}
+
+// checkFiles refuses limits of a disk that an engine does not have.
+func (a *App) checkFiles(engine queue.Engine) error {
+	if _, ok := engine.(queue.Filer); ok {
+		return nil
+	}
+	switch {
+	case a.RetentionSize != 0:
+		return fmt.Errorf("retention: this engine keeps no files here, so that a size limits nothing; leave it out")
+	case a.FreeSpace != nil:
+		return fmt.Errorf("free_space: this engine keeps no files here, so that there is no disk to leave alone; leave it out")
+	}
+	return nil
 }
 
 // withEngine names the engine of a queue where the configuration does not.

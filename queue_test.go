@@ -60,6 +60,12 @@ func TestAnotherEngine(t *testing.T) {
 	s.mustLoad(strings.Replace(s.config("", "max_shows 3"), "queue badger", "queue memory", 1))
 	s.put("/items/1", `{"id":"1","v":2}`)
 	s.expect("items.updated items/1")
+	for _, global := range []string{"retention 2h 300MiB", "free_space 1GiB"} {
+		err := s.load(strings.Replace(s.config(global, ""), "queue badger", "queue memory", 1))
+		if err == nil || !strings.Contains(err.Error(), "keeps no files") {
+			t.Errorf("%s: %v", global, err)
+		}
+	}
 	if status, health := s.health(); status != http.StatusOK {
 		t.Errorf("health: %d, %s", status, health)
 	}

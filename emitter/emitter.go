@@ -9,7 +9,7 @@
 // within a lane; any number of emitters may work on one queue.
 //
 // Decisions are made by pure values without any I/O: what an answer means in
-// verdict.go, when to retry in schedule.go, how many attempts a receiver gets
+// verdict.go, the delay before a retry in schedule.go, how many attempts a receiver gets
 // in breaker.go, when an endpoint counts as failing in health.go.
 package emitter
 

@@ -50,4 +50,4 @@ func Misconfigured(err error) bool {
 
 // ErrNotOpen is returned while the queue is not open: because of its disk, or
 // because opening it takes long. The API goes on without it.
-var ErrNotOpen = errors.New("the queue is not open, and exchanges pass without it")
+var ErrNotOpen = errors.New("the queue is not open")

@@ -30,6 +30,8 @@ type Condition struct {
 // String returns the condition as a Caddyfile has it.
 func (c Condition) String() string {
 	switch {
+	case len(c.Is) == 1 && c.Is[0] == "":
+		return c.Value + " not exists"
 	case len(c.Is) > 0:
 		return c.Value + " is " + strings.Join(c.Is, " ")
 	case len(c.Not) > 0:
