@@ -172,18 +172,21 @@ func argument(d *caddyfile.Dispenser) (string, error) {
 	return args[0], nil
 }
 
+// duration takes the one argument of an option that is a duration.
 func duration(d *caddyfile.Dispenser, to *caddy.Duration) error {
 	word := d.Val()
-	value, err := argument(d)
-	if err != nil {
-		return err
+	return durationOf(d, word, d.RemainingArgs(), to)
+}
+
+// durationOf takes a duration from the arguments of a word.
+func durationOf(d *caddyfile.Dispenser, word string, args []string, to *caddy.Duration) error {
+	if len(args) == 1 {
+		if parsed, err := caddy.ParseDuration(args[0]); err == nil && parsed > 0 {
+			*to = caddy.Duration(parsed)
+			return nil
+		}
 	}
-	parsed, err := caddy.ParseDuration(value)
-	if err != nil || parsed <= 0 {
-		return d.Errf("%s takes a duration, as 30s or 2h, not %q", word, value)
-	}
-	*to = caddy.Duration(parsed)
-	return nil
+	return d.Errf("%s takes a duration, as 30s or 2h, not %q", word, strings.Join(args, " "))
 }
 
 func count(d *caddyfile.Dispenser, to *int) error {

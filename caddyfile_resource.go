@@ -406,13 +406,3 @@ func parseCondition(d *caddyfile.Dispenser, args []string) (*syntax.Condition, e
 	return nil, d.Errf("a condition is a value and `is VALUES...`, `not VALUES...`, `matches EXPRESSION`, `exists` or `not exists`, as `state in paid cancelled`; not `%s`",
 		strings.Join(args, " "))
 }
-
-func durationOf(d *caddyfile.Dispenser, word string, args []string, to *caddy.Duration) error {
-	if len(args) == 1 {
-		if parsed, err := caddy.ParseDuration(args[0]); err == nil && parsed > 0 {
-			*to = caddy.Duration(parsed)
-			return nil
-		}
-	}
-	return d.Errf("%s takes a duration, as 30s or 2h, not %q", word, strings.Join(args, " "))
-}

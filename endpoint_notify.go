@@ -20,7 +20,7 @@ import (
 // delivered to that the `notify` of resource items finds.
 const namedByRequests = "requests"
 
-// isNamed tells whether requests name the endpoint's receivers.
+// isNamed reports whether requests name the endpoint's receivers.
 func (e *Endpoint) isNamed() bool {
 	return e.URL == namedByRequests
 }

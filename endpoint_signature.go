@@ -192,7 +192,7 @@ func (s *Signature) xSignature(keys []sign.Secret) (sign.Scheme, error) {
 	return sign.NewXSignature(style, keys...)
 }
 
-// needsSecret tells whether a signature is made with the endpoint's secrets.
+// needsSecret reports whether a signature is made with the endpoint's secrets.
 func (e *Endpoint) needsSecret() bool {
 	return !e.NoSignature && (len(e.Signatures) == 0 ||
 		slices.ContainsFunc(e.Signatures, func(s *Signature) bool { return s.Scheme != schemeXSignature }))

@@ -408,7 +408,7 @@ func (w *trial) checkObject(id string, list []event.Event) {
 	}
 }
 
-// same tells whether an event says that its object is in a state.
+// same reports whether an event says that its object is in a state.
 func same(e event.Event, state *objectState) bool {
 	if state == nil || e.Op == event.OpDelete {
 		return state == nil && e.Op == event.OpDelete

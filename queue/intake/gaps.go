@@ -126,7 +126,7 @@ func (g *gaps) isAdopted() bool {
 }
 
 // passes notes, before it is forwarded, that an exchange passes without an
-// intent, or with one that may be noted late. It tells whether that will survive
+// intent, or with one that may be noted late. It reports whether that will survive
 // a crash, and waits for the disk no longer than ctx. Ended must follow.
 func (g *gaps) passes(ctx context.Context, late queue.IntentID, kind event.Kind, resources ...string) bool {
 	g.pass(late, kind, resources)
@@ -159,7 +159,7 @@ func (g *gaps) pass(late queue.IntentID, kind event.Kind, resources []string) {
 	}
 }
 
-// passed tells whether an exchange passes, by its intent's number.
+// passed reports whether an exchange passes, by its intent's number.
 func (g *gaps) passed(id queue.IntentID) bool {
 	if id == 0 {
 		return true
@@ -202,7 +202,7 @@ func (g *gaps) keep(ctx context.Context, one kept) {
 	}
 }
 
-// keeping tells whether there was room for it.
+// keeping reports whether there was room for it.
 func (g *gaps) keeping(one kept) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -263,7 +263,7 @@ func (g *gaps) expand(resources []string) {
 	g.write()
 }
 
-// waiting tells whether there is anything that the queue has to make up for,
+// waiting reports whether there is anything that the queue has to make up for,
 // and not only something that a crash would lose.
 func (g *gaps) waiting() bool {
 	g.mu.Lock()

@@ -120,7 +120,7 @@ func (g *gaps) drop() {
 	g.kept = g.kept[1:]
 }
 
-// repairWhole looks at some objects of a resource. It tells whether there may be
+// repairWhole looks at some objects of a resource. It reports whether there may be
 // more.
 func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) (Resource, bool)) (more bool, err error) {
 	g.mu.Lock()

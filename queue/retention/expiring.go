@@ -174,7 +174,7 @@ func (x *expiring) all() map[string]int {
 	return maps.Clone(x.counts)
 }
 
-// growth tells whether the queue's tables have grown. What is deleted leaves
+// growth reports whether the queue's tables have grown. What is deleted leaves
 // them only when Badger compacts, so that they are no smaller says nothing of
 // whether more has to go.
 type growth struct {
@@ -182,7 +182,7 @@ type growth struct {
 	least int64
 }
 
-// grown tells whether the tables are larger than they were at any time since it
+// grown reports whether the tables are larger than they were at any time since it
 // last said so. The first call only takes note.
 func (g *growth) grown(tables int64) bool {
 	if !g.known || tables < g.least {
