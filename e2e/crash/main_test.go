@@ -23,7 +23,7 @@ var binary string
 
 var (
 	seed  = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of what the tests do at random")
-	kills = flag.Int("kills", 50, "how often TestKill kills the process")
+	kills = flag.Int("kills", 25, "how often TestKill kills the process")
 )
 
 func TestMain(m *testing.M) {
