@@ -193,7 +193,7 @@ func (m *monitor) beginOpening() *opening {
 		return nil
 	}
 	if errors.Is(s.trouble.err, queue.ErrFull) {
-		if enough, _, _ := queue.FilerOf(p.engine).Room(p.opening.Space); !enough {
+		if enough, _, _ := queue.FilerOf(p.engine).Room(p.nextOpening().Space); !enough {
 			return nil
 		}
 	} else if time.Since(m.tried) < retryEvery {

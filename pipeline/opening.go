@@ -91,7 +91,7 @@ func (p *Pipeline) openFirst() error {
 // holds the lock.
 func (p *Pipeline) beginOpening() *opening {
 	o := &opening{since: time.Now(), done: make(chan struct{}), owned: make(chan struct{})}
-	how := p.opening
+	how := p.nextOpening()
 	options := queue.OpenOptions{
 		Settings: how.Settings, Space: how.Space, Logger: p.env.Logger("queue"),
 		Owned: func() {

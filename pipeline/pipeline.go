@@ -56,7 +56,8 @@ type Pipeline struct {
 
 	mu      sync.Mutex
 	monitor *monitor
-	// opening says how the queue is opened next.
+	// opening says how the queue is opened while no configuration has started:
+	// as the one that is about to start says, or the last that was at work.
 	opening Opening
 	// idle is why the last configuration is not at work on the open queue.
 	idle error
@@ -155,7 +156,9 @@ func (p *Pipeline) change(change func(*state)) {
 // Start puts a configuration to work, or has that done when the queue is open.
 func (p *Pipeline) Start(c *Config) error {
 	p.mu.Lock()
-	p.opening = c.Opening
+	if len(p.started) == 0 {
+		p.opening = c.Opening
+	}
 	p.mu.Unlock()
 	for {
 		if _, err := p.Enter(context.Background()); err != nil && !errors.Is(err, queue.ErrNotOpen) {
@@ -166,6 +169,15 @@ func (p *Pipeline) Start(c *Config) error {
 		}
 		// The opening has failed just now, and trying again says why.
 	}
+}
+
+// nextOpening returns how the queue is opened next. A configuration that could not
+// start has no say in it. The caller holds the lock.
+func (p *Pipeline) nextOpening() Opening {
+	if last := len(p.started) - 1; last >= 0 {
+		return p.started[last].Opening
+	}
+	return p.opening
 }
 
 // join adds a configuration to those that have started.

@@ -119,6 +119,12 @@ func (g *gaps) adopt() {
 	g.write()
 }
 
+func (g *gaps) isClosed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
+}
+
 func (g *gaps) isAdopted() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

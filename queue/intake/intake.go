@@ -95,10 +95,14 @@ func New(door Door, options Options) *Intake {
 }
 
 // Own opens the files in the directory, which belongs to this process from now
-// on, with what earlier processes left in them.
+// on, with what earlier processes left in them. It does nothing after Close: a
+// queue may still be opened when nobody needs it any more.
 func (i *Intake) Own(durability queue.Durability) {
 	i.OwnGaps()
 	i.openJournal(durability)
+	if opened := i.journal.Load(); opened != nil && i.gaps.isClosed() {
+		_ = opened.Close()
+	}
 }
 
 // OwnGaps opens the file of gaps alone.
