@@ -47,8 +47,16 @@ type Gap struct {
 	// last is when an exchange last passed. It is zero for a gap of an earlier
 	// process.
 	last time.Time
-	// whole is true if all objects of the resource are to be looked at.
+	// whole is true if all objects of the resource are to be looked at, and asked
+	// counts how often that became necessary.
 	whole bool
+	asked int
+}
+
+// look has all objects of the resource looked at.
+func (g *Gap) look() {
+	g.whole = true
+	g.asked++
 }
 
 // gaps holds the open gaps, and the resolutions that the queue could not take. A
@@ -73,8 +81,10 @@ type gaps struct {
 	// those whose intent may be noted all the same.
 	passing int
 	late    map[queue.IntentID]struct{}
-	// looked is how far the repair of the gap in work has come.
+	// looked is how far the repair of the gap in work has come, and begun the
+	// asked of that gap when its repair began.
 	looked progress
+	begun  int
 }
 
 func newGaps(dir string, timeout time.Duration, log *zap.Logger, metrics Metrics) *gaps {
@@ -109,7 +119,7 @@ func (g *gaps) adopt() {
 	g.file.open(f)
 	g.adopted = true
 	for _, one := range left {
-		one.whole = true
+		one.look()
 		if passed := g.open[one.Resource]; passed != nil {
 			// This one began before the file was open.
 			one.last, one.Deletes = passed.last, one.Deletes || passed.Deletes
@@ -249,7 +259,7 @@ func (g *gaps) wholeLocked(resources ...string) {
 			g.open[resource] = one
 			changed = true
 		}
-		one.whole = true
+		one.look()
 	}
 	if changed {
 		g.write()
@@ -267,10 +277,13 @@ func (g *gaps) expand(resources []string) {
 	delete(g.open, allResources)
 	for _, resource := range resources {
 		if one := g.open[resource]; one != nil {
-			one.whole, one.Deletes = true, one.Deletes || all.Deletes
+			one.Deletes = one.Deletes || all.Deletes
+			one.look()
 			continue
 		}
-		g.open[resource] = &Gap{Resource: resource, Since: all.Since, Deletes: all.Deletes, whole: true}
+		one := &Gap{Resource: resource, Since: all.Since, Deletes: all.Deletes}
+		one.look()
+		g.open[resource] = one
 	}
 	g.write()
 }

@@ -130,13 +130,13 @@ func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) 
 			next = *one
 		}
 	}
+	if g.looked.after.Resource != next.Resource {
+		g.looked, g.begun = progress{after: event.Key{Resource: next.Resource}}, next.asked
+	}
 	looked := g.looked
 	g.mu.Unlock()
 	if next.Resource == "" {
 		return false, nil
-	}
-	if looked.after.Resource != next.Resource {
-		looked = progress{after: event.Key{Resource: next.Resource}}
 	}
 	resource, ok := of(next.Resource)
 	if !ok {
@@ -160,8 +160,12 @@ func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) 
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.looked = looked
-	if done {
-		one := g.open[next.Resource]
+	one := g.open[next.Resource]
+	switch {
+	case done && one.asked != g.begun:
+		// More has passed in the meantime, perhaps of objects that were looked at
+		// before.
+	case done:
 		one.whole = false
 		if one.last.IsZero() {
 			delete(g.open, next.Resource)
