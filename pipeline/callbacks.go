@@ -21,7 +21,8 @@ import (
 // requests named are queued; the resource follows.
 const CallbackPrefix = "notify."
 
-// SealCallback checks a receiver that a request named, and seals it.
+// SealCallback checks a receiver that a request named against where a transport may
+// send, and seals it.
 func (p *Pipeline) SealCallback(transport *egress.Transport, resource string, named exchange.Callback) ([]byte, error) {
 	if len(named.URL) > exchange.MaxCallbackURL || len(named.Authorization) > exchange.MaxCallbackAuthorization {
 		return nil, fmt.Errorf("its URL is longer than %d bytes, or its authorization than %d", exchange.MaxCallbackURL, exchange.MaxCallbackAuthorization)
@@ -42,9 +43,9 @@ type callbackStore interface {
 	PutCallback(ctx context.Context, key event.Key, was, sealed []byte) error
 }
 
-// callback returns the receiver that is stored for an object. One that a previous
-// key has sealed is sealed with the current one, so that the previous can be taken
-// out in time. If that cannot be written, it is used all the same.
+// callback returns the receiver that is stored for an object. If a previous key has
+// sealed it, it is sealed with the current key, so that the previous key can be
+// removed in time. It is used even if that cannot be written.
 func (p *Pipeline) callback(ctx context.Context, store callbackStore, resource string, key event.Key) (exchange.Callback, error) {
 	var named exchange.Callback
 	stored, err := store.Callback(ctx, key)
@@ -71,7 +72,7 @@ func (p *Pipeline) callback(ctx context.Context, store callbackStore, resource s
 // errQueueClosed is returned for a delivery while the queue is not open.
 var errQueueClosed = errors.New("the queue is not open")
 
-// receiverOf returns how the receivers of a resource's objects are found.
+// receiverOf returns how the receiver of an object of a resource is found.
 func (p *Pipeline) receiverOf(resource string) emitter.Resolver {
 	return func(ctx context.Context, key event.Key) (emitter.Address, error) {
 		store := p.Queue()
@@ -93,7 +94,7 @@ func (p *Pipeline) receiverOf(resource string) emitter.Resolver {
 // not been opened yet.
 var errNoKeyring = errors.New("there is no key to seal it with, as the queue is not open")
 
-// seal seals what only this queue may read.
+// seal encrypts a secret. Associated is the name of what it belongs to.
 func (p *Pipeline) seal(plain []byte, associated string) ([]byte, error) {
 	keyring := p.keyring.Load()
 	if keyring == nil {
@@ -102,7 +103,8 @@ func (p *Pipeline) seal(plain []byte, associated string) ([]byte, error) {
 	return keyring.Seal(plain, []byte(associated)), nil
 }
 
-// unseal is the inverse of seal. Stale reports that it should be sealed again.
+// unseal is the inverse of seal. Stale reports whether the secret should be sealed
+// again.
 func (p *Pipeline) unseal(sealed []byte, associated string) (plain []byte, stale bool, err error) {
 	keyring := p.keyring.Load()
 	if keyring == nil {

@@ -17,8 +17,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/seal"
 )
 
-// Config is all that a pipeline needs to know of a configuration. It does not
-// change.
+// Config is what a configuration hands to the pipeline. It does not change.
 type Config struct {
 	// Opening says how the queue is opened.
 	Opening
@@ -41,7 +40,7 @@ type Config struct {
 	// Policy says where deliveries may go, and Transport keeps to it.
 	Policy    egress.Policy
 	Transport *egress.Transport
-	// Tell, if not nil, is told of operational events.
+	// Tell, if not nil, gets operational events.
 	Tell func(emitter.Announcement)
 }
 
@@ -50,28 +49,28 @@ type Opening struct {
 	queue.Settings
 	// Space says how much of the disk is left alone.
 	Space queue.Space
-	// Keys seal what only this queue may read: the first seals, all open. None
-	// stands for a key that is kept beside the queue.
+	// Keys seal secrets in the queue: the first seals, all open. If there are
+	// none, a key beside the queue is used.
 	Keys []seal.Key
 }
 
 // Environment is what outlives all configurations.
 type Environment struct {
 	// Logger returns the logger of a part of the pipeline, by its name. That of
-	// "engine" should say the same only so often: strangers can make it speak.
+	// "engine" should limit how often it says the same: strangers can cause its
+	// messages.
 	Logger func(part string) *zap.Logger
-	// Metrics counts.
+	// Metrics counts what happens.
 	Metrics Metrics
-	// Tracer gets attempts into traces. Default: none.
+	// Tracer adds attempts to traces. Default: none.
 	Tracer emitter.Tracer
-	// OpenTimeout is how long an opening is waited for, from its beginning, by
-	// the start of a configuration and by exchanges. Opening takes seconds where
-	// millions of deliveries wait, and Caddy may start its listeners only after
-	// us. Default: [queue.Timeout], as long as an exchange waits for an open
-	// queue.
+	// OpenTimeout is how long the start of a configuration and exchanges wait for
+	// an opening, from its beginning. Opening takes seconds if millions of
+	// deliveries wait, and Caddy may start its listeners only after us. Default:
+	// [queue.Timeout], as long as an exchange waits for an open queue.
 	OpenTimeout time.Duration
-	// DiskTimeout is how long the disk is waited for where exchanges wait.
-	// Default: [queue.Timeout].
+	// DiskTimeout is how long exchanges wait for the disk. Default:
+	// [queue.Timeout].
 	DiskTimeout time.Duration
 }
 
@@ -119,7 +118,7 @@ func (c *Config) receiverTLS() []*egress.TLS {
 	return settings
 }
 
-// Keeps reports whether events are kept for an endpoint now: not for one that is
+// Keeps reports whether events are kept for an endpoint now: they are not if it is
 // disabled and wants nothing kept.
 func (p *Pipeline) Keeps(to endpoint.Endpoint) bool {
 	if to.WhenDisabled != endpoint.Drop {

@@ -59,8 +59,8 @@ func storeProblems(store queue.Store) (problems []string) {
 // errOpening is why the queue is not open while it is being opened.
 var errOpening = errors.New("it is being opened, which takes some seconds for each million deliveries that wait")
 
-// NotOpen returns since when the queue is not open, and why; nil while it is open
-// or nobody has used it yet.
+// NotOpen returns since when and why the queue is not open. The reason is nil while
+// it is open, and before its first use.
 func (p *Pipeline) NotOpen() (since time.Time, reason error) {
 	switch s := p.state.Load(); {
 	case s.session != nil:

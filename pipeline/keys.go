@@ -14,9 +14,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/seal"
 )
 
-// loadKeyring puts a configuration's keys to use. Without any, a key is made and kept
-// beside the queue; it stays a previous key when one is configured later, so
-// that what it has sealed can be read.
+// loadKeyring makes the keyring of a configuration's keys. If there are none, a key
+// is made and kept beside the queue. It stays a previous key if keys are configured
+// later, so that what it has sealed can be read.
 func (p *Pipeline) loadKeyring(keys []seal.Key) {
 	own, err := readKey(p.engine.Dir())
 	if errors.Is(err, os.ErrNotExist) && len(keys) == 0 {
@@ -58,8 +58,8 @@ func readKey(dir string) (seal.Key, error) {
 	return key, nil
 }
 
-// makeKey makes a key beside the queue, for this user alone. Two that do so at
-// the same time get the same.
+// makeKey makes a key beside the queue, which only this user may read. If another
+// one was made at the same time, it returns that.
 func makeKey(dir string) (seal.Key, error) {
 	key := seal.NewKey()
 	f, err := os.OpenFile(filepath.Join(dir, queue.KeyFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)

@@ -152,3 +152,44 @@ func synctestRun(t *testing.T, name string, test func(t *testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 }
+
+// testEngine opens a queue that the test makes.
+type testEngine struct {
+	dir string
+	// store is the queue, and open, if not nil, opens it instead.
+	store queue.Store
+	open  func(queue.OpenOptions) (queue.Store, error)
+	// full is true while the disk has no room for the queue.
+	full atomic.Bool
+	// opened holds the options of each opening.
+	opened []queue.OpenOptions
+}
+
+func (*testEngine) Name() string  { return "test" }
+func (e *testEngine) Dir() string { return e.dir }
+
+func (e *testEngine) Open(options queue.OpenOptions) (queue.Store, error) {
+	e.opened = append(e.opened, options)
+	if e.open != nil {
+		return e.open(options)
+	}
+	options.Owned()
+	return e.store, nil
+}
+
+func (e *testEngine) Room(queue.Space) (enough bool, free, needed uint64) {
+	return !e.full.Load(), 0, 0
+}
+
+func (*testEngine) DiskUsage() (tables, logs, others int64) { return 0, 0, 0 }
+func (*testEngine) ReleaseReserve() error                   { return nil }
+func (*testEngine) SetAside() ([]string, error)             { return nil, nil }
+
+// unmonitored gives a pipeline a monitor that looks only when the test does.
+func unmonitored(p *Pipeline) *monitor {
+	m := &monitor{pipeline: p, cancel: func() {}, done: make(chan struct{}), kept: make(chan struct{}), low: make(chan struct{}, 1)}
+	close(m.done)
+	close(m.kept)
+	p.monitor = m
+	return m
+}

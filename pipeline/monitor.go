@@ -14,29 +14,29 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/intake"
 )
 
-// How often the disk is looked at. A disk that another program fills is full
-// of a sudden; and what Badger writes until it is closed has to fit in.
 const (
+	// monitorEvery is how often the free space is checked. Another program may
+	// fill the disk within moments, and what Badger writes until it is closed
+	// still has to fit in.
 	monitorEvery = 100 * time.Millisecond
-	// retryEvery is how often a queue that cannot be opened is tried.
+	// retryEvery is how often the opening of a queue is tried again.
 	retryEvery = 2 * time.Second
-	// suspendTimeout bounds how long those who work on a queue keep it from
-	// being closed when its disk is full.
+	// suspendTimeout limits how long workers keep a queue from being closed when
+	// its disk is full.
 	suspendTimeout = time.Second
 )
 
 // monitor closes the queue before its disk is full, opens it when there is room
-// again, and sees to it that what passed meanwhile is made up for. It also runs
-// the retention.
+// again, and has the gaps repaired that this made. It also runs the retention.
 type monitor struct {
 	pipeline *Pipeline
 	cancel   context.CancelFunc
 	done     chan struct{}
 	kept     chan struct{} // closed when the retention has ended
-	low      chan struct{} // says that the retention cannot wait
-	tried    time.Time
+	low      chan struct{} // wakes the retention when little space is left
+	tried    time.Time     // when the opening was last tried
 	level    queue.SpaceLevel
-	// seen is the queue of which it is known whether something is missing in it.
+	// seen is the queue that was last checked for missing changes.
 	seen queue.Store
 }
 
@@ -72,7 +72,7 @@ func (m *monitor) run(ctx context.Context) {
 	}
 }
 
-// look does what the state of the disk asks for.
+// look does what is necessary now.
 func (m *monitor) look(ctx context.Context) {
 	p := m.pipeline
 	store := p.Queue()
@@ -114,7 +114,7 @@ func (m *monitor) checkSpace(store queue.Store) {
 		p.log.Warn("the disk of the queue has little free space: history is trimmed, and intents are noted by resource only")
 		select {
 		case m.low <- struct{}{}:
-		default: // it is about to be
+		default: // it is awake already
 		}
 	case queue.SpaceEnough:
 		p.log.Info("the disk of the queue has enough free space")
@@ -134,7 +134,7 @@ func (p *Pipeline) resources() []intake.Resource {
 	return c.Resources
 }
 
-// lookAtAll has all objects looked at if something is missing in a queue.
+// lookAtAll has all objects looked at if changes are missing in a queue.
 func (p *Pipeline) lookAtAll(ctx context.Context, store queue.Store) {
 	recovered := queue.RecovererOf(store)
 	if recovered.Lost() == 0 && !recovered.WasRestored() {
@@ -151,7 +151,7 @@ func (p *Pipeline) lookAtAll(ctx context.Context, store queue.Store) {
 	}
 }
 
-// suspend closes the queue, and lets the API go on without it.
+// suspend closes the queue, and leaves the API to go on without it.
 func (p *Pipeline) suspend(reason error) {
 	p.mu.Lock()
 	session := p.open()
@@ -168,7 +168,7 @@ func (p *Pipeline) suspend(reason error) {
 	}
 }
 
-// tryOpening opens the queue, if that may work by now.
+// tryOpening opens the queue if that may work now.
 func (m *monitor) tryOpening(ctx context.Context) {
 	o := m.beginOpening()
 	if o == nil {
@@ -180,10 +180,11 @@ func (m *monitor) tryOpening(ctx context.Context) {
 			m.level = queue.SpaceEnough
 		}
 	case <-ctx.Done():
-		// The pipeline ends, and waits for it as long as it waits for anything.
+		// The pipeline is ending, and waits for the opening itself.
 	}
 }
 
+// beginOpening begins to open a queue that is not open, unless it is too early.
 func (m *monitor) beginOpening() *opening {
 	p := m.pipeline
 	p.mu.Lock()
@@ -193,7 +194,7 @@ func (m *monitor) beginOpening() *opening {
 		return nil
 	}
 	if errors.Is(s.trouble.err, queue.ErrFull) {
-		if enough, _, _ := queue.FilerOf(p.engine).Room(p.opening.Space); !enough {
+		if enough, _, _ := queue.FilerOf(p.engine).Room(p.nextOpening().Space); !enough {
 			return nil
 		}
 	} else if time.Since(m.tried) < retryEvery {

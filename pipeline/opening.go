@@ -18,16 +18,16 @@ type opening struct {
 	since time.Time
 	done  chan struct{}
 	// owned is closed when the directory belongs to this process: from then on,
-	// what passes can be kept beside the queue.
+	// the journal takes intents.
 	owned chan struct{}
 	// store and err are the result, once done is closed.
 	store queue.Store
 	err   error
 }
 
-// wait waits for the queue, until ctx ends or the opening has taken longer than
-// the timeout. That the directory belongs to this process, before which nothing
-// that passes survives a crash, is waited for in any case, as long as for a disk.
+// wait waits for the queue until ctx ends, or the opening has taken as long as
+// timeout. After the timeout it still waits for the directory to belong to this
+// process, since no intent survives a crash before that, but no longer than disk.
 func (o *opening) wait(ctx context.Context, timeout, disk time.Duration) (queue.Store, error) {
 	select {
 	case <-o.done:
@@ -38,7 +38,7 @@ func (o *opening) wait(ctx context.Context, timeout, disk time.Duration) (queue.
 	defer cancel()
 	enough := time.NewTimer(time.Until(o.since.Add(timeout)))
 	defer enough.Stop()
-	owned := (<-chan struct{})(nil) // not looked at before the timeout
+	owned := (<-chan struct{})(nil) // nil until the timeout
 	for {
 		select {
 		case <-o.done:
@@ -55,8 +55,8 @@ func (o *opening) wait(ctx context.Context, timeout, disk time.Duration) (queue.
 
 // Enter returns the open queue, and begins to open it at its first use by a
 // request or at the start of a configuration, whichever comes first: Caddy starts
-// its apps in no certain order. Where the disk does not let it be opened, or not
-// soon, the error is [queue.ErrNotOpen].
+// its apps in no certain order. If the queue cannot be opened, or not soon, the
+// error is [queue.ErrNotOpen].
 func (p *Pipeline) Enter(ctx context.Context) (queue.Store, error) {
 	for {
 		switch s := p.state.Load(); {
@@ -73,7 +73,7 @@ func (p *Pipeline) Enter(ctx context.Context) (queue.Store, error) {
 	}
 }
 
-// openFirst begins to open the queue, if nobody has before.
+// openFirst begins to open the queue, unless that has been tried before.
 func (p *Pipeline) openFirst() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,11 +87,11 @@ func (p *Pipeline) openFirst() error {
 	return nil
 }
 
-// beginOpening begins to open the queue. Nobody else may be about to. The caller
-// holds the lock.
+// beginOpening begins to open the queue. No other opening may be under way. The
+// caller holds the lock.
 func (p *Pipeline) beginOpening() *opening {
 	o := &opening{since: time.Now(), done: make(chan struct{}), owned: make(chan struct{})}
-	how := p.opening
+	how := p.nextOpening()
 	options := queue.OpenOptions{
 		Settings: how.Settings, Space: how.Space, Logger: p.env.Logger("queue"),
 		Owned: func() {
@@ -109,7 +109,7 @@ func (p *Pipeline) beginOpening() *opening {
 			p.Intake.Drain(store)
 		}
 		if o.store, o.err = p.finishOpening(o, store, err); o.store == nil && store != nil {
-			// The pipeline ended meanwhile, and nobody waits any more.
+			// The pipeline has ended in the meantime, and nobody waits for it.
 			if err := store.Close(); err != nil {
 				p.log.Error("closing the queue", zap.Error(err))
 			}
@@ -129,7 +129,7 @@ func (p *Pipeline) finishOpening(o *opening, store queue.Store, err error) (queu
 	if queue.Misconfigured(err) {
 		err = fmt.Errorf("opening the queue: %w", err)
 		if len(p.started) == 0 {
-			// Whoever starts is told, and does not.
+			// The configuration that is about to start gets the error.
 			return nil, err
 		}
 	} else {
@@ -144,7 +144,7 @@ func (p *Pipeline) finishOpening(o *opening, store queue.Store, err error) (queu
 	} else {
 		p.use(o, store)
 	}
-	// A configuration that has started meanwhile did so without the queue.
+	// A configuration may have started in the meantime, without the queue.
 	if last := len(p.started) - 1; last >= 0 {
 		p.loadKeyring(p.started[last].Keys)
 		p.takeUp(p.open())

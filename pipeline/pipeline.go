@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package pipeline holds a queue and those who work on it: the intake in front of
-// it, reconciling, deliveries, retention. It outlives configurations: a
-// configuration hands it one [Config] when it starts, and the last one that has
-// started and not stopped is at work.
+// Package pipeline holds a queue and its workers: the intake in front of it,
+// reconciling, deliveries, retention. It outlives configurations: a configuration
+// hands it one [Config] when it starts, and the last one that has started and not
+// stopped is at work.
 //
-// Where the queue cannot be open, because its disk is full or its files are
-// damaged, the pipeline lives without it, and opens it when it can. One immutable
-// state says whether it is open.
+// While the queue cannot be open, because its disk is full or its files are
+// damaged, the pipeline goes on without it, and opens it when it can. One immutable
+// state says whether the queue is open.
 package pipeline
 
 import (
@@ -29,15 +29,15 @@ import (
 )
 
 // stopTimeout limits how long stopping waits for Shows and attempts under way.
-// What they were about is in the queue, so cutting them short loses nothing.
+// Their marks and deliveries are in the queue, so cutting them short loses nothing.
 const stopTimeout = 5 * time.Second
 
 // closeTimeout limits how long the end of a queue holds up a reload or an exit.
 const closeTimeout = 3 * stopTimeout
 
-// Pipeline is a queue and those who work on it. Use [New].
+// Pipeline is a queue and its workers. Use [New].
 type Pipeline struct {
-	// Intake takes what exchanges tell.
+	// Intake takes intents and resolutions.
 	Intake *intake.Intake
 
 	env    Environment
@@ -45,18 +45,19 @@ type Pipeline struct {
 	log    *zap.Logger
 	keeper *retention.Keeper
 
-	// state says where the queue stands. It is read without a lock, and changed
-	// under mu only, by change.
+	// state says whether the queue is open. It is read without a lock, and
+	// changed under mu only, by change.
 	state atomic.Pointer[state]
-	// keyring seals what only this queue may read; nil until the directory
-	// belongs to this process, or where there is no key.
+	// keyring seals secrets in the queue; nil until the directory belongs to this
+	// process, or if there is no key.
 	keyring atomic.Pointer[seal.Keyring]
-	// atWork is the configuration that was put to work on an open queue last.
+	// atWork is the configuration that was last put to work on an open queue.
 	atWork atomic.Pointer[Config]
 
 	mu      sync.Mutex
 	monitor *monitor
-	// opening says how the queue is opened next.
+	// opening says how the queue is opened while no configuration has started:
+	// as the one that is about to start says, or the last that was at work.
 	opening Opening
 	// idle is why the last configuration is not at work on the open queue.
 	idle error
@@ -71,22 +72,21 @@ type Pipeline struct {
 	transport *egress.Transport
 }
 
-// state is where the queue stands. It is immutable. The zero state is that of a
-// queue that nobody has used yet.
+// state says whether the queue is open, and why not. It is immutable. The zero
+// state is that of a queue that nobody has used yet.
 type state struct {
-	// session is the open queue and those who work on it; nil while it is not
-	// open.
+	// session is the open queue and its workers; nil while it is not open.
 	session *session
-	// opening is the attempt to open it that is under way, nil for none.
+	// opening is the attempt to open the queue that is under way, nil for none.
 	opening *opening
-	// trouble is why it is not open; nil while it is, and while nobody knows yet
-	// whether it can be opened.
+	// trouble is why the queue is not open; nil while it is open, and until the
+	// first attempt to open it has ended.
 	trouble *trouble
 	// ended is true when the pipeline has ended.
 	ended bool
 }
 
-// undecided reports whether nobody knows yet if the queue can be opened.
+// undecided reports whether it is not known yet if the queue can be opened.
 func (s *state) undecided() bool {
 	return s.session == nil && s.trouble == nil
 }
@@ -98,9 +98,9 @@ type trouble struct {
 }
 
 // New returns the pipeline of an engine's queue. It touches nothing on disk:
-// configurations are provisioned to be validated, too, while another process
-// holds the queue. First says how the queue is opened, if an exchange comes
-// before a configuration has started.
+// configurations are also provisioned to be validated, while another process holds
+// the queue. First says how the queue is opened if an exchange comes before a
+// configuration has started.
 func New(engine queue.Engine, first Opening, env Environment) *Pipeline {
 	if env.OpenTimeout == 0 {
 		env.OpenTimeout = queue.Timeout
@@ -121,7 +121,7 @@ func New(engine queue.Engine, first Opening, env Environment) *Pipeline {
 	return p
 }
 
-// open returns the open queue and those who work on it, nil while it is not open.
+// open returns the open queue and its workers, nil while it is not open.
 func (p *Pipeline) open() *session {
 	return p.state.Load().session
 }
@@ -139,10 +139,10 @@ func (p *Pipeline) Failed() bool {
 	return p.state.Load().trouble != nil
 }
 
-// Engine returns what opens the queue.
+// Engine returns the engine of the queue.
 func (p *Pipeline) Engine() queue.Engine { return p.engine }
 
-// Keeper returns who keeps the retention.
+// Keeper returns the keeper of the retention.
 func (p *Pipeline) Keeper() *retention.Keeper { return p.keeper }
 
 // change replaces the state. The caller holds the lock.
@@ -152,10 +152,12 @@ func (p *Pipeline) change(change func(*state)) {
 	p.state.Store(&next)
 }
 
-// Start puts a configuration to work, or has that done when the queue is open.
+// Start puts a configuration to work, now or as soon as the queue is open.
 func (p *Pipeline) Start(c *Config) error {
 	p.mu.Lock()
-	p.opening = c.Opening
+	if len(p.started) == 0 {
+		p.opening = c.Opening
+	}
 	p.mu.Unlock()
 	for {
 		if _, err := p.Enter(context.Background()); err != nil && !errors.Is(err, queue.ErrNotOpen) {
@@ -164,8 +166,17 @@ func (p *Pipeline) Start(c *Config) error {
 		if joined, err := p.join(c); joined || err != nil {
 			return err
 		}
-		// The opening has failed just now, and trying again says why.
+		// The opening has failed in the meantime; the next round says why.
 	}
+}
+
+// nextOpening returns how the queue is opened next. A configuration that could not
+// start has no say in it. The caller holds the lock.
+func (p *Pipeline) nextOpening() Opening {
+	if last := len(p.started) - 1; last >= 0 {
+		return p.started[last].Opening
+	}
+	return p.opening
 }
 
 // join adds a configuration to those that have started.
@@ -180,7 +191,7 @@ func (p *Pipeline) join(c *Config) (joined bool, err error) {
 		if s.opening == nil {
 			return false, nil
 		}
-		// Whoever opens the queue applies it.
+		// It is put to work when the opening ends.
 		p.log.Warn("the queue takes long to open: the API is served, and what passes is kept beside it until it is open")
 		p.started = append(p.started, c)
 		return true, nil
@@ -242,9 +253,9 @@ func (p *Pipeline) apply(s *session, c *Config) error {
 	return nil
 }
 
-// takeUp puts the last configuration to work: the queue has been opened since it
-// started, or the one after it is gone. If that fails, the monitor tries again.
-// The caller holds the lock.
+// takeUp puts the last configuration to work, because the queue was opened after
+// its start or because the one after it has stopped. If that fails, the monitor
+// tries again. The caller holds the lock.
 func (p *Pipeline) takeUp(s *session) {
 	p.idle = nil
 	last := len(p.started) - 1
@@ -256,8 +267,8 @@ func (p *Pipeline) takeUp(s *session) {
 	}
 }
 
-// Started returns the configuration that has started last and not stopped, nil
-// for none.
+// Started returns the last configuration that has started and not stopped, nil for
+// none.
 func (p *Pipeline) Started() *Config {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -290,7 +301,7 @@ func (p *Pipeline) tables() int64 {
 }
 
 // receives reports whether an endpoint gets deliveries at present. While no
-// configuration is at work that is not known, and none is said to get nothing.
+// configuration is at work, that is not known, and counts as true.
 func (p *Pipeline) receives(endpoint string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -301,8 +312,9 @@ func (p *Pipeline) receives(endpoint string) bool {
 	return s.sending.emitter.Receives(endpoint)
 }
 
-// Destruct ends all work and closes the queue: no configuration uses it any more.
-// What a disk that hangs keeps from being closed goes on behind it.
+// Destruct ends all work and closes the queue, because no configuration uses it any
+// more. If a disk hangs, Destruct returns an error, and the closing goes on in the
+// background.
 func (p *Pipeline) Destruct() error {
 	ended := make(chan error, 1)
 	go func() { ended <- p.end() }()
@@ -324,7 +336,7 @@ func (p *Pipeline) end() error {
 	p.change(func(s *state) { s.ended = true })
 	monitor, opening := p.monitor, p.state.Load().opening
 	p.mu.Unlock()
-	// Whoever may open and close the queue by itself ends first.
+	// The monitor ends first: it opens and closes the queue by itself.
 	if monitor != nil {
 		monitor.stop()
 	}

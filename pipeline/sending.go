@@ -19,6 +19,7 @@ type sending struct {
 	hops      hop.Key
 }
 
+// newSending returns the emitter and the announcer of a queue, without endpoints.
 func newSending(store queue.Store, env Environment) *sending {
 	instance := store.Instance()
 	s := &sending{
@@ -32,7 +33,7 @@ func newSending(store queue.Store, env Environment) *sending {
 	return s
 }
 
-// apply puts a configuration's endpoints to work, or none.
+// apply replaces the endpoints by those of a configuration; none for nil.
 func (s *sending) apply(c *Config, targets []emitter.Target) error {
 	if c != nil {
 		s.announcer.Apply(emitter.Audience{Endpoints: c.Endpoints, Tell: c.Tell})
@@ -40,13 +41,13 @@ func (s *sending) apply(c *Config, targets []emitter.Target) error {
 	return s.emitter.Apply(targets)
 }
 
-// stop ends deliveries, and then announces what they had to tell.
+// stop ends deliveries, and then the announcing of what they caused.
 func (s *sending) stop(ctx context.Context) {
 	s.emitter.Stop(ctx)
 	s.announcer.Stop(ctx)
 }
 
-// Emitter returns who delivers; nil while the queue is not open.
+// Emitter returns the emitter of the open queue, nil while it is not open.
 func (p *Pipeline) Emitter() *emitter.Emitter {
 	if s := p.open(); s != nil {
 		return s.sending.emitter
@@ -54,8 +55,8 @@ func (p *Pipeline) Emitter() *emitter.Emitter {
 	return nil
 }
 
-// Hops returns through which of our deliveries a request came, by its header; ""
-// for all others.
+// Hops returns the hops of the delivery that caused a request, read from its
+// header; "" if none of our deliveries did.
 func (p *Pipeline) Hops(header http.Header) string {
 	signed, s := header.Get(hop.Header), p.open()
 	if signed == "" || s == nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 )
 
-// session is an open queue and those who work on it. When the queue closes,
-// because nobody needs it or because its disk is full, they end with it.
+// session is an open queue and its workers. When the queue closes, because nobody
+// needs it or because its disk is full, they end with it.
 type session struct {
 	store      queue.Store
 	reconciler *reconcile.Reconciler
@@ -20,6 +20,7 @@ type session struct {
 	observer   *reconcile.Observer
 }
 
+// newSession returns a session whose workers have nothing to do yet.
 func newSession(store queue.Store, env Environment) *session {
 	return &session{
 		store:      store,
@@ -29,7 +30,7 @@ func newSession(store queue.Store, env Environment) *session {
 	}
 }
 
-// rest leaves the queue open and nobody at work on it.
+// rest leaves the queue open, and its workers without anything to do.
 func (s *session) rest(log *zap.Logger) {
 	s.reconciler.Apply(reconcile.Plan{})
 	if err := s.sending.apply(nil, nil); err != nil {
@@ -37,8 +38,8 @@ func (s *session) rest(log *zap.Logger) {
 	}
 }
 
-// stop ends all work and closes the queue. What is cut short when ctx ends is
-// in the queue.
+// stop ends all work and closes the queue. Work that is cut short when ctx ends is
+// still in the queue.
 func (s *session) stop(ctx context.Context, log *zap.Logger) error {
 	s.observer.Stop()
 	err := s.reconciler.Stop(ctx)

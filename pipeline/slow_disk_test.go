@@ -157,6 +157,38 @@ func TestPassedIsDurable(t *testing.T) {
 	})
 }
 
+// An exchange that comes when the disk has not answered for long passes at once,
+// and its resource has a gap until the exchange has ended.
+func TestGapOfStalledDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &hangingDisk{release: make(chan struct{})}
+		p, store := hangingPipeline(t, disk, queue.Power)
+		disk.hangs.Store(true)
+		go func() {
+			_, _ = store.NoteIntent(t.Context(), queue.Intent{Resource: "items", Kind: event.KindUpdate})
+		}()
+		time.Sleep(2 * queue.Timeout)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		id, err := p.Intake.Note(ctx, queue.Intent{Resource: "users", Kind: event.KindDelete})
+		if id != 0 || !errors.Is(err, queue.ErrNotOpen) {
+			t.Errorf("noted as %d, %v", id, err)
+		}
+		if gaps := p.Intake.Gaps(); len(gaps) != 1 || gaps[0].Resource != "users" || !gaps[0].Deletes || p.Intake.Passing() != 1 {
+			t.Errorf("%d exchanges pass, and the gaps are %+v", p.Intake.Passing(), gaps)
+		}
+		p.Intake.Resolve(ctx, "users", id, queue.Resolution{}, false)
+		if passing := p.Intake.Passing(); passing != 0 {
+			t.Errorf("%d exchanges pass when all have ended", passing)
+		}
+		disk.hangs.Store(false)
+		close(disk.release)
+		if err := p.Destruct(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // hangExchanges sends requests at the same time. None may wait longer than the
 // timeout before it is forwarded, nor before its last byte.
 func hangExchanges(t *testing.T, h *exchange.Watcher, first, end int, timeout time.Duration) {

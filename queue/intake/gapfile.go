@@ -32,7 +32,7 @@ func encodeGaps(all []Gap) []byte {
 	slices.SortFunc(all, func(a, b Gap) int { return strings.Compare(a.Resource, b.Resource) })
 	text, err := json.Marshal(all)
 	if err != nil || len(text) > gapsSize-gapsHeader {
-		// More resources than fit in.
+		// There are more resources than have room in the file.
 		text = []byte(`[{"resource":"*","since":"` + time.Now().UTC().Format(time.RFC3339) + `","deletes":true}]`)
 	}
 	content := make([]byte, gapsSize)
@@ -42,7 +42,7 @@ func encodeGaps(all []Gap) []byte {
 	return content
 }
 
-// decodeGaps reads the content of the file. An empty one has no gaps.
+// decodeGaps reads the content of the file. An empty file has no gaps.
 func decodeGaps(content []byte) ([]Gap, error) {
 	if len(bytes.Trim(content, "\x00")) == 0 {
 		return nil, nil

@@ -17,43 +17,51 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// allResources stands for all resources, where nobody knows which.
+// allResources stands for all resources, if nobody knows which.
 const allResources = "*"
 
-// Bounds of gaps.
+// Limits of gaps.
 const (
 	// maxKept is how many resolutions are kept in memory. Beyond that, whole
 	// resources are looked at.
 	maxKept = 1 << 16
-	// gapLingers is how long a gap stays when all exchanges that passed have
+	// gapLingers is how long a gap stays open when all exchanges that passed have
 	// ended, and what they changed is in the queue: more may come, and each that
 	// begins a gap waits for its file.
 	gapLingers = 10 * time.Second
-	// gapOutlived is how long it stays where some have not. It is longer than
-	// any exchange.
+	// gapOutlived is how long a gap stays open if some exchanges have not ended.
+	// It is longer than any exchange.
 	gapOutlived = 10 * time.Minute
 )
 
-// Gap is what passed of a resource while the queue could not take it.
+// Gap says that exchanges of a resource passed while the queue could not take
+// them.
 type Gap struct {
-	// Resource names it; allResources is all.
+	// Resource is the resource; "*" stands for all.
 	Resource string `json:"resource"`
-	// Since is when it began.
+	// Since is when the gap began.
 	Since time.Time `json:"since"`
-	// Deletes is true if a delete may be in it.
+	// Deletes is true if a delete may have passed.
 	Deletes bool `json:"deletes,omitempty"`
 
-	// last is when something passed last. A gap of an earlier process has
-	// none.
+	// last is when an exchange last passed. It is zero for a gap of an earlier
+	// process.
 	last time.Time
-	// whole is true if all objects of the resource are to be looked at.
+	// whole is true if all objects of the resource are to be looked at, and asked
+	// counts how often that became necessary.
 	whole bool
+	asked int
 }
 
-// gaps knows what the queue has to make up for. What exchanges that passed
-// changed is known when they end, and kept in memory until the queue takes it.
-// A file says which resources are concerned: if the process dies, the next
-// one looks at all their objects.
+// look has all objects of the resource looked at.
+func (g *Gap) look() {
+	g.whole = true
+	g.asked++
+}
+
+// gaps holds the open gaps, and the resolutions that the queue could not take. A
+// file names the resources: if the process dies, the next one looks at all their
+// objects.
 type gaps struct {
 	dir     string
 	log     *zap.Logger
@@ -65,22 +73,26 @@ type gaps struct {
 	// adopted is true while the file is open, closed when it will not be again.
 	adopted, closed bool
 
+	// open holds the open gaps, by resource, and kept the resolutions, oldest
+	// first.
 	open map[string]*Gap
 	kept []kept
-	// passing counts the exchanges that pass and have not ended, and late are
-	// those of them whose intent may be noted all the same.
+	// passing counts the exchanges under way that pass. Late has the intents of
+	// those whose intent may be noted all the same.
 	passing int
 	late    map[queue.IntentID]struct{}
-	// looked is how far the repair of a gap has come.
+	// looked is how far the repair of the gap in work has come, and begun the
+	// asked of that gap when its repair began.
 	looked progress
+	begun  int
 }
 
 func newGaps(dir string, timeout time.Duration, log *zap.Logger, metrics Metrics) *gaps {
 	return &gaps{dir: dir, log: log, metrics: metrics, file: newGapWriter(timeout, log), open: make(map[string]*Gap), late: make(map[queue.IntentID]struct{})}
 }
 
-// adopt opens the file, and takes over what an earlier process has left. The
-// directory must be ours.
+// adopt opens the file, with the gaps that earlier processes left. The directory
+// must belong to this process.
 func (g *gaps) adopt() {
 	if g.isAdopted() {
 		return
@@ -107,9 +119,9 @@ func (g *gaps) adopt() {
 	g.file.open(f)
 	g.adopted = true
 	for _, one := range left {
-		one.whole = true
+		one.look()
 		if passed := g.open[one.Resource]; passed != nil {
-			// It passed before the file was ours.
+			// This one began before the file was open.
 			one.last, one.Deletes = passed.last, one.Deletes || passed.Deletes
 		}
 		g.open[one.Resource] = &one
@@ -119,20 +131,27 @@ func (g *gaps) adopt() {
 	g.write()
 }
 
+func (g *gaps) isClosed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
+}
+
 func (g *gaps) isAdopted() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.adopted
 }
 
-// passes notes, before it is forwarded, that an exchange passes without an
-// intent, or with one that may be noted late. It reports whether that will survive
-// a crash, and waits for the disk no longer than ctx. Ended must follow.
+// passes notes, before an exchange is forwarded, that it passes without an intent,
+// or with one that may be noted late. It reports whether that will survive a crash,
+// and waits for the disk no longer than ctx. A call of ended must follow.
 func (g *gaps) passes(ctx context.Context, late queue.IntentID, kind event.Kind, resources ...string) bool {
 	g.pass(late, kind, resources)
 	return g.file.wait(ctx) == nil
 }
 
+// pass counts an exchange, and opens the gaps of its resources.
 func (g *gaps) pass(late queue.IntentID, kind event.Kind, resources []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -159,7 +178,7 @@ func (g *gaps) pass(late queue.IntentID, kind event.Kind, resources []string) {
 	}
 }
 
-// passed reports whether an exchange passes, by its intent's number.
+// passed reports whether the exchange of an intent passes.
 func (g *gaps) passed(id queue.IntentID) bool {
 	if id == 0 {
 		return true
@@ -170,8 +189,8 @@ func (g *gaps) passed(id queue.IntentID) bool {
 	return late
 }
 
-// ended notes that an exchange that passed has ended, and that what it changed
-// is kept, here or in the queue.
+// ended notes that an exchange that passed has ended, and that its resolution is
+// kept, here or in the queue.
 func (g *gaps) ended(id queue.IntentID) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -179,7 +198,8 @@ func (g *gaps) ended(id queue.IntentID) {
 	delete(g.late, id)
 }
 
-// closeOld closes the gaps that nothing is left of, some time after that.
+// closeOld closes the gaps of which nothing is left to do, some time after that. The
+// caller holds the lock.
 func (g *gaps) closeOld(lingers time.Duration) {
 	changed := false
 	for resource, one := range g.open {
@@ -194,15 +214,16 @@ func (g *gaps) closeOld(lingers time.Duration) {
 	}
 }
 
-// keep keeps what an exchange has changed until the queue takes it. It waits
-// for the disk no longer than ctx.
+// keep keeps a resolution until the queue takes it. It waits for the disk no longer
+// than ctx.
 func (g *gaps) keep(ctx context.Context, one kept) {
 	if !g.keeping(one) {
 		_ = g.file.wait(ctx) // it is logged, and the gap is known all the same
 	}
 }
 
-// keeping reports whether there was room for it.
+// keeping reports whether the resolution is kept. If not, the objects of its
+// resources are looked at.
 func (g *gaps) keeping(one kept) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -210,7 +231,7 @@ func (g *gaps) keeping(one kept) bool {
 		g.kept = append(g.kept, one)
 		return true
 	}
-	// A change whose object nobody knows is found by looking at all of them.
+	// A change of an unknown object is found by looking at all objects.
 	resources := []string{one.resource}
 	for i := range one.resolution.Marks {
 		resources = append(resources, one.resolution.Marks[i].Key.Resource)
@@ -219,8 +240,8 @@ func (g *gaps) keeping(one kept) bool {
 	return false
 }
 
-// whole has all objects of resources looked at. The error says why that may be
-// lost if the process dies; it waits for the disk no longer than ctx.
+// whole has all objects of resources looked at. The error says why a crash would
+// forget that. It waits for the disk no longer than ctx.
 func (g *gaps) whole(ctx context.Context, resources ...string) error {
 	g.mu.Lock()
 	g.wholeLocked(resources...)
@@ -228,6 +249,7 @@ func (g *gaps) whole(ctx context.Context, resources ...string) error {
 	return g.file.wait(ctx)
 }
 
+// wholeLocked is whole for a caller that holds the lock. It does not wait.
 func (g *gaps) wholeLocked(resources ...string) {
 	changed := false
 	for _, resource := range resources {
@@ -237,7 +259,7 @@ func (g *gaps) wholeLocked(resources ...string) {
 			g.open[resource] = one
 			changed = true
 		}
-		one.whole = true
+		one.look()
 	}
 	if changed {
 		g.write()
@@ -255,16 +277,19 @@ func (g *gaps) expand(resources []string) {
 	delete(g.open, allResources)
 	for _, resource := range resources {
 		if one := g.open[resource]; one != nil {
-			one.whole, one.Deletes = true, one.Deletes || all.Deletes
+			one.Deletes = one.Deletes || all.Deletes
+			one.look()
 			continue
 		}
-		g.open[resource] = &Gap{Resource: resource, Since: all.Since, Deletes: all.Deletes, whole: true}
+		one := &Gap{Resource: resource, Since: all.Since, Deletes: all.Deletes}
+		one.look()
+		g.open[resource] = one
 	}
 	g.write()
 }
 
-// waiting reports whether there is anything that the queue has to make up for,
-// and not only something that a crash would lose.
+// waiting reports whether there is anything to repair, and not only a gap that is
+// open because exchanges are under way.
 func (g *gaps) waiting() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -276,7 +301,7 @@ func (g *gaps) waiting() bool {
 	return len(g.kept) > 0
 }
 
-// list returns the gaps that are open, by their names.
+// list returns the open gaps, in the order of their resources' names.
 func (g *gaps) list() []Gap {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -288,8 +313,8 @@ func (g *gaps) list() []Gap {
 	return all
 }
 
-// write has the file written. It is small, and changes only when the first
-// exchange of a resource passes.
+// write has the file written. It is small, and changes only with the first exchange
+// of a resource that passes. The caller holds the lock.
 func (g *gaps) write() {
 	all := make([]Gap, 0, len(g.open))
 	for _, one := range g.open {
@@ -298,8 +323,8 @@ func (g *gaps) write() {
 	g.file.put(encodeGaps(all))
 }
 
-// close lets go of the file, after noting that what is still kept is lost to
-// this process. It is idempotent.
+// close closes the file. Before, it notes that the next process has to look at the
+// resources of resolutions that are still kept. It is idempotent.
 func (g *gaps) close() {
 	g.mu.Lock()
 	for _, one := range g.kept {

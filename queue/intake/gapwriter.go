@@ -14,13 +14,14 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/diskwriter"
 )
 
-// gapWriter writes the file of gaps. Requests come by here because the disk is
-// slow or full, and one that hangs must not hang them.
+// gapWriter writes the file of gaps. Exchanges come here because the disk is slow
+// or full; if it hangs, they must not.
 type gapWriter struct {
 	log *zap.Logger
-	// timeout limits how long the disk is waited for.
+	// timeout limits how long a write may take before nobody waits for later
+	// ones.
 	timeout time.Duration
-	// store makes content durable in the file; tests make it slow.
+	// store makes content durable in the file; tests slow it down.
 	store func(f gapFile, content []byte) error
 
 	mu     sync.Mutex
@@ -28,21 +29,21 @@ type gapWriter struct {
 	writer *diskwriter.Writer // while there is a file
 }
 
-// gapFile is what is needed of the file.
+// gapFile is the file as far as it is used.
 type gapFile interface {
 	io.WriterAt
 	io.Closer
 	Sync() error
 }
 
-// errNoGapFile is returned where the file could not be opened.
+// errNoGapFile is returned while the file is not open.
 var errNoGapFile = errors.New("the file of gaps is not open")
 
 func newGapWriter(timeout time.Duration, log *zap.Logger) *gapWriter {
 	return &gapWriter{log: log, timeout: timeout, store: storeGaps}
 }
 
-// storeGaps writes the file in place: it has one size.
+// storeGaps writes the file in place, since it has one size.
 func storeGaps(f gapFile, content []byte) error {
 	if _, err := f.WriteAt(content, 0); err != nil {
 		return err
@@ -50,8 +51,8 @@ func storeGaps(f gapFile, content []byte) error {
 	return f.Sync()
 }
 
-// open begins to write to a file. Of contents that wait for the disk, the last
-// replaces the others.
+// open begins to write to a file. Of several contents that wait for the disk, only
+// the last is written.
 func (w *gapWriter) open(f gapFile) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -65,22 +66,22 @@ func (w *gapWriter) open(f gapFile) {
 	}, func(_, content []byte) []byte { return content }, w.timeout)
 }
 
-// put has a content written.
+// put has content written, if the file is open.
 func (w *gapWriter) put(content []byte) {
 	if writer := w.opened(); writer != nil {
 		writer.Put(content)
 	}
 }
 
-// opened returns who writes the file, nil where it is not open.
+// opened returns the writer of the file, nil while the file is not open.
 func (w *gapWriter) opened() *diskwriter.Writer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.writer
 }
 
-// wait waits until what was put last is durable. The error says why it is not,
-// or not yet.
+// wait waits until the last content is durable. The error says why it is not, or not
+// yet.
 func (w *gapWriter) wait(ctx context.Context) error {
 	writer := w.opened()
 	if writer == nil {
@@ -89,8 +90,7 @@ func (w *gapWriter) wait(ctx context.Context) error {
 	return writer.Flush(ctx)
 }
 
-// close waits for what is being written, and lets go of the file. It is
-// idempotent.
+// close waits for the write under way, and closes the file. It is idempotent.
 func (w *gapWriter) close() {
 	_ = w.wait(context.Background()) // it was logged
 	w.mu.Lock()

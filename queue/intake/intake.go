@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package intake takes what exchanges tell, whether or not the queue can: it is
-// the one place that knows what becomes of an intent.
+// Package intake takes the intents and resolutions of exchanges, whether or not the
+// queue can. It is the one place that decides what becomes of an intent:
 //
-//   - Where the queue is open, the queue has it.
+//   - If the queue is open, the queue has it.
 //   - While the queue is being opened, the journal has it: a file beside the queue
-//     that is as durable. The queue gets its content before it is used for
-//     anything else.
-//   - Where neither can take it, because a disk is full or hangs, or the queue was
-//     set aside, the exchange passes, and its resource has a gap. What it changed
-//     is kept in memory when it has ended, and given to the queue when that can
-//     take it; a small file names the resources, and if the process dies before
-//     that, the next one looks at all their objects.
+//     that is as durable. The queue gets its content before it is used for anything
+//     else.
+//   - If neither can take it, because a disk is full or hangs, or the queue was set
+//     aside, the exchange passes, and its resource has a gap. When the exchange has
+//     ended, its resolution is kept in memory until the queue takes it. A small file
+//     names the resources: if the process dies before that, the next one looks at
+//     all their objects.
 package intake
 
 import (
@@ -29,9 +29,9 @@ import (
 
 // Door leads to the queue.
 type Door interface {
-	// Enter returns the open queue. It waits for one that is being opened, as
-	// long as an exchange may wait for that, and fails with [queue.ErrNotOpen]
-	// where exchanges are to pass without the queue.
+	// Enter returns the open queue. It waits for a queue that is being opened, as
+	// long as an exchange may wait for that. It fails with [queue.ErrNotOpen] if
+	// exchanges are to pass without the queue.
 	Enter(ctx context.Context) (queue.Store, error)
 	// Queue returns the open queue, nil while it is not open.
 	Queue() queue.Store
@@ -39,12 +39,13 @@ type Door interface {
 	Failed() bool
 }
 
-// Metrics counts what passes without the queue.
+// Metrics counts gaps.
 type Metrics interface {
 	// GapMarks counts objects that an exchange changed and that the queue could
 	// not mark.
 	GapMarks(resource string, n int)
-	// Repaired counts what the queue has been given for a gap.
+	// Repaired counts a resolution that was kept and that the queue has taken, and
+	// a resource whose objects are all looked at.
 	Repaired(resource string)
 	// Unresolved counts a change whose object is not known.
 	Unresolved(resource string)
@@ -55,14 +56,15 @@ type Options struct {
 	// Dir is the directory of the journal and of the file of gaps. Neither is
 	// touched before [Intake.Own].
 	Dir string
-	// Timeout is how long a disk is waited for. Default: [queue.Timeout].
+	// Timeout is how long an exchange waits for a disk. Default: [queue.Timeout].
 	Timeout time.Duration
 	// BeforeWrite, if not nil, is called before each write of the file of gaps.
 	// Tests slow the disk down with it.
 	BeforeWrite func()
-	Metrics     Metrics
-	// Logger logs what exchanges meet; it should say the same only so often.
-	// GapsLogger logs what becomes of gaps.
+	// Metrics counts gaps.
+	Metrics Metrics
+	// Logger logs what exchanges cause; it should limit how often it says the
+	// same. GapsLogger logs what becomes of gaps.
 	Logger, GapsLogger *zap.Logger
 }
 
@@ -95,10 +97,14 @@ func New(door Door, options Options) *Intake {
 }
 
 // Own opens the files in the directory, which belongs to this process from now
-// on, with what earlier processes left in them.
+// on, with what earlier processes left in them. It does nothing after Close: a
+// queue may still be opened when nobody needs it any more.
 func (i *Intake) Own(durability queue.Durability) {
 	i.OwnGaps()
 	i.openJournal(durability)
+	if opened := i.journal.Load(); opened != nil && i.gaps.isClosed() {
+		_ = opened.Close()
+	}
 }
 
 // OwnGaps opens the file of gaps alone.
@@ -106,7 +112,7 @@ func (i *Intake) OwnGaps() {
 	i.gaps.adopt()
 }
 
-// Close lets go of the files. It is idempotent.
+// Close closes the files. It is idempotent.
 func (i *Intake) Close() error {
 	i.gaps.close()
 	if opened := i.journal.Load(); opened != nil {
@@ -115,7 +121,7 @@ func (i *Intake) Close() error {
 	return nil
 }
 
-// Note notes an intent. Where the queue cannot, a gap stands for it: the
+// Note notes an intent. If neither queue nor journal can, a gap stands for it: the
 // resource is looked at if the process dies before the exchange has ended.
 func (i *Intake) Note(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
 	store, err := i.door.Enter(ctx)
@@ -133,7 +139,7 @@ func (i *Intake) Note(ctx context.Context, intent queue.Intent) (queue.IntentID,
 			i.pass(ctx, id, intent)
 			return id, problem
 		case errors.Is(problem, journal.ErrHandedOver) && opened != nil:
-			// The exchange may have no time left, for no fault of the disk.
+			// The exchange may have no time left, but the disk is not to blame.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.options.Timeout)
 			defer cancel()
 			return i.noteIn(ctx, opened, intent)
@@ -147,8 +153,8 @@ func (i *Intake) Note(ctx context.Context, intent queue.Intent) (queue.IntentID,
 func (i *Intake) noteIn(ctx context.Context, store queue.Store, intent queue.Intent) (queue.IntentID, error) {
 	if queue.LevelOf(store) == queue.SpaceLow {
 		if i.pass(ctx, 0, intent) {
-			// Intents would fill the disk. One note for the resource is as
-			// good, if less exact.
+			// Intents would fill the disk. One note for the resource is as good,
+			// if less exact.
 			return 0, nil
 		}
 		i.gaps.ended(0)
@@ -167,7 +173,7 @@ func (i *Intake) noteIn(ctx context.Context, store queue.Store, intent queue.Int
 }
 
 // stalled reports whether the disk has not answered for as long as an exchange
-// waits for it. Later exchanges do not wait, too.
+// waits for it. Then later exchanges do not wait for it.
 func (i *Intake) stalled(store queue.Store) bool {
 	return queue.StallerOf(store).Stalled() >= i.options.Timeout
 }
@@ -177,18 +183,18 @@ func (i *Intake) stalled(store queue.Store) bool {
 func (i *Intake) pass(ctx context.Context, late queue.IntentID, intent queue.Intent) bool {
 	resources := []string{intent.Resource}
 	for n := range intent.Touches {
-		// A query of a resource has a name of its own.
+		// A query has a name that begins with its resource's.
 		resource, _, _ := strings.Cut(intent.Touches[n].Resource, "@")
 		resources = append(resources, resource)
 	}
 	return i.gaps.passes(ctx, late, intent.Kind, resources...)
 }
 
-// Resolve resolves an intent, and sees to it later where the queue cannot now.
+// Resolve resolves an intent, or keeps the resolution until the queue takes it.
 func (i *Intake) Resolve(ctx context.Context, resource string, id queue.IntentID, resolution queue.Resolution, durable bool) {
 	if i.gaps.passed(id) {
 		// No intent would bring its objects back after a crash, and the gap that
-		// does is closed when it has ended.
+		// does may close when the exchange has ended.
 		durable = true
 		defer i.gaps.ended(id)
 	}
@@ -202,8 +208,8 @@ func (i *Intake) Resolve(ctx context.Context, resource string, id queue.IntentID
 	}
 	one := kept{resource: resource, intent: id, resolution: resolution}
 	store := i.door.Queue()
-	// An exchange without an intent whose object is not known is looked for like
-	// one that passed.
+	// If an exchange without an intent is about an unknown object, all objects of
+	// its resource are looked at.
 	if store == nil || i.stalled(store) || id == 0 && resolution.Unresolved != "" {
 		i.miss(ctx, one)
 		return
@@ -212,7 +218,7 @@ func (i *Intake) Resolve(ctx context.Context, resource string, id queue.IntentID
 	if err == nil {
 		return
 	}
-	// A queue that is being closed is opened again.
+	// A queue that closes is opened again.
 	if !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrFull) {
 		i.log.Error("resolving an intent", zap.String("resource", resource), zap.Error(err))
 	}
@@ -230,26 +236,26 @@ func (i *Intake) miss(ctx context.Context, one kept) {
 	i.gaps.keep(ctx, one)
 }
 
-// Whole has all objects of all resources looked at, as something may be missing
-// in the queue. The error says why that would be forgotten by a crash.
+// Whole has all objects of all resources looked at, because changes may be missing
+// in the queue. The error says why a crash would forget that.
 func (i *Intake) Whole(ctx context.Context) error {
 	return i.gaps.whole(ctx, allResources)
 }
 
-// Passing returns how many exchanges pass without the queue and have not ended.
+// Passing returns how many exchanges under way pass without the queue.
 func (i *Intake) Passing() int {
 	i.gaps.mu.Lock()
 	defer i.gaps.mu.Unlock()
 	return i.gaps.passing
 }
 
-// Gaps returns the gaps that are not closed, by their resources' names.
+// Gaps returns the open gaps, in the order of their resources' names.
 func (i *Intake) Gaps() []Gap {
 	return i.gaps.list()
 }
 
-// Unrepaired reports whether the queue still has to be given something for a gap,
-// other than what only a crash would lose.
+// Unrepaired reports whether the queue lacks anything because of a gap. It does not
+// if a gap is only open because exchanges are under way.
 func (i *Intake) Unrepaired() bool {
 	return i.gaps.waiting()
 }

@@ -22,7 +22,7 @@ func (i *Intake) openJournal(durability queue.Durability) {
 	}
 	opened, err := journal.Open(i.options.Dir, durability)
 	if err != nil {
-		// What it does not tell is found as what a gap has hidden.
+		// A gap of all resources stands for what cannot be read.
 		i.log.Error("what passed while an earlier process opened the queue cannot be read: all resources are looked at", zap.Error(err))
 		ctx, cancel := context.WithTimeout(context.Background(), i.options.Timeout)
 		defer cancel()
@@ -75,7 +75,7 @@ func (i *Intake) resolveInJournal(ctx context.Context, resource string, id queue
 const drainTimeout = 10 * time.Second
 
 // Drain gives an open queue the content of the journal before the queue is used.
-// [Intake.HandOver] sees to what is left, or comes later.
+// [Intake.HandOver] gives the queue what is left, or comes later.
 func (i *Intake) Drain(store queue.Store) {
 	opened := i.journal.Load()
 	if opened == nil || opened.Waiting() == 0 {

@@ -118,3 +118,16 @@ func TestFailedQueuePassesTheJournal(t *testing.T) {
 		t.Errorf("%d, %v, with the gaps %+v", id, err, i.Gaps())
 	}
 }
+
+// A queue may be opened after its pipeline has ended. Nothing of the intake stays
+// open then.
+func TestOwnAfterClose(t *testing.T) {
+	i := newIntake(t, new(door))
+	if err := i.Close(); err != nil {
+		t.Fatal(err)
+	}
+	i.Own(queue.Process)
+	if id, err := i.journal.Load().NoteIntent(t.Context(), slowDelete); err == nil {
+		t.Errorf("noted as %d in a journal that nobody closes", id)
+	}
+}

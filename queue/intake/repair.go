@@ -13,21 +13,21 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// gapStore is what repairing gaps needs of the queue.
+// gapStore is the part of the queue that repairing needs.
 type gapStore interface {
 	queue.Intents
 	queue.Objects
 }
 
-// kept is a resolution that the queue could not take. It is offered again until
-// the queue takes it.
+// kept is a resolution that the queue could not take. It is given to the queue again
+// until the queue takes it.
 type kept struct {
 	resource   string
 	intent     queue.IntentID
 	resolution queue.Resolution
 }
 
-// Resource is what repairing a gap needs to know of a resource.
+// Resource says what repairing a gap needs to know of a resource.
 type Resource struct {
 	// Name is the resource's name.
 	Name string
@@ -41,16 +41,15 @@ type Resource struct {
 // progress is how far the repair of a gap has come. The zero progress is its
 // beginning.
 type progress struct {
-	// after is the object that was looked at last.
+	// after is the object that was marked last.
 	after event.Key
-	// unseen is true when all that are known to be there have been.
+	// unseen is true once all known objects are marked.
 	unseen bool
 }
 
-// Repair makes up for gaps, for a while: the queue is open, and has what was in
-// the journal. The resources are those that are configured; nil while that is not
-// known. How far it came is lost with the process, so it is no slower than
-// it must be.
+// Repair repairs gaps for a while. The queue must have what was in the journal.
+// Resources are those that are configured, nil while that is not known. How far the
+// repair has come is lost with the process, so it is no slower than necessary.
 func (i *Intake) Repair(ctx context.Context, store queue.Store, resources []Resource) {
 	names, known := make([]string, 0, len(resources)), make(map[string]Resource, len(resources))
 	for _, r := range resources {
@@ -60,8 +59,8 @@ func (i *Intake) Repair(ctx context.Context, store queue.Store, resources []Reso
 	i.gaps.repair(ctx, store, func(name string) (Resource, bool) { return known[name], resources != nil })
 }
 
-// repair makes up for gaps, for a while: the queue is open. How far it came is
-// lost with the process, so it is no slower than it must be.
+// repair repairs gaps for a while. Of returns a resource, or false if it is not
+// known which resources are configured.
 func (g *gaps) repair(ctx context.Context, store gapStore, of func(resource string) (Resource, bool)) {
 	err := g.repairKept(ctx, store)
 	for began, more := time.Now(), true; more && err == nil && time.Since(began) < repairSlice; {
@@ -75,14 +74,14 @@ func (g *gaps) repair(ctx context.Context, store gapStore, of func(resource stri
 	g.closeOld(gapLingers)
 }
 
-// repairSlice is how long a call of repair goes on, for at least one part. It is
-// half of how often the disk is looked at, which waits for it.
+// repairSlice is how long a call of repair goes on; it does at least one part. The
+// next check of the free space waits for it, so it is half of the time between two.
 const repairSlice = 50 * time.Millisecond
 
-// repairPart is how much is repaired at a time.
+// repairPart is how many resolutions or objects make a part.
 const repairPart = 256
 
-// repairKept gives the queue what exchanges have changed.
+// repairKept gives the queue the resolutions that are kept.
 func (g *gaps) repairKept(ctx context.Context, store queue.Intents) error {
 	for range repairPart {
 		g.mu.Lock()
@@ -92,10 +91,11 @@ func (g *gaps) repairKept(ctx context.Context, store queue.Intents) error {
 		}
 		one, last := g.kept[0], len(g.kept) == 1
 		g.mu.Unlock()
-		// Until the last, the file of gaps stands for what a crash could lose.
+		// Before the last is durable, the file of gaps stands for what a crash
+		// could lose.
 		err := queue.Resolve(ctx, store, one.intent, one.resolution, last)
 		if errors.Is(err, queue.ErrTooLarge) {
-			// It will never fit in, and those behind it wait.
+			// It will never fit in, and would hold up those after it.
 			g.log.Error("what an exchange changed does not fit in the queue: its resource is looked at", zap.String("resource", one.resource))
 			g.drop()
 			err = g.whole(ctx, one.resource)
@@ -113,15 +113,15 @@ func (g *gaps) repairKept(ctx context.Context, store queue.Intents) error {
 	return nil
 }
 
-// drop forgets the oldest of what is kept.
+// drop forgets the oldest resolution that is kept.
 func (g *gaps) drop() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.kept = g.kept[1:]
 }
 
-// repairWhole looks at some objects of a resource. It reports whether there may be
-// more.
+// repairWhole marks a part of the objects of one resource. It reports whether there
+// may be more to do.
 func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) (Resource, bool)) (more bool, err error) {
 	g.mu.Lock()
 	var next Gap
@@ -130,13 +130,13 @@ func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) 
 			next = *one
 		}
 	}
+	if g.looked.after.Resource != next.Resource {
+		g.looked, g.begun = progress{after: event.Key{Resource: next.Resource}}, next.asked
+	}
 	looked := g.looked
 	g.mu.Unlock()
 	if next.Resource == "" {
 		return false, nil
-	}
-	if looked.after.Resource != next.Resource {
-		looked = progress{after: event.Key{Resource: next.Resource}}
 	}
 	resource, ok := of(next.Resource)
 	if !ok {
@@ -160,8 +160,12 @@ func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) 
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.looked = looked
-	if done {
-		one := g.open[next.Resource]
+	one := g.open[next.Resource]
+	switch {
+	case done && one.asked != g.begun:
+		// More has passed in the meantime, perhaps of objects that were looked at
+		// before.
+	case done:
 		one.whole = false
 		if one.last.IsZero() {
 			delete(g.open, next.Resource)
@@ -173,13 +177,13 @@ func (g *gaps) repairWhole(ctx context.Context, store gapStore, of func(string) 
 	return true, nil
 }
 
-// repairGap marks what a gap may have changed, some objects at a time: all of
-// its resource that are known, and then those that are marked and not known to be
-// there, as the delete of one may have passed, and no Show would ever explain why
-// it is missing. Nobody is known to have asked for a change of
-// any of them, so those that are as they were cost two readings each, and make
-// no event: the second is when the API can no longer do what it was asked within
-// the gap.
+// repairGap marks a part of the objects that a gap may have changed: first the known
+// objects of its resource, then those that are marked and not known, because the
+// delete of one may have passed, and no Show would ever explain why it is missing.
+//
+// No exchange is known to have changed any of them, so an object that is as it was
+// makes no event. It costs two readings: the second is when the API can no longer do
+// what it was asked within the gap.
 func repairGap(ctx context.Context, store gapStore, one Gap, from progress, settleAt time.Time) (reached progress, done bool, err error) {
 	mark := queue.Mark{
 		Hints: queue.HintLooked | queue.HintMayBeUpdated, SettleAt: settleAt,
@@ -219,8 +223,8 @@ func repairGap(ctx context.Context, store gapStore, one Gap, from progress, sett
 	}
 }
 
-// known returns some objects of which anything is known: also those that are gone,
-// as one may have been made again.
+// known returns a part of the known objects. Those that are gone are among them,
+// since one may have been made again.
 func known(ctx context.Context, store gapStore, after event.Key) (keys []event.Key, err error) {
 	objects, err := store.Objects(ctx, after.Resource, after, repairPart)
 	for i := range objects {
@@ -229,9 +233,9 @@ func known(ctx context.Context, store gapStore, after event.Key) (keys []event.K
 	return keys, err
 }
 
-// endGap sees to objects that nothing is known of. The gap may hold creates, or
-// the first change of an object since the queue has been there. Where all
-// objects can be listed, they are found; where not, operators are told.
+// endGap cares for objects that are not known: creates may have passed, or the
+// first change of an object since the queue began. If all objects can be listed, a
+// list finds them; otherwise operators get an unresolved record.
 func endGap(ctx context.Context, store gapStore, one Gap, listed bool, settleAt time.Time) error {
 	if listed {
 		return store.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{
@@ -246,9 +250,9 @@ func endGap(ctx context.Context, store gapStore, one Gap, listed bool, settleAt 
 	return store.ResolveIntent(ctx, id, queue.Resolution{Unresolved: unresolvedGap}, true)
 }
 
-// unresolvedGap is what operators are told of a gap.
+// unresolvedGap is the reason of the unresolved record of a gap.
 const unresolvedGap = "exchanges passed without the queue, and what they were about is not known; " +
 	"objects that it had never seen may have changed, and the resource has no `list` to find them by"
 
-// gapRule stands for a rule in the cause of what a gap has hidden.
+// gapRule takes the place of a rule in the causes of marks that a gap made.
 const gapRule = "gap"

@@ -3,6 +3,7 @@
 package intake
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -134,4 +135,41 @@ func settled(t *testing.T, store queue.Store, snapshot event.Snapshot) {
 		AskedAt: time.Now(), Snapshot: &snapshot,
 		Events: []queue.Routed{{Event: event.Event{ID: snapshot.Key.String(), Key: snapshot.Key, Sequence: snapshot.Sequence}}},
 	}))
+}
+
+// busyStore does something when it has read objects for the first time.
+type busyStore struct {
+	queue.Store
+	meanwhile func()
+}
+
+func (s *busyStore) Objects(ctx context.Context, resource string, after event.Key, limit int) ([]event.Snapshot, error) {
+	objects, err := s.Store.Objects(ctx, resource, after, limit)
+	if s.meanwhile != nil {
+		s.meanwhile()
+		s.meanwhile = nil
+	}
+	return objects, err
+}
+
+// An exchange about an unknown object may pass while its resource is repaired. It
+// may be about one that was looked at before, so all of them are looked at again.
+func TestRepairBeginsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &busyStore{Store: memory.New(time.Now)}
+		defer store.Close()
+		there := event.Key{Resource: "items", ID: "there"}
+		settled(t, store, event.Snapshot{Key: there, Sequence: 1})
+		g := newGaps(t.TempDir(), queue.Timeout, zap.NewNop(), uncounted{})
+		_ = g.whole(t.Context(), "items") // there is no file
+		store.meanwhile = func() { _ = g.whole(t.Context(), "items") }
+		g.repair(t.Context(), store, func(string) (Resource, bool) { return Resource{Name: "items", Listed: true}, true })
+		if g.waiting() {
+			t.Error("the gap is not repaired")
+		}
+		held, err := store.LeaseMark(t.Context(), "items", time.Minute)
+		if err != nil || held.Generation != 2 {
+			t.Errorf("the object is marked %d times, want 2; %v", held.Generation, err)
+		}
+	})
 }

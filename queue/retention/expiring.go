@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	// expireEvery is how often it is looked for deliveries that have waited for
-	// too long. Retention is an hour at least.
+	// expireEvery is how often deliveries that have waited too long are ended.
+	// Retention is at least an hour.
 	expireEvery = 10 * time.Minute
-	// expireParts bounds what is done in one go. A part changes at most a
-	// thousand deliveries and looks at ten thousand; the next sweep goes on
-	// where this one was.
+	// expireParts limits how many parts a sweep does. A part changes at most a
+	// thousand deliveries and reads ten thousand; the next sweep goes on where
+	// this one stops.
 	expireParts = 128
 	// relievedShare is the part of an endpoint's deliveries that is given up
 	// when the queue is larger than it may be: a quarter, each time that it has
@@ -36,28 +36,29 @@ const (
 	expiredBySize = "size"
 )
 
-// expiring ends pending deliveries of endpoints that get none at present: those
-// that are disabled or paused, or not configured any more. They are kept in
-// case the endpoint returns, and must not be kept for ever in case it does not.
-// Deliveries of all others end by their own schedule, and are left alone.
+// expiring ends pending deliveries of endpoints that get none at present, because
+// they are disabled or paused, or not configured any more. Such deliveries are kept
+// in case the endpoint returns, but not for ever. Deliveries of all other endpoints
+// end by their own schedule.
 type expiring struct {
 	log     *zap.Logger
 	metrics Metrics
 
 	mu sync.Mutex
-	// counts has how many have expired since the process began, by endpoint.
+	// counts has how many deliveries have expired since the process began, by
+	// endpoint.
 	counts map[string]int
-	// at is where the last sweep ended, if that was before the end.
+	// at is where the last sweep stopped, zero if it came to the end.
 	at expiryPlace
 }
 
-// expiryPlace is where a sweep goes on: with an endpoint, behind a cursor.
+// expiryPlace is where a sweep goes on: with an endpoint, after a cursor.
 type expiryPlace struct {
 	endpoint string
 	cursor   queue.Cursor
 }
 
-// expiringQueue is what expiring needs of the queue.
+// expiringQueue is the part of the queue that expiring needs.
 type expiringQueue interface {
 	Expire(ctx context.Context, selection queue.Selection, page queue.Page) (int, queue.Cursor, error)
 	Stats(ctx context.Context) (queue.Stats, error)
@@ -67,9 +68,8 @@ func newExpiring(log *zap.Logger, metrics Metrics) *expiring {
 	return &expiring{log: log, metrics: metrics, counts: make(map[string]int)}
 }
 
-// sweep ends what is pending of events that were found before a time, for
-// endpoints that do not receive. It does a bounded part of it; the next sweep
-// goes on there.
+// sweep ends the pending deliveries of events from before a time, to endpoints that
+// do not receive. It does a limited part of that; the next sweep goes on there.
 func (x *expiring) sweep(ctx context.Context, q expiringQueue, receives func(endpoint string) bool, before time.Time) error {
 	stats, err := q.Stats(ctx)
 	if err != nil {
@@ -108,7 +108,7 @@ func (x *expiring) sweep(ctx context.Context, q expiringQueue, receives func(end
 	return nil
 }
 
-// relieve ends the oldest part of what is pending for endpoints that do not
+// relieve ends the oldest part of the pending deliveries to endpoints that do not
 // receive.
 func (x *expiring) relieve(ctx context.Context, q expiringQueue, receives func(endpoint string) bool) error {
 	stats, err := q.Stats(ctx)
@@ -135,6 +135,8 @@ func (x *expiring) relieve(ctx context.Context, q expiringQueue, receives func(e
 	return nil
 }
 
+// pendingOf selects the pending deliveries to an endpoint, of events from before a
+// time.
 func pendingOf(endpoint string, before time.Time) queue.Selection {
 	return queue.Selection{Endpoint: endpoint, Statuses: []queue.Status{queue.StatusPending}, To: before}
 }
@@ -151,7 +153,7 @@ func (x *expiring) goOn(at expiryPlace) {
 	x.at = at
 }
 
-// expired tells of deliveries that have expired.
+// expired counts and logs deliveries that have expired.
 func (x *expiring) expired(endpoint string, n int, why string) {
 	if n == 0 {
 		return
@@ -174,16 +176,16 @@ func (x *expiring) all() map[string]int {
 	return maps.Clone(x.counts)
 }
 
-// growth reports whether the queue's tables have grown. What is deleted leaves
-// them only when Badger compacts, so that they are no smaller says nothing of
-// whether more has to go.
+// growth detects that the queue's tables grow. They become smaller only when the
+// engine compacts them, some time after a deletion, so their size alone does not
+// say whether more has to be deleted.
 type growth struct {
 	known bool
 	least int64
 }
 
-// grown reports whether the tables are larger than they were at any time since it
-// last said so. The first call only takes note.
+// grown reports whether the tables are larger than their least size since it last
+// reported true. The first call only takes note of the size.
 func (g *growth) grown(tables int64) bool {
 	if !g.known || tables < g.least {
 		g.known, g.least = true, tables

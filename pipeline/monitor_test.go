@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/intake"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
+)
+
+// moody is a queue in memory, on a disk that the test fills. While it is unwell, it
+// takes no intents.
+type moody struct {
+	queue.Store
+	level  atomic.Int32
+	closed atomic.Bool
+	unwell atomic.Bool
+}
+
+var errUnwell = errors.New("input/output error")
+
+func newMoody() *moody { return &moody{Store: memory.New(time.Now)} }
+
+func (m *moody) set(level queue.SpaceLevel)   { m.level.Store(int32(level)) }
+func (m *moody) CheckSpace() queue.SpaceLevel { return m.Level() }
+func (m *moody) Level() queue.SpaceLevel      { return queue.SpaceLevel(m.level.Load()) }
+
+func (*moody) FreeSpace() (free uint64, space queue.Space) { return 0, smallSpace }
+
+func (m *moody) Close() error {
+	m.closed.Store(true)
+	return nil // so that it can be opened again
+}
+
+func (m *moody) NoteIntent(ctx context.Context, intent queue.Intent) (queue.IntentID, error) {
+	if m.unwell.Load() {
+		return 0, errUnwell
+	}
+	return m.Store.NoteIntent(ctx, intent)
+}
+
+// itemsConfig returns a configuration with one resource, whose objects can be
+// listed.
+func itemsConfig(t *testing.T) *Config {
+	t.Helper()
+	c := newConfig(t)
+	c.Resources = []intake.Resource{{Name: "items", Listed: true}}
+	return c
+}
+
+// gapsOf returns the resources that have a gap.
+func gapsOf(p *Pipeline) (names []string) {
+	for _, gap := range p.Intake.Gaps() {
+		names = append(names, gap.Resource)
+	}
+	return names
+}
+
+// A queue closes before its disk is full, exchanges pass without it, and what they
+// changed is in the queue when there is room again.
+func TestSuspendedOnFullDisk(t *testing.T) {
+	store := newMoody()
+	engine := &testEngine{dir: t.TempDir(), store: store}
+	p := New(engine, Opening{}, silent())
+	defer p.Destruct()
+	m := unmonitored(p)
+	start(t, p, itemsConfig(t))
+
+	store.set(queue.SpaceCritical)
+	engine.full.Store(true)
+	m.look(t.Context())
+	if _, err := p.NotOpen(); p.Queue() != nil || !errors.Is(err, queue.ErrFull) || !store.closed.Load() {
+		t.Fatalf("the queue is open, or not for want of space: %v", err)
+	}
+	id, err := p.Intake.Note(t.Context(), slowDelete)
+	if id != 0 || !errors.Is(err, queue.ErrNotOpen) {
+		t.Errorf("noted as %d, %v", id, err)
+	}
+	p.Intake.Resolve(t.Context(), "items", id, queue.Resolution{Marks: []queue.Mark{{Key: slowDelete.Key}}}, false)
+	m.look(t.Context())
+	if p.Queue() != nil {
+		t.Error("the queue is opened on a full disk")
+	}
+	store.set(queue.SpaceEnough)
+	engine.full.Store(false)
+	m.look(t.Context()) // opens it
+	m.look(t.Context()) // repairs the gap
+	if stats, err := store.Stats(t.Context()); err != nil || stats.Marks != 1 || p.Intake.Unrepaired() {
+		t.Errorf("the queue has %+v, %v", stats, err)
+	}
+}
+
+// While little space is left, gaps are not repaired: that would fill the disk.
+func TestLowDiskRepairsNothing(t *testing.T) {
+	store := newMoody()
+	p := New(&testEngine{dir: t.TempDir(), store: store}, Opening{}, silent())
+	defer p.Destruct()
+	m := unmonitored(p)
+	start(t, p, itemsConfig(t))
+	if err := p.Intake.Whole(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	store.set(queue.SpaceLow)
+	m.look(t.Context())
+	if !p.Intake.Unrepaired() {
+		t.Error("a gap is repaired while little space is left")
+	}
+	select {
+	case <-m.low:
+	default:
+		t.Error("the retention does not learn that little space is left")
+	}
+	store.set(queue.SpaceEnough)
+	m.look(t.Context())
+	if p.Intake.Unrepaired() {
+		t.Error("the gap is not repaired")
+	}
+}
+
+// Gaps are repaired when the queue has what passed while it was being opened, and
+// not before: the delete of an object may have passed whose create is in the
+// journal, and only objects that the queue knows or has marked are looked at.
+func TestHandOverBeforeRepair(t *testing.T) {
+	store, began, goOn := newMoody(), make(chan struct{}), make(chan struct{})
+	env := silent()
+	env.OpenTimeout = time.Nanosecond
+	p := New(&testEngine{dir: t.TempDir(), open: func(options queue.OpenOptions) (queue.Store, error) {
+		options.Owned()
+		close(began)
+		<-goOn
+		return store, nil
+	}}, Opening{}, env)
+	defer p.Destruct()
+	m := unmonitored(p)
+	start(t, p, itemsConfig(t))
+	<-began
+	isOpen := p.state.Load().opening.done
+	if _, err := p.Intake.Note(t.Context(), slowDelete); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Intake.Whole(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	store.unwell.Store(true)
+	close(goOn)
+	<-isOpen
+
+	m.look(t.Context())
+	if p.Intake.Waiting() != 1 || !p.Intake.Unrepaired() {
+		t.Errorf("%d exchanges are in the journal, and the gaps are %v", p.Intake.Waiting(), p.Intake.Gaps())
+	}
+	store.unwell.Store(false)
+	m.look(t.Context())
+	if stats, err := store.Stats(t.Context()); err != nil || stats.OpenIntents != 1 || p.Intake.Unrepaired() {
+		t.Errorf("the queue has %+v, %v, and the gaps are %v", stats, err, p.Intake.Gaps())
+	}
+}
+
+// What earlier processes let pass, and what passes now, is known and survives also
+// where the queue cannot be opened, and its engine never had the directory.
+func TestGapsWithoutAQueue(t *testing.T) {
+	dir := t.TempDir()
+	options := intake.Options{Dir: dir, Metrics: new(counts), Logger: zap.NewNop(), GapsLogger: zap.NewNop()}
+	earlier := intake.New(nil, options)
+	earlier.OwnGaps()
+	if err := errors.Join(earlier.Whole(t.Context()), earlier.Close()); err != nil {
+		t.Fatal(err)
+	}
+	p := New(&testEngine{dir: dir, open: func(queue.OpenOptions) (queue.Store, error) {
+		return nil, fmt.Errorf("making the directory of the queue: %w", queue.ErrFull)
+	}}, Opening{}, silent())
+	unmonitored(p)
+	if _, err := p.Enter(t.Context()); !errors.Is(err, queue.ErrNotOpen) {
+		t.Fatalf("the queue is opened: %v", err)
+	}
+	if gaps := gapsOf(p); !slices.Equal(gaps, []string{"*"}) {
+		t.Errorf("the gaps are %v", gaps)
+	}
+	if _, err := p.Intake.Note(t.Context(), slowDelete); !errors.Is(err, queue.ErrNotOpen) {
+		t.Errorf("noted: %v", err)
+	}
+	p.Intake.Resolve(t.Context(), "items", 0, queue.Resolution{Marks: []queue.Mark{{Key: event.Key{Resource: "items", ID: "1"}}}}, true)
+	if err := p.Destruct(); err != nil {
+		t.Fatal(err)
+	}
+	later := New(&testEngine{dir: dir}, Opening{}, silent())
+	later.Intake.OwnGaps()
+	if gaps := gapsOf(later); !slices.Equal(gaps, []string{"*", "items"}) {
+		t.Errorf("the next process has the gaps %v", gaps)
+	}
+	if err := later.Destruct(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A queue is opened again as the last configuration says that has started, and not
+// as one that could not start.
+func TestOpenedAgainAsStarted(t *testing.T) {
+	store := newMoody()
+	engine := &testEngine{dir: t.TempDir(), store: store}
+	p := New(engine, Opening{}, silent())
+	defer p.Destruct()
+	m := unmonitored(p)
+	configs := make([]*Config, 3)
+	for i := range configs {
+		configs[i] = newConfig(t)
+		configs[i].Space.Reserve = uint64(i + 1)
+	}
+	start(t, p, configs[0])
+	var err error
+	if configs[1].Endpoints, err = endpoint.NewSet(endpoint.Endpoint{Name: "nowhere", URL: "ftp://example.com/", Signatures: []sign.Scheme{}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(configs[1]); !errors.Is(err, emitter.ErrBadTarget) {
+		t.Fatalf("started: %v", err)
+	}
+	p.suspend(queue.ErrFull)
+	m.look(t.Context())
+	p.suspend(queue.ErrFull)
+	start(t, p, configs[2])
+	m.look(t.Context())
+	var reserves []uint64
+	for _, options := range engine.opened {
+		reserves = append(reserves, options.Space.Reserve)
+	}
+	if !slices.Equal(reserves, []uint64{1, 1, 3}) {
+		t.Errorf("the queue was opened with the reserves %v", reserves)
+	}
+}
