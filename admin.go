@@ -46,7 +46,7 @@ func (adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	return found.(*App).admin().Serve(w, r)
 }
 
-// admin returns what answers operators about this configuration.
+// admin returns the operators' API of this configuration.
 func (a *App) admin() *admin.Server {
 	server := &admin.Server{
 		Pipeline: a.pipeline, Durability: a.durability, Endpoints: a.endpoints, Uncovered: uncovered, Log: liveLogger("engine"),

@@ -3,7 +3,6 @@
 package webhooks
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -189,13 +188,15 @@ func durationOf(d *caddyfile.Dispenser, word string, args []string, to *caddy.Du
 	return d.Errf("%s takes a duration, as 30s or 2h, not %q", word, strings.Join(args, " "))
 }
 
+// count takes the one argument of an option that is a number above 0.
 func count(d *caddyfile.Dispenser, to *int) error {
 	word := d.Val()
 	value, err := argument(d)
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Sscanf(value, "%d", to); err != nil || *to <= 0 || fmt.Sprint(*to) != value {
+	*to, err = strconv.Atoi(value)
+	if err != nil || *to <= 0 || strconv.Itoa(*to) != value {
 		return d.Errf("%s takes a number above 0, not %q", word, value)
 	}
 	return nil

@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
-// partLines holds where the parts of resources stand, by resource and part (see
-// [PartError]); the part nil is the resource as a whole.
+// partLines holds the lines of the parts of resources, by resource and part (see
+// [rules.PartError]); the part nil is the resource as a whole.
 type partLines map[string]map[any]caddyfile.Token
 
 // locate adds the line of the part that an error is about.
@@ -69,7 +69,7 @@ var onlyOnce = map[any]bool{
 const resourceWords = "show, keep, create, update, delete, id, key, aliases, version, lag, tenant, hide, only, event, watch, list and notify"
 
 // unmarshalResourceOption reads one option, and returns the part of the resource that
-// it has set, as a [PartError] names it. Syntax:
+// it has set, as a [rules.PartError] names it. Syntax:
 //
 //	show    [<method>] <path> [body <body>] {
 //	    header <field> <value>
@@ -175,6 +175,7 @@ func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word st
 	return word, nil
 }
 
+// unmarshalShow reads `show …` and its block.
 func unmarshalShow(d *caddyfile.Dispenser, r *syntax.Resource) (part any, err error) {
 	args := d.RemainingArgs()
 	switch {
@@ -227,7 +228,7 @@ func unmarshalRequest(d *caddyfile.Dispenser, args []string, word, example strin
 	return request, args, nil
 }
 
-// unmarshalRequestBlock reads what a request has in its block.
+// unmarshalRequestBlock reads the block of a request.
 func unmarshalRequestBlock(d *caddyfile.Dispenser, request *syntax.Request) error {
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := unmarshalRequestOption(d, d.Val(), request); err != nil {

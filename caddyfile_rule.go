@@ -112,6 +112,7 @@ func unmarshalAnswer(d *caddyfile.Dispenser, word string, args []string, to **sy
 	return nil
 }
 
+// unmarshalRuleTouches reads `touches RESOURCE VALUE` or `touches RESOURCE via QUERY`.
 func unmarshalRuleTouches(d *caddyfile.Dispenser, rule *syntax.Rule, args []string) error {
 	switch {
 	case len(args) == 2:
@@ -126,6 +127,7 @@ func unmarshalRuleTouches(d *caddyfile.Dispenser, rule *syntax.Rule, args []stri
 		"or the request that lists them, as `touches transactions via GET /items/:id/transactions transactions.#.id`")
 }
 
+// unmarshalQuery reads a request and the path of the ids in its answer.
 func unmarshalQuery(d *caddyfile.Dispenser, word string, args []string) (*syntax.Query, error) {
 	example := "/items?reference={request:reference} items.#.id"
 	request, rest, err := unmarshalRequest(d, args, word, example)
@@ -135,10 +137,11 @@ func unmarshalQuery(d *caddyfile.Dispenser, word string, args []string) (*syntax
 	if len(rest) != 1 {
 		return nil, d.Errf("%s takes a request and the path of the ids in its answer, as `%s GET %s`", word, word, example)
 	}
-	listing := &syntax.Query{Request: request, IDs: rest[0]}
-	return listing, unmarshalRequestBlock(d, &listing.Request)
+	query := &syntax.Query{Request: request, IDs: rest[0]}
+	return query, unmarshalRequestBlock(d, &query.Request)
 }
 
+// unmarshalRuleLater reads `later QUERY [within DURATION]`.
 func unmarshalRuleLater(d *caddyfile.Dispenser, rule *syntax.Rule, args []string) error {
 	if rule.Later != nil {
 		return d.Err("later stands twice in a rule; keep one of them")
@@ -151,10 +154,10 @@ func unmarshalRuleLater(d *caddyfile.Dispenser, rule *syntax.Rule, args []string
 		}
 		rule.Later.Within, args = caddy.Duration(within), args[:n-2]
 	}
-	listing, err := unmarshalQuery(d, "later", args)
+	query, err := unmarshalQuery(d, "later", args)
 	if err != nil {
 		return err
 	}
-	rule.Later.Query = *listing
+	rule.Later.Query = *query
 	return nil
 }

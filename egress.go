@@ -30,7 +30,7 @@ type Egress struct {
 	// permits them.
 	DenyNetworks []string `json:"deny_networks,omitempty"`
 
-	// OnlyHosts are the only hosts that receivers may be on, where given;
+	// OnlyHosts are the only hosts that receivers may be on, if there are any;
 	// `*.example.com` stands for all hosts below example.com.
 	OnlyHosts []string `json:"only_hosts,omitempty"`
 
@@ -39,7 +39,7 @@ type Egress struct {
 
 	// Proxy is the HTTP proxy through which deliveries go, as
 	// `http://proxy.example:3128` or `https://…`, with `USER:PASSWORD@` before
-	// the host where it asks for credentials. Names are looked up here, and it
+	// the host if it asks for credentials. Names are looked up here, and it
 	// is asked for addresses that this policy permits. Placeholders such as
 	// `{env.NAME}` are replaced. Default: none, whatever the environment says.
 	Proxy string `json:"proxy,omitempty"`
@@ -58,6 +58,7 @@ func (e *Egress) transport() (*egress.Transport, error) {
 	return transport, nil
 }
 
+// policy returns the policy as the emitter wants it.
 func (e *Egress) policy() (egress.Policy, error) {
 	var policy egress.Policy
 	if e == nil {
@@ -86,7 +87,7 @@ func (e *Egress) policy() (egress.Policy, error) {
 	return policy, nil
 }
 
-// written returns what can be checked before placeholders are replaced.
+// written returns the part that can be checked before placeholders are replaced.
 func (e *Egress) written() *Egress {
 	if e == nil || !strings.Contains(e.Proxy, "{") {
 		return e

@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 )
 
-// refuseSelf makes the egress policy refuse what belongs to this Caddy: its
+// refuseSelf makes the egress policy refuse addresses of this Caddy: its
 // listeners and admin endpoints, the hosts under which it serves the API, and the
 // API itself. That is known only when all apps are provisioned, so it is done on
 // starting.
@@ -42,12 +42,12 @@ func (a *App) refuseSelf() error {
 	return nil
 }
 
-// self returns what belongs to this Caddy, in an order that is always the same:
+// self returns the addresses of this Caddy, in an order that is always the same:
 // a policy that only looks different would cost all connections at a reload.
 func (a *App) self() (egress.Own, error) {
 	var own egress.Own
 	for _, address := range adminAddresses(a.ctx) {
-		// What Caddy could not replace, it could not listen at.
+		// Caddy does not listen at an address that it could not fill in.
 		addListener(&own, caddy.NewReplacer().ReplaceAll(address, ""))
 	}
 	for _, h := range a.handlers {
@@ -68,8 +68,8 @@ func (a *App) self() (egress.Own, error) {
 	return own, nil
 }
 
-// addListener adds the addresses of a listener as Caddy writes them. One that
-// is no TCP port cannot be reached by a delivery.
+// addListener adds the addresses of a listener as Caddy writes them. A delivery
+// cannot reach a listener that has no TCP port.
 func addListener(own *egress.Own, text string) {
 	address, err := caddy.ParseNetworkAddress(text)
 	if err != nil || !strings.HasPrefix(address.Network, "tcp") {
@@ -167,10 +167,10 @@ func upstreamAddresses(declared []byte) []string {
 // adminAddresses returns where the admin endpoint of a configuration listens,
 // the remote one too, as the configuration writes it.
 //
-// Caddy gives a module no other way to learn it: the configuration that a
-// context belongs to is not exported, though all that is read of it is. So it
-// is read by reflection, which changes nothing and, should Caddy keep it
-// elsewhere one day, finds nothing; then the default address is all that is
+// Caddy gives a module no other way to learn it: a context does not export its
+// configuration, although all fields that are read here are exported. So they are
+// read by reflection, which changes nothing. Should Caddy keep the configuration
+// elsewhere one day, reflection finds nothing, and only the default address is
 // known.
 func adminAddresses(ctx caddy.Context) []string {
 	addresses := []string{caddy.DefaultAdminListen}

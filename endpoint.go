@@ -46,7 +46,7 @@ type Endpoint struct {
 	// NoSignature leaves deliveries unsigned.
 	NoSignature bool `json:"no_signature,omitempty"`
 
-	// Auth lets deliveries in at a receiver that asks who is calling.
+	// Auth proves to the receiver who is calling.
 	Auth *Auth `json:"auth,omitempty"`
 
 	// TLS is what connections to the receiver have of their own.
@@ -70,7 +70,7 @@ type Endpoint struct {
 	DeliveryPolicy
 }
 
-// provisionEndpoints checks the endpoints and the way to them.
+// provisionEndpoints checks the endpoints, and makes the transport to them.
 func (a *App) provisionEndpoints() error {
 	var err error
 	if a.policy, err = a.Egress.policy(); err != nil {
@@ -105,6 +105,7 @@ func (a *App) provisionEndpoints() error {
 	return err
 }
 
+// endpoint checks the endpoint and returns it as the emitter wants it.
 func (e *Endpoint) endpoint(transport *egress.Transport) (endpoint.Endpoint, error) {
 	made := endpoint.Endpoint{Name: e.Name, Timeout: time.Duration(e.Timeout)}
 	repl := caddy.NewReplacer()
@@ -138,8 +139,8 @@ func (e *Endpoint) endpoint(transport *egress.Transport) (endpoint.Endpoint, err
 	return made, nil
 }
 
-// provisionDelivery fills in how deliveries are signed, let in, carried and
-// written.
+// provisionDelivery fills in how deliveries are signed, authenticated, connected and
+// formatted.
 func (e *Endpoint) provisionDelivery(made *endpoint.Endpoint, repl *caddy.Replacer, transport *egress.Transport) error {
 	if len(e.Secrets) > 0 && !e.needsSecret() {
 		return fmt.Errorf("secret: none of its signatures is made with it; add `signature standard`, or leave it out")

@@ -15,8 +15,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 )
 
-// Auth lets deliveries in at a receiver that asks who is calling. One of its
-// fields is set. Write secrets as placeholders such as `{env.NAME}` or
+// Auth proves to a receiver who is calling. One of its fields is set. Write secrets as placeholders such as `{env.NAME}` or
 // `{file./path}`.
 type Auth struct {
 	// Basic is a user's name and password.
@@ -101,7 +100,7 @@ func (a *Auth) authenticator(repl *caddy.Replacer, transport *egress.Transport) 
 	return made, nil
 }
 
-// kinds returns which of its fields are set.
+// kinds returns the words of the fields that are set.
 func (a *Auth) kinds() []string {
 	var kinds []string
 	for kind, set := range map[string]bool{

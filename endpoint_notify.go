@@ -15,9 +15,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 )
 
-// namedByRequests stands in place of an endpoint's URL where requests name the
-// receivers: `endpoint notify.items requests { … }` says how the receivers are
-// delivered to that the `notify` of resource items finds.
+// namedByRequests takes the place of an endpoint's URL if requests name its
+// receivers: `endpoint notify.items requests { … }` says how events are delivered to
+// the receivers that the `notify` of resource items finds.
 const namedByRequests = "requests"
 
 // isNamed reports whether requests name the endpoint's receivers.
@@ -25,8 +25,8 @@ func (e *Endpoint) isNamed() bool {
 	return e.URL == namedByRequests
 }
 
-// checkNamed refuses what an endpoint cannot have whose receivers requests name,
-// and the names of such endpoints for others.
+// checkNamed refuses options that an endpoint cannot have if requests name its
+// receivers, and the names of such endpoints for others.
 func (e *Endpoint) checkNamed() error {
 	_, reserved := strings.CutPrefix(e.Name, pipeline.CallbackPrefix)
 	switch {
@@ -41,9 +41,9 @@ func (e *Endpoint) checkNamed() error {
 	return nil
 }
 
-// callbacks returns the endpoints of the receivers that requests name, one for
-// each resource with a `notify`. What is not declared is delivered unsigned, with
-// all defaults.
+// callbacks returns the endpoints of the receivers that requests name, one for each
+// resource with a `notify`, by resource. One that is not declared is delivered to
+// unsigned, with all defaults.
 func (a *App) callbacks() map[string]endpoint.Endpoint {
 	callbacks := make(map[string]endpoint.Endpoint)
 	unused := maps.Clone(a.named)

@@ -48,7 +48,7 @@ type PayloadField struct {
 	Path string `json:"path"`
 }
 
-// format returns the form.
+// format returns the format as the emitter wants it.
 func (p *Payload) format(repl *caddy.Replacer) (payload.Format, error) {
 	if p == nil {
 		return payload.Format{}, nil

@@ -51,12 +51,12 @@ type DeliveryPolicy struct {
 	DisableAfter caddy.Duration `json:"disable_after,omitempty"`
 
 	// Trace sends receivers the place of each attempt in its trace, as
-	// `traceparent`. Without, attempts are traced all the same where Caddy
-	// traces requests, and receivers are not told.
+	// `traceparent`. Without it, attempts are still traced if Caddy traces
+	// requests, but receivers do not get their place.
 	Trace bool `json:"trace,omitempty"`
 
-	// Tenant is whose events alone the endpoint gets: those of objects that
-	// this tenant owns, as the resource's `tenant` tells. Default: everyone's.
+	// Tenant limits the endpoint to events of objects that this tenant owns, by
+	// the resource's `tenant`. Default: the objects of everyone.
 	Tenant string `json:"tenant,omitempty"`
 }
 
@@ -81,8 +81,8 @@ func (p *DeliveryPolicy) apply(to *endpoint.Endpoint) error {
 // policyWords are the words of a DeliveryPolicy, for messages.
 const policyWords = "order, coalesce, concurrency, rate, success, deadline, when_disabled, disable_after, trace and tenant"
 
-// unmarshalOption reads one word of an endpoint's block, or returns false for a
-// word that is none of its own. Syntax:
+// unmarshalOption reads one word of an endpoint's block. It reports false for a word
+// that is not of the policy. Syntax:
 //
 //	order         object|endpoint|none
 //	coalesce
@@ -123,6 +123,7 @@ func (p *DeliveryPolicy) unmarshalOption(d *caddyfile.Dispenser, word string) (b
 	return false, nil
 }
 
+// unmarshalValue reads the value of a word that has one.
 func (p *DeliveryPolicy) unmarshalValue(d *caddyfile.Dispenser, word, value string) error {
 	var err error
 	switch word {

@@ -76,7 +76,8 @@ type Rotation struct {
 	Overlap caddy.Duration `json:"overlap,omitempty"`
 }
 
-// end returns when replaced secrets sign no more; zero is never.
+// end returns the time from which replaced secrets do not sign any more, zero for
+// never.
 func (r Rotation) end(repl *caddy.Replacer, secrets int) (time.Time, error) {
 	if r.Replaced == "" {
 		if r.Overlap != 0 {
@@ -101,7 +102,7 @@ func (r Rotation) end(repl *caddy.Replacer, secrets int) (time.Time, error) {
 	return at.Add(time.Duration(r.Overlap)), nil
 }
 
-// secrets returns secrets with their ends, as a parser reads them.
+// secrets parses secrets. All but the first end as the rotation says.
 func (r Rotation) secrets(repl *caddy.Replacer, what string, texts []string, parse func(string) (sign.Secret, error)) ([]sign.Secret, error) {
 	plain, err := fillAll(repl, what, texts)
 	if err != nil {
@@ -145,6 +146,7 @@ func (e *Endpoint) schemes(repl *caddy.Replacer) ([]sign.Scheme, error) {
 	return schemes, nil
 }
 
+// scheme returns the scheme as the emitter wants it.
 func (s *Signature) scheme(repl *caddy.Replacer) (sign.Scheme, error) {
 	switch s.Scheme {
 	case schemeStandard:
@@ -220,6 +222,8 @@ func (e *Endpoint) unmarshalSecret(d *caddyfile.Dispenser) error {
 	return nil
 }
 
+// unmarshalOption reads one word of a block. It reports false for a word that is not
+// of the rotation.
 func (r *Rotation) unmarshalOption(d *caddyfile.Dispenser, word string) (known bool, err error) {
 	switch word {
 	case "replaced":

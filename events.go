@@ -22,8 +22,8 @@ func (a *App) provisionEvents(ctx caddy.Context) error {
 	return nil
 }
 
-// tell tells Caddy's events app of an operational event, under its name after
-// "webhooks.".
+// tell emits an operational event to Caddy's events app, with "webhooks." before its
+// name.
 func (a *App) tell(told emitter.Announcement) {
 	if a.events == nil {
 		return

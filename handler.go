@@ -69,8 +69,8 @@ type Handler struct {
 	MaxShows int `json:"max_shows,omitempty"`
 
 	// LookRate is how many Shows a second are read at most that no exchange
-	// asked for: by `watch`, by `list` and by what passing Shows let suspect.
-	// Default: 10.
+	// asked for: for `watch`, for `list`, and after a passing Show that differs
+	// from what is known. Default: 10.
 	LookRate float64 `json:"look_rate,omitempty"`
 
 	// MethodOverride lists where a POST request may say which method it stands
@@ -88,7 +88,7 @@ type Handler struct {
 	// declared is the configuration as it was given; Caddy forgets the raw
 	// upstream once it is loaded.
 	declared []byte
-	// helper is there while a Caddyfile is parsed: reverse_proxy needs it.
+	// helper is set while a Caddyfile is parsed: reverse_proxy needs it.
 	helper *httpcaddyfile.Helper
 }
 
@@ -163,8 +163,8 @@ var nowhere = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) err
 	return caddyhttp.Error(http.StatusBadGateway, fmt.Errorf("the upstream handler did not answer"))
 })
 
-// watch makes the watcher of the handler's exchanges. Sink is where the watcher
-// takes what it finds.
+// watch makes the watcher of the handler's exchanges. Sink says where it takes its
+// findings.
 func (h *Handler) watch(log *zap.Logger, sink exchange.Options) {
 	h.watcher = exchange.New(h.watchOptions(log, sink))
 }

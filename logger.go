@@ -13,7 +13,7 @@ import (
 
 // liveLogger returns a logger for what outlives a configuration. The writers
 // of a configuration's own loggers are closed when it is replaced, so this one
-// looks up the default logger of the day for every entry.
+// looks up the current default logger for every entry.
 func liveLogger(name string) *zap.Logger {
 	return zap.New(liveCore{}).Named("webhooks").Named(name)
 }
@@ -21,17 +21,17 @@ func liveLogger(name string) *zap.Logger {
 // maxSaid is how many entries with the same words are logged in a second.
 const maxSaid = 10
 
-// sparing returns a logger that says the same only so often. What is said of
-// each exchange would otherwise fill a log as fast as strangers send requests,
-// and most of all while the disk is in trouble. Metrics count all of them.
+// sparing limits how often a logger says the same. Messages about each exchange
+// would otherwise fill a log as fast as strangers send requests, most of all while
+// the disk is in trouble. Metrics count all of them.
 func sparing(log *zap.Logger) *zap.Logger {
 	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
 		return zapcore.NewSamplerWithOptions(core, time.Second, maxSaid, 0)
 	}))
 }
 
-// pipelineLogger returns the logger of a part of the pipeline. What exchanges
-// bring about is said sparingly.
+// pipelineLogger returns the logger of a part of the pipeline. It is sparing if
+// exchanges can cause its messages.
 func pipelineLogger(part string) *zap.Logger {
 	log := liveLogger(part)
 	if part == "engine" {
@@ -40,6 +40,7 @@ func pipelineLogger(part string) *zap.Logger {
 	return log
 }
 
+// liveCore hands entries to the current default logger.
 type liveCore struct {
 	fields []zapcore.Field
 }

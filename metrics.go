@@ -19,6 +19,8 @@ import (
 // reload, and collectors of the first would vanish with it.
 var metrics = newCollectors()
 
+// collectors are the metrics that are counted. It implements the Metrics interfaces
+// of the packages that count.
 type collectors struct {
 	exchanges  *prometheus.CounterVec
 	gaps       *prometheus.CounterVec
@@ -190,7 +192,7 @@ func (c *collectors) QueueFailed(string) {
 	c.troubles.WithLabelValues("queue_failed").Inc()
 }
 
-// queueCollector reads the gauges of a queue when they are asked for.
+// queueCollector reads the gauges of a queue for each scrape.
 type queueCollector struct {
 	pipeline *pipeline.Pipeline
 }

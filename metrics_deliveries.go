@@ -13,7 +13,7 @@ import (
 )
 
 // No metric has a label for the endpoint: subscribers may be many, and come and
-// go. What one of them does, the lists of deliveries and attempts tell.
+// go. The lists of deliveries and attempts show what each of them does.
 
 // Attempted implements emitter.Metrics.
 func (c *collectors) Attempted(_ string, status queue.Status, code int, took, age time.Duration) {
@@ -51,8 +51,7 @@ func codeClass(code int) string {
 	}
 }
 
-// deliveryCollector reads the gauges of what works on deliveries when they are
-// asked for.
+// deliveryCollector reads the gauges of the emitter for each scrape.
 type deliveryCollector struct {
 	pipeline *pipeline.Pipeline
 }
@@ -101,8 +100,8 @@ func (c deliveryCollector) Collect(values chan<- prometheus.Metric) {
 	put(deliveryKept, float64(kept))
 }
 
-// statusOf returns the status of an endpoint, with those that are active and
-// fail apart.
+// statusOf returns the status of an endpoint: "failing" if it is active and its
+// attempts fail.
 func statusOf(standing emitter.Standing) string {
 	if standing.Status == queue.EndpointActive && standing.Failures > 0 {
 		return "failing"

@@ -50,7 +50,7 @@ type App struct {
 	// directory.
 	QueueRaw json.RawMessage `json:"queue,omitempty" caddy:"namespace=webhooks.queues inline_key=engine"`
 
-	// Durability says what a change survives that the client was told of:
+	// Durability is what a change survives once the client has its response:
 	// `power`, a power cut; or `process`, a crash of the process but not of
 	// the machine, which is faster. Default: `power`.
 	Durability string `json:"durability,omitempty"`
@@ -66,7 +66,7 @@ type App struct {
 	// beyond that, the oldest history is removed before its time. What is
 	// pending stays, but for endpoints that are disabled, paused or not
 	// configured any more: of theirs, the oldest go when nothing else is left.
-	// At least 268435456 (256 MiB). Default: no bound.
+	// At least 268435456 (256 MiB). Default: no limit.
 	RetentionSize uint64 `json:"retention_size,omitempty"`
 
 	// FreeSpace says how much of the queue's disk is left alone.
@@ -92,7 +92,8 @@ type App struct {
 	durability queue.Durability
 	keys       []seal.Key
 	endpoints  *endpoint.Set
-	// named has the endpoints whose receivers requests name, by name.
+	// named holds the endpoints whose receivers are named by requests, by the
+	// endpoints' names.
 	named map[string]endpoint.Endpoint
 	// drops is true if some endpoint wants nothing kept while it is disabled.
 	drops  bool
@@ -120,7 +121,7 @@ type App struct {
 // queue twice.
 var pipelines = caddy.NewUsagePool()
 
-// environment is what pipelines have of this process.
+// environment is what pipelines get from this process.
 var environment = pipeline.Environment{Logger: pipelineLogger, Metrics: metrics, Tracer: &traces}
 
 // CaddyModule returns the Caddy module information.
@@ -233,8 +234,8 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// Cleanup lets go of the queue. Caddy calls it also after a Provision that
-// failed, so it releases no more than this app has acquired.
+// Cleanup releases the queue. Caddy calls it also after a Provision that failed, so
+// it releases no more than this app has acquired.
 func (a *App) Cleanup() error {
 	if !a.acquired {
 		return nil
@@ -270,7 +271,7 @@ func (a *App) register(h *Handler) error {
 	return nil
 }
 
-// sink returns where a handler's watcher takes what it finds.
+// sink returns the options that say where a handler's watcher takes its findings.
 func (a *App) sink() exchange.Options {
 	return exchange.Options{
 		Notes:       a.pipeline.Intake,

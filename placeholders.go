@@ -10,12 +10,12 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// maxFile bounds the files that a configuration names, in bytes: certificates
-// and keys are far smaller.
+// maxFile limits the files that a configuration names, in bytes: certificates and
+// keys are far smaller.
 const maxFile = 1 << 20
 
-// fill replaces the placeholders of a text that may be secret: what its error
-// shows is the placeholder, and nothing of a text around it.
+// fill replaces the placeholders of a text that may be secret. Its errors show the
+// placeholder, and nothing of the text around it.
 func fill(repl *caddy.Replacer, what, text string) (string, error) {
 	plain, err := repl.ReplaceOrErr(text, true, true)
 	switch {
@@ -40,8 +40,8 @@ func fillAll(repl *caddy.Replacer, what string, texts []string) ([]string, error
 	return plain, nil
 }
 
-// pemText returns what a text says in PEM form, or the content of the file
-// that it names.
+// pemText returns a text in PEM form, or the content of the file that the text
+// names.
 func pemText(repl *caddy.Replacer, what, text string) ([]byte, error) {
 	plain, err := fill(repl, what, text)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// plan returns what reconcile is to work on.
+// plan returns what is reconciled, of all handlers.
 func (a *App) plan() reconcile.Plan {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -66,7 +66,7 @@ func (a *App) resources() []*rules.Resource {
 }
 
 // intakeResources returns what the intake needs to know of the resources, each
-// once. Of one that two handlers have, the longer time counts.
+// once. If two handlers have a resource, the longer time counts.
 func (a *App) intakeResources() []intake.Resource {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -104,7 +104,7 @@ func (a *App) route(e *event.Event) []string {
 	return kept
 }
 
-// formats returns in which form events go to some endpoints.
+// formats returns the payload formats of endpoints.
 func (a *App) formats(endpoints []string) map[string]string {
 	formats := make(map[string]string, len(endpoints))
 	for _, name := range endpoints {

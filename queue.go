@@ -20,14 +20,14 @@ import (
 // queueModules is the namespace of the storage engines.
 const queueModules = "webhooks.queues"
 
-// defaultEngine is the storage engine where none is named.
+// defaultEngine is the storage engine if none is named.
 const defaultEngine = "badger"
 
 // QueueModule is a Caddy module in the namespace `webhooks.queues`: a storage
 // engine.
 type QueueModule interface {
-	// Engine returns what opens the queue, once the module is provisioned. It
-	// does not touch the queue.
+	// Engine returns the engine, once the module is provisioned. It does not
+	// touch the queue.
 	Engine() queue.Engine
 }
 
@@ -90,7 +90,7 @@ func (a *App) checkFiles(engine queue.Engine) error {
 	return nil
 }
 
-// withEngine names the engine of a queue where the configuration does not.
+// withEngine adds the default engine to a configuration that names none.
 func withEngine(raw json.RawMessage) (json.RawMessage, error) {
 	fields := make(map[string]json.RawMessage)
 	if len(raw) > 0 {
@@ -127,7 +127,7 @@ func knownEngines() string {
 	return "the engines are " + strings.Join(names, ", ")
 }
 
-// unmarshalQueue reads `queue ENGINE …`; what follows is the engine's.
+// unmarshalQueue reads `queue ENGINE …`. The engine reads what follows its name.
 func (a *App) unmarshalQueue(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
 		return d.Errf("queue takes an engine and its directory, as `queue badger /var/lib/caddy/webhooks`; %s", knownEngines())
@@ -183,7 +183,7 @@ func (a *App) unmarshalRetention(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// validateQueue checks what is configured of the queue.
+// validateQueue checks the limits of history and of free space.
 func (a *App) validateQueue() error {
 	if a.RetentionSize != 0 && a.RetentionSize < minRetentionSize {
 		return fmt.Errorf("retention: a size of %d MiB is too small; Badger needs room to work in, so it must be at least %d MiB", a.RetentionSize>>20, minRetentionSize>>20)

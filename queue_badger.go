@@ -53,8 +53,8 @@ func (q *BadgerQueue) Provision(caddy.Context) error {
 	return nil
 }
 
-// freeSpaceOf returns the free space of a directory's volume. Tests decide it;
-// nil asks the system.
+// freeSpaceOf returns the free space of a directory's volume. Nil asks the system;
+// tests set it.
 var freeSpaceOf badger.FreeSpace
 
 // Engine implements [QueueModule].

@@ -16,11 +16,11 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// traces is how attempts get into Caddy's traces.
+// traces adds attempts to Caddy's traces.
 var traces tracing
 
-// tracing makes spans with the tracer of Caddy's own tracing handler, where a
-// site has it. Caddy keeps that one to itself, so it is taken from the last
+// tracing makes spans with the tracer of Caddy's own tracing handler, if a site has
+// that handler. Caddy does not export the tracer, so it is taken from the last
 // exchange that was traced; before the first there is none.
 type tracing struct {
 	provider atomic.Pointer[trace.TracerProvider]
@@ -28,7 +28,7 @@ type tracing struct {
 
 const parentHeader = "traceparent"
 
-// exchange returns where an exchange stands in its trace, "" if it is in none.
+// exchange returns the place of an exchange in its trace, "" if it is in none.
 func (t *tracing) exchange(ctx context.Context) string {
 	span := trace.SpanFromContext(ctx)
 	if !span.SpanContext().IsValid() {
@@ -43,6 +43,7 @@ func (t *tracing) exchange(ctx context.Context) string {
 	return parentOf(ctx)
 }
 
+// parentOf returns the trace context of ctx as a header has it.
 func parentOf(ctx context.Context) string {
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Condition says what stands at a place of a request or response.
+// Condition says which value a request or response must have at a place.
 type Condition struct {
 	// Value is where to look: `request:PATH`, `query:NAME`, `header:NAME`,
 	// `:NAME`, or a path in the response.
 	Value string `json:"value"`
 
-	// Is lists the values one of which must stand there; the empty one for
-	// none.
+	// Is lists the values one of which must stand there. An empty one means that
+	// there is no value.
 	Is []string `json:"is,omitempty"`
 
 	// Not lists values none of which may stand there.
@@ -42,12 +42,13 @@ func (c Condition) String() string {
 	return c.Value + " exists"
 }
 
-// Answer describes responses.
+// Answer describes responses that have a meaning: by their status, and by their
+// body.
 type Answer struct {
 	// Statuses are HTTP statuses, such as `409`, and classes of them, such as
-	// `2xx`. Default: any that would mean it without this.
+	// `2xx`. Default: those that have the meaning without this.
 	Statuses []string `json:"statuses,omitempty"`
 
-	// Where must hold in the response besides.
+	// Where are conditions on the response's body. All of them must hold, too.
 	Where []*Condition `json:"where,omitempty"`
 }

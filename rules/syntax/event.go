@@ -25,7 +25,7 @@ type EventRule struct {
 	// paths. Default: any.
 	To []string `json:"to,omitempty"`
 
-	// When is a condition in CEL that must hold besides. It sees `object` (the
+	// When is a condition in CEL that must hold, too. It sees `object` (the
 	// Show), `previous` (the watched fields as they were), `changed` (the
 	// paths of the watched fields that changed) and `cause` (`rule`, `method`,
 	// `path`, `resource`, `outcome` of the exchange that led here). What it

@@ -15,13 +15,13 @@ type List struct {
 	// already are not read again.
 	Version string `json:"version,omitempty"`
 
-	// Next is the path of what leads to the next page, in the answer: its URL
-	// or path, or with NextQuery a cursor. A `Link` with rel="next" (RFC 8288)
-	// is followed without it.
+	// Next is the path in the answer of what leads to the next page: its URL or
+	// path, or with NextQuery a cursor. Default: a `Link` header with
+	// rel="next" (RFC 8288) is followed.
 	Next string `json:"next,omitempty"`
 
-	// NextQuery is the query parameter that takes what Next leads to. With it
-	// and without Next, it takes the number of the page, from 1.
+	// NextQuery is the query parameter that takes the cursor from Next. Without
+	// Next, it takes the number of the page, from 1.
 	NextQuery string `json:"next_query,omitempty"`
 
 	// Every is how often all objects are listed. Default: once, and again to

@@ -15,7 +15,7 @@ type Request struct {
 	// followed by a query, in which `{name}` stands for a value.
 	Path string `json:"path"`
 
-	// Header is sent besides; `{name}` stands for a value.
+	// Header holds header fields to send; `{name}` stands for a value.
 	Header map[string]string `json:"header,omitempty"`
 
 	// Body is sent with the request; `{name}` stands for a value, written as
@@ -36,7 +36,7 @@ func (r Request) String() string {
 	return r.Method + " " + r.Path
 }
 
-// Query is a request that answers with objects.
+// Query is a request whose answer names objects.
 type Query struct {
 	// Request is the request. Its placeholders stand for values of the request
 	// that changes something: `:name` for one of the rule's path, and in

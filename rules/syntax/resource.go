@@ -35,7 +35,7 @@ type Resource struct {
 
 	// Failed says which answers to Show mean that the API could not tell: an
 	// RPC's error with 200 would be taken for the object otherwise. Show is
-	// asked for again. Gone goes before. Its statuses are 2xx by default.
+	// asked for again. Gone takes precedence. Its statuses are 2xx by default.
 	Failed *Answer `json:"failed,omitempty"`
 
 	// ShowFrom says whose Show is taken: the `operator`'s, read with the
@@ -57,14 +57,14 @@ type Resource struct {
 	// ID lists where the object's id, the last part of its key, may stand: a
 	// path in Show and in the responses to writes, `request:PATH` in the
 	// request's body, `query:NAME`, `header:NAME` or `:NAME`. The first that
-	// exists is taken; `:id` in a rule's path goes before them all. A path
+	// exists is taken; `:id` in a rule's path takes precedence over all. A path
 	// that leads to several ids, as `items.#.id`, names several objects.
 	// Default: `id`, `NAME.id`, `SINGULAR.id`, `data.id`, `NAME.#.id`,
 	// `data.#.id`.
 	ID []string `json:"id,omitempty"`
 
-	// Keys lists for the other parts of the object's key, by their names in
-	// Show's path, where they may stand besides the rule's path.
+	// Keys lists where the other parts of the object's key may stand besides the
+	// rule's path, by their names in Show's path.
 	Keys map[string][]string `json:"keys,omitempty"`
 
 	// Aliases says that requests may name an object by something other than
