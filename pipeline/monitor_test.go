@@ -76,7 +76,11 @@ func TestSuspendedOnFullDisk(t *testing.T) {
 	store := newMoody()
 	engine := &testEngine{dir: t.TempDir(), store: store}
 	p := New(engine, Opening{}, silent())
-	defer p.Destruct()
+	defer func() {
+		if err := p.Destruct(); err != nil {
+			t.Error(err)
+		}
+	}()
 	m := unmonitored(p)
 	start(t, p, itemsConfig(t))
 
@@ -108,7 +112,11 @@ func TestSuspendedOnFullDisk(t *testing.T) {
 func TestLowDiskRepairsNothing(t *testing.T) {
 	store := newMoody()
 	p := New(&testEngine{dir: t.TempDir(), store: store}, Opening{}, silent())
-	defer p.Destruct()
+	defer func() {
+		if err := p.Destruct(); err != nil {
+			t.Error(err)
+		}
+	}()
 	m := unmonitored(p)
 	start(t, p, itemsConfig(t))
 	if err := p.Intake.Whole(t.Context()); err != nil {
@@ -144,7 +152,11 @@ func TestHandOverBeforeRepair(t *testing.T) {
 		<-goOn
 		return store, nil
 	}}, Opening{}, env)
-	defer p.Destruct()
+	defer func() {
+		if err := p.Destruct(); err != nil {
+			t.Error(err)
+		}
+	}()
 	m := unmonitored(p)
 	start(t, p, itemsConfig(t))
 	<-began
@@ -213,7 +225,11 @@ func TestOpenedAgainAsStarted(t *testing.T) {
 	store := newMoody()
 	engine := &testEngine{dir: t.TempDir(), store: store}
 	p := New(engine, Opening{}, silent())
-	defer p.Destruct()
+	defer func() {
+		if err := p.Destruct(); err != nil {
+			t.Error(err)
+		}
+	}()
 	m := unmonitored(p)
 	configs := make([]*Config, 3)
 	for i := range configs {
