@@ -4,9 +4,9 @@
 // queue can. It is the one place that decides what becomes of an intent:
 //
 //   - If the queue is open, the queue has it.
-//   - While the queue is being opened, the journal has it: a file beside the queue
-//     that is as durable. The queue gets its content before it is used for anything
-//     else.
+//   - While the queue is being opened for the first time in this process, the
+//     journal has it: a file beside the queue that is as durable. The queue gets
+//     its content before it is used for anything else.
 //   - If neither can take it, because a disk is full or hangs, or the queue was set
 //     aside, the exchange passes, and its resource has a gap. When the exchange has
 //     ended, its resolution is kept in memory until the queue takes it. A small file
