@@ -41,7 +41,7 @@ func TestIdentify(t *testing.T) {
 		{"/v1/addresses", captured{body: []byte(`{"address":{"id":"x"}}`)}, "addresses/x"},
 		{"/goods", captured{body: []byte(`{"id":"no","data":[{"sku":"x1"}]}`)}, "goods/x1"},
 		{"/dossiers/d1/processes", captured{body: []byte(`{"id":"p1"}`)}, "processes/d1/p1"},
-		// Location, where the body does not tell.
+		// Location, if the body has no id.
 		{"/items", captured{location: "/items/7"}, "items/7"},
 		{"/items", captured{location: "/items/7/"}, "items/7"},
 		{"/items", captured{location: "items/7"}, "items/7"},
@@ -57,7 +57,7 @@ func TestIdentify(t *testing.T) {
 		{"/items", captured{location: "/items/7/parts"}, ""},
 		{"/items", captured{location: "/items/..%2f..%2fusers"}, ""},
 		{"/items", captured{location: "::"}, ""},
-		// What is not JSON tells nothing.
+		// A body that is not JSON has no id.
 		{"/items", captured{body: []byte(`{"id":"7"`)}, ""},
 		{"/items", captured{body: []byte(`<html><id>7</id></html>`), kind: "text/html"}, ""},
 		{"/items", captured{body: []byte(`{"id":"7"} trailing`)}, ""},

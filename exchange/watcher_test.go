@@ -26,7 +26,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// recordingQueue keeps what a handler tells the queue, in order.
+// recordingQueue keeps what a watcher gives to the queue, in order.
 type recordingQueue struct {
 	mu       sync.Mutex
 	log      []string
@@ -281,8 +281,8 @@ func TestIntentComesFirst(t *testing.T) {
 	}
 }
 
-// Where only the response tells the object, the client does not get its last
-// byte before the mark is durable: however the end of the response is told.
+// If only the response shows the object, the client does not get its last byte
+// before the mark is durable, however the response shows its end.
 func TestLastByteWaitsForTheMark(t *testing.T) {
 	body := `{"id":"7","text":"` + strings.Repeat("x", 5000) + `"}`
 	for name, api := range map[string]caddyhttp.HandlerFunc{

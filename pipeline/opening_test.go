@@ -21,7 +21,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 )
 
-// slowOpening is an opening of a queue that goes on only when it is told to.
+// slowOpening is an opening of a queue that goes on only when the test says so.
 type slowOpening struct {
 	// began is closed when the directory is ours, and nothing has been read.
 	began, goOn chan struct{}

@@ -220,8 +220,8 @@ func hangExchanges(t *testing.T, h *exchange.Watcher, first, end int, timeout ti
 	wg.Wait()
 }
 
-// An exchange that was not noted, and of which nothing tells what it was about,
-// is looked for in all of its resource.
+// If an exchange that was not noted is about an unknown object, all objects of its
+// resource are looked at.
 func TestUnresolvedWithoutIntent(t *testing.T) {
 	p := newPipeline(t, silent(), nil)
 	opened(t, p)

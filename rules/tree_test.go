@@ -27,7 +27,7 @@ func asking(method string, u *url.URL) *Request {
 	return &Request{HTTP: &http.Request{Method: method, URL: u}, Method: method}
 }
 
-// found tells what a request matched, as "kind rule key", or "" for nothing.
+// found returns what a request matches, as "kind rule key", or "" for nothing.
 func (s *Set) found(method, target string) string {
 	u, err := url.ParseRequestURI(target)
 	if err != nil {

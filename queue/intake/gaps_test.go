@@ -167,7 +167,7 @@ func TestGapsAreBounded(t *testing.T) {
 	}
 }
 
-// syncedFile tells what was done with it.
+// syncedFile records what is done with it.
 type syncedFile struct{ did []string }
 
 func (f *syncedFile) WriteAt(content []byte, _ int64) (int, error) {
@@ -203,8 +203,8 @@ func TestGapFileIsSynced(t *testing.T) {
 	}
 }
 
-// Who passes waits for the file of gaps while it wants to, and for no lock that
-// the disk holds; and a write that fails is told.
+// An exchange that passes waits for the file of gaps as long as it may, and for no
+// lock that the disk holds. A write that fails returns an error.
 func TestHangingGapFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &hangingDisk{release: make(chan struct{})}

@@ -16,16 +16,16 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
 )
 
-// A gap that a crash has left is made up for: what is known to be there is
-// looked at, again when the API can no longer do what it was asked within the
-// gap; of what is marked and was never seen, a delete may have passed; and what
-// nobody knows is found by a list, or told to operators.
+// A gap that a crash has left is repaired. Known objects are looked at, and again
+// when the API can no longer do what it was asked within the gap. Of objects that
+// are marked and were never seen, a delete may have passed. Unknown objects are found
+// by a list, or operators get an unresolved record.
 func TestRepair(t *testing.T) {
 	const settles = time.Minute
 	there, gone := event.Key{Resource: "items", ID: "there"}, event.Key{Resource: "items", ID: "gone"}
 	made, madeAgain := event.Key{Resource: "items", ID: "made"}, event.Key{Resource: "items", ID: "made again"}
 	looked := queue.HintLooked | queue.HintMayBeUpdated
-	scan := queue.ListKey("items")
+	list := queue.ListKey("items")
 	for name, tc := range map[string]struct {
 		gap    Gap
 		listed bool
@@ -36,7 +36,7 @@ func TestRepair(t *testing.T) {
 			made: queue.HintUpdated | queue.HintMayBeDeleted, madeAgain: queue.HintUpdated | looked | queue.HintMayBeDeleted,
 		}},
 		"none":   {Gap{Resource: "items"}, false, map[event.Key]queue.Hints{there: looked, gone: looked, made: queue.HintUpdated, madeAgain: queue.HintUpdated | looked}},
-		"listed": {Gap{Resource: "items"}, true, map[event.Key]queue.Hints{there: looked, gone: looked, made: queue.HintUpdated, madeAgain: queue.HintUpdated | looked, scan: queue.HintMayBeUpdated}},
+		"listed": {Gap{Resource: "items"}, true, map[event.Key]queue.Hints{there: looked, gone: looked, made: queue.HintUpdated, madeAgain: queue.HintUpdated | looked, list: queue.HintMayBeUpdated}},
 	} {
 		synctestRun(t, name, func(t *testing.T) {
 			store := memory.New(time.Now)
@@ -75,8 +75,8 @@ func TestRepair(t *testing.T) {
 			total := len(want)
 			for len(want) > 0 {
 				resource := "items"
-				if want[scan] != 0 {
-					resource = scan.Resource
+				if want[list] != 0 {
+					resource = list.Resource
 				}
 				lease, err := store.LeaseMark(t.Context(), resource, time.Hour)
 				if err != nil {

@@ -15,7 +15,7 @@ type Notify struct {
 	// Events are the types of the events that are sent. Default: all.
 	Events []string `json:"events,omitempty"`
 
-	// Until is the last state that the receiver is told. It takes a path in
-	// Show. Default: the receiver is told all changes, until the delete.
+	// Until is the last state that is sent to the receiver. It takes a path in
+	// Show. Default: all changes are sent, until the delete.
 	Until *Condition `json:"until,omitempty"`
 }

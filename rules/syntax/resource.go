@@ -33,7 +33,7 @@ type Resource struct {
 	// soft delete. Its statuses are 2xx by default.
 	Gone *Answer `json:"gone,omitempty"`
 
-	// Failed says which answers to Show mean that the API could not tell: an
+	// Failed says which answers to Show mean that the API does not know: an
 	// RPC's error with 200 would be taken for the object otherwise. Show is
 	// asked for again. Gone takes precedence. Its statuses are 2xx by default.
 	Failed *Answer `json:"failed,omitempty"`

@@ -53,7 +53,7 @@ type Rule struct {
 	// it, a create whose outcome is unknown is resolved by evidence.
 	Find *Query `json:"find,omitempty"`
 
-	// Later is the request that tells which object was made by a request that
+	// Later is the request that names the object that was made by a request that
 	// the API answered with 202 (Accepted) and does later.
 	Later *Later `json:"later,omitempty"`
 }
