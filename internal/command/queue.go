@@ -17,7 +17,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/journal"
 )
 
 // queueCommand returns `caddy webhooks queue`, which looks after the queue's
@@ -143,6 +145,11 @@ func verifyQueue(c call) error {
 	inspection, err := badger.Verify(dir)
 	if err != nil {
 		return err
+	}
+	if err := journal.Check(dir); err != nil {
+		inspection.Notes = append(inspection.Notes, badger.Finding{
+			File: queue.JournalFile, Problem: fmt.Sprintf("%v; the next start looks at all resources", err),
+		})
 	}
 	if err := c.printJSON(inspection); err != nil {
 		return err

@@ -77,6 +77,10 @@ func TestQueueFiles(t *testing.T) {
 	}
 	try("", "{", "restore", "--dir", restored, full)
 	try("", `"findings"`, "verify", "--dir", restored)
+	if err := os.WriteFile(filepath.Join(restored, queue.JournalFile), []byte("not a journal"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	try("", "it does not begin as it should; the next start looks at all resources", "verify", "--dir", restored)
 	salvaged, empty := filepath.Join(dir, "salvaged"), filepath.Join(dir, "empty")
 	try("", "{", "restore", "--dir", salvaged, "--salvage", restored)
 	try("", "an empty queue is in "+empty+"\n", "restore", "--dir", empty, "--empty")
