@@ -85,12 +85,16 @@ type ActView struct {
 
 // parse reads the selection and the page.
 func (v deliveryVerb) parse(r *http.Request) (query, error) {
-	q, err := parseQuery(r, slices.Concat(v.takes, pageParameters), queue.MaxLimit)
+	takes := slices.Concat(v.takes, pageParameters)
+	q, err := parseQuery(r, takes, queue.MaxLimit)
 	if err != nil {
 		return q, err
 	}
 	if !slices.ContainsFunc(v.needs, func(name string) bool { return slices.Contains(q.given, name) }) {
 		return q, fmt.Errorf("%w: say which deliveries are meant: %s", errBadQuery, strings.Join(v.needs, " or "))
+	}
+	if _, err := parseMeant(r, takes); err != nil {
+		return q, err
 	}
 	if v.narrow != nil {
 		v.narrow(&q.selection)

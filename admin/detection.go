@@ -85,7 +85,7 @@ func (s *Server) look(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	values, err := parseValues(r, []string{"object", "deleted"})
+	values, err := parseMeant(r, []string{"object", "deleted"})
 	if err != nil {
 		return err
 	}
@@ -97,8 +97,12 @@ func (s *Server) look(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	hints := queue.HintMayBeUpdated
-	if values.Get("deleted") == "1" {
+	switch deleted := values.Get("deleted"); deleted {
+	case "":
+	case "1":
 		hints = queue.HintMayBeDeleted
+	default:
+		return fmt.Errorf("%w: deleted is 1 or left out, not %q", errBadQuery, deleted)
 	}
 	return answerMark(w, r, store, key, hints)
 }
@@ -109,7 +113,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	values, err := parseValues(r, []string{"resource"})
+	values, err := parseMeant(r, []string{"resource"})
 	if err != nil {
 		return err
 	}
@@ -145,11 +149,14 @@ func (s *Server) dismiss(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	values, err := parseValues(r, []string{"id", "before", "resource"})
+	values, err := parseMeant(r, []string{"id", "before", "resource"})
 	if err != nil {
 		return err
 	}
 	if text := values.Get("id"); text != "" {
+		if len(values) > 1 {
+			return fmt.Errorf("%w: id means one record; leave the others out", errBadQuery)
+		}
 		id, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
 			return fmt.Errorf("%w: id is a number, not %q", errBadQuery, text)

@@ -49,6 +49,26 @@ func parseValues(r *http.Request, takes []string) (url.Values, error) {
 	return values, nil
 }
 
+// parseMeant reads the parameters that say what a request acts on. One that is
+// empty would widen that to everything, and one given twice would leave half of it
+// out, so both are refused; a selection can have several types.
+func parseMeant(r *http.Request, takes []string) (url.Values, error) {
+	meant, err := parseValues(r, takes)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range takes {
+		values := meant[name]
+		if slices.Contains(values, "") && name != "cursor" {
+			return nil, fmt.Errorf("%w: %s is empty; give it a value or leave it out", errBadQuery, name)
+		}
+		if len(values) > 1 && name != "type" {
+			return nil, fmt.Errorf("%w: %s is given more than once", errBadQuery, name)
+		}
+	}
+	return meant, nil
+}
+
 // parseQuery reads the parameters of a list or a selection. Limit is that of a
 // page where none is given.
 func parseQuery(r *http.Request, takes []string, limit int) (query, error) {

@@ -79,16 +79,19 @@ func (s *Server) queue(w http.ResponseWriter, r *http.Request) error {
 // backup answers with a backup of what has changed since a version. One that
 // breaks off is known by its missing end.
 func (s *Server) backup(w http.ResponseWriter, r *http.Request) error {
-	since := uint64(0)
-	if text := r.URL.Query().Get("since"); text != "" {
-		var err error
-		if since, err = strconv.ParseUint(text, 10, 64); err != nil {
-			return refuse(http.StatusBadRequest, "since is the number that the backup before ends with, not %q", text)
-		}
-	}
 	store, err := s.store()
 	if err != nil {
 		return err
+	}
+	values, err := parseValues(r, []string{"since"})
+	if err != nil {
+		return err
+	}
+	since := uint64(0)
+	if text := values.Get("since"); text != "" {
+		if since, err = strconv.ParseUint(text, 10, 64); err != nil {
+			return refuse(http.StatusBadRequest, "since is the number that the backup before ends with, not %q", text)
+		}
 	}
 	source, ok := store.(queue.Backuper)
 	if !ok {
