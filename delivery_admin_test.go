@@ -82,14 +82,10 @@ func (s *stage) post(path string) (int, map[string]any) {
 // until asks the admin endpoint until the answer has what is wanted.
 func (s *stage) until(path, want string) {
 	s.t.Helper()
-	var answer map[string]any
-	for range 400 {
-		if _, answer = s.get(path); strings.Contains(fmt.Sprint(answer), want) {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	s.t.Fatalf("%s never has %q: %v", path, want, answer)
+	eventually(s.t, fmt.Sprintf("%s has %q", path, want), func() bool {
+		_, answer := s.get(path)
+		return strings.Contains(fmt.Sprint(answer), want)
+	})
 }
 
 // TestOperations takes an endpoint through everything that operators can do
