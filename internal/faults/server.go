@@ -40,15 +40,6 @@ type Fault struct {
 	absent bool
 }
 
-// HTTP2 reports whether the fault is played with HTTP/2.
-func (f Fault) HTTP2() bool {
-	var config tls.Config
-	if f.config != nil {
-		f.config(&config)
-	}
-	return len(config.NextProtos) > 0
-}
-
 // Server plays a fault on every connection.
 type Server struct {
 	// URL is the server's URL.
@@ -65,7 +56,6 @@ type Server struct {
 	mu     sync.Mutex
 	closed bool
 	open   map[net.Conn]struct{}
-	served int
 }
 
 // Start plays a fault on a port of loopback, until Close.
@@ -100,13 +90,6 @@ func Start(fault Fault, options Options) (*Server, error) {
 	return s, nil
 }
 
-// Served returns how many connections were made.
-func (s *Server) Served() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.served
-}
-
 // Close ends all connections and waits for them. It may be called more than
 // once.
 func (s *Server) Close() {
@@ -132,7 +115,6 @@ func (s *Server) accept() {
 			_ = conn.Close()
 			return
 		}
-		s.served++
 		s.open[conn] = struct{}{}
 		s.mu.Unlock()
 		s.serving.Go(func() { s.serve(conn) })

@@ -154,13 +154,3 @@ func lastNumber(key []byte) (uint64, error) {
 	}
 	return binary.BigEndian.Uint64(key[len(key)-8:]), nil
 }
-
-// parseAttempt returns the position and the number at the end of an attempt's
-// key.
-func parseAttempt(key []byte) (position uint64, number uint32, err error) {
-	if len(key) < 12 {
-		return 0, 0, errDamaged
-	}
-	tail := key[len(key)-12:]
-	return binary.BigEndian.Uint64(tail), binary.BigEndian.Uint32(tail[8:]), nil
-}

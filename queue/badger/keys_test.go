@@ -56,7 +56,6 @@ func FuzzParseKeys(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(_ *testing.T, key []byte) {
 		_, _, _, _ = parseLaneKey(key)
-		_, _, _ = parseAttempt(key)
 		_, _ = lastNumber(key)
 		_, _ = parseObject(key)
 	})
