@@ -127,6 +127,9 @@ func newFlow(t *testing.T) *flow {
 	f := &flow{api: newAPI(t, streamAPI, false), receiver: newReceiver(t, streamReceiver, false)}
 	// The API commits before it answers, or at once.
 	f.caddy = newCaddy(t, f.api, f.receiver, 500*time.Millisecond)
+	if !*raceFailpoints {
+		f.caddy.binary = plain
+	}
 	f.load = newLoad(t, f.caddy.Site, streamLoad)
 	return f
 }

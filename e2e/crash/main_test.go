@@ -18,12 +18,16 @@ import (
 	"time"
 )
 
-// binary is Caddy with this module, the race detector and the failpoints.
-var binary string
+// raced and plain are Caddy with this module and the failpoints; raced has the
+// race detector, too.
+var raced, plain string
 
 var (
 	seed  = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of what the tests do at random")
 	kills = flag.Int("kills", 25, "how often TestKill kills the process")
+	// With the detector, a start takes four times as long, and each failpoint
+	// needs two or three.
+	raceFailpoints = flag.Bool("race-failpoints", false, "let the processes that die at failpoints have the race detector, too")
 )
 
 func TestMain(m *testing.M) {
@@ -38,21 +42,21 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "caddy")
-	if err := build(binary); err != nil {
+	raced, plain = filepath.Join(dir, "raced"), filepath.Join(dir, "plain")
+	if err := errors.Join(build(plain, false), build(raced, hasCompiler())); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
 }
 
-// build builds the binary: with the race detector if there is a C compiler,
-// which it needs, and otherwise without.
-func build(target string) error {
+// build builds a Caddy, with the race detector or without. The detector needs a
+// C compiler.
+func build(target string, race bool) error {
 	const tags = "failpoints,nobadger,nomysql,nopgx"
 	arguments := []string{"build", "-tags", tags, "-o", target}
 	environment := append(os.Environ(), "CGO_ENABLED=0")
-	if hasCompiler() {
+	if race {
 		arguments = append(arguments, "-race")
 		environment = append(os.Environ(), "CGO_ENABLED=1")
 	}

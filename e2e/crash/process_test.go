@@ -22,6 +22,7 @@ import (
 // process at a time.
 type caddy struct {
 	settings
+	binary     string
 	home       string
 	configFile string
 	log        *os.File
@@ -40,7 +41,7 @@ func newCaddy(t *testing.T, a *api, r *receiver, upstreamTimeout time.Duration) 
 			API: a.address(), Receiver: r.server.URL + "/hooks", Secret: secret,
 			UpstreamTimeout: upstreamTimeout, Updated: "items.updated", AttemptTimeout: 5 * time.Second,
 		},
-		home: home, configFile: filepath.Join(home, "Caddyfile"), log: log,
+		binary: raced, home: home, configFile: filepath.Join(home, "Caddyfile"), log: log,
 	}
 	c.configure(t, c.caddyfile(t))
 	t.Cleanup(func() {
@@ -60,7 +61,7 @@ func (c *caddy) configure(t *testing.T, caddyfile string) {
 
 // command returns a command of the binary that touches nothing but its home.
 func (c *caddy) command(ctx context.Context, arguments ...string) *exec.Cmd {
-	command := exec.CommandContext(ctx, binary, arguments...) //nolint:gosec // the binary is what this package has built
+	command := exec.CommandContext(ctx, c.binary, arguments...) //nolint:gosec // the binary is what this package has built
 	command.Dir = c.home
 	command.Env = append(os.Environ(),
 		"HOME="+c.home, "XDG_DATA_HOME="+c.home, "XDG_CONFIG_HOME="+c.home,

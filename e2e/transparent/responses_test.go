@@ -58,8 +58,8 @@ func zipped(text string) string {
 	return out.String()
 }
 
-// large is larger than what is captured, and than every buffer on the way.
-var large = strings.Repeat(`{"id":"7","text":"0123456789abcdef"}`, 5<<20/36)
+// large is larger than what is captured, and than Caddy's buffers.
+var large = strings.Repeat(`{"id":"7","text":"0123456789abcdef"}`, 1<<20/36)
 
 // responses are possible answers of an API, in one piece.
 func responses() map[string]func(*exchange) {
@@ -102,7 +102,7 @@ func responses() map[string]func(*exchange) {
 		"no response":      says(""),
 		"no HTTP":          says("SSH-2.0-OpenSSH_9.7\r\n"),
 		"half a header":    says("HTTP/1.1 200 OK\r\nContent-Le"),
-		"header too large": says("HTTP/1.1 200 OK\r\nX-A: %s\r\n\r\n", strings.Repeat("x", 11<<20)),
+		"header too large": says("HTTP/1.1 200 OK\r\nX-A: %s\r\n\r\n", strings.Repeat("x", 100<<10)),
 		"100 of its own":   says("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", len(created), created),
 	}
 	for _, status := range []string{

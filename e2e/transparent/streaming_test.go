@@ -117,7 +117,7 @@ func TestStreamingCompressed(t *testing.T) {
 func TestUploads(t *testing.T) {
 	l := newLab(t)
 	writes := func(_ string, at target) bool { return at.method != "GET" }
-	big := strings.Repeat("y", 3<<20)
+	big := strings.Repeat("y", 1<<20)
 	for name, p := range map[string]plan{
 		"in lockstep":           {body: []string{"{", `"a"`, ":1", "}"}, lockstep: true},
 		"in lockstep, chunked":  {body: []string{"{", `"a"`, ":1", "}"}, lockstep: true, chunked: true},

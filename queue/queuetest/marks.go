@@ -161,7 +161,7 @@ func unsettledMarkStays(t *testing.T, s queue.Store) {
 		t.Errorf("leased at %v, want %v", now, settles)
 	}
 	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now()}))
-	time.Sleep(time.Hour)
+	time.Sleep(2 * time.Minute)
 	noMark(t, s, "items")
 }
 
