@@ -60,8 +60,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.shows[r.URL.Path] = fmt.Sprintf(`{"id":%q,"version":%d,"body":%s}`, r.URL.Path[len("/items/"):], a.version, body)
 		delete(a.gone, r.URL.Path)
 	case http.MethodDelete:
+		if _, there := a.shows[r.URL.Path]; there {
+			// Of an object that never was, a delete that was broken off changes
+			// nothing that anybody could be told.
+			a.gone[r.URL.Path] = true
+		}
 		delete(a.shows, r.URL.Path)
-		a.gone[r.URL.Path] = true
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}

@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,7 +62,9 @@ type Caddy struct {
 
 	command *exec.Cmd
 	exited  chan struct{}
-	log     lockedBuffer
+	// stuck is true if the process was given up before it had started.
+	stuck bool
+	log   lockedBuffer
 }
 
 // lockedBuffer is a log that is read while it is written.
@@ -154,7 +157,10 @@ func (c *Caddy) Start(t testing.TB) {
 		_ = command.Wait()
 		close(exited)
 	}()
-	c.Eventually(t, "Caddy starts", time.Minute, func() error {
+	t.Cleanup(func() { c.dump(t) })
+	started := false
+	defer func() { c.stuck = !started }()
+	c.Eventually(t, "Caddy starts", 2*time.Minute, func() error {
 		if !c.Alive() {
 			t.Fatalf("Caddy has ended:\n%s", c.Tail())
 		}
@@ -173,6 +179,23 @@ func (c *Caddy) Start(t testing.TB) {
 		}
 		return err
 	})
+	started = true
+}
+
+// dump shows what a process does that does not start: what it hangs in cannot be
+// seen from outside.
+func (c *Caddy) dump(t testing.TB) {
+	if !c.stuck || !c.Alive() {
+		return
+	}
+	c.stuck = false
+	before := len(c.log.String())
+	if err := c.command.Process.Signal(syscall.SIGQUIT); err != nil {
+		t.Log(err)
+		return
+	}
+	<-c.exited
+	t.Logf("what Caddy was doing:\n%s", c.log.String()[before:])
 }
 
 // Alive reports whether the process lives.
