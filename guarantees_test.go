@@ -93,9 +93,10 @@ type trial struct {
 	next   int
 	shows  map[string]int      // how many Shows of an object were asked for
 	states map[string][]moment // by id, oldest first
-	// told are the ids of which an answer, or a path, told.
-	told   map[string]bool
-	faults []string
+	// told are the ids of which an answer, or a path, told; confirmed are those
+	// of which the API confirmed a change.
+	told, confirmed map[string]bool
+	faults          []string
 }
 
 // moment is a state of an object and when it began. A nil state is none.
@@ -136,7 +137,8 @@ func (d *dice) time(most time.Duration) time.Duration {
 }
 
 func (w *trial) run(t *testing.T) {
-	w.states, w.told, w.shows = make(map[string][]moment), make(map[string]bool), make(map[string]int)
+	w.states, w.shows = make(map[string][]moment), make(map[string]int)
+	w.told, w.confirmed = make(map[string]bool), make(map[string]bool)
 	rules := "resource items {\nlag 10s\n}"
 	if w.versions {
 		rules = "resource items {\nversion rev\nlag 10s\n}"
@@ -170,7 +172,7 @@ func (w *trial) run(t *testing.T) {
 	time.Sleep(time.Hour)
 	synctest.Wait()
 	events := w.events(s.store)
-	w.check(events)
+	w.check(events, w.uncertain(s.store))
 	// Nothing has changed since, so nothing comes of a restart.
 	s.stop()
 	if w.reopens {
@@ -262,11 +264,11 @@ func (w *trial) serveWrite(rw http.ResponseWriter, method, id string, dice *dice
 	}
 	time.Sleep(dice.time(300 * time.Millisecond))
 	if method == http.MethodDelete {
-		w.tell(id)
+		w.confirm(id)
 		rw.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	w.tell(state.ID)
+	w.confirm(state.ID)
 	if method == http.MethodPost {
 		rw.WriteHeader(http.StatusCreated)
 	}
@@ -279,6 +281,13 @@ func (w *trial) tell(id string) {
 	if id != "" {
 		w.told[id] = true
 	}
+}
+
+func (w *trial) confirm(id string) {
+	w.tell(id)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.confirmed[id] = true
 }
 
 // commit does what the API was asked, and returns the object as it is then.
@@ -357,8 +366,23 @@ func (w *trial) events(store queue.Store) []event.Event {
 	return events
 }
 
-// check holds the events, newest first, against what the API has done.
-func (w *trial) check(events []event.Event) {
+// uncertain returns the objects of which a record says that nobody knows whether
+// they were changed.
+func (w *trial) uncertain(store queue.Store) map[string]bool {
+	records, _, err := store.Unresolved(context.Background(), queue.Page{Limit: queue.MaxLimit})
+	if err != nil {
+		w.fault("listing records: %v", err)
+	}
+	objects := make(map[string]bool)
+	for _, record := range records {
+		objects[record.Intent.Key.Plain()] = true
+	}
+	return objects
+}
+
+// check holds the events, newest first, and the objects of records against what the
+// API has done.
+func (w *trial) check(events []event.Event, uncertain map[string]bool) {
 	ids := make(map[string]bool)
 	byObject := make(map[string][]event.Event)
 	for i := len(events) - 1; i >= 0; i-- {
@@ -379,6 +403,8 @@ func (w *trial) check(events []event.Event) {
 		}
 		last, list := history[len(history)-1].state, byObject[id]
 		switch {
+		case len(list) == 0 && last != nil && !w.confirmed[id] && uncertain[id]:
+			// Only clients say that it was changed, and the operator knows.
 		case len(list) == 0 && last != nil:
 			w.fault("G1: %s was changed %d times, and has no event", id, len(history))
 		case len(list) == 0:

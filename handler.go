@@ -64,13 +64,15 @@ type Handler struct {
 	OnQueueError string `json:"on_queue_error,omitempty"`
 
 	// MaxShows is how many Shows are read from the API at once. Those
-	// that no exchange asked for get half of the places at most. An API that
-	// fails is asked for one at a time until it answers again. Default: 16.
+	// that no confirmed exchange asked for get half of the places at most. An
+	// API that fails is asked for one at a time until it answers again.
+	// Default: 16.
 	MaxShows int `json:"max_shows,omitempty"`
 
 	// LookRate is how many Shows a second are read at most that no exchange
 	// asked for: for `watch`, for `list`, and after a passing Show that differs
-	// from what is known. Default: 10.
+	// from what is known. As many again are read for exchanges whose outcome is
+	// unknown, once all that the API has confirmed is read. Default: 10.
 	LookRate float64 `json:"look_rate,omitempty"`
 
 	// MethodOverride lists where a POST request may say which method it stands

@@ -4,6 +4,7 @@ package webhooks
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -19,6 +20,18 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
+// budgets are what a handler lets the API feel: how many Shows are read at once,
+// and how many a second that no exchange asked for, or none that was confirmed.
+type budgets struct {
+	limit              *reconcile.Limit
+	looks, unconfirmed *rate.Limiter
+}
+
+func newBudgets(h *Handler) budgets {
+	perSecond := func() *rate.Limiter { return rate.NewLimiter(rate.Limit(h.LookRate), max(int(h.LookRate), 1)) }
+	return budgets{limit: reconcile.NewLimit(h.MaxShows), looks: perSecond(), unconfirmed: perSecond()}
+}
+
 // plan returns what is reconciled, of all handlers.
 func (a *App) plan() reconcile.Plan {
 	a.mu.Lock()
@@ -26,22 +39,21 @@ func (a *App) plan() reconcile.Plan {
 	var plan reconcile.Plan
 	seen := make(map[string]bool)
 	for _, h := range a.handlers {
-		limit := reconcile.NewLimit(h.MaxShows)
-		looks := rate.NewLimiter(rate.Limit(h.LookRate), max(int(h.LookRate), 1))
+		budgets := newBudgets(h)
 		for _, r := range h.rules.Resources {
 			if seen[r.Name] {
 				continue
 			}
 			seen[r.Name] = true
-			plan.Resources = append(plan.Resources, a.planResource(h, r, limit, looks))
-			for _, q := range planQueries(r, h.upstream, limit, looks) {
+			plan.Resources = append(plan.Resources, a.planResource(h, r, budgets))
+			for _, q := range planQueries(r, h.upstream, budgets) {
 				if !seen[q.Name] {
 					seen[q.Name] = true
 					plan.Queries = append(plan.Queries, q)
 				}
 			}
 			if r.List != nil {
-				plan.Lists = append(plan.Lists, planList(r.List, h.upstream, limit, looks))
+				plan.Lists = append(plan.Lists, planList(r.List, h.upstream, budgets))
 			}
 		}
 	}
@@ -116,13 +128,14 @@ func (a *App) formats(endpoints []string) map[string]string {
 }
 
 // planResource returns a resource as reconcile wants it.
-func (a *App) planResource(h *Handler, r *rules.Resource, limit *reconcile.Limit, looks *rate.Limiter) reconcile.Resource {
+func (a *App) planResource(h *Handler, r *rules.Resource, b budgets) reconcile.Resource {
 	made := reconcile.Resource{
 		Name: r.Name, Read: showReader(h, r), Version: r.Version, ETag: r.ETag, Lag: r.Lag, Tenant: r.Tenant,
-		Projection: r.Projection, KeepShow: r.KeepShow, Triggers: r.Triggers, Limit: limit, Looks: looks,
+		Projection: r.Projection, KeepShow: r.KeepShow, Triggers: r.Triggers, Limit: b.limit, Looks: b.looks, Unconfirmed: b.unconfirmed,
 		Route: a.route,
 		// What is sent is decided when the event is committed.
 		Formats: a.formats,
+		Own:     r.Canonical,
 	}
 	if r.Aliases {
 		made.Canonical = r.Canonical
@@ -145,7 +158,7 @@ func showReader(h *Handler, r *rules.Resource) func(context.Context, queue.MarkL
 	return func(ctx context.Context, lease queue.MarkLease) (show.Show, error) {
 		request, err := r.Show.Build(lease.Key.Parts())
 		if err != nil {
-			return show.Show{}, err
+			return show.Show{}, fmt.Errorf("%w: %w", reconcile.ErrNever, err)
 		}
 		if r.ShowFrom == syntax.ShowFromOperator {
 			return r.Read(ctx, h.upstream, request)
@@ -176,12 +189,12 @@ func showReader(h *Handler, r *rules.Resource) func(context.Context, queue.MarkL
 
 // planQueries returns the queries of a resource's rules as reconcile wants
 // them.
-func planQueries(r *rules.Resource, upstream *show.Upstream, limit *reconcile.Limit, looks *rate.Limiter) []reconcile.Query {
+func planQueries(r *rules.Resource, upstream *show.Upstream, b budgets) []reconcile.Query {
 	var all []reconcile.Query
 	add := func(q *rules.Query, kind reconcile.QueryKind) {
 		if q != nil {
 			all = append(all, reconcile.Query{
-				Name: q.Name, Kind: kind, Read: queryReader(q, upstream), Keys: q.Keys, Limit: limit, Looks: looks,
+				Name: q.Name, Kind: kind, Read: queryReader(q, upstream), Keys: q.Keys, Limit: b.limit, Looks: b.looks, Unconfirmed: b.unconfirmed,
 			})
 		}
 	}
@@ -200,16 +213,16 @@ func queryReader(q *rules.Query, upstream *show.Upstream) func(context.Context, 
 	return func(ctx context.Context, key event.Key) (show.Show, error) {
 		request, err := q.Request.Build(key.Parts())
 		if err != nil {
-			return show.Show{}, err
+			return show.Show{}, fmt.Errorf("%w: %w", reconcile.ErrNever, err)
 		}
 		return upstream.Read(ctx, request)
 	}
 }
 
 // planList returns a list as reconcile wants it.
-func planList(l *rules.List, upstream *show.Upstream, limit *reconcile.Limit, looks *rate.Limiter) reconcile.List {
+func planList(l *rules.List, upstream *show.Upstream, b budgets) reconcile.List {
 	return reconcile.List{
-		Resource: l.Resource.Name, Every: l.Every, Backfill: l.Backfill, Limit: limit, Looks: looks,
+		Resource: l.Resource.Name, Every: l.Every, Backfill: l.Backfill, Limit: b.limit, Looks: b.looks,
 		Read: func(ctx context.Context, page string) (show.Show, error) {
 			request, err := l.Request(page)
 			if err != nil {

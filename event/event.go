@@ -148,6 +148,10 @@ type Snapshot struct {
 	// (`keep show`); otherwise both are empty.
 	Show        []byte
 	ContentType string
+	// Uncertain is true if the object was first seen after an exchange of which
+	// nobody knows whether it changed the object. What it was before is not
+	// known, so its next confirmed change is announced, whatever its Show says.
+	Uncertain bool
 	// Alias is the ID of the Key that is this object's real name, if this key
 	// is another name for it. It is empty for the real one.
 	Alias string

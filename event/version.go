@@ -3,6 +3,7 @@
 package event
 
 import (
+	"math"
 	"math/big"
 	"time"
 )
@@ -38,6 +39,29 @@ func moment(s string) (time.Time, error) {
 		s = s[:day] + "T" + s[day+1:]
 	}
 	return time.Parse(time.RFC3339Nano, s)
+}
+
+// VersionTime returns the moment that a version names: a time, or a number of
+// seconds, milliseconds, microseconds or nanoseconds since 1970. It reports false
+// for others, such as a count.
+func VersionTime(version string) (time.Time, bool) {
+	if at, err := moment(version); err == nil {
+		return at, true
+	}
+	n, ok := number(version)
+	if !ok {
+		return time.Time{}, false
+	}
+	seconds, _ := n.Float64()
+	for range 4 {
+		// From 2001 to 2286.
+		if seconds >= 1e9 && seconds < 1e10 {
+			whole := math.Floor(seconds)
+			return time.Unix(int64(whole), int64((seconds-whole)*1e9)), true
+		}
+		seconds /= 1000
+	}
+	return time.Time{}, false
 }
 
 // maxVersionDigits limits the length of a number: an exponent could require

@@ -2,7 +2,11 @@
 
 package exchange
 
-import "go.uber.org/zap"
+import (
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
 
 // Callback is a receiver that a request named for the object it is about. It
 // is stored sealed: both of its parts are secrets of the client that named it.
@@ -19,25 +23,36 @@ const (
 	MaxCallbackAuthorization = 4096
 )
 
-// callbackOf returns the receiver that the exchange's request names, sealed, or
-// nil. A receiver that may not be sent to is refused here, before anything is
-// stored. The exchange goes on all the same, and operators get a message.
-func (w *Watcher) callbackOf(x *exchange) []byte {
+// namedBy returns the receiver that a request names, zero for none. It reads the
+// request, so it must be called before the request is forwarded.
+func (x *exchange) namedBy() (named Callback) {
 	r := x.match.Rule.Resource
-	if r.Callback == nil || w.opts.Seal == nil {
-		return nil
+	if r.Callback == nil || x.watcher.opts.Seal == nil {
+		return named
 	}
-	named := Callback{URL: x.match.Text(&x.request, r.Callback.URL)}
-	if named.URL == "" {
-		return nil
-	}
-	if !r.Callback.Authorization.IsZero() {
+	named.URL = x.match.Text(&x.request, r.Callback.URL)
+	if named.URL != "" && !r.Callback.Authorization.IsZero() {
 		named.Authorization = x.match.Text(&x.request, r.Callback.Authorization)
 	}
-	sealed, err := w.opts.Seal(r.Name, named)
+	return named
+}
+
+// callback returns the sealed receiver that the request names for an object with
+// the given hints, or nil. Only who made the object may name its receiver, and only
+// the API's confirmation proves that: anybody can send a request that the API
+// refuses, or break one off, and would be sent what the API does not show him.
+//
+// A receiver that may not be sent to is refused here, before anything is stored. The
+// exchange goes on all the same, and operators get a message.
+func (x *exchange) callback(hints queue.Hints) []byte {
+	if x.named.URL == "" || !hints.Has(queue.HintCreated) {
+		return nil
+	}
+	w, rule := x.watcher, x.match.Rule
+	sealed, err := w.opts.Seal(rule.Resource.Name, x.named)
 	if err != nil {
-		w.opts.Metrics.CallbackRefused(r.Name)
-		w.opts.Logger.Warn("a receiver that a request named is refused", zap.String("rule", x.match.Rule.Name), zap.Error(err))
+		w.opts.Metrics.CallbackRefused(rule.Resource.Name)
+		w.opts.Logger.Warn("a receiver that a request named is refused", zap.String("rule", rule.Name), zap.Error(err))
 		return nil
 	}
 	return sealed

@@ -34,8 +34,8 @@ type exchange struct {
 	// find is the query that finds the object if the response does not show it;
 	// zero for none.
 	find event.Key
-	// callback is the sealed receiver that the request names, nil for none.
-	callback []byte
+	// named is the receiver that the request names, zero for none.
+	named Callback
 	// intent is the number of the intent, and noted its time.
 	intent queue.IntentID
 	noted  time.Time
@@ -59,8 +59,9 @@ func newExchange(w *Watcher, writer http.ResponseWriter, request rules.Request, 
 		w.opts.Logger.Warn("the id in a request cannot name an object", zap.String("rule", rule.Name), zap.Error(err))
 	}
 	x.keys = keys
+	x.named = x.namedBy()
 	more := x.lookAhead() || len(keys) == 0
-	if more {
+	if more || x.named.URL != "" {
 		x.tee.beforeLast = func() {
 			// The response is complete now. A refusal has no mark to wait for;
 			// what it means is decided at the end.
@@ -81,7 +82,6 @@ func newExchange(w *Watcher, writer http.ResponseWriter, request rules.Request, 
 func (x *exchange) begin() error {
 	x.noted = time.Now()
 	rule := x.match.Rule
-	x.callback = x.watcher.callbackOf(x)
 	intent := queue.Intent{
 		Resource: rule.Resource.Name,
 		Kind:     rule.Kind,
@@ -89,7 +89,6 @@ func (x *exchange) begin() error {
 		Noted:    x.noted,
 		Key:      x.find,
 		Touches:  x.ahead,
-		Callback: x.callback,
 		Hops:     x.hops,
 	}
 	if len(x.keys) > 0 {
@@ -131,10 +130,11 @@ func (x *exchange) end(err error, whole bool) {
 
 // resolve closes the intent and marks the objects, in one step.
 //
-// If only the response showed which objects they are, this waits until the marks
-// are durable: nothing else would bring the objects back after a crash, and the
-// client must not learn of a change that could still be lost. If the intent names
-// them, it brings them back by itself, so there is no need to wait.
+// If only the response showed which objects they are, or the request named a
+// receiver, this waits until the marks are durable: nothing else would bring them
+// back after a crash, and the client must not learn of a change that could still be
+// lost. If the intent names all, it brings them back by itself, so there is no need
+// to wait.
 func (x *exchange) resolve(outcome event.Outcome) {
 	x.resolved = true
 	failpoint.Here("exchange.answered")
@@ -144,6 +144,9 @@ func (x *exchange) resolve(outcome event.Outcome) {
 		x.watcher.opts.Metrics.Unresolved(rule.Resource.Name)
 		x.watcher.opts.Logger.Warn("an exchange changed something, and nothing tells which object",
 			zap.String("rule", rule.Name), zap.Int("status", x.tee.status), zap.String("reason", resolution.Unresolved))
+		if outcome == event.OutcomeUnknown {
+			resolution.Unresolved = x.watcher.records[rule.Resource].Spend(resolution.Unresolved, time.Now())
+		}
 	}
 	if outcome == event.OutcomeChanged && len(resolution.Marks) > 0 {
 		x.watcher.Remembered.keep(x, resolution.Marks[0].Key)

@@ -34,10 +34,11 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 	}
 	for _, key := range own {
 		mark := x.mark(key, queue.HintsOf(rule.Kind, outcome), outcome)
-		mark.Version, mark.Callback = version, x.callback
+		mark.Version = version
 		if outcome == event.OutcomeChanged && x.tee.status == http.StatusCreated {
 			mark.Hints |= queue.HintCreated
 		}
+		mark.Callback = x.callback(mark.Hints)
 		resolution.Marks = append(resolution.Marks, mark)
 	}
 	for _, key := range x.alsoTouched(own) {
@@ -51,6 +52,9 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 // mark makes the mark of an object.
 func (x *exchange) mark(key event.Key, hints queue.Hints, outcome event.Outcome) queue.Mark {
 	rule := x.match.Rule
+	if outcome == event.OutcomeUnknown {
+		hints |= queue.HintUnconfirmed
+	}
 	mark := queue.Mark{
 		Key: key, Hints: hints,
 		Cause: event.Cause{
@@ -85,10 +89,10 @@ func (x *exchange) mark(key event.Key, hints queue.Hints, outcome event.Outcome)
 // looked at once more.
 const settledTouch = 5 * time.Second
 
-// foretold reports whether the intent names all marked objects.
+// foretold reports whether the intent holds all that the marks do.
 func (x *exchange) foretold(marks []queue.Mark) bool {
 	for i := range marks {
-		if !slices.Contains(x.keys, marks[i].Key) && !slices.Contains(x.ahead, marks[i].Key) && marks[i].Key != x.find {
+		if marks[i].Callback != nil || !slices.Contains(x.keys, marks[i].Key) && !slices.Contains(x.ahead, marks[i].Key) && marks[i].Key != x.find {
 			return false
 		}
 	}

@@ -108,6 +108,8 @@ type Watcher struct {
 	opts      Options
 	deadlines *deadline.Pool // of what waits for the queue
 	turns     *rate.Limiter  // of Shows that are compared
+	// records are the budgets of the records of exchanges without an outcome.
+	records map[*rules.Resource]*queue.RecordBudget
 }
 
 // New returns a Watcher.
@@ -118,8 +120,12 @@ func New(options Options) *Watcher {
 	if options.Logger == nil {
 		options.Logger = zap.NewNop()
 	}
+	records := make(map[*rules.Resource]*queue.RecordBudget, len(options.Rules.Resources))
+	for _, r := range options.Rules.Resources {
+		records[r] = queue.NewRecordBudget()
+	}
 	return &Watcher{
-		Remembered: NewRemembered(), opts: options,
+		Remembered: NewRemembered(), opts: options, records: records,
 		deadlines: deadline.New(context.Background(), options.NoteTimeout),
 		turns:     rate.NewLimiter(observeRate, observeRate),
 	}

@@ -245,6 +245,9 @@ func TestResolutions(t *testing.T) {
 			continue
 		}
 		mark := got.resolution.Marks[0]
+		if tc.outcome == unknown {
+			tc.hints |= queue.HintUnconfirmed
+		}
 		if mark.Key.String() != tc.want || mark.Hints != tc.hints || mark.Cause.Outcome != tc.outcome || mark.Version != tc.version || got.durable != tc.durable {
 			t.Errorf("%s: mark %+v, durable %v", name, mark, got.durable)
 		}

@@ -95,7 +95,8 @@ type Stats struct {
 	// Unresolved counts records of intents that were closed without their object.
 	Unresolved int `json:"unresolved"`
 	// Marks counts objects that wait for reconciling; FailingMarks those of
-	// them that were tried and failed; OldestMark is when the oldest was made.
+	// them that were tried and failed; OldestMark is when the oldest was
+	// made of those that are not unconfirmed (see [Hints.AreUnconfirmed]).
 	Marks        int       `json:"marks"`
 	FailingMarks int       `json:"failing_marks"`
 	OldestMark   time.Time `json:"oldest_mark,omitzero"`

@@ -69,9 +69,9 @@ type Intent struct {
 	// Abandoned is true for an intent whose owner is gone: its exchange is over,
 	// and nobody knows its outcome.
 	Abandoned bool
-	// Callback is a receiver that the request named, sealed by whoever noted
-	// it: opaque to the queue. It comes back with the intent, so that a mark
-	// made after a crash has it too.
+	// Callback is a receiver that the request named, of an intent that an
+	// earlier version noted. Nobody may be sent anything on an intent's word
+	// alone; see [Mark.Callback].
 	Callback []byte
 	// Hops says through which endpoints the exchange came, as [event.Cause]
 	// does. It comes back with the intent, so that a loop is found even over

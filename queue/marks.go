@@ -26,7 +26,7 @@ type Mark struct {
 	// confirmed.
 	SettleAt time.Time
 	// Callback, when not empty, is a sealed receiver that becomes the object's
-	// callback in the same step as the mark; see [Callback].
+	// callback in the same step as the mark, if [TakesCallback] says so.
 	Callback []byte
 }
 
@@ -36,7 +36,7 @@ func (m *Mark) IsLook() bool {
 }
 
 // Hints are facts about a mark that outlive merging.
-type Hints uint8
+type Hints uint16
 
 const (
 	// HintCreated: an exchange said that it created the object.
@@ -62,7 +62,18 @@ const (
 	// HintKnown: a complete list of the objects had this one, so it is not new
 	// even if it was never read.
 	HintKnown
+	// HintUnconfirmed: all that is known of the change is that somebody asked for
+	// it. Its exchange ended without the API's word, as anybody can make it end.
+	// Merged with a mark that is neither a look nor unconfirmed, the hint is
+	// dropped.
+	HintUnconfirmed
 )
+
+// AreUnconfirmed reports whether nothing but the word of clients says that there
+// may be a change.
+func (h Hints) AreUnconfirmed() bool {
+	return h.Has(HintUnconfirmed) && h&(HintCreated|HintUpdated|HintDeleted) == 0
+}
 
 // Has reports whether all of the given hints are set.
 func (h Hints) Has(hints Hints) bool {
@@ -93,7 +104,8 @@ func HintsOf(kind event.Kind, outcome event.Outcome) Hints {
 // [HintLooked] alone, or it was left by [Reconciled.LookAt]. Looks may be many
 // and far in the future. They are durable like marks, but do not count as
 // pending, and a mark that somebody asked for goes before them:
-//   - Of what is due, such marks are leased first.
+//   - Of what is due, such marks are leased first, if they are not unconfirmed:
+//     those wait with the looks (see [Hints.AreUnconfirmed]).
 //   - Merged with a look that nobody has leased, such a mark begins anew: it
 //     is due at once, made now, and never tried.
 //   - A look that is merged into such a mark moves its generation, but neither
@@ -102,7 +114,7 @@ type Marks interface {
 	// LeaseMark waits until a mark of the resource is due, and leases it: no
 	// other lease of the same object is given until it is committed, retried,
 	// or the lease time has passed. Marks that are due longest come first,
-	// looks after all others.
+	// looks and unconfirmed marks after all others.
 	LeaseMark(ctx context.Context, resource string, lease time.Duration) (MarkLease, error)
 
 	// CommitReconciled writes the snapshot, the events and their deliveries in

@@ -35,12 +35,27 @@ type Objects interface {
 }
 
 // Callback is a receiver that a request named, for the events of the object
-// that it made or changed. A mark that names one replaces the object's, and
-// opens it again if it was closed.
+// that it made.
 type Callback struct {
 	// Sealed is the receiver, encrypted by whoever made the mark: opaque to
 	// the queue.
 	Sealed []byte
 	// Closed is true when no further event goes to it.
 	Closed bool
+}
+
+// TakesCallback reports whether an object takes the receiver that a mark names,
+// where known is what is known of it, nil for nothing, and has its callback, nil
+// for none. A receiver never takes another's place, and is only taken for an
+// object that is new: an API may confirm the create of an object that it has
+// had for long. An object that was deleted and made again is new, and so is one
+// that was first seen while the exchange that made it was under way.
+func TakesCallback(m *Mark, known *event.Snapshot, has *Callback) bool {
+	switch {
+	case has != nil && !has.Closed:
+		return false
+	case known == nil || known.Gone:
+		return true
+	}
+	return has == nil && known.ChangedAt.IsZero() && !m.Cause.At.IsZero() && known.Time.After(m.Cause.At)
 }

@@ -30,6 +30,9 @@ const (
 	early
 	// aliased: the object has another name, under which it is reconciled.
 	aliased
+	// foreign: the Show has another object's id, and the API has not confirmed
+	// that there is an object under this one.
+	foreign
 	// stale: the Show is older than the known state.
 	stale
 	// missing: the API does not know the object, and nothing proves that it
@@ -49,6 +52,9 @@ type decision struct {
 	// unseen is true if the previous state is unknown, although there is a
 	// snapshot.
 	unseen bool
+	// uncertain is true if the object is known from now on, and may have been
+	// changed by an exchange whose outcome is unknown.
+	uncertain bool
 	// next is the object's state, if moved or known. Its Sequence is not set.
 	next event.Snapshot
 	// freshness says how the Show was proven fresh.
@@ -99,9 +105,19 @@ func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer sho
 			return decision{finding: aliased, name: name}
 		}
 	}
+	if r.isForeign(lease, document) {
+		return decision{finding: foreign}
+	}
 	d := r.decidePresent(hasher, lease, answer, document, now)
 	d.document = document
 	return d
+}
+
+// isForeign reports whether only clients say that there is such an object, and
+// its Show is another's: an API may tolerate any number of spellings of an id.
+func (r *Resource) isForeign(lease queue.MarkLease, document event.Document) bool {
+	return lease.Snapshot == nil && (lease.Hints.AreUnconfirmed() || lease.Cause.Rule == observedRule && onlyLooked(lease.Hints)) &&
+		r.Own != nil && r.Own(lease.Key, document) != lease.Key
 }
 
 func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, answer show.Show, document event.Document, now time.Time) decision {
@@ -136,6 +152,9 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 	switch {
 	case last == nil && onlyLooked(lease.Hints):
 		d.finding = known
+	case last == nil && lease.Hints.AreUnconfirmed() && !madeSince(next.Version, lease.Cause.At, now):
+		// Anybody can send a request that the API refuses, or break one off.
+		d.finding, d.uncertain, d.next.Uncertain = known, true, true
 	case last != nil && last.Gone && !created(lease.Hints) && r.waitBack(last, now) > 0:
 		// No exchange is known to have created it again; a replica may lag.
 		d.finding, d.again = early, r.waitBack(last, now)
@@ -143,7 +162,7 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 		d.finding, d.again = early, secondLook
 	case last == nil && created(lease.Hints), last != nil && last.Gone:
 		d.op = event.OpCreate
-	case same && seenSince(lease):
+	case same && (seenSince(lease) || last.Uncertain && confirmed(lease.Hints)):
 		d.unseen = true
 		if created(lease.Hints) {
 			d.op = event.OpCreate
@@ -161,6 +180,13 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 func seenSince(lease queue.MarkLease) bool {
 	last := lease.Snapshot
 	return confirmed(lease.Hints) && last.ChangedAt.IsZero() && !lease.Cause.At.IsZero() && last.Time.After(lease.Cause.At)
+}
+
+// madeSince reports whether a version proves that it was made after an exchange
+// began: it names a moment between that and now. Versions may be in whole seconds.
+func madeSince(version string, began, now time.Time) bool {
+	at, ok := event.VersionTime(version)
+	return ok && !began.IsZero() && !at.Before(began.Truncate(time.Second)) && at.Before(now.Add(time.Minute))
 }
 
 // freshness compares a Show's version with the known ones. It returns how fresh

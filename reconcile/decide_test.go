@@ -38,6 +38,12 @@ func testResource(t *testing.T) *Resource {
 		},
 		Route: func(*event.Event) []string { return []string{"erp"} },
 		Limit: NewLimit(4),
+		Own: func(key event.Key, document event.Document) event.Key {
+			if id := event.Text(document.Field("id")); id != "" {
+				key.ID = id
+			}
+			return key
+		},
 	}
 	r.paths = event.Paths(r.Triggers)
 	return r
@@ -55,6 +61,11 @@ func TestDecide(t *testing.T) {
 		d := r.decide(hasher, queue.MarkLease{Mark: queue.Mark{Key: testKey}}, answer(200, body), testTime)
 		d.next.Sequence, d.next.Time = 7, testTime.Add(-time.Hour)
 		return &d.next
+	}
+	uncertain := func(body string) *event.Snapshot {
+		snapshot := known(body)
+		snapshot.Uncertain = true
+		return snapshot
 	}
 	gone := &event.Snapshot{Key: testKey, Gone: true, Sequence: 8, Version: "4"}
 	pending := `{"v":5,"state":"pending"}`
@@ -104,6 +115,19 @@ func TestDecide(t *testing.T) {
 		"listed, and updated":                         {nil, queue.HintLooked | queue.HintKnown | queue.HintUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessUnproven},
 		"looked at, and updated":                      {nil, queue.HintLooked | queue.HintUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessUnproven},
 		"looked at, and maybe updated":                {nil, queue.HintLooked | queue.HintMayBeUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessUnproven},
+		"unconfirmed, never seen":                     {nil, queue.HintMayBeUpdated | queue.HintUnconfirmed, "", answer(200, pending), knownFinding, "", ""},
+		"an unconfirmed create, never seen":           {nil, queue.HintMayBeCreated | queue.HintUnconfirmed, "", answer(200, pending), knownFinding, "", ""},
+		"unconfirmed, and older than the exchange":    {nil, queue.HintMayBeUpdated | queue.HintUnconfirmed, "", answer(200, `{"v":"2026-01-02T03:04:04Z"}`), knownFinding, "", ""},
+		"unconfirmed, and not of this time":           {nil, queue.HintMayBeUpdated | queue.HintUnconfirmed, "", answer(200, `{"v":"2027-01-02T03:04:04Z"}`), knownFinding, "", ""},
+		"unconfirmed, and made since":                 {nil, queue.HintMayBeUpdated | queue.HintUnconfirmed, "", answer(200, `{"v":"2026-01-02T03:04:05Z"}`), moved, event.OpChange, event.FreshnessUnproven},
+		"unconfirmed, made since, in milliseconds":    {nil, queue.HintMayBeCreated | queue.HintUnconfirmed, "", answer(200, `{"v":1767323045100}`), moved, event.OpCreate, event.FreshnessUnproven},
+		"unconfirmed, then confirmed":                 {nil, queue.HintMayBeUpdated | queue.HintUnconfirmed | queue.HintUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessUnproven},
+		"unconfirmed, and changed":                    {known(pending), queue.HintMayBeUpdated | queue.HintUnconfirmed, "", answer(200, `{"v":6}`), moved, event.OpChange, event.FreshnessVersion},
+		"unconfirmed, of another object":              {nil, queue.HintMayBeUpdated | queue.HintUnconfirmed, "", answer(200, `{"id":"43"}`), foreign, "", ""},
+		"confirmed, of another object":                {nil, queue.HintUpdated, "", answer(200, `{"id":"43"}`), moved, event.OpChange, event.FreshnessUnproven},
+		"after an unconfirmed first sight, confirmed": {uncertain(pending), queue.HintUpdated, "5", answer(200, pending), moved, event.OpChange, event.FreshnessVersion},
+		"after an unconfirmed first sight, another":   {uncertain(pending), queue.HintMayBeUpdated | queue.HintUnconfirmed, "", answer(200, pending), nothing, "", ""},
+		"after an unconfirmed first sight, looked at": {uncertain(pending), queue.HintLooked, "", answer(200, pending), nothing, "", ""},
 		"looked at, and gone":                         {known(pending), queue.HintLooked, "", answer(404, ""), nothing, "", ""},
 		"there again, looked at":                      {gone, queue.HintLooked, "", answer(200, pending), moved, event.OpCreate, event.FreshnessVersion},
 		"not in a complete list, and gone":            {known(pending), queue.HintMayBeDeleted, "", answer(404, ""), moved, event.OpDelete, event.FreshnessUnproven},
@@ -122,8 +146,14 @@ func TestDecide(t *testing.T) {
 		"versions never comparable":   {known(`{"v":"x"}`), queue.HintUpdated, "", answer(200, `{"v":"y"}`), moved, event.OpChange, event.FreshnessUnproven},
 		"a version of a deleted life": {gone, queue.HintCreated, "", answer(200, `{"v":1}`), stale, "", ""},
 	} {
-		lease := queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: tc.hints, Version: tc.version}, Snapshot: tc.snapshot, MarkedAt: testTime}
+		lease := queue.MarkLease{
+			Mark:     queue.Mark{Key: testKey, Hints: tc.hints, Version: tc.version, Cause: event.Cause{At: testTime}},
+			Snapshot: tc.snapshot, MarkedAt: testTime,
+		}
 		d := r.decide(hasher, lease, tc.answer, testTime)
+		if d.uncertain != (d.finding == knownFinding && tc.hints.AreUnconfirmed()) || d.uncertain != d.next.Uncertain {
+			t.Errorf("%s: uncertain is %v, and %v in the snapshot", name, d.uncertain, d.next.Uncertain)
+		}
 		if d.finding != tc.finding {
 			t.Errorf("%s: finding %d, want %d (%s)", name, d.finding, tc.finding, d.reason)
 			continue

@@ -10,9 +10,9 @@ import (
 
 // Limit caps how many Shows are read from an API at once, and reduces the load
 // on an API in trouble: after a failure it allows one at a time, after each
-// success one more, up to the full number. Looks get at most half of the
-// places, and none that a mark waits for: what nobody asked for must not hold
-// up a change that passed. The zero Limit allows nothing; use [NewLimit].
+// success one more, up to the full number. Looks, and marks that only clients ask
+// for, get at most half of the places, and none that another mark waits for: what
+// nobody confirmed must not hold up a change that passed. The zero Limit allows nothing; use [NewLimit].
 type Limit struct {
 	mu      sync.Mutex
 	full    int
@@ -94,6 +94,16 @@ func (l *Limit) Release(answered bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.release(answered)
+}
+
+// ReturnLook returns a look's place, and says nothing of the API: a client may
+// have chosen the object, and nobody has confirmed that it can be read.
+func (l *Limit) ReturnLook() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.looks--
+	l.used--
+	l.admit()
 }
 
 // ReleaseLook is Release for a look's place.

@@ -63,7 +63,7 @@ func (r *Reconciler) list(ctx context.Context, l *List, lease queue.MarkLease) (
 		err = r.markAbsent(ctx, l, seen, begun)
 	}
 	if err != nil {
-		return r.readFailed(ctx, name, lease, err, r.now().Sub(begun))
+		return r.listFailed(ctx, name, lease, err, r.now().Sub(begun))
 	}
 	if n, err := r.store.DismissUnresolvedBefore(ctx, l.Resource, begun); err == nil && n > 0 {
 		r.log.Info("a complete list dismissed unresolved records", zap.String("resource", l.Resource), zap.Int("count", n))

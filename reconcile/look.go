@@ -119,7 +119,7 @@ func (r *Resource) refreshed(last *event.Snapshot, next event.Snapshot) *event.S
 	if complete {
 		return nil
 	}
-	next.Sequence, next.ChangedAt = last.Sequence, last.ChangedAt
+	next.Sequence, next.ChangedAt, next.Uncertain = last.Sequence, last.ChangedAt, last.Uncertain
 	next.Show, next.ContentType = last.Show, last.ContentType
 	return &next
 }

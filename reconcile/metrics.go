@@ -14,6 +14,8 @@ const (
 	ResultEvent        Result = "event"         // the object differs: a new snapshot, and its events
 	ResultNoDifference Result = "no_difference" // the object is as it was last known
 	ResultKnown        Result = "known"         // an unknown object, recorded as it is
+	ResultUncertain    Result = "uncertain"     // the same, and nobody knows whether an exchange changed it
+	ResultForeign      Result = "foreign"       // the Show is another object's, and nobody confirmed this one; forgotten
 	ResultListed       Result = "listed"        // a query or a list was read, and its objects are marked
 	ResultAlias        Result = "alias"         // the object has another name, under which it is marked
 	ResultEarly        Result = "early"         // no difference yet; looked at again
@@ -21,7 +23,7 @@ const (
 	ResultStale        Result = "stale"         // the Show is older than the known state; retried
 	ResultMissing      Result = "missing"       // no Show and no proof of a delete; retried
 	ResultFailed       Result = "failed"        // no usable Show; retried
-	ResultGivenUp      Result = "given_up"      // missing for a day; not retried
+	ResultGivenUp      Result = "given_up"      // no Show will ever come, or it was missing for a day; recorded
 	ResultLost         Result = "lease_lost"    // somebody else holds the object
 )
 

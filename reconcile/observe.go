@@ -23,6 +23,9 @@ const (
 	maxSuspected    = 10_000
 )
 
+// observedRule is the rule of the looks that passing Shows cause.
+const observedRule = "show"
+
 // Observation is a Show that passed because a client asked for it.
 type Observation struct {
 	// Key names the object.
@@ -131,7 +134,7 @@ func (o *Observer) compare(ctx context.Context, seen Observation) error {
 	o.suspected[seen.Key] = hash
 	return o.store.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{
 		Key: seen.Key, Hints: queue.HintLooked,
-		Cause: event.Cause{Rule: "show", Outcome: event.OutcomeUnknown, At: time.Now()},
+		Cause: event.Cause{Rule: observedRule, Outcome: event.OutcomeUnknown, At: time.Now()},
 	}}}, false)
 }
 

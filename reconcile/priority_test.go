@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
@@ -28,6 +30,7 @@ func startSlow(t *testing.T) *slowAPI {
 	a := &slowAPI{fakeAPI: b.api, store: b.store, asked: map[event.Key][]time.Time{}}
 	a.delay = time.Minute
 	resource := testResource(t)
+	resource.Unconfirmed = rate.NewLimiter(10, 10)
 	resource.Read = func(ctx context.Context, lease queue.MarkLease) (show.Show, error) {
 		a.mu.Lock()
 		a.asked[lease.Key] = append(a.asked[lease.Key], time.Now())
@@ -103,6 +106,63 @@ func TestMarksDoNotWaitForLooks(t *testing.T) {
 		}
 		if a.most != 4 {
 			t.Errorf("%d Shows were read at once, with a limit of 4", a.most)
+		}
+	})
+}
+
+// A confirmed change is read at once, however many objects a client asks for with
+// requests that it breaks off, and however slow or broken these objects are.
+func TestConfirmedBeforeUnconfirmed(t *testing.T) {
+	const unconfirmed = queue.HintMayBeUpdated | queue.HintUnconfirmed
+	for name, fails := range map[string]bool{"slow objects": false, "objects that fail": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := startSlow(t)
+				a.mark(t, unconfirmed, numbers(0, 2000)...)
+				a.mark(t, queue.HintUpdated, numbers(5000, 5003)...)
+				a.mu.Lock()
+				for id := range 2000 {
+					if fails {
+						a.state[event.Key{Resource: "items", ID: fmt.Sprint(id)}] = answer(500, "no")
+					}
+				}
+				a.mu.Unlock()
+				pass(10 * time.Minute)
+				if a.most > 4 {
+					t.Errorf("%d Shows were read at once, with a limit of 4", a.most)
+				}
+				if a.first(5000).IsZero() || a.first(5002).IsZero() {
+					t.Error("what was confirmed is not read")
+				}
+				changed := time.Now()
+				a.mark(t, queue.HintUpdated, 6000, 6001)
+				synctest.Wait()
+				for _, id := range []int{6000, 6001} {
+					if got := a.first(id); !got.Equal(changed) {
+						t.Errorf("object %d is read at %v, and changed at %v", id, got, changed)
+					}
+				}
+			})
+		})
+	}
+}
+
+// An object whose Show fails each time slows itself down, not the API's others.
+func TestFailingObjectIsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := startSlow(t)
+		a.mark(t, queue.HintUpdated, 1)
+		a.mu.Lock()
+		a.state[event.Key{Resource: "items", ID: "1"}] = answer(500, "no")
+		a.mu.Unlock()
+		pass(time.Hour)
+		changed := time.Now()
+		a.mark(t, queue.HintUpdated, numbers(10, 13)...)
+		synctest.Wait()
+		for id := 10; id < 13; id++ {
+			if got := a.first(id); !got.Equal(changed) {
+				t.Errorf("object %d is read at %v, and changed at %v", id, got, changed)
+			}
 		}
 	})
 }

@@ -48,6 +48,11 @@ type Query struct {
 	Limit *Limit
 	// Looks is the budget of requests that no exchange caused.
 	Looks *rate.Limiter
+	// Unconfirmed is the budget of queries that only clients ask for. Nil means
+	// no limit.
+	Unconfirmed *rate.Limiter
+
+	records *queue.RecordBudget
 }
 
 // maxRemembered limits how many objects of a query are remembered, to
@@ -60,7 +65,7 @@ func (r *Reconciler) query(ctx context.Context, q *Query, lease queue.MarkLease)
 	answer, err := q.Read(ctx, lease.Key)
 	took := r.now().Sub(asked)
 	if err != nil {
-		return r.readFailed(ctx, q.Name, lease, err, took)
+		return r.readFailed(ctx, q.Name, q.records, lease, err, took)
 	}
 	result := r.queried(ctx, q, lease, answer, asked)
 	r.metrics.Reconciled(q.Name, result, took)
@@ -71,8 +76,7 @@ func (r *Reconciler) query(ctx context.Context, q *Query, lease queue.MarkLease)
 func (r *Reconciler) queried(ctx context.Context, q *Query, lease queue.MarkLease, answer show.Show, asked time.Time) Result {
 	now := r.now()
 	fail := func(reason string) Result {
-		r.retry(ctx, lease, ResultFailed, reason, retryAfter(answer.Header, now))
-		return ResultFailed
+		return r.failed(ctx, q.records, lease, nil, reason, retryAfter(answer.Header, now))
 	}
 	none := answer.Status == 404 || answer.Status == 410
 	if !none && (answer.Status < 200 || answer.Status > 299) {
@@ -123,7 +127,12 @@ func (q *Query) marks(hasher event.Hasher, lease queue.MarkLease, keys []event.K
 			continue
 		}
 		mark := queue.Mark{Key: key, Hints: queue.HintMayBeUpdated, Cause: lease.Cause, Callback: nil}
-		switch {
+		switch unconfirmed := lease.Hints.AreUnconfirmed(); {
+		case unconfirmed && q.Kind != Touched:
+			// It may have been there for long.
+			mark.Hints = queue.HintMayBeCreated | queue.HintUnconfirmed
+		case unconfirmed && (before == nil || slices.Contains(before, prints[i])):
+			mark.Hints |= queue.HintUnconfirmed
 		case q.Kind != Touched:
 			mark.Hints = queue.HintCreated
 			if lease.Callback != nil {

@@ -36,6 +36,10 @@ const maxRetryAfter = time.Hour
 // with the credential of a caller, and none is at hand.
 var ErrNoCredential = errors.New("the caller's credential is gone; the next exchange about the object brings another")
 
+// ErrNever is wrapped by the error of a Show or a query that can never be asked
+// for, such as one whose body takes a number and whose object's id is none.
+var ErrNever = errors.New("it can never be read")
+
 // Store is the part of the queue that reconcile needs.
 type Store interface {
 	queue.Intents
@@ -135,8 +139,11 @@ type job struct {
 	limit *Limit
 	// looks is the budget of the marks that are looks; nil means no limit.
 	looks *rate.Limiter
+	// unconfirmed is the budget of the marks that only clients ask for; nil
+	// means no limit.
+	unconfirmed *rate.Limiter
 	// do reconciles one mark, and reports whether the API answered. Late is how
-	// long a look has waited for its turn.
+	// long a mark that yields has waited for its turn.
 	do func(ctx context.Context, lease queue.MarkLease, late time.Duration) bool
 }
 
@@ -145,8 +152,9 @@ func (r *Reconciler) jobs(plan Plan) []job {
 	for i := range plan.Resources {
 		resource := plan.Resources[i]
 		resource.paths = event.Paths(resource.Triggers)
+		resource.records = queue.NewRecordBudget()
 		jobs = append(jobs, job{
-			name: resource.Name, lease: leaseTime, limit: resource.Limit, looks: resource.Looks,
+			name: resource.Name, lease: leaseTime, limit: resource.Limit, looks: resource.Looks, unconfirmed: resource.Unconfirmed,
 			do: func(ctx context.Context, lease queue.MarkLease, late time.Duration) bool {
 				return r.reconcile(ctx, &resource, lease, late)
 			},
@@ -162,8 +170,9 @@ func (r *Reconciler) jobs(plan Plan) []job {
 	}
 	for i := range plan.Queries {
 		query := plan.Queries[i]
+		query.records = queue.NewRecordBudget()
 		jobs = append(jobs, job{
-			name: query.Name, lease: leaseTime, limit: query.Limit, looks: query.Looks,
+			name: query.Name, lease: leaseTime, limit: query.Limit, looks: query.Looks, unconfirmed: query.Unconfirmed,
 			do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
 				return r.query(ctx, &query, lease)
 			},
@@ -208,7 +217,7 @@ func (r *Reconciler) Stop(ctx context.Context) error {
 // dispatch leases one mark after the other and reconciles each, as many at once
 // as the upstream's limit allows.
 func (r *Reconciler) dispatch(ctx context.Context, j job) {
-	turns := new(turns)
+	looks, unconfirmed := new(turns), new(turns)
 	for ctx.Err() == nil {
 		lease, err := r.store.LeaseMark(ctx, j.name, j.lease)
 		if errors.Is(err, queue.ErrClosed) {
@@ -222,8 +231,12 @@ func (r *Reconciler) dispatch(ctx context.Context, j job) {
 			continue
 		}
 		failpoint.Here("mark.leased")
-		if lease.Look {
-			r.look(ctx, j, turns, lease)
+		switch {
+		case lease.Look:
+			r.yielding(ctx, j, looks, j.looks, lease)
+			continue
+		case lease.Hints.AreUnconfirmed():
+			r.yielding(ctx, j, unconfirmed, j.unconfirmed, lease)
 			continue
 		}
 		if j.limit.Acquire(ctx) != nil {
@@ -232,18 +245,22 @@ func (r *Reconciler) dispatch(ctx context.Context, j job) {
 		}
 		r.work.Go(func() {
 			answered := false
-			defer func() { j.limit.Release(answered) }()
+			defer func() { j.limit.Release(answered || lease.Tries >= ownTrouble) }()
 			answered = j.do(r.ctx, lease, 0)
 		})
 	}
 }
 
-// look reconciles a look if it is its turn and a place is free. Otherwise it
-// returns the look to the queue: waiting here would hold up a mark, and keep
-// the look's object leased.
-func (r *Reconciler) look(ctx context.Context, j job, turns *turns, lease queue.MarkLease) {
+// ownTrouble is after how many failures in a row an object's Show is its own
+// trouble, and says nothing of the API.
+const ownTrouble = 3
+
+// yielding reconciles a mark that yields to others if it is its turn and a place
+// is free. Otherwise it returns the mark to the queue: waiting here would hold up
+// one that does not yield, and keep this one's object leased.
+func (r *Reconciler) yielding(ctx context.Context, j job, turns *turns, budget *rate.Limiter, lease queue.MarkLease) {
 	now := r.now()
-	delay, late, free := turns.take(lease.Key, j.looks, now)
+	delay, late, free := turns.take(lease.Key, budget, now)
 	if free && !j.limit.TryLook() {
 		delay, free = crowded, false
 	}
@@ -252,9 +269,8 @@ func (r *Reconciler) look(ctx context.Context, j job, turns *turns, lease queue.
 		return
 	}
 	r.work.Go(func() {
-		answered := false
-		defer func() { j.limit.ReleaseLook(answered) }()
-		answered = j.do(r.ctx, lease, late)
+		defer j.limit.ReturnLook()
+		j.do(r.ctx, lease, late)
 	})
 }
 

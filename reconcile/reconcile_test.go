@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -345,6 +346,7 @@ func TestOverdueIntent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
 		b.api.set(`{"v":1}`)
+		b.mark(queue.Mark{Hints: queue.HintLooked})
 		note := func(key event.Key, deadline time.Time) queue.IntentID {
 			id, err := b.store.NoteIntent(t.Context(), queue.Intent{
 				Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: key, Noted: time.Now(), Deadline: deadline,
@@ -356,11 +358,12 @@ func TestOverdueIntent(t *testing.T) {
 		}
 		id := note(testKey, time.Now().Add(30*time.Second))
 		pass(20 * time.Second)
+		b.api.set(`{"v":2}`)
 		b.expect()
 		pass(12 * time.Second)
 		b.expect("items.updated")
 		// The exchange may still be under way, so the object is read again.
-		b.api.set(`{"v":2}`)
+		b.api.set(`{"v":3}`)
 		pass(31 * time.Second)
 		b.expect("items.updated", "items.updated")
 		stats, err := b.store.Stats(t.Context())
@@ -377,6 +380,112 @@ func TestOverdueIntent(t *testing.T) {
 		stats, err = b.store.Stats(t.Context())
 		if err != nil || stats.OpenIntents != 0 || stats.Marks != 0 {
 			t.Errorf("left over: %+v, %v", stats, err)
+		}
+	})
+}
+
+// Objects that were never seen are not announced because somebody broke a request
+// off, or held one open; and what was changed all the same is announced with the
+// next change that the API confirms.
+func TestEventsOfNothing(t *testing.T) {
+	const unconfirmed = queue.HintMayBeUpdated | queue.HintUnconfirmed
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.api.set(`{"v":1,"state":"paid"}`)
+		for range 3 {
+			b.mark(queue.Mark{Hints: unconfirmed, SettleAt: time.Now().Add(30 * time.Second), Cause: event.Cause{At: time.Now()}})
+			pass(time.Minute)
+		}
+		b.expect()
+		unresolved, _, err := b.store.Unresolved(t.Context(), queue.Page{})
+		if err != nil || len(unresolved) != 1 || unresolved[0].Intent.Key != testKey {
+			t.Errorf("recorded are %+v, %v", unresolved, err)
+		}
+		b.mark(queue.Mark{Hints: queue.HintUpdated, Cause: event.Cause{At: time.Now()}})
+		pass(time.Minute)
+		b.expect("items.updated", "items.paid")
+		b.mark(queue.Mark{Hints: queue.HintUpdated, Cause: event.Cause{At: time.Now()}})
+		pass(time.Minute)
+		b.expect("items.updated", "items.paid")
+	})
+}
+
+// What can never be read ends as a record, at the first try or after a few; so does,
+// after a day, what only a client asks for. What the API confirmed is asked for as
+// long as it takes.
+func TestHopeless(t *testing.T) {
+	fails := func(err error) func() (show.Show, error) {
+		return func() (show.Show, error) { return show.Show{}, err }
+	}
+	for name, tc := range map[string]struct {
+		err      error
+		hints    queue.Hints
+		settles  time.Duration
+		within   time.Duration
+		recorded bool
+	}{
+		"never":                {fmt.Errorf("%w: no number", ErrNever), queue.HintUpdated, 0, time.Second, true},
+		"never, and unsettled": {ErrNever, queue.HintMayBeUpdated, 30 * time.Second, 31 * time.Second, true},
+		"too large":            {show.ErrTooLarge, queue.HintUpdated, 0, 2 * time.Second, true},
+		"unconfirmed":          {errors.New("reset"), queue.HintMayBeUpdated | queue.HintUnconfirmed, 0, 25 * time.Hour, true},
+		"unconfirmed, at once": {errors.New("reset"), queue.HintMayBeUpdated | queue.HintUnconfirmed, 0, 23 * time.Hour, false},
+		"confirmed":            {errors.New("reset"), queue.HintUpdated, 0, 100 * time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := start(t)
+				for range 2000 {
+					b.api.script = append(b.api.script, fails(tc.err))
+				}
+				mark := queue.Mark{Hints: tc.hints, Cause: event.Cause{Rule: "PATCH /items/:id", At: time.Now()}}
+				if tc.settles > 0 {
+					mark.SettleAt = time.Now().Add(tc.settles)
+				}
+				b.mark(mark)
+				pass(tc.within)
+				records, _, err := b.store.Unresolved(t.Context(), queue.Page{})
+				stats, statsErr := b.store.Stats(t.Context())
+				if err != nil || statsErr != nil || (len(records) == 1) != tc.recorded || (stats.Marks == 0) != tc.recorded {
+					t.Fatalf("records %+v, %v; %d marks, %v", records, err, stats.Marks, statsErr)
+				}
+				if tc.recorded && (records[0].Intent.Key != testKey || records[0].Reason == "" || records[0].Intent.Rule != "PATCH /items/:id") {
+					t.Errorf("recorded as %+v", records[0])
+				}
+				b.expect()
+			})
+		})
+	}
+}
+
+// Any number of spellings of an id leaves nothing behind: no event, no snapshot,
+// and no look of a watched resource.
+func TestSpellingsOfAnID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		resource := testResource(t)
+		resource.Every, resource.Final = time.Minute, func(event.Document) bool { return false }
+		resource.Read = func(context.Context, queue.MarkLease) (show.Show, error) {
+			return answer(200, `{"id":"42","v":1}`), nil
+		}
+		b.r.Apply(Plan{Resources: []Resource{*resource}})
+		var marks []queue.Mark
+		for _, spelled := range []string{"x1", "x2", "042", "42 "} {
+			for _, hints := range []queue.Hints{queue.HintMayBeUpdated | queue.HintUnconfirmed, queue.HintMayBeCreated | queue.HintUnconfirmed} {
+				marks = append(marks, queue.Mark{Key: event.Key{Resource: "items", ID: spelled + strconv.Itoa(int(hints))}, Hints: hints})
+			}
+			marks = append(marks, queue.Mark{
+				Key: event.Key{Resource: "items", ID: spelled}, Hints: queue.HintLooked, Cause: event.Cause{Rule: observedRule},
+			})
+		}
+		if err := b.store.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: marks}, true); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Hour)
+		b.expect()
+		known, err := b.store.Objects(t.Context(), "items", event.Key{}, 10)
+		stats, statsErr := b.store.Stats(t.Context())
+		if err != nil || statsErr != nil || len(known) > 0 || stats.Marks+stats.Looks > 0 {
+			t.Errorf("known are %+v, %v; the queue has %+v, %v", known, err, stats, statsErr)
 		}
 	})
 }

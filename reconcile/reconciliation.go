@@ -28,7 +28,7 @@ func (r *Reconciler) reconcile(ctx context.Context, resource *Resource, lease qu
 		return r.noCredential(ctx, resource, lease)
 	}
 	if err != nil {
-		return r.readFailed(ctx, resource.Name, lease, err, took)
+		return r.readFailed(ctx, resource.Name, resource.records, lease, err, took)
 	}
 	now := r.now()
 	d := resource.decide(r.hasher, lease, answer, now)
@@ -52,13 +52,21 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		}
 		r.noteTransition(resource, lease, reconciled, conditions)
 		reconciled.AskedAt = asked
-		if result = ResultEvent; d.finding == known {
+		result = ResultEvent
+		switch {
+		case d.uncertain:
+			result = ResultUncertain
+			r.metrics.Unresolved(resource.Name)
+			reconciled.Unresolved = resource.records.Spend(uncertainReason, now)
+		case d.finding == known:
 			result = ResultKnown
 		}
 	case aliased:
 		reconciled.Snapshot = &event.Snapshot{Key: lease.Key, Sequence: lastSequence(lease), Alias: d.name.ID, Time: now}
 		reconciled.Marks = []queue.Mark{aliasMark(lease, d.name)}
 		result = ResultAlias
+	case foreign:
+		result = ResultForeign
 	case early:
 		r.postpone(ctx, lease, now.Add(d.again))
 		return ResultEarly
@@ -66,12 +74,9 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		r.retry(ctx, lease, ResultStale, d.reason, 0)
 		return ResultStale
 	case unusable:
-		r.retry(ctx, lease, ResultFailed, d.reason, retryAfter(answer.Header, now))
-		return ResultFailed
+		return r.failed(ctx, resource.records, lease, nil, d.reason, retryAfter(answer.Header, now))
 	case missing:
-		if result = r.missing(ctx, lease, d); result == ResultMissing {
-			return result
-		}
+		return r.missing(ctx, resource, lease, d)
 	case nothing:
 		if wait := between(lease.MarkedAt, lease.SettleAt, now); wait > 0 {
 			r.postpone(ctx, lease, now.Add(wait))
@@ -82,6 +87,10 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 	reconciled.LookAt = resource.lookAt(lease, d, now, late, r.jitter())
 	return r.commit(ctx, lease, reconciled, result)
 }
+
+// uncertainReason is the reason of the record of an object that is first seen
+// after an exchange whose outcome is unknown.
+const uncertainReason = "the object was never seen before, the API did not confirm the request, and nothing in its Show proves a change"
 
 // aliasMark passes a mark on to the object's own name.
 func aliasMark(lease queue.MarkLease, name event.Key) queue.Mark {
@@ -115,9 +124,20 @@ func (r *Reconciler) noCredential(ctx context.Context, resource *Resource, lease
 	return true
 }
 
-// readFailed schedules a retry of a mark whose reading failed. It reports
-// whether the API may be sent as many requests as before.
-func (r *Reconciler) readFailed(ctx context.Context, name string, lease queue.MarkLease, err error, took time.Duration) bool {
+// readFailed schedules a retry of a mark whose reading failed, or gives it up. It
+// reports whether the API may be sent as many requests as before.
+func (r *Reconciler) readFailed(ctx context.Context, name string, records *queue.RecordBudget, lease queue.MarkLease, err error, took time.Duration) bool {
+	if ctx.Err() != nil {
+		r.release(lease)
+		return true
+	}
+	r.metrics.Reconciled(name, r.failed(ctx, records, lease, err, err.Error(), 0), took)
+	return blameless(err)
+}
+
+// listFailed schedules a retry of a list. A list is never given up: an operator asks
+// for it, and must see that it does not work.
+func (r *Reconciler) listFailed(ctx context.Context, name string, lease queue.MarkLease, err error, took time.Duration) bool {
 	if ctx.Err() != nil {
 		r.release(lease)
 		return true
@@ -133,14 +153,12 @@ func overloaded(answer show.Show) bool {
 }
 
 // missing retries, for a day, an object that the API does not know.
-func (r *Reconciler) missing(ctx context.Context, lease queue.MarkLease, d decision) Result {
+func (r *Reconciler) missing(ctx context.Context, resource *Resource, lease queue.MarkLease, d decision) Result {
 	if r.now().Sub(lease.MarkedAt) < missingFor {
 		r.retry(ctx, lease, ResultMissing, d.reason, 0)
 		return ResultMissing
 	}
-	r.log.Error("giving up on an object that the API does not know and nobody is known to have deleted",
-		zap.String("object", lease.Key.String()), zap.Time("marked_at", lease.MarkedAt))
-	return ResultGivenUp
+	return r.giveUp(ctx, resource.records, lease, d.reason)
 }
 
 func (r *Reconciler) commit(ctx context.Context, lease queue.MarkLease, reconciled queue.Reconciled, result Result) Result {

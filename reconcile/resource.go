@@ -36,6 +36,10 @@ type Resource struct {
 	// Canonical returns the key that an object has according to its Show. Nil
 	// if objects have no other names.
 	Canonical func(key event.Key, document event.Document) event.Key
+	// Own is Canonical for resources whose objects have no other names: then the
+	// key that the API confirms is right, whatever Show says. Nil if Show has no
+	// id.
+	Own func(key event.Key, document event.Document) event.Key
 	// Triggers say which transitions make events.
 	Triggers []event.Trigger
 	// Route names the endpoints that an event goes to.
@@ -59,7 +63,13 @@ type Resource struct {
 	// Resources of one upstream share it.
 	Looks *rate.Limiter
 
-	paths []string
+	// Unconfirmed is the budget of Shows that only clients ask for, whose
+	// requests the API did not confirm. Nil means no limit. Resources of one
+	// upstream share it.
+	Unconfirmed *rate.Limiter
+
+	paths   []string
+	records *queue.RecordBudget
 }
 
 // CallbackRule says which events an object's own receiver gets.

@@ -101,7 +101,7 @@ func (r *Reconciler) unresolvedStale(intent queue.Intent) {
 // longer commit late.
 func (r *Reconciler) resolveStale(intent queue.Intent) queue.Resolution {
 	resolution := queue.Resolution{}
-	for i, key := range append([]event.Key{intent.Key}, intent.Touches...) {
+	for _, key := range append([]event.Key{intent.Key}, intent.Touches...) {
 		if key.IsZero() {
 			continue
 		}
@@ -115,8 +115,9 @@ func (r *Reconciler) resolveStale(intent queue.Intent) queue.Resolution {
 			mark.Hints = queue.HintsOf(event.KindUpdate, event.OutcomeUnknown)
 			mark.Cause.Resource = intent.Resource
 		}
-		if i == 0 {
-			mark.Callback = intent.Callback
+		if !intent.Abandoned {
+			// A client can hold its request open for as long as it likes.
+			mark.Hints |= queue.HintUnconfirmed
 		}
 		resolution.Marks = append(resolution.Marks, mark)
 	}

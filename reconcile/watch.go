@@ -25,7 +25,7 @@ func (r *Reconciler) rewatch(ctx context.Context, resource *Resource, lease queu
 		return queue.Mark{Key: object.Key, Hints: queue.HintLooked}, !object.Gone && object.Alias == ""
 	})
 	if err != nil {
-		return r.readFailed(ctx, lease.Key.Resource, lease, err, 0)
+		return r.listFailed(ctx, lease.Key.Resource, lease, err, 0)
 	}
 	r.commit(ctx, lease, queue.Reconciled{
 		AskedAt:  asked,

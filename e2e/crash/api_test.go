@@ -194,6 +194,12 @@ func (a *api) wait(name string) {
 	}
 }
 
+// advance takes the next version: a time, as most APIs have it, so that a Show
+// proves that its object was changed since a request began.
+func (a *api) advance() {
+	a.version = max(a.version+1, time.Now().UnixMicro())
+}
+
 // commit executes a request.
 func (a *api) commit(w write) (status int, show []byte, id string) {
 	a.mu.Lock()
@@ -211,14 +217,14 @@ func (a *api) commit(w write) (status int, show []byte, id string) {
 	case before == nil:
 		status = http.StatusCreated
 	case w.method == http.MethodDelete:
-		a.version++
+		a.advance()
 		delete(a.shows, object)
 		a.oracle = append(a.oracle, change{object: object, version: a.version, request: w.request})
 		return http.StatusNoContent, nil, w.id
 	case w.method == http.MethodPatch && strings.Contains(string(before), fmt.Sprintf("%q", w.value)):
 		return http.StatusOK, before, w.id // nothing is different
 	}
-	a.version++
+	a.advance()
 	show = fmt.Appendf(nil, `{"id":%q,"version":%d,"value":%q}`, w.id, a.version, w.value)
 	a.shows[object] = show
 	a.oracle = append(a.oracle, change{object: object, version: a.version, show: show, request: w.request, minted: minted})

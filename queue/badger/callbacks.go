@@ -55,3 +55,17 @@ func (b *batch) closeCallback(key []byte) {
 	callback.Closed = true
 	b.setUntil(bytes.Clone(key), appendCallback(nil, &callback), b.s.expiry())
 }
+
+// takesCallback is [queue.TakesCallback] for what the batch knows. Where a record
+// cannot be read, the object takes none: somebody else may have the place.
+func (b *batch) takesCallback(m *queue.Mark) bool {
+	var has *queue.Callback
+	switch callback, err := readCallback(b.txn, b.key(func(k []byte) []byte { return objectKey(k, kindCallback, m.Key) })); {
+	case err == nil:
+		has = &callback
+	case !errors.Is(err, badgerdb.ErrKeyNotFound):
+		return false
+	}
+	known, err := b.s.readSnapshot(b.txn, m.Key)
+	return err == nil && queue.TakesCallback(m, known, has)
+}

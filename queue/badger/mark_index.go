@@ -22,19 +22,24 @@ type marks struct {
 	// mu is taken while the schedule's own lock is held, never the other way
 	// round.
 	mu sync.Mutex
-	// ages holds an aged of each mark that is not a look, oldest first.
-	ages    *list.List
-	failing int
-	looks   int
+	// ages holds an aged of each mark that yields to none, unconfirmed one of each
+	// that yields and is no look; both oldest first.
+	ages, unconfirmed *list.List
+	failing           int
+	looks             int
 }
 
 type markState struct {
 	// age is nil for a look.
 	age     *list.Element
 	failing bool
+	// yields is true if the mark waits until no other is due.
+	yields bool
 }
 
 func (s *markState) look() bool { return s.age == nil }
+
+func (s *markState) second() bool { return s.yields || s.look() }
 
 // aged is when a mark was made.
 type aged struct {
@@ -43,7 +48,15 @@ type aged struct {
 }
 
 func newMarks(now func() time.Time) *marks {
-	return &marks{due: schedule.New(now, schedule.Hooks[markState]{Second: (*markState).look}), ages: list.New()}
+	return &marks{due: schedule.New(now, schedule.Hooks[markState]{Second: (*markState).second}), ages: list.New(), unconfirmed: list.New()}
+}
+
+// list returns the list that has the marks of a kind.
+func (m *marks) list(yields bool) *list.List {
+	if yields {
+		return m.unconfirmed
+	}
+	return m.ages
 }
 
 func (m *marks) has(key event.Key) bool {
@@ -71,14 +84,14 @@ func (m *marks) note(r *mark.Record) {
 func (m *marks) set(state *markState, r *mark.Record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if state.look() || r.IsLook() {
+	if state.look() || r.IsLook() || state.yields != r.Yields() {
 		m.uncount(state)
 		m.count(state, r)
 		return
 	}
 	if made := state.age.Value.(*aged); !made.at.Equal(r.MarkedAt) {
 		made.at = r.MarkedAt
-		m.ages.MoveToBack(state.age)
+		m.list(state.yields).MoveToBack(state.age)
 	}
 	m.fails(state, r.Tries > 0)
 }
@@ -97,7 +110,8 @@ func (m *marks) count(state *markState, r *mark.Record) {
 		m.looks++
 		return
 	}
-	state.age = m.ages.PushBack(&aged{at: r.MarkedAt, key: r.Key})
+	state.yields = r.Yields()
+	state.age = m.list(state.yields).PushBack(&aged{at: r.MarkedAt, key: r.Key})
 	m.fails(state, r.Tries > 0)
 }
 
@@ -106,7 +120,7 @@ func (m *marks) uncount(state *markState) {
 		m.looks--
 		return
 	}
-	m.ages.Remove(state.age)
+	m.list(state.yields).Remove(state.age)
 	m.fails(state, false)
 	state.age = nil
 }
@@ -167,8 +181,14 @@ func (m *marks) oldest(limit int) []event.Key {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var keys []event.Key
-	for age := m.ages.Front(); age != nil && len(keys) < limit; age = age.Next() {
-		keys = append(keys, age.Value.(*aged).key)
+	next, unconfirmed := m.ages.Front(), m.unconfirmed.Front()
+	for len(keys) < limit && (next != nil || unconfirmed != nil) {
+		from := &next
+		if next == nil || unconfirmed != nil && unconfirmed.Value.(*aged).at.Before(next.Value.(*aged).at) {
+			from = &unconfirmed
+		}
+		keys = append(keys, (*from).Value.(*aged).key)
+		*from = (*from).Next()
 	}
 	return keys
 }
@@ -177,7 +197,7 @@ func (m *marks) oldest(limit int) []event.Key {
 func (m *marks) stats(stats *queue.Stats) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	stats.Marks, stats.FailingMarks, stats.Looks = m.ages.Len(), m.failing, m.looks
+	stats.Marks, stats.FailingMarks, stats.Looks = m.ages.Len()+m.unconfirmed.Len(), m.failing, m.looks
 	if oldest := m.ages.Front(); oldest != nil {
 		stats.OldestMark = oldest.Value.(*aged).at
 	}

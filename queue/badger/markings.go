@@ -74,7 +74,7 @@ func (m markings) stage(b *batch, now time.Time) {
 		}
 		made.record = pending.record
 		b.setMark(&made.record)
-		if made.callback != nil {
+		if made.callback != nil && b.takesCallback(&made.mark) {
 			b.s.callbacks.Store(true)
 			b.set(b.key(func(k []byte) []byte { return objectKey(k, kindCallback, made.mark.Key) }), made.callback)
 		}

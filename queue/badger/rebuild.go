@@ -113,6 +113,7 @@ func (s *Store) rebuildUnresolved(txn *badgerdb.Txn) error {
 func (s *Store) rebuildMarks(txn *badgerdb.Txn) error {
 	type found struct {
 		key             event.Key
+		hints           queue.Hints
 		markedAt, dueAt time.Time
 		tries           int
 	}
@@ -136,14 +137,14 @@ func (s *Store) rebuildMarks(txn *badgerdb.Txn) error {
 				s.marks.note(&record)
 				return nil
 			}
-			marks = append(marks, found{key: key, markedAt: record.MarkedAt, dueAt: record.DueAt, tries: record.Tries})
+			marks = append(marks, found{key: key, hints: record.Hints, markedAt: record.MarkedAt, dueAt: record.DueAt, tries: record.Tries})
 			return nil
 		}))
 	})
 	slices.SortStableFunc(marks, func(a, b found) int { return a.markedAt.Compare(b.markedAt) })
 	for _, m := range marks {
 		s.marks.note(&mark.Record{
-			Mark: queue.Mark{Key: m.key}, Asked: 1, MarkedAt: m.markedAt, DueAt: m.dueAt, Tries: m.tries,
+			Mark: queue.Mark{Key: m.key, Hints: m.hints}, Asked: 1, MarkedAt: m.markedAt, DueAt: m.dueAt, Tries: m.tries,
 		})
 	}
 	return err

@@ -21,17 +21,26 @@ type snapshotRecord struct {
 	Slot  byte
 }
 
-// appendSnapshot encodes: sequence, gone, hash, version, watched fields, time,
+// The bits of the flags of a stored snapshot.
+const (
+	flagGone      = 1
+	flagUncertain = 2
+)
+
+// appendSnapshot encodes: sequence, flags, hash, version, watched fields, time,
 // changed at, tenant, content type, alias, parts, and then either slot or the
 // Show. The object stands in the key.
 func appendSnapshot(b []byte, s *snapshotRecord) []byte {
 	b = append(b, snapshotVersion)
 	b = binary.AppendUvarint(b, s.Sequence)
-	var gone uint64
+	var flags uint64
 	if s.Gone {
-		gone = 1
+		flags |= flagGone
 	}
-	b = binary.AppendUvarint(b, gone)
+	if s.Uncertain {
+		flags |= flagUncertain
+	}
+	b = binary.AppendUvarint(b, flags)
 	b = record.AppendText(b, s.Hash)
 	b = record.AppendText(b, s.Version)
 	b = record.AppendFields(b, s.Watched)
@@ -51,14 +60,16 @@ func appendSnapshot(b []byte, s *snapshotRecord) []byte {
 // record itself.
 func parseSnapshot(key event.Key, b []byte) (snapshotRecord, error) {
 	r := record.NewReader(b, snapshotVersion)
+	sequence, flags := r.Uint(), r.Uint()
 	s := snapshotRecord{Snapshot: event.Snapshot{
-		Key:      key,
-		Sequence: r.Uint(),
-		Gone:     r.Uint() != 0,
-		Hash:     r.Bytes(),
-		Version:  r.Text(),
-		Watched:  r.Fields(),
-		Time:     r.Time(),
+		Key:       key,
+		Sequence:  sequence,
+		Gone:      flags&flagGone != 0,
+		Uncertain: flags&flagUncertain != 0,
+		Hash:      r.Bytes(),
+		Version:   r.Text(),
+		Watched:   r.Fields(),
+		Time:      r.Time(),
 	}}
 	if r.Version < 2 {
 		return s, r.End()

@@ -226,7 +226,9 @@ func (s *Store) Stats(ctx context.Context) (queue.Stats, error) {
 		if r.Tries > 0 {
 			stats.FailingMarks++
 		}
-		stats.OldestMark = older(stats.OldestMark, r.MarkedAt)
+		if !r.Yields() {
+			stats.OldestMark = older(stats.OldestMark, r.MarkedAt)
+		}
 		return true
 	})
 	s.lanes.Walk(func(endpoint, _ string, l lane, _ schedule.Info) bool {

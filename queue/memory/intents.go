@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
@@ -48,7 +49,7 @@ func (s *Store) ResolveIntent(ctx context.Context, id queue.IntentID, resolution
 
 func (s *Store) mark(m queue.Mark, now time.Time) {
 	if len(m.Callback) > 0 {
-		s.callbacks[m.Key] = queue.Callback{Sealed: slices.Clone(m.Callback)}
+		s.name(&m)
 		m.Callback = nil
 	}
 	var due time.Time
@@ -61,6 +62,21 @@ func (s *Store) mark(m queue.Mark, now time.Time) {
 		return
 	}
 	s.marks.Put(m.Key.Resource, m.Key.ID, schedule.Nanos(now), mark.New(m, now))
+}
+
+// name gives an object the receiver that a mark names, if it takes it.
+func (s *Store) name(m *queue.Mark) {
+	var known *event.Snapshot
+	if snapshot, seen := s.snapshots[m.Key]; seen {
+		known = &snapshot
+	}
+	var has *queue.Callback
+	if callback, named := s.callbacks[m.Key]; named {
+		has = &callback
+	}
+	if queue.TakesCallback(m, known, has) {
+		s.callbacks[m.Key] = queue.Callback{Sealed: slices.Clone(m.Callback)}
+	}
 }
 
 // StaleIntents implements [queue.Intents]. Only intents that were noted as

@@ -60,7 +60,7 @@ type delivery struct {
 func New(now func() time.Time) *Store {
 	s := &Store{
 		now:       now,
-		marks:     schedule.New(now, schedule.Hooks[mark.Record]{Second: (*mark.Record).IsLook}),
+		marks:     schedule.New(now, schedule.Hooks[mark.Record]{Second: (*mark.Record).Yields}),
 		lanes:     schedule.New(now, schedule.Hooks[lane]{Position: (*lane).first, Reset: func(*lane) {}, Absorb: (*lane).absorb}),
 		intents:   make(map[queue.IntentID]queue.Intent),
 		snapshots: make(map[event.Key]event.Snapshot),

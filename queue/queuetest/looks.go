@@ -4,6 +4,7 @@ package queuetest
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -148,6 +149,32 @@ func postponedLook(t *testing.T, s queue.Store) {
 	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now()}))
 	if err := s.RetryMark(t.Context(), held, at, ""); !errors.Is(err, queue.ErrLeaseLost) {
 		t.Errorf("without a lease: %v, want ErrLeaseLost", err)
+	}
+}
+
+func unconfirmedYields(t *testing.T, s queue.Store) {
+	asked := func(id string, hints queue.Hints) queue.Mark { return queue.Mark{Key: item(id), Hints: hints} }
+	unconfirmed := queue.HintMayBeUpdated | queue.HintUnconfirmed
+	mark(t, s, asked("1", unconfirmed), asked("2", unconfirmed), asked("3", unconfirmed), asked("4", unconfirmed))
+	time.Sleep(time.Second)
+	// Another mark, a confirmed one or one that no client asked for, ends it.
+	mark(t, s, asked("2", queue.HintUpdated), asked("3", queue.HintMayBeUpdated), look(item("4")), asked("5", queue.HintUpdated))
+	// And it does not begin again.
+	mark(t, s, asked("3", unconfirmed))
+	wantStats(t, s, func(got queue.Stats) bool { return got.Marks == 5 && got.Looks == 0 })
+	var order []string
+	for range 5 {
+		held := leaseMark(t, s, "items")
+		order = append(order, held.Key.ID)
+		if last := held.Key.ID == "1" || held.Key.ID == "4"; last != held.Hints.AreUnconfirmed() {
+			t.Errorf("%s has the hints %b", held.Key, held.Hints)
+		}
+		must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now()}))
+	}
+	slices.Sort(order[:3])
+	slices.Sort(order[3:])
+	if got := strings.Join(order, ""); got != "23514" {
+		t.Errorf("leased in the order %s", got)
 	}
 }
 

@@ -126,6 +126,9 @@ func someMarks(t *rapid.T) []queue.Mark {
 			Version: rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "version"),
 			Cause:   event.Cause{Rule: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "rule")},
 		}
+		if rapid.Bool().Draw(t, "unconfirmed") {
+			mark.Hints |= queue.HintUnconfirmed
+		}
 		if rapid.Bool().Draw(t, "look") {
 			mark.Hints = queue.HintLooked
 		}

@@ -71,7 +71,13 @@ func (m *model) resolve(id queue.IntentID, resolution queue.Resolution, now time
 
 func (m *model) mark(mark queue.Mark, now time.Time) {
 	if len(mark.Callback) > 0 {
-		m.callbacks[mark.Key] = queue.Callback{Sealed: mark.Callback}
+		snapshot, seen := m.snapshots[mark.Key]
+		callback, named := m.callbacks[mark.Key]
+		there := seen && !snapshot.Gone
+		late := there && snapshot.ChangedAt.IsZero() && !mark.Cause.At.IsZero() && snapshot.Time.After(mark.Cause.At)
+		if !named && (!there || late) || named && callback.Closed && !there {
+			m.callbacks[mark.Key] = queue.Callback{Sealed: mark.Callback}
+		}
 		mark.Callback = nil
 	}
 	asked := mark.Hints != queue.HintLooked
@@ -85,7 +91,13 @@ func (m *model) mark(mark queue.Mark, now time.Time) {
 		}
 		return
 	}
-	look := known.look()
+	look, yielded := known.look(), known.yields()
+	switch unconfirmed := mark.Hints.Has(queue.HintUnconfirmed); {
+	case asked && !unconfirmed:
+		known.forget(queue.HintUnconfirmed)
+	case asked && !look && !known.Hints.Has(queue.HintUnconfirmed):
+		mark.Hints &^= queue.HintUnconfirmed
+	}
 	known.Generation++
 	known.hints = append(known.hints, mark.Hints)
 	known.asked = append(known.asked, asked)
@@ -101,7 +113,7 @@ func (m *model) mark(mark queue.Mark, now time.Time) {
 	if asked {
 		known.Tries, known.lastError = 0, ""
 	}
-	if asked && look {
+	if asked && (look || yielded && !known.yields()) {
 		known.MarkedAt = now
 	}
 }
@@ -125,10 +137,20 @@ func (m *model) dueMarks(resource string, now time.Time) []*modelMark {
 			due = append(due, mark)
 		}
 	}
-	if asked := slices.DeleteFunc(slices.Clone(due), (*modelMark).look); len(asked) > 0 {
-		return asked
+	if first := slices.DeleteFunc(slices.Clone(due), (*modelMark).yields); len(first) > 0 {
+		return first
 	}
 	return due
+}
+
+func (m *modelMark) yields() bool { return m.look() || m.Hints.AreUnconfirmed() }
+
+// forget drops hints that earlier marks gave.
+func (m *modelMark) forget(hints queue.Hints) {
+	m.Hints &^= hints
+	for i := range m.hints {
+		m.hints[i] &^= hints
+	}
 }
 
 // holds returns the mark of a lease that is held.
@@ -152,7 +174,7 @@ func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now t
 		// before SettleAt.
 		var left queue.Hints
 		if mark.SettleAt.After(reconciled.AskedAt) {
-			left = queue.HintDeleted | queue.HintMayBeDeleted | queue.HintMayBeCreated | queue.HintMayBeUpdated
+			left = queue.HintDeleted | queue.HintMayBeDeleted | queue.HintMayBeCreated | queue.HintMayBeUpdated | queue.HintUnconfirmed
 		} else if !mark.look() {
 			if clear(mark.asked[:lease.Generation]); mark.look() {
 				mark.Cause, mark.SettleAt = event.Cause{}, time.Time{}
@@ -334,7 +356,7 @@ func (m *model) stats() queue.Stats {
 		if mark.Tries > 0 {
 			stats.FailingMarks++
 		}
-		if stats.OldestMark.IsZero() || mark.MarkedAt.Before(stats.OldestMark) {
+		if !mark.yields() && (stats.OldestMark.IsZero() || mark.MarkedAt.Before(stats.OldestMark)) {
 			stats.OldestMark = mark.MarkedAt
 		}
 	}

@@ -111,6 +111,60 @@ func callbackComes(t *testing.T, s queue.Store) {
 	wantCallback(t, s, leaseMark(t, s, "items"), "b", false)
 }
 
+// A receiver comes for an object that is new, and takes nobody's place.
+func callbackIsFirst(t *testing.T, s queue.Store) {
+	began := time.Now()
+	names := func(id, sealed string, at time.Time) queue.MarkLease {
+		t.Helper()
+		mark(t, s, queue.Mark{Key: item(id), Callback: []byte(sealed), Cause: event.Cause{At: at}})
+		return leaseMark(t, s, "items")
+	}
+	commit := func(held queue.MarkLease, r queue.Reconciled) {
+		t.Helper()
+		r.AskedAt = time.Now()
+		must(t, s.CommitReconciled(t.Context(), held, r))
+	}
+	known := func(key event.Key, gone bool, changed time.Time) *event.Snapshot {
+		return &event.Snapshot{Key: key, Gone: gone, Time: time.Now(), ChangedAt: changed}
+	}
+	// There is one, open or closed, of an object that is there.
+	held := names("1", "a", began)
+	wantCallback(t, s, held, "a", false)
+	commit(held, queue.Reconciled{Snapshot: known(item("1"), false, began)})
+	held = names("1", "b", time.Now())
+	wantCallback(t, s, held, "a", false)
+	commit(held, queue.Reconciled{CloseCallback: true})
+	held = names("1", "b", time.Now())
+	wantCallback(t, s, held, "a", true)
+
+	// The object is gone, and made again.
+	commit(held, queue.Reconciled{Snapshot: known(item("1"), true, time.Now())})
+	held = names("1", "b", time.Now())
+	wantCallback(t, s, held, "b", false)
+	commit(held, queue.Reconciled{})
+
+	// It was known before, and has none.
+	markKey(t, s, item("2"))
+	commit(leaseMark(t, s, "items"), queue.Reconciled{Snapshot: known(item("2"), false, time.Time{})})
+	time.Sleep(time.Second)
+	held = names("2", "a", time.Now())
+	if held.Callback != nil {
+		t.Errorf("an object that was known has got %s", held.Callback.Sealed)
+	}
+	commit(held, queue.Reconciled{})
+
+	// It was first seen while the exchange that made it was under way; or it was
+	// changed since.
+	held = names("2", "a", began.Add(-time.Second))
+	wantCallback(t, s, held, "a", false)
+	commit(held, queue.Reconciled{})
+	markKey(t, s, item("3"))
+	commit(leaseMark(t, s, "items"), queue.Reconciled{Snapshot: known(item("3"), false, time.Now())})
+	if held = names("3", "a", began.Add(-time.Second)); held.Callback != nil {
+		t.Errorf("an object that was changed has got %s", held.Callback.Sealed)
+	}
+}
+
 func wantCallback(t *testing.T, s queue.Store, held queue.MarkLease, sealed string, closed bool) {
 	t.Helper()
 	if held.Callback == nil || string(held.Callback.Sealed) != sealed || held.Callback.Closed != closed {

@@ -33,7 +33,7 @@ type Record struct {
 }
 
 // HintBits is how many hints there are.
-const HintBits = 8
+const HintBits = 9
 
 // New returns the record of an object that was not marked.
 func New(m queue.Mark, now time.Time) Record {
@@ -57,6 +57,12 @@ func (r *Record) IsLook() bool {
 	return r.Asked == 0
 }
 
+// Yields reports whether the mark is leased only while no other is due: it is a
+// look, or nobody but a client says that there may be a change.
+func (r *Record) Yields() bool {
+	return r.IsLook() || r.Hints.AreUnconfirmed()
+}
+
 // hint notes hints of the current generation.
 func (r *Record) hint(hints queue.Hints) {
 	r.Hints |= hints
@@ -71,12 +77,22 @@ func (r *Record) hint(hints queue.Hints) {
 // the newer word wins (of versions the newest), and the object is due at once,
 // as the awaited change may have come. But a look that is merged into a mark
 // somebody asked for says nothing about that, and is served by the Show that is
-// read then. A look that somebody asks for begins anew, and so do the tries:
+// read then. A look that somebody asks for begins anew, as does an unconfirmed mark
+// when it is one no longer, and so do the tries:
 // earlier failures say nothing about the new change, and whoever waits for it
 // must not wait for minutes when one more try fails.
 func (r *Record) Merge(m queue.Mark, now time.Time) {
 	was := r.IsLook()
+	yielded := r.Yields()
 	r.Generation++
+	if !m.IsLook() {
+		switch unconfirmed := m.Hints.Has(queue.HintUnconfirmed); {
+		case !unconfirmed:
+			r.Hints &^= queue.HintUnconfirmed
+		case !was && !r.Hints.Has(queue.HintUnconfirmed):
+			m.Hints &^= queue.HintUnconfirmed
+		}
+	}
 	r.hint(m.Hints)
 	if m.Version != "" && !older(m.Version, r.Version) {
 		r.Version = m.Version
@@ -94,7 +110,7 @@ func (r *Record) Merge(m queue.Mark, now time.Time) {
 	}
 	r.Asked = r.Generation
 	r.Tries, r.LastError = 0, ""
-	if was {
+	if was || yielded && !r.Yields() {
 		r.MarkedAt = now
 	}
 }
