@@ -66,7 +66,7 @@ var onlyOnce = map[any]bool{
 	"tenant": true, "watch": true, "list": true, "notify": true,
 }
 
-const resourceWords = "show, keep, create, update, delete, id, key, aliases, version, lag, tenant, hide, only, event, watch, list and notify"
+const resourceWords = "show, keep, create, update, delete, id, key, aliases, version, lag, tenant, hide, only, volatile, event, watch, list and notify"
 
 // unmarshalResourceOption reads one option, and returns the part of the resource that
 // it has set, as a [rules.PartError] names it. Syntax:
@@ -91,6 +91,7 @@ const resourceWords = "show, keep, create, update, delete, id, key, aliases, ver
 //	tenant  <path>
 //	hide    <paths...>
 //	only    <paths...>
+//	volatile <paths...>
 //	event   <type> on create|delete [when <expression>]
 //	event   <type> on change [<paths...>] [from <values...>] [to <values...>] [when <expression>]
 //	watch   every <duration> until <condition>
@@ -153,16 +154,8 @@ func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word st
 			return nil, d.Err("tenant takes the path of the object's owner, as `tenant seller.id`")
 		}
 		r.Tenant = args[0]
-	case "hide", "only":
-		if len(args) == 0 {
-			return nil, d.Errf("%s takes paths of Show, as `%s buyer.card`", word, word)
-		}
-		if word == "hide" {
-			r.Hide = append(r.Hide, args...)
-		} else {
-			r.Only = append(r.Only, args...)
-		}
-		return "hide", nil
+	case "hide", "only", "volatile":
+		return unmarshalPaths(d, r, word, args)
 	case "event":
 		return unmarshalEvent(d, r, args)
 	case "watch":
@@ -171,6 +164,23 @@ func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word st
 		return word, unmarshalNotify(d, r, args)
 	default:
 		return nil, d.Errf("unknown option %q of resource %s; it takes %s", word, r.Name, resourceWords)
+	}
+	return word, nil
+}
+
+// unmarshalPaths parses the options that take paths of Show.
+func unmarshalPaths(d *caddyfile.Dispenser, r *syntax.Resource, word string, args []string) (part any, err error) {
+	if len(args) == 0 {
+		return nil, d.Errf("%s takes paths of Show, as `%s buyer.card`", word, word)
+	}
+	switch word {
+	case "hide":
+		r.Hide = append(r.Hide, args...)
+	case "only":
+		r.Only = append(r.Only, args...)
+		return "hide", nil
+	case "volatile":
+		r.Volatile = append(r.Volatile, args...)
 	}
 	return word, nil
 }

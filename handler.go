@@ -120,7 +120,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("getting the webhooks app: %w", err)
 	}
-	h.watch(ctx.Logger(), app.(*App).sink())
+	h.watch(ctx.Logger(), app.(*App).sink(h.LookRate))
 	return app.(*App).register(h)
 }
 

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
@@ -271,8 +272,10 @@ func (a *App) register(h *Handler) error {
 	return nil
 }
 
-// sink returns the options that say where a handler's watcher takes its findings.
-func (a *App) sink() exchange.Options {
+// sink returns the options that say where a handler's watcher takes its findings,
+// of which no more than half of its looks come from clients.
+func (a *App) sink(lookRate float64) exchange.Options {
+	budget := rate.NewLimiter(rate.Limit(lookRate/2), max(int(lookRate/2), 1))
 	return exchange.Options{
 		Notes:       a.pipeline.Intake,
 		NoteTimeout: environment.DiskTimeout,
@@ -280,7 +283,9 @@ func (a *App) sink() exchange.Options {
 			return a.pipeline.SealCallback(a.transport.Load(), resource, named)
 		},
 		Observe: func(of *rules.Resource, key event.Key, passed show.Show) {
-			a.pipeline.Observe(reconcile.Observation{Key: key, Version: of.Version, Show: passed})
+			a.pipeline.Observe(reconcile.Observation{
+				Key: key, Version: of.Version, Show: passed, Comparison: comparison(of), Budget: budget,
+			})
 		},
 		Unmatched: uncovered.Note,
 		Trace:     traces.exchange,

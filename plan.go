@@ -134,8 +134,9 @@ func (a *App) planResource(h *Handler, r *rules.Resource, b budgets) reconcile.R
 		Projection: r.Projection, KeepShow: r.KeepShow, Triggers: r.Triggers, Limit: b.limit, Looks: b.looks, Unconfirmed: b.unconfirmed,
 		Route: a.route,
 		// What is sent is decided when the event is committed.
-		Formats: a.formats,
-		Own:     r.Canonical,
+		Formats:    a.formats,
+		Own:        r.Canonical,
+		Comparison: comparison(r),
 	}
 	if r.Aliases {
 		made.Canonical = r.Canonical
@@ -151,6 +152,11 @@ func (a *App) planResource(h *Handler, r *rules.Resource, b budgets) reconcile.R
 		}
 	}
 	return made
+}
+
+// comparison returns what of a resource's Shows counts when they are compared.
+func comparison(r *rules.Resource) reconcile.Comparison {
+	return reconcile.Comparison{Volatile: r.Volatile, ID: r.VolatileID}
 }
 
 // showReader returns how the Show of a resource's object is read.

@@ -477,7 +477,7 @@ func (*script) seal(_ string, named exchange.Callback) ([]byte, error) {
 }
 
 func (s *script) observe(of *rules.Resource, key event.Key, passed show.Show) {
-	s.observer.Observe(reconcile.Observation{Key: key, Version: of.Version, Show: passed})
+	s.observer.Observe(reconcile.Observation{Key: key, Version: of.Version, Show: passed, Comparison: comparison(of)})
 }
 
 func isAbort(cause any) bool {

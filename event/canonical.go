@@ -27,6 +27,9 @@ func NewDocument(body []byte) Document {
 	return Document{body: body, json: json.Valid(body)}
 }
 
+// Bytes returns the document as it was given.
+func (d Document) Bytes() []byte { return d.body }
+
 // IsJSON reports whether the document is JSON, and so has fields.
 func (d Document) IsJSON() bool { return d.json }
 

@@ -124,7 +124,7 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 	last := lease.Snapshot
 	next := event.Snapshot{
 		Key:     lease.Key,
-		Hash:    hasher.Show(document),
+		Hash:    r.Comparison.hash(hasher, document),
 		Watched: event.Watch(document, r.watched(), r.hidden, hasher),
 		Time:    now,
 	}
@@ -152,6 +152,9 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 	switch {
 	case last == nil && onlyLooked(lease.Hints):
 		d.finding = known
+	case last != nil && !last.Gone && !comparable(last.Hash, next.Hash) && !confirmed(lease.Hints):
+		// What counts was configured otherwise.
+		d.finding, d.next.Uncertain = known, last.Uncertain
 	case last == nil && lease.Hints.AreUnconfirmed() && !madeSince(next.Version, lease.Cause.At, now):
 		// Anybody can send a request that the API refuses, or break one off.
 		d.finding, d.uncertain, d.next.Uncertain = known, true, true

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
@@ -34,6 +35,11 @@ type Observation struct {
 	Version string
 	// Show is the answer. Its body may still have its Content-Encoding.
 	Show show.Show
+	// Comparison says what of it counts.
+	Comparison Comparison
+	// Budget is how many looks clients may cause, nil for any number. They get a
+	// part of all looks, so that those of `watch` and `list` come, too.
+	Budget *rate.Limiter
 }
 
 // Observer compares Shows that passed with what is known of their objects, one
@@ -48,10 +54,36 @@ type Observer struct {
 	end    chan struct{}
 	done   chan struct{}
 
-	// suspected holds the hashes of Shows that led to a look already. A caller
-	// may see another Show than the operator for good, and that is no reason
-	// to ask the API each time.
-	suspected map[event.Key][]byte
+	// suspected remembers which Shows led to a look already.
+	suspected map[event.Key]suspicion
+}
+
+// suspicion is what led to the last look at an object. A caller may see another
+// Show than the operator for good, and that is no reason to ask the API each time.
+// Nor is a Show that differs whenever somebody asks for it: the wait for the next
+// look doubles with each, and is forgotten when there was none for a while.
+type suspicion struct {
+	hash []byte
+	at   time.Time
+	wait time.Duration
+}
+
+// Limits of the wait between two looks at one object that clients cause.
+const (
+	firstSuspicion = time.Second
+	lastSuspicion  = 10 * time.Minute
+)
+
+// next returns the suspicion after another Show, and false if it is too early for a
+// look.
+func (s suspicion) next(hash []byte, now time.Time) (suspicion, bool) {
+	switch {
+	case s.at.IsZero(), now.Sub(s.at) > 2*lastSuspicion:
+		return suspicion{hash: hash, at: now, wait: firstSuspicion}, true
+	case bytes.Equal(s.hash, hash), now.Sub(s.at) < s.wait:
+		return s, false
+	}
+	return suspicion{hash: hash, at: now, wait: min(2*s.wait, lastSuspicion)}, true
 }
 
 // ObserverQueue is what an Observer needs of the queue.
@@ -70,7 +102,7 @@ func NewObserver(store ObserverQueue, log *zap.Logger) *Observer {
 	o := &Observer{
 		store: store, hasher: event.NewHasher(store.Instance().HashKey), log: log,
 		work: make(chan Observation, maxObservations), end: make(chan struct{}), done: make(chan struct{}),
-		suspected: make(map[event.Key][]byte),
+		suspected: make(map[event.Key]suspicion),
 	}
 	go o.run()
 	return o
@@ -121,20 +153,22 @@ func (o *Observer) compare(ctx context.Context, seen Observation) error {
 	if err != nil && !errors.Is(err, queue.ErrNotFound) {
 		return err
 	}
-	hash := o.hasher.Show(document)
+	hash := seen.Comparison.hash(o.hasher, document)
 	if err == nil && (bytes.Equal(known.Hash, hash) || older(seen.Version, document, known)) {
 		return nil
 	}
-	if bytes.Equal(o.suspected[seen.Key], hash) {
+	now := time.Now()
+	suspected, due := o.suspected[seen.Key].next(hash, now)
+	if !due || seen.Budget != nil && !seen.Budget.AllowN(now, 1) {
 		return nil
 	}
 	if len(o.suspected) >= maxSuspected {
 		clear(o.suspected)
 	}
-	o.suspected[seen.Key] = hash
+	o.suspected[seen.Key] = suspected
 	return o.store.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{
 		Key: seen.Key, Hints: queue.HintLooked,
-		Cause: event.Cause{Rule: observedRule, Outcome: event.OutcomeUnknown, At: time.Now()},
+		Cause: event.Cause{Rule: observedRule, Outcome: event.OutcomeUnknown, At: now},
 	}}}, false)
 }
 

@@ -31,6 +31,8 @@ type Resource struct {
 	// Projection removes the fields from a Show that must not be stored or
 	// sent. The zero Projection removes nothing.
 	Projection event.Projection
+	// Comparison says what counts when Shows are compared.
+	Comparison Comparison
 	// KeepShow keeps the whole Show in the snapshot.
 	KeepShow bool
 	// Canonical returns the key that an object has according to its Show. Nil

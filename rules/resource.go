@@ -41,6 +41,10 @@ type Resource struct {
 	Tenant string
 	// Projection removes the hidden fields of Show.
 	Projection event.Projection
+	// Volatile removes the fields of Show that do not count when it is compared.
+	Volatile event.Projection
+	// VolatileID tells one choice of volatile fields from another; "" for none.
+	VolatileID string
 	// KeepShow means that the whole last Show of each object is stored.
 	KeepShow bool
 
@@ -96,6 +100,7 @@ func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
 	}{
 		{"version", r.compileVersion},
 		{"hide", r.compileHide},
+		{"volatile", r.compileVolatile},
 		{"watch", r.compileWatch},
 		{"list", r.compileList},
 		{"notify", r.compileNotify},
@@ -108,6 +113,9 @@ func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
 		return nil, err
 	}
 	if err := r.checkHidden(d); err != nil {
+		return nil, err
+	}
+	if err := r.checkVolatile(d); err != nil {
 		return nil, err
 	}
 	return r, nil

@@ -100,6 +100,12 @@ type Resource struct {
 	// else is hidden.
 	Only []string `json:"only,omitempty"`
 
+	// Volatile lists paths of Show that do not count when it is compared with
+	// the last one: fields that differ each time it is read, such as a nonce, a
+	// link that expires, or who viewed the object last. They are stored and sent
+	// as all others. Default: all fields count.
+	Volatile []string `json:"volatile,omitempty"`
+
 	// KeepShow keeps the whole last Show of each object, for `previous` in
 	// payloads and for the payload of a delete. Default: a keyed hash and the
 	// fields that events look at.
