@@ -31,8 +31,8 @@ func (c Comparison) hash(hasher event.Hasher, document event.Document) []byte {
 	return append(hasher.Show(counts), suffix[:8]...)
 }
 
-// comparable reports whether two hashes were made by the same Comparison.
-func comparable(a, b []byte) bool {
+// sameComparison reports whether two hashes were made by the same Comparison.
+func sameComparison(a, b []byte) bool {
 	return len(a) == len(b) && (len(a) <= hashSize || bytes.Equal(a[hashSize:], b[hashSize:]))
 }
 
