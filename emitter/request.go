@@ -26,10 +26,11 @@ func newTemplate(u *url.URL) *http.Request {
 	}
 }
 
-// request returns the request of one attempt: the event in the delivery's
-// format, credentials, and a time and signatures of its own. It fails if it
+// request returns the request of one attempt: the event, as the endpoint's tenant
+// may have it, in the delivery's format, credentials, and a time and signatures of its own. It fails if it
 // needs a token and does not get one.
 func (d *dispatcher) request(ctx context.Context, ev *event.Event, to destination, trace string, at time.Time) (*http.Request, error) {
+	ev = ev.For(d.target.Endpoint.Tenant)
 	body := to.format.Render(ev)
 	if !d.target.Endpoint.Trace {
 		trace = ""

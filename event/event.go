@@ -114,6 +114,11 @@ type Event struct {
 	// Tenant owns the object, according to Show; empty if the resource names no
 	// owner.
 	Tenant string `json:"tenant,omitempty"`
+	// PreviousTenant owned the object in its previous state, which no other
+	// tenant may see. It is [UnknownTenant] if that was not recorded.
+	PreviousTenant string `json:"-"`
+	// Audience says who may have the event, of those who may see the object.
+	Audience Audience `json:"audience,omitempty"`
 	// ContentType is the Show's own.
 	ContentType string `json:"content_type,omitempty"`
 	// Payload is what a delivery sends: the Show's own bytes.
