@@ -102,6 +102,8 @@ func parseEvent(b []byte) (eventRecord, error) {
 		Previous:    r.Fields(),
 		ContentType: r.Text(),
 	}}
+	// Ids commit to the headers since the third version.
+	e.Uncommitted = r.Version < 3
 	if r.Version >= 2 {
 		e.Tenant = r.Text()
 		previousTenant(&r, &e)

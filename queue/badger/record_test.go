@@ -319,6 +319,7 @@ var firstKinds = []struct {
 			Event: event.Event{
 				ID: "e1", Type: "items.updated", Key: key, Sequence: 9, Op: event.OpChange, Time: at, Version: "v1",
 				Freshness: event.FreshnessVersion, Cause: firstCause, Previous: fields, ContentType: "application/json", Payload: []byte(`{"id":42}`),
+				Uncommitted: true,
 			},
 			CreatedAt: at,
 			Endpoints: []string{"erp", "crm"},
@@ -341,7 +342,7 @@ var firstKinds = []struct {
 	{
 		name:   "event in parts",
 		golden: "0101650000000000000000000000000000000000000302",
-		record: eventRecord{Event: event.Event{ID: "e"}, Parts: 3, Back: 2},
+		record: eventRecord{Event: event.Event{ID: "e", Uncommitted: true}, Parts: 3, Back: 2},
 		decode: func(b []byte) (any, error) { return parseEvent(b) },
 	},
 	{
@@ -374,9 +375,9 @@ var firstKinds = []struct {
 }
 
 // secondEvent returns an event as the second version of its record tells it:
-// nobody noted whose the previous state was.
+// nobody noted whose the previous state was, and its id commits to nothing.
 func secondEvent(e eventRecord) eventRecord {
-	e.PreviousTenant, e.Audience = event.UnknownTenant, event.AudienceAll
+	e.PreviousTenant, e.Audience, e.Uncommitted = event.UnknownTenant, event.AudienceAll, true
 	return e
 }
 
