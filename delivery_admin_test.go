@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ type moody struct {
 	mu   sync.Mutex
 	code int
 	got  []string // "type object sequence"
+	sent []string // the bodies
 	more chan struct{}
 }
 
@@ -33,8 +35,9 @@ func newMoody(t *testing.T) *moody {
 	t.Helper()
 	m := &moody{code: http.StatusOK, more: make(chan struct{}, 1000)}
 	m.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
+		body, _ := io.ReadAll(r.Body)
 		m.mu.Lock()
+		m.sent = append(m.sent, string(body))
 		code := m.code
 		m.got = append(m.got, r.Header.Get("Webhook-Event")+" "+r.Header.Get("Webhook-Object")+" "+r.Header.Get("Webhook-Sequence"))
 		m.mu.Unlock()
@@ -49,6 +52,13 @@ func (m *moody) answer(code int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.code = code
+}
+
+// bodies returns what was sent so far.
+func (m *moody) bodies() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.sent)
 }
 
 // next waits for one more request and returns it.
@@ -323,6 +333,56 @@ func TestTenants(t *testing.T) {
 	_, all := s.get("/webhooks/deliveries")
 	if got := len(all["items"].([]any)); got != 5 {
 		t.Errorf("%d deliveries: %v", got, all)
+	}
+}
+
+// TestHandedOver hands an object from one tenant to another, and then has
+// everything sent again that is kept.
+func TestHandedOver(t *testing.T) {
+	s, a, b, ops := newStage(t), newMoody(t), newMoody(t), newMoody(t)
+	var endpoints strings.Builder
+	for name, m := range map[string]*moody{"a": a, "b": b, "": ops} {
+		tenant := ""
+		if name != "" {
+			tenant = "tenant " + name
+		}
+		fmt.Fprintf(&endpoints, "endpoint e%s %s {\nevents items.*\nsecret {env.TEST_SECRET}\npayload standard previous\n%s\n}\n", name, m.URL, tenant)
+	}
+	config := s.config(endpoints.String(), "")
+	s.mustLoad(strings.Replace(config, "resource items\n", "resource items {\ntenant owner\nkeep show\nevent items.paid on change state to paid\nevent items.updated on change\n}\n", 1))
+	s.put("/items/1", `{"id":"1","owner":"a","state":"secret-of-a"}`)
+	a.next(t)
+	ops.next(t)
+	s.put("/items/1", `{"id":"1","owner":"b","state":"paid"}`)
+	for _, m := range []*moody{b, ops} {
+		if first, second := m.next(t), m.next(t); first != "items.paid items/1 2" || second != "items.updated items/1 3" {
+			t.Errorf("got %s and %s", first, second)
+		}
+	}
+	for target, want := range map[string]string{
+		"/webhooks/replay?endpoint=ea": "changed:1 refused:2",
+		"/webhooks/replay?endpoint=eb": "changed:2 refused:1",
+	} {
+		s.until("/webhooks/deliveries?status=pending", "items:[]")
+		if _, answer := s.post(target); fmt.Sprint(answer) != "map["+want+"]" {
+			t.Errorf("%s: %v, want %s", target, answer, want)
+		}
+	}
+	a.next(t)
+	b.next(t)
+	b.next(t)
+	for _, body := range b.bodies() {
+		if strings.Contains(body, "secret-of-a") || !strings.Contains(body, `"previous":null`) {
+			t.Errorf("b gets %s", body)
+		}
+	}
+	if got := strings.Join(ops.bodies(), ""); !strings.Contains(got, `"previous":{"id":"1","owner":"a","state":"secret-of-a"}`) {
+		t.Errorf("operators get %s", got)
+	}
+	for _, body := range a.bodies() {
+		if strings.Contains(body, "paid") {
+			t.Errorf("a gets %s", body)
+		}
 	}
 }
 

@@ -135,26 +135,44 @@ func matchedHosts(sets caddyhttp.MatcherSets) []string {
 }
 
 // upstreamAddresses returns where a handler reads Shows, as far as its
-// configuration names TCP addresses.
+// configuration names TCP addresses. Those that a request decides, or a SRV
+// record, are not among them.
 func upstreamAddresses(declared []byte) []string {
 	var handler struct {
 		Upstream struct {
 			Upstreams []struct {
 				Dial string `json:"dial"`
 			} `json:"upstreams"`
+			Dynamic struct {
+				Source string `json:"source"`
+				Name   string `json:"name"`
+				Port   string `json:"port"`
+			} `json:"dynamic_upstreams"`
 		} `json:"upstream"`
 	}
 	if json.Unmarshal(declared, &handler) != nil {
 		return nil
 	}
-	var addresses []string
+	var dials, addresses []string
 	for _, upstream := range handler.Upstream.Upstreams {
-		address, err := caddy.ParseNetworkAddress(upstream.Dial)
-		if err != nil || !strings.HasPrefix(address.Network, "tcp") || strings.Contains(upstream.Dial, "{") {
+		dials = append(dials, upstream.Dial)
+	}
+	if dynamic := handler.Upstream.Dynamic; dynamic.Source == "a" {
+		port := dynamic.Port
+		if port == "" {
+			port = "80" // as the proxy has it
+		}
+		dials = append(dials, net.JoinHostPort(dynamic.Name, port))
+	}
+	for _, dial := range dials {
+		// Of placeholders, those of the environment are known already.
+		dial = caddy.NewReplacer().ReplaceKnown(dial, "")
+		address, err := caddy.ParseNetworkAddress(dial)
+		if err != nil || !strings.HasPrefix(address.Network, "tcp") || strings.Contains(dial, "{") || address.StartPort == 0 {
 			continue
 		}
 		hosts := []string{address.Host}
-		if address.Host == "" || address.Host == "localhost" {
+		if addr, err := netip.ParseAddr(address.Host); err == nil && addr.IsUnspecified() || address.Host == "" || address.Host == "localhost" {
 			hosts = []string{"localhost", "127.0.0.1", "::1"}
 		}
 		for _, host := range hosts {

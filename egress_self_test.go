@@ -20,6 +20,7 @@ func TestOwnIsRefused(t *testing.T) {
 	port := ours[strings.LastIndex(ours, ":"):]
 	for _, test := range []struct{ name, url, want string }{
 		{"the API", "http://" + api + "/items", "the API itself"},
+		{"the API, by another of loopback's", "http://127.0.0.2" + api[strings.LastIndex(api, ":"):] + "/items", "the API itself"},
 		{"the site, by its address", "http://" + ours + "/items", "this Caddy"},
 		{"the site, by another of loopback's", "http://127.0.0.9" + port + "/items", "this Caddy"},
 		{"the admin endpoint's default", "http://127.0.0.1:2019/load", "this Caddy"},
@@ -110,5 +111,26 @@ func TestAdminAddresses(t *testing.T) {
 	}
 	if got := adminAddresses(caddy.Context{}); !slices.Equal(got, []string{caddy.DefaultAdminListen}) {
 		t.Errorf("without a configuration: %q", got)
+	}
+}
+
+// TestUpstreamAddresses reads where the API is from a handler's configuration.
+func TestUpstreamAddresses(t *testing.T) {
+	t.Setenv("TEST_API", "10.1.2.3:9000")
+	t.Setenv("TEST_PORT", "9001")
+	for given, want := range map[string]string{
+		`{"upstreams":[{"dial":"127.0.0.1:9000"}]}`:                                       "127.0.0.1:9000",
+		`{"upstreams":[{"dial":":9000"}]}`:                                                "localhost:9000 127.0.0.1:9000 [::1]:9000",
+		`{"upstreams":[{"dial":"0.0.0.0:9000"}]}`:                                         "localhost:9000 127.0.0.1:9000 [::1]:9000",
+		`{"upstreams":[{"dial":"{env.TEST_API}"}]}`:                                       "10.1.2.3:9000",
+		`{"upstreams":[{"dial":"api.internal:{env.TEST_PORT}"}]}`:                         "api.internal:9001",
+		`{"upstreams":[{"dial":"{http.request.host}:80"},{"dial":"unix//run/api.sock"}]}`: "",
+		`{"dynamic_upstreams":{"source":"a","name":"api.internal","port":"9000"}}`:        "api.internal:9000",
+		`{"dynamic_upstreams":{"source":"a","name":"api.internal"}}`:                      "api.internal:80",
+		`{"dynamic_upstreams":{"source":"srv","name":"api.internal"}}`:                    "",
+	} {
+		if got := strings.Join(upstreamAddresses([]byte(`{"upstream":`+given+`}`)), " "); got != want {
+			t.Errorf("%s: %s, want %s", given, got, want)
+		}
 	}
 }

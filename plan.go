@@ -101,7 +101,7 @@ func (a *App) intakeResources() []intake.Resource {
 // route returns the endpoints that get an event: those that want its type and
 // may see its object, less those that are disabled and want nothing kept.
 func (a *App) route(e *event.Event) []string {
-	names := a.endpoints.Match(e.Type, e.Tenant)
+	names := a.endpoints.Match(e)
 	if !a.drops {
 		return names
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -23,30 +24,34 @@ import (
 // most `limit` of them, and answers how many it changed and where to go on:
 // with the answer's `next` as `cursor`, until there is none. Deliveries that are
 // already as the verb would make them are left, so a repeated request does no
-// harm.
+// harm. So are those whose endpoint's tenant may not have the event: the answer
+// counts them as refused.
 type deliveryVerb struct {
 	// takes names the parameters that may be given, and needs those of which
 	// one must be.
 	takes, needs []string
 	// narrow, if not nil, completes the selection.
 	narrow func(*queue.Selection)
-	count  func(context.Context, queue.Store, queue.Selection) (CountView, error)
+	// sends is true if the verb sends events, which their endpoint's tenant must
+	// be allowed to have.
+	sends bool
+	count func(context.Context, queue.Store, queue.Selection) (CountView, error)
 	// act returns how many deliveries it has changed, and where to go on.
 	act func(context.Context, queue.Operations, queue.Selection, queue.Page) (int, queue.Cursor, error)
 }
 
 var deliveryVerbs = map[string]deliveryVerb{
 	"resend": {
-		takes: []string{"event", "endpoint"}, needs: []string{"event"},
+		takes: []string{"event", "endpoint"}, needs: []string{"event"}, sends: true,
 		count: countDeliveries, act: redeliver,
 	},
 	"recover": {
-		takes: []string{"since", "until", "endpoint", "type", "object"}, needs: []string{"since"},
+		takes: []string{"since", "until", "endpoint", "type", "object"}, needs: []string{"since"}, sends: true,
 		narrow: func(s *queue.Selection) { s.Statuses = []queue.Status{queue.StatusDead} },
 		count:  countDeliveries, act: redeliver,
 	},
 	"replay": {
-		takes: []string{"endpoint", "since", "until", "type", "object", "event"}, needs: []string{"endpoint"},
+		takes: []string{"endpoint", "since", "until", "type", "object", "event"}, needs: []string{"endpoint"}, sends: true,
 		// The deliveries that a replay makes do not exist yet, so its events are
 		// counted.
 		count: countEvents,
@@ -73,12 +78,18 @@ type CountView struct {
 	// Count counts the deliveries that are meant; with AtLeast there may be more.
 	Count   int  `json:"count"`
 	AtLeast bool `json:"at_least,omitempty"`
+	// Refused counts deliveries that are selected but not made, since their
+	// endpoint's tenant may not have the event.
+	Refused int `json:"refused,omitempty"`
 }
 
 // ActView is the answer to POST of a verb.
 type ActView struct {
 	// Changed counts the deliveries that were changed.
 	Changed int `json:"changed"`
+	// Refused counts deliveries that were selected but left, since their
+	// endpoint's tenant may not have the event.
+	Refused int `json:"refused,omitempty"`
 	// Next is the cursor for the next request, "" at the end.
 	Next queue.Cursor `json:"next,omitempty"`
 }
@@ -102,6 +113,25 @@ func (v deliveryVerb) parse(r *http.Request) (query, error) {
 	return q, nil
 }
 
+// permit says which deliveries a verb may select, and counts those that it may
+// not. Nothing is known of the tenant behind an endpoint that is not configured,
+// or whose receivers are named by requests: it gets what was meant for it.
+func (s *Server) permit(v deliveryVerb, refused *int) queue.Permit {
+	if !v.sends {
+		return nil
+	}
+	return func(name string, e *event.Event, routed bool) bool {
+		permitted := routed
+		if declared, ok := s.Endpoints.Get(name); ok {
+			permitted = e.VisibleTo(declared.Tenant)
+		}
+		if !permitted {
+			*refused++
+		}
+		return permitted
+	}
+}
+
 // count returns the handler that counts the deliveries of a verb.
 func (s *Server) count(v deliveryVerb) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -113,10 +143,13 @@ func (s *Server) count(v deliveryVerb) handler {
 		if err != nil {
 			return err
 		}
+		refused := 0
+		q.selection.Permit = s.permit(v, &refused)
 		count, err := v.count(r.Context(), store, q.selection)
 		if err != nil {
 			return err
 		}
+		count.Refused = refused
 		return writeJSON(w, http.StatusOK, count)
 	}
 }
@@ -133,6 +166,7 @@ func (s *Server) act(v deliveryVerb) handler {
 			return err
 		}
 		var acted ActView
+		q.selection.Permit = s.permit(v, &acted.Refused)
 		if acted.Changed, acted.Next, err = v.act(r.Context(), store, q.selection, q.page); err != nil {
 			return err
 		}
@@ -170,7 +204,9 @@ func countEvents(ctx context.Context, store queue.Store, selection queue.Selecti
 				return CountView{Count: n}, nil
 			}
 			wanted := len(selection.Types) == 0 || slices.Contains(selection.Types, e.Type)
-			if wanted && (selection.To.IsZero() || e.Time.Before(selection.To)) {
+			// Whether the event was meant for the endpoint is not read here, so this
+			// may count too many for an endpoint that is not configured.
+			if wanted && (selection.To.IsZero() || e.Time.Before(selection.To)) && selection.Permit(selection.Endpoint, e, true) {
 				n++
 			}
 		}

@@ -68,7 +68,7 @@ func (s *Server) event(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	e, err := store.Event(r.Context(), r.PathValue("id"))
+	e, err := store.Event(r.Context(), event.IDOf(r.PathValue("id")))
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,8 @@ func (q *query) parse(name string, values []string) error {
 	var err error
 	switch name {
 	case "event":
-		q.filter.EventID, q.selection.EventID = value, value
+		id := event.IDOf(value)
+		q.filter.EventID, q.selection.EventID = id, id
 	case "endpoint":
 		q.filter.Endpoint, q.selection.Endpoint = value, value
 	case "type":

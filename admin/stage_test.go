@@ -184,7 +184,7 @@ func fill(t *testing.T, store queue.Store) (eventID string) {
 	ctx := t.Context()
 	for _, id := range []string{"1", "2"} {
 		must(t, store.Announce(ctx, event.Event{
-			Type: "items.updated", Key: event.Key{Resource: "items", ID: id}, Time: time.Now(), Payload: []byte(`{"n":9007199254740993}`),
+			Type: "items.updated", Key: event.Key{Resource: "items", ID: id}, Tenant: "acme", Time: time.Now(), Payload: []byte(`{"n":9007199254740993}`),
 		}, []string{"old"}))
 	}
 	lease, err := store.LeaseDelivery(ctx, "old", queue.LeaseOptions{For: time.Minute})

@@ -27,7 +27,9 @@ func list[T any](rows []T, next queue.Cursor, view func(T) any) listView {
 
 type eventView struct {
 	event.Event
-	Object string `json:"object"`
+	// WebhookID is the id that receivers see.
+	WebhookID string `json:"webhook_id"`
+	Object    string `json:"object"`
 	Size   int    `json:"size"`
 	// Payload is there only in the view of one event: as JSON if it is JSON,
 	// otherwise as text.
@@ -35,7 +37,7 @@ type eventView struct {
 }
 
 func newEventView(e event.Event, payload bool) eventView {
-	view := eventView{Event: e, Object: e.Key.String(), Size: len(e.Payload)}
+	view := eventView{Event: e, WebhookID: e.DeliveryID(), Object: e.Key.String(), Size: len(e.Payload)}
 	switch {
 	case !payload:
 	case json.Valid(e.Payload):

@@ -37,6 +37,7 @@ const (
 	deadlineWords = "not sent: the endpoint's deadline has passed"
 	loopWords     = "not sent: the event came from deliveries to this endpoint, again and again; does its URL lead back to the API?"
 	nowhereWords  = "not sent: the object has no receiver, or it wants no more"
+	foreignWords  = "not sent: the endpoint's tenant may not have this event"
 )
 
 // deliver makes one attempt and records it. If the endpoint has a single
@@ -75,6 +76,8 @@ func (d *dispatcher) unsent(lease *queue.DeliveryLease, now time.Time) string {
 	switch deadline := d.deadline(lease); {
 	case lease.Expired:
 		return expiredWords
+	case d.foreign(lease):
+		return foreignWords
 	case !deadline.IsZero() && now.After(deadline):
 		return deadlineWords
 	case d.options.Hops.Broken(lease.Event.Cause.Hops, lease.Endpoint):
@@ -82,6 +85,12 @@ func (d *dispatcher) unsent(lease *queue.DeliveryLease, now time.Time) string {
 	default:
 		return ""
 	}
+}
+
+// foreign reports whether the endpoint may not have the event, as when it has got
+// another tenant since the event was routed to it.
+func (d *dispatcher) foreign(lease *queue.DeliveryLease) bool {
+	return !lease.Expired && !lease.Event.VisibleTo(d.target.Endpoint.Tenant)
 }
 
 // deadline returns when a delivery is no longer wanted; zero is never. A
@@ -228,7 +237,8 @@ func (d *dispatcher) recorded(lease *queue.DeliveryLease, attempt queue.Attempt,
 	d.log(lease, attempt, verdict)
 	// A failure to deliver a message about trouble is not announced: two
 	// failing endpoints would notify each other for ever.
-	if verdict.Status != queue.StatusDead || lease.Key.Resource == OperationalResource {
+	// Nor is that of a foreign event, which would tell the tenant of it.
+	if verdict.Status != queue.StatusDead || lease.Key.Resource == OperationalResource || d.foreign(lease) {
 		return
 	}
 	delivery := lease.Delivery

@@ -91,7 +91,7 @@ func TestOneDelivery(t *testing.T) {
 			t.Errorf("sent %s, the payload is %s", all[0].body, ev.Payload)
 		}
 		for name, want := range map[string]string{
-			"webhook-id": "evt_1", "webhook-timestamp": strconv.FormatInt(time.Now().Unix(), 10),
+			"webhook-id": ev.DeliveryID(), "webhook-timestamp": strconv.FormatInt(time.Now().Unix(), 10),
 			"webhook-event": "items.updated", "webhook-object": "items/42%2Fa%20b", "webhook-sequence": "1",
 			"webhook-freshness": "version", "content-type": "application/json; charset=utf-8", "user-agent": "test/1",
 		} {

@@ -99,7 +99,7 @@ type got struct {
 	body   []byte
 }
 
-func (g got) event() string { return g.header.Get("webhook-id") }
+func (g got) event() string { return event.IDOf(g.header.Get("webhook-id")) }
 
 // receivers stands in for the network: a transport that gives configurable
 // answers, by host, and records requests.

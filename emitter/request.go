@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/hop"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
 )
 
 // newTemplate returns the common part of all requests to a URL.
@@ -26,17 +27,19 @@ func newTemplate(u *url.URL) *http.Request {
 	}
 }
 
-// request returns the request of one attempt: the event in the delivery's
-// format, credentials, and a time and signatures of its own. It fails if it
+// request returns the request of one attempt: the event, as the endpoint's tenant
+// may have it, in the delivery's format, credentials, and a time and signatures of its own. It fails if it
 // needs a token and does not get one.
 func (d *dispatcher) request(ctx context.Context, ev *event.Event, to destination, trace string, at time.Time) (*http.Request, error) {
+	ev = ev.For(d.target.Endpoint.Tenant)
 	body := to.format.Render(ev)
 	if !d.target.Endpoint.Trace {
 		trace = ""
 	}
+	claims, id := ev.Claims(), ev.DeliveryID()
 	values := [...]string{
-		ev.ID, strconv.FormatInt(at.Unix(), 10),
-		ev.Type, ev.Key.String(), strconv.FormatUint(ev.Sequence, 10), string(ev.Freshness),
+		id, strconv.FormatInt(at.Unix(), 10),
+		claims.Type, claims.Object, claims.Sequence, claims.Op, claims.Freshness,
 		d.hop(ev.Cause.Hops, at), trace,
 		d.options.UserAgent, body.ContentType, to.authorization,
 	}
@@ -63,7 +66,7 @@ func (d *dispatcher) request(ctx context.Context, ev *event.Event, to destinatio
 		}
 	}
 
-	message := sign.Message{ID: ev.ID, At: at, URL: to.url, ContentType: header.Get("Content-Type"), Body: body.Bytes}
+	message := sign.Message{ID: id, At: at, URL: to.url, ContentType: header.Get("Content-Type"), Body: body.Bytes, Header: describing(header, body)}
 	for _, scheme := range d.target.Endpoint.Signatures {
 		scheme.Sign(message, d.target.Endpoint.Secrets, header)
 	}
@@ -84,9 +87,24 @@ func (d *dispatcher) request(ctx context.Context, ev *event.Event, to destinatio
 // form.
 var headerNames = [...]string{
 	"Webhook-Id", "Webhook-Timestamp",
-	"Webhook-Event", "Webhook-Object", "Webhook-Sequence", "Webhook-Freshness",
+	"Webhook-Event", "Webhook-Object", "Webhook-Sequence", "Webhook-Op", "Webhook-Freshness",
 	hop.Header, "Traceparent",
 	"User-Agent", "Content-Type", "Authorization",
 }
+
+// describing returns the headers that tell what the event is, for signatures over
+// headers.
+func describing(header http.Header, body payload.Body) [][2]string {
+	described := make([][2]string, 0, claimed+len(body.Header))
+	for _, name := range headerNames[2 : 2+claimed] {
+		if values := header[name]; len(values) > 0 {
+			described = append(described, [2]string{name, values[0]})
+		}
+	}
+	return append(described, body.Header...)
+}
+
+// claimed is how many headers hold the claims of an event.
+const claimed = 5
 
 func emptyBody() (io.ReadCloser, error) { return http.NoBody, nil }

@@ -73,7 +73,7 @@ func TestEachAttemptIsSignedAnew(t *testing.T) {
 				t.Errorf("sent at %s with the time %d", attempt.at, seconds)
 			}
 			want := http.Header{}
-			m := sign.Message{ID: attempt.event(), At: time.Unix(seconds, 0), Body: attempt.body}
+			m := sign.Message{ID: attempt.header.Get("webhook-id"), At: time.Unix(seconds, 0), Body: attempt.body}
 			stamped.Sign(m, nil, want)
 			if got := attempt.header.Get("X-Signature"); got != want.Get("X-Signature") {
 				t.Errorf("X-Signature is %s, want %s", got, want.Get("X-Signature"))

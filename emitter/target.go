@@ -111,7 +111,7 @@ func parseURL(raw string) (*url.URL, error) {
 // Their event filters do not matter: they apply when an event is routed.
 func (t Target) same(other Target) bool {
 	a, b := t.Endpoint, other.Endpoint
-	return a.Name == b.Name && a.URL == b.URL && a.Timeout == b.Timeout && a.Concurrency == b.Concurrency &&
+	return a.Name == b.Name && a.URL == b.URL && a.Tenant == b.Tenant && a.Timeout == b.Timeout && a.Concurrency == b.Concurrency &&
 		a.Order == b.Order && a.Coalesce == b.Coalesce && a.Rate == b.Rate && a.Success.Equal(b.Success) &&
 		a.Deadline == b.Deadline && a.DisableAfter == b.DisableAfter && a.Trace == b.Trace &&
 		slices.Equal(a.Schedule, b.Schedule) && slices.EqualFunc(a.Secrets, b.Secrets, sign.Secret.Equal) &&

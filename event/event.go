@@ -86,7 +86,8 @@ type Cause struct {
 // Event is an immutable fact about one object.
 type Event struct {
 	// ID is the same whenever the same change is found again, so that a
-	// receiver can recognise a repeat. It never contains a ".".
+	// receiver can recognise a repeat. It never contains a ".". Receivers see it
+	// within [Event.DeliveryID].
 	ID string `json:"id"`
 	// Type is the configured event type, such as "items.updated".
 	Type string `json:"type"`
@@ -114,6 +115,14 @@ type Event struct {
 	// Tenant owns the object, according to Show; empty if the resource names no
 	// owner.
 	Tenant string `json:"tenant,omitempty"`
+	// PreviousTenant owned the object in its previous state, which no other
+	// tenant may see. It is [UnknownTenant] if that was not recorded.
+	PreviousTenant string `json:"-"`
+	// Uncommitted is true if the event is from before ids committed to the
+	// claims, see [Event.DeliveryID].
+	Uncommitted bool `json:"-"`
+	// Audience says who may have the event, of those who may see the object.
+	Audience Audience `json:"audience,omitempty"`
 	// ContentType is the Show's own.
 	ContentType string `json:"content_type,omitempty"`
 	// Payload is what a delivery sends: the Show's own bytes.

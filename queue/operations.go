@@ -69,4 +69,13 @@ type Selection struct {
 	// From and To limit when the event was committed: at From or after it, and
 	// before To.
 	From, To time.Time
+	// Permit, if not nil, says which deliveries may be selected. It is called
+	// once for each that is selected otherwise, never at the same time, and
+	// must not call the queue. The event is without its payload and its
+	// previous Show. Deliveries that have lost their events are not selected.
+	Permit Permit
 }
+
+// Permit reports whether an endpoint may have an event. Routed says whether the
+// event was meant for it when it was committed.
+type Permit func(endpoint string, e *event.Event, routed bool) bool

@@ -112,6 +112,10 @@ func (r *Reconciler) noteTransition(resource *Resource, lease queue.MarkLease, r
 	if resource.Tenant != "" && reconciled.Snapshot.Tenant == "" && len(reconciled.Events) > 0 {
 		r.metrics.Ownerless(resource.Name)
 	}
+	if reconciled.CloseCallback && resource.handedOver(lease.Snapshot, *reconciled.Snapshot) {
+		r.log.Warn("an object belongs to another tenant than before, so the receiver that a request named for it gets nothing more",
+			zap.String("object", lease.Key.String()))
+	}
 }
 
 // noCredential leaves a mark whose Show only its caller may read until the next

@@ -33,10 +33,10 @@ func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decisi
 	var previous event.Fields
 	var previousShow []byte
 	next.Sequence = lastSequence(lease)
-	if last != nil {
-		if !last.Gone && !d.unseen {
-			previous, previousShow = last.Watched, last.Show
-		}
+	handedOver := r.handedOver(last, next)
+	previousTenant := next.Tenant
+	if last != nil && !last.Gone && !d.unseen {
+		previous, previousShow, previousTenant = last.Watched, last.Show, last.Tenant
 	}
 	if d.op == event.OpDelete {
 		contentType, payload = "application/json", tombstone(lease.Key, previous)
@@ -49,34 +49,36 @@ func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decisi
 		next.ChangedAt = time.Time{}
 		return reconciled, nil, nil
 	}
-	types, conditions := event.Types(r.Triggers, event.Transition{
+	happenings, conditions := event.Happenings(r.Triggers, event.Transition{
 		Op: d.op, Show: d.document, Previous: previous, Now: next.Watched, Cause: lease.Cause,
-	})
-	for _, name := range types {
+	}, handedOver)
+	reconciled.CloseCallback = r.callbackEnds(lease, d, handedOver)
+	for _, h := range happenings {
 		next.Sequence++
 		e := event.Event{
-			ID:           event.ID(instance, lease.Key, next.Sequence, name, next.Hash),
-			Type:         name,
-			Key:          lease.Key,
-			Sequence:     next.Sequence,
-			Op:           d.op,
-			Time:         now,
-			Version:      next.Version,
-			Freshness:    d.freshness,
-			Cause:        lease.Cause,
-			Tenant:       next.Tenant,
-			Previous:     previous.Unmasked(),
-			PreviousShow: previousShow,
-			ContentType:  contentType,
-			Payload:      payload,
+			ID:             event.ID(instance, lease.Key, next.Sequence, h.Type, next.Hash),
+			Type:           h.Type,
+			Key:            lease.Key,
+			Sequence:       next.Sequence,
+			Op:             d.op,
+			Time:           now,
+			Version:        next.Version,
+			Freshness:      d.freshness,
+			Cause:          lease.Cause,
+			Tenant:         next.Tenant,
+			Previous:       previous.Unmasked(),
+			PreviousShow:   previousShow,
+			PreviousTenant: previousTenant,
+			Audience:       h.Audience,
+			ContentType:    contentType,
+			Payload:        payload,
 		}
-		routed := queue.Routed{Event: e, Endpoints: r.route(lease, &e)}
+		routed := queue.Routed{Event: e, Endpoints: r.route(lease, &e, handedOver)}
 		if r.Formats != nil {
 			routed.Formats = r.Formats(routed.Endpoints)
 		}
 		reconciled.Events = append(reconciled.Events, routed)
 	}
-	reconciled.CloseCallback = r.callbackEnds(lease, d)
 	return reconciled, conditions, nil
 }
 
@@ -88,10 +90,20 @@ func lastSequence(lease queue.MarkLease) uint64 {
 	return lease.Snapshot.Sequence
 }
 
+// handedOver reports whether the object belongs to another tenant than when it
+// was last seen there. An object that came back, after it was gone, is a new one.
+func (r *Resource) handedOver(last *event.Snapshot, next event.Snapshot) bool {
+	return r.Tenant != "" && last != nil && !last.Gone && last.Alias == "" && last.Tenant != next.Tenant
+}
+
 // route returns the endpoints of an event, the object's own receiver among
-// them.
-func (r *Resource) route(lease queue.MarkLease, e *event.Event) []string {
+// them, unless the object has been handed over: the receiver was named while
+// another tenant owned the object.
+func (r *Resource) route(lease queue.MarkLease, e *event.Event, handedOver bool) []string {
 	endpoints := r.Route(e)
+	if handedOver {
+		return endpoints
+	}
 	if r.Callback != nil && lease.Callback != nil && !lease.Callback.Closed && r.Callback.Wants(e.Type) {
 		endpoints = append(endpoints[:len(endpoints):len(endpoints)], r.Callback.Endpoint)
 	}
@@ -100,11 +112,11 @@ func (r *Resource) route(lease queue.MarkLease, e *event.Event) []string {
 
 // callbackEnds reports whether the object's own receiver has got its last
 // event.
-func (r *Resource) callbackEnds(lease queue.MarkLease, d decision) bool {
+func (r *Resource) callbackEnds(lease queue.MarkLease, d decision, handedOver bool) bool {
 	if r.Callback == nil || lease.Callback == nil || lease.Callback.Closed {
 		return false
 	}
-	return d.op == event.OpDelete || r.Callback.Last != nil && r.Callback.Last(d.document)
+	return handedOver || d.op == event.OpDelete || r.Callback.Last != nil && r.Callback.Last(d.document)
 }
 
 // tombstone is the payload of a delete: since there is no Show any more, it has

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
 // secret signs the deliveries of the tests.
@@ -86,7 +88,7 @@ func (r *receiver) record(header http.Header, payload []byte) (answer int) {
 		return -1
 	}
 	r.got = append(r.got, delivery{
-		id: header.Get("Webhook-Id"), object: header.Get("Webhook-Object"), sequence: sequence,
+		id: event.IDOf(header.Get("Webhook-Id")), object: header.Get("Webhook-Object"), sequence: sequence,
 		kind: header.Get("Webhook-Event"), payload: payload,
 	})
 	if !r.rough {

@@ -22,7 +22,9 @@ type Own struct {
 	// on the listeners' ports, and on 80 and 443. "*.example.com" stands for
 	// every name below example.com.
 	Hosts []string
-	// Upstreams are the API's own addresses, as host:port.
+	// Upstreams are the API's own addresses, as host:port. What is at an address
+	// of this machine is at all of them, since the API may listen on all; a
+	// name is also every address that it leads to.
 	Upstreams []string
 }
 
@@ -36,14 +38,18 @@ type ownRule struct {
 	listeners []netip.AddrPort
 	hosts     hostRule
 	ports     []uint16
+	// upstreams has the API's addresses as URLs write them, apis those that are
+	// no names, and names those that are.
 	upstreams map[string]bool
+	apis      []netip.AddrPort
+	names     []*ownName
 	local     func() ([]netip.Addr, error)
 }
 
-func newOwnRule(own Own) (ownRule, error) {
+func newOwnRule(own Own, resolver *net.Resolver) (ownRule, error) {
 	rule := ownRule{ports: []uint16{80, 443}, upstreams: map[string]bool{}, local: interfaceAddresses}
 	for _, listener := range own.Listeners {
-		rule.listeners = append(rule.listeners, netip.AddrPortFrom(listener.Addr().Unmap(), listener.Port()))
+		rule.listeners = append(rule.listeners, netip.AddrPortFrom(plain(listener.Addr()), listener.Port()))
 		rule.ports = append(rule.ports, listener.Port())
 	}
 	// A host that no URL can have needs no rule.
@@ -60,8 +66,15 @@ func newOwnRule(own Own) (ownRule, error) {
 		if err != nil {
 			return rule, fmt.Errorf("%w: the API's address %s has no port", ErrBadPolicy, upstream)
 		}
+		number, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			return rule, fmt.Errorf("%w: the API's address %s has no port by number", ErrBadPolicy, upstream)
+		}
 		if addr, err := netip.ParseAddr(host); err == nil {
-			host = addr.Unmap().String()
+			host = plain(addr).String()
+			rule.apis = append(rule.apis, netip.AddrPortFrom(plain(addr), uint16(number)))
+		} else {
+			rule.names = append(rule.names, newOwnName(host, uint16(number), resolver))
 		}
 		rule.upstreams[net.JoinHostPort(strings.ToLower(host), port)] = true
 	}
@@ -81,19 +94,44 @@ func (r ownRule) checkHost(host string, port uint16) error {
 
 // checkAddress refuses an address that is ours.
 func (r ownRule) checkAddress(target netip.AddrPort) error {
-	target = netip.AddrPortFrom(target.Addr().Unmap(), target.Port())
-	if len(r.upstreams) > 0 && r.upstreams[target.String()] {
-		return blocked("%s is the API itself", target)
+	target = netip.AddrPortFrom(plain(target.Addr()), target.Port())
+	for _, api := range r.apis {
+		if api.Port() == target.Port() && r.isAPI(api.Addr(), target.Addr()) {
+			return blocked("%s is the API itself; to permit it: allow self", target)
+		}
+	}
+	for _, name := range r.names {
+		if name.port != target.Port() {
+			continue
+		}
+		for _, addr := range name.addresses() {
+			if r.isAPI(addr, target.Addr()) {
+				return blocked("%s is the API itself; to permit it: allow self", target)
+			}
+		}
 	}
 	for _, listener := range r.listeners {
 		if listener.Port() != target.Port() {
 			continue
 		}
-		if listener.Addr() == target.Addr() || listener.Addr().IsUnspecified() && r.isLocal(target.Addr()) {
+		if listener.Addr() == target.Addr() || listener.Addr().IsUnspecified() && r.isLocal(target.Addr()) ||
+			target.Addr().IsUnspecified() && r.isLocal(listener.Addr()) {
 			return blocked("%s is a listener of this Caddy; to permit it: allow self", target)
 		}
 	}
 	return nil
+}
+
+// isAPI reports whether an address leads to the API, of which another address is
+// known. An API on this machine may listen on all addresses of it.
+func (r ownRule) isAPI(known, addr netip.Addr) bool {
+	return known == addr || r.isLocal(known) && r.isLocal(addr)
+}
+
+// plain returns an address as it is compared: an IPv4 address within IPv6 as
+// itself, and without a zone.
+func plain(addr netip.Addr) netip.Addr {
+	return addr.Unmap().WithZone("")
 }
 
 // isLocal reports whether an address is this machine's.

@@ -3,17 +3,19 @@
 package egress
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestOwn refuses what is ours, by name and by address, even if its network is
 // permitted, and permits the neighbours.
 func TestOwn(t *testing.T) {
 	policy := Policy{
-		AllowHTTP: true, AllowNetworks: networks("127.0.0.0/8", "10.0.0.0/8", "::1/128"),
+		AllowHTTP: true, AllowNetworks: networks("127.0.0.0/8", "10.0.0.0/8", "::1/128", "0.0.0.0/32", "::/128"),
 		Own: Own{
 			Listeners: []netip.AddrPort{
 				netip.MustParseAddrPort("0.0.0.0:443"), netip.MustParseAddrPort("[::]:8080"),
@@ -53,6 +55,15 @@ func TestOwn(t *testing.T) {
 		{"http://10.0.0.5:9001/hooks", ""},
 		{"http://legacy.internal:9000/items", "the API itself"},
 		{"http://[0:0::1]:9000/items", "the API itself"},
+		// What listens on one address of this machine may listen on all.
+		{"http://127.0.0.2:9000/items", "the API itself"},
+		{"http://127.255.255.254:9000/items", "the API itself"},
+		{"http://10.0.0.7:9000/items", "the API itself"},
+		{"http://[::ffff:127.0.0.3]:9000/items", "the API itself"},
+		{"http://10.0.0.8:9000/hooks", ""},
+		{"http://127.0.0.2:9001/hooks", ""},
+		{"http://0.0.0.0:2019/load", "a listener of this Caddy"},
+		{"http://[::]:9000/items", "the API itself"},
 	} {
 		err := newTransport(t, policy, locals).CheckURL(test.url)
 		if test.want == "" && err != nil || test.want != "" && (!errors.Is(err, ErrBlocked) || !strings.Contains(err.Error(), test.want)) {
@@ -88,4 +99,54 @@ func TestOwnListenerIsNotReached(t *testing.T) {
 	if !errors.Is(err, ErrBlocked) || ours.requests.Load() != 0 {
 		t.Errorf("got %v, %d requests", err, ours.requests.Load())
 	}
+}
+
+// A receiver that names an address of the API's is refused, although the API is
+// known by its name only: every address that it has led to in the last minutes,
+// and all of this machine's if it leads here.
+func TestAddressesOfTheAPI(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	answers := map[string][]string{"api.internal": {"10.0.0.5"}, "here.internal": {"127.0.0.1"}}
+	policy := Policy{
+		AllowHTTP: true, AllowNetworks: networks("127.0.0.0/8", "10.0.0.0/8"),
+		Own: Own{Upstreams: []string{"api.internal:9000", "here.internal:9100"}},
+	}
+	transport := newTransport(t, policy, Options{})
+	looked := 0
+	for _, name := range transport.rules.own.names {
+		name.now = func() time.Time { return now }
+		name.lookup = func(_ context.Context, _, host string) ([]netip.Addr, error) {
+			looked++
+			if answers[host] == nil {
+				return nil, errors.New("no such host")
+			}
+			return []netip.Addr{netip.MustParseAddr(answers[host][0])}, nil
+		}
+	}
+	check := func(address string, refused bool) {
+		t.Helper()
+		if err := transport.control("tcp4", address, nil); errors.Is(err, ErrBlocked) != refused {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	check("10.0.0.5:9000", true)
+	check("10.0.0.6:9000", false)
+	check("10.0.0.5:9001", false)
+	check("127.0.0.2:9100", true)
+	if looked != 2 {
+		t.Errorf("looked up %d times", looked)
+	}
+	answers["api.internal"] = []string{"10.0.0.6"}
+	check("10.0.0.6:9000", false)
+	now = now.Add(nameEvery)
+	check("10.0.0.6:9000", true)
+	check("10.0.0.5:9000", true)
+	// What cannot be looked up is where it was.
+	delete(answers, "api.internal")
+	now = now.Add(nameEvery)
+	check("10.0.0.6:9000", true)
+	now = now.Add(nameKept)
+	answers["api.internal"] = []string{"10.0.0.6"}
+	check("10.0.0.6:9000", true)
+	check("10.0.0.5:9000", false)
 }

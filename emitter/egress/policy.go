@@ -8,6 +8,7 @@ package egress
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -59,7 +60,7 @@ type compiled struct {
 	own       ownRule
 }
 
-func (p Policy) compile() (compiled, error) {
+func (p Policy) compile(resolver *net.Resolver) (compiled, error) {
 	allowed, err := plainPrefixes(p.AllowNetworks)
 	if err != nil {
 		return compiled{}, err
@@ -78,7 +79,7 @@ func (p Policy) compile() (compiled, error) {
 	}
 	rules := compiled{allowHTTP: p.AllowHTTP, addresses: newAddressRule(allowed, denied), hosts: hosts, from: from}
 	if !p.AllowOwn {
-		rules.own, err = newOwnRule(p.Own)
+		rules.own, err = newOwnRule(p.Own, resolver)
 	}
 	return rules, err
 }

@@ -61,7 +61,7 @@ type Transport struct {
 
 // New returns a transport that enforces a policy, or [ErrBadPolicy].
 func New(policy Policy, options Options) (*Transport, error) {
-	rules, err := policy.compile()
+	rules, err := policy.compile(options.Resolver)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ package endpoint
 import (
 	"fmt"
 	"iter"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
 // Set is an immutable set of endpoints, built to find the endpoints of each
@@ -43,18 +45,22 @@ func NewSet(endpoints ...Endpoint) (*Set, error) {
 	return set, nil
 }
 
-// Match returns the names of the endpoints that get an event of this type about
-// an object of this tenant: the operator's endpoints, then the tenant's. Each
-// name appears once, and the order is always the same. An object without an
-// owner, "", belongs to no tenant. The slice may be shared with the set and
-// must not be changed; it is nil if there are no endpoints.
-func (s *Set) Match(eventType, tenant string) []string {
+// Match returns the names of the endpoints that get an event: the operator's
+// endpoints, then those of the tenant that owns the object, as far as they want
+// its type and may have it, see [event.Event.VisibleTo]. Each name appears once,
+// and the order is always the same. An object without an owner, "", belongs to
+// no tenant. The slice may be shared with the set and must not be changed; it is
+// nil if there are no endpoints.
+func (s *Set) Match(e *event.Event) []string {
 	if s == nil {
 		return nil
 	}
-	matched := s.routes[""].match(nil, eventType)
-	if tenant != "" {
-		matched = s.routes[tenant].match(matched, eventType)
+	var matched []string
+	if e.VisibleTo("") {
+		matched = s.routes[""].match(nil, e.Type)
+	}
+	if e.Tenant != "" && e.VisibleTo(e.Tenant) {
+		matched = s.routes[e.Tenant].match(matched, e.Type)
 	}
 	return matched
 }
@@ -64,9 +70,10 @@ func (s *Set) Match(eventType, tenant string) []string {
 // endpoint.failing or endpoint.*; the filter * does not. A tenant gets events
 // about its own endpoints only, and no endpoint gets events about itself.
 func (s *Set) MatchOperational(eventType string, about Endpoint) []string {
+	told := event.Event{Type: eventType, Tenant: about.Tenant}
 	var matched []string
 	for e := range s.All() {
-		if e.Name != about.Name && (e.Tenant == "" || e.Tenant == about.Tenant) && e.Events.MatchNamed(eventType) {
+		if e.Name != about.Name && told.VisibleTo(e.Tenant) && e.Events.MatchNamed(eventType) {
 			matched = append(matched, e.Name)
 		}
 	}

@@ -19,7 +19,8 @@ import (
 // one. The body is signed by its Content-Digest (RFC 9530).
 //
 // A signature always covers the method, the whole target URI, the content type
-// if there is one, the digest of the body, and webhook-id.
+// if there is one, the digest of the body, webhook-id, and the headers that tell
+// what the event is.
 type MessageSignatures struct {
 	// keyIDs name the keys to verify with, in the order of the secrets.
 	keyIDs []string
@@ -75,6 +76,9 @@ func (s *MessageSignatures) Sign(m Message, secrets []Secret, header http.Header
 		covered = append(covered, component{"content-type", m.ContentType})
 	}
 	covered = append(covered, component{"content-digest", digest}, component{"webhook-id", m.ID})
+	for _, field := range m.Header {
+		covered = append(covered, component{strings.ToLower(field[0]), field[1]})
+	}
 
 	var inputs, signatures []string
 	for i, secret := range secrets {

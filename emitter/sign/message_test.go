@@ -151,8 +151,11 @@ func TestMessageSignatures(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := []byte(`{"id": 42}`)
-	header := http.Header{"Webhook-Id": {"evt_1"}, "Content-Type": {"application/json; charset=utf-8"}}
-	scheme.Sign(Message{ID: "evt_1", At: time.Unix(1618884473, 0), URL: to, ContentType: header.Get("Content-Type"), Body: body}, secrets, header)
+	header := http.Header{"Webhook-Id": {"evt_1"}, "Webhook-Event": {"items.paid"}, "Content-Type": {"application/json; charset=utf-8"}}
+	scheme.Sign(Message{
+		ID: "evt_1", At: time.Unix(1618884473, 0), URL: to, ContentType: header.Get("Content-Type"), Body: body,
+		Header: [][2]string{{"Webhook-Event", "items.paid"}},
+	}, secrets, header)
 
 	verify := func(algorithm, keyID string, base, signature []byte) bool {
 		switch {
@@ -175,6 +178,7 @@ func TestMessageSignatures(t *testing.T) {
 			"uri":          func(r *received) { r.uri += "c" },
 			"digest":       func(r *received) { r.header.Set("Content-Digest", contentDigest([]byte("other"))) },
 			"id":           func(r *received) { r.header.Set("webhook-id", "evt_2") },
+			"event":        func(r *received) { r.header.Set("webhook-event", "items.deleted") },
 			"content type": func(r *received) { r.header.Set("Content-Type", "text/plain") },
 			"time": func(r *received) {
 				r.header.Set("Signature-Input", strings.ReplaceAll(r.header.Get("Signature-Input"), "1618884473", "1618884474"))

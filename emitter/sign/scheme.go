@@ -17,7 +17,7 @@ import (
 
 // Message is the signed part of one attempt's request.
 type Message struct {
-	// ID is the event's.
+	// ID is the value of webhook-id.
 	ID string
 	// At is the attempt's time; signatures only use its seconds.
 	At time.Time
@@ -25,6 +25,9 @@ type Message struct {
 	URL *url.URL
 	// ContentType is the header of that name, "" if there is none.
 	ContentType string
+	// Header holds the headers that tell what the event is, by their canonical
+	// names.
+	Header [][2]string
 	// Body holds the bytes that are sent.
 	Body []byte
 }

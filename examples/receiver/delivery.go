@@ -21,11 +21,11 @@ type delivery struct {
 
 // id is the event's id; a repeated delivery has the same one.
 func (d delivery) id() string {
-	return d.header.Get("webhook-id")
+	id, _ := cutID(d.header.Get("webhook-id"))
+	return id
 }
 
-// line describes the delivery in one line. Of the headers in it, the signature
-// covers only the id.
+// line describes the delivery in one line.
 func (d delivery) line(verdict string) string {
 	sequence := d.header.Get("webhook-sequence")
 	if sequence != "" {

@@ -99,6 +99,12 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		http.Error(w, "the signature is not right", http.StatusUnauthorized)
 		return
 	}
+	// The library knows nothing of our own headers: what the event is.
+	if !claimsHold(request.Header) {
+		r.print(d.line("REJECTED: webhook-id was made with other headers"))
+		http.Error(w, "webhook-id was made with other headers", http.StatusUnauthorized)
+		return
+	}
 	r.take(d)
 	w.WriteHeader(http.StatusNoContent)
 }

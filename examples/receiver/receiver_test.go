@@ -15,6 +15,8 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
 const (
@@ -29,6 +31,8 @@ func signed(t *testing.T, secret, id string, at time.Time, payload string) *http
 	if err != nil {
 		t.Fatal(err)
 	}
+	key := event.Key{Resource: "items", ID: "42"}
+	id = (&event.Event{ID: id, Type: "items.updated", Key: key, Sequence: 2, Op: event.OpChange}).DeliveryID()
 	signature, err := webhook.Sign(id, at, []byte(payload))
 	if err != nil {
 		t.Fatal(err)
@@ -40,6 +44,7 @@ func signed(t *testing.T, secret, id string, at time.Time, payload string) *http
 	r.Header.Set("webhook-event", "items.updated")
 	r.Header.Set("webhook-object", "items/42")
 	r.Header.Set("webhook-sequence", "2")
+	r.Header.Set("webhook-op", "change")
 	return r
 }
 
@@ -82,8 +87,26 @@ func TestDeliveries(t *testing.T) {
 					r.Header.Del(name)
 				}
 			},
-			status:  http.StatusNoContent,
-			printed: "15:04:05.006  -  -  -  evt_1  verified\n{\n  \"items\": {\n    \"id\": \"42\"\n  }\n}\n",
+			status:  http.StatusUnauthorized,
+			printed: "15:04:05.006  -  -  -  evt_1  REJECTED: webhook-id was made with other headers\n",
+		},
+		{
+			name:    "told as another event",
+			change:  func(r *http.Request) { r.Header.Set("webhook-event", "items.deleted") },
+			status:  http.StatusUnauthorized,
+			printed: "  items.deleted  items/42  #2  evt_1  REJECTED: webhook-id was made with other headers\n",
+		},
+		{
+			name:    "told of another object",
+			change:  func(r *http.Request) { r.Header.Set("webhook-object", "items/43") },
+			status:  http.StatusUnauthorized,
+			printed: "  items/43  #2  evt_1  REJECTED: webhook-id was made with other headers\n",
+		},
+		{
+			name:    "with a header more",
+			change:  func(r *http.Request) { r.Header.Set("webhook-changed", "/state") },
+			status:  http.StatusUnauthorized,
+			printed: first + "REJECTED: webhook-id was made with other headers\n",
 		},
 		{
 			name:    "a payload that is not JSON",
@@ -92,11 +115,17 @@ func TestDeliveries(t *testing.T) {
 			printed: first + "verified\n<a/>\n",
 		},
 		{
+			name:    "escapes for the terminal what a payload has",
+			payload: "{\"a\":\"\u009b2J\u202e\"}",
+			status:  http.StatusNoContent,
+			printed: first + "verified\n{\n  \"a\": \"\\u009b2J\\u202e\"\n}\n",
+		},
+		{
 			name:    "escapes for the terminal",
 			payload: "{\"a\":\"\u009b2J\u202e\"}",
 			change:  func(r *http.Request) { r.Header.Set("webhook-object", "items/\u009b2J") },
-			status:  http.StatusNoContent,
-			printed: `  items/\u009b2J  #2  evt_1  verified` + "\n{\n  \"a\": \"\\u009b2J\\u202e\"\n}\n",
+			status:  http.StatusUnauthorized,
+			printed: `  items/\u009b2J  #2  evt_1  REJECTED: webhook-id was made with other headers` + "\n",
 		},
 		{
 			name:    "another's secret",

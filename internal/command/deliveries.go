@@ -93,7 +93,7 @@ func (v deliveryVerb) run(c call) error {
 		return err
 	}
 	if count.Count == 0 {
-		return c.report(admin.ActView{}, "There is nothing to do.\n")
+		return c.report(admin.ActView{Refused: count.Refused}, "There is nothing to do."+refused(count.Refused)+"\n")
 	}
 	if !c.Bool("yes") {
 		if err := confirm(fmt.Sprintf(v.question, amount(count)), os.Stdin, c.out); err != nil {
@@ -107,12 +107,21 @@ func (v deliveryVerb) run(c call) error {
 			return fmt.Errorf("after %s: %w; repeat the command to go on", fmt.Sprintf(v.done, deliveryCount(total.Changed)), err)
 		}
 		total.Changed += page.Changed
+		total.Refused += page.Refused
 		if page.Next == "" {
 			break
 		}
 		query.Set("cursor", string(page.Next))
 	}
-	return c.report(total, fmt.Sprintf(v.done, deliveryCount(total.Changed))+".\n")
+	return c.report(total, fmt.Sprintf(v.done, deliveryCount(total.Changed))+"."+refused(total.Refused)+"\n")
+}
+
+// refused says how many deliveries were left, since a tenant may not have them.
+func refused(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" Not %s: the endpoint's tenant may not have the event.", deliveryCount(n))
 }
 
 func amount(count admin.CountView) string {

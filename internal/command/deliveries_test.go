@@ -20,6 +20,12 @@ func TestDeliveryVerbs(t *testing.T) {
 			return http.StatusOK, `{"count":0}`
 		case query.Get("event") == "one":
 			return http.StatusOK, `{"count":1}`
+		case query.Get("event") == "foreign":
+			return http.StatusOK, `{"count":0,"refused":1}`
+		case query.Get("endpoint") == "tenant" && r.Method == http.MethodGet:
+			return http.StatusOK, `{"count":2,"refused":3}`
+		case query.Get("endpoint") == "tenant":
+			return http.StatusOK, `{"changed":2,"refused":3}`
 		case query.Get("endpoint") == "busy" && r.Method == http.MethodGet:
 			return http.StatusOK, `{"count":10000,"at_least":true}`
 		case query.Get("endpoint") == "busy" && query.Get("cursor") == "abc":
@@ -51,6 +57,11 @@ func TestDeliveryVerbs(t *testing.T) {
 			"", "after 1000 deliveries sent: asking the admin endpoint: caddy responded with error: HTTP 500: {\"error\":\"the disk hangs\"}; repeat the command to go on",
 		},
 		{"resend nothing -y", []string{"GET /webhooks/resend?event=nothing"}, "There is nothing to do.\n", ""},
+		{"resend foreign -y", []string{"GET /webhooks/resend?event=foreign"}, "There is nothing to do. Not 1 delivery: the endpoint's tenant may not have the event.\n", ""},
+		{
+			"replay tenant -y", []string{"GET /webhooks/replay?endpoint=tenant", "POST /webhooks/replay?endpoint=tenant"},
+			"2 deliveries sent. Not 3 deliveries: the endpoint's tenant may not have the event.\n", "",
+		},
 		{"resend nothing --json", []string{"GET /webhooks/resend?event=nothing"}, "{\n  \"changed\": 0\n}\n", ""},
 		{
 			"replay erp --type items.paid --json -y",

@@ -120,6 +120,10 @@ func (c client) download(name string, since uint64) error {
 	if err != nil {
 		return err
 	}
+	// It may have been there before, for others to read.
+	if err := f.Chmod(0o600); err != nil {
+		return errors.Join(err, f.Close())
+	}
 	_, err = io.Copy(f, answer)
 	return errors.Join(err, f.Sync(), f.Close())
 }

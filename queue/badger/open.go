@@ -40,11 +40,14 @@ func open(options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Before Badger makes a file, and before damaged ones are set aside.
+	private := newPrivacy(options.Dir, options.Logger)
 	s, err := openStore(options, owned)
 	if err != nil {
 		return nil, errors.Join(err, owned.release())
 	}
-	s.owned = owned
+	s.owned, s.private = owned, private
+	private.look()
 	if err := holdReserve(options.Dir, s.space.space, s.space.free.Load()); err != nil {
 		options.Logger.Warn("there is no reserve for a full disk", zap.Error(err))
 	}

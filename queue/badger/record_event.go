@@ -11,9 +11,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// eventVersion 1 has no tenant, no previous Show and no formats, and its causes
+// eventVersion 2 has no previous tenant and no audience; 1 has no tenant, no previous Show and no formats, and its causes
 // end after their time.
-const eventVersion = 2
+const eventVersion = 3
 
 // eventRecord is an event in the log.
 type eventRecord struct {
@@ -37,10 +37,10 @@ type eventRecord struct {
 }
 
 // appendEvent encodes: id, type, key's resource, key's id, sequence, op, time,
-// version, freshness, cause, previous fields, content type, tenant, the
-// previous Show's parts and either its number or itself, created at, the
-// number of endpoints and each with its format, parts, and then either back or,
-// to the end, the payload.
+// version, freshness, cause, previous fields, content type, tenant, previous
+// tenant, audience, the previous Show's parts and either its number or itself,
+// created at, the number of endpoints and each with its format, parts, and then
+// either back or, to the end, the payload.
 func appendEvent(b []byte, e *eventRecord) []byte {
 	b = append(b, eventVersion)
 	b = record.AppendText(b, e.ID)
@@ -56,6 +56,8 @@ func appendEvent(b []byte, e *eventRecord) []byte {
 	b = record.AppendFields(b, e.Previous)
 	b = record.AppendText(b, e.ContentType)
 	b = record.AppendText(b, e.Tenant)
+	b = record.AppendText(b, e.PreviousTenant)
+	b = record.AppendText(b, e.Audience)
 	b = binary.AppendUvarint(b, uint64(e.PreviousParts))
 	if e.PreviousParts > 0 {
 		b = binary.AppendUvarint(b, e.PreviousAt)
@@ -100,8 +102,11 @@ func parseEvent(b []byte) (eventRecord, error) {
 		Previous:    r.Fields(),
 		ContentType: r.Text(),
 	}}
+	// Ids commit to the headers since the third version.
+	e.Uncommitted = r.Version < 3
 	if r.Version >= 2 {
 		e.Tenant = r.Text()
+		previousTenant(&r, &e)
 		previousShow(&r, &e)
 	}
 	e.CreatedAt = r.Time()
@@ -125,6 +130,19 @@ func parseEvent(b []byte) (eventRecord, error) {
 		e.Payload, r.Rest = r.Rest, nil
 	}
 	return e, r.End()
+}
+
+// previousTenant decodes the owner of the previous state, which older records do
+// not name. What a delete tells of it was always the object's last owner's.
+func previousTenant(r *record.Reader, e *eventRecord) {
+	switch {
+	case r.Version >= 3:
+		e.PreviousTenant, e.Audience = r.Text(), event.Audience(r.Text())
+	case e.Op == event.OpDelete:
+		e.PreviousTenant = e.Tenant
+	default:
+		e.PreviousTenant = event.UnknownTenant
+	}
 }
 
 // previousShow decodes the previous Show, or its place.

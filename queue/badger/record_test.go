@@ -97,14 +97,14 @@ var kinds = []struct {
 	},
 	{
 		name:   "event",
-		golden: "020265310d6974656d732e75706461746564056974656d7302343209066368616e6765bfe9e689ee01080276310776657273696f6e105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108055041544348092f6974656d732f34320563617274730930302d612d622d303103633a310304676f6e650005737461746505226e657722106170706c69636174696f6e2f6a736f6e0461636d6500087b226964223a347dbfe9e689ee010802036572700473686f770363726d00007b226964223a34327d",
+		golden: "030265310d6974656d732e75706461746564056974656d7302343209066368616e6765bfe9e689ee01080276310776657273696f6e105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108055041544348092f6974656d732f34320563617274730930302d612d622d303103633a310304676f6e650005737461746505226e657722106170706c69636174696f6e2f6a736f6e0461636d6508756d6272656c6c61096f70657261746f727300087b226964223a347dbfe9e689ee010802036572700473686f770363726d00007b226964223a34327d",
 		record: eventExample,
 		encode: func() []byte { return appendEvent(nil, &eventExample) },
 		decode: func(b []byte) (any, error) { return parseEvent(b) },
 	},
 	{
 		name:   "event in parts",
-		golden: "02016500000000000000000000000000000000000000000004050000000302",
+		golden: "030165000000000000000000000000000000000000000000000004050000000302",
 		record: partsExample,
 		encode: func() []byte { return appendEvent(nil, &partsExample) },
 		decode: func(b []byte) (any, error) { return parseEvent(b) },
@@ -181,7 +181,7 @@ var (
 		Event: event.Event{
 			ID: "e1", Type: "items.updated", Key: key, Sequence: 9, Op: event.OpChange, Time: at, Version: "v1",
 			Freshness: event.FreshnessVersion, Cause: cause, Previous: fields, ContentType: "application/json", Payload: []byte(`{"id":42}`),
-			Tenant: "acme", PreviousShow: []byte(`{"id":4}`),
+			Tenant: "acme", PreviousTenant: "umbrella", Audience: event.AudienceOperators, PreviousShow: []byte(`{"id":4}`),
 		},
 		CreatedAt: at,
 		Endpoints: []string{"erp", "crm"},
@@ -319,6 +319,7 @@ var firstKinds = []struct {
 			Event: event.Event{
 				ID: "e1", Type: "items.updated", Key: key, Sequence: 9, Op: event.OpChange, Time: at, Version: "v1",
 				Freshness: event.FreshnessVersion, Cause: firstCause, Previous: fields, ContentType: "application/json", Payload: []byte(`{"id":42}`),
+				Uncommitted: true,
 			},
 			CreatedAt: at,
 			Endpoints: []string{"erp", "crm"},
@@ -327,9 +328,21 @@ var firstKinds = []struct {
 		decode: func(b []byte) (any, error) { return parseEvent(b) },
 	},
 	{
+		name:   "event, second version",
+		golden: "020265310d6974656d732e75706461746564056974656d7302343209066368616e6765bfe9e689ee01080276310776657273696f6e105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108055041544348092f6974656d732f34320563617274730930302d612d622d303103633a310304676f6e650005737461746505226e657722106170706c69636174696f6e2f6a736f6e0461636d6500087b226964223a347dbfe9e689ee010802036572700473686f770363726d00007b226964223a34327d",
+		record: secondEvent(eventExample),
+		decode: func(b []byte) (any, error) { return parseEvent(b) },
+	},
+	{
+		name:   "event in parts, second version",
+		golden: "02016500000000000000000000000000000000000000000004050000000302",
+		record: secondEvent(partsExample),
+		decode: func(b []byte) (any, error) { return parseEvent(b) },
+	},
+	{
 		name:   "event in parts",
 		golden: "0101650000000000000000000000000000000000000302",
-		record: eventRecord{Event: event.Event{ID: "e"}, Parts: 3, Back: 2},
+		record: eventRecord{Event: event.Event{ID: "e", Uncommitted: true}, Parts: 3, Back: 2},
 		decode: func(b []byte) (any, error) { return parseEvent(b) },
 	},
 	{
@@ -359,6 +372,13 @@ var firstKinds = []struct {
 		record: laneRecord{EventID: "e1", Attempts: 3, DueAt: at},
 		decode: func(b []byte) (any, error) { return parseLane(b) },
 	},
+}
+
+// secondEvent returns an event as the second version of its record tells it:
+// nobody noted whose the previous state was, and its id commits to nothing.
+func secondEvent(e eventRecord) eventRecord {
+	e.PreviousTenant, e.Audience, e.Uncommitted = event.UnknownTenant, event.AudienceAll, true
+	return e
 }
 
 var firstCause = event.Cause{Rule: "PATCH /items/:id", Outcome: event.OutcomeChanged, At: at}

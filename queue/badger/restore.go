@@ -112,6 +112,8 @@ func build(dir string, fill func(options badgerdb.Options) error, restored *Rest
 	if err := os.Mkdir(making, 0o700); err != nil {
 		return err
 	}
+	// Where that is not possible, opening the queue makes up for it.
+	_ = makePrivate(making)
 	options := engineOptions(Options{Dir: making}.withDefaults())
 	err := fill(options)
 	if err == nil {

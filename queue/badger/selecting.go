@@ -69,7 +69,11 @@ func (s *Store) selectDeliveries(ctx context.Context, selection queue.Selection,
 				return true, s.skip("delivery", err)
 			}
 			looked++
-			return found.take(cursor.Selection, row, selects(&selection, &row.Delivery), looked, limit), nil
+			matches := selects(&selection, &row.Delivery)
+			if matches {
+				matches, err = s.permitted(txn, &selection, &row)
+			}
+			return found.take(cursor.Selection, row, matches, looked, limit), err
 		})
 	})
 	return found, err
@@ -96,11 +100,33 @@ func (s *Store) selectOfEvent(ctx context.Context, txn *badgerdb.Txn, selection 
 			}
 			continue
 		}
-		if selects(&selection, &d) {
-			found.rows = append(found.rows, selected{position: position, Delivery: d})
+		row := selected{position: position, Delivery: d}
+		if !selects(&selection, &d) {
+			continue
+		}
+		if permitted, err := s.permitted(txn, &selection, &row); err != nil {
+			return err
+		} else if permitted {
+			found.rows = append(found.rows, row)
 		}
 	}
 	return nil
+}
+
+// permitted reports whether a delivery's endpoint may have its event.
+func (s *Store) permitted(txn *badgerdb.Txn, selection *queue.Selection, row *selected) (bool, error) {
+	if selection.Permit == nil {
+		return true, nil
+	}
+	record, err := s.readEvent(txn, row.position, false)
+	if err != nil {
+		return false, s.skip("event", err)
+	}
+	return permits(selection, row.Endpoint, &record), nil
+}
+
+func permits(selection *queue.Selection, endpoint string, record *eventRecord) bool {
+	return selection.Permit == nil || selection.Permit(endpoint, &record.Event, slices.Contains(record.Endpoints, endpoint))
 }
 
 // endpointsOf returns the endpoints that have rows of a kind, in the order of
@@ -176,7 +202,8 @@ func (s *Store) selectEvents(ctx context.Context, endpoint string, selection que
 			Status: queue.StatusPending, CreatedAt: record.CreatedAt,
 		}}
 		looked++
-		return found.take(cursor.Replay, row, selectsEvent(&selection, &row.Delivery), looked, limit)
+		matches := selectsEvent(&selection, &row.Delivery) && permits(&selection, endpoint, record)
+		return found.take(cursor.Replay, row, matches, looked, limit)
 	}
 	err = s.view(ctx, func(txn *badgerdb.Txn) error {
 		if selection.EventID != "" {

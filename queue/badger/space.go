@@ -122,6 +122,7 @@ func (w *spaceWatch) unknown(err error) {
 // CheckSpace implements [queue.Spacer].
 func (s *Store) CheckSpace() queue.SpaceLevel {
 	level := s.space.check()
+	s.private.look()
 	if level == queue.SpaceCritical {
 		s.rest()
 	}

@@ -67,6 +67,8 @@ type Store struct {
 	idle sync.Pool
 
 	owned ownership
+	// private keeps the files for this user alone.
+	private *privacy
 
 	// gate is held shared by every use of the database, and exclusively by
 	// Close.

@@ -79,7 +79,7 @@ func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, rec
 
 func (s *Store) log(routed queue.Routed, now time.Time) {
 	position := len(s.events)
-	entry := logged{Event: routed.Event, createdAt: now}
+	entry := logged{Event: routed.Event, createdAt: now, routed: slices.Clone(routed.Endpoints)}
 	entry.Payload = slices.Clone(routed.Payload)
 	for i, endpoint := range routed.Endpoints {
 		if !slices.Contains(routed.Endpoints[:i], endpoint) {

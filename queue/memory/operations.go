@@ -80,7 +80,7 @@ func (s *Store) change(
 		if begun && cmp.Or(cmp.Compare(place.Endpoint, after.Endpoint), cmp.Compare(place.Position, after.Position)) <= 0 {
 			continue
 		}
-		if change(r, s.now()) {
+		if s.permits(&selection, r.position, r.Endpoint) && change(r, s.now()) {
 			changed++
 		}
 		if left--; left == 0 {
@@ -114,6 +114,17 @@ func (s *Store) selectsEvent(selection *queue.Selection, position int) bool {
 		(selection.To.IsZero() || e.createdAt.Before(selection.To))
 }
 
+// permits reports whether an endpoint may have an event.
+func (s *Store) permits(selection *queue.Selection, position int, endpoint string) bool {
+	if selection.Permit == nil {
+		return true
+	}
+	entry := &s.events[position]
+	bare := entry.Event
+	bare.Payload, bare.PreviousShow = nil, nil
+	return selection.Permit(endpoint, &bare, slices.Contains(entry.routed, endpoint))
+}
+
 // Replay implements [queue.Operations].
 func (s *Store) Replay(ctx context.Context, endpoint string, selection queue.Selection, page queue.Page) (int, queue.Cursor, error) {
 	if err := s.enter(ctx); err != nil {
@@ -129,7 +140,7 @@ func (s *Store) Replay(ctx context.Context, endpoint string, selection queue.Sel
 		if !s.selectsEvent(&selection, position) {
 			continue
 		}
-		if s.replay(position, endpoint) {
+		if s.permits(&selection, position, endpoint) && s.replay(position, endpoint) {
 			changed++
 		}
 		if left--; left == 0 {
@@ -161,7 +172,13 @@ func (s *Store) Count(ctx context.Context, selection queue.Selection) (int, erro
 		return 0, err
 	}
 	defer s.mu.Unlock()
-	return min(len(s.selected(selection)), queue.MaxCount), nil
+	count := 0
+	for _, r := range s.selected(selection) {
+		if s.permits(&selection, r.position, r.Endpoint) {
+			count++
+		}
+	}
+	return min(count, queue.MaxCount), nil
 }
 
 // Announce implements [queue.Operations].

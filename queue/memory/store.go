@@ -47,6 +47,7 @@ var _ queue.Store = (*Store)(nil)
 type logged struct {
 	event.Event
 	createdAt  time.Time
+	routed     []string
 	deliveries []*delivery
 }
 

@@ -99,6 +99,7 @@ func Run(t *testing.T, open Open) {
 		{"attempts are listed however they ended", attemptsListed},
 		{"a bad cursor is refused", badCursor},
 		{"strange names are names", strangeNames},
+		{"what an endpoint may have", permitting},
 		{"a caller who leaves", callerLeaves},
 		{"closing", closing},
 	}
