@@ -60,18 +60,18 @@ func (x *exchange) keysFrom(values func(rules.KeyPart) []rules.Value) ([]event.K
 			parts[i] = texts[0]
 		}
 	}
-	return newKeys(rule.Resource.Name, parts, ids)
+	return newKeys(rule.Resource, parts, ids)
 }
 
 // newKeys makes the keys of objects that differ in the last part.
-func newKeys(resource string, parts, ids []string) ([]event.Key, error) {
+func newKeys(resource *rules.Resource, parts, ids []string) ([]event.Key, error) {
 	if len(ids) > rules.MaxKeys {
 		return nil, errTooMany
 	}
 	keys := make([]event.Key, 0, len(ids))
 	for _, id := range ids {
 		parts[len(parts)-1] = id
-		key, err := event.NewKey(resource, parts...)
+		key, err := resource.NewKey(parts...)
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,10 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 	if outcome == event.OutcomeUnchanged {
 		return resolution
 	}
+	if x.match.Unread != nil {
+		resolution.Unresolved = x.match.Unread.Error()
+		return resolution
+	}
 	rule := x.match.Rule
 	own := x.keys
 	if len(own) == 0 {

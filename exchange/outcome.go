@@ -26,7 +26,12 @@ func (x *exchange) outcome(err error, whole bool) event.Outcome {
 		// There is no answer of the API that the rule could judge.
 		return usual
 	}
-	return x.match.Rule.Outcome(usual, status, x.tee.answer.json)
+	outcome := x.match.Rule.Outcome(usual, status, x.tee.answer.json)
+	if outcome == event.OutcomeChanged && x.match.Unsure != nil {
+		// The answer says that something was done, but not what.
+		return event.OutcomeUnknown
+	}
+	return outcome
 }
 
 // outcomeOf returns what the end of an exchange says about the change, whatever the

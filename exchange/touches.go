@@ -57,7 +57,7 @@ func (x *exchange) touched(m *rules.Match, t *rules.Touch, own event.Key) ([]eve
 	} else {
 		ids = x.texts(t.IDs)
 	}
-	return newKeys(t.Resource.Name, make([]string, 1), ids)
+	return newKeys(t.Resource, make([]string, 1), ids)
 }
 
 // alsoTouched returns the keys of what else the exchange changed, once it has as

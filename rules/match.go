@@ -6,6 +6,13 @@ package rules
 type Match struct {
 	// Rule is the rule.
 	Rule *Rule
+	// Unread says why the request cannot be read for sure, so that nobody knows
+	// which objects it is about. Nil if it can be read.
+	Unread error
+	// Unsure says why the API may have understood the request otherwise, although
+	// all objects are known that it can be about: no answer confirms that they
+	// changed. Nil if there is one way to understand it.
+	Unsure error
 
 	// values begins with the values of the placeholders. It is an array, so that
 	// a match needs no allocation.

@@ -82,9 +82,10 @@ func (s *Set) Find(request *Request, found *Match) bool {
 
 // FindShow finds the resource whose Show a request asks for, and fills found. Its
 // rule stands for the resource's `show`; it has no kind, and its values are the
-// parts of the object's key.
+// parts of the object's key. A path that servers may read in different ways asks for
+// no Show.
 func (s *Set) FindShow(request *Request, found *Match) bool {
-	return s.shows.find(request, found)
+	return s.shows.find(request, found) && found.Unread == nil
 }
 
 // Touching calls visit for every rule that a request matches and that touches
