@@ -34,6 +34,9 @@ type exchange struct {
 	// find is the query that finds the object if the response does not show it;
 	// zero for none.
 	find event.Key
+	// unreadTouch says why nobody can tell which other objects the request touches;
+	// nil if that is known.
+	unreadTouch error
 	// callback is the sealed receiver that the request names, nil for none.
 	callback []byte
 	// intent is the number of the intent, and noted its time.

@@ -49,6 +49,9 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 		mark.Cause.Resource = rule.Resource.Name
 		resolution.Marks = append(resolution.Marks, mark)
 	}
+	if x.unreadTouch != nil && resolution.Unresolved == "" {
+		resolution.Unresolved = x.unreadTouch.Error()
+	}
 	return resolution
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
 )
 
 // statusClientClosedRequest is what reverse_proxy writes when the client hung
@@ -28,6 +29,9 @@ func (x *exchange) outcome(err error, whole bool) event.Outcome {
 	}
 	outcome := x.match.Rule.Outcome(usual, status, x.tee.answer.json)
 	if outcome == event.OutcomeChanged && x.match.Unsure != nil {
+		if errors.Is(x.match.Unsure, rules.ErrStatedMethod) && status == http.StatusCreated {
+			return outcome // no safe method creates anything
+		}
 		// The answer says that something was done, but not what.
 		return event.OutcomeUnknown
 	}

@@ -31,9 +31,20 @@ func (m *Match) Placeholder(name string) string {
 	return m.Rule.pattern.value(name, m.Values())
 }
 
-// Text returns what the matched request has at v, or "". Unlike [Request.Text] it
-// knows the placeholders of the path, and takes objects, arrays and booleans of
-// the body for values.
+// Text returns the text that all readers of the matched request find at v, "" for none.
+// Unlike [Request.Text] it knows the placeholders of the path, and takes objects,
+// arrays and booleans of the body for values. Of a request that cannot be read for
+// sure it returns nothing.
 func (m *Match) Text(request *Request, v Value) string {
-	return m.Rule.text(request, m.Values(), v)
+	if m.Unread != nil || m.Unsure != nil {
+		return ""
+	}
+	if v.Source == FromPath {
+		return m.Placeholder(v.Name)
+	}
+	texts, err := request.texts(v, false)
+	if err != nil || texts.Unsure || len(texts.All) != 1 {
+		return ""
+	}
+	return texts.All[0]
 }

@@ -10,6 +10,7 @@ package rules
 
 import (
 	"fmt"
+	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -76,7 +77,12 @@ func Compile(declared []*syntax.Resource, matchers Matchers) (*Set, error) {
 // Find finds the rule that a request matches, and fills found. It does not
 // allocate unless the path has escapes or dot segments, or a rule looks into the
 // request.
+//
+// A POST may state another method, where [Request.Overrides] say.
 func (s *Set) Find(request *Request, found *Match) bool {
+	if len(request.Overrides) > 0 && request.Method == http.MethodPost {
+		return s.findStated(request, found)
+	}
 	return s.rules.find(request, found)
 }
 

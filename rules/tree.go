@@ -257,8 +257,9 @@ func (n *node) find(request *Request, rest, whole string, found *Match) bool {
 			continue
 		}
 		if values, ok := r.pattern.exec(whole, nil); ok && len(values) <= maxSegments {
-			if r.holds(request, values) {
+			if v := r.judge(request, values); v.holds {
 				found.Rule, found.count = r, copy(found.values[:], values)
+				found.doubt(v)
 				return true
 			}
 		}
@@ -268,10 +269,12 @@ func (n *node) find(request *Request, rest, whole string, found *Match) bool {
 
 // pick takes the rule of a list that a request matches: one that demands
 // something of the request before one that demands nothing, then one that names
-// the method before one that takes any.
+// the method before one that takes any. If it depends on the reader which rule that
+// is, nobody knows what the request asks for.
 func pick(rules []*Rule, request *Request, found *Match) bool {
 	var chosen *Rule
-	rank := 0
+	var of verdict
+	rank, possible := 0, 0
 	for _, r := range rules {
 		own := 1
 		if len(r.methods) > 0 {
@@ -280,15 +283,40 @@ func pick(rules []*Rule, request *Request, found *Match) bool {
 		if r.narrowed() {
 			own += 2
 		}
-		if own > rank && accepts(r.methods, request.Method) && r.holds(request, found.Values()) {
-			chosen, rank = r, own
+		if own <= rank && !of.unsure && of.unread == nil || !accepts(r.methods, request.Method) {
+			continue
+		}
+		v := r.judge(request, found.Values())
+		if !v.holds {
+			continue
+		}
+		possible++
+		if chosen != nil && own <= rank {
+			continue
+		}
+		if chosen, rank, of = r, own, v; !v.unsure && v.unread == nil {
+			possible = 1 // whatever the others are
 		}
 	}
 	if chosen == nil {
 		return false
 	}
 	found.Rule = chosen
+	found.doubt(of)
+	if possible > 1 && of.unsure && of.unread == nil {
+		found.Unread = errTwoRules
+	}
 	return true
+}
+
+// doubt notes that it is not sure that the request meets what the rule demands.
+func (m *Match) doubt(v verdict) {
+	if v.unread != nil {
+		m.Unread = v.unread
+	}
+	if v.unsure {
+		m.Unsure = errTwoMeaning
+	}
 }
 
 // touching calls visit for every rule that a request matches and that touches
@@ -306,9 +334,13 @@ func (t *tree) touching(request *Request, visit func(*Match)) {
 func (n *node) touching(request *Request, rest, whole string, at *Match, visit func(*Match)) {
 	try := func(rules []*Rule, at *Match) {
 		for _, r := range rules {
-			if len(r.Touches) > 0 && accepts(r.methods, request.Method) && r.holds(request, at.Values()) {
+			if len(r.Touches) == 0 || !accepts(r.methods, request.Method) {
+				continue
+			}
+			if v := r.judge(request, at.Values()); v.holds {
 				found := *at
 				found.Rule = r
+				found.doubt(v)
 				visit(&found)
 			}
 		}
@@ -342,6 +374,9 @@ func (n *node) touching(request *Request, rest, whole string, at *Match, visit f
 
 // accepts reports whether a rule with some methods is about a request's method.
 func accepts(methods []string, method string) bool {
+	if method == anyMethod {
+		return true
+	}
 	if len(methods) > 0 {
 		return slices.Contains(methods, method)
 	}
