@@ -39,6 +39,8 @@ type exchange struct {
 	unreadTouch error
 	// callback is the sealed receiver that the request names, nil for none.
 	callback []byte
+	// members are the members of a batch, none for other exchanges.
+	members []member
 	// intent is the number of the intent, and noted its time.
 	intent queue.IntentID
 	noted  time.Time

@@ -17,6 +17,9 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 	if outcome == event.OutcomeUnchanged {
 		return resolution
 	}
+	if len(x.members) > 0 {
+		return x.batchResolution(outcome)
+	}
 	if x.match.Unread != nil {
 		resolution.Unresolved = x.match.Unread.Error()
 		return resolution

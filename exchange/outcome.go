@@ -27,6 +27,9 @@ func (x *exchange) outcome(err error, whole bool) event.Outcome {
 		// There is no answer of the API that the rule could judge.
 		return usual
 	}
+	if len(x.members) > 0 {
+		return usual // each member is judged by its own answer
+	}
 	outcome := x.match.Rule.Outcome(usual, status, x.tee.answer.json)
 	if outcome == event.OutcomeChanged && x.match.Unsure != nil {
 		if errors.Is(x.match.Unsure, rules.ErrStatedMethod) && status == http.StatusCreated {

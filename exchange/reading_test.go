@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
@@ -354,5 +355,55 @@ func TestStatedMethods(t *testing.T) {
 		if got := ended(t, q); got != tc.want {
 			t.Errorf("%s %s %s %s: %s, want %s", tc.method, tc.target, tc.header, tc.body, got, tc.want)
 		}
+	}
+}
+
+// The members of a batch are matched as if each had been sent alone, and judged each by
+// its own answer.
+func TestBatch(t *testing.T) {
+	resource := func() *syntax.Resource {
+		r := rpc()
+		for _, rule := range r.Rules {
+			rule.Refused = &syntax.Answer{Where: []*syntax.Condition{{Value: "error", Exists: true}}}
+		}
+		r.Rules = append(r.Rules, &syntax.Rule{
+			Kind: event.KindCreate, Methods: []string{"POST"}, Path: "/rpc",
+			Where: []*syntax.Condition{{Value: "request:method", Is: []string{"item.create"}}},
+		})
+		return r
+	}
+	const (
+		update = `{"id":1,"method":"item.update","params":{"id":"7"}}`
+		remove = `{"id":2,"method":"item.delete","params":{"id":"8"}}`
+		create = `{"id":3,"method":"item.create"}`
+		list   = `{"id":4,"method":"item.list"}`
+	)
+	for name, tc := range map[string]struct{ body, answer, want string }{
+		"all done":         {"[" + update + "," + remove + "]", `[{"id":2,"result":1},{"id":1,"result":1}]`, "7 8"},
+		"one is refused":   {"[" + update + "," + remove + "]", `[{"id":1,"error":{}},{"id":2,"result":1}]`, "8"},
+		"no answers":       {"[" + update + "," + remove + "]", ``, "7? 8?"},
+		"one answer":       {"[" + update + "," + remove + "]", `[{"id":1,"result":1}]`, "7 8?"},
+		"an answer twice":  {"[" + update + "]", `[{"id":1,"result":1},{"id":1,"error":1}]`, "7?"},
+		"an id twice":      {"[" + update + "," + strings.Replace(update, `"7"`, `"9"`, 1) + "]", `[{"id":1,"result":1}]`, "7? 9?"},
+		"a create":         {"[" + create + "]", `[{"id":3,"result":{"id":"n"}}]`, "n"},
+		"a create, no id":  {"[" + create + "]", `[{"id":3,"result":{}}]`, "unresolved"},
+		"one matches":      {"[" + list + "," + update + "]", `[{"id":4,"result":[]},{"id":1,"result":1}]`, "7"},
+		"none matches":     {"[" + list + "]", `[{"id":4}]`, "unmatched"},
+		"nothing":          {"[]", `[]`, "unmatched"},
+		"scalars":          {"[1,null,[]]", `[]`, "unmatched"},
+		"an id is unsure":  {`[{"id":1,"method":"item.update","params":{"id":"own","id":"victim"}}]`, `[{"id":1}]`, "own? victim?"},
+		"an id is unknown": {`[{"id":1,"method":"item.update","params":{"id":1e999}},` + remove + `]`, `[{"id":1},{"id":2}]`, "unresolved"},
+		"too many":         {"[" + strings.Repeat(list+",", 1000) + list + "]", `[]`, "unresolved"},
+	} {
+		q := new(recordingQueue)
+		sendBody(t, watcherFor(t, q, resource()), httptest.NewRequest(http.MethodPost, "/rpc", strings.NewReader(tc.body)), http.StatusOK, tc.answer)
+		if got := ended(t, q); got != tc.want {
+			t.Errorf("%s: %s, want %s", name, got, tc.want)
+		}
+	}
+	q := new(recordingQueue)
+	sendBody(t, watcherFor(t, q, resource()), httptest.NewRequest(http.MethodPost, "/rpc", strings.NewReader("["+remove+"]")), http.StatusOK, `[{"id":2,"result":1}]`)
+	if mark := q.only(t).resolution.Marks[0]; mark.Hints != queue.HintDeleted || q.intents[0].Key.ID != "8" {
+		t.Errorf("a delete in a batch is marked with %v; its intent names %v", mark.Hints, q.intents[0].Key)
 	}
 }
