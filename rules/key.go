@@ -115,10 +115,8 @@ func (r *Resource) NewKey(parts ...string) (event.Key, error) {
 	if len(parts) != len(r.Show.Names) {
 		return event.Key{}, fmt.Errorf("the key has %d parts, and show %s takes %d", len(parts), r.showText, len(r.Show.Names))
 	}
-	for _, part := range parts[:len(r.Show.path.names)] {
-		if err := checkPart(part, r.Slashes); err != nil {
-			return event.Key{}, fmt.Errorf("%q: %w", part, err)
-		}
+	if err := r.Show.check(parts); err != nil {
+		return event.Key{}, err
 	}
 	return key, nil
 }

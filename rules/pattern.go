@@ -120,9 +120,6 @@ func (p *pattern) build(parts []string) (string, error) {
 		if segment == "" {
 			segment = parts[next]
 			next++
-			if err := checkPart(segment, p.slashes); err != nil {
-				return "", err
-			}
 		}
 		path.WriteString(url.PathEscape(segment))
 	}
