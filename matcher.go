@@ -63,20 +63,9 @@ func (h *Handler) provisionOverride() error {
 	return nil
 }
 
-// request returns a request as rules match it, with the method that it stands
-// for.
+// request returns a request as rules match it.
 func (h *Handler) request(r *http.Request) rules.Request {
-	request := rules.Request{HTTP: r, Method: r.Method, Limit: h.Capture}
-	if r.Method != http.MethodPost {
-		return request
-	}
-	for _, v := range h.overrides {
-		if method := strings.ToUpper(request.Text(v)); isMethod(method) {
-			request.Method = method
-			break
-		}
-	}
-	return request
+	return rules.Request{HTTP: r, Method: r.Method, Limit: h.Capture, Overrides: h.overrides}
 }
 
 // isMethod reports whether a text can be an HTTP method.

@@ -38,6 +38,10 @@ func TestRefusedRules(t *testing.T) {
 			item("show GET /items?id={request:id}"),
 			[]string{"parts of the object's key", "as {id}", "Caddyfile:5"},
 		},
+		"a placeholder within quotes within a string": {
+			item("show POST /graphql body `{\"query\":\"{ item(id: \\\"{id}\\\") { id } }\"}`\nupdate POST /graphql"),
+			[]string{"{id}", "use a variable", "{word:NAME}", "Caddyfile:5"},
+		},
 		"a rule without a part of the key": {
 			item("show GET /a/:a/items/:id\nupdate PATCH /items/:id"),
 			[]string{"the path lacks :a", "key :a request:a", "Caddyfile:6"},

@@ -36,22 +36,30 @@ import (
 //
 // It fails with [ErrNoStructure] or [ErrTooLarge].
 func Normalise(plain []byte, contentType string) ([]byte, error) {
-	plain = bytes.TrimPrefix(plain, []byte("\xef\xbb\xbf"))
+	document, _, err := normalise(plain, contentType)
+	return document.JSON, err
+}
+
+// normalise returns a body as a document, and why readers may disagree about it as a
+// whole.
+func normalise(plain []byte, contentType string) (document Document, odd, err error) {
+	plain = bytes.TrimPrefix(plain, byteOrderMark)
 	start := bytes.TrimLeft(plain, " \t\r\n")
 	media, params := mediaType(contentType)
 	switch {
 	case len(start) == 0:
-		return nil, fmt.Errorf("%w: it is empty", ErrNoStructure)
+		return document, nil, fmt.Errorf("%w: it is empty", ErrNoStructure)
 	case isLines(media):
-		return lines(plain)
-	case media == "multipart/form-data":
+		document.JSON, err = lines(plain)
+		return document, nil, err
+	case media == mediaMultipart:
 		return multipartForm(plain, params["boundary"])
 	case isJSON(media) || start[0] == '{' || start[0] == '[':
 		if json.Valid(plain) {
-			return plain, nil
+			return Document{JSON: plain}, nil, nil
 		}
 		if start[0] != '<' && media != mediaForm {
-			return nil, fmt.Errorf("%w: it is not valid JSON", ErrNoStructure)
+			return document, nil, fmt.Errorf("%w: it is not valid JSON", ErrNoStructure)
 		}
 	}
 	switch {
@@ -60,10 +68,15 @@ func Normalise(plain []byte, contentType string) ([]byte, error) {
 	case mayBeXML(plain, start, media):
 		return fromXML(plain, params["charset"])
 	}
-	return nil, fmt.Errorf("%w: it is neither JSON, XML nor a form", ErrNoStructure)
+	return document, nil, fmt.Errorf("%w: it is neither JSON, XML nor a form", ErrNoStructure)
 }
 
-const mediaForm = "application/x-www-form-urlencoded"
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+const (
+	mediaForm      = "application/x-www-form-urlencoded"
+	mediaMultipart = "multipart/form-data"
+)
 
 // mediaType reads a Content-Type. If its parameters are malformed, the type
 // itself still counts.

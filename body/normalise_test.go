@@ -47,7 +47,7 @@ func TestNormalise(t *testing.T) {
 		{"an object, then a value", mediaForm, "a[b]=2&a=1&c=3", `{"a":{"b":"2"},"c":"3"}`},
 		{"through a value", mediaForm, "a[b]=1&a[b][c]=2", `{"a":{"b":"1"},"a[b][c]":"2"}`},
 		{"brackets that do not pair", mediaForm, "a[b=1&[c]=2&d]=3&e[f]g=4&h[[i]]=5&j[][k]=6", `{"a[b":"1","[c]":"2","d]":"3","e[f]g":"4","h[[i]]":"5","j[][k]":"6"}`},
-		{"bad escapes", mediaForm, "a=%zz&b=1", `{"b":"1"}`},
+		{"bad escapes", mediaForm, "a=%zz%4&b=1%", `{"a":"%zz%4","b":"1%"}`},
 		{"not UTF-8", mediaForm, "a=%ff", `{"a":"\ufffd"}`},
 
 		{"XML", mediaXML, "<?xml version=\"1.0\"?>\n<!-- c --><item><id>7</id><name> a &amp; &lt;b&gt; <![CDATA[<c>]]></name><none/></item>\n", `{"item":{"id":"7","name":"a & <b> <c>","none":""}}`},

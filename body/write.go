@@ -9,22 +9,6 @@ func appendString(out []byte, s string) []byte {
 	return gjson.AppendJSONString(out, s)
 }
 
-// appendOneOrMany appends one value as it is and several as an array. If array
-// is set, one value becomes an array too.
-func appendOneOrMany(out []byte, values [][]byte, array bool) []byte {
-	if len(values) == 1 && !array {
-		return append(out, values[0]...)
-	}
-	out = append(out, '[')
-	for i, value := range values {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, value...)
-	}
-	return append(out, ']')
-}
-
 // checked fails if there are more than MaxSize bytes.
 func checked(out []byte) ([]byte, error) {
 	if len(out) > MaxSize {

@@ -17,47 +17,34 @@ import (
 // Limits of XML.
 const (
 	maxLevels = 128
-	// maxNodes limits elements and attributes together: each costs far more
-	// memory than its text.
+	// maxNodes limits elements and attributes together, beside the document's
+	// length: each costs far more memory than its text.
 	maxNodes = 1 << 18
 )
 
 // schemaInstance is the namespace of xsi:type and xsi:nil.
 const schemaInstance = "http://www.w3.org/2001/XMLSchema-instance"
 
-// element is an XML element, complete or under construction.
-type element struct {
-	name       string
-	attributes []attribute
-	children   []*element
-	text       strings.Builder
-	null       bool
-}
-
-type attribute struct {
-	name, value string
-}
-
 // fromXML reads XML with the standard library's parser, which reads nothing
 // from outside and knows no entities but the five of XML itself, so that
 // nothing can unfold. A DTD that declares anything within the document is
 // refused; one that only refers to an external DTD is ignored.
-func fromXML(plain []byte, label string) ([]byte, error) {
-	root, err := parseXML(plain, label)
+func fromXML(plain []byte, label string) (document Document, odd, err error) {
+	t, err := parseXML(plain, label)
 	if err != nil {
 		if errors.Is(err, ErrTooLarge) || errors.Is(err, ErrNoStructure) {
-			return nil, err
+			return document, nil, err
 		}
-		return nil, fmt.Errorf("%w: it is not well-formed XML", ErrNoStructure)
+		return document, nil, fmt.Errorf("%w: it is not well-formed XML", ErrNoStructure)
 	}
-	if strings.EqualFold(root.name, "html") {
-		return nil, fmt.Errorf("%w: it is HTML", ErrNoStructure)
+	if strings.EqualFold(t.all[t.all[0].first].name, "html") {
+		return document, nil, fmt.Errorf("%w: it is HTML", ErrNoStructure)
 	}
-	out := append(appendString([]byte{'{'}, root.name), ':')
-	if out, err = root.append(out); err != nil {
-		return nil, err
+	if t.odd {
+		odd = errMixedXML
 	}
-	return append(out, '}'), nil
+	out, err := t.append(nil, 0)
+	return Document{JSON: out, Lists: true}, odd, err
 }
 
 // xmlDecoder returns a parser for a body. Its charset comes from the first
@@ -95,48 +82,49 @@ func isUTF16(plain []byte) bool {
 	return bytes.HasPrefix(plain, []byte("\xfe\xff")) || bytes.HasPrefix(plain, []byte("\xff\xfe"))
 }
 
-func parseXML(plain []byte, label string) (*element, error) {
+func parseXML(plain []byte, label string) (*tree, error) {
 	decoder, err := xmlDecoder(plain, label)
 	if err != nil {
 		return nil, err
 	}
-	var root *element
-	var open []*element
-	nodes := 0
+	t := &tree{all: make([]element, 1, 16), names: make(map[string]string), left: min(maxNodes, 256+len(plain)/6)}
+	stack := []*open{{}}
 	for {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
-			if root == nil {
+			if t.all[0].first == 0 {
 				return nil, ErrNoStructure
 			}
-			return root, nil
+			return t, nil
 		}
 		if err != nil {
 			return nil, err
 		}
+		top := stack[len(stack)-1]
 		switch token := token.(type) {
 		case xml.StartElement:
-			nodes += 1 + len(token.Attr)
-			if len(open) == maxLevels || nodes > maxNodes {
-				return nil, fmt.Errorf("%w: the XML has more than %d levels or %d elements", ErrTooLarge, maxLevels, maxNodes)
-			}
-			e := newElement(token)
 			switch {
-			case len(open) > 0:
-				parent := open[len(open)-1]
-				parent.children = append(parent.children, e)
-			case root == nil:
-				root = e
-			default:
+			case len(stack) > maxLevels:
+				return nil, errManyNodes
+			case len(stack) == 1 && t.all[0].first != 0:
 				return nil, fmt.Errorf("%w: the XML has two roots", ErrNoStructure)
 			}
-			open = append(open, e)
-		case xml.EndElement:
-			open = open[:len(open)-1]
-		case xml.CharData:
-			if len(open) > 0 {
-				open[len(open)-1].text.Write(token)
+			begun, err := t.begin(top, token)
+			if err != nil {
+				return nil, err
 			}
+			stack = append(stack, begun)
+		case xml.EndElement:
+			if err := t.end(top); err != nil {
+				return nil, err
+			}
+			stack = stack[:len(stack)-1]
+		case xml.CharData:
+			if len(stack) > 1 {
+				top.text = append(top.text, token...)
+			}
+		case xml.Comment, xml.ProcInst:
+			top.broken = true
 		case xml.Directive:
 			if bytes.IndexByte(token, '[') >= 0 {
 				return nil, fmt.Errorf("%w: the XML has a DTD", ErrNoStructure)
@@ -145,89 +133,191 @@ func parseXML(plain []byte, label string) (*element, error) {
 	}
 }
 
-func newElement(token xml.StartElement) *element {
-	e := &element{name: token.Name.Local}
+// tree is an XML document. Its elements stand in one slice, because a stranger can
+// send very many: an element has the names of its children, in the order in which
+// they first stand, and each of these the children of that name.
+type tree struct {
+	all []element
+	// names holds each name once.
+	names map[string]string
+	// left is how many more elements and attributes there may be.
+	left int
+	// odd is true if parsers may disagree about a text.
+	odd bool
+}
+
+// element is an element, an attribute, or the group of an element's children of one
+// name. It links to what is below it and beside it; 0 is none, as the root is neither.
+type element struct {
+	name              string // of a group
+	text              string
+	first, last, next int32
+	null              bool
+}
+
+// open is an element that has not ended.
+type open struct {
+	at   int32
+	text []byte
+	// groups finds the groups of an element that has many.
+	groups map[string]int32
+	// broken is true if a comment or an instruction stands in the element.
+	broken bool
+}
+
+// fewGroups is how many groups are searched one by one.
+const fewGroups = 8
+
+var errManyNodes = fmt.Errorf("%w: the XML has more than %d levels, or very many elements", ErrTooLarge, maxLevels)
+
+// add adds an element below another.
+func (t *tree) add(below int32, added element) int32 {
+	i := int32(len(t.all)) //nolint:gosec // there are at most 2 * maxNodes
+	t.all = append(t.all, added)
+	if parent := &t.all[below]; parent.first == 0 {
+		parent.first, parent.last = i, i
+	} else {
+		t.all[parent.last].next = i
+		parent.last = i
+	}
+	return i
+}
+
+// group returns the group of a name among the children of an element.
+func (t *tree) group(of *open, name string) int32 {
+	if of.groups != nil {
+		if at, ok := of.groups[name]; ok {
+			return at
+		}
+	} else {
+		n := 0
+		for at := t.all[of.at].first; at != 0; at = t.all[at].next {
+			if t.all[at].name == name {
+				return at
+			}
+			n++
+		}
+		if n >= fewGroups {
+			of.groups = make(map[string]int32)
+			for at := t.all[of.at].first; at != 0; at = t.all[at].next {
+				of.groups[t.all[at].name] = at
+			}
+		}
+	}
+	if t.names[name] == "" {
+		t.names[name] = strings.Clone(name)
+	}
+	at := t.add(of.at, element{name: t.names[name]})
+	if of.groups != nil {
+		of.groups[t.names[name]] = at
+	}
+	return at
+}
+
+// child adds a child to an element.
+func (t *tree) child(of *open, name, text string) (int32, error) {
+	if t.left--; t.left < 0 {
+		return 0, errManyNodes
+	}
+	return t.add(t.group(of, name), element{text: text}), nil
+}
+
+// begin adds the element of a token.
+func (t *tree) begin(below *open, token xml.StartElement) (*open, error) {
+	at, err := t.child(below, token.Name.Local, "")
+	if err != nil {
+		return nil, err
+	}
+	begun := &open{at: at}
 	for _, a := range token.Attr {
 		switch {
 		case a.Name.Space == "xmlns", a.Name.Space == "" && a.Name.Local == "xmlns":
 		case a.Name.Space == schemaInstance:
 			if a.Name.Local == "nil" && (a.Value == "true" || a.Value == "1") {
-				e.null = true
+				t.all[at].null = true
 			}
 		default:
-			e.attributes = append(e.attributes, attribute{"-" + a.Name.Local, a.Value})
-		}
-	}
-	return e
-}
-
-// append appends the element's value.
-func (e *element) append(out []byte) ([]byte, error) {
-	if len(out) > MaxSize {
-		return nil, ErrTooLarge
-	}
-	text := strings.TrimSpace(e.text.String())
-	if !utf8.ValidString(text) {
-		return nil, fmt.Errorf("%w: its text is not UTF-8", ErrNoStructure)
-	}
-	if len(e.attributes) == 0 && len(e.children) == 0 {
-		if e.null && text == "" {
-			return append(out, "null"...), nil
-		}
-		return checked(appendString(out, text))
-	}
-	out = append(out, '{')
-	var groups fields
-	for _, a := range e.attributes {
-		at := groups.at(a.name)
-		at.values = append(at.values, appendString(nil, a.value))
-	}
-	if text != "" {
-		at := groups.at("#text")
-		at.values = append(at.values, appendString(nil, text))
-	}
-	for i, name := range groups.names {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(appendString(out, name), ':')
-		out = appendOneOrMany(out, groups.values[name].values, false)
-	}
-	return e.appendChildren(out, len(groups.names) > 0)
-}
-
-// appendChildren appends the children, grouped by name, and closes the object.
-func (e *element) appendChildren(out []byte, more bool) ([]byte, error) {
-	named := make(map[string][]*element, min(len(e.children), 16))
-	var names []string
-	for _, child := range e.children {
-		if named[child.name] == nil {
-			names = append(names, child.name)
-		}
-		named[child.name] = append(named[child.name], child)
-	}
-	for _, name := range names {
-		if more {
-			out = append(out, ',')
-		}
-		more = true
-		out = append(appendString(out, name), ':')
-		group := named[name]
-		if len(group) > 1 {
-			out = append(out, '[')
-		}
-		for i, child := range group {
-			if i > 0 {
-				out = append(out, ',')
-			}
-			var err error
-			if out, err = child.append(out); err != nil {
+			if _, err := t.child(begun, "-"+a.Name.Local, a.Value); err != nil {
 				return nil, err
 			}
 		}
-		if len(group) > 1 {
-			out = append(out, ']')
+	}
+	return begun, nil
+}
+
+// end completes an element.
+func (t *tree) end(o *open) error {
+	text := bytes.TrimSpace(o.text)
+	if !utf8.Valid(text) {
+		return fmt.Errorf("%w: its text is not UTF-8", ErrNoStructure)
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	t.all[o.at].text = string(text)
+	for at := t.all[o.at].first; at != 0; at = t.all[at].next {
+		o.broken = o.broken || t.all[at].name[0] != '-'
+	}
+	t.odd = t.odd || o.broken
+	return nil
+}
+
+// append appends the value of an element.
+func (t *tree) append(out []byte, at int32) ([]byte, error) {
+	e := t.all[at]
+	switch {
+	case len(out) > MaxSize:
+		return nil, ErrTooLarge
+	case e.first == 0 && e.null && e.text == "":
+		return append(out, "null"...), nil
+	case e.first == 0:
+		return checked(appendString(out, e.text))
+	}
+	out = append(out, '{')
+	begun := len(out)
+	var err error
+	group := e.first
+	for ; group != 0 && t.all[group].name[0] == '-'; group = t.all[group].next {
+		if out, err = t.appendGroup(out, begun, group); err != nil {
+			return nil, err
+		}
+	}
+	if e.text != "" {
+		if len(out) > begun {
+			out = append(out, ',')
+		}
+		out = appendString(append(out, `"#text":`...), e.text)
+	}
+	for ; group != 0; group = t.all[group].next {
+		if out, err = t.appendGroup(out, begun, group); err != nil {
+			return nil, err
 		}
 	}
 	return checked(append(out, '}'))
+}
+
+// appendGroup appends the children of one name as a member of the object that begins
+// at begun.
+func (t *tree) appendGroup(out []byte, begun int, at int32) ([]byte, error) {
+	if len(out) > begun {
+		out = append(out, ',')
+	}
+	group := t.all[at]
+	out = append(appendString(out, group.name), ':')
+	if group.first != group.last {
+		out = append(out, '[')
+	}
+	for i := group.first; i != 0; i = t.all[i].next {
+		if i != group.first {
+			out = append(out, ',')
+		}
+		var err error
+		if out, err = t.append(out, i); err != nil {
+			return nil, err
+		}
+	}
+	if group.first != group.last {
+		out = append(out, ']')
+	}
+	return out, nil
 }

@@ -34,8 +34,13 @@ type exchange struct {
 	// find is the query that finds the object if the response does not show it;
 	// zero for none.
 	find event.Key
+	// unreadTouch says why nobody can tell which other objects the request touches;
+	// nil if that is known.
+	unreadTouch error
 	// named is the receiver that the request names, zero for none.
 	named Callback
+	// members are the members of a batch, none for other exchanges.
+	members []member
 	// intent is the number of the intent, and noted its time.
 	intent queue.IntentID
 	noted  time.Time
@@ -51,16 +56,10 @@ func newExchange(w *Watcher, writer http.ResponseWriter, request rules.Request, 
 	x := &exchange{watcher: w, request: request, match: found, path: event.CausePath(request.HTTP.URL.Path)}
 	x.trace, x.hops = w.origin(request.HTTP)
 	x.tee.ResponseWriterWrapper = &caddyhttp.ResponseWriterWrapper{ResponseWriter: writer}
-	rule := found.Rule
-	keys, err := x.requestKeys()
-	if err != nil {
-		// No request of ours can name such an object, so its Show cannot be
-		// read; the operator sees it among the unresolved.
-		w.opts.Logger.Warn("the id in a request cannot name an object", zap.String("rule", rule.Name), zap.Error(err))
+	more := false
+	if x.match.Unread == nil {
+		more = x.read()
 	}
-	x.keys = keys
-	x.named = x.namedBy()
-	more := x.lookAhead() || len(keys) == 0
 	if more || x.named.URL != "" {
 		x.tee.beforeLast = func() {
 			// The response is complete now. A refusal has no mark to wait for;
@@ -70,10 +69,21 @@ func newExchange(w *Watcher, writer http.ResponseWriter, request rules.Request, 
 			}
 		}
 	}
-	if needsBody(rule, more) {
+	if needsBody(found.Rule, more) {
 		x.tee.limit = int(w.opts.Capture)
 	}
 	return x
+}
+
+// read finds what the request names. It reports whether the response may name more.
+func (x *exchange) read() (more bool) {
+	if x.keys, x.match.Unread = x.requestKeys(); x.match.Unread != nil {
+		// No request of ours can name such an object, so its Show cannot be
+		// read, and nothing in the response may stand for it.
+		return false
+	}
+	x.named = x.namedBy()
+	return x.lookAhead() || len(x.keys) == 0
 }
 
 // begin notes the intent. If that fails, the exchange goes on all the same, and

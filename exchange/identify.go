@@ -27,51 +27,64 @@ var (
 )
 
 // requestKeys returns the keys of the objects that the request names, none if
-// only the response can name them.
+// only the response can name them. It fails if nobody can tell what it names, and the
+// response does not either.
 func (x *exchange) requestKeys() ([]event.Key, error) {
 	return x.keysFrom(func(part rules.KeyPart) []rules.Value { return part.Request })
 }
 
 // keysFrom makes keys of the placeholders in the path and of the exchange's values.
 // Only the last part can name several objects. If a part is missing, there are
-// no keys.
+// no keys. If readers of the request find different parts, there are keys of all.
 func (x *exchange) keysFrom(values func(rules.KeyPart) []rules.Value) ([]event.Key, error) {
 	rule := x.match.Rule
 	last := len(rule.Key) - 1
 	parts := make([]string, len(rule.Key))
 	var ids []string
+	var unread error
 	for i, part := range rule.Key {
 		var texts []string
 		if part.Placeholder >= 0 {
 			texts = []string{x.match.Values()[part.Placeholder]}
 		} else {
 			for _, v := range values(part) {
-				if texts = x.texts(v); len(texts) > 0 {
+				var unsure, err error
+				if texts, unsure, err = x.texts(v); err != nil && len(part.Response) == 0 {
+					unread = err
+				}
+				if unsure != nil && x.match.Unsure == nil {
+					x.match.Unsure = unsure
+				}
+				if len(texts) > 0 {
 					break
 				}
 			}
 		}
 		switch {
+		case unread != nil:
+			return nil, unread
 		case len(texts) == 0:
 			return nil, nil
 		case i == last:
 			ids = texts
+		case len(texts) > 1 && x.match.Unsure != nil:
+			return nil, x.match.Unsure
 		default:
 			parts[i] = texts[0]
 		}
 	}
-	return newKeys(rule.Resource.Name, parts, ids)
+	return newKeys(rule.Resource, parts, ids)
 }
 
 // newKeys makes the keys of objects that differ in the last part.
-func newKeys(resource string, parts, ids []string) ([]event.Key, error) {
+func newKeys(resource *rules.Resource, parts, ids []string) ([]event.Key, error) {
 	if len(ids) > rules.MaxKeys {
 		return nil, errTooMany
 	}
 	keys := make([]event.Key, 0, len(ids))
 	for _, id := range ids {
 		parts[len(parts)-1] = id
-		key, err := event.NewKey(resource, parts...)
+		key, err := resource.NewKey(parts...)
 		if err != nil {
 			return nil, err
 		}

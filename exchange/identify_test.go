@@ -16,6 +16,7 @@ import (
 func TestIdentify(t *testing.T) {
 	watcher := watcherFor(t, new(recordingQueue),
 		&syntax.Resource{Name: "items"},
+		&syntax.Resource{Name: "files", Slashes: true},
 		&syntax.Resource{Name: "batch_transactions"},
 		&syntax.Resource{Name: "addresses", Show: &syntax.Request{Path: "/v1/addresses/:id"}},
 		&syntax.Resource{Name: "goods", ID: []string{"data.0.sku"}},
@@ -36,7 +37,9 @@ func TestIdentify(t *testing.T) {
 		{"/items", captured{body: []byte(`{"id":true}`)}, ""},
 		// Numbers as they stand.
 		{"/items", captured{body: []byte(`{"id":9007199254740993}`)}, "items/9007199254740993"},
-		{"/items", captured{body: []byte(`{"id":"a/b c"}`)}, "items/a%2Fb%20c"},
+		{"/items", captured{body: []byte(`{"id":"b c"}`)}, "items/b%20c"},
+		{"/items", captured{body: []byte(`{"id":"a/b c"}`)}, ""},
+		{"/files", captured{body: []byte(`{"id":"a/b c"}`)}, "files/a%2Fb%20c"},
 		{"/batch_transactions", captured{body: []byte(`{"batch_transaction":{"id":"x"}}`)}, "batch_transactions/x"},
 		{"/v1/addresses", captured{body: []byte(`{"address":{"id":"x"}}`)}, "addresses/x"},
 		{"/goods", captured{body: []byte(`{"id":"no","data":[{"sku":"x1"}]}`)}, "goods/x1"},
@@ -46,7 +49,8 @@ func TestIdentify(t *testing.T) {
 		{"/items", captured{location: "/items/7/"}, "items/7"},
 		{"/items", captured{location: "items/7"}, "items/7"},
 		{"/items", captured{location: "http://api.example/items/7?x=1#y"}, "items/7"},
-		{"/items", captured{location: "/items/a%2Fb"}, "items/a%2Fb"},
+		{"/items", captured{location: "/items/a%2Fb"}, ""},
+		{"/files", captured{location: "/files/a%2Fb"}, "files/a%2Fb"},
 		{"/items", captured{body: []byte(`{"id":"8"}`), location: "/items/7"}, "items/8"},
 		{"/items", captured{truncated: true, location: "/items/7"}, "items/7"},
 		{"/items", captured{body: []byte("x"), encoding: "unheard-of", location: "/items/7"}, "items/7"},

@@ -17,6 +17,13 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 	if outcome == event.OutcomeUnchanged {
 		return resolution
 	}
+	if len(x.members) > 0 {
+		return x.batchResolution(outcome)
+	}
+	if x.match.Unread != nil {
+		resolution.Unresolved = x.match.Unread.Error()
+		return resolution
+	}
 	rule := x.match.Rule
 	own := x.keys
 	if len(own) == 0 {
@@ -45,6 +52,9 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 		mark := x.mark(key, queue.HintsOf(event.KindUpdate, outcome), outcome)
 		mark.Cause.Resource = rule.Resource.Name
 		resolution.Marks = append(resolution.Marks, mark)
+	}
+	if x.unreadTouch != nil && resolution.Unresolved == "" {
+		resolution.Unresolved = x.unreadTouch.Error()
 	}
 	return resolution
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
@@ -29,7 +28,7 @@ func (w *Watcher) observe(writer http.ResponseWriter, request *rules.Request, ne
 		return nil
 	}
 	// An id that cannot name an object is not compared.
-	if key, err := event.NewKey(found.Rule.Resource.Name, found.Values()...); err == nil {
+	if key, err := found.Rule.Resource.NewKey(found.Values()...); err == nil {
 		w.opts.Observe(found.Rule.Resource, key, t.show())
 	}
 	return nil

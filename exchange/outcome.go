@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
 )
 
 // statusClientClosedRequest is what reverse_proxy writes when the client hung
@@ -26,7 +27,18 @@ func (x *exchange) outcome(err error, whole bool) event.Outcome {
 		// There is no answer of the API that the rule could judge.
 		return usual
 	}
-	return x.match.Rule.Outcome(usual, status, x.tee.answer.json)
+	if len(x.members) > 0 {
+		return usual // each member is judged by its own answer
+	}
+	outcome := x.match.Rule.Outcome(usual, status, x.tee.answer.json)
+	if outcome == event.OutcomeChanged && x.match.Unsure != nil {
+		if errors.Is(x.match.Unsure, rules.ErrStatedMethod) && status == http.StatusCreated {
+			return outcome // no safe method creates anything
+		}
+		// The answer says that something was done, but not what.
+		return event.OutcomeUnknown
+	}
+	return outcome
 }
 
 // outcomeOf returns what the end of an exchange says about the change, whatever the

@@ -54,7 +54,7 @@ func NewRemembered() *Remembered {
 
 // lends reports whether an exchange has anything to lend.
 func (x *exchange) lends() bool {
-	return x.match.Rule.Resource.ShowFrom != syntax.ShowFromOperator
+	return x.match.Rule.Resource.ShowFrom != syntax.ShowFromOperator && len(x.members) == 0
 }
 
 // begin notes that an exchange is about to change its objects: the response to an

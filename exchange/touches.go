@@ -26,6 +26,9 @@ func (x *exchange) lookAhead() (more bool) {
 		}
 	}
 	x.watcher.opts.Rules.Touching(&x.request, func(other *rules.Match) {
+		if !x.trusts(other) {
+			return
+		}
 		for i := range other.Rule.Touches {
 			keys, err := x.touched(other, &other.Rule.Touches[i], own)
 			if err != nil {
@@ -35,6 +38,19 @@ func (x *exchange) lookAhead() (more bool) {
 		}
 	})
 	return more
+}
+
+// trusts notes that it is not sure that a rule which touches other objects applies. It
+// reports false if nobody can tell.
+func (x *exchange) trusts(other *rules.Match) bool {
+	if other.Unread != nil {
+		x.unreadTouch = other.Unread
+		return false
+	}
+	if other.Unsure != nil && x.match.Unsure == nil {
+		x.match.Unsure = other.Unsure
+	}
+	return true
 }
 
 // touched returns the keys of the objects that a rule's touch names, or the key
@@ -55,9 +71,16 @@ func (x *exchange) touched(m *rules.Match, t *rules.Touch, own event.Key) ([]eve
 	if t.IDs.Source == rules.FromPath {
 		ids = []string{m.Placeholder(t.IDs.Name)}
 	} else {
-		ids = x.texts(t.IDs)
+		var unsure, err error
+		if ids, unsure, err = x.texts(t.IDs); err != nil {
+			x.unreadTouch = err
+			return nil, nil
+		}
+		if unsure != nil && x.match.Unsure == nil {
+			x.match.Unsure = unsure
+		}
 	}
-	return newKeys(t.Resource.Name, make([]string, 1), ids)
+	return newKeys(t.Resource, make([]string, 1), ids)
 }
 
 // alsoTouched returns the keys of what else the exchange changed, once it has as
@@ -69,6 +92,9 @@ func (x *exchange) alsoTouched(own []event.Key) []event.Key {
 		first = own[0]
 	}
 	x.watcher.opts.Rules.Touching(&x.request, func(other *rules.Match) {
+		if !x.trusts(other) {
+			return
+		}
 		for i := range other.Rule.Touches {
 			found, err := x.touched(other, &other.Rule.Touches[i], first)
 			if err != nil {

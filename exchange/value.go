@@ -7,7 +7,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 )
 
-// text returns the string or number that the exchange has at v, or "".
+// text returns the string or number that the exchange has at v, or "". In the request,
+// all readers must find it there.
 func (x *exchange) text(v rules.Value) string {
 	switch v.Source {
 	case rules.FromPath:
@@ -26,17 +27,19 @@ func (x *exchange) text(v rules.Value) string {
 	return x.request.Text(v)
 }
 
-// texts returns all strings and numbers that the exchange has at v.
-func (x *exchange) texts(v rules.Value) []string {
+// texts returns all strings and numbers that the exchange has at v. Where readers of the
+// request find different ones, it returns all, and unsure says why. The error says why
+// nobody can tell what they find.
+func (x *exchange) texts(v rules.Value) (texts []string, unsure, err error) {
 	switch v.Source {
 	case rules.FromResponse:
 		json, _ := x.tee.answer.json()
-		return body.Scalars(json, v.Name, rules.MaxKeys)
+		return body.Scalars(json, v.Name, rules.MaxKeys), nil, nil
 	case rules.FromPath, rules.FromLocation:
 		if text := x.text(v); text != "" {
-			return []string{text}
+			texts = []string{text}
 		}
-		return nil
+		return texts, nil, nil
 	case rules.FromRequest, rules.FromQuery, rules.FromHeader:
 	}
 	return x.request.Texts(v)

@@ -141,8 +141,12 @@ func (w *Watcher) Serve(writer http.ResponseWriter, request rules.Request, next 
 		return next.ServeHTTP(writer, request.HTTP)
 	}
 	var found rules.Match
-	if w.opts.Rules.Find(&request, &found) {
-		return w.watch(writer, next, request, found)
+	matches := w.opts.Rules.Find(&request, &found)
+	if members := w.opts.Rules.FindMembers(&request, &found); len(members) > 0 {
+		return w.watch(next, newBatch(w, writer, request, members))
+	}
+	if matches || found.Unread != nil {
+		return w.watch(next, newExchange(w, writer, request, found))
 	}
 	if rules.IsSafe(request.Method) {
 		return w.observe(writer, &request, next)
@@ -155,9 +159,8 @@ func (w *Watcher) Serve(writer http.ResponseWriter, request rules.Request, next 
 }
 
 // watch passes an exchange on, with an intent noted before and resolved after.
-func (w *Watcher) watch(writer http.ResponseWriter, next caddyhttp.Handler, request rules.Request, found rules.Match) error {
-	r := request.HTTP
-	x := newExchange(w, writer, request, found)
+func (w *Watcher) watch(next caddyhttp.Handler, x *exchange) error {
+	r := x.request.HTTP
 	w.Remembered.begin(x)
 	if err := x.begin(); err != nil && w.opts.Refuse {
 		// An intent that was not noted in time may be noted yet. The API does not

@@ -104,3 +104,19 @@ func compileKeyParts(d *syntax.Rule, of *Resource, path pattern, keys map[string
 	}
 	return parts, nil
 }
+
+// NewKey returns the key of an object of the resource. It refuses parts of which the
+// object's Show cannot be made without doubt about what it is the Show of.
+func (r *Resource) NewKey(parts ...string) (event.Key, error) {
+	key, err := event.NewKey(r.Name, parts...)
+	if err != nil {
+		return key, err
+	}
+	if len(parts) != len(r.Show.Names) {
+		return event.Key{}, fmt.Errorf("the key has %d parts, and show %s takes %d", len(parts), r.showText, len(r.Show.Names))
+	}
+	if err := r.Show.check(parts); err != nil {
+		return event.Key{}, err
+	}
+	return key, nil
+}

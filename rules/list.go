@@ -116,7 +116,7 @@ func (l *List) Page(page string, answer show.Show) (objects []Listed, next strin
 		}
 	}
 	for i, id := range ids {
-		key, err := event.NewKey(l.Resource.Name, id)
+		key, err := l.Resource.NewKey(id)
 		if err != nil {
 			continue // no request of ours can name such an object
 		}

@@ -4,7 +4,6 @@ package rules
 
 import (
 	"net/url"
-	"path"
 	"strings"
 )
 
@@ -30,19 +29,17 @@ func unescape(segment string) string {
 	return plain
 }
 
-// cleanPath resolves dot segments and doubled slashes, as the API's server
-// most likely does too: a request must not evade a rule by "/x/../items/1".
-func cleanPath(p string) string {
-	if !strings.Contains(p, "//") && !strings.Contains(p, "/.") && !strings.Contains(p, "/%2") {
-		return p
+// mergeSlashes returns a path with one slash for several that follow each other, as
+// most servers have it.
+func mergeSlashes(path string) string {
+	if !strings.Contains(path, "//") {
+		return path
 	}
-	p = encodedDots.Replace(p)
-	if p == "" || p[0] != '/' {
-		return p
+	var merged strings.Builder
+	for i := range len(path) {
+		if path[i] != '/' || i == 0 || path[i-1] != '/' {
+			merged.WriteByte(path[i])
+		}
 	}
-	return path.Clean(p)
+	return merged.String()
 }
-
-// encodedDots decodes dots: "%2e" is "." wherever it stands (RFC 3986, section
-// 6.2.2.2).
-var encodedDots = strings.NewReplacer("%2e", ".", "%2E", ".")

@@ -36,6 +36,9 @@ type pattern struct {
 	// expression is the text of an expression, "" for other patterns.
 	expression string
 	compiled   *urlpattern.URLPattern
+	// slashes is true if a value may be any text: the API splits a path before
+	// it decodes it.
+	slashes bool
 }
 
 var errNoSlash = errors.New("a path begins with '/'")
@@ -100,7 +103,7 @@ func (p *pattern) exec(path string, values []string) ([]string, bool) {
 		return values, false
 	}
 	for _, name := range p.names {
-		values = append(values, result.Pathname.Groups[name])
+		values = append(values, unescape(result.Pathname.Groups[name]))
 	}
 	return values, true
 }
@@ -130,7 +133,7 @@ func (p *pattern) build(parts []string) (string, error) {
 // placeholders, and returns the unescaped values of the placeholders.
 func (p *pattern) match(escaped string) ([]string, bool) {
 	values := make([]string, 0, len(p.names))
-	rest := cleanPath(escaped)
+	rest := usualPath(escaped)
 	for _, want := range p.segments {
 		if rest == "" || rest == "/" {
 			return nil, false

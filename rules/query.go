@@ -81,6 +81,7 @@ func compileQuery(declared *syntax.Query, r *Rule, prefix string, ahead bool) (*
 	if made.Request, err = compileTemplate(declared.Request); err != nil {
 		return nil, fmt.Errorf("%s: %w", declared.Request, err)
 	}
+	made.Request.path.slashes = r.Resource.Slashes
 	if declared.IDs == "" {
 		return nil, errors.New("after the request stands the path of the ids in its answer, as transactions.#.id")
 	}
@@ -146,7 +147,7 @@ func (q *Query) Keys(answer event.Document) ([]event.Key, error) {
 	}
 	var keys []event.Key
 	for _, id := range body.Scalars(answer.JSON(), q.ids, MaxKeys) {
-		key, err := event.NewKey(q.Resource.Name, id)
+		key, err := q.Resource.NewKey(id)
 		if err != nil {
 			continue // no request of ours can name such an object
 		}

@@ -4,11 +4,23 @@ package rules
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"net/url"
+	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
+)
+
+// Reasons why a request cannot be read for sure. Operators see them with the
+// unresolved intent.
+var (
+	errLong       = errors.New("the request's body is longer than `capture`")
+	errCut        = errors.New("the request's body did not arrive whole")
+	errUnread     = errors.New("the request's body cannot be read")
+	errTwoMeaning = errors.New("the request has a value that readers disagree about: a repeated name, one in another case, or a number that no float holds")
+	errTwoRules   = errors.New("the request matches several rules, depending on how a value is read that readers disagree about")
 )
 
 // Request is a request as rules see it. The body is read only if a rule needs it,
@@ -16,50 +28,62 @@ import (
 type Request struct {
 	// HTTP is the request. Its body is replaced when it is read ahead.
 	HTTP *http.Request
-	// Method is the method of the request, or the one that overrides it.
+	// Method is the method of the request, or the one that overrides it. Find sets
+	// it to the one whose rule it has found.
 	Method string
 	// Limit limits how much of the body is read ahead, in bytes.
 	Limit int64
+	// Overrides say where a POST may name another method that it stands for.
+	Overrides []Value
 
-	looked bool
-	plain  []byte // the body as JSON; nil if it has no structure
-
-	parsed bool
-	query  url.Values
+	looked  bool
+	reading body.Reading
+	problem error // why there is no reading
+	// batch is true once a rule looked for a member of an object where the body is
+	// an array.
+	batch bool
 }
 
-// JSON returns the request's body as JSON, or nil.
+// read reads the request's body.
 //
 // Reading ahead holds the request back until its body has arrived, and answers a
 // client that expects "100 Continue" in the API's place (RFC 9110, section
 // 10.1.1). Only requests whose path matches a rule with a `request:` value are
 // read ahead: nothing but the body shows what they ask for.
-func (r *Request) JSON() []byte {
+func (r *Request) read() (body.Reading, error) {
 	if r.looked {
-		return r.plain
+		return r.reading, r.problem
 	}
 	r.looked = true
+	r.reading, r.problem = r.readAhead()
+	return r.reading, r.problem
+}
+
+func (r *Request) readAhead() (body.Reading, error) {
 	if r.HTTP.Body == nil || r.HTTP.Body == http.NoBody || r.HTTP.ContentLength == 0 {
-		return nil
+		return body.Reading{}, nil
 	}
 	if r.HTTP.ContentLength > r.Limit {
-		return nil
+		return body.Reading{}, errLong
 	}
 	// An error is no loss: whoever reads on gets it again.
-	raw, _ := io.ReadAll(io.LimitReader(r.HTTP.Body, r.Limit+1))
+	raw, err := io.ReadAll(io.LimitReader(r.HTTP.Body, r.Limit+1))
 	r.HTTP.Body = &replayed{Reader: io.MultiReader(bytes.NewReader(raw), r.HTTP.Body), Closer: r.HTTP.Body}
-	if int64(len(raw)) > r.Limit {
-		return nil
+	switch {
+	case int64(len(raw)) > r.Limit:
+		return body.Reading{}, errLong
+	case err != nil:
+		return body.Reading{}, errCut
 	}
-	plain, err := body.Decode(raw, r.HTTP.Header.Get("Content-Encoding"))
-	if err != nil {
-		return nil
+	kinds := r.HTTP.Header["Content-Type"]
+	reading, err := body.Read(raw, strings.Join(r.HTTP.Header["Content-Encoding"], ","), strings.Join(kinds[:min(1, len(kinds))], ""), r.Limit)
+	switch {
+	case err != nil:
+		return body.Reading{}, fmt.Errorf("%w: %w", errUnread, err)
+	case len(kinds) > 1:
+		return body.Reading{}, fmt.Errorf("%w: it has several Content-Types", errUnread)
 	}
-	r.plain, err = body.Normalise(plain, r.HTTP.Header.Get("Content-Type"))
-	if err != nil {
-		r.plain = nil
-	}
-	return r.plain
+	return reading, nil
 }
 
 // replayed is a body whose beginning was read already.
@@ -68,31 +92,67 @@ type replayed struct {
 	io.Closer
 }
 
-// Text returns the string or number that the request has at v, or "". It does not
-// know the placeholders of a path; see [Match.Text].
-func (r *Request) Text(v Value) string {
+// texts returns what readers may find at v in the request, other than in its path.
+// With list, v may hold several values. The error says why nobody can tell.
+func (r *Request) texts(v Value, list bool) (body.Texts, error) {
+	var found body.Texts
 	switch v.Source {
 	case FromRequest:
-		return body.Scalar(r.JSON(), v.Name)
-	case FromQuery:
-		if !r.parsed {
-			r.query, r.parsed = r.HTTP.URL.Query(), true
+		reading, err := r.read()
+		if err != nil {
+			return found, err
 		}
-		return r.query.Get(v.Name)
+		if reading.IsBatch() && v.inObject() {
+			r.batch = true
+		}
+		for i := range reading.Documents {
+			texts := reading.Documents[i].At(v.Name, list, MaxKeys)
+			if i == 0 {
+				found = texts
+			} else {
+				found.Join(texts)
+			}
+		}
+		found.Unsure = found.Unsure || reading.Doubt != nil
+	case FromQuery:
+		found = queryTexts(r.HTTP.URL.RawQuery, v.Name)
 	case FromHeader:
-		return r.HTTP.Header.Get(v.Name)
+		found = headerTexts(r.HTTP.Header, v.Name)
 	case FromResponse, FromPath, FromLocation:
 	}
-	return ""
+	if found.Unknown {
+		return found, errTwoMeaning
+	}
+	if !list && len(found.All) == 0 {
+		found.Add("")
+	}
+	return found, nil
 }
 
-// Texts returns all strings and numbers that the request has at v.
-func (r *Request) Texts(v Value) []string {
-	if v.Source == FromRequest {
-		return body.Scalars(r.JSON(), v.Name, MaxKeys)
+// Texts returns all strings and numbers that readers may find at v in the request. It
+// does not know the placeholders of a path. Unsure is nil if they find the same; the
+// error says why nobody can tell what they find.
+func (r *Request) Texts(v Value) (texts []string, unsure, err error) {
+	found, err := r.texts(v, true)
+	if err != nil {
+		return nil, nil, err
 	}
-	if text := r.Text(v); text != "" {
-		return []string{text}
+	if found.Unsure {
+		unsure = errTwoMeaning
 	}
-	return nil
+	for _, text := range found.All {
+		if text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return texts, unsure, nil
+}
+
+// Text returns the one string or number that all readers find at v, or "".
+func (r *Request) Text(v Value) string {
+	texts, unsure, err := r.Texts(v)
+	if len(texts) != 1 || unsure != nil || err != nil {
+		return ""
+	}
+	return texts[0]
 }

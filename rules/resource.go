@@ -31,6 +31,9 @@ type Resource struct {
 	// Aliases means that requests may name an object otherwise than its Show
 	// does.
 	Aliases bool
+	// Slashes means that an id is whatever stands between two slashes of a path,
+	// however much of it is escaped.
+	Slashes bool
 	// Version is the path of the object's version in Show, or "".
 	Version string
 	// ETag means that the version is the ETag of Show.
@@ -75,7 +78,7 @@ func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
 	r := &Resource{
 		Name: d.Name, showText: d.Show.String(), ShowFrom: d.ShowFrom, CallerHeaders: d.CallerHeaders,
 		idsGiven: !slices.Equal(d.ID, syntax.Resource{Name: d.Name}.WithDefaults().ID),
-		Aliases:  d.Aliases, Lag: time.Duration(d.Lag), Tenant: d.Tenant, KeepShow: d.KeepShow,
+		Aliases:  d.Aliases, Slashes: d.Slashes, Lag: time.Duration(d.Lag), Tenant: d.Tenant, KeepShow: d.KeepShow,
 	}
 	if err := r.compileShow(d); err != nil {
 		return nil, wrong("show", "show "+r.showText, err)

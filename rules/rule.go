@@ -8,7 +8,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
@@ -100,31 +99,57 @@ func (r *Rule) narrowed() bool {
 	return len(r.where) > 0 || r.matched
 }
 
-// holds reports whether the conditions and matchers of the rule hold for a
-// request whose path and method match. Values are those of the placeholders.
-func (r *Rule) holds(request *Request, values []string) bool {
-	for i := range r.where {
-		if !r.where[i].holds(r.text(request, values, r.where[i].value)) {
-			return false
-		}
-	}
-	if len(r.matchers) == 0 {
-		return true
-	}
-	// A matcher that fails ends the request in Caddy's own routes. Here it must
-	// not, so it matches nothing.
-	ok, err := r.matchers.AnyMatchWithError(request.HTTP)
-	return ok && err == nil
+// verdict is whether a request meets what a rule demands.
+type verdict struct {
+	// holds is true if it does, or if some readers of the request find that it
+	// does.
+	holds bool
+	// unsure is true if others may find that it does not; unread says why nobody
+	// can tell.
+	unsure bool
+	unread error
 }
 
-// text returns what a request has at v, as [Match.Text] says.
-func (r *Rule) text(request *Request, values []string, v Value) string {
-	switch v.Source {
-	case FromPath:
-		return r.pattern.value(v.Name, values)
-	case FromRequest:
-		return body.Text(request.JSON(), v.Name)
-	case FromResponse, FromQuery, FromHeader, FromLocation:
+// judge decides whether the conditions and matchers of the rule hold for a request
+// whose path and method match. Values are those of the placeholders. What stands in
+// the body is looked at last, so that a body is not read in vain.
+func (r *Rule) judge(request *Request, values []string) verdict {
+	v := verdict{holds: true}
+	for _, inBody := range []bool{false, true} {
+		for i := range r.where {
+			c := &r.where[i]
+			if (c.value.Source == FromRequest) != inBody {
+				continue
+			}
+			if c.value.Source == FromPath {
+				if !c.holds(r.pattern.value(c.value.Name, values)) {
+					return verdict{}
+				}
+				continue
+			}
+			texts, err := request.texts(c.value, false)
+			if err != nil {
+				v.unread = err
+				continue
+			}
+			held := 0
+			for _, text := range texts.All {
+				if c.holds(text) {
+					held++
+				}
+			}
+			if held == 0 {
+				return verdict{}
+			}
+			v.unsure = v.unsure || texts.Unsure
+		}
+		if !inBody && len(r.matchers) > 0 {
+			// A matcher that fails ends the request in Caddy's own routes. Here it
+			// must not, so it matches nothing.
+			if ok, err := r.matchers.AnyMatchWithError(request.HTTP); !ok || err != nil {
+				return verdict{}
+			}
+		}
 	}
-	return request.Text(v)
+	return v
 }

@@ -10,6 +10,7 @@ package rules
 
 import (
 	"fmt"
+	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -76,15 +77,21 @@ func Compile(declared []*syntax.Resource, matchers Matchers) (*Set, error) {
 // Find finds the rule that a request matches, and fills found. It does not
 // allocate unless the path has escapes or dot segments, or a rule looks into the
 // request.
+//
+// A POST may state another method, where [Request.Overrides] say.
 func (s *Set) Find(request *Request, found *Match) bool {
+	if len(request.Overrides) > 0 && request.Method == http.MethodPost {
+		return s.findStated(request, found)
+	}
 	return s.rules.find(request, found)
 }
 
 // FindShow finds the resource whose Show a request asks for, and fills found. Its
 // rule stands for the resource's `show`; it has no kind, and its values are the
-// parts of the object's key.
+// parts of the object's key. A path that servers may read in different ways asks for
+// no Show.
 func (s *Set) FindShow(request *Request, found *Match) bool {
-	return s.shows.find(request, found)
+	return s.shows.find(request, found) && found.Unread == nil
 }
 
 // Touching calls visit for every rule that a request matches and that touches

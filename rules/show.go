@@ -31,6 +31,7 @@ func (r *Resource) compileShow(d syntax.Resource) error {
 	case !slices.Contains([]string{syntax.ShowFromOperator, syntax.ShowFromCaller, syntax.ShowFromResponse}, d.ShowFrom):
 		return fmt.Errorf("show is taken from the operator, the caller or the response, not from %q", d.ShowFrom)
 	}
+	r.Show.path.slashes = d.Slashes
 	if r.gone, err = compileAnswer(d.Gone); err != nil {
 		return fmt.Errorf("gone: %w", err)
 	}
@@ -103,7 +104,7 @@ func (r *Resource) Canonical(key event.Key, document event.Document) event.Key {
 		}
 		parts := key.Parts()
 		parts[len(parts)-1] = id
-		if own, err := event.NewKey(r.Name, parts...); err == nil {
+		if own, err := r.NewKey(parts...); err == nil {
 			return own
 		}
 	}
@@ -116,10 +117,13 @@ func (r *Resource) KeyAt(path string) (event.Key, bool) {
 	if len(r.Show.path.names) != len(r.Show.Names) {
 		return event.Key{}, false
 	}
+	if !isPlain(path) && len(spellings(path)) > 1 && !(r.Slashes && keepsSegments(path)) {
+		return event.Key{}, false
+	}
 	parts, ok := r.Show.path.match(path)
 	if !ok {
 		return event.Key{}, false
 	}
-	key, err := event.NewKey(r.Name, parts...)
+	key, err := r.NewKey(parts...)
 	return key, err == nil
 }

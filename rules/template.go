@@ -42,6 +42,10 @@ type piece struct {
 	name string
 	// quoted is true for a placeholder within a JSON string.
 	quoted bool
+	// bare is true for one of JSON that stands in no string, and takes numbers.
+	bare bool
+	// word is true for a placeholder that takes only words.
+	word bool
 }
 
 // bodyFormat is how a body is written.
@@ -74,6 +78,9 @@ func compileTemplate(r syntax.Request) (Template, error) {
 	}
 	t.Names = slices.Clone(t.path.names)
 	t.query = t.pieces(query, false)
+	if err := restrict(t.query, quotingPairs); err != nil {
+		return t, err
+	}
 	err = t.compileRest(r)
 	return t, err
 }
@@ -86,7 +93,11 @@ func (t *Template) compileRest(r syntax.Request) error {
 	}
 	slices.Sort(fields)
 	for _, field := range fields {
-		t.header[http.CanonicalHeaderKey(field)] = t.pieces(r.Header[field], false)
+		pieces := t.pieces(r.Header[field], false)
+		if err := restrict(pieces, quotingHeader); err != nil {
+			return fmt.Errorf("header %s: %w", field, err)
+		}
+		t.header[http.CanonicalHeaderKey(field)] = pieces
 	}
 	contentType := r.Header["Content-Type"]
 	trimmed := strings.TrimSpace(r.Body)
@@ -98,6 +109,9 @@ func (t *Template) compileRest(r syntax.Request) error {
 		t.format = formatForm
 	}
 	t.body = t.pieces(r.Body, t.format == formatJSON)
+	if err := restrict(t.body, [...]quoting{formatJSON: quotingJSON, formatXML: quotingXML, formatForm: quotingPairs}[t.format]); err != nil {
+		return fmt.Errorf("body: %w", err)
+	}
 	if r.Body != "" && contentType == "" {
 		t.header["Content-Type"] = []piece{{text: [...]string{
 			formatJSON: "application/json", formatXML: "text/xml; charset=utf-8", formatForm: "application/x-www-form-urlencoded",
@@ -112,7 +126,8 @@ func (t *Template) compileRest(r syntax.Request) error {
 }
 
 // pieces splits a text at its placeholders, and adds them to Names: a name, or a
-// value as in `request:a.b`, in braces without spaces. "\{" is a brace.
+// value as in `request:a.b`, in braces without spaces, perhaps after "word:". "\{" is a
+// brace.
 func (t *Template) pieces(text string, isJSON bool) []piece {
 	var pieces []piece
 	var literal strings.Builder
@@ -136,8 +151,9 @@ func (t *Template) pieces(text string, isJSON bool) []piece {
 			literal.WriteByte(text[i])
 			continue
 		}
-		name := strings.TrimPrefix(text[i+1:i+end], ":")
-		pieces = append(pieces, piece{text: literal.String()}, piece{name: name, quoted: quoted})
+		name, word := strings.CutPrefix(text[i+1:i+end], wordPrefix)
+		name = strings.TrimPrefix(name, ":")
+		pieces = append(pieces, piece{text: literal.String()}, piece{name: name, quoted: quoted, bare: isJSON && !quoted, word: word})
 		literal.Reset()
 		if !slices.Contains(t.Names, name) {
 			t.Names = append(t.Names, name)
@@ -168,6 +184,9 @@ func (t *Template) Build(values []string) (show.Request, error) {
 	built := show.Request{Method: t.method}
 	if len(values) != len(t.Names) {
 		return built, fmt.Errorf("the key has %d parts and %s takes %d", len(values), t.text, len(t.Names))
+	}
+	if err := t.check(values); err != nil {
+		return built, err
 	}
 	if t.whole {
 		if !strings.HasPrefix(values[0], "/") || strings.HasPrefix(values[0], "//") {
@@ -201,6 +220,48 @@ func (t *Template) Build(values []string) (show.Request, error) {
 		}
 	}
 	return built, nil
+}
+
+// check refuses values of which no request can be made that means nothing else.
+func (t *Template) check(values []string) error {
+	if !t.whole {
+		for _, value := range values[:len(t.path.names)] {
+			if err := checkPart(value, t.path.slashes); err != nil {
+				return fmt.Errorf("%q: %w", value, err)
+			}
+		}
+	}
+	if err := t.checkPieces(t.query, values); err != nil {
+		return err
+	}
+	for _, pieces := range t.header {
+		if err := t.checkPieces(pieces, values); err != nil {
+			return err
+		}
+	}
+	return t.checkPieces(t.body, values)
+}
+
+func (t *Template) checkPieces(pieces []piece, values []string) error {
+	for _, p := range pieces {
+		if p.name == "" {
+			continue
+		}
+		value := values[slices.Index(t.Names, p.name)]
+		switch {
+		case p.word && !isWord(value):
+			return fmt.Errorf("%q is no word, and its place in %s takes only letters, digits, '-', '_' and '.'", value, t.text)
+		case p.bare && !isNumber(value):
+			// Outside quotes a stranger's id could add members of its own.
+			return fmt.Errorf("%q is no number, and its place in the body has no quotes around it", value)
+		}
+	}
+	return nil
+}
+
+// isNumber reports whether a text is a number of JSON.
+func isNumber(text string) bool {
+	return json.Unmarshal([]byte(text), new(json.Number)) == nil && !strings.HasPrefix(text, `"`) && strings.TrimSpace(text) == text && text != "null"
 }
 
 // fill returns a text with escaped values in place of its placeholders.
@@ -243,12 +304,7 @@ func (t *Template) fillBody(values []string, sample bool) ([]byte, error) {
 			}
 			text.Write(quoted[1 : len(quoted)-1])
 		default:
-			// Outside quotes a stranger's id could add members of its own.
-			number := values[slices.Index(t.Names, p.name)]
-			if json.Unmarshal([]byte(number), new(json.Number)) != nil || strings.HasPrefix(number, `"`) {
-				return nil, fmt.Errorf("%q is no number, and its place in the body has no quotes around it", number)
-			}
-			text.WriteString(number)
+			text.WriteString(values[slices.Index(t.Names, p.name)])
 		}
 	}
 	if !json.Valid(text.Bytes()) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
+	"unicode/utf8"
 )
 
 // tree finds the rule that a request matches. It is a tree of path segments, so
@@ -19,6 +21,9 @@ type tree struct {
 	root node
 	// touches is true if any rule touches other objects.
 	touches bool
+	// safe is true if a rule names a safe method, and capitals if one has capital
+	// letters in its path.
+	safe, capitals bool
 }
 
 // node is what follows a number of segments.
@@ -26,6 +31,9 @@ type node struct {
 	// text and placeholder lead to the nodes after one more segment.
 	text        map[string]*node
 	placeholder *node
+	// folded is text by names in lower case: many servers route without regard
+	// to case.
+	folded map[string][]*node
 	// expressions are the rules that continue with an expression, tails those
 	// that continue with "*", and leaves those that end here.
 	expressions []*Rule
@@ -46,9 +54,13 @@ func (t *tree) add(r *Rule) error {
 		}
 		if at.text == nil {
 			at.text = make(map[string]*node)
+			at.folded = make(map[string][]*node)
 		}
 		if at.text[segment] == nil {
 			at.text[segment] = new(node)
+			lower := strings.ToLower(segment)
+			at.folded[lower] = append(at.folded[lower], at.text[segment])
+			t.capitals = t.capitals || lower != segment
 		}
 		at = at.text[segment]
 	}
@@ -68,6 +80,7 @@ func (t *tree) add(r *Rule) error {
 	}
 	*list = append(*list, r)
 	t.touches = t.touches || len(r.Touches) > 0
+	t.safe = t.safe || slices.ContainsFunc(r.methods, IsSafe)
 	return nil
 }
 
@@ -100,11 +113,116 @@ func overlap(a, b []string) bool {
 	return slices.ContainsFunc(a, func(method string) bool { return slices.Contains(b, method) })
 }
 
-// find finds the rule that a request matches, and fills found.
+// find finds the rule that a request matches, and fills found. Where servers read
+// the path in different ways, and any of them leads to a rule, the request matches
+// it, but cannot be read.
 func (t *tree) find(request *Request, found *Match) bool {
-	escaped := cleanPath(request.HTTP.URL.EscapedPath())
-	found.count = 0
-	return t.root.find(request, escaped, escaped, found)
+	found.count, found.Unread, found.Unsure = 0, nil, nil
+	if !t.safe && IsSafe(request.Method) {
+		return false
+	}
+	escaped := request.HTTP.URL.EscapedPath()
+	if !isPlain(escaped) {
+		return t.findSpelled(request, escaped, found)
+	}
+	escaped = mergeSlashes(escaped)
+	if t.root.find(request, escaped, escaped, found) {
+		return true
+	}
+	if (t.capitals || hasCapitals(escaped)) && t.root.loose(request.Method, escaped, escaped, found) {
+		found.Unread = errSpelling
+		return true
+	}
+	return false
+}
+
+// findSpelled finds the rule for a path that servers may read in different ways.
+func (t *tree) findSpelled(request *Request, escaped string, found *Match) bool {
+	all := spellings(escaped)
+	hit := t.root.find(request, all[0], all[0], found)
+	if len(all) == 1 || hit && found.Rule.Resource.Slashes && keepsSegments(escaped) {
+		if !hit && t.root.loose(request.Method, all[0], all[0], found) && !found.Rule.narrowed() {
+			found.Unread = errSpelling
+			return true
+		}
+		return hit
+	}
+	for _, path := range all {
+		var other Match
+		ok := t.root.loose(request.Method, path, path, &other)
+		switch {
+		case !hit && ok:
+			*found = other
+			found.Unread = errSpelling
+			return true
+		case hit && (!ok || other.Rule.pattern.text != found.Rule.pattern.text || !slices.Equal(other.Values(), found.Values())):
+			found.Unread = errSpelling
+			return true
+		}
+	}
+	return hit
+}
+
+// keepsSegments reports whether an escaped path means the same to every server that
+// splits it before it decodes it.
+func keepsSegments(escaped string) bool {
+	for segment := range strings.SplitSeq(escaped, "/") {
+		plain := unescape(segment)
+		if plain == "." || plain == ".." || strings.Contains(segment, ";") || !utf8.ValidString(plain) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasCapitals reports whether a path has capital letters.
+func hasCapitals(path string) bool {
+	return strings.ContainsFunc(path, func(c rune) bool { return c >= 'A' && c <= 'Z' })
+}
+
+// loose finds the rule of a path and a method as find does, without regard to case
+// and to what else a rule demands of the request.
+func (n *node) loose(method, rest, whole string, found *Match) bool {
+	take := func(rules []*Rule) bool {
+		for _, r := range rules {
+			if accepts(r.methods, method) {
+				found.Rule = r
+				return true
+			}
+		}
+		return false
+	}
+	if rest == "" || rest == "/" {
+		if take(n.leaves) {
+			return true
+		}
+	} else if found.count < maxSegments {
+		segment, after := nextSegment(rest)
+		plain := unescape(segment)
+		for _, child := range n.folded[strings.ToLower(plain)] {
+			if child.loose(method, after, whole, found) {
+				return true
+			}
+		}
+		if n.placeholder != nil && segment != "" {
+			found.values[found.count] = plain
+			found.count++
+			if n.placeholder.loose(method, after, whole, found) {
+				return true
+			}
+			found.count--
+		}
+	}
+	for _, r := range n.expressions {
+		if !accepts(r.methods, method) {
+			continue
+		}
+		if values, ok := r.pattern.exec(whole, nil); ok && len(values) <= maxSegments {
+			found.Rule, found.count = r, copy(found.values[:], values)
+			return true
+		}
+	}
+	return rest != "" && take(n.tails)
 }
 
 // find walks the tree. Rest is the path after the node: "" or with a slash first;
@@ -124,6 +242,11 @@ func (n *node) find(request *Request, rest, whole string, found *Match) bool {
 			found.values[found.count] = plain
 			found.count++
 			if n.placeholder.find(request, after, whole, found) {
+				if n.text[plain] == nil && len(n.text) > 0 && len(n.folded[strings.ToLower(plain)]) > 0 {
+					// To a server that routes without regard to case, this is
+					// the text of another rule.
+					found.Unread = errSpelling
+				}
 				return true
 			}
 			found.count--
@@ -134,8 +257,9 @@ func (n *node) find(request *Request, rest, whole string, found *Match) bool {
 			continue
 		}
 		if values, ok := r.pattern.exec(whole, nil); ok && len(values) <= maxSegments {
-			if r.holds(request, values) {
+			if v := r.judge(request, values); v.holds {
 				found.Rule, found.count = r, copy(found.values[:], values)
+				found.doubt(v)
 				return true
 			}
 		}
@@ -145,10 +269,12 @@ func (n *node) find(request *Request, rest, whole string, found *Match) bool {
 
 // pick takes the rule of a list that a request matches: one that demands
 // something of the request before one that demands nothing, then one that names
-// the method before one that takes any.
+// the method before one that takes any. If it depends on the reader which rule that
+// is, nobody knows what the request asks for.
 func pick(rules []*Rule, request *Request, found *Match) bool {
 	var chosen *Rule
-	rank := 0
+	var of verdict
+	rank, possible := 0, 0
 	for _, r := range rules {
 		own := 1
 		if len(r.methods) > 0 {
@@ -157,15 +283,40 @@ func pick(rules []*Rule, request *Request, found *Match) bool {
 		if r.narrowed() {
 			own += 2
 		}
-		if own > rank && accepts(r.methods, request.Method) && r.holds(request, found.Values()) {
-			chosen, rank = r, own
+		if own <= rank && !of.unsure && of.unread == nil || !accepts(r.methods, request.Method) {
+			continue
+		}
+		v := r.judge(request, found.Values())
+		if !v.holds {
+			continue
+		}
+		possible++
+		if chosen != nil && own <= rank {
+			continue
+		}
+		if chosen, rank, of = r, own, v; !v.unsure && v.unread == nil {
+			possible = 1 // whatever the others are
 		}
 	}
 	if chosen == nil {
 		return false
 	}
 	found.Rule = chosen
+	found.doubt(of)
+	if possible > 1 && of.unsure && of.unread == nil {
+		found.Unread = errTwoRules
+	}
 	return true
+}
+
+// doubt notes that it is not sure that the request meets what the rule demands.
+func (m *Match) doubt(v verdict) {
+	if v.unread != nil {
+		m.Unread = v.unread
+	}
+	if v.unsure {
+		m.Unsure = errTwoMeaning
+	}
 }
 
 // touching calls visit for every rule that a request matches and that touches
@@ -174,7 +325,7 @@ func (t *tree) touching(request *Request, visit func(*Match)) {
 	if !t.touches {
 		return
 	}
-	escaped := cleanPath(request.HTTP.URL.EscapedPath())
+	escaped := usualPath(request.HTTP.URL.EscapedPath())
 	t.root.touching(request, escaped, escaped, new(Match), visit)
 }
 
@@ -183,9 +334,13 @@ func (t *tree) touching(request *Request, visit func(*Match)) {
 func (n *node) touching(request *Request, rest, whole string, at *Match, visit func(*Match)) {
 	try := func(rules []*Rule, at *Match) {
 		for _, r := range rules {
-			if len(r.Touches) > 0 && accepts(r.methods, request.Method) && r.holds(request, at.Values()) {
+			if len(r.Touches) == 0 || !accepts(r.methods, request.Method) {
+				continue
+			}
+			if v := r.judge(request, at.Values()); v.holds {
 				found := *at
 				found.Rule = r
+				found.doubt(v)
 				visit(&found)
 			}
 		}
@@ -219,6 +374,9 @@ func (n *node) touching(request *Request, rest, whole string, at *Match, visit f
 
 // accepts reports whether a rule with some methods is about a request's method.
 func accepts(methods []string, method string) bool {
+	if method == anyMethod {
+		return true
+	}
 	if len(methods) > 0 {
 		return slices.Contains(methods, method)
 	}

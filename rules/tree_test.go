@@ -38,6 +38,9 @@ func (s *Set) found(method, target string) string {
 		return ""
 	}
 	text := string(hit.Rule.Kind) + " " + hit.Rule.Name
+	if hit.Unread != nil {
+		return text + " ?"
+	}
 	keys, err := pathKeys(&hit)
 	if err == nil && len(keys) == 0 {
 		return text
@@ -119,12 +122,12 @@ func TestMatcher(t *testing.T) {
 		{"POST", "/v1/orders/ab/ship", ""},
 		// Paths as servers understand them.
 		{"PATCH", "/users//7", "update PUT|PATCH /users/:id users/7"},
-		{"PATCH", "/x/../users/7", "update PUT|PATCH /users/:id users/7"},
-		{"PATCH", "/users/%2e%2e/users/7", "update PUT|PATCH /users/:id users/7"},
+		{"PATCH", "/x/../users/7", "update PUT|PATCH /users/:id ?"},
+		{"PATCH", "/users/%2e%2e/users/7", "update PUT|PATCH /users/:id ?"},
 		{"PATCH", "/users/a%20b", "update PUT|PATCH /users/:id users/a%20b"},
-		{"PATCH", "/users/a%2Fb", "update PUT|PATCH /users/:id users/a%2Fb"},
+		{"PATCH", "/users/a%2Fb", "update PUT|PATCH /users/:id ?"},
 		{"PATCH", "/%75sers/7", "update PUT|PATCH /users/:id users/7"},
-		{"PATCH", "/users/..%2fitems%2f1", "update PUT|PATCH /users/:id no key"},
+		{"PATCH", "/users/..%2fitems%2f1", "update PUT|PATCH /users/:id ?"},
 		{"PATCH", "/users/" + strings.Repeat("x", event.MaxPartLength+1), "update PUT|PATCH /users/:id no key"},
 		{"PATCH", "/users/1" + strings.Repeat("/x", 100), "update * /users/:id/* users/1"},
 	} {

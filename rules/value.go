@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/jsonpath"
 )
 
 // Source is the part of an exchange in which a value stands.
@@ -97,6 +99,17 @@ func ParseValues(texts []string) ([]Value, error) {
 // InRequest reports whether the value is known before the request is forwarded.
 func (v Value) InRequest() bool {
 	return v.Source != FromResponse && v.Source != FromLocation
+}
+
+// inObject reports whether the value is a member of an object, so that an array in
+// its place is a batch of such objects.
+func (v Value) inObject() bool {
+	steps, err := jsonpath.Parse(v.Name)
+	if v.Source != FromRequest || err != nil || steps[0].Kind != jsonpath.Name {
+		return false
+	}
+	_, isIndex := steps[0].Index()
+	return !isIndex
 }
 
 // credentialHeaders are the headers whose values must not reach the disk.

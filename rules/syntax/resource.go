@@ -72,6 +72,15 @@ type Resource struct {
 	// that counts.
 	Aliases bool `json:"aliases,omitempty"`
 
+	// Slashes says that the API splits a path before it decodes it, so that an
+	// id may hold anything: `/files/a%2Fb` is about the file `a/b`. Many APIs
+	// decode a path first, and take that for a path below `/files/a`; therefore
+	// an id without this word has no slash, backslash, semicolon, `?` or `#`,
+	// nothing that is an escape once more, and no dot or space at its end. An
+	// exchange whose path holds such an id is recorded as unresolved. Default:
+	// false.
+	Slashes bool `json:"slashes,omitempty"`
+
 	// Version is the path of a field that grows with every change: a number,
 	// or an RFC 3339 time, with `T` or a space. With it, a Show that is older
 	// than what is already known is not taken but asked for again, for five

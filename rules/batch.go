@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+import (
+	"errors"
+	"net/http"
+)
+
+// maxMembers limits how many members of a batch are read.
+const maxMembers = 1000
+
+var errLongBatch = errors.New("the request is a batch of more members than are read")
+
+// Member is a member of a batch that a rule matches, as if it had been sent alone.
+type Member struct {
+	// Request is the request with the member as its body.
+	Request Request
+	// Match is the rule that the member matches.
+	Match Match
+	// JSON is the member.
+	JSON []byte
+}
+
+// FindMembers finds the rules that the members of a batch match: a body that is an
+// array, where rules look for the members of an object. There are none if the request
+// is no batch, or if no rule is about any of its members. Where there are too many,
+// found is filled as Find does.
+func (s *Set) FindMembers(request *Request, found *Match) []Member {
+	if !request.batch {
+		return nil
+	}
+	var all []Member
+	readings := request.reading.Members()
+	for i := range min(len(readings), maxMembers) {
+		m := Member{
+			Request: Request{HTTP: request.HTTP, Method: request.HTTP.Method, Limit: request.Limit, looked: true, reading: readings[i]},
+			JSON:    readings[i].Documents[0].JSON,
+		}
+		if s.rules.find(&m.Request, &m.Match) {
+			all = append(all, m)
+		}
+	}
+	if len(readings) <= maxMembers {
+		return all
+	}
+	path := usualPath(request.HTTP.URL.EscapedPath())
+	if found.count = 0; s.rules.root.loose(http.MethodPost, path, path, found) {
+		found.Unread = errLongBatch
+	}
+	return nil
+}
