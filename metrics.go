@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
 )
 
 // metrics lives as long as the process. Caddy has a new registry for every
@@ -42,6 +44,11 @@ type collectors struct {
 	dropped           prometheus.Counter
 	expired           *prometheus.CounterVec
 	operational       *prometheus.CounterVec
+
+	// eventTypes limits the types of events, the one label that traffic can
+	// choose: all others come from the configuration, or are one of a few
+	// words.
+	eventTypes *label
 }
 
 func newCollectors() *collectors {
@@ -53,6 +60,7 @@ func newCollectors() *collectors {
 	// From a local answer to the longest timeout of a slow receiver.
 	seconds := []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 	return &collectors{
+		eventTypes: newLabel(func() *zap.Logger { return pipelineLogger("metrics") }),
 		exchanges: counter("exchanges_total",
 			"Exchanges that a rule matched, by what their end told.", "resource", "kind", "outcome"),
 		gaps: counter("gaps_total",
@@ -67,7 +75,7 @@ func newCollectors() *collectors {
 			Namespace: "caddy", Subsystem: "webhooks", Name: "show_duration_seconds",
 			Help: "How long reading a Show from the API took.", Buckets: seconds,
 		}, []string{"resource"}),
-		events: counter("events_total", "Events committed.", "type"),
+		events: counter("events_total", "Events committed. Types with a field of Show in them are counted as other beyond the first hundred.", "type"),
 		attempts: counter("attempts_total",
 			"Attempts of deliveries, by what they made of the delivery: delivered, pending (there will be another) or dead; and by the first digit of what the receiver answered, none if it did not.", "status", "code"),
 		unsent: prometheus.NewCounter(prometheus.CounterOpts{
@@ -164,7 +172,17 @@ func (c *collectors) Unmatched() {
 
 // Event implements reconcile.Metrics.
 func (c *collectors) Event(eventType string) {
-	c.events.WithLabelValues(eventType).Inc()
+	c.events.WithLabelValues(c.eventTypes.value(eventType)).Inc()
+}
+
+// declare has the event types of a resource that the configuration names be
+// counted by name.
+func (c *collectors) declare(r *rules.Resource) {
+	for _, trigger := range r.Triggers {
+		if len(trigger.Type.Paths()) == 0 {
+			c.eventTypes.declare(trigger.Type.String())
+		}
+	}
 }
 
 // Unresolved implements the Metrics of reconcile, exchange and intake.

@@ -129,6 +129,7 @@ func (a *App) formats(endpoints []string) map[string]string {
 
 // planResource returns a resource as reconcile wants it.
 func (a *App) planResource(h *Handler, r *rules.Resource, b budgets) reconcile.Resource {
+	metrics.declare(r)
 	made := reconcile.Resource{
 		Name: r.Name, Read: showReader(h, r), Version: r.Version, ETag: r.ETag, Lag: r.Lag, Tenant: r.Tenant,
 		Projection: r.Projection, KeepShow: r.KeepShow, Triggers: r.Triggers, Limit: b.limit, Looks: b.looks, Unconfirmed: b.unconfirmed,

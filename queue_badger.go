@@ -37,7 +37,8 @@ func (*BadgerQueue) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision finds the directory. It does not touch it.
+// Provision finds the directory, whichever links lead there: it is the queue's
+// identity. It does not touch it.
 func (q *BadgerQueue) Provision(caddy.Context) error {
 	dir := q.Dir
 	if dir == "" {
@@ -47,7 +48,7 @@ func (q *BadgerQueue) Provision(caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("queue badger %s: %w; set what the placeholder stands for", q.Dir, err)
 	}
-	if q.dir, err = filepath.Abs(dir); err != nil {
+	if q.dir, err = badger.Locate(dir); err != nil {
 		return fmt.Errorf("queue badger %s: %w", q.Dir, err)
 	}
 	return nil

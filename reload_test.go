@@ -3,9 +3,11 @@
 package webhooks
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -113,4 +115,41 @@ func openFiles(t *testing.T) map[string]bool {
 		}
 	}
 	return open
+}
+
+// The queue's directory is the queue: a reload that names it by a link, or by
+// another way, goes on with the queue that is open, and a link that leads
+// elsewhere names another.
+func TestReloadByAnotherWay(t *testing.T) {
+	s := newStage(t)
+	root := t.TempDir()
+	link, volume := filepath.Join(root, "link"), filepath.Join(root, "volume")
+	s.dir = filepath.Join(volume, "queue")
+	if err := os.Mkdir(volume, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(volume, link); err != nil {
+		t.Skip(err)
+	}
+	s.mustLoad(s.config("", ""))
+	open := running(t).Queue()
+	for i, dir := range []string{link + "/queue", volume + "/../link/queue", volume + "/queue/"} {
+		s.dir = dir
+		s.mustLoad(s.config("", fmt.Sprintf("max_shows %d", i+3)))
+		if running(t).Queue() != open {
+			t.Errorf("%s is another queue", dir)
+		}
+	}
+	s.put("/items/1", `{"id":"1"}`)
+	s.expect("items.updated items/1")
+	// The link now leads elsewhere.
+	other := filepath.Join(root, "other")
+	if err := errors.Join(os.Mkdir(other, 0o700), os.Remove(link), os.Symlink(other, link)); err != nil {
+		t.Fatal(err)
+	}
+	s.dir = link + "/queue"
+	s.mustLoad(s.config("", ""))
+	if running(t).Queue() == open {
+		t.Error("the link still names the old queue")
+	}
 }

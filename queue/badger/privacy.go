@@ -18,7 +18,7 @@ const others os.FileMode = 0o077
 // read, and makes more of them at any time.
 //
 // Where the system can, files are private from the moment they are made, see
-// makePrivate. Elsewhere they are made so within seconds, by sweep.
+// makePrivate. Elsewhere they are made so within a moment, by sweep.
 type privacy struct {
 	dir string
 	log *zap.Logger
