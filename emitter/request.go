@@ -37,7 +37,7 @@ func (d *dispatcher) request(ctx context.Context, ev *event.Event, to destinatio
 	values := [...]string{
 		ev.ID, strconv.FormatInt(at.Unix(), 10),
 		ev.Type, ev.Key.String(), strconv.FormatUint(ev.Sequence, 10), string(ev.Freshness),
-		d.hop(ev.Cause.Hops, at), trace,
+		d.hop(ev.Cause.Hops, &to, at), trace,
 		d.options.UserAgent, body.ContentType, to.authorization,
 	}
 	header := make(http.Header, len(values)+len(body.Header)+4)
