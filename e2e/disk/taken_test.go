@@ -170,20 +170,7 @@ func TestDescriptorsUsedUp(t *testing.T) {
 // writes, and whoever writes by a memory map is killed.
 func TestReadOnlyVolume(t *testing.T) {
 	mounted := t.TempDir()
-	image := filepath.Join(t.TempDir(), "image")
-	if err := os.WriteFile(image, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(image, 2<<30); err != nil {
-		t.Fatal(err)
-	}
-	if output, err := exec.Command("mkfs.ext4", "-q", "-F", image).CombinedOutput(); err != nil {
-		lab.NotPermitted(t, fmt.Errorf("%w: %s", err, output))
-	}
-	if err := lab.TryMount(t, mounted, "-o", "loop,errors=remount-ro", image); err != nil {
-		lab.NotPermitted(t, err)
-	}
-	t.Cleanup(func() { lab.UnmountLazily(t, mounted) })
+	mountImage(t, mounted, filepath.Join(t.TempDir(), "image"))
 	source, err := exec.Command("findmnt", "-no", "SOURCE", mounted).Output()
 	if err != nil {
 		lab.NotPermitted(t, err)
@@ -200,5 +187,40 @@ func TestReadOnlyVolume(t *testing.T) {
 		t.Errorf("%d requests failed, the first: %s", failed, load.FirstFailure())
 	}
 	closes(t, c, "read-only")
+	c.Kill() // the volume must be unmounted and checked before it takes writes
+}
+
+// mountImage makes a file system in a sparse file, and mounts it.
+func mountImage(t *testing.T, mounted, image string) {
+	t.Helper()
+	if err := os.WriteFile(image, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(image, 2<<30); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := exec.Command("mkfs.ext4", "-q", "-F", image).CombinedOutput(); err != nil {
+		lab.NotPermitted(t, fmt.Errorf("%w: %s", err, output))
+	}
+	if err := lab.TryMount(t, mounted, "-o", "loop,errors=remount-ro", image); err != nil {
+		lab.NotPermitted(t, err)
+	}
+	t.Cleanup(func() { lab.UnmountLazily(t, mounted) })
+}
+
+// TestDiskErrors has the disk fail with EIO, as a volume does that was promised more
+// than there is: its file system has room, and the file that it is in has not.
+func TestDiskErrors(t *testing.T) {
+	below, mounted := t.TempDir(), t.TempDir()
+	lab.Mount(t, below, "-t", "tmpfs", "-o", "size=400m", "tmpfs")
+	mountImage(t, mounted, filepath.Join(below, "image"))
+	c, load := steady(t, filepath.Join(mounted, "queue"), 2000, nil)
+	exhaust(t, below)
+	closes(t, c, "disk")
+	moment(t, c, load, 200)
+	load.Stop()
+	if failed := load.Failed.Load(); failed > 0 {
+		t.Errorf("%d requests failed, the first: %s", failed, load.FirstFailure())
+	}
 	c.Kill() // the volume must be unmounted and checked before it takes writes
 }
