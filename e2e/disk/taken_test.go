@@ -112,7 +112,7 @@ func TestVolumeUnmounted(t *testing.T) {
 	if err := lab.TryMount(t, mounted, "--bind", volume); err != nil {
 		lab.NotPermitted(t, err)
 	}
-	t.Cleanup(func() { _ = exec.Command("umount", "-l", mounted).Run() })
+	t.Cleanup(func() { _ = exec.Command("umount", "-l", mounted).Run() }) //nolint:gosec // a directory of the test
 	dir := filepath.Join(mounted, "queue")
 	c, load := steady(t, dir, 2000, nil)
 	lab.UnmountLazily(t, mounted)
@@ -171,7 +171,7 @@ func TestDescriptorsUsedUp(t *testing.T) {
 func TestReadOnlyVolume(t *testing.T) {
 	mounted := t.TempDir()
 	mountImage(t, mounted, filepath.Join(t.TempDir(), "image"))
-	source, err := exec.Command("findmnt", "-no", "SOURCE", mounted).Output()
+	source, err := exec.Command("findmnt", "-no", "SOURCE", mounted).Output() //nolint:gosec // a directory of the test
 	if err != nil {
 		lab.NotPermitted(t, err)
 	}
@@ -199,7 +199,7 @@ func mountImage(t *testing.T, mounted, image string) {
 	if err := os.Truncate(image, 2<<30); err != nil {
 		t.Fatal(err)
 	}
-	if output, err := exec.Command("mkfs.ext4", "-q", "-F", image).CombinedOutput(); err != nil {
+	if output, err := exec.Command("mkfs.ext4", "-q", "-F", image).CombinedOutput(); err != nil { //nolint:gosec // a file of the test
 		lab.NotPermitted(t, fmt.Errorf("%w: %s", err, output))
 	}
 	if err := lab.TryMount(t, mounted, "-o", "loop,errors=remount-ro", image); err != nil {

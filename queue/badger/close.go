@@ -8,25 +8,52 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
+// deletedEvery is how often a close that takes long looks if the directory is
+// still there.
+const deletedEvery = 50 * time.Millisecond
+
 // close closes a database. Badger then writes what is only in its logs into
 // tables, for as long as it takes until the disk takes them.
-func (g *ground) close(db *badgerdb.DB) (err error) {
+func (g *ground) close(db *badgerdb.DB) error {
 	g.leave()
-	if g.lock != nil && deleted(g.lock) {
-		scratch, err := g.lend()
-		if err != nil {
-			// Closing would wait for ever.
-			abandoned.leave(g)
-			return fmt.Errorf("%w: its memory is free again when Caddy is restarted: %w", queue.ErrDisk, err)
+	ended := make(chan error, 1)
+	look := time.NewTicker(deletedEvery)
+	defer look.Stop()
+	scratch := ""
+	defer func() {
+		if scratch != "" {
+			_ = os.RemoveAll(scratch)
 		}
-		defer func() { _ = os.RemoveAll(scratch) }()
+	}()
+	for begun := false; ; begun = true {
+		// Its deletion may be under way.
+		if scratch == "" && g.lock != nil && deleted(g.lock) {
+			var err error
+			if scratch, err = g.lend(); err != nil {
+				// Closing would wait for ever.
+				abandoned.leave(g)
+				return fmt.Errorf("%w: its memory is free again when Caddy is restarted: %w", queue.ErrDisk, err)
+			}
+		}
+		if !begun {
+			go func() { ended <- g.end(db) }()
+		}
+		select {
+		case err := <-ended:
+			return err
+		case <-look.C:
+		}
 	}
+}
+
+func (g *ground) end(db *badgerdb.DB) (err error) {
 	if g.failure() == nil {
 		err = db.Sync()
 	}

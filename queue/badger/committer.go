@@ -231,7 +231,7 @@ func (c *committer) commit(b *batch) error {
 		b.txn.Discard()
 		return nil
 	}
-	if err := c.s.ground.check(); err != nil {
+	if err := c.s.ground.checkBatch(); err != nil {
 		b.txn.Discard()
 		c.s.rest()
 		return err
