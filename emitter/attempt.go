@@ -38,7 +38,11 @@ type answer struct {
 // attempt posts an event once. It takes no longer than the endpoint's timeout,
 // including the answer's last byte.
 func (d *dispatcher) attempt(ctx context.Context, ev *event.Event, to destination, trace string, at time.Time) answer {
-	ctx, cancel := context.WithTimeout(ctx, d.target.Endpoint.Timeout)
+	timeout := d.target.Endpoint.Timeout
+	if to.timeout > 0 {
+		timeout = min(timeout, to.timeout)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	request, err := d.request(ctx, ev, to, trace, at)
 	if err != nil {

@@ -21,7 +21,12 @@ import (
 // destination is where one attempt goes.
 type destination struct {
 	// receiver is the name under which the breaker knows the receiver.
-	receiver      string
+	receiver string
+	// host and rank are where a receiver that a request has named takes its
+	// place, and timeout limits the attempt if it is not 0.
+	host          string
+	rank          rank
+	timeout       time.Duration
 	url           *url.URL
 	template      *http.Request
 	authorization string
@@ -45,7 +50,7 @@ const (
 func (d *dispatcher) deliver(ctx context.Context, lease *queue.DeliveryLease) {
 	began := d.options.Now()
 	vacate := func() {
-		if d.target.Resolve == nil {
+		if d.target.Resolve == nil { // else none is taken yet
 			d.standing.vacate(d.limits.receiver)
 		}
 	}
@@ -80,7 +85,7 @@ func (d *dispatcher) unsent(lease *queue.DeliveryLease, now time.Time) string {
 		return foreignWords
 	case !deadline.IsZero() && now.After(deadline):
 		return deadlineWords
-	case d.options.Hops.Broken(lease.Event.Cause.Hops, lease.Endpoint):
+	case d.target.Resolve == nil && d.options.Hops.Broken(lease.Event.Cause.Hops, lease.Endpoint, ""):
 		return loopWords
 	default:
 		return ""
@@ -137,8 +142,12 @@ func (d *dispatcher) destination(ctx context.Context, lease *queue.DeliveryLease
 		d.finish(lease, answer{err: errNoAddress}, ruling{}, began, d.options.Now())
 		return destination{}, false
 	}
-	to := destination{receiver: u.Host, url: u, template: newTemplate(u), authorization: address.Authorization}
-	switch wait := d.standing.begin(d.limits, to.receiver, d.options.Now()); {
+	to := destination{receiver: receiverKey(address.URL), host: u.Host, url: u, template: newTemplate(u), authorization: address.Authorization}
+	if d.options.Hops.Broken(lease.Event.Cause.Hops, lease.Endpoint, to.receiver) {
+		d.refuse(lease, began, loopWords)
+		return destination{}, false
+	}
+	switch wait := d.standing.beginNamed(d.limits, &to, d.options.Now()); {
 	case wait == forever:
 		d.release(*lease)
 		return to, false
@@ -159,16 +168,30 @@ func (d *dispatcher) send(ctx context.Context, lease *queue.DeliveryLease, to de
 	if got.err != nil && ctx.Err() != nil {
 		// Cancelled by Stop, which is not the receiver's fault.
 		endSpan(0, "cancelled")
-		d.standing.vacate(to.receiver)
+		d.vacate(&to)
 		d.release(*lease)
 		return
 	}
 	endSpan(got.code, describe(got.err))
 	meant := rule(got.code, got.word, got.err, d.target.Endpoint.Success)
-	changed, state := d.standing.end(d.limits, to.receiver,
-		finished{ruling: meant, began: began, ended: ended, asked: got.retryAfter, jitter: d.options.Jitter()}, d.target.Endpoint.DisableAfter)
+	f := finished{ruling: meant, began: began, ended: ended, asked: got.retryAfter, jitter: d.options.Jitter()}
+	if d.target.Resolve != nil {
+		d.standing.endNamed(d.limits, &to, f, unreachable(got.err))
+		d.finish(lease, got, meant, began, ended)
+		return
+	}
+	changed, state := d.standing.end(d.limits, to.receiver, f, d.target.Endpoint.DisableAfter)
 	d.finish(lease, got, meant, began, ended)
 	d.report(changed, state, ended)
+}
+
+// vacate returns a place that no attempt was made from.
+func (d *dispatcher) vacate(to *destination) {
+	if d.target.Resolve != nil {
+		d.standing.vacateNamed(to, d.options.Now())
+		return
+	}
+	d.standing.vacate(to.receiver)
 }
 
 // finish records an attempt and its consequences.

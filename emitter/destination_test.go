@@ -91,12 +91,14 @@ func TestOneHostOfMany(t *testing.T) {
 		for i := range 10 {
 			got += len(w.receivers.of(fmt.Sprintf("h%d", i)))
 		}
-		if got != 500 || most.Load() != 64/hostShare {
+		if got != 500 || most.Load() > 64 {
 			t.Errorf("%d of 500 were delivered beside a host that hangs, which had %d in flight", got, most.Load())
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if n := len(w.receivers.of("hole")); n > 100 {
+		// Each delivery has an attempt at once, and retries after some five
+		// seconds, five minutes, and half an hour.
+		if n := len(w.receivers.of("hole")); n > 4*500 {
 			t.Errorf("%d attempts within an hour at a host that hangs", n)
 		}
 	})
@@ -124,8 +126,8 @@ func TestHostThatTakesItsTime(t *testing.T) {
 		w.emitter.mu.Lock()
 		s := w.emitter.standings["notify.items"]
 		w.emitter.mu.Unlock()
-		if n := len(s.receivers); n != 0 {
-			t.Errorf("%d hosts are remembered that have nothing in flight", n)
+		if n := s.hosts["slow.example"].inFlight + s.crowds[unknown].inFlight; n != 0 {
+			t.Errorf("%d places are still taken", n)
 		}
 	})
 }

@@ -87,14 +87,17 @@ type hopHeader struct {
 }
 
 // hop returns the hop header of a delivery.
-func (d *dispatcher) hop(chain string, at time.Time) string {
+func (d *dispatcher) hop(chain string, to *destination, at time.Time) string {
+	if d.target.Resolve != nil {
+		return d.options.Hops.Sign(chain, d.target.Endpoint.Name, to.receiver, at)
+	}
 	if chain != "" {
-		return d.options.Hops.Sign(chain, d.target.Endpoint.Name, at)
+		return d.options.Hops.Sign(chain, d.target.Endpoint.Name, "", at)
 	}
 	if last := d.hops.Load(); last != nil && last.unix == at.Unix() {
 		return last.header
 	}
-	header := d.options.Hops.Sign("", d.target.Endpoint.Name, at)
+	header := d.options.Hops.Sign("", d.target.Endpoint.Name, "", at)
 	d.hops.Store(&hopHeader{at.Unix(), header})
 	return header
 }

@@ -40,7 +40,7 @@ func (d *dispatcher) request(ctx context.Context, ev *event.Event, to destinatio
 	values := [...]string{
 		id, strconv.FormatInt(at.Unix(), 10),
 		claims.Type, claims.Object, claims.Sequence, claims.Op, claims.Freshness,
-		d.hop(ev.Cause.Hops, at), trace,
+		d.hop(ev.Cause.Hops, &to, at), trace,
 		d.options.UserAgent, body.ContentType, to.authorization,
 	}
 	header := make(http.Header, len(values)+len(body.Header)+4)

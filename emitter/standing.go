@@ -25,9 +25,15 @@ type standing struct {
 	state  queue.EndpointState
 	health health
 	// receivers holds what is known of the endpoint's receivers: one, by its
-	// URL; or one for each host, if requests name the receivers.
+	// URL; or those that requests have named, by receiverKey.
 	receivers map[string]*receiver
-	inFlight  int
+	// hosts holds what is known of the hosts of receivers that requests have
+	// named, and crowds of all receivers of a rank together. shrunk is when
+	// receivers were last forgotten.
+	hosts    map[string]*receiver
+	crowds   [ranks]receiver
+	shrunk   time.Time
+	inFlight int
 	// held is how much memory the endpoint's attempts have taken.
 	held int64
 	// limiter enforces the endpoint's rate; nil is no limit.
@@ -50,11 +56,17 @@ type receiver struct {
 	postponed int
 	// proven is true if the receiver answered its last delivery.
 	proven bool
+
+	// Of a receiver that a request has named: whether it did not answer its last
+	// delivery, how long its last answer took, and when its last attempt ended.
+	failed bool
+	took   time.Duration
+	last   time.Time
 }
 
 func newStanding(name string) *standing {
 	return &standing{
-		name: name, wake: make(chan struct{}, 1), receivers: map[string]*receiver{}, unrecorded: map[string]unrecorded{},
+		name: name, wake: make(chan struct{}, 1), receivers: map[string]*receiver{}, hosts: map[string]*receiver{}, unrecorded: map[string]unrecorded{},
 		state: queue.EndpointState{Name: name, Status: queue.EndpointActive},
 	}
 }
@@ -240,13 +252,6 @@ func (s *standing) end(l limits, name string, f finished, disableAfter time.Dura
 	r.inFlight--
 	s.signal()
 	r.breaker, r.proven = r.breaker.after(f, l.perReceiver), !f.down
-	if l.receiver == "" {
-		// Receivers that requests name say nothing about each other.
-		if r.inFlight == 0 && r.breaker == (breaker{until: r.breaker.until}) && r.breaker.wait(f.ended) == 0 {
-			delete(s.receivers, name)
-		}
-		return unchanged, s.state
-	}
 	var changed change
 	if !f.ours {
 		s.health, changed = s.health.after(f.delivered, f.ended, disableAfter)
@@ -293,8 +298,10 @@ func (s *standing) set(status queue.EndpointStatus, reason string, now time.Time
 	s.state = queue.EndpointState{Name: s.name, Status: status, Reason: reason, Since: now}
 	if status == queue.EndpointActive {
 		s.health = health{}
-		for _, r := range s.receivers {
-			r.breaker = breaker{}
+		for _, known := range []map[string]*receiver{s.receivers, s.hosts} {
+			for _, r := range known {
+				r.breaker = breaker{}
+			}
 		}
 	} else {
 		s.state.FailingSince, s.state.Failures = s.health.since, s.health.failures

@@ -32,8 +32,8 @@ type Target struct {
 	// called before each attempt, and [ErrNoReceiver] ends the delivery. Other
 	// errors count as failed attempts, and must hold no secrets.
 	//
-	// Such a target has one breaker for each host, and one host gets no more
-	// than an eighth of its concurrency.
+	// Such a target has a breaker for each receiver and one for each host, and
+	// one receiver gets no more than an eighth of its concurrency.
 	Resolve Resolver
 	// Tokens carries requests for access tokens. Default: Transport.
 	Tokens http.RoundTripper
@@ -55,10 +55,6 @@ type Address struct {
 	Authorization string
 }
 
-// hostShare divides a target's concurrency: one host gets that part of it, if
-// requests have named the receivers.
-const hostShare = 8
-
 // recorded is how many attempts of an endpoint may be waiting to be recorded,
 // besides those in flight. A queue writes many together about as fast as one.
 const recorded = 256
@@ -68,7 +64,10 @@ func (t Target) limits(memory int64) limits {
 	l := limits{concurrency: t.Endpoint.Concurrency, perReceiver: t.Endpoint.Concurrency, memory: memory, receiver: t.Endpoint.URL}
 	l.underWay = l.concurrency + recorded
 	if t.Resolve != nil {
-		l.perReceiver, l.receiver, l.underWay = max(1, l.concurrency/hostShare), "", l.concurrency
+		l.perReceiver, l.receiver, l.underWay = max(1, l.concurrency/namedShare), "", 0
+		for of := range ranks {
+			l.underWay += of.places(l.concurrency)
+		}
 	}
 	return l
 }

@@ -34,6 +34,11 @@ func (p *Pipeline) SealCallback(transport *egress.Transport, resource string, na
 	if err != nil {
 		return nil, err
 	}
+	if p.keyring.Load() == nil {
+		// The key is beside the queue, and read when the queue begins to be
+		// opened. The exchange waits for that anyway, to be noted.
+		_, _ = p.Enter(context.Background())
+	}
 	return p.seal(plain, CallbackPrefix+resource)
 }
 

@@ -59,3 +59,30 @@ func TestReceiverIsSealedAgain(t *testing.T) {
 		t.Error("it can be read as another resource's")
 	}
 }
+
+// A receiver that is named while the queue is about to be opened is sealed as soon
+// as its directory belongs to this process, and not forgotten.
+func TestReceiverNamedWhileOpening(t *testing.T) {
+	goOn := make(chan struct{})
+	p := New(&testEngine{dir: t.TempDir(), open: func(options queue.OpenOptions) (queue.Store, error) {
+		options.Owned()
+		<-goOn
+		return newMoody(), nil
+	}}, Opening{}, silent())
+	defer func() {
+		if err := p.Destruct(); err != nil {
+			t.Error(err)
+		}
+	}()
+	defer close(goOn)
+	p.env.OpenTimeout = time.Millisecond
+	transport := newConfig(t).Transport
+	named := exchange.Callback{URL: "https://partner.example/", Authorization: "Basic x"}
+	sealed, err := p.SealCallback(transport, "processes", named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := p.unseal(sealed, CallbackPrefix+"processes"); err != nil {
+		t.Error(err)
+	}
+}

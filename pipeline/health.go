@@ -50,6 +50,12 @@ func storeProblems(store queue.Store) (problems []string) {
 		problems = append(problems, fmt.Sprintf("the disk of the queue has %d MiB free; below %d MiB the queue takes little more, and below %d MiB it closes: make room",
 			free>>20, space.Low>>20, space.Critical>>20))
 	}
+	if lacks := queue.CheckerOf(store).Lacks(); lacks != "" {
+		problems = append(problems, "the queue: "+lacks)
+	}
+	if stalled := queue.StallerOf(store).Stalled(); stalled >= queue.Timeout {
+		problems = append(problems, fmt.Sprintf("the disk of the queue has not answered for %s, and exchanges pass without the queue", stalled.Round(time.Second)))
+	}
 	if damaged := queue.RecovererOf(store).Damaged(); damaged > 0 {
 		problems = append(problems, fmt.Sprintf("%d records of the queue could not be used; see the log, and run `caddy webhooks queue verify`", damaged))
 	}

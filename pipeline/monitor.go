@@ -26,8 +26,8 @@ const (
 	suspendTimeout = time.Second
 )
 
-// monitor closes the queue before its disk is full, opens it when there is room
-// again, and has the gaps repaired that this made. It also runs the retention.
+// monitor closes the queue before its disk is full and when its disk cannot be
+// used, opens it when that has passed, and has the gaps repaired that this made. It also runs the retention.
 type monitor struct {
 	pipeline *Pipeline
 	cancel   context.CancelFunc
@@ -78,6 +78,10 @@ func (m *monitor) look(ctx context.Context) {
 	store := p.Queue()
 	if store == nil {
 		m.tryOpening(ctx)
+		return
+	}
+	if err := queue.CheckerOf(store).Check(); err != nil {
+		p.suspend(err)
 		return
 	}
 	m.checkSpace(store)
@@ -151,7 +155,7 @@ func (p *Pipeline) lookAtAll(ctx context.Context, store queue.Store) {
 	}
 }
 
-// suspend closes the queue, and leaves the API to go on without it.
+// suspend closes the queue, because its disk is full or cannot be used, and leaves the API to go on without it.
 func (p *Pipeline) suspend(reason error) {
 	p.mu.Lock()
 	session := p.open()
@@ -163,7 +167,12 @@ func (p *Pipeline) suspend(reason error) {
 	p.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), suspendTimeout)
 	defer cancel()
-	if err := errors.Join(queue.FilerOf(p.engine).ReleaseReserve(), session.stop(ctx, p.log)); err != nil {
+	var err error
+	if errors.Is(reason, queue.ErrFull) {
+		err = queue.FilerOf(p.engine).ReleaseReserve()
+	}
+	// This takes until the disk has taken what is only in logs.
+	if err = errors.Join(err, session.stop(ctx, p.log)); err != nil {
 		p.log.Error("closing the queue", zap.Error(err))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,6 +30,8 @@ type moody struct {
 	level  atomic.Int32
 	closed atomic.Bool
 	unwell atomic.Bool
+	// gone is true while the disk is.
+	gone atomic.Bool
 }
 
 var errUnwell = errors.New("input/output error")
@@ -40,6 +43,16 @@ func (m *moody) CheckSpace() queue.SpaceLevel { return m.Level() }
 func (m *moody) Level() queue.SpaceLevel      { return queue.SpaceLevel(m.level.Load()) }
 
 func (*moody) FreeSpace() (free uint64, space queue.Space) { return 0, smallSpace }
+
+func (m *moody) Check() error {
+	if m.gone.Load() {
+		return fmt.Errorf("%w: its directory is gone", queue.ErrDisk)
+	}
+	return nil
+}
+
+func (m *moody) Lacks() string { return "" }
+func (m *moody) Place() string { return "here" }
 
 func (m *moody) Close() error {
 	m.closed.Store(true)
@@ -255,5 +268,57 @@ func TestOpenedAgainAsStarted(t *testing.T) {
 	}
 	if !slices.Equal(reserves, []uint64{1, 1, 3}) {
 		t.Errorf("the queue was opened with the reserves %v", reserves)
+	}
+}
+
+// A queue whose disk is taken away closes and says why; exchanges pass without it,
+// and what they changed is in the queue when its disk is back. It is not begun anew
+// in another place.
+func TestSuspendedWithoutDisk(t *testing.T) {
+	store := newMoody()
+	engine := &testEngine{dir: t.TempDir()}
+	engine.open = func(options queue.OpenOptions) (queue.Store, error) {
+		options.Owned()
+		if store.gone.Load() {
+			return nil, store.Check()
+		}
+		return store, nil
+	}
+	p := New(engine, Opening{}, silent())
+	defer func() {
+		if err := p.Destruct(); err != nil {
+			t.Error(err)
+		}
+	}()
+	m := unmonitored(p)
+	start(t, p, itemsConfig(t))
+	store.gone.Store(true)
+	m.look(t.Context())
+	if problems := fmt.Sprint(p.Problems()); p.Queue() != nil || !store.closed.Load() || !strings.Contains(problems, "gone") {
+		t.Fatalf("the queue is open without its disk, or health does not say why: %s", problems)
+	}
+	id, err := p.Intake.Note(t.Context(), slowDelete)
+	if !errors.Is(err, queue.ErrNotOpen) || id != 0 || len(gapsOf(p)) != 1 {
+		t.Errorf("noted as %d, %v, gaps %v", id, err, gapsOf(p))
+	}
+	again := func() {
+		m.tried = time.Time{}
+		m.look(t.Context())
+	}
+	again()
+	if p.Queue() != nil {
+		t.Error("the queue is open although its disk is not back")
+	}
+	store.gone.Store(false)
+	again()
+	if p.Queue() == nil || len(p.Problems()) > 1 {
+		t.Errorf("the queue is not open again: %v", p.Problems())
+	}
+	places := []string{}
+	for _, options := range engine.opened {
+		places = append(places, options.Place)
+	}
+	if !slices.Equal(places, []string{"", "here", "here"}) {
+		t.Errorf("opened in %q", places)
 	}
 }

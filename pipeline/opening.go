@@ -93,7 +93,7 @@ func (p *Pipeline) beginOpening() *opening {
 	o := &opening{since: time.Now(), done: make(chan struct{}), owned: make(chan struct{})}
 	how := p.nextOpening()
 	options := queue.OpenOptions{
-		Settings: how.Settings, Space: how.Space, Logger: p.env.Logger("queue"),
+		Settings: how.Settings, Space: how.Space, Place: p.place, Logger: p.env.Logger("queue"),
 		Owned: func() {
 			p.Intake.Own(how.Durability)
 			p.loadKeyring(how.Keys)
@@ -155,6 +155,7 @@ func (p *Pipeline) finishOpening(o *opening, store queue.Store, err error) (queu
 // use puts an open queue to use.
 func (p *Pipeline) use(o *opening, store queue.Store) {
 	before := p.state.Load().trouble
+	p.place = queue.CheckerOf(store).Place()
 	p.change(func(s *state) {
 		s.session, s.trouble = newSession(store, p.env), nil
 	})

@@ -59,6 +59,8 @@ type Pipeline struct {
 	// opening says how the queue is opened while no configuration has started:
 	// as the one that is about to start says, or the last that was at work.
 	opening Opening
+	// place is where the queue was when it was last open, "" before that.
+	place string
 	// idle is why the last configuration is not at work on the open queue.
 	idle error
 	// started holds the configurations that have started and not stopped,

@@ -22,6 +22,20 @@ type Spacer interface {
 	FreeSpace() (free uint64, space Space)
 }
 
+// Checker is a [Store] whose disk may be taken away while it is open.
+type Checker interface {
+	// Check returns why the queue has to be closed, nil while it can work. The
+	// reason wraps [ErrDisk].
+	Check() error
+
+	// Lacks says in words what the queue works without; "" for nothing.
+	Lacks() string
+
+	// Place tells the places apart at which a queue may be, such as volumes
+	// that are mounted at the same directory in turn.
+	Place() string
+}
+
 // Trimmer is a [Store] whose history can be removed before its retention has
 // passed. Trimming is work for one process, see [Store.LeaseMaintenance].
 type Trimmer interface {
@@ -80,6 +94,14 @@ func LevelOf(store Store) SpaceLevel {
 	return SpacerOf(store).Level()
 }
 
+// CheckerOf returns a store as a [Checker]. Any other store always works.
+func CheckerOf(store Store) Checker {
+	if checker, ok := store.(Checker); ok {
+		return checker
+	}
+	return lacking{}
+}
+
 // TrimmerOf returns a store as a [Trimmer]. Any other store has nothing to trim.
 func TrimmerOf(store Store) Trimmer {
 	if trimmer, ok := store.(Trimmer); ok {
@@ -121,6 +143,10 @@ func (lacking) Level() SpaceLevel      { return SpaceEnough }
 
 func (lacking) FreeSpace() (free uint64, space Space) { return 0, Space{} }
 
+func (lacking) Check() error  { return nil }
+func (lacking) Lacks() string { return "" }
+func (lacking) Place() string { return "" }
+
 func (lacking) Trim(context.Context) (removed int, more bool, err error) { return 0, false, nil }
 
 func (lacking) Stalled() time.Duration { return 0 }
@@ -138,6 +164,7 @@ func (lacking) SetAside() ([]string, error)                   { return nil, nil 
 // Interface guards
 var (
 	_ Spacer    = lacking{}
+	_ Checker   = lacking{}
 	_ Trimmer   = lacking{}
 	_ Staller   = lacking{}
 	_ Recoverer = lacking{}

@@ -31,6 +31,10 @@ type OpenOptions struct {
 
 	// Space says how much of its disk an engine leaves alone.
 	Space Space
+	// Place is where the queue was when this process had it open before, as
+	// [Checker] tells; "" if it had not. An engine makes no new queue in another
+	// place: the volume of the first may only not be mounted.
+	Place string
 	// Owned, if not nil, is called once Dir belongs to this process until the
 	// queue is closed, before the slow part of opening.
 	Owned func()

@@ -32,6 +32,10 @@ var (
 	// ErrFull is returned when the disk has too little free space for the queue
 	// to be opened, or to take anything more.
 	ErrFull = errors.New("the disk of the queue is full")
+	// ErrDisk is wrapped by the reason why a queue has to be closed, or cannot be
+	// opened, although its disk has room: its directory is gone, its volume has
+	// become read-only, or this process has no more file descriptors.
+	ErrDisk = errors.New("the disk of the queue cannot be used")
 	// ErrMisconfigured is wrapped by an engine's own errors that are final, see
 	// [Misconfigured].
 	ErrMisconfigured = errors.New("the queue is misconfigured")

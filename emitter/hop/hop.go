@@ -12,7 +12,9 @@
 // after [MaxHops] they are no longer sent to an endpoint that the chain has
 // been through already. Other endpoints still get them: so a receiver that
 // copies the header into requests of its own can hide their changes from nobody
-// but itself.
+// but itself. That holds for receivers that requests name as well, each of which
+// is in the chain by itself: anybody may name as many as he likes, so a chain
+// holds the last [maxNamed] of them, and they displace no endpoint.
 package hop
 
 import (
@@ -20,6 +22,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,8 +37,12 @@ const (
 	// its text. A longer chain is broken for every endpoint: it takes that many
 	// endpoints that all lead back.
 	maxEndpoints = 32
-	maxLength    = maxEndpoints * (idLength + len(":8,") + 1)
+	maxLength    = (maxEndpoints + maxNamed) * (idLength + len(":8,") + 1)
 	idLength     = 12
+	// namedMark begins the id of a receiver that a request has named, in place of
+	// a hexadecimal digit.
+	namedMark = 'n'
+	maxNamed  = 8
 	// maxAge is how long a header is accepted. A loop comes back at once, and a
 	// header that was seen once must not work for ever.
 	maxAge = 24 * time.Hour
@@ -54,10 +61,11 @@ func NewKey(secret []byte) Key {
 }
 
 // Sign returns the header of a delivery to an endpoint, for an event that came
-// by a chain.
-func (k Key) Sign(chain, endpoint string, at time.Time) string {
+// by a chain. Receiver tells the receivers apart that requests have named; "" is
+// the endpoint's one receiver.
+func (k Key) Sign(chain, endpoint, receiver string, at time.Time) string {
 	counts := parse(chain)
-	counts.add(k.id(endpoint))
+	counts.add(k.id(endpoint, receiver))
 	signed := counts.String() + ";" + strconv.FormatInt(at.Unix(), 10)
 	return signed + ";" + base64.RawURLEncoding.EncodeToString(mac(k.secret, signed)[:16])
 }
@@ -88,19 +96,23 @@ func (k Key) Verify(header string, now time.Time) (string, bool) {
 
 // Broken reports whether an event that came by a chain must not be sent to an
 // endpoint.
-func (k Key) Broken(chain, endpoint string) bool {
+func (k Key) Broken(chain, endpoint, receiver string) bool {
 	if chain == "" {
 		return false
 	}
 	counts := parse(chain)
-	if len(counts) >= maxEndpoints {
+	if len(counts)-counts.named() >= maxEndpoints {
 		return true
 	}
-	return counts.total() >= MaxHops && counts.has(k.id(endpoint))
+	return counts.total() >= MaxHops && counts.has(k.id(endpoint, receiver))
 }
 
-// id returns the id of an endpoint in a chain. Others must not read its name.
-func (k Key) id(endpoint string) string {
+// id returns the id of an endpoint, or of one of its receivers, in a chain. Others
+// must not read its name.
+func (k Key) id(endpoint, receiver string) string {
+	if receiver != "" {
+		return string(namedMark) + hex.EncodeToString(mac(k.secret, "receiver "+endpoint+"\x00"+receiver)[:idLength/2])[1:]
+	}
 	return hex.EncodeToString(mac(k.secret, "endpoint "+endpoint)[:idLength/2])
 }
 
@@ -127,7 +139,7 @@ func parse(chain string) counts {
 	}
 	for part := range strings.SplitSeq(chain, ",") {
 		id, text, _ := strings.Cut(part, ":")
-		if n, err := strconv.Atoi(text); err == nil && len(id) == idLength && n > 0 && len(all) < maxEndpoints {
+		if n, err := strconv.Atoi(text); err == nil && len(id) == idLength && n > 0 && len(all) < maxEndpoints+maxNamed {
 			all = append(all, count{id, min(n, MaxHops)})
 		}
 	}
@@ -141,9 +153,27 @@ func (c *counts) add(id string) {
 			return
 		}
 	}
-	if len(*c) < maxEndpoints {
-		*c = append(*c, count{id, 1})
+	switch named := c.named(); {
+	case id[0] != namedMark && len(*c)-named >= maxEndpoints:
+		return
+	case id[0] == namedMark && named >= maxNamed:
+		oldest := slices.IndexFunc(*c, count.named)
+		*c = slices.Delete(*c, oldest, oldest+1)
 	}
+	*c = append(*c, count{id, 1})
+}
+
+// named reports whether the id is that of a receiver that a request has named.
+func (c count) named() bool { return c.id[0] == namedMark }
+
+// named counts the receivers that requests have named.
+func (c counts) named() (n int) {
+	for _, one := range c {
+		if one.named() {
+			n++
+		}
+	}
+	return n
 }
 
 func (c counts) has(id string) bool {

@@ -18,19 +18,19 @@ var (
 func TestLoopIsBroken(t *testing.T) {
 	chain := ""
 	sent := 0
-	for ; !key.Broken(chain, "loop"); sent++ {
+	for ; !key.Broken(chain, "loop", ""); sent++ {
 		if sent > MaxHops {
 			t.Fatal("the loop goes on")
 		}
 		var ok bool
-		if chain, ok = key.Verify(key.Sign(chain, "loop", now), now); !ok {
+		if chain, ok = key.Verify(key.Sign(chain, "loop", "", now), now); !ok {
 			t.Fatal("our own header is not accepted")
 		}
 	}
 	if sent != MaxHops {
 		t.Errorf("%d deliveries were sent", sent)
 	}
-	if key.Broken(chain, "other") {
+	if key.Broken(chain, "other", "") {
 		t.Error("an endpoint that is not in the loop does not get the event")
 	}
 }
@@ -42,14 +42,14 @@ func TestLoopOfTwoIsBroken(t *testing.T) {
 	var send func(chain string)
 	send = func(chain string) {
 		for _, endpoint := range []string{"a", "b"} {
-			if key.Broken(chain, endpoint) {
+			if key.Broken(chain, endpoint, "") {
 				continue
 			}
 			sent++
 			if sent > 1<<12 {
 				t.Fatal("the loop goes on")
 			}
-			next, _ := key.Verify(key.Sign(chain, endpoint, now), now)
+			next, _ := key.Verify(key.Sign(chain, endpoint, "", now), now)
 			send(next)
 		}
 	}
@@ -63,28 +63,28 @@ func TestLoopOfTwoIsBroken(t *testing.T) {
 func TestManyEndpointsAreBroken(t *testing.T) {
 	chain := ""
 	for i := range maxEndpoints {
-		if key.Broken(chain, "new") {
+		if key.Broken(chain, "new", "") {
 			t.Fatalf("broken after %d endpoints", i)
 		}
-		header := key.Sign(chain, fmt.Sprintf("e%d", i), now)
+		header := key.Sign(chain, fmt.Sprintf("e%d", i), "", now)
 		if len(header) > maxLength+64 {
 			t.Fatalf("the header has %d bytes", len(header))
 		}
 		chain, _ = key.Verify(header, now)
 	}
-	if !key.Broken(chain, "new") {
+	if !key.Broken(chain, "new", "") {
 		t.Error("the loop goes on")
 	}
 }
 
 func TestVerifyRefuses(t *testing.T) {
-	header := key.Sign("", "erp", now)
+	header := key.Sign("", "erp", "", now)
 	for name, wrong := range map[string]string{
 		"nothing":           "",
 		"no signature":      header[:strings.LastIndexByte(header, ';')],
 		"a higher count":    strings.Replace(header, ":1;", ":9;", 1),
 		"another time":      strings.Replace(header, "1700000000", "1700000001", 1),
-		"another's":         NewKey([]byte("other")).Sign("", "erp", now),
+		"another's":         NewKey([]byte("other")).Sign("", "erp", "", now),
 		"a half":            header[:len(header)/2],
 		"much":              strings.Repeat("a", 1<<16),
 		"an empty sequence": ";;",
@@ -106,7 +106,7 @@ func TestVerifyRefuses(t *testing.T) {
 }
 
 func FuzzVerify(f *testing.F) {
-	f.Add(key.Sign("", "erp", now))
+	f.Add(key.Sign("", "erp", "", now))
 	f.Add(";;")
 	f.Add("aaaaaaaaaaaa:1;1700000000;AAAAAAAAAAAAAAAAAAAAAA")
 	f.Fuzz(func(t *testing.T, header string) {
@@ -114,9 +114,42 @@ func FuzzVerify(f *testing.F) {
 		if ok && !strings.HasPrefix(header, chain) {
 			t.Errorf("%q: %q", header, chain)
 		}
-		key.Broken(header, "erp")
-		if signed := key.Sign(header, "erp", now); len(signed) > maxLength+64 {
+		key.Broken(header, "erp", "")
+		if signed := key.Sign(header, "erp", "", now); len(signed) > maxLength+64 {
 			t.Errorf("%q makes %d bytes", header, len(signed))
 		}
 	})
+}
+
+// Receivers that requests have named are in the chain each by itself. However many
+// there are, they hide a change neither from each other nor from an endpoint, and
+// endpoints that lead back are still found.
+func TestNamedReceivers(t *testing.T) {
+	chain := ""
+	for i := range 100 {
+		header := key.Sign(chain, "notify.items", fmt.Sprintf("r%d", i), now)
+		if len(header) > maxLength+64 {
+			t.Fatalf("the header has %d bytes", len(header))
+		}
+		chain, _ = key.Verify(header, now)
+	}
+	for _, c := range []struct {
+		endpoint, receiver string
+		want               bool
+	}{
+		{"notify.items", "another", false},
+		{"notify.items", "r99", true},
+		{"notify.users", "r99", false},
+		{"erp", "", false},
+	} {
+		if got := key.Broken(chain, c.endpoint, c.receiver); got != c.want {
+			t.Errorf("to %s %s: %v", c.endpoint, c.receiver, got)
+		}
+	}
+	for range MaxHops {
+		chain, _ = key.Verify(key.Sign(chain, "erp", "", now), now)
+	}
+	if !key.Broken(chain, "erp", "") || key.Broken(chain, "crm", "") {
+		t.Error("a loop through an endpoint is not found among receivers that were named")
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
@@ -70,6 +71,8 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, since uint64) (until ui
 		return 0, err
 	}
 	defer s.leave()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer s.ground.recovered(&err)
 	out := newBackupWriter(w)
 	header := BackupHeader{Instance: hex.EncodeToString(s.instance.ID[:]), Since: since, At: s.now().UTC()}
 	if err := out.json(frameHeader, header); err != nil {

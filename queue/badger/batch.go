@@ -120,13 +120,27 @@ func (b *batch) add(wr write) {
 	if !w.take() {
 		return
 	}
-	if err := wr.stage(b); err != nil {
+	if err := b.stage(wr); err != nil {
 		w.end(err)
 		return
 	}
 	b.bytes += w.bytes
 	b.durable = b.durable || w.durable
 	b.writes = append(b.writes, wr)
+}
+
+// stage stages a write. If a disk fails under what the write reads, the whole
+// batch fails.
+func (b *batch) stage(wr write) (err error) {
+	failed := error(nil)
+	defer func() {
+		if failed != nil && b.failed == nil {
+			b.failed = failed
+			err = failed
+		}
+	}()
+	defer b.s.ground.recovered(&failed)
+	return wr.stage(b)
 }
 
 // set writes a record. The key and the value must not change before the batch

@@ -5,6 +5,7 @@ package badger
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -72,9 +73,9 @@ func newCommitter(s *Store, numbers *batchNumbers, logs *logSync) *committer {
 		done:      make(chan struct{}),
 		batch:     newBatch(s),
 		numbers:   numbers,
-		commitTxn: func(b *batch) error { return b.txn.Commit() },
+		commitTxn: func(b *batch) error { return s.ground.commit(b.txn.Commit) },
 		logs:      logs,
-		sync:      logs.sync,
+		sync:      func() error { return s.ground.sync(logs.sync) },
 
 		maxWaiting: maxWaiting,
 	}
@@ -88,6 +89,8 @@ func (c *committer) stop() {
 
 func (c *committer) run() {
 	defer close(c.done)
+	// A disk that fails under a memory map must not end the process.
+	debug.SetPanicOnFault(true)
 	for {
 		select {
 		case wr := <-c.queue:
@@ -227,6 +230,11 @@ func (c *committer) commit(b *batch) error {
 	if b.rows == 0 {
 		b.txn.Discard()
 		return nil
+	}
+	if err := c.s.ground.checkBatch(); err != nil {
+		b.txn.Discard()
+		c.s.rest()
+		return err
 	}
 	if c.s.space.check() == queue.SpaceCritical {
 		b.txn.Discard()

@@ -72,7 +72,7 @@ func ReadReport(dir string) (*DamageReport, error) {
 
 // stays are the files of a queue's directory that do not belong to the
 // database, and stay when it is set aside.
-var stays = []string{reportFile, reserveFile, openingFile, queue.GapsFile, queue.JournalFile, queue.KeyFile, lockFile}
+var stays = []string{reportFile, reserveFile, openingFile, queue.GapsFile, queue.JournalFile, queue.KeyFile, lockFile, penFile}
 
 // setAside moves the files of a queue into a directory beside them. Nobody may
 // have it open.

@@ -42,7 +42,7 @@ func load(t *testing.T, dir string) map[string][]byte {
 	entries, err := os.ReadDir(dir)
 	must(t, err)
 	for _, entry := range entries {
-		if entry.IsDir() || entry.Name() == reserveFile {
+		if entry.IsDir() || entry.Name() == reserveFile || entry.Name() == penFile {
 			continue
 		}
 		files[entry.Name()], err = readLog(filepath.Join(dir, entry.Name()))

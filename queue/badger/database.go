@@ -24,7 +24,7 @@ const (
 
 // openDatabase inspects the files of a directory and opens its database.
 // Damaged files are set aside, unchanged.
-func openDatabase(options Options, owned ownership) (*badgerdb.DB, *Inspection, error) {
+func openDatabase(options Options, owned ownership, g *ground) (*badgerdb.DB, *Inspection, error) {
 	inspection := new(Inspection)
 	if owned.lock != nil {
 		var err error
@@ -39,7 +39,10 @@ func openDatabase(options Options, owned ownership) (*badgerdb.DB, *Inspection, 
 	var db *badgerdb.DB
 	err := guarded(func() error {
 		var err error
-		db, err = badgerdb.Open(engineOptions(options).WithBypassLockGuard(owned.lock != nil))
+		db, err = badgerdb.Open(engineOptions(options).
+			WithDir(g.bound).WithValueDir(g.bound).
+			WithLogger(engineLogger{options.Logger.Sugar(), g}).
+			WithBypassLockGuard(owned.lock != nil))
 		return err
 	})
 	if err != nil {

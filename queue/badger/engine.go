@@ -44,6 +44,7 @@ func (e Engine) Open(options queue.OpenOptions) (queue.Store, error) {
 		Durability: options.Durability,
 		Retention:  options.Retention,
 		Space:      options.Space,
+		Place:      options.Place,
 		FreeSpace:  e.FreeSpace,
 		Probe:      e.Probe,
 		Owned:      options.Owned,

@@ -10,10 +10,12 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
+	"syscall"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 // Finding is one thing that is wrong with the files of a queue.
@@ -41,6 +43,8 @@ type Inspection struct {
 	Acknowledged uint64 `json:"acknowledged"`
 
 	mu sync.Mutex
+	// unread is why a file could not be read that may well be whole.
+	unread error
 	// empty is true if there is no queue at all.
 	empty bool
 	// committed is the last batch that was acknowledged, synced or not;
@@ -53,7 +57,19 @@ type Inspection struct {
 func (i *Inspection) found(file, format string, args ...any) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	for _, arg := range args {
+		if err, ok := arg.(error); ok && scarce(err) {
+			i.unread = fmt.Errorf("%w: %s cannot be read now: %w", queue.ErrDisk, filepath.Base(file), err)
+			return
+		}
+	}
 	i.Findings = append(i.Findings, Finding{File: filepath.Base(file), Problem: fmt.Sprintf(format, args...)})
+}
+
+// scarce reports whether an error is for want of something that has nothing to do
+// with the file.
+func scarce(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
 func (i *Inspection) noted(file, format string, args ...any) {
@@ -104,6 +120,9 @@ func Inspect(dir string) (*Inspection, error) {
 	i.inspectTables(dir, tables)
 	i.inspectLogs(logs)
 	i.inspectRest(dir)
+	if i.unread != nil {
+		return nil, i.unread
+	}
 	if len(i.Findings) == 0 && i.LastBatch < i.Acknowledged {
 		i.found(acknowledgedFile, "the store ends with batch %d, and batch %d was acknowledged", i.LastBatch, i.Acknowledged)
 	}
@@ -145,8 +164,7 @@ func guarded(check func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			text, _, _ := strings.Cut(strings.TrimSpace(fmt.Sprint(r)), "\n")
-			err = fmt.Errorf("%w: reading it fails: %s", errDamaged, text)
+			err = fmt.Errorf("%w: reading it fails: %s", errDamaged, firstLine(r))
 		}
 	}()
 	return check()

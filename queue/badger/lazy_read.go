@@ -4,6 +4,7 @@ package badger
 
 import (
 	"context"
+	"runtime/debug"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 )
@@ -32,11 +33,13 @@ func (l *lazyRead) end() {
 }
 
 // readLazily is view for reads that may need no transaction.
-func (s *Store) readLazily(ctx context.Context, read func(l *lazyRead) error) error {
+func (s *Store) readLazily(ctx context.Context, read func(l *lazyRead) error) (err error) {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.leave()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer s.ground.recovered(&err)
 	l := &lazyRead{db: s.db}
 	defer l.end()
 	return read(l)

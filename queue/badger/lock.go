@@ -60,7 +60,7 @@ func own(options Options) (ownership, error) {
 
 // release unlocks the directory.
 func (o ownership) release() error {
-	if o.lock == nil {
+	if o.lock == nil || abandoned.has(o.lock) {
 		return nil
 	}
 	_ = os.Remove(filepath.Join(o.dir, lockFile))

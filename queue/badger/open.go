@@ -33,8 +33,8 @@ func open(options Options) (*Store, error) {
 	if options.Dir == "" {
 		return nil, fmt.Errorf("opening the queue: %w", errNoDir)
 	}
-	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the directory of the queue: %w", err)
+	if err := makeDir(options); err != nil {
+		return nil, err
 	}
 	owned, err := own(options)
 	if err != nil {
@@ -62,8 +62,13 @@ func openStore(options Options, owned ownership) (*Store, error) {
 		}
 	}
 	failpoint.Here("queue.opening")
-	db, inspection, err := openDatabase(options, owned)
+	g, err := newGround(options, owned)
 	if err != nil {
+		return nil, err
+	}
+	db, inspection, err := openDatabase(options, owned, g)
+	if err != nil {
+		g.leave()
 		return nil, err
 	}
 	var s *Store
@@ -71,21 +76,23 @@ func openStore(options Options, owned ownership) (*Store, error) {
 	// it.
 	err = guarded(func() error {
 		var err error
-		s, err = newStore(db, options, inspection)
+		s, err = newStore(db, options, g, inspection)
 		return err
 	})
 	endOpening(options.Dir)
 	if err != nil {
+		g.leave()
 		return nil, errors.Join(fmt.Errorf("opening the queue in %s: %w", options.Dir, err), db.Close())
 	}
 	return s, nil
 }
 
-func newStore(db *badgerdb.DB, options Options, inspection *Inspection) (*Store, error) {
+func newStore(db *badgerdb.DB, options Options, g *ground, inspection *Inspection) (*Store, error) {
 	s := &Store{
 		db:         db,
 		now:        options.Now,
 		log:        options.Logger,
+		ground:     g,
 		space:      newSpaceWatch(options),
 		inspection: inspection,
 		intents:    newOpenIntents(),

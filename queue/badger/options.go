@@ -29,6 +29,8 @@ type Options struct {
 	// volume and at least [queue.MinCritical], for Critical; 128 MiB, or a
 	// sixteenth of a smaller volume and at least 64 MiB, for Reserve.
 	Space queue.Space
+	// Place is as in [queue.OpenOptions].
+	Place string
 	// FreeSpace returns how much space there is. The default asks the system.
 	FreeSpace FreeSpace
 	// Probe opens the queue of a directory in another process. It returns an
@@ -77,7 +79,7 @@ const (
 // sync but the committer's.
 func engineOptions(o Options) badgerdb.Options {
 	engine := badgerdb.DefaultOptions(o.Dir).
-		WithLogger(engineLogger{o.Logger.Sugar()}).
+		WithLogger(engineLogger{log: o.Logger.Sugar()}).
 		WithMetricsEnabled(false).
 		// The committer syncs after a commit if somebody waits for that.
 		WithSyncWrites(false).

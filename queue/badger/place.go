@@ -3,63 +3,57 @@
 package badger
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// known are the directories that this process has located.
-var known struct {
-	sync.Mutex
-	dirs []string
-}
-
-// Locate returns the one path of a directory of a queue, under which this
-// process knows it, whichever way leads there: symbolic links, also of parents of
-// a directory that is not made yet, and mounts of one directory at two places. A
-// link that leads elsewhere later does not move a queue that is located.
-func Locate(dir string) (string, error) {
-	absolute, err := filepath.Abs(dir)
+// makeDir makes the directory of the queue. If this process has had the queue open
+// before, makeDir makes nothing: where a directory was deleted, or its volume
+// unmounted, only whoever did that knows if a new queue is wanted.
+func makeDir(options Options) error {
+	if err := abandoned.in(options.Dir); err != nil {
+		return err
+	}
+	if options.Place == "" {
+		if err := os.MkdirAll(options.Dir, 0o700); err != nil {
+			return fmt.Errorf("making the directory of the queue: %w", err)
+		}
+		return nil
+	}
+	info, err := os.Stat(options.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s is gone: put it back or mount its volume, or make an empty directory for a new queue", queue.ErrDisk, options.Dir)
+	}
 	if err != nil {
-		return "", err
+		return fmt.Errorf("%w: %w", queue.ErrDisk, err)
 	}
-	place := resolve(absolute, maxLinks)
-	known.Lock()
-	defer known.Unlock()
-	info, err := os.Stat(place)
-	for _, other := range known.dirs {
-		if other == place {
-			return place, nil
-		}
-		if err != nil {
-			continue // it is not made yet
-		}
-		if there, err := os.Stat(other); err == nil && os.SameFile(info, there) {
-			return other, nil
-		}
+	if volume(info) == options.Place {
+		return nil
 	}
-	known.dirs = append(known.dirs, place)
-	return place, nil
+	if _, err := os.Stat(filepath.Join(options.Dir, badgerdb.ManifestFilename)); err != nil {
+		return fmt.Errorf("%w: %s is on another volume than before, and there is no queue in it: mount its volume, or restart Caddy for a new queue", queue.ErrDisk, options.Dir)
+	}
+	return nil
 }
 
-// maxLinks limits how many links are followed, as systems do.
-const maxLinks = 40
-
-// resolve follows the links of a path, as far as it exists, and those that lead
-// to what does not exist yet.
-func resolve(path string, links int) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+// Check implements [queue.Checker].
+func (s *Store) Check() error {
+	err := s.ground.look()
+	if err != nil {
+		s.rest()
 	}
-	parent := filepath.Dir(path)
-	if parent == path {
-		return path
-	}
-	if target, err := os.Readlink(path); err == nil && links > 0 {
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(resolve(parent, links-1), target)
-		}
-		return resolve(target, links-1)
-	}
-	return filepath.Join(resolve(parent, links), filepath.Base(path))
+	return err
 }
+
+// Lacks implements [queue.Checker].
+func (s *Store) Lacks() string { return s.ground.lacks() }
+
+// Place implements [queue.Checker]. It is the volume.
+func (s *Store) Place() string { return volume(s.ground.opened) }

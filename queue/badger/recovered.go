@@ -3,6 +3,8 @@
 package badger
 
 import (
+	"context"
+
 	badgerdb "github.com/dgraph-io/badger/v4"
 	"go.uber.org/zap"
 )
@@ -25,7 +27,7 @@ func (s *Store) Lost() uint64 {
 
 // WasRestored implements [queue.Recoverer].
 func (s *Store) WasRestored() bool {
-	err := s.db.View(func(txn *badgerdb.Txn) error {
+	err := s.view(context.Background(), func(txn *badgerdb.Txn) error {
 		_, err := txn.Get(restoredKey)
 		return err
 	})
@@ -34,5 +36,11 @@ func (s *Store) WasRestored() bool {
 
 // ForgetRestored implements [queue.Recoverer].
 func (s *Store) ForgetRestored() error {
-	return s.db.Update(func(txn *badgerdb.Txn) error { return txn.Delete(restoredKey) })
+	if err := s.enter(context.Background()); err != nil {
+		return err
+	}
+	defer s.leave()
+	return s.ground.commit(func() error {
+		return s.db.Update(func(txn *badgerdb.Txn) error { return txn.Delete(restoredKey) })
+	})
 }

@@ -14,3 +14,9 @@ func freeSpace(string) (free, total uint64, err error) {
 }
 
 func blocks(info os.FileInfo) int64 { return info.Size() }
+
+func readOnly(string) bool { return false }
+
+func volume(os.FileInfo) string { return "?" }
+
+func deleted(*os.File) bool { return false }

@@ -6,6 +6,7 @@ package badger
 
 import (
 	"os"
+	"strconv"
 	"syscall"
 )
 
@@ -27,4 +28,31 @@ func blocks(info os.FileInfo) int64 {
 		return stat.Blocks * 512
 	}
 	return info.Size()
+}
+
+// readOnly reports whether a volume is known to take no writes.
+func readOnly(dir string) bool {
+	const flag = 1 // ST_RDONLY, MNT_RDONLY
+	var stat syscall.Statfs_t
+	err := syscall.Statfs(dir, &stat)
+	return err == nil && stat.Flags&flag != 0
+}
+
+// volume names the volume that a file is on.
+func volume(info os.FileInfo) string {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		//nolint:unconvert // the types differ between systems
+		return strconv.FormatUint(uint64(stat.Dev), 10)
+	}
+	return "?"
+}
+
+// deleted reports whether an open file has no name any more.
+func deleted(f *os.File) bool {
+	info, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stat.Nlink == 0
 }

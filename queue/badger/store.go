@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,8 @@ type Store struct {
 	log      *zap.Logger
 	instance queue.Instance
 
+	// ground is what the database stands on.
+	ground *ground
 	// space knows the free space of the disk. inspection is the result of
 	// inspecting the files before they were opened.
 	space      *spaceWatch
@@ -82,6 +85,7 @@ type Store struct {
 var (
 	_ queue.Store     = (*Store)(nil)
 	_ queue.Spacer    = (*Store)(nil)
+	_ queue.Checker   = (*Store)(nil)
 	_ queue.Trimmer   = (*Store)(nil)
 	_ queue.Backuper  = (*Store)(nil)
 	_ queue.Staller   = (*Store)(nil)
@@ -125,10 +129,7 @@ func (s *Store) Close() error {
 		s.gate.Lock()
 		defer s.gate.Unlock()
 		s.committer.stop()
-		s.closed = s.db.Sync()
-		if err := s.db.Close(); err != nil {
-			s.closed = err
-		}
+		s.closed = s.ground.close(s.db)
 		s.closed = errors.Join(s.closed, s.committer.logs.close(), s.committer.numbers.close(), s.owned.release())
 		if s.closed != nil {
 			s.closed = fmt.Errorf("closing the queue: %w", s.closed)
@@ -168,11 +169,13 @@ func (s *Store) isClosing() bool {
 }
 
 // view reads the database.
-func (s *Store) view(ctx context.Context, read func(txn *badgerdb.Txn) error) error {
+func (s *Store) view(ctx context.Context, read func(txn *badgerdb.Txn) error) (err error) {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.leave()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer s.ground.recovered(&err)
 	return s.db.View(read)
 }
 

@@ -219,7 +219,7 @@ func (i *Intake) Resolve(ctx context.Context, resource string, id queue.IntentID
 		return
 	}
 	// A queue that closes is opened again.
-	if !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrFull) {
+	if !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrFull) && !errors.Is(err, queue.ErrDisk) {
 		i.log.Error("resolving an intent", zap.String("resource", resource), zap.Error(err))
 	}
 	i.miss(ctx, one)

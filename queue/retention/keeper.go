@@ -137,7 +137,8 @@ func (k *Keeper) trim(ctx context.Context, store queue.Store, settings Settings)
 
 // report logs an error, unless its cause is that the queue closes.
 func (k *Keeper) report(ctx context.Context, what string, err error) {
-	if err != nil && !errors.Is(err, queue.ErrClosed) && !errors.Is(err, queue.ErrFull) && ctx.Err() == nil {
+	closes := errors.Is(err, queue.ErrClosed) || errors.Is(err, queue.ErrFull) || errors.Is(err, queue.ErrDisk)
+	if err != nil && !closes && ctx.Err() == nil {
 		k.opts.Logger.Error(what, zap.Error(err))
 	}
 }

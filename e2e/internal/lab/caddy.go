@@ -52,6 +52,8 @@ type Caddy struct {
 	// Queue is the queue's directory; Global is inserted into the global
 	// webhooks block.
 	Queue, Global string
+	// Descriptors limits the file descriptors of the process; 0 for no limit.
+	Descriptors int
 
 	binary      string
 	api         *API
@@ -144,6 +146,10 @@ func (c *Caddy) Start(t testing.TB) {
 		t.Fatal(err)
 	}
 	c.command = exec.CommandContext(context.Background(), c.binary, "run", "--config", file, "--adapter", "caddyfile")
+	if c.Descriptors > 0 {
+		limited := fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, c.Descriptors)
+		c.command = exec.CommandContext(context.Background(), "/bin/sh", append([]string{"-c", limited, c.binary}, c.command.Args[1:]...)...)
+	}
 	c.command.Dir = c.home
 	c.command.Env = append(os.Environ(), "HOME="+c.home, "XDG_DATA_HOME="+c.home, "XDG_CONFIG_HOME="+c.home)
 	c.command.Stdout, c.command.Stderr = &c.log, &c.log
@@ -240,6 +246,9 @@ func (c *Caddy) Tail() string {
 }
 
 var uninteresting = regexp.MustCompile(`(?m)^\{"level":"(info|debug)"[^\n]*\n`)
+
+// Site returns the address of the API behind Caddy.
+func (c *Caddy) Site() string { return c.site }
 
 // Admin returns the address of the admin endpoint.
 func (c *Caddy) Admin() string { return c.admin }

@@ -45,6 +45,14 @@ func Unmount(t testing.TB, dir string) {
 	}
 }
 
+// UnmountLazily unmounts the file system at a directory although it is in use.
+func UnmountLazily(t testing.TB, dir string) {
+	t.Helper()
+	if err := privileged(t, "umount", "-l", dir); err != nil {
+		t.Errorf("unmounting: %v", err)
+	}
+}
+
 // privileged runs a command as root.
 func privileged(t testing.TB, name string, args ...string) error {
 	t.Helper()
