@@ -30,7 +30,12 @@ var (
 // only the response can name them. It fails if nobody can tell what it names, and the
 // response does not either.
 func (x *exchange) requestKeys() ([]event.Key, error) {
-	return x.keysFrom(func(part rules.KeyPart) []rules.Value { return part.Request })
+	keys, err := x.keysFrom(func(part rules.KeyPart) []rules.Value { return part.Request })
+	if last := x.match.Rule.Key[len(x.match.Rule.Key)-1]; errors.Is(err, rules.ErrCallerID) && last.Answer != nil {
+		x.byAnswer = true
+		return nil, nil
+	}
+	return keys, err
 }
 
 // keysFrom makes keys of the placeholders in the path and of the exchange's values.
@@ -44,7 +49,9 @@ func (x *exchange) keysFrom(values func(rules.KeyPart) []rules.Value) ([]event.K
 	var unread error
 	for i, part := range rule.Key {
 		var texts []string
-		if part.Placeholder >= 0 {
+		if x.byAnswer && i == last {
+			texts = x.answered(part)
+		} else if part.Placeholder >= 0 {
 			texts = []string{x.match.Values()[part.Placeholder]}
 		} else {
 			for _, v := range values(part) {
@@ -74,6 +81,18 @@ func (x *exchange) keysFrom(values func(rules.KeyPart) []rules.Value) ([]event.K
 		}
 	}
 	return newKeys(rule.Resource, parts, ids)
+}
+
+// answered returns the id in the answer to a request whose path has an id that stands
+// for the caller.
+func (x *exchange) answered(part rules.KeyPart) []string {
+	json, _ := x.tee.answer.json()
+	for _, v := range part.Answer {
+		if text := body.Scalar(json, v.Name); text != "" && !body.Ambiguous(json, v.Name) {
+			return []string{text}
+		}
+	}
+	return nil
 }
 
 // newKeys makes the keys of objects that differ in the last part.
