@@ -82,12 +82,15 @@ func isUTF16(plain []byte) bool {
 	return bytes.HasPrefix(plain, []byte("\xfe\xff")) || bytes.HasPrefix(plain, []byte("\xff\xfe"))
 }
 
+// maxNodesOf returns how many elements and attributes a document can have.
+func maxNodesOf(length int) int { return min(maxNodes, 256+length/6) }
+
 func parseXML(plain []byte, label string) (*tree, error) {
 	decoder, err := xmlDecoder(plain, label)
 	if err != nil {
 		return nil, err
 	}
-	t := &tree{all: make([]element, 1, 16), names: make(map[string]string), left: min(maxNodes, 256+len(plain)/6)}
+	t := &tree{all: make([]element, 1, 16), names: make(map[string]string), left: maxNodesOf(len(plain))}
 	stack := []*open{{}}
 	for {
 		token, err := decoder.Token()
