@@ -164,7 +164,7 @@ func (f *fields) add(below int32, added field) (int32, error) {
 	if f.left--; f.left < 0 {
 		return 0, errManySteps
 	}
-	i := int32(len(f.all)) //nolint:gosec // there are at most maxSteps
+	i := int32(len(f.all))
 	f.all = append(f.all, added)
 	if parent := &f.all[below]; parent.first == 0 {
 		parent.first, parent.last = i, i
