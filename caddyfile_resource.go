@@ -62,11 +62,11 @@ func (h *Handler) unmarshalResource(d *caddyfile.Dispenser, all partLines) error
 
 // onlyOnce are the options that a resource has once.
 var onlyOnce = map[any]bool{
-	"show": true, "show from": true, "keep": true, "id": true, "aliases": true, "slashes": true, "version": true, "lag": true,
+	"show": true, "show from": true, "keep": true, "id": true, "aliases": true, "caller_ids": true, "slashes": true, "version": true, "lag": true,
 	"tenant": true, "watch": true, "list": true, "notify": true,
 }
 
-const resourceWords = "show, keep, create, update, delete, id, key, aliases, slashes, version, lag, tenant, hide, only, volatile, event, watch, list and notify"
+const resourceWords = "show, keep, create, update, delete, id, key, aliases, caller_ids, slashes, version, lag, tenant, hide, only, volatile, event, watch, list and notify"
 
 // unmarshalResourceOption reads one option, and returns the part of the resource that
 // it has set, as a [rules.PartError] names it. Syntax:
@@ -86,6 +86,7 @@ const resourceWords = "show, keep, create, update, delete, id, key, aliases, sla
 //	id      <values...>
 //	key     :<name> <values...>
 //	aliases
+//	caller_ids <ids...>|none
 //	slashes
 //	version <path>|etag
 //	lag     <duration>
@@ -142,6 +143,10 @@ func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word st
 	case "aliases":
 		if r.Aliases = true; len(args) > 0 {
 			return nil, d.Err("aliases takes nothing after it")
+		}
+	case "caller_ids":
+		if r.CallerIDs = args; len(args) == 0 {
+			return nil, d.Err("caller_ids takes the ids that stand for the caller, as `caller_ids me self`, or `none`")
 		}
 	case "slashes":
 		if r.Slashes = true; len(args) > 0 {

@@ -5,7 +5,8 @@
 // [Normalise] gives forms, XML and lines of JSON the shape of JSON.
 //
 // Bodies come from strangers. Whatever a body holds, nothing here panics, and a
-// result is longer than [MaxSize] only if the body itself was as long.
+// result is longer than [MaxSize] only if the body itself was as long. What all bodies
+// cost together at a time is limited by [Budget].
 package body
 
 import (
@@ -36,6 +37,11 @@ const maxCodings = 3
 // It fails with [ErrCoding] or [ErrTooLarge], or with the decoder's error for
 // damaged bytes.
 func Decode(raw []byte, contentEncoding string) ([]byte, error) {
+	return ofAnswers.decode(raw, contentEncoding, MaxSize)
+}
+
+// decode decodes a body of at most limit bytes.
+func (b *budget) decode(raw []byte, contentEncoding string, limit int64) ([]byte, error) {
 	if contentEncoding == "" {
 		return raw, nil
 	}
@@ -45,20 +51,24 @@ func Decode(raw []byte, contentEncoding string) ([]byte, error) {
 	}
 	plain := raw
 	for i := len(codings) - 1; i >= 0; i-- {
-		var err error
 		coding := strings.ToLower(strings.TrimSpace(codings[i]))
-		if plain, err = decodeOne(plain, coding); err != nil {
+		if coding == "" || coding == "identity" {
+			continue
+		}
+		err := b.spend(decodingCost(coding, len(plain), limit), func() (err error) {
+			plain, err = decodeOne(plain, coding, min(limit, MaxSize))
+			return err
+		})
+		if err != nil {
 			return nil, fmt.Errorf("decoding the body: %w", err)
 		}
 	}
 	return plain, nil
 }
 
-func decodeOne(raw []byte, coding string) ([]byte, error) {
+func decodeOne(raw []byte, coding string, limit int64) ([]byte, error) {
 	var r io.Reader
 	switch coding {
-	case "identity", "":
-		return raw, nil
 	case "gzip", "x-gzip":
 		zr, err := gzip.NewReader(bytes.NewReader(raw))
 		if err != nil {
@@ -86,16 +96,16 @@ func decodeOne(raw []byte, coding string) ([]byte, error) {
 	default:
 		return nil, ErrCoding
 	}
-	return readAll(r)
+	return readAll(r, limit)
 }
 
-// readAll reads at most MaxSize bytes.
-func readAll(r io.Reader) ([]byte, error) {
-	plain, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+// readAll reads at most limit bytes.
+func readAll(r io.Reader, limit int64) ([]byte, error) {
+	plain, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(plain) > MaxSize {
+	if int64(len(plain)) > limit {
 		return nil, ErrTooLarge
 	}
 	return plain, nil

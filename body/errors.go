@@ -12,6 +12,9 @@ var (
 	// ErrTooLarge is returned for a body that unfolds to more than [MaxSize],
 	// or has more elements or levels than allowed.
 	ErrTooLarge = errors.New("the body unfolds to more than is read")
+	// ErrBusy is returned for the body of a request while others take all the memory
+	// that may be spent on such bodies.
+	ErrBusy = errors.New("too many bodies are read at a time")
 	// ErrCoding is returned for a Content-Encoding that is unknown, or that
 	// lists more encodings than are undone.
 	ErrCoding = errors.New("unsupported Content-Encoding")

@@ -106,7 +106,7 @@ func multipartForm(plain []byte, boundary string) (document Document, odd, err e
 		if part.FileName() != "" {
 			continue
 		}
-		value, err := readAll(part)
+		value, err := readAll(part, MaxSize)
 		if err != nil {
 			return document, nil, fmt.Errorf("%w: malformed multipart", ErrNoStructure)
 		}
@@ -147,10 +147,13 @@ type field struct {
 	isObject, isArray bool
 }
 
+// maxStepsOf returns how many steps and values the names of a form can have.
+func maxStepsOf(length int) int { return min(maxSteps, 64+length/2) }
+
 // newFields returns an empty form for a body of some length.
 func newFields(length int) *fields {
 	return &fields{
-		all: make([]field, 1, 16), at: make(map[edge]int32), left: min(maxSteps, 64+length/2),
+		all: make([]field, 1, 16), at: make(map[edge]int32), left: maxStepsOf(length),
 	}
 }
 
@@ -161,7 +164,7 @@ func (f *fields) add(below int32, added field) (int32, error) {
 	if f.left--; f.left < 0 {
 		return 0, errManySteps
 	}
-	i := int32(len(f.all)) //nolint:gosec // there are at most maxSteps
+	i := int32(len(f.all))
 	f.all = append(f.all, added)
 	if parent := &f.all[below]; parent.first == 0 {
 		parent.first, parent.last = i, i

@@ -36,8 +36,26 @@ import (
 //
 // It fails with [ErrNoStructure] or [ErrTooLarge].
 func Normalise(plain []byte, contentType string) ([]byte, error) {
-	document, _, err := normalise(plain, contentType)
+	document, _, err := ofAnswers.normalise(plain, contentType)
 	return document.JSON, err
+}
+
+// normalise parses a body.
+func (b *budget) normalise(plain []byte, contentType string) (document Document, odd, err error) {
+	err = b.spend(parsingCost(plain, contentType), func() (err error) {
+		document, odd, err = normalise(plain, contentType)
+		return err
+	})
+	return document, odd, err
+}
+
+// firstByte returns the first byte of a body that is not white space, 0 for none.
+func firstByte(plain []byte) byte {
+	plain = bytes.TrimLeft(bytes.TrimPrefix(plain, byteOrderMark), " \t\r\n")
+	if len(plain) == 0 {
+		return 0
+	}
+	return plain[0]
 }
 
 // normalise returns a body as a document, and why readers may disagree about it as a

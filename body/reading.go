@@ -4,10 +4,11 @@ package body
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/tidwall/gjson"
 )
 
 // Reasons why two readers may not find the same in a body.
@@ -46,7 +47,7 @@ func Read(raw []byte, contentEncoding, contentType string, limit int64) (Reading
 	if len(raw) == 0 {
 		return Reading{}, nil
 	}
-	plain, err := Decode(raw, contentEncoding)
+	plain, err := ofRequests.decode(raw, contentEncoding, limit)
 	if err != nil {
 		return Reading{}, err
 	}
@@ -54,37 +55,44 @@ func Read(raw []byte, contentEncoding, contentType string, limit int64) (Reading
 		return Reading{}, fmt.Errorf("%w: it is longer than `capture` when it is decoded", ErrTooLarge)
 	}
 	media, params := mediaType(contentType)
-	first, odd, err := normalise(plain, contentType)
+	first, odd, err := ofRequests.normalise(plain, contentType)
 	switch {
 	case err != nil:
 		return Reading{}, err
 	case odd != nil:
 		return Reading{}, odd
-	case !first.isXML(plain) && !isASCIILike(params["charset"]):
+	case !first.isXML() && !isASCIILike(params["charset"]):
 		return Reading{}, errCharset
 	}
 	read := Reading{Documents: []Document{first}}
-	if !first.labelled(plain, media) {
+	if !first.labelled(media) {
 		read.Doubt = errMislabelled
 	}
 	if media == mediaForm && !first.form {
-		if other, odd, err := form(bytes.TrimPrefix(plain, byteOrderMark)); err == nil && odd == nil {
-			read.Documents = append(read.Documents, other)
+		err := ofRequests.spend(parsingCost(plain, contentType), func() error {
+			other, odd, err := form(bytes.TrimPrefix(plain, byteOrderMark))
+			if err == nil && odd == nil {
+				read.Documents = append(read.Documents, other)
+			}
+			return nil
+		})
+		if err != nil {
+			return Reading{}, err
 		}
 	}
 	return read, nil
 }
 
 // isXML reports whether the document was made of XML.
-func (d Document) isXML([]byte) bool { return d.Lists && !d.form }
+func (d Document) isXML() bool { return d.Lists && !d.form }
 
 // labelled reports whether a Content-Type says what a document is. None at all
 // contradicts nothing but a form.
-func (d Document) labelled(plain []byte, media string) bool {
+func (d Document) labelled(media string) bool {
 	switch {
 	case d.form:
 		return media == mediaForm || media == mediaMultipart
-	case d.isXML(plain):
+	case d.isXML():
 		return media == "" || media == "text/xml" || media == "application/xml" || strings.HasSuffix(media, "+xml")
 	}
 	return media == "" || isJSON(media) || isLines(media)
@@ -112,15 +120,12 @@ func (r Reading) IsBatch() bool {
 	return len(r.Documents) > 0 && !r.Documents[0].Lists && r.Documents[0].isBatch()
 }
 
-// Members returns the members of a batch, each as if it had been sent alone.
-func (r Reading) Members() []Reading {
-	var members []json.RawMessage
-	if json.Unmarshal(r.Documents[0].JSON, &members) != nil {
-		return nil
-	}
-	all := make([]Reading, len(members))
-	for i, member := range members {
-		all[i] = Reading{Documents: []Document{{JSON: member}}, Doubt: r.Doubt}
-	}
+// Members returns the first members of a batch, each as if it had been sent alone. More
+// than limit of them only say that there are more.
+func (r Reading) Members(limit int) (all []Reading) {
+	gjson.ParseBytes(r.Documents[0].JSON).ForEach(func(_, member gjson.Result) bool {
+		all = append(all, Reading{Documents: []Document{{JSON: []byte(member.Raw)}}, Doubt: r.Doubt})
+		return len(all) <= limit
+	})
 	return all
 }

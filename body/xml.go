@@ -82,12 +82,15 @@ func isUTF16(plain []byte) bool {
 	return bytes.HasPrefix(plain, []byte("\xfe\xff")) || bytes.HasPrefix(plain, []byte("\xff\xfe"))
 }
 
+// maxNodesOf returns how many elements and attributes a document can have.
+func maxNodesOf(length int) int { return min(maxNodes, 256+length/6) }
+
 func parseXML(plain []byte, label string) (*tree, error) {
 	decoder, err := xmlDecoder(plain, label)
 	if err != nil {
 		return nil, err
 	}
-	t := &tree{all: make([]element, 1, 16), names: make(map[string]string), left: min(maxNodes, 256+len(plain)/6)}
+	t := &tree{all: make([]element, 1, 16), names: make(map[string]string), left: maxNodesOf(len(plain))}
 	stack := []*open{{}}
 	for {
 		token, err := decoder.Token()
@@ -172,7 +175,7 @@ var errManyNodes = fmt.Errorf("%w: the XML has more than %d levels, or very many
 
 // add adds an element below another.
 func (t *tree) add(below int32, added element) int32 {
-	i := int32(len(t.all)) //nolint:gosec // there are at most 2 * maxNodes
+	i := int32(len(t.all))
 	t.all = append(t.all, added)
 	if parent := &t.all[below]; parent.first == 0 {
 		parent.first, parent.last = i, i

@@ -34,6 +34,9 @@ type exchange struct {
 	// find is the query that finds the object if the response does not show it;
 	// zero for none.
 	find event.Key
+	// byAnswer is true if the id in the path stands for the caller, so that only the
+	// answer tells which object it is.
+	byAnswer bool
 	// unreadTouch says why nobody can tell which other objects the request touches;
 	// nil if that is known.
 	unreadTouch error

@@ -30,7 +30,12 @@ var (
 // only the response can name them. It fails if nobody can tell what it names, and the
 // response does not either.
 func (x *exchange) requestKeys() ([]event.Key, error) {
-	return x.keysFrom(func(part rules.KeyPart) []rules.Value { return part.Request })
+	keys, err := x.keysFrom(func(part rules.KeyPart) []rules.Value { return part.Request })
+	if last := x.match.Rule.Key[len(x.match.Rule.Key)-1]; errors.Is(err, rules.ErrCallerID) && last.Answer != nil {
+		x.byAnswer = true
+		return nil, nil
+	}
+	return keys, err
 }
 
 // keysFrom makes keys of the placeholders in the path and of the exchange's values.
@@ -41,24 +46,16 @@ func (x *exchange) keysFrom(values func(rules.KeyPart) []rules.Value) ([]event.K
 	last := len(rule.Key) - 1
 	parts := make([]string, len(rule.Key))
 	var ids []string
-	var unread error
 	for i, part := range rule.Key {
 		var texts []string
-		if part.Placeholder >= 0 {
+		var unread error
+		switch {
+		case x.byAnswer && i == last:
+			texts = x.answered(part)
+		case part.Placeholder >= 0:
 			texts = []string{x.match.Values()[part.Placeholder]}
-		} else {
-			for _, v := range values(part) {
-				var unsure, err error
-				if texts, unsure, err = x.texts(v); err != nil && len(part.Response) == 0 {
-					unread = err
-				}
-				if unsure != nil && x.match.Unsure == nil {
-					x.match.Unsure = unsure
-				}
-				if len(texts) > 0 {
-					break
-				}
-			}
+		default:
+			texts, unread = x.partTexts(part, values(part))
 		}
 		switch {
 		case unread != nil:
@@ -74,6 +71,37 @@ func (x *exchange) keysFrom(values func(rules.KeyPart) []rules.Value) ([]event.K
 		}
 	}
 	return newKeys(rule.Resource, parts, ids)
+}
+
+// partTexts returns what stands at the first of some places for a part of the key that
+// has anything. It fails if nobody can tell what stands in the request, and the response
+// does not show the part.
+func (x *exchange) partTexts(part rules.KeyPart, places []rules.Value) (texts []string, unread error) {
+	for _, v := range places {
+		texts, unsure, err := x.texts(v)
+		if err != nil && len(part.Response) == 0 {
+			unread = err
+		}
+		if unsure != nil && x.match.Unsure == nil {
+			x.match.Unsure = unsure
+		}
+		if len(texts) > 0 {
+			return texts, unread
+		}
+	}
+	return nil, unread
+}
+
+// answered returns the id in the answer to a request whose path has an id that stands
+// for the caller.
+func (x *exchange) answered(part rules.KeyPart) []string {
+	json, _ := x.tee.answer.json()
+	for _, v := range part.Answer {
+		if text := body.Scalar(json, v.Name); text != "" && !body.Ambiguous(json, v.Name) {
+			return []string{text}
+		}
+	}
+	return nil
 }
 
 // newKeys makes the keys of objects that differ in the last part.

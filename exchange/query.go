@@ -34,5 +34,9 @@ func (x *exchange) queryKey(q *rules.Query, m *rules.Match, own event.Key) (even
 		}
 		parts = append(parts, text)
 	}
+	// What the request cannot be made of would be tried for ever.
+	if err := q.Request.Check(parts); err != nil {
+		return event.Key{}, err
+	}
 	return event.NewKey(q.Name, parts...)
 }

@@ -74,7 +74,7 @@ func (x *exchange) touched(m *rules.Match, t *rules.Touch, own event.Key) ([]eve
 		var unsure, err error
 		if ids, unsure, err = x.texts(t.IDs); err != nil {
 			x.unreadTouch = err
-			return nil, nil
+			return nil, nil //nolint:nilerr // it is recorded with the exchange
 		}
 		if unsure != nil && x.match.Unsure == nil {
 			x.match.Unsure = unsure

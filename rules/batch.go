@@ -31,7 +31,7 @@ func (s *Set) FindMembers(request *Request, found *Match) []Member {
 		return nil
 	}
 	var all []Member
-	readings := request.reading.Members()
+	readings := request.reading.Members(maxMembers)
 	for i := range min(len(readings), maxMembers) {
 		m := Member{
 			Request: Request{HTTP: request.HTTP, Method: request.HTTP.Method, Limit: request.Limit, looked: true, reading: readings[i]},

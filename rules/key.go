@@ -20,6 +20,15 @@ type KeyPart struct {
 	// Request and Response are the other places, those in the request and those
 	// in the response. The first that holds a value is taken.
 	Request, Response []Value
+	// Answer are the places in the response of a part that the path has at its end,
+	// for an id that stands for the caller. Elsewhere, an id in the response may be
+	// that of another object.
+	Answer []Value
+}
+
+// responseValues returns those of some values that stand in the response.
+func responseValues(values []Value) []Value {
+	return slices.DeleteFunc(slices.Clone(values), func(v Value) bool { return v.Source != FromResponse })
 }
 
 // compileKeys compiles the options `id` and `key`. It returns the values of
@@ -68,6 +77,9 @@ func compileKeyParts(d *syntax.Rule, of *Resource, path pattern, keys map[string
 	for i, name := range names {
 		parts[i].Placeholder = slices.Index(path.names, name)
 		if parts[i].Placeholder >= 0 {
+			if i == len(names)-1 && path.endsWith(name) {
+				parts[i].Answer = responseValues(of.ids)
+			}
 			continue
 		}
 		values, given := keys[name]
@@ -112,10 +124,7 @@ func (r *Resource) NewKey(parts ...string) (event.Key, error) {
 	if err != nil {
 		return key, err
 	}
-	if len(parts) != len(r.Show.Names) {
-		return event.Key{}, fmt.Errorf("the key has %d parts, and show %s takes %d", len(parts), r.showText, len(r.Show.Names))
-	}
-	if err := r.Show.check(parts); err != nil {
+	if err := r.Show.Check(parts); err != nil {
 		return event.Key{}, err
 	}
 	return key, nil

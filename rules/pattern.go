@@ -151,6 +151,11 @@ func (p *pattern) match(escaped string) ([]string, bool) {
 	return values, rest == "" || rest == "/"
 }
 
+// endsWith reports whether a placeholder is the last segment of the path.
+func (p *pattern) endsWith(name string) bool {
+	return p.expression == "" && !p.tail && len(p.segments) > 0 && p.segments[len(p.segments)-1] == "" && p.names[len(p.names)-1] == name
+}
+
 // value returns the value of a placeholder among those of all, or "".
 func (p *pattern) value(name string, values []string) string {
 	at := slices.Index(p.names, name)

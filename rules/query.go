@@ -82,6 +82,7 @@ func compileQuery(declared *syntax.Query, r *Rule, prefix string, ahead bool) (*
 		return nil, fmt.Errorf("%s: %w", declared.Request, err)
 	}
 	made.Request.path.slashes = r.Resource.Slashes
+	made.Request.callerIDs = r.Resource.callerIDs
 	if declared.IDs == "" {
 		return nil, errors.New("after the request stands the path of the ids in its answer, as transactions.#.id")
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
@@ -31,6 +32,8 @@ type Resource struct {
 	// Aliases means that requests may name an object otherwise than its Show
 	// does.
 	Aliases bool
+	// callerIDs are the ids, in lower case, that stand for the caller.
+	callerIDs map[string]bool
 	// Slashes means that an id is whatever stands between two slashes of a path,
 	// however much of it is escaped.
 	Slashes bool
@@ -80,6 +83,9 @@ func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
 		idsGiven: !slices.Equal(d.ID, syntax.Resource{Name: d.Name}.WithDefaults().ID),
 		Aliases:  d.Aliases, Slashes: d.Slashes, Lag: time.Duration(d.Lag), Tenant: d.Tenant, KeepShow: d.KeepShow,
 	}
+	if err := r.compileCallerIDs(d); err != nil {
+		return nil, wrong("caller_ids", "caller_ids", err)
+	}
 	if err := r.compileShow(d); err != nil {
 		return nil, wrong("show", "show "+r.showText, err)
 	}
@@ -122,6 +128,24 @@ func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// compileCallerIDs compiles the option `caller_ids`.
+func (r *Resource) compileCallerIDs(d syntax.Resource) error {
+	if slices.Contains(d.CallerIDs, syntax.NoCallerIDs) {
+		if len(d.CallerIDs) > 1 {
+			return errors.New("`none` stands alone")
+		}
+		return nil
+	}
+	r.callerIDs = make(map[string]bool, len(d.CallerIDs))
+	for _, id := range d.CallerIDs {
+		if id == "" {
+			return errors.New("an id is not empty")
+		}
+		r.callerIDs[strings.ToLower(id)] = true
+	}
+	return nil
 }
 
 // compileVersion compiles the options `version`, `lag` and `tenant`.

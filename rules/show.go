@@ -32,6 +32,9 @@ func (r *Resource) compileShow(d syntax.Resource) error {
 		return fmt.Errorf("show is taken from the operator, the caller or the response, not from %q", d.ShowFrom)
 	}
 	r.Show.path.slashes = d.Slashes
+	if d.ShowFrom != syntax.ShowFromCaller || !d.Aliases {
+		r.Show.callerIDs, r.Show.anywhere = r.callerIDs, true
+	}
 	if r.gone, err = compileAnswer(d.Gone); err != nil {
 		return fmt.Errorf("gone: %w", err)
 	}

@@ -141,8 +141,10 @@ func TestShowOfOddID(t *testing.T) {
 	set := compileFor(t,
 		&syntax.Resource{Name: "items"},
 		&syntax.Resource{Name: "files", Slashes: true},
-		&syntax.Resource{Name: "things", Show: &syntax.Request{Path: "/things?id={id}"},
-			Rules: []*syntax.Rule{{Kind: event.KindUpdate, Path: "/things/:id"}}},
+		&syntax.Resource{
+			Name: "things", Show: &syntax.Request{Path: "/things?id={id}"},
+			Rules: []*syntax.Rule{{Kind: event.KindUpdate, Path: "/things/:id"}},
+		},
 	)
 	for _, tc := range []struct {
 		resource, id string

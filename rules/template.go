@@ -32,6 +32,10 @@ type Template struct {
 	body   []piece
 	// format says how values are written into the body.
 	format bodyFormat
+	// callerIDs are the values, in lower case, that stand for the caller and may not
+	// stand in the path, or, with anywhere, at all.
+	callerIDs map[string]bool
+	anywhere  bool
 	// whole is true for [syntax.LocationPath]: one value is the whole target.
 	whole bool
 }
@@ -182,10 +186,7 @@ func (t *Template) isPath() bool {
 // in the order of Names.
 func (t *Template) Build(values []string) (show.Request, error) {
 	built := show.Request{Method: t.method}
-	if len(values) != len(t.Names) {
-		return built, fmt.Errorf("the key has %d parts and %s takes %d", len(values), t.text, len(t.Names))
-	}
-	if err := t.check(values); err != nil {
+	if err := t.Check(values); err != nil {
 		return built, err
 	}
 	if t.whole {
@@ -222,8 +223,19 @@ func (t *Template) Build(values []string) (show.Request, error) {
 	return built, nil
 }
 
-// check refuses values of which no request can be made that means nothing else.
-func (t *Template) check(values []string) error {
+// ErrCallerID is returned for an id that stands for whoever sends the request.
+var ErrCallerID = errors.New("the id stands for the caller, so only an answer to the caller tells which object it is; see `caller_ids`")
+
+// Check refuses values of which no request can be made that means nothing else.
+func (t *Template) Check(values []string) error {
+	if len(values) != len(t.Names) {
+		return fmt.Errorf("the key has %d parts and %s takes %d", len(values), t.text, len(t.Names))
+	}
+	for i, value := range values {
+		if (t.anywhere || i < len(t.path.names)) && t.callerIDs[strings.ToLower(value)] {
+			return fmt.Errorf("%q: %w", value, ErrCallerID)
+		}
+	}
 	if !t.whole {
 		for _, value := range values[:len(t.path.names)] {
 			if err := checkPart(value, t.path.slashes); err != nil {

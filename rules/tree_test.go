@@ -147,10 +147,13 @@ func TestNoMatchDoesNotAllocate(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &http.Request{Method: http.MethodGet, URL: u}
+		if strings.HasPrefix(target, "/other") {
+			r.Method = http.MethodPatch
+		}
 		if n := testing.AllocsPerRun(100, func() {
 			var hit Match
 			if m.Find(&Request{HTTP: r, Method: r.Method}, &hit) {
-				t.Error("a GET matched")
+				t.Error("it matched")
 			}
 		}); n != 0 {
 			t.Errorf("%s costs %v allocations", target, n)

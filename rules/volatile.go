@@ -39,6 +39,9 @@ func (r *Resource) checkVolatile(d syntax.Resource) error {
 			}
 		}
 	}
+	if r.Tenant != "" && r.Volatile.Covers(r.Tenant) {
+		return PartError{r.Name, "tenant", errors.New("the tenant is volatile; who owns an object decides who is told of it")}
+	}
 	if r.Version != "" && r.Volatile.Covers(r.Version) {
 		return PartError{r.Name, "version", errors.New("the version is volatile; a version changes with its object alone")}
 	}

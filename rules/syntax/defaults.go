@@ -29,6 +29,9 @@ func (r Resource) WithDefaults() Resource {
 	if r.ShowFrom == ShowFromCaller && len(r.CallerHeaders) == 0 {
 		r.CallerHeaders = []string{"Authorization", "Cookie"}
 	}
+	if len(r.CallerIDs) == 0 {
+		r.CallerIDs = []string{"me", "self", "myself", "current", "@me", "~me", "~"}
+	}
 	if len(r.Rules) == 0 {
 		r.Rules = conventionalRules(show.Path)
 	}

@@ -68,9 +68,19 @@ type Resource struct {
 	Keys map[string][]string `json:"keys,omitempty"`
 
 	// Aliases says that requests may name an object by something other than
-	// its id, as `/users/me` does: the id that stands in its Show is the one
-	// that counts.
+	// its id, such as a slug: the id that stands in its Show is the one that
+	// counts.
 	Aliases bool `json:"aliases,omitempty"`
+
+	// CallerIDs are the ids that stand for whoever sends the request, as in
+	// `/users/me`. Such an id names another object for each caller, and to the
+	// operator's credential the operator's own account. So it is never used to
+	// read a Show: the object is the one whose id stands in the answer to a
+	// write of its own path, or, with `show as caller` and `aliases`, in the Show
+	// that the caller's credential reads; otherwise the exchange is recorded as
+	// unresolved. Case does not count. `none` stands for no such id. Default:
+	// `me`, `self`, `myself`, `current`, `@me`, `~me` and `~`.
+	CallerIDs []string `json:"caller_ids,omitempty"`
 
 	// Slashes says that the API splits a path before it decodes it, so that an
 	// id may hold anything: `/files/a%2Fb` is about the file `a/b`. Many APIs
@@ -144,6 +154,9 @@ const (
 	ShowFromCaller   = "caller"
 	ShowFromResponse = "response"
 )
+
+// NoCallerIDs is the word of CallerIDs for no id.
+const NoCallerIDs = "none"
 
 // VersionETag is the Version that stands for the ETag, and not for a field.
 const VersionETag = "etag"
