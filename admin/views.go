@@ -30,7 +30,7 @@ type eventView struct {
 	// WebhookID is the id that receivers see.
 	WebhookID string `json:"webhook_id"`
 	Object    string `json:"object"`
-	Size   int    `json:"size"`
+	Size      int    `json:"size"`
 	// Payload is there only in the view of one event: as JSON if it is JSON,
 	// otherwise as text.
 	Payload any `json:"payload,omitempty"`

@@ -44,8 +44,13 @@ func TestClaimsAreSigned(t *testing.T) {
 		ContentType: "application/json", Payload: []byte(`{"state":"paid"}`),
 	}
 	for _, config := range []payload.Config{
-		{}, {Kind: payload.Standard}, {Kind: payload.Gateway}, {Kind: payload.CloudEvents}, {Kind: payload.CloudEvents, Binary: true},
-		{Kind: payload.Thin}, {Kind: payload.Fields, Fields: []payload.Field{{Name: "state", Path: "state"}}},
+		{},
+		{Kind: payload.Standard},
+		{Kind: payload.Gateway},
+		{Kind: payload.CloudEvents},
+		{Kind: payload.CloudEvents, Binary: true},
+		{Kind: payload.Thin},
+		{Kind: payload.Fields, Fields: []payload.Field{{Name: "state", Path: "state"}}},
 	} {
 		request := requestOf(t, func(target *Target) {
 			target.Endpoint.Payload = formatOf(t, config)

@@ -31,9 +31,13 @@ func TestFormatsShowATenantItsOwn(t *testing.T) {
 	}
 	fields := []payload.Field{{Name: "state", Path: "state"}}
 	for _, config := range []payload.Config{
-		{}, {Kind: payload.Standard, Previous: true}, {Kind: payload.Gateway, Previous: true},
+		{},
+		{Kind: payload.Standard, Previous: true},
+		{Kind: payload.Gateway, Previous: true},
 		{Kind: payload.Fields, Fields: fields, Previous: true},
-		{Kind: payload.CloudEvents}, {Kind: payload.CloudEvents, Binary: true}, {Kind: payload.Thin},
+		{Kind: payload.CloudEvents},
+		{Kind: payload.CloudEvents, Binary: true},
+		{Kind: payload.Thin},
 	} {
 		for tenant, tells := range map[string]bool{"b": false, "": config.Previous} {
 			ev := &event.Event{ID: "evt_1", Type: "items.paid", Key: key, Sequence: 3, Payload: []byte(`{"state":"paid"}`)}

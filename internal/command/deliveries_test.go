@@ -59,7 +59,8 @@ func TestDeliveryVerbs(t *testing.T) {
 		{"resend nothing -y", []string{"GET /webhooks/resend?event=nothing"}, "There is nothing to do.\n", ""},
 		{"resend foreign -y", []string{"GET /webhooks/resend?event=foreign"}, "There is nothing to do. Not 1 delivery: the endpoint's tenant may not have the event.\n", ""},
 		{
-			"replay tenant -y", []string{"GET /webhooks/replay?endpoint=tenant", "POST /webhooks/replay?endpoint=tenant"},
+			"replay tenant -y",
+			[]string{"GET /webhooks/replay?endpoint=tenant", "POST /webhooks/replay?endpoint=tenant"},
 			"2 deliveries sent. Not 3 deliveries: the endpoint's tenant may not have the event.\n", "",
 		},
 		{"resend nothing --json", []string{"GET /webhooks/resend?event=nothing"}, "{\n  \"changed\": 0\n}\n", ""},

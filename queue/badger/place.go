@@ -48,8 +48,8 @@ const maxLinks = 40
 // resolve follows the links of a path, as far as it exists, and those that lead
 // to what does not exist yet.
 func resolve(path string, links int) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if followed, err := filepath.EvalSymlinks(path); err == nil {
+		return followed
 	}
 	parent := filepath.Dir(path)
 	if parent == path {
