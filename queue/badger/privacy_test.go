@@ -20,7 +20,7 @@ import (
 func public(t *testing.T, dir string) []string {
 	t.Helper()
 	var found []string
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -149,7 +149,7 @@ func TestSweep(t *testing.T) {
 // A restored queue is as private as one that was made.
 func TestRestoredFilesArePrivate(t *testing.T) {
 	dir := openDir(t, 0o755)
-	if makePrivate(dir) != nil {
+	if makePrivate(t.TempDir()) != nil {
 		t.Skip("this file system has no access lists; the files are made private when the queue is opened")
 	}
 	s, err := Open(Options{Dir: t.TempDir(), FreeSpace: plenty})
