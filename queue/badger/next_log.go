@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// logPatience is how long Badger is made to wait for a log that cannot be
+	// logTimeout is how long Badger is made to wait for a log that cannot be
 	// made. The API does not wait for it longer than for any slow disk.
-	logPatience = time.Second
+	logTimeout = time.Second
 	logEvery    = 10 * time.Millisecond
 )
 
@@ -25,7 +25,7 @@ const (
 func (g *ground) nextLog() {
 	left := spareCount / 2 // to sync it
 	g.spares.give(left)
-	deadline := time.Now().Add(logPatience)
+	deadline := time.Now().Add(logTimeout)
 	for {
 		err := g.makeLog()
 		if err == nil {
