@@ -14,8 +14,8 @@ import (
 // API answers, so that the one does not stop the other.
 const Budget = 64 << 20
 
-// patience is how long a request waits for its turn.
-const patience = time.Second
+// turnTimeout is how long a request waits for its turn.
+const turnTimeout = time.Second
 
 // budget is a part of Budget. It is charged before memory is spent, by a pessimistic
 // estimate, and given back when the parsing is done.
@@ -27,7 +27,7 @@ type budget struct {
 }
 
 var (
-	ofRequests = &budget{semaphore.NewWeighted(Budget / 2), patience}
+	ofRequests = &budget{semaphore.NewWeighted(Budget / 2), turnTimeout}
 	ofAnswers  = &budget{semaphore.NewWeighted(Budget / 2), 0}
 )
 

@@ -86,7 +86,7 @@ func TestBudget(t *testing.T) {
 			if _, err := Read(raw, "gzip", "application/json", 1<<20); !errors.Is(err, ErrBusy) {
 				t.Errorf("read while the budget is spent: %v", err)
 			}
-			if waited := time.Since(begun); waited != patience {
+			if waited := time.Since(begun); waited != turnTimeout {
 				t.Errorf("waited for %s", waited)
 			}
 			if _, err := Decode(raw, "gzip"); err != nil {

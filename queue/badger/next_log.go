@@ -15,7 +15,7 @@ const (
 	// logTimeout is how long Badger is made to wait for a log that cannot be
 	// made. The API does not wait for it longer than for any slow disk.
 	logTimeout = time.Second
-	logEvery    = 10 * time.Millisecond
+	logEvery   = 10 * time.Millisecond
 )
 
 // nextLog makes the log that Badger is about to open, an empty file that Badger
