@@ -40,10 +40,11 @@ test: build ## run all tests with the race detector
 	@set -e; for dir in $(NESTED); do echo "in $$dir:"; (cd $$dir && $(GO) test -race -timeout 30m ./...); done
 
 .PHONY: soak
-soak: ## the long runs: 1,000 kills and 125 while opening, each failpoint with the race detector, every answer on every target, 100 power cuts, 2,400 damages
+soak: ## the long runs: 1,000 kills and 125 while opening, each failpoint with the race detector, every answer on every target, 10 minutes of strangers, 100 power cuts, 2,400 damages
 	$(GO) test -race -timeout 6h ./e2e/crash -run TestKill -kills 1000
 	$(GO) test -race -timeout 6h ./e2e/crash -run Failpoints -race-failpoints
 	$(GO) test -race -timeout 6h ./e2e/transparent -all
+	$(GO) test -timeout 6h ./e2e/strangers -lasts 10m
 	$(GO) test -timeout 6h ./e2e/powercut -cuts 100
 	$(GO) test -timeout 6h ./e2e/damage -cases 300
 	$(GO) test -race -timeout 6h ./queue/badger -run TestDamage -rounds 36

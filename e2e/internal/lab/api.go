@@ -137,6 +137,13 @@ func (r *Receiver) Again() int {
 	return r.again
 }
 
+// Got counts the deliveries of one object, as /items/1.
+func (r *Receiver) Got(object string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts[object]
+}
+
 // Total counts all deliveries.
 func (r *Receiver) Total() int {
 	r.mu.Lock()

@@ -50,8 +50,8 @@ func Build(dir string) (string, error) {
 // process at a time.
 type Caddy struct {
 	// Queue is the queue's directory; Global is inserted into the global
-	// webhooks block.
-	Queue, Global string
+	// webhooks block, Resource into that of the items.
+	Queue, Global, Resource string
 	// Descriptors limits the file descriptors of the process; 0 for no limit.
 	Descriptors int
 
@@ -131,11 +131,12 @@ http://%s {
 		upstream_timeout 1s
 		resource items {
 			version version
+			%s
 		}
 	}
 	reverse_proxy %s
 }
-`, c.admin, c.Queue, c.receiver.server.URL, strings.Repeat("100ms ", 100), c.Global, c.site, c.api.server.Listener.Addr(), c.api.server.Listener.Addr())
+`, c.admin, c.Queue, c.receiver.server.URL, strings.Repeat("100ms ", 100), c.Global, c.site, c.api.server.Listener.Addr(), c.Resource, c.api.server.Listener.Addr())
 }
 
 // Start starts Caddy and waits until the API can be reached through it.
@@ -249,6 +250,9 @@ var uninteresting = regexp.MustCompile(`(?m)^\{"level":"(info|debug)"[^\n]*\n`)
 
 // Site returns the address of the API behind Caddy.
 func (c *Caddy) Site() string { return c.site }
+
+// PID returns the number of the process.
+func (c *Caddy) PID() int { return c.command.Process.Pid }
 
 // Admin returns the address of the admin endpoint.
 func (c *Caddy) Admin() string { return c.admin }
