@@ -173,8 +173,8 @@ type Reconciled struct {
 	Snapshot *event.Snapshot
 	// Events follow, in sequence.
 	Events []Routed
-	// Marks are marks of other objects, made in the same step: those that this
-	// one is another name of, or that it lists.
+	// Marks are marks of other objects, made in the same step, after the snapshot:
+	// those that this one is another name of, or that it lists.
 	Marks []Mark
 	// LookAt, when not zero, is when the object is to be looked at next: where
 	// the mark would be cleared, it stays as a look that is due then.

@@ -13,7 +13,6 @@ import (
 
 	"go.uber.org/zap/zaptest"
 
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -216,11 +215,11 @@ func operationsRace(t *testing.T, order queue.Order) {
 // A closed callback expires with the retention, others stay.
 func TestClosedCallback(t *testing.T) {
 	s := mustOpen(t, Options{Retention: time.Hour})
-	for _, closes := range []bool{false, true} {
-		must(t, s.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: item("1"), Callback: []byte("a")}}}, true))
+	for id, closes := range map[string]bool{"1": false, "2": true} {
+		must(t, s.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: item(id), Callback: []byte("a")}}}, true))
 		must(t, s.CommitReconciled(t.Context(), leaseMark(t, s), queue.Reconciled{AskedAt: time.Now(), CloseCallback: closes}))
-		must(t, s.PutCallback(t.Context(), item("1"), []byte("a"), []byte("b")))
-		expires := expiryOf(t, s, objectKey(nil, kindCallback, event.Key{Resource: "items", ID: "1"}))
+		must(t, s.PutCallback(t.Context(), item(id), []byte("a"), []byte("b")))
+		expires := expiryOf(t, s, objectKey(nil, kindCallback, item(id)))
 		if in := time.Until(time.Unix(int64(expires), 0)); closes != (expires != 0) || closes && in > time.Hour {
 			t.Errorf("closed: %v, expires at %d", closes, expires)
 		}

@@ -65,11 +65,11 @@ func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, rec
 		s.lastIntent++
 		s.unresolved = append(s.unresolved, mark.Unresolved(s.lastIntent, &lease.Mark, reconciled.Unresolved, now))
 	}
-	for _, m := range reconciled.Marks {
-		s.mark(m, now)
-	}
 	if reconciled.Snapshot != nil {
 		s.snapshots[record.Key] = *reconciled.Snapshot
+	}
+	for _, m := range reconciled.Marks {
+		s.mark(m, now)
 	}
 	for _, routed := range reconciled.Events {
 		s.log(routed, now)

@@ -204,11 +204,11 @@ func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now t
 		callback.Closed = true
 		m.callbacks[lease.Key] = callback
 	}
-	for _, mark := range reconciled.Marks {
-		m.mark(mark, now)
-	}
 	if reconciled.Snapshot != nil {
 		m.snapshots[lease.Key] = *reconciled.Snapshot
+	}
+	for _, mark := range reconciled.Marks {
+		m.mark(mark, now)
 	}
 	for _, routed := range reconciled.Events {
 		m.log(routed, now)
