@@ -56,4 +56,10 @@ func TestComparisonChanges(t *testing.T) {
 			t.Errorf("hints %b: finding %d, want %d", hints, d.finding, want)
 		}
 	}
+	// An object that got another owner is announced all the same.
+	r.Tenant = "owner"
+	lease := queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: queue.HintLooked}, Snapshot: &before, MarkedAt: testTime}
+	if d := r.decide(hasher, lease, answer(200, `{"v":1,"n":2,"owner":"b"}`), testTime); d.finding != moved {
+		t.Errorf("handed over: finding %d, want %d", d.finding, moved)
+	}
 }

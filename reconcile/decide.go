@@ -152,7 +152,7 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 	switch {
 	case last == nil && onlyLooked(lease.Hints):
 		d.finding = known
-	case last != nil && !last.Gone && !sameComparison(last.Hash, next.Hash) && !confirmed(lease.Hints):
+	case last != nil && !last.Gone && !sameComparison(last.Hash, next.Hash) && !confirmed(lease.Hints) && !r.handedOver(last, next):
 		// What counts was configured otherwise.
 		d.finding, d.next.Uncertain = known, last.Uncertain
 	case last == nil && lease.Hints.AreUnconfirmed() && !madeSince(next.Version, lease.Cause.At, now):
