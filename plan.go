@@ -136,7 +136,7 @@ func (a *App) planResource(h *Handler, r *rules.Resource, b budgets) reconcile.R
 		Route: a.route,
 		// What is sent is decided when the event is committed.
 		Formats:    a.formats,
-		Own:        r.Canonical,
+		Own:        r.Own,
 		Comparison: comparison(r),
 	}
 	if r.Aliases {

@@ -157,7 +157,7 @@ func (x *exchange) resolve(outcome event.Outcome) {
 		x.watcher.opts.Metrics.Unresolved(rule.Resource.Name)
 		x.watcher.opts.Logger.Warn("an exchange changed something, and nothing tells which object",
 			zap.String("rule", rule.Name), zap.Int("status", x.tee.status), zap.String("reason", resolution.Unresolved))
-		if outcome == event.OutcomeUnknown {
+		if outcome == event.OutcomeUnknown || x.isUnread() {
 			resolution.Unresolved = x.watcher.records[rule.Resource].Spend(resolution.Unresolved, time.Now())
 		}
 	}
@@ -166,4 +166,11 @@ func (x *exchange) resolve(outcome event.Outcome) {
 	}
 	x.watcher.opts.Notes.Resolve(x.watcher.deadlines.Context(), rule.Resource.Name, x.intent, resolution, !x.foretold(resolution.Marks))
 	failpoint.Here("exchange.resolved")
+}
+
+// isUnread reports whether nobody can tell for sure what the request says. A client
+// may send such requests all the time, as one whose bodies are longer than `capture`,
+// so they get no record each.
+func (x *exchange) isUnread() bool {
+	return x.match.Unread != nil || x.unreadTouch != nil || len(x.members) > 0
 }

@@ -408,3 +408,25 @@ func TestBatch(t *testing.T) {
 		t.Errorf("a delete in a batch is marked with %v; its intent names %v", mark.Hints, q.intents[0].Key)
 	}
 }
+
+// A client whose requests can never be read for sure does not fill the records, even
+// if the API confirms them all.
+func TestRecordsOfUnreadRequests(t *testing.T) {
+	calls := &syntax.Resource{Name: "items", ID: []string{"request:id"}, Rules: []*syntax.Rule{{
+		Kind: event.KindUpdate, Methods: []string{"POST"}, Path: "/rpc", Where: []*syntax.Condition{{Value: "request:method", Is: []string{"set"}}},
+	}}}
+	q := new(recordingQueue)
+	watcher := watcherFor(t, q, calls)
+	for range 300 {
+		sendBody(t, watcher, httptest.NewRequest(http.MethodPost, "/rpc", strings.NewReader(`{"method":"set","id":`)), http.StatusOK, "{}")
+	}
+	recorded := 0
+	for _, r := range q.resolved {
+		if r.resolution.Unresolved != "" {
+			recorded++
+		}
+	}
+	if len(q.resolved) != 300 || recorded < 50 || recorded > 110 {
+		t.Errorf("%d of %d have a record", recorded, len(q.resolved))
+	}
+}

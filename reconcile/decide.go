@@ -30,8 +30,8 @@ const (
 	early
 	// aliased: the object has another name, under which it is reconciled.
 	aliased
-	// foreign: the Show has another object's id, and the API has not confirmed
-	// that there is an object under this one.
+	// foreign: the Show has another object's id or none, and the API has not
+	// confirmed that there is an object under this one.
 	foreign
 	// stale: the Show is older than the known state.
 	stale
@@ -52,8 +52,8 @@ type decision struct {
 	// unseen is true if the previous state is unknown, although there is a
 	// snapshot.
 	unseen bool
-	// uncertain is true if the object is known from now on, and may have been
-	// changed by an exchange whose outcome is unknown.
+	// uncertain is true if the object is first seen, and may have been changed by
+	// an exchange whose outcome is unknown.
 	uncertain bool
 	// next is the object's state, if moved or known. Its Sequence is not set.
 	next event.Snapshot
@@ -116,8 +116,20 @@ func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer sho
 // isForeign reports whether only clients say that there is such an object, and
 // its Show is another's: an API may tolerate any number of spellings of an id.
 func (r *Resource) isForeign(lease queue.MarkLease, document event.Document) bool {
-	return lease.Snapshot == nil && (lease.Hints.AreUnconfirmed() || lease.Cause.Rule == observedRule && onlyLooked(lease.Hints)) &&
-		r.Own != nil && r.Own(lease.Key, document) != lease.Key
+	if lease.Snapshot != nil || !lease.Hints.AreUnconfirmed() && !(lease.Cause.Rule == observedRule && onlyLooked(lease.Hints)) {
+		return false
+	}
+	own, said := r.own(lease.Key, document)
+	return said && own != lease.Key
+}
+
+// own returns the key that an object has by its Show, and reports whether the Show
+// has an id.
+func (r *Resource) own(key event.Key, document event.Document) (event.Key, bool) {
+	if r.Own == nil {
+		return key, false
+	}
+	return r.Own(key, document)
 }
 
 func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, answer show.Show, document event.Document, now time.Time) decision {
@@ -156,8 +168,13 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 		// What counts was configured otherwise.
 		d.finding, d.next.Uncertain = known, last.Uncertain
 	case last == nil && lease.Hints.AreUnconfirmed() && !madeSince(next.Version, lease.Cause.At, now):
-		// Anybody can send a request that the API refuses, or break one off.
-		d.finding, d.uncertain, d.next.Uncertain = known, true, true
+		// Anybody can send a request that the API refuses, or break one off. If the
+		// Show does not say whose it is, this may be one of any number of spellings
+		// of an id, and nothing is kept.
+		d.finding, d.uncertain = foreign, true
+		if _, said := r.own(lease.Key, document); said {
+			d.finding, d.next.Uncertain = known, true
+		}
 	case last != nil && last.Gone && !created(lease.Hints) && r.waitBack(last, now) > 0:
 		// No exchange is known to have created it again; a replica may lag.
 		d.finding, d.again = early, r.waitBack(last, now)

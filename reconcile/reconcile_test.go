@@ -391,7 +391,7 @@ func TestEventsOfNothing(t *testing.T) {
 	const unconfirmed = queue.HintMayBeUpdated | queue.HintUnconfirmed
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
-		b.api.set(`{"v":1,"state":"paid"}`)
+		b.api.set(`{"id":"42","v":1,"state":"paid"}`)
 		for range 3 {
 			b.mark(queue.Mark{Hints: unconfirmed, SettleAt: time.Now().Add(30 * time.Second), Cause: event.Cause{At: time.Now()}})
 			pass(time.Minute)
@@ -455,6 +455,25 @@ func TestHopeless(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Where Show has no id, a first sight that nobody confirmed is recorded, once, and
+// nothing is kept of the object: it may be any spelling of another's id.
+func TestUnnamedObject(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.api.set(`{"v":1}`)
+		b.mark(queue.Mark{
+			Hints: queue.HintMayBeUpdated | queue.HintUnconfirmed, SettleAt: time.Now().Add(30 * time.Second), Cause: event.Cause{At: time.Now()},
+		})
+		pass(time.Minute)
+		b.expect()
+		records, _, err := b.store.Unresolved(t.Context(), queue.Page{})
+		known, listErr := b.store.Objects(t.Context(), "items", event.Key{}, 10)
+		if err != nil || listErr != nil || len(records) != 1 || len(known) != 0 {
+			t.Errorf("records %+v, %v; known are %+v, %v", records, err, known, listErr)
+		}
+	})
 }
 
 // Any number of spellings of an id leaves nothing behind: no event, no snapshot,

@@ -56,8 +56,7 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		switch {
 		case d.uncertain:
 			result = ResultUncertain
-			r.metrics.Unresolved(resource.Name)
-			reconciled.Unresolved = resource.records.Spend(uncertainReason, now)
+			reconciled.Unresolved = r.uncertain(resource, now)
 		case d.finding == known:
 			result = ResultKnown
 		}
@@ -67,6 +66,10 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		result = ResultAlias
 	case foreign:
 		result = ResultForeign
+		if d.uncertain && !lease.SettleAt.After(asked) {
+			reconciled.Unresolved = r.uncertain(resource, now)
+		}
+		return r.commit(ctx, lease, reconciled, result)
 	case early:
 		r.postpone(ctx, lease, now.Add(d.again))
 		return ResultEarly
@@ -91,6 +94,12 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 // uncertainReason is the reason of the record of an object that is first seen
 // after an exchange whose outcome is unknown.
 const uncertainReason = "the object was never seen before, the API did not confirm the request, and nothing in its Show proves a change"
+
+// uncertain counts such an object, and returns the reason to record, "" for none.
+func (r *Reconciler) uncertain(resource *Resource, now time.Time) string {
+	r.metrics.Unresolved(resource.Name)
+	return resource.records.Spend(uncertainReason, now)
+}
 
 // aliasMark passes a mark on to the object's own name.
 func aliasMark(lease queue.MarkLease, name event.Key) queue.Mark {

@@ -39,9 +39,9 @@ type Resource struct {
 	// if objects have no other names.
 	Canonical func(key event.Key, document event.Document) event.Key
 	// Own is Canonical for resources whose objects have no other names: then the
-	// key that the API confirms is right, whatever Show says. Nil if Show has no
-	// id.
-	Own func(key event.Key, document event.Document) event.Key
+	// key that the API confirms is right, whatever Show says. It reports false if
+	// Show has no id. Nil means that no Show has.
+	Own func(key event.Key, document event.Document) (event.Key, bool)
 	// Triggers say which transitions make events.
 	Triggers []event.Trigger
 	// Route names the endpoints that an event goes to.

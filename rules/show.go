@@ -97,6 +97,12 @@ func (r *Resource) Interpret(answer show.Show) (show.Show, error) {
 // Canonical returns the key that an object has according to its Show: key, with
 // the id that the Show has in place of the last part.
 func (r *Resource) Canonical(key event.Key, document event.Document) event.Key {
+	own, _ := r.Own(key, document)
+	return own
+}
+
+// Own is Canonical, and reports whether the Show has an id.
+func (r *Resource) Own(key event.Key, document event.Document) (event.Key, bool) {
 	for _, v := range r.ids {
 		if v.Source != FromResponse {
 			continue
@@ -108,10 +114,10 @@ func (r *Resource) Canonical(key event.Key, document event.Document) event.Key {
 		parts := key.Parts()
 		parts[len(parts)-1] = id
 		if own, err := r.NewKey(parts...); err == nil {
-			return own
+			return own, true
 		}
 	}
-	return key
+	return key, false
 }
 
 // KeyAt returns the key of the object whose Show has an escaped path. It reports
