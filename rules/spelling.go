@@ -81,15 +81,77 @@ func spellings(escaped string) []string {
 		// other reading does.
 		return all
 	}
-	for decodes := range maxDecodes + 1 {
-		for bits := range 1 << 5 {
-			add(reader{
-				decodes: decodes, dots: bits&1 != 0, backslashes: bits&2 != 0,
-				parameters: bits&4 != 0, ends: bits&8 != 0, nul: bits&16 != 0,
-			})
+	decodes, habits := habitsFor(escaped)
+	sets := subsets(habits)
+	if len(escaped)*decodes*len(sets) > maxReading {
+		sets = [][]habit{nil, habits}
+	}
+	for n := range decodes {
+		for _, set := range sets {
+			r := reader{decodes: n}
+			for _, has := range set {
+				has(&r)
+			}
+			add(r)
 		}
 	}
 	return all
+}
+
+// maxReading limits the work on one path: its length times the number of readings.
+// It is half a millisecond's. The habits of a longer path are taken all together, or
+// none of them.
+const maxReading = 24 << 10
+
+// habit gives a reader one habit.
+type habit func(*reader)
+
+// habitsFor returns how many numbers of decodings there are that make a difference to
+// a path, and which habits do.
+func habitsFor(escaped string) (decodes int, habits []habit) {
+	text, decodes := escaped, 1
+	odd := false // whether there is overlong UTF-8
+	for decodes <= maxDecodes {
+		next := decodeAgain(text, true)
+		odd = odd || next != decodeAgain(text, false)
+		if next == text {
+			break
+		}
+		text = next
+		decodes++
+	}
+	most := lookalikes.Replace(text)
+	slashes := odd || most != text
+	if slashes {
+		// Who routes by the escaped path takes none for a slash.
+		decodes = max(decodes, 2)
+	}
+	for _, h := range []struct {
+		matters bool
+		habit   habit
+	}{
+		{strings.Contains(most, "."), func(r *reader) { r.dots = true }},
+		{slashes, func(r *reader) { r.backslashes = true }},
+		{strings.Contains(text, ";"), func(r *reader) { r.parameters = true }},
+		{strings.ContainsFunc(most, func(c rune) bool { return c <= ' ' || c == '.' }), func(r *reader) { r.ends = true }},
+		{strings.Contains(text, "\x00"), func(r *reader) { r.nul = true }},
+	} {
+		if h.matters {
+			habits = append(habits, h.habit)
+		}
+	}
+	return decodes, habits
+}
+
+// subsets returns all sets of some habits.
+func subsets(habits []habit) [][]habit {
+	sets := [][]habit{nil}
+	for _, one := range habits {
+		for _, set := range sets[:len(sets):len(sets)] {
+			sets = append(sets, append(slices.Clone(set), one))
+		}
+	}
+	return sets
 }
 
 // usualPath returns an escaped path in its usual reading.
