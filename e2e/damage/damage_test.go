@@ -30,24 +30,7 @@ var (
 	seed   = flag.Uint64("seed", 1, "seed of the places")
 )
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "caddy-webhooks-damage")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	if binary, err = lab.Build(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { lab.Main(m, &binary) }
 
 // kinds are the kinds of files in a queue's directory.
 var kinds = []string{".sst", ".mem", ".vlog", "MANIFEST", "KEYREGISTRY", "acknowledged", "gaps", queue.JournalFile}

@@ -35,24 +35,7 @@ var (
 	seed   = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the moments")
 )
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "caddy-webhooks-powercut")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	if binary, err = lab.Build(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { lab.Main(m, &binary) }
 
 // volume is a file system in an image.
 type volume struct {

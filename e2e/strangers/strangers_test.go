@@ -35,24 +35,7 @@ var (
 	lasts  = flag.Duration("lasts", 10*time.Second, "how long the strangers are at it")
 )
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "caddy-webhooks-strangers")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	if binary, err = lab.Build(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { lab.Main(m, &binary) }
 
 // victims is how many objects there are that the queue has never seen.
 const victims = 200

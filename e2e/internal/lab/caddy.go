@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,9 +30,9 @@ import (
 // packages builds its own; "make test" sets it.
 const binaryVariable = "CADDY_WEBHOOKS_BINARY"
 
-// Build returns a Caddy with this module: the one that the environment names, or
+// build returns a Caddy with this module: the one that the environment names, or
 // one that it builds into a directory.
-func Build(dir string) (string, error) {
+func build(dir string) (string, error) {
 	if binary := os.Getenv(binaryVariable); binary != "" {
 		return binary, nil
 	}
@@ -44,6 +45,27 @@ func Build(dir string) (string, error) {
 		return "", fmt.Errorf("building Caddy: %w\n%s", err, output)
 	}
 	return binary, nil
+}
+
+// Main is the TestMain of a package that tests a Caddy: it puts the path of one into
+// binary, and runs the tests.
+func Main(m *testing.M, binary *string) {
+	flag.Parse()
+	os.Exit(run(m, binary))
+}
+
+func run(m *testing.M, binary *string) int {
+	dir, err := os.MkdirTemp("", "caddy-webhooks-lab")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if *binary, err = build(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
 }
 
 // Caddy is an installation: a configuration, a queue, a log, and at most one
