@@ -46,6 +46,26 @@ func TestRefusedRules(t *testing.T) {
 			item("show GET /a/:a/items/:id\nupdate PATCH /items/:id"),
 			[]string{"the path lacks :a", "key :a request:a", "Caddyfile:6"},
 		},
+		"a volatile field that an event looks at": {
+			item("volatile viewed.*\nevent items.viewed on change viewed.by"),
+			[]string{"items.viewed", "viewed.by is volatile", "Caddyfile:6"},
+		},
+		"a volatile field in the type of an event": {
+			item("event items.{state} on change\nvolatile state"),
+			[]string{"state is volatile", "Caddyfile:5"},
+		},
+		"a volatile version": {
+			item("version updated\nvolatile updated"),
+			[]string{"the version is volatile", "Caddyfile:5"},
+		},
+		"a volatile tenant": {
+			item("volatile seller\ntenant seller.id"),
+			[]string{"the tenant is volatile", "Caddyfile:6"},
+		},
+		"a volatile path of XPath": {
+			item("volatile /item/viewed"),
+			[]string{"/item/viewed", "Caddyfile:5"},
+		},
 		"CEL that does not compile": {
 			item("event items.large on change when \"object.amount >\""),
 			[]string{"event items.large", "column 16", "Caddyfile:5"},

@@ -20,15 +20,20 @@ func (r *Resource) compileHide(d syntax.Resource) error {
 	if len(d.Hide)+len(d.Only) == 0 {
 		return nil
 	}
-	for _, path := range slices.Concat(d.Hide, d.Only) {
-		// Such a path would match no field, and so silently hide nothing.
+	var err error
+	r.Projection, err = project(d.Hide, d.Only)
+	return err
+}
+
+// project makes a projection of paths.
+func project(hide, only []string) (event.Projection, error) {
+	for _, path := range slices.Concat(hide, only) {
+		// Such a path would match no field, and so silently remove nothing.
 		if strings.HasPrefix(path, "/") {
-			return fmt.Errorf("path %q: %w", path, errXPath)
+			return event.Projection{}, fmt.Errorf("path %q: %w", path, errXPath)
 		}
 	}
-	var err error
-	r.Projection, err = event.NewProjection(d.Hide, d.Only)
-	return err
+	return event.NewProjection(hide, only)
 }
 
 // checkHidden refuses options that would bring a hidden field to the disk or the

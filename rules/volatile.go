@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
@@ -17,15 +16,9 @@ func (r *Resource) compileVolatile(d syntax.Resource) error {
 	if len(d.Volatile) == 0 {
 		return nil
 	}
-	for _, path := range d.Volatile {
-		// Such a path would match no field, and so silently leave nothing out.
-		if strings.HasPrefix(path, "/") {
-			return fmt.Errorf("path %q: %w", path, errXPath)
-		}
-	}
 	r.VolatileID = strings.Join(slices.Sorted(slices.Values(d.Volatile)), " ")
 	var err error
-	r.Volatile, err = event.NewProjection(d.Volatile, nil)
+	r.Volatile, err = project(d.Volatile, nil)
 	return err
 }
 
