@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -77,5 +78,23 @@ func runStories(t *testing.T, page string, least int) {
 		t.Run(filepath.Base(page)+": "+s.name, func(t *testing.T) {
 			runScript(t, s.name, s.rules, s.script)
 		})
+	}
+}
+
+// The README's overview has every word of a resource.
+func TestReadmeHasAllWords(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, overview, found := strings.Cut(string(readme), "\tresource <name>")
+	overview, _, _ = strings.Cut(overview, "```")
+	if !found {
+		t.Fatal("the README has no overview of a resource")
+	}
+	for word := range strings.FieldsFuncSeq(resourceWords, func(c rune) bool { return c == ',' || c == ' ' }) {
+		if word != "and" && !regexp.MustCompile(`(?m)^\t\t([a-z_|]+\|)?`+word+`\b`).MatchString(overview) {
+			t.Errorf("the overview lacks %s", word)
+		}
 	}
 }
