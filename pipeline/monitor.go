@@ -27,7 +27,8 @@ const (
 )
 
 // monitor closes the queue before its disk is full and when its disk cannot be
-// used, opens it when that has passed, and has the gaps repaired that this made. It also runs the retention.
+// used, opens it when that has passed, and has the gaps repaired that this made. It
+// also runs the retention.
 type monitor struct {
 	pipeline *Pipeline
 	cancel   context.CancelFunc
@@ -155,7 +156,8 @@ func (p *Pipeline) lookAtAll(ctx context.Context, store queue.Store) {
 	}
 }
 
-// suspend closes the queue, because its disk is full or cannot be used, and leaves the API to go on without it.
+// suspend closes the queue, because its disk is full or cannot be used, and leaves
+// the API to go on without it.
 func (p *Pipeline) suspend(reason error) {
 	p.mu.Lock()
 	session := p.open()

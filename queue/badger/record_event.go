@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// eventVersion 2 has no previous tenant and no audience; 1 has no tenant, no previous Show and no formats, and its causes
-// end after their time.
+// eventVersion 2 has no previous tenant and no audience; 1 has no tenant, no
+// previous Show and no formats, and its causes end after their time.
 const eventVersion = 3
 
 // eventRecord is an event in the log.
