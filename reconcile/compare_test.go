@@ -56,6 +56,11 @@ func TestComparisonChanges(t *testing.T) {
 			t.Errorf("hints %b: finding %d, want %d", hints, d.finding, want)
 		}
 	}
+	before.Uncertain = true
+	looked := queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: queue.HintLooked}, Snapshot: &before, MarkedAt: testTime}
+	if d := r.decide(hasher, looked, answer(200, `{"v":1,"n":2}`), testTime); !d.next.Uncertain {
+		t.Error("the first sight was uncertain, and is no longer")
+	}
 	// An object that got another owner is announced all the same.
 	r.Tenant = "owner"
 	lease := queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: queue.HintLooked}, Snapshot: &before, MarkedAt: testTime}

@@ -147,6 +147,41 @@ func TestConfirmedBeforeUnconfirmed(t *testing.T) {
 	}
 }
 
+// What only clients ask for has a budget of its own, however fast the API is.
+func TestBudgetOfUnconfirmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := startSlow(t)
+		a.delay = 0
+		a.mark(t, queue.HintMayBeUpdated|queue.HintUnconfirmed, numbers(0, 500)...)
+		pass(20 * time.Second)
+		if got := len(a.reads); got < 200 || got > 220 {
+			t.Errorf("%d Shows are read in 20 s, with 10 a second", got)
+		}
+	})
+}
+
+// A Show that can never be read, or is too large, says nothing of the API: others are
+// read side by side all the same.
+func TestHopelessObjectIsAlone(t *testing.T) {
+	for _, err := range []error{ErrNever, show.ErrTooLarge} {
+		synctest.Test(t, func(t *testing.T) {
+			a := startSlow(t)
+			a.mu.Lock()
+			a.script = append(a.script, func() (show.Show, error) { return show.Show{}, err })
+			a.mu.Unlock()
+			a.mark(t, queue.HintUpdated, 1)
+			pass(61 * time.Second)
+			a.mark(t, queue.HintUpdated, numbers(10, 13)...)
+			pass(time.Second)
+			for id := 10; id < 13; id++ {
+				if a.first(id).IsZero() {
+					t.Errorf("after %v, object %d waits", err, id)
+				}
+			}
+		})
+	}
+}
+
 // An object whose Show fails each time slows itself down, not the API's others.
 func TestFailingObjectIsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

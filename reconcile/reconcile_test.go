@@ -457,6 +457,66 @@ func TestHopeless(t *testing.T) {
 	}
 }
 
+// A client that holds its request open announces nothing either. When the API
+// confirms the request at last, the change is announced.
+func TestRequestHeldOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.api.set(`{"id":"42","v":1}`)
+		began := time.Now()
+		id, err := b.store.NoteIntent(t.Context(), queue.Intent{
+			Resource: "items", Kind: event.KindUpdate, Rule: "PATCH /items/:id", Key: testKey, Noted: began, Deadline: began.Add(30 * time.Second),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pass(5 * time.Minute)
+		b.expect()
+		confirmed := queue.Resolution{Marks: []queue.Mark{{Key: testKey, Hints: queue.HintUpdated, Cause: event.Cause{At: began}}}}
+		if err := b.store.ResolveIntent(t.Context(), id, confirmed, true); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		b.expect("items.updated")
+	})
+}
+
+// What a query names after an exchange that nobody confirmed is unconfirmed too,
+// unless the query did not name it before.
+func TestQueryOfUnconfirmed(t *testing.T) {
+	hasher := event.NewHasher([32]byte{1})
+	old, fresh := event.Key{Resource: "users", ID: "old"}, event.Key{Resource: "users", ID: "new"}
+	lease := queue.MarkLease{Mark: queue.Mark{Key: event.Key{Resource: "query", ID: "1"}, Hints: queue.HintMayBeUpdated | queue.HintUnconfirmed}}
+	touched, found := &Query{Kind: Touched}, &Query{Kind: Found}
+	for _, mark := range marksOf(touched.marks(hasher, lease, []event.Key{old}, testTime)) {
+		if !mark.Hints.AreUnconfirmed() {
+			t.Errorf("named at first: %b", mark.Hints)
+		}
+	}
+	_, lease.Snapshot = touched.marks(hasher, lease, []event.Key{old}, testTime)
+	for _, mark := range marksOf(touched.marks(hasher, lease, []event.Key{old, fresh}, testTime)) {
+		if mark.Hints.AreUnconfirmed() != (mark.Key == old) {
+			t.Errorf("%s, named later: %b", mark.Key, mark.Hints)
+		}
+	}
+	for _, mark := range marksOf(found.marks(hasher, lease, []event.Key{old}, testTime)) {
+		if !mark.Hints.AreUnconfirmed() || mark.Callback != nil {
+			t.Errorf("found: %+v", mark)
+		}
+	}
+}
+
+func marksOf(marks []queue.Mark, _ *event.Snapshot) []queue.Mark { return marks }
+
+// A record of more than before keeps that the first sight was uncertain.
+func TestRefreshedStaysUncertain(t *testing.T) {
+	r := testResource(t)
+	got := r.refreshed(&event.Snapshot{Key: testKey, Uncertain: true}, event.Snapshot{Key: testKey, Hash: []byte{1}, Version: "1"})
+	if got == nil || !got.Uncertain {
+		t.Errorf("refreshed to %+v", got)
+	}
+}
+
 // Where Show has no id, a first sight that nobody confirmed is recorded, once, and
 // nothing is kept of the object: it may be any spelling of another's id.
 func TestUnnamedObject(t *testing.T) {
