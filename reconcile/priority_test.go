@@ -154,6 +154,8 @@ func TestBudgetOfUnconfirmed(t *testing.T) {
 		a.delay = 0
 		a.mark(t, queue.HintMayBeUpdated|queue.HintUnconfirmed, numbers(0, 500)...)
 		pass(20 * time.Second)
+		a.mu.Lock()
+		defer a.mu.Unlock()
 		if got := len(a.reads); got < 200 || got > 220 {
 			t.Errorf("%d Shows are read in 20 s, with 10 a second", got)
 		}

@@ -11,12 +11,13 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// markVersion 1 knows no looks, and its causes end after their time.
-const markVersion = 2
+// markVersion 1 knows no looks, and its causes end after their time; 2 does not have
+// the last generation that was confirmed.
+const markVersion = 3
 
 // appendMark encodes: hints, version, cause, settle at, generation, the
 // generation of each hint that is set, tries, marked at, due at, last error,
-// asked. The object stands in the key.
+// asked, confirmed. The object stands in the key.
 func appendMark(b []byte, m *mark.Record) []byte {
 	b = append(b, markVersion)
 	b = binary.AppendUvarint(b, uint64(m.Hints))
@@ -33,7 +34,8 @@ func appendMark(b []byte, m *mark.Record) []byte {
 	b = record.AppendTime(b, m.MarkedAt)
 	b = record.AppendTime(b, m.DueAt)
 	b = record.AppendText(b, m.LastError)
-	return binary.AppendUvarint(b, m.Asked)
+	b = binary.AppendUvarint(b, m.Asked)
+	return binary.AppendUvarint(b, m.Confirmed)
 }
 
 func parseMark(key event.Key, b []byte) (mark.Record, error) {
@@ -60,6 +62,12 @@ func parseMark(key event.Key, b []byte) (mark.Record, error) {
 	m.Asked = m.Generation
 	if r.Version >= 2 {
 		m.Asked = r.Uint()
+	}
+	switch {
+	case r.Version >= 3:
+		m.Confirmed = r.Uint()
+	case !m.Hints.Has(queue.HintUnconfirmed):
+		m.Confirmed = m.Asked
 	}
 	return m, r.End()
 }

@@ -67,7 +67,7 @@ var kinds = []struct {
 	},
 	{
 		name:   "mark",
-		golden: "0205027631105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108055041544348092f6974656d732f34320563617274730930302d612d622d303103633a31cf85e789ee0108ac0207ac0202bfe9e689ee0108fbe9e689ee010803353032ab02",
+		golden: "0305027631105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108055041544348092f6974656d732f34320563617274730930302d612d622d303103633a31cf85e789ee0108ac0207ac0202bfe9e689ee0108fbe9e689ee010803353032ab02aa02",
 		record: markExample,
 		encode: func() []byte { return appendMark(nil, &markExample) },
 		decode: func(b []byte) (any, error) { return parseMark(key, b) },
@@ -168,6 +168,7 @@ var (
 		Generation: 300,
 		Hinted:     [mark.HintBits]uint64{0: 7, 2: 300},
 		Asked:      299,
+		Confirmed:  298,
 		Tries:      2,
 		MarkedAt:   at,
 		DueAt:      at.Add(time.Minute),
@@ -299,9 +300,16 @@ var firstKinds = []struct {
 			MarkedAt:   at,
 			DueAt:      at.Add(time.Minute),
 			LastError:  "502",
-			// There were no looks.
-			Asked: 300,
+			// There were no looks, and nothing unconfirmed.
+			Asked:     300,
+			Confirmed: 300,
 		},
+		decode: func(b []byte) (any, error) { return parseMark(key, b) },
+	},
+	{
+		name:   "mark, second version",
+		golden: "0205027631105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108055041544348092f6974656d732f34320563617274730930302d612d622d303103633a31cf85e789ee0108ac0207ac0202bfe9e689ee0108fbe9e689ee010803353032ab02",
+		record: confirmedLast(markExample),
 		decode: func(b []byte) (any, error) { return parseMark(key, b) },
 	},
 	{
@@ -457,4 +465,11 @@ func FuzzRecords(f *testing.F) {
 			t.Errorf("decoding a %s: %v", kind.name, err)
 		}
 	})
+}
+
+// confirmedLast returns a mark as it is read from records that do not have the last
+// confirmed generation.
+func confirmedLast(m mark.Record) mark.Record {
+	m.Confirmed = m.Asked
+	return m
 }

@@ -30,11 +30,11 @@ type model struct {
 type modelMark struct {
 	queue.MarkLease
 	// hints are those of each generation; asked is true for those that were no
-	// looks.
-	hints     []queue.Hints
-	asked     []bool
-	dueAt     time.Time
-	lastError string
+	// looks, confirmed for those of them that not only a client stands for.
+	hints            []queue.Hints
+	asked, confirmed []bool
+	dueAt            time.Time
+	lastError        string
 	// passes is when the lease passes; zero if there is none.
 	passes time.Time
 }
@@ -81,6 +81,7 @@ func (m *model) mark(mark queue.Mark, now time.Time) {
 		mark.Callback = nil
 	}
 	asked := mark.Hints != queue.HintLooked
+	unconfirmed := mark.Hints.Has(queue.HintUnconfirmed)
 	known := m.marks[mark.Key]
 	if known == nil {
 		m.marks[mark.Key] = &modelMark{
@@ -88,19 +89,22 @@ func (m *model) mark(mark queue.Mark, now time.Time) {
 			dueAt:     now,
 			hints:     []queue.Hints{mark.Hints},
 			asked:     []bool{asked},
+			confirmed: []bool{asked && !unconfirmed},
 		}
 		return
 	}
 	look, yielded := known.look(), known.yields()
-	switch unconfirmed := mark.Hints.Has(queue.HintUnconfirmed); {
+	hurries := look || !unconfirmed || known.Tries == 0
+	switch {
 	case asked && !unconfirmed:
 		known.forget(queue.HintUnconfirmed)
-	case asked && !look && !known.Hints.Has(queue.HintUnconfirmed):
+	case asked && slices.Contains(known.confirmed, true):
 		mark.Hints &^= queue.HintUnconfirmed
 	}
 	known.Generation++
 	known.hints = append(known.hints, mark.Hints)
 	known.asked = append(known.asked, asked)
+	known.confirmed = append(known.confirmed, asked && !unconfirmed)
 	known.Hints |= mark.Hints
 	known.Version = max(known.Version, mark.Version) // of one digit each
 	if known.SettleAt.Before(mark.SettleAt) {
@@ -108,9 +112,11 @@ func (m *model) mark(mark queue.Mark, now time.Time) {
 	}
 	if asked || look {
 		known.Cause = mark.Cause
+	}
+	if (asked || look) && hurries {
 		known.dueAt = now
 	}
-	if asked {
+	if asked && hurries {
 		known.Tries, known.lastError = 0, ""
 	}
 	if asked && (look || yielded && !known.yields()) {
@@ -153,6 +159,20 @@ func (m *modelMark) forget(hints queue.Hints) {
 	}
 }
 
+// served forgets who asked for the first generations.
+func (m *modelMark) served(generations uint64) {
+	if !m.look() {
+		if clear(m.asked[:generations]); m.look() {
+			m.Cause, m.SettleAt = event.Cause{}, time.Time{}
+		}
+	}
+	if slices.Contains(m.confirmed, true) {
+		if clear(m.confirmed[:generations]); !m.look() && !slices.Contains(m.confirmed, true) {
+			m.hints[len(m.hints)-1] |= queue.HintUnconfirmed
+		}
+	}
+}
+
 // holds returns the mark of a lease that is held.
 func (m *model) holds(lease queue.MarkLease, now time.Time) *modelMark {
 	mark := m.marks[lease.Key]
@@ -175,10 +195,8 @@ func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now t
 		var left queue.Hints
 		if mark.SettleAt.After(reconciled.AskedAt) {
 			left = queue.HintDeleted | queue.HintMayBeDeleted | queue.HintMayBeCreated | queue.HintMayBeUpdated | queue.HintUnconfirmed
-		} else if !mark.look() {
-			if clear(mark.asked[:lease.Generation]); mark.look() {
-				mark.Cause, mark.SettleAt = event.Cause{}, time.Time{}
-			}
+		} else {
+			mark.served(lease.Generation)
 		}
 		mark.Hints = 0
 		for i := range mark.hints {
@@ -262,7 +280,7 @@ func (m *model) retry(lease queue.MarkLease, at time.Time, reason string, now ti
 		mark.lastError = reason
 	}
 	mark.dueAt = at
-	if slices.Contains(mark.asked[lease.Generation:], true) {
+	if slices.Contains(mark.confirmed[lease.Generation:], true) {
 		mark.dueAt = now
 	}
 	return true

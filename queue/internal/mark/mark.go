@@ -30,6 +30,9 @@ type Record struct {
 	// Asked is the generation of the last mark that was not a look. 0 if there
 	// was none: then the record is a look.
 	Asked uint64
+	// Confirmed is the generation of the last of those that not only a client stands
+	// for. 0 if there was none: then HintUnconfirmed is set, or it is a look.
+	Confirmed uint64
 }
 
 // HintBits is how many hints there are.
@@ -40,6 +43,9 @@ func New(m queue.Mark, now time.Time) Record {
 	r := Record{Mark: m, Generation: 1, MarkedAt: now, DueAt: now}
 	if !m.IsLook() {
 		r.Asked = r.Generation
+		if !m.Hints.Has(queue.HintUnconfirmed) {
+			r.Confirmed = r.Generation
+		}
 	}
 	r.hint(m.Hints)
 	return r
@@ -78,20 +84,22 @@ func (r *Record) hint(hints queue.Hints) {
 // as the awaited change may have come. But a look that is merged into a mark
 // somebody asked for says nothing about that, and is served by the Show that is
 // read then. A look that somebody asks for begins anew, as does an unconfirmed mark
-// when it is one no longer, and so do the tries:
-// earlier failures say nothing about the new change, and whoever waits for it
-// must not wait for minutes when one more try fails.
+// when it is one no longer, and so do the tries: earlier failures say nothing about
+// the new change, and whoever waits for it must not wait for minutes when one more
+// try fails. But an unconfirmed mark does not hurry what has failed: else any client
+// could have a broken object asked for without end.
 func (r *Record) Merge(m queue.Mark, now time.Time) {
-	was := r.IsLook()
-	yielded := r.Yields()
+	was, yielded := r.IsLook(), r.Yields()
+	// Asked once: hints may be taken from the mark below.
+	look, unconfirmed := m.IsLook(), m.Hints.Has(queue.HintUnconfirmed)
 	r.Generation++
-	if !m.IsLook() {
-		switch unconfirmed := m.Hints.Has(queue.HintUnconfirmed); {
-		case !unconfirmed:
-			r.Hints &^= queue.HintUnconfirmed
-		case !was && !r.Hints.Has(queue.HintUnconfirmed):
-			m.Hints &^= queue.HintUnconfirmed
-		}
+	switch {
+	case look:
+	case !unconfirmed:
+		r.Confirmed = r.Generation
+		r.Hints &^= queue.HintUnconfirmed
+	case r.Confirmed > 0:
+		m.Hints &^= queue.HintUnconfirmed
 	}
 	r.hint(m.Hints)
 	if m.Version != "" && !older(m.Version, r.Version) {
@@ -100,19 +108,23 @@ func (r *Record) Merge(m queue.Mark, now time.Time) {
 	if m.SettleAt.After(r.SettleAt) {
 		r.SettleAt = m.SettleAt
 	}
-	if m.IsLook() && !was {
+	if look && !was {
 		return
 	}
 	r.Cause = m.Cause
-	r.DueAt = now
-	if m.IsLook() {
+	if look {
+		r.DueAt = now
 		return
 	}
 	r.Asked = r.Generation
-	r.Tries, r.LastError = 0, ""
 	if was || yielded && !r.Yields() {
 		r.MarkedAt = now
 	}
+	if unconfirmed && !was && r.Tries > 0 {
+		return
+	}
+	r.DueAt = now
+	r.Tries, r.LastError = 0, ""
 }
 
 // older reports whether a version is known to be older than another. The
@@ -136,9 +148,8 @@ func (r *Record) Reconciled(generation uint64, askedAt, lookAt, now time.Time) (
 		spent := ^queue.Hints(0)
 		if r.SettleAt.After(askedAt) {
 			spent = queue.HintCreated | queue.HintUpdated | queue.HintLooked
-		} else if !r.IsLook() && r.Asked <= generation {
-			// Only looks are left.
-			r.Asked, r.Cause, r.SettleAt = 0, event.Cause{}, time.Time{}
+		} else {
+			r.served(generation)
 		}
 		for i, at := range r.Hinted {
 			if at <= generation {
@@ -158,14 +169,30 @@ func (r *Record) Reconciled(generation uint64, askedAt, lookAt, now time.Time) (
 	return false
 }
 
-// Retry applies a reconciliation that failed.
+// served forgets who asked for the generations up to one. Only looks may be left, or
+// only what clients stand for.
+func (r *Record) served(generation uint64) {
+	if !r.IsLook() && r.Asked <= generation {
+		r.Asked, r.Cause, r.SettleAt = 0, event.Cause{}, time.Time{}
+	}
+	if r.Confirmed == 0 || r.Confirmed > generation {
+		return
+	}
+	r.Confirmed = 0
+	if !r.IsLook() {
+		r.hint(queue.HintUnconfirmed)
+	}
+}
+
+// Retry applies a reconciliation that failed. The object is due at once if somebody
+// else than a client has asked for it since.
 func (r *Record) Retry(generation uint64, at time.Time, reason string, now time.Time) {
 	if reason != "" {
 		r.Tries++
 		r.LastError = reason
 	}
 	r.DueAt = at
-	if r.Asked > generation {
+	if r.Confirmed > generation {
 		r.DueAt = now
 	}
 }

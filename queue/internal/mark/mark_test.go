@@ -114,3 +114,47 @@ func TestVersionOfTwoAnswers(t *testing.T) {
 		}
 	}
 }
+
+// A mark that only a client stands for begins anew once somebody else stands for it,
+// and one that waits keeps being confirmed whatever clients add.
+func TestUnconfirmedMarks(t *testing.T) {
+	began := time.Now()
+	later := began.Add(time.Hour)
+	confirmed := queue.Mark{Hints: queue.HintUpdated, Cause: event.Cause{Rule: "confirmed"}}
+	for _, hints := range []queue.Hints{queue.HintMayBeUpdated, queue.HintLooked, 0} {
+		unconfirmed := queue.Mark{Hints: hints | queue.HintUnconfirmed, Cause: event.Cause{Rule: "unconfirmed"}}
+
+		r := New(unconfirmed, began)
+		r.Retry(r.Generation, later, "502", began)
+		r.Merge(confirmed, later)
+		if r.Yields() || !r.MarkedAt.Equal(later) || r.Tries != 0 || r.Hints.Has(queue.HintUnconfirmed) {
+			t.Errorf("%09b: confirmed, it is %+v, want a mark of %v", hints, r, later)
+		}
+
+		r = New(confirmed, began)
+		r.Retry(r.Generation, later.Add(time.Hour), "502", began)
+		r.Merge(unconfirmed, later)
+		if r.Yields() || r.Hints.Has(queue.HintUnconfirmed) {
+			t.Errorf("%09b: a client made a confirmed mark %+v", hints, r)
+		}
+		if !r.MarkedAt.Equal(began) || !r.DueAt.Equal(later.Add(time.Hour)) || r.Tries != 1 || r.Cause != unconfirmed.Cause || r.Asked != r.Generation {
+			t.Errorf("%09b: a client hurried what has failed: %+v", hints, r)
+		}
+
+		r = New(confirmed, began)
+		r.Merge(unconfirmed, began)
+		r.Retry(1, later, "502", began)
+		if !r.DueAt.Equal(later) {
+			t.Errorf("%09b: a client hurried what fails: %+v", hints, r)
+		}
+		if r.Reconciled(1, began, time.Time{}, later) || !r.Yields() || r.IsLook() {
+			t.Errorf("%09b: after the confirmed change was reconciled, %+v is left, want an unconfirmed mark", hints, r)
+		}
+
+		r = New(confirmed, began)
+		r.Merge(unconfirmed, later)
+		if !r.MarkedAt.Equal(began) || !r.DueAt.Equal(later) || r.Cause != unconfirmed.Cause || r.Asked != r.Generation {
+			t.Errorf("%09b: asked for by a client, it is %+v, want it due at %v", hints, r, later)
+		}
+	}
+}
