@@ -24,14 +24,12 @@ const (
 // measureEventLatency prints P4: the time from the response to the event, with
 // 100 changes a second.
 func measureEventLatency(l *lab) error {
-	arrivals := &arrivals{at: make(map[string]time.Time)}
-	listener, err := net.Listen("tcp", sinkAddress)
+	arrivals := newArrivals()
+	closeReceiver, err := arrivals.listen()
 	if err != nil {
 		return err
 	}
-	receiver := &http.Server{Handler: arrivals, ReadHeaderTimeout: time.Minute}
-	go func() { _ = receiver.Serve(listener) }()
-	defer receiver.Close()
+	defer closeReceiver()
 
 	servers, err := startAll(
 		func() (*process, error) { return server("api", apiAddress) },
@@ -45,15 +43,9 @@ func measureEventLatency(l *lab) error {
 	if err != nil {
 		return err
 	}
-	var waits []float64
-	for range 100 {
-		if waits = arrivals.since(answered); len(waits) == len(answered) {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	if len(waits) != len(answered) {
-		return fmt.Errorf("of %d changes, %d events have come", len(answered), len(waits))
+	waits, err := arrivals.all(answered)
+	if err != nil {
+		return err
 	}
 	fmt.Printf("P4.median %.2f ms (%d changes, %d a second)\n", median(waits), len(waits), changesPerSecond)
 	fmt.Printf("P4.p99 %.2f ms (worst %.2f ms)\n", quantile(waits, 0.99), quantile(waits, 1))
@@ -104,6 +96,31 @@ func changes(d time.Duration) (map[string]time.Time, error) {
 type arrivals struct {
 	mu sync.Mutex
 	at map[string]time.Time
+}
+
+func newArrivals() *arrivals { return &arrivals{at: make(map[string]time.Time)} }
+
+// listen starts the receiver. The function that it returns ends it.
+func (a *arrivals) listen() (stop func(), err error) {
+	listener, err := net.Listen("tcp", sinkAddress)
+	if err != nil {
+		return nil, err
+	}
+	receiver := &http.Server{Handler: a, ReadHeaderTimeout: time.Minute}
+	go func() { _ = receiver.Serve(listener) }()
+	return func() { _ = receiver.Close() }, nil
+}
+
+// all waits until all events have come, and returns how long after its answer each
+// came, in milliseconds.
+func (a *arrivals) all(answered map[string]time.Time) (waits []float64, err error) {
+	for range 100 {
+		if waits = a.since(answered); len(waits) == len(answered) {
+			return waits, nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return nil, fmt.Errorf("of %d changes, %d events have come", len(answered), len(waits))
 }
 
 func (a *arrivals) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -25,6 +25,7 @@ const (
 	moduleAddress = "127.0.0.1:19081"
 
 	receiversAddress = "127.0.0.1:19003"
+	strangersAddress = "127.0.0.1:19004"
 
 	secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 )
@@ -141,12 +142,12 @@ func cpuOf(pid int) (time.Duration, error) {
 }
 
 // server runs one of this command's own servers in its own process.
-func server(kind, address string) (*process, error) {
+func server(kind, address string, args ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	return start(address, nil, self, "serve", kind)
+	return start(address, nil, self, append([]string{"serve", kind}, args...)...)
 }
 
 // bare runs Caddy as a mere proxy.

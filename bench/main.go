@@ -31,6 +31,7 @@ var measures = []measure{
 	{"P4", measureEventLatency},
 	{"P5", measurePending},
 	{"P6", measureHanging},
+	{"P6.strangers", measureStrangers},
 	{"P7", measureCPU},
 	{"tracked", measureTracked},
 	{"sign", measureSignatures},
@@ -38,7 +39,7 @@ var measures = []measure{
 
 func main() {
 	if len(os.Args) > 2 && os.Args[1] == "serve" {
-		serve(os.Args[2])
+		serve(os.Args[2], os.Args[3:])
 		return
 	}
 	if len(os.Args) > 5 && os.Args[1] == "pending" {

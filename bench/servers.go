@@ -14,7 +14,7 @@ import (
 )
 
 // serve runs one of the servers until the process ends.
-func serve(kind string) {
+func serve(kind string, args []string) {
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
@@ -29,6 +29,8 @@ func serve(kind string) {
 		err = hole()
 	case "receivers":
 		err = serveReceivers(receiversAddress)
+	case "strangers":
+		err = beStrangers(args[0])
 	default:
 		err = fmt.Errorf("there is no server %q", kind)
 	}
@@ -42,7 +44,7 @@ func listen(address string, handler http.Handler) error {
 }
 
 // api answers every path with an object of 1 KB, whose version counts the
-// writes to that path.
+// writes to that path. Strangers' objects are slow, or fail, or are refused.
 type api struct {
 	mu       sync.Mutex
 	versions map[string]int
@@ -58,6 +60,16 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return
 		}
+	}
+	switch reads := r.Method == http.MethodGet; {
+	case reads && strings.Contains(r.URL.Path, "/slow"):
+		time.Sleep(2 * time.Second)
+	case reads && strings.Contains(r.URL.Path, "/failing"):
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	case !reads && strings.Contains(r.URL.Path, "/refused"):
+		w.WriteHeader(http.StatusForbidden)
+		return
 	}
 	a.mu.Lock()
 	if r.Method != http.MethodGet {

@@ -74,6 +74,9 @@ type Caddy struct {
 	// Queue is the queue's directory; Global is inserted into the global
 	// webhooks block, Resource into that of the items.
 	Queue, Global, Resource string
+	// Config replaces the whole Caddyfile, if it is not empty. In it, $ADMIN, $SITE
+	// and $QUEUE stand for the addresses and the directory.
+	Config string
 	// Descriptors limits the file descriptors of the process; 0 for no limit.
 	Descriptors int
 
@@ -129,6 +132,9 @@ func New(t testing.TB, binary string, a *API, r *Receiver, queue string) *Caddy 
 }
 
 func (c *Caddy) caddyfile() string {
+	if c.Config != "" {
+		return strings.NewReplacer("$ADMIN", c.admin, "$SITE", c.site, "$QUEUE", c.Queue).Replace(c.Config)
+	}
 	return fmt.Sprintf(`{
 	admin %s
 	auto_https off
@@ -164,10 +170,7 @@ http://%s {
 // Start starts Caddy and waits until the API can be reached through it.
 func (c *Caddy) Start(t testing.TB) {
 	t.Helper()
-	file := filepath.Join(c.home, "Caddyfile")
-	if err := os.WriteFile(file, []byte(c.caddyfile()), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := c.WriteConfig(t)
 	c.command = exec.CommandContext(context.Background(), c.binary, "run", "--config", file, "--adapter", "caddyfile")
 	if c.Descriptors > 0 {
 		limited := fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, c.Descriptors)
@@ -209,6 +212,16 @@ func (c *Caddy) Start(t testing.TB) {
 		return err
 	})
 	started = true
+}
+
+// WriteConfig writes the configuration, and returns the path of its file.
+func (c *Caddy) WriteConfig(t testing.TB) string {
+	t.Helper()
+	file := filepath.Join(c.home, "Caddyfile")
+	if err := os.WriteFile(file, []byte(c.caddyfile()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // dump shows what a process does that does not start: what it hangs in cannot be
