@@ -148,12 +148,19 @@ func (s *site) do(t *testing.T, method, path, body string, want int) {
 // when the API has it.
 func (s *site) breakOff(t *testing.T, method, path, body string) {
 	t.Helper()
+	s.hangUp(t, method, path, body, len(body)+100)
+}
+
+// hangUp sends a request with a stated length of its body, and hangs up when the API
+// has it.
+func (s *site) hangUp(t *testing.T, method, path, body string, length int) {
+	t.Helper()
 	before := unknown(t, s.Caddy)
 	connection, err := net.Dial("tcp", s.Site())
 	if err != nil {
 		t.Fatal(err)
 	}
-	request := strings.Replace(post(method, path, body, len(body)+100), anyHost, s.Site(), 1)
+	request := strings.Replace(post(method, path, body, length), anyHost, s.Site(), 1)
 	if _, err := io.WriteString(connection, request); err != nil {
 		t.Fatal(err)
 	}

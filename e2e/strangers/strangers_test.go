@@ -103,14 +103,17 @@ func strangers(ctx context.Context, site, receiver string) int {
 // maxResident limits the memory of a Caddy under attack, in bytes.
 const maxResident = 600 << 20
 
-func resident(t *testing.T, pid int) int {
+func resident(t *testing.T, pid int) int { return memory(t, pid, "VmRSS:") }
+
+// memory returns a figure of the process's status, in bytes.
+func memory(t *testing.T, pid int, figure string) int {
 	t.Helper()
 	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range bytes.Lines(status) {
-		if text, ok := strings.CutPrefix(string(line), "VmRSS:"); ok {
+		if text, ok := strings.CutPrefix(string(line), figure); ok {
 			kilobytes, err := strconv.Atoi(strings.Fields(text)[0])
 			if err != nil {
 				t.Fatal(err)
