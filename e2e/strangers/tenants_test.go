@@ -47,7 +47,9 @@ func TestTenants(t *testing.T) {
 	s.do(t, "PUT", "/items/1", show(1, "b"), http.StatusNoContent)
 	s.settled(t)
 	for _, args := range [][]string{
-		{"replay", "b", "--yes"}, {"replay", "a", "--yes", "--since", "1h"}, {"replay", "a", "--yes", "--object", "items/2"},
+		{"replay", "b", "--yes"},
+		{"replay", "a", "--yes", "--since", "1h"},
+		{"replay", "a", "--yes", "--object", "items/2"},
 		{"recover", "--endpoint", "a", "--yes", "--since", "1h"},
 	} {
 		output := s.command(t, args...)
