@@ -139,7 +139,7 @@ func claims(header http.Header) bool {
 // A tenant's receiver that hangs, or refuses everything, costs nobody else.
 func TestTenantThatHangs(t *testing.T) {
 	objects := newObjects()
-	inbox := newInbox(t, func(w http.ResponseWriter, r *http.Request) bool {
+	inbox := newInbox(t, func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/tenant-a" {
 			<-r.Context().Done()
 			return true
