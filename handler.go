@@ -174,6 +174,7 @@ func (h *Handler) watch(log *zap.Logger, sink exchange.Options) {
 // watchOptions adds the handler's configuration to a sink.
 func (h *Handler) watchOptions(log *zap.Logger, sink exchange.Options) exchange.Options {
 	sink.Rules = h.rules
+	sink.UnconfirmedRate = h.LookRate
 	sink.UpstreamTimeout = time.Duration(h.UpstreamTimeout)
 	sink.Capture = h.Capture
 	sink.Refuse = h.OnQueueError == onQueueErrorFail

@@ -164,6 +164,7 @@ func (x *exchange) resolve(outcome event.Outcome) {
 	if outcome == event.OutcomeChanged && len(resolution.Marks) > 0 {
 		x.watcher.Remembered.keep(x, resolution.Marks[0].Key)
 	}
+	x.watcher.turnsOfClients.spread(x.request.HTTP, resolution.Marks, time.Now())
 	x.watcher.opts.Notes.Resolve(x.watcher.deadlines.Context(), rule.Resource.Name, x.intent, resolution, !x.foretold(resolution.Marks))
 	failpoint.Here("exchange.resolved")
 }

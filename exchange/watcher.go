@@ -62,6 +62,9 @@ type Options struct {
 	// UpstreamTimeout is how long after an exchange without an answer the API may
 	// still do what it was asked.
 	UpstreamTimeout time.Duration
+	// UnconfirmedRate is how many Shows a second are read for exchanges whose outcome
+	// is unknown. Default: no limit is known, and clients have no turns.
+	UnconfirmedRate float64
 	// Capture limits how much of a body is copied, in bytes.
 	Capture int64
 	// Refuse answers a request with 503 when its intent cannot be noted, before
@@ -110,6 +113,8 @@ type Watcher struct {
 	turns     *rate.Limiter  // of Shows that are compared
 	// records are the budgets of the records of exchanges without an outcome.
 	records map[*rules.Resource]*queue.RecordBudget
+	// turnsOfClients spreads what only clients stand for.
+	turnsOfClients *clientTurns
 }
 
 // New returns a Watcher.
@@ -128,6 +133,8 @@ func New(options Options) *Watcher {
 		Remembered: NewRemembered(), opts: options, records: records,
 		deadlines: deadline.New(context.Background(), options.NoteTimeout),
 		turns:     rate.NewLimiter(observeRate, observeRate),
+
+		turnsOfClients: newClientTurns(options.UnconfirmedRate),
 	}
 }
 

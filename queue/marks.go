@@ -25,6 +25,10 @@ type Mark struct {
 	// is reconciled once more at SettleAt. Zero for a change that the API has
 	// confirmed.
 	SettleAt time.Time
+	// After is when an unconfirmed mark is due, so that one client's many are due one
+	// after the other. Zero for at once. Of marks that are merged the earlier time
+	// counts. It is not kept with intents, and means nothing for other marks.
+	After time.Time
 	// Callback, when not empty, is a sealed receiver that becomes the object's
 	// callback in the same step as the mark, if [TakesCallback] says so.
 	Callback []byte

@@ -88,9 +88,9 @@ type site struct {
 	inbox *inbox
 }
 
-// parts are the varying parts of a site's configuration: what stands in the global
-// webhooks block, and in the site's.
-type parts struct{ global, rules string }
+// parts are the varying parts of a site's configuration: global options, and what stands
+// in the global webhooks block, and in the site's.
+type parts struct{ options, global, rules string }
 
 func newSite(t *testing.T, api http.Handler, inbox *inbox, p parts) *site {
 	t.Helper()
@@ -109,6 +109,7 @@ func newSiteOf(t *testing.T, api string, inbox *inbox, p parts) *site {
 	admin $ADMIN
 	auto_https off
 	persist_config off
+	%s
 	webhooks {
 		queue badger $QUEUE
 		endpoint all %s/all {
@@ -131,7 +132,7 @@ http://$SITE {
 	}
 	reverse_proxy %s
 }
-`, inbox.URL, strings.Repeat("200ms ", 50), p.global, api, p.rules, api)
+`, p.options, inbox.URL, strings.Repeat("200ms ", 50), p.global, api, p.rules, api)
 	return &site{c, inbox}
 }
 
@@ -146,14 +147,14 @@ func (s *site) do(t *testing.T, method, path, body string, want int) {
 
 // breakOff sends a request whose body is shorter than its header says, and hangs up
 // when the API has it.
-func (s *site) breakOff(t *testing.T, method, path, body string) {
+func (s *site) breakOff(t *testing.T, method, path, body string, header ...string) {
 	t.Helper()
-	s.hangUp(t, method, path, body, len(body)+100)
+	s.hangUp(t, method, path, body, len(body)+100, header...)
 }
 
 // hangUp sends a request with a stated length of its body, and hangs up when the API
 // has it.
-func (s *site) hangUp(t *testing.T, method, path, body string, length int) {
+func (s *site) hangUp(t *testing.T, method, path, body string, length int, header ...string) {
 	t.Helper()
 	before := unknown(t, s.Caddy)
 	connection, err := net.Dial("tcp", s.Site())
@@ -161,6 +162,9 @@ func (s *site) hangUp(t *testing.T, method, path, body string, length int) {
 		t.Fatal(err)
 	}
 	request := strings.Replace(post(method, path, body, length), anyHost, s.Site(), 1)
+	for _, line := range header {
+		request = strings.Replace(request, "\r\n", "\r\n"+line+"\r\n", 1)
+	}
 	if _, err := io.WriteString(connection, request); err != nil {
 		t.Fatal(err)
 	}

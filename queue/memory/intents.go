@@ -61,7 +61,8 @@ func (s *Store) mark(m queue.Mark, now time.Time) {
 		s.marks.Retime(m.Key.Resource, m.Key.ID, schedule.Nanos(due))
 		return
 	}
-	s.marks.Put(m.Key.Resource, m.Key.ID, schedule.Nanos(now), mark.New(m, now))
+	made := mark.New(m, now)
+	s.marks.Put(m.Key.Resource, m.Key.ID, schedule.Nanos(made.DueAt), made)
 }
 
 // name gives an object the receiver that a mark names, if it takes it.

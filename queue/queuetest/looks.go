@@ -178,6 +178,37 @@ func unconfirmedYields(t *testing.T, s queue.Store) {
 	}
 }
 
+func unconfirmedTurns(t *testing.T, s queue.Store) {
+	later := func(id string, hints queue.Hints, after time.Duration) queue.Mark {
+		return queue.Mark{Key: item(id), Hints: hints, After: time.Now().Add(after)}
+	}
+	unconfirmed := queue.HintMayBeUpdated | queue.HintUnconfirmed
+	mark(t, s, later("1", unconfirmed, time.Minute), later("2", unconfirmed, 2*time.Minute), later("3", unconfirmed, 3*time.Minute))
+	noMark(t, s, "items")
+	// What is confirmed has no turn, nor has what another client asks for sooner.
+	mark(t, s, later("2", queue.HintUpdated, time.Hour), later("3", unconfirmed, time.Second), later("4", queue.HintUpdated, time.Hour))
+	for _, want := range []string{"2", "4"} {
+		held := leaseMark(t, s, "items")
+		if held.Key.ID != want {
+			t.Errorf("leased %s, want %s", held.Key, want)
+		}
+		must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now()}))
+	}
+	noMark(t, s, "items")
+	for _, step := range []struct {
+		pass time.Duration
+		want string
+	}{{time.Second, "3"}, {time.Minute, "1"}} {
+		time.Sleep(step.pass)
+		held := leaseMark(t, s, "items")
+		if held.Key.ID != step.want {
+			t.Errorf("leased %s, want %s", held.Key, step.want)
+		}
+		must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now()}))
+	}
+	noMark(t, s, "items")
+}
+
 func reconciliationMarks(t *testing.T, s queue.Store) {
 	markKey(t, s, item("1"))
 	held := leaseMark(t, s, "items")

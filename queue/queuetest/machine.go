@@ -132,6 +132,9 @@ func someMarks(t *rapid.T) []queue.Mark {
 		if rapid.Bool().Draw(t, "look") {
 			mark.Hints = queue.HintLooked
 		}
+		if after := someWaits.Draw(t, "after"); after > 0 {
+			mark.After = time.Now().Add(after)
+		}
 		if settles := someWaits.Draw(t, "settles"); settles > 0 {
 			mark.SettleAt = time.Now().Add(settles)
 		}

@@ -82,11 +82,16 @@ func (m *model) mark(mark queue.Mark, now time.Time) {
 	}
 	asked := mark.Hints != queue.HintLooked
 	unconfirmed := mark.Hints.Has(queue.HintUnconfirmed)
+	due := now
+	if mark.Hints.AreUnconfirmed() && mark.After.After(now) {
+		due = mark.After
+	}
+	mark.After = time.Time{}
 	known := m.marks[mark.Key]
 	if known == nil {
 		m.marks[mark.Key] = &modelMark{
 			MarkLease: queue.MarkLease{Mark: mark, Generation: 1, MarkedAt: now},
-			dueAt:     now,
+			dueAt:     due,
 			hints:     []queue.Hints{mark.Hints},
 			asked:     []bool{asked},
 			confirmed: []bool{asked && !unconfirmed},
@@ -113,8 +118,12 @@ func (m *model) mark(mark queue.Mark, now time.Time) {
 	if asked || look {
 		known.Cause = mark.Cause
 	}
-	if (asked || look) && hurries {
+	switch {
+	case !asked && !look || !hurries:
+	case !known.yields():
 		known.dueAt = now
+	case !unconfirmed || known.dueAt.After(due):
+		known.dueAt = due
 	}
 	if asked && hurries {
 		known.Tries, known.lastError = 0, ""

@@ -52,6 +52,7 @@ func Run(t *testing.T, open Open) {
 		{"a look does not hasten a mark", lookDoesNotHasten},
 		{"a postponed look waits", postponedLook},
 		{"an unconfirmed mark goes last", unconfirmedYields},
+		{"an unconfirmed mark has its turn", unconfirmedTurns},
 		{"a reconciliation marks others", reconciliationMarks},
 		{"a reconciliation of many marks", manyMarks},
 		{"a reconciliation that finds nothing", reconciliationUnresolved},

@@ -40,7 +40,8 @@ const HintBits = 9
 
 // New returns the record of an object that was not marked.
 func New(m queue.Mark, now time.Time) Record {
-	r := Record{Mark: m, Generation: 1, MarkedAt: now, DueAt: now}
+	r := Record{Mark: m, Generation: 1, MarkedAt: now, DueAt: due(&m, now)}
+	r.After = time.Time{}
 	if !m.IsLook() {
 		r.Asked = r.Generation
 		if !m.Hints.Has(queue.HintUnconfirmed) {
@@ -123,8 +124,21 @@ func (r *Record) Merge(m queue.Mark, now time.Time) {
 	if unconfirmed && !was && r.Tries > 0 {
 		return
 	}
-	r.DueAt = now
+	if at := due(&m, now); !unconfirmed || r.DueAt.After(at) {
+		r.DueAt = at
+	}
+	if !r.Yields() {
+		r.DueAt = now
+	}
 	r.Tries, r.LastError = 0, ""
+}
+
+// due returns when a mark is to be reconciled that comes now.
+func due(m *queue.Mark, now time.Time) time.Time {
+	if m.Hints.AreUnconfirmed() && m.After.After(now) {
+		return m.After
+	}
+	return now
 }
 
 // older reports whether a version is known to be older than another. The

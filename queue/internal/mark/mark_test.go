@@ -151,6 +151,24 @@ func TestUnconfirmedMarks(t *testing.T) {
 			t.Errorf("%09b: after the confirmed change was reconciled, %+v is left, want an unconfirmed mark", hints, r)
 		}
 
+		// Its turn is its own matter, until somebody else asks.
+		unconfirmed.After = began.Add(3 * time.Hour)
+		r = New(unconfirmed, began)
+		if !r.DueAt.Equal(unconfirmed.After) || !r.After.IsZero() {
+			t.Errorf("%09b: a client's mark is %+v, want it due after %v", hints, r, unconfirmed.After)
+		}
+		sooner := unconfirmed
+		sooner.After = began.Add(2 * time.Hour)
+		r.Merge(sooner, began)
+		r.Merge(unconfirmed, began)
+		if !r.DueAt.Equal(sooner.After) {
+			t.Errorf("%09b: a client's mark is due %v, want the earlier of %v and %v", hints, r.DueAt, sooner.After, unconfirmed.After)
+		}
+		r.Merge(confirmed, later)
+		if !r.DueAt.Equal(later) {
+			t.Errorf("%09b: a confirmed mark waits for a client's turn until %v", hints, r.DueAt)
+		}
+
 		r = New(confirmed, began)
 		r.Merge(unconfirmed, later)
 		if !r.MarkedAt.Equal(began) || !r.DueAt.Equal(later) || r.Cause != unconfirmed.Cause || r.Asked != r.Generation {
