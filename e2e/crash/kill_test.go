@@ -4,6 +4,7 @@ package crash
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net/url"
 	"testing"
@@ -33,14 +34,17 @@ func TestKill(t *testing.T) {
 	r := newRough(t)
 	for i := range *kills {
 		p := r.caddy.start(t, "")
+		before := len(r.api.changes())
 		life := time.Duration(100+r.random.IntN(300)) * time.Millisecond
 		if i > 0 && r.random.IntN(5) == 0 {
 			// During its start, or soon after.
 			life = time.Duration(r.random.IntN(1000)) * time.Millisecond
+			pause(t.Context(), life)
 		} else {
 			r.caddy.ready(t, p)
+			pause(t.Context(), life)
+			r.busy(t, before)
 		}
-		pause(t.Context(), life)
 		p.kill()
 	}
 	v := r.judge(t)
@@ -79,6 +83,24 @@ func newRough(t *testing.T) *rough {
 	t.Cleanup(r.cease)
 	r.load.run(ctx, 8)
 	return r
+}
+
+// changesInALife is how many changes there are at least before a process is killed that
+// has started. A slow machine takes longer for them.
+const changesInALife = 10
+
+// busy waits until there are enough changes since a number of them.
+func (r *rough) busy(t *testing.T, before int) {
+	t.Helper()
+	err := eventually(within(t, time.Minute), 5*time.Millisecond, func() error {
+		if got := len(r.api.changes()) - before; got < changesInALife {
+			return fmt.Errorf("%d changes within a life", got)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // judge starts the last process, when the clients have ended, and compares the
