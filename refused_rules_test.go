@@ -46,6 +46,14 @@ func TestRefusedRules(t *testing.T) {
 			item("show GET /a/:a/items/:id\nupdate PATCH /items/:id"),
 			[]string{"the path lacks :a", "key :a request:a", "Caddyfile:6"},
 		},
+		"parts of a key in two lists": {
+			item("show GET /perms/:vhost/:user\nupdate POST /perms\nkey :vhost request:vhosts.#\nid request:users.#.name"),
+			[]string{":vhost (request:vhosts.#) and :user (request:users.#.name)", "from one array", "Caddyfile:6"},
+		},
+		"parts of a key in a list of the request and one of the answer": {
+			item("show GET /perms/:vhost/:user\nupdate POST /perms\nkey :vhost request:perms.#.vhost\nid perms.#.user"),
+			[]string{":vhost (request:perms.#.vhost) and :user (perms.#.user)", "from one array", "Caddyfile:6"},
+		},
 		"a volatile field that an event looks at": {
 			item("volatile viewed.*\nevent items.viewed on change viewed.by"),
 			[]string{"items.viewed", "viewed.by is volatile", "Caddyfile:6"},

@@ -47,9 +47,7 @@ func (x *exchange) trusts(other *rules.Match) bool {
 		x.unreadTouch = other.Unread
 		return false
 	}
-	if other.Unsure != nil && x.match.Unsure == nil {
-		x.match.Unsure = other.Unsure
-	}
+	x.doubt(other.Unsure)
 	return true
 }
 
@@ -76,11 +74,13 @@ func (x *exchange) touched(m *rules.Match, t *rules.Touch, own event.Key) ([]eve
 			x.unreadTouch = err
 			return nil, nil //nolint:nilerr // it is recorded with the exchange
 		}
-		if unsure != nil && x.match.Unsure == nil {
-			x.match.Unsure = unsure
-		}
+		x.doubt(unsure)
 	}
-	return newKeys(t.Resource, make([]string, 1), ids)
+	rows, err := x.joined([]part{{t.IDs, ids}})
+	if err != nil {
+		return nil, err
+	}
+	return newKeys(t.Resource, rows)
 }
 
 // alsoTouched returns the keys of what else the exchange changed, once it has as

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
@@ -114,7 +115,36 @@ func compileKeyParts(d *syntax.Rule, of *Resource, path pattern, keys map[string
 			return nil, fmt.Errorf("nothing tells :%s, which is part of the object's key in show %s", name, of.showText)
 		}
 	}
-	return parts, nil
+	return parts, checkPairs(names, parts)
+}
+
+// checkPairs refuses parts of a key that have several values each, of which nothing
+// tells which belong together.
+func checkPairs(names []string, parts []KeyPart) error {
+	for i := range parts {
+		for j := range i {
+			ours, theirs := slices.Concat(parts[i].Request, parts[i].Response), slices.Concat(parts[j].Request, parts[j].Response)
+			if len(ours) == 0 || len(theirs) == 0 || parts[i].Placeholder >= 0 || parts[j].Placeholder >= 0 {
+				continue // the path tells one of them
+			}
+			if !slices.ContainsFunc(ours, func(v Value) bool { return slices.ContainsFunc(theirs, v.pairs) }) {
+				return fmt.Errorf(":%s (%s) and :%s (%s) have several values each, and nothing tells which belong together; take them from one array, "+
+					"as `key :%s request:list.#.%s` with `request:list.#.%s`", names[j], theirs[0], names[i], ours[0], names[j], names[j], names[i])
+			}
+		}
+	}
+	return nil
+}
+
+// isList reports whether the place holds several values by what it says.
+func (v Value) isList() bool {
+	return (v.Source == FromRequest || v.Source == FromResponse) && body.IsList(v.Name)
+}
+
+// pairs reports whether something tells which values at two places belong together: one
+// of the places has one value, or they stand in one array.
+func (v Value) pairs(other Value) bool {
+	return !v.isList() || !other.isList() || other.Source == v.Source && body.HaveRows(v.Name, other.Name)
 }
 
 // NewKey returns the key of an object of the resource. It refuses parts of which the
