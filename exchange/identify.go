@@ -152,7 +152,20 @@ func (x *exchange) fromLocation() (event.Key, bool) {
 	if target == nil {
 		return event.Key{}, false
 	}
-	return x.match.Rule.Resource.KeyAt(target.EscapedPath())
+	return x.match.Rule.Resource.KeyAt(target.EscapedPath(), x.told())
+}
+
+// told returns the parts of the key that the request tells, "" for the others.
+func (x *exchange) told() []string {
+	texts := make([]string, len(x.match.Rule.Key))
+	for i, of := range x.match.Rule.Key {
+		if of.Placeholder >= 0 {
+			texts[i] = x.match.Values()[of.Placeholder]
+		} else if found, unread := x.partOf(of, of.Request); unread == nil && len(found.texts) == 1 {
+			texts[i] = found.texts[0]
+		}
+	}
+	return texts
 }
 
 // searched returns what to mark if the exchange does not show the object: the

@@ -119,20 +119,3 @@ func (r *Resource) Own(key event.Key, document event.Document) (event.Key, bool)
 	}
 	return key, false
 }
-
-// KeyAt returns the key of the object whose Show has an escaped path. It reports
-// false if the path is not that of a Show, or does not name the object alone.
-func (r *Resource) KeyAt(path string) (event.Key, bool) {
-	if len(r.Show.path.names) != len(r.Show.Names) {
-		return event.Key{}, false
-	}
-	if !isPlain(path) && len(spellings(path)) > 1 && !(r.Slashes && keepsSegments(path)) {
-		return event.Key{}, false
-	}
-	parts, ok := r.Show.path.match(path)
-	if !ok {
-		return event.Key{}, false
-	}
-	key, err := r.NewKey(parts...)
-	return key, err == nil
-}
