@@ -130,7 +130,27 @@ func TestRefusedRules(t *testing.T) {
 		},
 		"a list of a key of several parts": {
 			item("show GET /a/:a/items/:id\nlist GET /items items.#.id"),
-			[]string{"the key has 2 parts", "a list tells only one", "Caddyfile:6"},
+			[]string{"its key has 2 parts", "nothing tells :a", "Caddyfile:6"},
+		},
+		"a list with a place too many": {
+			item("list GET /items items.#.a items.#.id"),
+			[]string{"its key has 1 parts", "2 places are given", "Caddyfile:5"},
+		},
+		"a list whose parts stand in two arrays": {
+			item("show GET /a/:a/items/:id\nlist GET /items as.# items.#.id"),
+			[]string{":a (as.#) and :id (items.#.id)", "from one array", "Caddyfile:6"},
+		},
+		"touches of a key of several parts, of which one is told": {
+			site("resource items {\nshow GET /a/:a/items/:id\n}\nresource users {\nupdate PATCH /users/:id {\ntouches items request:item\n}\n}"),
+			[]string{"touches items", "nothing tells :a", "Caddyfile:8"},
+		},
+		"via of a key of several parts, of which one is told": {
+			site("resource items {\nshow GET /a/:a/items/:id\n}\nresource users {\nupdate PATCH /users/:id {\ntouches items via GET /users/:id/items items.#.id\n}\n}"),
+			[]string{"touches items", "nothing tells :a", "Caddyfile:8"},
+		},
+		"a find whose request lacks what it takes": {
+			item("show GET /a/:a/items/:id\ncreate POST /a/:a/items {\nfind GET /items?ref={request:ref} request:a items.#.id\n}"),
+			[]string{"request:a is no placeholder of the request", "Caddyfile:6"},
 		},
 		"a credential as a value": {
 			item("id header:Authorization"), []string{"Authorization", "credential", "Caddyfile:5"},

@@ -156,6 +156,8 @@ func (r *rowReader) rows(at gjson.Result, columns []column, width int) [][]strin
 		rest = others
 		found := r.group(at, group, width)
 		switch {
+		case len(found) == 0 && r.isEmpty(at, group[0]):
+			return nil // an empty list
 		case len(found) == 0:
 			missing += len(group)
 			continue
@@ -173,6 +175,18 @@ func (r *rowReader) rows(at gjson.Result, columns []column, width int) [][]strin
 		return nil
 	}
 	return made
+}
+
+// isEmpty reports whether a path leads to an array without elements.
+func (r *rowReader) isEmpty(at gjson.Result, c column) bool {
+	n := c.array()
+	switch {
+	case c.query != "":
+		return len(valuesOfQuery([]byte(at.Raw), c.query)) == 0
+	case n == 0:
+		return false
+	}
+	return len(r.find(at, column{steps: c.steps[:n]})) == 0
 }
 
 // group returns the rows of columns that lead through one array, or of a column alone.

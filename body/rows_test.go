@@ -30,6 +30,10 @@ func TestRows(t *testing.T) {
 		"a query":                 {`{"p":[{"s":200,"b":{"v":"a","u":1}},{"s":409,"b":{"v":"b","u":2}},{"s":201,"b":{"v":"c","u":3}}]}`, "p.#(s<300)#.b.v p.#(s<300)#.b.u", "a/1 c/3", nil},
 		"an element without both": {`{"p":[{"v":"a","u":1},{},{"v":"b","u":2}]}`, "p.#.v p.#.u", "a/1 b/2", nil},
 
+		"an empty list":        {`{"v":"a","p":[]}`, "v p.#.u", "", nil},
+		"an empty inner list":  {`{"p":[{"v":"a","us":[]},{"v":"b","us":[{"n":3}]}]}`, "p.#.v p.#.us.#.n", "b/3", nil},
+		"no list":              {`{"v":"a"}`, "v p.#.u", "", nil},
+		"an inner one lacks":   {`{"p":[{"v":"a","us":[{}]}]}`, "p.#.v p.#.us.#.n", "", ErrIncomplete},
 		"two arrays":           {`{"v":["a","b"],"u":[1,2]}`, "v.# u.#", "", ErrUnpaired},
 		"two lists by nature":  {`{"v":["a","b"],"u":[1,2]}`, "v u", "", ErrUnpaired},
 		"two lists within one": {`{"p":[{"v":["a","b"],"u":[1,2]}]}`, "p.#.v p.#.u", "", ErrUnpaired},

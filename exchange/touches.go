@@ -62,23 +62,30 @@ func (x *exchange) touched(m *rules.Match, t *rules.Touch, own event.Key) ([]eve
 		}
 		return []event.Key{key}, nil
 	}
-	if !t.IDs.InRequest() && x.tee.status == 0 {
-		return nil, errNotYet
-	}
-	var ids []string
-	if t.IDs.Source == rules.FromPath {
-		ids = []string{m.Placeholder(t.IDs.Name)}
-	} else {
-		var unsure, err error
-		if ids, unsure, err = x.texts(t.IDs); err != nil {
+	parts := make([]part, len(t.Places))
+	for i, v := range t.Places {
+		switch {
+		case !v.InRequest() && x.tee.status == 0:
+			return nil, errNotYet
+		case v.Source == rules.FromPath:
+			parts[i].texts = []string{m.Placeholder(v.Name)}
+			continue
+		}
+		texts, unsure, err := x.texts(v)
+		if err != nil {
 			x.unreadTouch = err
 			return nil, nil //nolint:nilerr // it is recorded with the exchange
 		}
 		x.doubt(unsure)
+		if len(texts) == 0 {
+			return nil, nil // it names none
+		}
+		parts[i] = part{v, texts}
 	}
-	rows, err := x.joined([]part{{t.IDs, ids}})
+	rows, err := x.joined(parts)
 	if err != nil {
-		return nil, err
+		x.unreadTouch = err
+		return nil, nil //nolint:nilerr // it is recorded with the exchange
 	}
 	return newKeys(t.Resource, rows)
 }

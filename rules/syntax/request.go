@@ -46,4 +46,11 @@ type Query struct {
 	// IDs is the path at which the objects' ids stand in the answer, such as
 	// `transactions.#.id`.
 	IDs string `json:"ids"`
+
+	// Keys are where the parts of the objects' keys before the last stand, in the
+	// order of the resource's Show: paths in the answer, such as
+	// `transactions.#.account`, which are paired with the ids by the element of
+	// the array, or placeholders of the request. Default: the placeholders of
+	// those names in the request.
+	Keys []string `json:"keys,omitempty"`
 }
