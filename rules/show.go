@@ -32,6 +32,9 @@ func (r *Resource) compileShow(d syntax.Resource) error {
 		return fmt.Errorf("show is taken from the operator, the caller or the response, not from %q", d.ShowFrom)
 	}
 	r.Show.path.slashes = d.Slashes
+	if d.Slashes && slices.ContainsFunc(r.Show.path.spans, func(s span) bool { return s.rest }) {
+		return errors.New("a name for several segments takes slashes already, and cannot tell them from escaped ones; leave out `slashes`")
+	}
 	if d.ShowFrom != syntax.ShowFromCaller || !d.Aliases {
 		r.Show.callerIDs, r.Show.anywhere = r.callerIDs, true
 	}

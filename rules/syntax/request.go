@@ -11,7 +11,8 @@ type Request struct {
 	// Method is the HTTP method. Default: `GET`.
 	Method string `json:"method,omitempty"`
 
-	// Path is the path, in which `:name` stands for one segment. It may be
+	// Path is the path, in which `:name` stands for one segment, or beside text for
+	// a part of it, and `:name*` for all segments up to the end. It may be
 	// followed by a query, in which `{name}` stands for a value.
 	Path string `json:"path"`
 
