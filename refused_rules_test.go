@@ -54,6 +54,18 @@ func TestRefusedRules(t *testing.T) {
 			item("show GET /perms/:vhost/:user\nupdate POST /perms\nkey :vhost request:perms.#.vhost\nid perms.#.user"),
 			[]string{":vhost (request:perms.#.vhost) and :user (perms.#.user)", "from one array", "Caddyfile:6"},
 		},
+		"a part of a text where none can be taken": {
+			item("update PATCH /items where split:query:ids is 1\nid query:id"),
+			[]string{"split:query:ids", "stand before the places of ids, and nowhere else", "Caddyfile:5"},
+		},
+		"parts of a key in two texts with several": {
+			item("show GET /a/:a/items/:id\nupdate PATCH /items\nkey :a split:query:as\nid split:query:ids"),
+			[]string{":a (split:query:as) and :id (split:query:ids)", "from one array", "Caddyfile:6"},
+		},
+		"a segment that is none": {
+			item("id segment:12:href"),
+			[]string{"segment:12:href", "counted from 1", "Caddyfile:5"},
+		},
 		"a volatile field that an event looks at": {
 			item("volatile viewed.*\nevent items.viewed on change viewed.by"),
 			[]string{"items.viewed", "viewed.by is volatile", "Caddyfile:6"},

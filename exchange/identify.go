@@ -52,7 +52,7 @@ func (x *exchange) keysFrom(values func(rules.KeyPart) []rules.Value) ([]event.K
 		case x.byAnswer && i == last:
 			parts[i].texts = x.answered(of)
 		case of.Placeholder >= 0:
-			parts[i].texts = []string{x.match.Values()[of.Placeholder]}
+			parts[i].texts, unread = of.Taken.Take([]string{x.match.Values()[of.Placeholder]})
 		default:
 			parts[i], unread = x.partOf(of, values(of))
 		}
@@ -92,7 +92,7 @@ func (x *exchange) partOf(of rules.KeyPart, places []rules.Value) (found part, u
 func (x *exchange) answered(part rules.KeyPart) []string {
 	json, _ := x.tee.answer.json()
 	for _, v := range part.Answer {
-		if text := body.Scalar(json, v.Name); text != "" && !body.Ambiguous(json, v.Name) {
+		if text := v.TakeOne(body.Scalar(json, v.Name)); text != "" && !body.Ambiguous(json, v.Name) {
 			return []string{text}
 		}
 	}
@@ -159,7 +159,7 @@ func (x *exchange) fromLocation() (event.Key, bool) {
 func (x *exchange) told() []string {
 	texts := make([]string, len(x.match.Rule.Key))
 	for i, of := range x.match.Rule.Key {
-		if of.Placeholder >= 0 {
+		if of.Placeholder >= 0 && of.Taken.IsZero() {
 			texts[i] = x.match.Values()[of.Placeholder]
 		} else if found, unread := x.partOf(of, of.Request); unread == nil && len(found.texts) == 1 {
 			texts[i] = found.texts[0]

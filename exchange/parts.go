@@ -82,11 +82,17 @@ func (x *exchange) together(parts []part, group []int) (rows [][]string, err err
 	if places[0].Source == rules.FromResponse {
 		json, _ := x.tee.answer.json()
 		found, err := body.ScalarRows(json, paths, rules.MaxKeys)
-		return found.All, err
+		if err != nil {
+			return nil, err
+		}
+		return rules.TakeRows(places, found.All)
 	}
 	rows, unsure, err := x.request.Rows(places)
 	x.doubt(unsure)
-	return rows, err
+	if err != nil {
+		return nil, err
+	}
+	return rules.TakeRows(places, rows)
 }
 
 // doubt notes that the API may have understood the request otherwise.

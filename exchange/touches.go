@@ -68,7 +68,11 @@ func (x *exchange) touched(m *rules.Match, t *rules.Touch, own event.Key) ([]eve
 		case !v.InRequest() && x.tee.status == 0:
 			return nil, errNotYet
 		case v.Source == rules.FromPath:
-			parts[i].texts = []string{m.Placeholder(v.Name)}
+			var err error
+			if parts[i].texts, err = v.Take([]string{m.Placeholder(v.Name)}); err != nil {
+				x.unreadTouch = err
+				return nil, nil //nolint:nilerr // it is recorded with the exchange
+			}
 			continue
 		}
 		texts, unsure, err := x.texts(v)

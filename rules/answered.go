@@ -17,6 +17,8 @@ type answered struct {
 	// paths are the paths of the parts in the answer, "" for a part that stands in the
 	// request.
 	paths []string
+	// takes are the places themselves, which may take a part of what stands there.
+	takes []Value
 	// names are the indexes of those parts among the placeholders of the request.
 	names []int
 }
@@ -40,7 +42,7 @@ func compileAnswered(resource *Resource, keys []string, id string, placeholders 
 				return a, fmt.Errorf("%s is no placeholder of the request; a part of the key stands in the answer or in the request that is sent", v)
 			}
 		}
-		a.paths, a.names = append(a.paths, path), append(a.names, name)
+		a.paths, a.names, a.takes = append(a.paths, path), append(a.names, name), append(a.takes, v)
 	}
 	return a, checkColumns(resource, places)
 }
@@ -61,7 +63,7 @@ func keyPlaces(resource *Resource, keys []string, id string, has func(name strin
 	case len(keys) != len(before):
 		return nil, fmt.Errorf("its key has %d parts (%s), and %d places are given; write one for each, in this order", len(names), resource.showText, len(keys)+1)
 	}
-	return ParseValues(append(slices.Clone(keys), id))
+	return parseAll(append(slices.Clone(keys), id), parsePlace)
 }
 
 // checkColumns refuses places of which nothing tells which values belong together.
@@ -77,7 +79,10 @@ func checkColumns(resource *Resource, places []Value) error {
 // its placeholders. Also are the paths of what is wanted besides: it follows the parts.
 func (a answered) rows(json []byte, values []string, limit int, also ...string) ([][]string, error) {
 	if len(a.paths) == 1 && len(also) == 0 && a.paths[0] != "" {
-		texts := body.Scalars(json, a.paths[0], limit)
+		texts, err := a.takes[0].Take(body.Scalars(json, a.paths[0], limit))
+		if err != nil {
+			return nil, err
+		}
 		rows := make([][]string, len(texts))
 		for i := range texts {
 			rows[i] = texts[i : i+1]
@@ -106,7 +111,7 @@ func (a answered) rows(json []byte, values []string, limit int, also ...string) 
 		}
 		rows = append(rows, append(row, texts...))
 	}
-	return rows, nil
+	return TakeRows(a.takes, rows)
 }
 
 // keys returns the keys of rows. It leaves out objects that no request of ours can name.

@@ -137,7 +137,7 @@ func queryValue(r *Rule, name string) (Value, error) {
 	case slices.Contains(r.Resource.Show.Names, name):
 		return Value{}, nil
 	case name == locationValue, strings.Contains(name, ":"):
-		v, err := parseValue(name)
+		v, err := parsePlace(name)
 		if err == nil {
 			err = v.storable()
 		}

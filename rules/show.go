@@ -110,7 +110,7 @@ func (r *Resource) Own(key event.Key, document event.Document) (event.Key, bool)
 		if v.Source != FromResponse {
 			continue
 		}
-		id := body.Scalar(document.JSON(), v.Name)
+		id := v.TakeOne(body.Scalar(document.JSON(), v.Name))
 		if id == "" {
 			continue
 		}
