@@ -97,7 +97,7 @@ const resourceWords = "show, keep, create, update, delete, id, key, aliases, cal
 //	event   <type> on create|delete [when <expression>]
 //	event   <type> on change [<paths...>] [from <values...>] [to <values...>] [when <expression>]
 //	watch   every <duration> until <condition>
-//	list    [<method>] <path> <ids> {
+//	list    [<method>] <path> <ids...> {
 //	    version  <path>
 //	    next     <path> [as <parameter>]
 //	    page     <parameter>
@@ -365,10 +365,10 @@ func unmarshalList(d *caddyfile.Dispenser, r *syntax.Resource) error {
 	if err != nil {
 		return err
 	}
-	if len(rest) != 1 {
+	if len(rest) == 0 {
 		return d.Errf("list takes a request and the path of the ids in its answer, as `list GET %s`", example)
 	}
-	l := &syntax.List{Query: syntax.Query{Request: request, IDs: rest[0]}}
+	l := &syntax.List{Query: *queryOf(request, rest)}
 	r.List = l
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		word := d.Val()

@@ -21,10 +21,10 @@ import (
 //	    match   { <matchers...> }
 //	    success [<statuses...>] [where <condition>]
 //	    refused [<statuses...>] [where <condition>]
-//	    touches <resource> <value>
-//	    touches <resource> via [<method>] <path> [body <body>] <ids>
-//	    find    [<method>] <path> [body <body>] <ids>
-//	    later   [<method>] <path> [body <body>] <ids> [within <duration>]
+//	    touches <resource> <values...>
+//	    touches <resource> via [<method>] <path> [body <body>] <ids...>
+//	    find    [<method>] <path> [body <body>] <ids...>
+//	    later   [<method>] <path> [body <body>] <ids...> [within <duration>]
 //	}
 func unmarshalRule(d *caddyfile.Dispenser, rule *syntax.Rule, resource string) error {
 	args := d.RemainingArgs()
@@ -115,13 +115,14 @@ func unmarshalAnswer(d *caddyfile.Dispenser, word string, args []string, to **sy
 // unmarshalRuleTouches reads `touches RESOURCE VALUE` or `touches RESOURCE via QUERY`.
 func unmarshalRuleTouches(d *caddyfile.Dispenser, rule *syntax.Rule, args []string) error {
 	switch {
-	case len(args) == 2:
-		rule.Touches = append(rule.Touches, &syntax.Touch{Resource: args[0], IDs: args[1]})
-		return nil
 	case len(args) > 2 && args[1] == "via":
 		via, err := unmarshalQuery(d, "touches "+args[0]+" via", args[2:])
 		rule.Touches = append(rule.Touches, &syntax.Touch{Resource: args[0], Via: via})
 		return err
+	case len(args) >= 2:
+		last := len(args) - 1
+		rule.Touches = append(rule.Touches, &syntax.Touch{Resource: args[0], Keys: args[1:last:last], IDs: args[last]})
+		return nil
 	}
 	return d.Err("touches takes a resource and where the ids of its objects stand, as `touches users user.id`, " +
 		"or the request that lists them, as `touches transactions via GET /items/:id/transactions transactions.#.id`")
@@ -134,11 +135,22 @@ func unmarshalQuery(d *caddyfile.Dispenser, word string, args []string) (*syntax
 	if err != nil {
 		return nil, err
 	}
-	if len(rest) != 1 {
+	if len(rest) == 0 {
 		return nil, d.Errf("%s takes a request and the path of the ids in its answer, as `%s GET %s`", word, word, example)
 	}
-	query := &syntax.Query{Request: request, IDs: rest[0]}
+	query := queryOf(request, rest)
 	return query, unmarshalRequestBlock(d, &query.Request)
+}
+
+// queryOf returns a query with the places of the parts of the objects' keys in its
+// answer.
+func queryOf(request syntax.Request, places []string) *syntax.Query {
+	last := len(places) - 1
+	query := &syntax.Query{Request: request, IDs: places[last]}
+	if last > 0 {
+		query.Keys = places[:last:last]
+	}
+	return query
 }
 
 // unmarshalRuleLater reads `later QUERY [within DURATION]`.

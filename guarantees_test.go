@@ -375,7 +375,7 @@ func (w *trial) uncertain(store queue.Store) map[string]bool {
 	}
 	objects := make(map[string]bool)
 	for _, record := range records {
-		objects[record.Intent.Key.Plain()] = true
+		objects[record.Intent.Key.ID] = true
 	}
 	return objects
 }
@@ -391,7 +391,7 @@ func (w *trial) check(events []event.Event, uncertain map[string]bool) {
 			w.fault("G5: two events have the id %s", e.ID)
 		}
 		ids[e.ID] = true
-		byObject[e.Key.Plain()] = append(byObject[e.Key.Plain()], e)
+		byObject[e.Key.ID] = append(byObject[e.Key.ID], e)
 	}
 	for id, list := range byObject {
 		w.checkObject(id, list)

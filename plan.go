@@ -201,7 +201,8 @@ func planQueries(r *rules.Resource, upstream *show.Upstream, b budgets) []reconc
 	add := func(q *rules.Query, kind reconcile.QueryKind) {
 		if q != nil {
 			all = append(all, reconcile.Query{
-				Name: q.Name, Kind: kind, Read: queryReader(q, upstream), Keys: q.Keys, Limit: b.limit, Looks: b.looks, Unconfirmed: b.unconfirmed,
+				Name: q.Name, Kind: kind, Keys: func(of event.Key, answer event.Document) ([]event.Key, error) { return q.Keys(of.Parts(), answer) },
+				Read: queryReader(q, upstream), Limit: b.limit, Looks: b.looks, Unconfirmed: b.unconfirmed,
 			})
 		}
 	}

@@ -46,6 +46,26 @@ func TestRefusedRules(t *testing.T) {
 			item("show GET /a/:a/items/:id\nupdate PATCH /items/:id"),
 			[]string{"the path lacks :a", "key :a request:a", "Caddyfile:6"},
 		},
+		"parts of a key in two lists": {
+			item("show GET /perms/:vhost/:user\nupdate POST /perms\nkey :vhost request:vhosts.#\nid request:users.#.name"),
+			[]string{":vhost (request:vhosts.#) and :user (request:users.#.name)", "from one array", "Caddyfile:6"},
+		},
+		"parts of a key in a list of the request and one of the answer": {
+			item("show GET /perms/:vhost/:user\nupdate POST /perms\nkey :vhost request:perms.#.vhost\nid perms.#.user"),
+			[]string{":vhost (request:perms.#.vhost) and :user (perms.#.user)", "from one array", "Caddyfile:6"},
+		},
+		"a part of a text where none can be taken": {
+			item("update PATCH /items where split:query:ids is 1\nid query:id"),
+			[]string{"split:query:ids", "stand before the places of ids, and nowhere else", "Caddyfile:5"},
+		},
+		"parts of a key in two texts with several": {
+			item("show GET /a/:a/items/:id\nupdate PATCH /items\nkey :a split:query:as\nid split:query:ids"),
+			[]string{":a (split:query:as) and :id (split:query:ids)", "from one array", "Caddyfile:6"},
+		},
+		"a segment that is none": {
+			item("id segment:12:href"),
+			[]string{"segment:12:href", "counted from 1", "Caddyfile:5"},
+		},
 		"a volatile field that an event looks at": {
 			item("volatile viewed.*\nevent items.viewed on change viewed.by"),
 			[]string{"items.viewed", "viewed.by is volatile", "Caddyfile:6"},
@@ -122,7 +142,27 @@ func TestRefusedRules(t *testing.T) {
 		},
 		"a list of a key of several parts": {
 			item("show GET /a/:a/items/:id\nlist GET /items items.#.id"),
-			[]string{"the key has 2 parts", "a list tells only one", "Caddyfile:6"},
+			[]string{"its key has 2 parts", "nothing tells :a", "Caddyfile:6"},
+		},
+		"a list with a place too many": {
+			item("list GET /items items.#.a items.#.id"),
+			[]string{"its key has 1 parts", "2 places are given", "Caddyfile:5"},
+		},
+		"a list whose parts stand in two arrays": {
+			item("show GET /a/:a/items/:id\nlist GET /items as.# items.#.id"),
+			[]string{":a (as.#) and :id (items.#.id)", "from one array", "Caddyfile:6"},
+		},
+		"touches of a key of several parts, of which one is told": {
+			site("resource items {\nshow GET /a/:a/items/:id\n}\nresource users {\nupdate PATCH /users/:id {\ntouches items request:item\n}\n}"),
+			[]string{"touches items", "nothing tells :a", "Caddyfile:8"},
+		},
+		"via of a key of several parts, of which one is told": {
+			site("resource items {\nshow GET /a/:a/items/:id\n}\nresource users {\nupdate PATCH /users/:id {\ntouches items via GET /users/:id/items items.#.id\n}\n}"),
+			[]string{"touches items", "nothing tells :a", "Caddyfile:8"},
+		},
+		"a find whose request lacks what it takes": {
+			item("show GET /a/:a/items/:id\ncreate POST /a/:a/items {\nfind GET /items?ref={request:ref} request:a items.#.id\n}"),
+			[]string{"request:a is no placeholder of the request", "Caddyfile:6"},
 		},
 		"a credential as a value": {
 			item("id header:Authorization"), []string{"Authorization", "credential", "Caddyfile:5"},

@@ -116,9 +116,3 @@ func checkPart(part string) error {
 	}
 	return nil
 }
-
-// Plain returns the object's id as the API writes it. Several parts are joined
-// by "/".
-func (k Key) Plain() string {
-	return strings.Join(k.Parts(), "/")
-}

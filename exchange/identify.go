@@ -39,57 +39,52 @@ func (x *exchange) requestKeys() ([]event.Key, error) {
 }
 
 // keysFrom makes keys of the placeholders in the path and of the exchange's values.
-// Only the last part can name several objects. If a part is missing, there are
-// no keys. If readers of the request find different parts, there are keys of all.
+// Where parts have several texts, there are keys of all that belong together. If a part
+// is missing, there are no keys. If readers of the request find different parts, there
+// are keys of all.
 func (x *exchange) keysFrom(values func(rules.KeyPart) []rules.Value) ([]event.Key, error) {
 	rule := x.match.Rule
 	last := len(rule.Key) - 1
-	parts := make([]string, len(rule.Key))
-	var ids []string
-	for i, part := range rule.Key {
-		var texts []string
+	parts := make([]part, len(rule.Key))
+	for i, of := range rule.Key {
 		var unread error
 		switch {
 		case x.byAnswer && i == last:
-			texts = x.answered(part)
-		case part.Placeholder >= 0:
-			texts = []string{x.match.Values()[part.Placeholder]}
+			parts[i].texts = x.answered(of)
+		case of.Placeholder >= 0:
+			parts[i].texts, unread = of.Taken.Take([]string{x.match.Values()[of.Placeholder]})
 		default:
-			texts, unread = x.partTexts(part, values(part))
+			parts[i], unread = x.partOf(of, values(of))
 		}
 		switch {
 		case unread != nil:
 			return nil, unread
-		case len(texts) == 0:
+		case len(parts[i].texts) == 0:
 			return nil, nil
-		case i == last:
-			ids = texts
-		case len(texts) > 1 && x.match.Unsure != nil:
-			return nil, x.match.Unsure
-		default:
-			parts[i] = texts[0]
 		}
 	}
-	return newKeys(rule.Resource, parts, ids)
+	rows, err := x.joined(parts)
+	if err != nil {
+		return nil, err
+	}
+	return newKeys(rule.Resource, rows)
 }
 
-// partTexts returns what stands at the first of some places for a part of the key that
+// partOf returns what stands at the first of some places for a part of the key that
 // has anything. It fails if nobody can tell what stands in the request, and the response
 // does not show the part.
-func (x *exchange) partTexts(part rules.KeyPart, places []rules.Value) (texts []string, unread error) {
+func (x *exchange) partOf(of rules.KeyPart, places []rules.Value) (found part, unread error) {
 	for _, v := range places {
 		texts, unsure, err := x.texts(v)
-		if err != nil && len(part.Response) == 0 {
+		if err != nil && len(of.Response) == 0 {
 			unread = err
 		}
-		if unsure != nil && x.match.Unsure == nil {
-			x.match.Unsure = unsure
-		}
+		x.doubt(unsure)
 		if len(texts) > 0 {
-			return texts, unread
+			return part{v, texts}, unread
 		}
 	}
-	return nil, unread
+	return part{}, unread
 }
 
 // answered returns the id in the answer to a request whose path has an id that stands
@@ -97,32 +92,11 @@ func (x *exchange) partTexts(part rules.KeyPart, places []rules.Value) (texts []
 func (x *exchange) answered(part rules.KeyPart) []string {
 	json, _ := x.tee.answer.json()
 	for _, v := range part.Answer {
-		if text := body.Scalar(json, v.Name); text != "" && !body.Ambiguous(json, v.Name) {
+		if text := v.TakeOne(body.Scalar(json, v.Name)); text != "" && !body.Ambiguous(json, v.Name) {
 			return []string{text}
 		}
 	}
 	return nil
-}
-
-// newKeys makes the keys of objects that differ in the last part.
-func newKeys(resource *rules.Resource, parts, ids []string) ([]event.Key, error) {
-	if len(ids) > rules.MaxKeys {
-		return nil, errTooMany
-	}
-	keys := make([]event.Key, 0, len(ids))
-	for _, id := range ids {
-		parts[len(parts)-1] = id
-		key, err := resource.NewKey(parts...)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, key)
-	}
-	if len(keys) > 1 {
-		slices.SortFunc(keys, func(a, b event.Key) int { return strings.Compare(a.ID, b.ID) })
-		keys = slices.Compact(keys)
-	}
-	return keys, nil
 }
 
 // identify decides which objects the exchange is about if the request does not
@@ -178,7 +152,20 @@ func (x *exchange) fromLocation() (event.Key, bool) {
 	if target == nil {
 		return event.Key{}, false
 	}
-	return x.match.Rule.Resource.KeyAt(target.EscapedPath())
+	return x.match.Rule.Resource.KeyAt(target.EscapedPath(), x.told())
+}
+
+// told returns the parts of the key that the request tells, "" for the others.
+func (x *exchange) told() []string {
+	texts := make([]string, len(x.match.Rule.Key))
+	for i, of := range x.match.Rule.Key {
+		if of.Placeholder >= 0 && of.Taken.IsZero() {
+			texts[i] = x.match.Values()[of.Placeholder]
+		} else if found, unread := x.partOf(of, of.Request); unread == nil && len(found.texts) == 1 {
+			texts[i] = found.texts[0]
+		}
+	}
+	return texts
 }
 
 // searched returns what to mark if the exchange does not show the object: the

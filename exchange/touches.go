@@ -47,9 +47,7 @@ func (x *exchange) trusts(other *rules.Match) bool {
 		x.unreadTouch = other.Unread
 		return false
 	}
-	if other.Unsure != nil && x.match.Unsure == nil {
-		x.match.Unsure = other.Unsure
-	}
+	x.doubt(other.Unsure)
 	return true
 }
 
@@ -64,23 +62,36 @@ func (x *exchange) touched(m *rules.Match, t *rules.Touch, own event.Key) ([]eve
 		}
 		return []event.Key{key}, nil
 	}
-	if !t.IDs.InRequest() && x.tee.status == 0 {
-		return nil, errNotYet
-	}
-	var ids []string
-	if t.IDs.Source == rules.FromPath {
-		ids = []string{m.Placeholder(t.IDs.Name)}
-	} else {
-		var unsure, err error
-		if ids, unsure, err = x.texts(t.IDs); err != nil {
+	parts := make([]part, len(t.Places))
+	for i, v := range t.Places {
+		switch {
+		case !v.InRequest() && x.tee.status == 0:
+			return nil, errNotYet
+		case v.Source == rules.FromPath:
+			var err error
+			if parts[i].texts, err = v.Take([]string{m.Placeholder(v.Name)}); err != nil {
+				x.unreadTouch = err
+				return nil, nil //nolint:nilerr // it is recorded with the exchange
+			}
+			continue
+		}
+		texts, unsure, err := x.texts(v)
+		if err != nil {
 			x.unreadTouch = err
 			return nil, nil //nolint:nilerr // it is recorded with the exchange
 		}
-		if unsure != nil && x.match.Unsure == nil {
-			x.match.Unsure = unsure
+		x.doubt(unsure)
+		if len(texts) == 0 {
+			return nil, nil // it names none
 		}
+		parts[i] = part{v, texts}
 	}
-	return newKeys(t.Resource, make([]string, 1), ids)
+	rows, err := x.joined(parts)
+	if err != nil {
+		x.unreadTouch = err
+		return nil, nil //nolint:nilerr // it is recorded with the exchange
+	}
+	return newKeys(t.Resource, rows)
 }
 
 // alsoTouched returns the keys of what else the exchange changed, once it has as

@@ -7,24 +7,24 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 )
 
-// text returns the string or number that the exchange has at v, or "". In the request,
-// all readers must find it there.
+// text returns the one string or number that the exchange has at v, or "". In the
+// request, all readers must find it there.
 func (x *exchange) text(v rules.Value) string {
 	switch v.Source {
 	case rules.FromPath:
-		return x.match.Placeholder(v.Name)
+		return v.TakeOne(x.match.Placeholder(v.Name))
 	case rules.FromResponse:
 		json, _ := x.tee.answer.json()
-		return body.Scalar(json, v.Name)
+		return v.TakeOne(body.Scalar(json, v.Name))
 	case rules.FromLocation:
 		target := x.location()
 		if target == nil {
 			return ""
 		}
-		return target.RequestURI()
+		return v.TakeOne(target.RequestURI())
 	case rules.FromRequest, rules.FromQuery, rules.FromHeader:
 	}
-	return x.request.Text(v)
+	return v.TakeOne(x.request.Text(v))
 }
 
 // texts returns all strings and numbers that the exchange has at v. Where readers of the
@@ -34,13 +34,26 @@ func (x *exchange) texts(v rules.Value) (texts []string, unsure, err error) {
 	switch v.Source {
 	case rules.FromResponse:
 		json, _ := x.tee.answer.json()
-		return body.Scalars(json, v.Name, rules.MaxKeys), nil, nil
-	case rules.FromPath, rules.FromLocation:
-		if text := x.text(v); text != "" {
-			texts = []string{text}
+		texts = body.Scalars(json, v.Name, rules.MaxKeys)
+	case rules.FromPath:
+		texts = nonEmpty(x.match.Placeholder(v.Name))
+	case rules.FromLocation:
+		if target := x.location(); target != nil {
+			texts = nonEmpty(target.RequestURI())
 		}
-		return texts, nil, nil
 	case rules.FromRequest, rules.FromQuery, rules.FromHeader:
+		texts, unsure, err = x.request.Texts(v)
 	}
-	return x.request.Texts(v)
+	if err != nil || !v.Takes() {
+		return texts, unsure, err
+	}
+	texts, err = v.Take(texts)
+	return texts, unsure, err
+}
+
+func nonEmpty(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
 }

@@ -42,8 +42,8 @@ type Query struct {
 	Kind QueryKind
 	// Read sends the request.
 	Read func(ctx context.Context, key event.Key) (show.Show, error)
-	// Keys reads the keys of the objects from the answer.
-	Keys func(answer event.Document) ([]event.Key, error)
+	// Keys reads the keys of the objects from the answer to the request of a key.
+	Keys func(of event.Key, answer event.Document) ([]event.Key, error)
 	// Limit limits how many requests are under way at once.
 	Limit *Limit
 	// Looks is the budget of requests that no exchange caused.
@@ -85,7 +85,7 @@ func (r *Reconciler) queried(ctx context.Context, q *Query, lease queue.MarkLeas
 	var keys []event.Key
 	if !none {
 		var err error
-		if keys, err = q.Keys(answer.Document()); err != nil {
+		if keys, err = q.Keys(lease.Key, answer.Document()); err != nil {
 			return fail(err.Error())
 		}
 	}

@@ -120,18 +120,25 @@ func (r *Resource) callbackEnds(lease queue.MarkLease, d decision, handedOver bo
 }
 
 // tombstone is the payload of a delete: since there is no Show any more, it has
-// the object's id and the last known values of the watched fields.
+// the object's id and the last known values of the watched fields. The id is spelled as
+// everywhere, with its parts escaped and joined by "/"; where that is not how the API
+// writes it, the plain parts follow.
 func tombstone(key event.Key, previous event.Fields) []byte {
+	parts := key.Parts()
+	if len(parts) == 1 && parts[0] == key.ID {
+		parts = nil
+	}
 	payload, err := json.Marshal(struct {
 		Resource string       `json:"resource"`
 		ID       string       `json:"id"`
+		Parts    []string     `json:"parts,omitempty"`
 		Deleted  bool         `json:"deleted"`
 		Previous event.Fields `json:"previous,omitempty"`
-	}{key.Resource, key.Plain(), true, previous})
+	}{key.Resource, key.ID, parts, true, previous})
 	if err != nil {
 		// Watched fields are cut out of valid JSON, so this does not happen;
 		// the key alone is still a true payload.
-		payload, _ = json.Marshal(map[string]any{"resource": key.Resource, "id": key.Plain(), "deleted": true})
+		payload, _ = json.Marshal(map[string]any{"resource": key.Resource, "id": key.ID, "deleted": true})
 	}
 	return payload
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
@@ -17,6 +18,8 @@ type KeyPart struct {
 	// Placeholder is the index of the part's placeholder in the rule's path, or
 	// -1 if it has none.
 	Placeholder int
+	// Taken is what the part is of the placeholder's value; zero for all of it.
+	Taken Value
 	// Request and Response are the other places, those in the request and those
 	// in the response. The first that holds a value is taken.
 	Request, Response []Value
@@ -57,7 +60,7 @@ func (r *Resource) compileKeys(d syntax.Resource) (map[string][]Value, error) {
 
 // storableValues parses values that become part of a key, and so reach the disk.
 func storableValues(texts []string) ([]Value, error) {
-	values, err := ParseValues(texts)
+	values, err := parseAll(texts, parsePlace)
 	if err != nil {
 		return nil, err
 	}
@@ -76,21 +79,22 @@ func compileKeyParts(d *syntax.Rule, of *Resource, path pattern, keys map[string
 	parts := make([]KeyPart, len(names))
 	for i, name := range names {
 		parts[i].Placeholder = slices.Index(path.names, name)
-		if parts[i].Placeholder >= 0 {
-			if i == len(names)-1 && path.endsWith(name) {
-				parts[i].Answer = responseValues(of.ids)
-			}
-			continue
-		}
 		values, given := keys[name]
 		if i == len(names)-1 && !given {
 			values = of.ids
 			given = of.idsGiven
 		}
+		if parts[i].Placeholder >= 0 {
+			parts[i].Taken = takenOf(values, name)
+			if i == len(names)-1 && path.endsWith(name) {
+				parts[i].Answer = responseValues(of.ids)
+			}
+			continue
+		}
 		for _, v := range values {
 			if v.Source == FromPath {
 				if at := slices.Index(path.names, v.Name); at >= 0 {
-					parts[i].Placeholder = at
+					parts[i].Placeholder, parts[i].Taken = at, takenOf(values, v.Name)
 				}
 				continue
 			}
@@ -114,7 +118,45 @@ func compileKeyParts(d *syntax.Rule, of *Resource, path pattern, keys map[string
 			return nil, fmt.Errorf("nothing tells :%s, which is part of the object's key in show %s", name, of.showText)
 		}
 	}
-	return parts, nil
+	return parts, checkPairs(names, parts)
+}
+
+// takenOf returns which of some values takes a part of a placeholder, zero for none.
+func takenOf(values []Value, name string) Value {
+	at := slices.IndexFunc(values, func(v Value) bool { return v.Source == FromPath && v.Name == name && v.Takes() })
+	if at < 0 {
+		return Value{}
+	}
+	return values[at]
+}
+
+// checkPairs refuses parts of a key that have several values each, of which nothing
+// tells which belong together.
+func checkPairs(names []string, parts []KeyPart) error {
+	for i := range parts {
+		for j := range i {
+			ours, theirs := slices.Concat(parts[i].Request, parts[i].Response), slices.Concat(parts[j].Request, parts[j].Response)
+			if len(ours) == 0 || len(theirs) == 0 || parts[i].Placeholder >= 0 || parts[j].Placeholder >= 0 {
+				continue // the path tells one of them
+			}
+			if !slices.ContainsFunc(ours, func(v Value) bool { return slices.ContainsFunc(theirs, v.pairs) }) {
+				return fmt.Errorf(":%s (%s) and :%s (%s) have several values each, and nothing tells which belong together; take them from one array, "+
+					"as `key :%s request:list.#.%s` with `request:list.#.%s`", names[j], theirs[0], names[i], ours[0], names[j], names[j], names[i])
+			}
+		}
+	}
+	return nil
+}
+
+// isList reports whether the place holds several values by what it says.
+func (v Value) isList() bool {
+	return v.splits() || (v.Source == FromRequest || v.Source == FromResponse) && body.IsList(v.Name)
+}
+
+// pairs reports whether something tells which values at two places belong together: one
+// of the places has one value, or they stand in one array.
+func (v Value) pairs(other Value) bool {
+	return !v.isList() || !other.isList() || other.Source == v.Source && body.HaveRows(v.Name, other.Name)
 }
 
 // NewKey returns the key of an object of the resource. It refuses parts of which the

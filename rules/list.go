@@ -30,9 +30,11 @@ type List struct {
 	Backfill bool
 
 	request Template
-	// ids, version and next are the paths in a page of the objects' ids, of
-	// their versions, and of what leads to the next page. The last two may be "".
-	ids, version, next string
+	// answered says where the objects' keys stand in a page.
+	answered answered
+	// version and next are the paths in a page of the objects' versions, and of
+	// what leads to the next page, or "".
+	version, next string
 	// parameter, if not "", is the query parameter that takes what leads to a
 	// page.
 	parameter string
@@ -54,7 +56,7 @@ func (r *Resource) compileList(d syntax.Resource) error {
 	}
 	made := &List{
 		Resource: r, Every: time.Duration(l.Every), Backfill: l.Backfill,
-		ids: l.IDs, version: l.Version, next: l.Next, parameter: l.NextQuery,
+		version: l.Version, next: l.Next, parameter: l.NextQuery,
 	}
 	var err error
 	if made.request, err = compileTemplate(l.Request); err != nil {
@@ -65,12 +67,13 @@ func (r *Resource) compileList(d syntax.Resource) error {
 		return fmt.Errorf("it lists all objects, so nothing can stand for {%s}", made.request.Names[0])
 	case l.IDs == "":
 		return errors.New("after the request stands the path of the ids in its answer, as items.#.id")
-	case len(r.Show.Names) != 1:
-		return fmt.Errorf("the key has %d parts (%s), and a list tells only one", len(r.Show.Names), r.showText)
 	case l.Every < 0:
 		return errors.New("every must not be negative")
 	}
-	for _, path := range []string{l.IDs, l.Version, l.Next} {
+	if made.answered, err = compileAnswered(r, l.Keys, l.IDs, nil); err != nil {
+		return err
+	}
+	for _, path := range []string{l.Version, l.Next} {
 		if err := checkFieldPath(path); err != nil {
 			return err
 		}
@@ -106,17 +109,12 @@ func (l *List) Page(page string, answer show.Show) (objects []Listed, next strin
 		return nil, "", errNoIDs
 	}
 	json := document.JSON()
-	// A page may be as long as it will: its size is limited.
-	ids := body.Scalars(json, l.ids, math.MaxInt)
-	var versions []string
-	if l.version != "" {
-		versions = body.Scalars(json, l.version, math.MaxInt)
-		if len(versions) != len(ids) {
-			return nil, "", fmt.Errorf("the list has %d ids and %d versions; both must stand in each of its objects", len(ids), len(versions))
-		}
+	rows, versions, err := l.rows(json)
+	if err != nil {
+		return nil, "", err
 	}
-	for i, id := range ids {
-		key, err := l.Resource.NewKey(id)
+	for i, row := range rows {
+		key, err := l.Resource.NewKey(row...)
 		if err != nil {
 			continue // no request of ours can name such an object
 		}
@@ -134,7 +132,7 @@ func (l *List) Page(page string, answer show.Show) (objects []Listed, next strin
 		}
 	case l.parameter == "":
 		next = weblink.Next(answer.Header)
-	case len(ids) > 0:
+	case len(rows) > 0:
 		number := 1
 		if page != "" {
 			number, _ = strconv.Atoi(page)
@@ -142,6 +140,31 @@ func (l *List) Page(page string, answer show.Show) (objects []Listed, next strin
 		next = strconv.Itoa(number + 1)
 	}
 	return objects, next, nil
+}
+
+// rows returns the parts of the keys in a page, and the versions of their objects, nil
+// without `version`. A page may be as long as it will: its size is limited.
+func (l *List) rows(json []byte) (rows [][]string, versions []string, err error) {
+	if l.version == "" || len(l.answered.paths) == 1 {
+		rows, err = l.answered.rows(json, nil, math.MaxInt)
+		if err != nil || l.version == "" {
+			return rows, nil, err
+		}
+		if versions = body.Scalars(json, l.version, math.MaxInt); len(versions) != len(rows) {
+			return nil, nil, fmt.Errorf("the list has %d ids and %d versions; both must stand in each of its objects", len(rows), len(versions))
+		}
+		return rows, versions, nil
+	}
+	if rows, err = l.answered.rows(json, nil, math.MaxInt, l.version); err != nil {
+		return nil, nil, err
+	}
+	versions = make([]string, 0, len(rows))
+	for i, row := range rows {
+		last := len(row) - 1
+		versions = append(versions, row[last])
+		rows[i] = row[:last]
+	}
+	return rows, versions, nil
 }
 
 var errOtherScheme = errors.New("the next page of the list is not reached by HTTP")

@@ -214,13 +214,13 @@ func TestQueryNamesTooMany(t *testing.T) {
 	answer := func(n int) show.Show {
 		return pageOf("", `{"ids":[1`+strings.Repeat(",1", n-1)+`]}`)
 	}
-	if keys, err := query.Keys(answer(MaxKeys).Document()); err != nil || len(keys) != MaxKeys {
+	if keys, err := query.Keys(nil, answer(MaxKeys).Document()); err != nil || len(keys) != MaxKeys {
 		t.Errorf("named %d objects, and %v", len(keys), err)
 	}
-	if keys, err := query.Keys(answer(MaxKeys + 1).Document()); err == nil {
+	if keys, err := query.Keys(nil, answer(MaxKeys+1).Document()); err == nil {
 		t.Errorf("named %d objects", len(keys))
 	}
-	if keys, err := query.Keys(show.Show{Body: []byte("an error page")}.Document()); err == nil {
+	if keys, err := query.Keys(nil, show.Show{Body: []byte("an error page")}.Document()); err == nil {
 		t.Errorf("what is no list names %d objects", len(keys))
 	}
 }

@@ -21,7 +21,8 @@ const maxSegments = 32
 // pattern is the path of a rule, or the path from which a request is built.
 //
 // A pattern of plain segments, `:name` segments and at most a `*` at its end is
-// matched segment by segment. A pattern with anything else that the URLPattern
+// matched segment by segment. One with names beside text, or with a name for all
+// segments that follow, has spans. A pattern with anything else that the URLPattern
 // syntax allows is an expression: its segments are those before the first such
 // part, and the URLPattern library matches it as a whole.
 type pattern struct {
@@ -31,6 +32,10 @@ type pattern struct {
 	segments []string
 	// names are the placeholders in order.
 	names []string
+	// spans are all segments of a pattern that has others than text and single names;
+	// then segments are those before the first such. literal is how much text they have.
+	spans   []span
+	literal int
 	// tail is true if a "*" ends the pattern.
 	tail bool
 	// expression is the text of an expression, "" for other patterns.
@@ -69,6 +74,9 @@ func parsePattern(text string) (pattern, error) {
 			p.names = append(p.names, segment[1:])
 			p.segments = append(p.segments, "")
 		case strings.ContainsAny(segment, ":*(){}?+\\"):
+			if ok, err := p.useSpans(segments); ok {
+				return p, err
+			}
 			return p.compile()
 		case segment == "":
 			return p, fmt.Errorf("path %q: an empty segment never matches", text)
@@ -115,13 +123,17 @@ func (p *pattern) build(parts []string) (string, error) {
 	}
 	var path strings.Builder
 	next := 0
-	for _, segment := range p.segments {
-		path.WriteByte('/')
-		if segment == "" {
-			segment = parts[next]
-			next++
+	if p.spans != nil {
+		path.WriteString(p.buildSpans(parts))
+	} else {
+		for _, segment := range p.segments {
+			path.WriteByte('/')
+			if segment == "" {
+				segment = parts[next]
+				next++
+			}
+			path.WriteString(url.PathEscape(segment))
 		}
-		path.WriteString(url.PathEscape(segment))
 	}
 	if strings.HasSuffix(p.text, "/") {
 		path.WriteByte('/')
@@ -132,8 +144,12 @@ func (p *pattern) build(parts []string) (string, error) {
 // match matches an escaped path against a pattern of plain segments and
 // placeholders, and returns the unescaped values of the placeholders.
 func (p *pattern) match(escaped string) ([]string, bool) {
-	values := make([]string, 0, len(p.names))
 	rest := usualPath(escaped)
+	if p.spans != nil {
+		values, unsure, ok := p.values(rest, false)
+		return values, ok && !unsure
+	}
+	values := make([]string, 0, len(p.names))
 	for _, want := range p.segments {
 		if rest == "" || rest == "/" {
 			return nil, false
@@ -153,6 +169,9 @@ func (p *pattern) match(escaped string) ([]string, bool) {
 
 // endsWith reports whether a placeholder is the last segment of the path.
 func (p *pattern) endsWith(name string) bool {
+	if p.spans != nil {
+		return !p.tail && p.spans[len(p.spans)-1].names > 0 && p.names[len(p.names)-1] == name
+	}
 	return p.expression == "" && !p.tail && len(p.segments) > 0 && p.segments[len(p.segments)-1] == "" && p.names[len(p.names)-1] == name
 }
 

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
@@ -36,7 +35,8 @@ type Query struct {
 	// Resource is the resource of the objects that the answer names.
 	Resource *Resource
 
-	ids string // the path of their ids in the answer
+	declared *syntax.Query
+	answered answered // where their keys stand in the answer
 }
 
 // compileFind compiles the option `find`.
@@ -48,7 +48,10 @@ func (r *Rule) compileFind(d *syntax.Rule) error {
 		return errors.New("find: only a create can have an object that has to be found")
 	}
 	var err error
-	if r.Find, err = compileQuery(d.Find, r, r.Resource.Name+"@find:", true); err != nil {
+	if r.Find, err = compileQuery(d.Find, r, r.Resource.Name+"@find:", true); err == nil {
+		err = r.Find.link(r.Resource)
+	}
+	if err != nil {
 		return fmt.Errorf("find: %w", err)
 	}
 	return nil
@@ -60,7 +63,10 @@ func (r *Rule) compileLater(d *syntax.Rule) error {
 		return nil
 	}
 	var err error
-	if r.Later, err = compileQuery(&d.Later.Query, r, r.Resource.Name+"@later:", false); err != nil {
+	if r.Later, err = compileQuery(&d.Later.Query, r, r.Resource.Name+"@later:", false); err == nil {
+		err = r.Later.link(r.Resource)
+	}
+	if err != nil {
 		return fmt.Errorf("later: %w", err)
 	}
 	r.Within = time.Duration(d.Later.Within)
@@ -74,9 +80,9 @@ func (r *Rule) compileLater(d *syntax.Rule) error {
 }
 
 // compileQuery compiles a query of a rule. With ahead, its values must be known
-// before there is a response. Its Resource is that of the rule.
+// before there is a response. Whose objects it names is linked later.
 func compileQuery(declared *syntax.Query, r *Rule, prefix string, ahead bool) (*Query, error) {
-	made := &Query{Resource: r.Resource, ids: declared.IDs}
+	made := &Query{declared: declared}
 	var err error
 	if made.Request, err = compileTemplate(declared.Request); err != nil {
 		return nil, fmt.Errorf("%s: %w", declared.Request, err)
@@ -85,9 +91,6 @@ func compileQuery(declared *syntax.Query, r *Rule, prefix string, ahead bool) (*
 	made.Request.callerIDs = r.Resource.callerIDs
 	if declared.IDs == "" {
 		return nil, errors.New("after the request stands the path of the ids in its answer, as transactions.#.id")
-	}
-	if err := checkFieldPath(declared.IDs); err != nil {
-		return nil, err
 	}
 	for _, name := range made.Request.Names {
 		v, err := queryValue(r, name)
@@ -104,6 +107,13 @@ func compileQuery(declared *syntax.Query, r *Rule, prefix string, ahead bool) (*
 	}
 	made.Name = prefix + slug(declared)
 	return made, nil
+}
+
+// link says whose objects the answer to the query names.
+func (q *Query) link(resource *Resource) (err error) {
+	q.Resource = resource
+	q.answered, err = compileAnswered(resource, q.declared.Keys, q.declared.IDs, q.Request.Names)
+	return err
 }
 
 // slug names a query after its content, so that the marks of one are never taken
@@ -127,7 +137,7 @@ func queryValue(r *Rule, name string) (Value, error) {
 	case slices.Contains(r.Resource.Show.Names, name):
 		return Value{}, nil
 	case name == locationValue, strings.Contains(name, ":"):
-		v, err := parseValue(name)
+		v, err := parsePlace(name)
 		if err == nil {
 			err = v.storable()
 		}
@@ -140,20 +150,17 @@ func queryValue(r *Rule, name string) (Value, error) {
 // errNoIDs is returned for an answer that has no structure.
 var errNoIDs = errors.New("the answer is not JSON, XML or a form, so it shows no ids of objects")
 
-// Keys returns the keys of the objects that an answer to the query names. It
-// fails if there are more than [MaxKeys].
-func (q *Query) Keys(answer event.Document) ([]event.Key, error) {
+// Keys returns the keys of the objects that an answer to the query names. Values are
+// those of the request's placeholders. It fails if there are more than [MaxKeys].
+func (q *Query) Keys(values []string, answer event.Document) ([]event.Key, error) {
 	if !answer.IsJSON() {
 		return nil, errNoIDs
 	}
-	var keys []event.Key
-	for _, id := range body.Scalars(answer.JSON(), q.ids, MaxKeys) {
-		key, err := q.Resource.NewKey(id)
-		if err != nil {
-			continue // no request of ours can name such an object
-		}
-		keys = append(keys, key)
+	rows, err := q.answered.rows(answer.JSON(), values, MaxKeys)
+	if err != nil {
+		return nil, err
 	}
+	keys := q.answered.keys(rows)
 	if len(keys) > MaxKeys {
 		return nil, fmt.Errorf("the query names more than %d objects", MaxKeys)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
@@ -146,6 +147,36 @@ func (r *Request) Texts(v Value) (texts []string, unsure, err error) {
 		}
 	}
 	return texts, unsure, nil
+}
+
+// Rows returns the texts that readers may find at some places in the request's body and
+// that belong together, one row for each element of the array that the places have in
+// common. Unsure and the error are those of [Request.Texts].
+func (r *Request) Rows(places []Value) (rows [][]string, unsure, err error) {
+	reading, err := r.read()
+	if err != nil {
+		return nil, nil, err
+	}
+	paths := make([]string, len(places))
+	for i, v := range places {
+		paths[i] = v.Name
+	}
+	if reading.Doubt != nil {
+		unsure = errTwoMeaning
+	}
+	for i := range reading.Documents {
+		found, err := reading.Documents[i].Rows(paths, MaxKeys)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case found.Unknown:
+			return nil, nil, errTwoMeaning
+		case found.Unsure, i > 0 && !slices.EqualFunc(rows, found.All, slices.Equal):
+			unsure = errTwoMeaning
+		}
+		rows = append(rows, found.All...)
+	}
+	return rows, unsure, nil
 }
 
 // Text returns the one string or number that all readers find at v, or "".

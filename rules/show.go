@@ -32,6 +32,9 @@ func (r *Resource) compileShow(d syntax.Resource) error {
 		return fmt.Errorf("show is taken from the operator, the caller or the response, not from %q", d.ShowFrom)
 	}
 	r.Show.path.slashes = d.Slashes
+	if d.Slashes && slices.ContainsFunc(r.Show.path.spans, func(s span) bool { return s.rest }) {
+		return errors.New("a name for several segments takes slashes already, and cannot tell them from escaped ones; leave out `slashes`")
+	}
 	if d.ShowFrom != syntax.ShowFromCaller || !d.Aliases {
 		r.Show.callerIDs, r.Show.anywhere = r.callerIDs, true
 	}
@@ -107,7 +110,7 @@ func (r *Resource) Own(key event.Key, document event.Document) (event.Key, bool)
 		if v.Source != FromResponse {
 			continue
 		}
-		id := body.Scalar(document.JSON(), v.Name)
+		id := v.TakeOne(body.Scalar(document.JSON(), v.Name))
 		if id == "" {
 			continue
 		}
@@ -118,21 +121,4 @@ func (r *Resource) Own(key event.Key, document event.Document) (event.Key, bool)
 		}
 	}
 	return key, false
-}
-
-// KeyAt returns the key of the object whose Show has an escaped path. It reports
-// false if the path is not that of a Show, or does not name the object alone.
-func (r *Resource) KeyAt(path string) (event.Key, bool) {
-	if len(r.Show.path.names) != len(r.Show.Names) {
-		return event.Key{}, false
-	}
-	if !isPlain(path) && len(spellings(path)) > 1 && !(r.Slashes && keepsSegments(path)) {
-		return event.Key{}, false
-	}
-	parts, ok := r.Show.path.match(path)
-	if !ok {
-		return event.Key{}, false
-	}
-	key, err := r.NewKey(parts...)
-	return key, err == nil
 }

@@ -180,7 +180,7 @@ func TestShowOfOddID(t *testing.T) {
 		if set.FindShow(asking(http.MethodGet, u), &hit) {
 			t.Errorf("%s is taken for a Show of %v", path, hit.Values())
 		}
-		if key, ok := set.byName["items"].KeyAt(path); ok {
+		if key, ok := set.byName["items"].KeyAt(path, nil); ok {
 			t.Errorf("%s is the place of %s", path, key)
 		}
 	}

@@ -78,7 +78,7 @@ func compileTemplate(r syntax.Request) (Template, error) {
 		return t, err
 	}
 	if t.path.tail || t.path.expression != "" {
-		return t, errors.New("a path is built from this pattern, so it may hold only text and :name segments")
+		return t, errors.New("a path is built from this pattern, so it may hold only text and names, as /items/:id.json or /files/:path*")
 	}
 	t.Names = slices.Clone(t.path.names)
 	t.query = t.pieces(query, false)
@@ -237,10 +237,8 @@ func (t *Template) Check(values []string) error {
 		}
 	}
 	if !t.whole {
-		for _, value := range values[:len(t.path.names)] {
-			if err := checkPart(value, t.path.slashes); err != nil {
-				return fmt.Errorf("%q: %w", value, err)
-			}
+		if err := t.path.checkParts(values[:len(t.path.names)]); err != nil {
+			return err
 		}
 	}
 	if err := t.checkPieces(t.query, values); err != nil {

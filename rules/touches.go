@@ -3,8 +3,10 @@
 package rules
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
@@ -13,29 +15,26 @@ import (
 type Touch struct {
 	// Resource is the resource of those objects.
 	Resource *Resource
-	// IDs says where their ids stand in the exchange. It is zero if Via is set.
-	IDs Value
+	// Places says where the parts of their keys stand in the exchange. There are none
+	// if Via is set.
+	Places []Value
 	// Via is the query whose answer names the objects, or nil.
 	Via *Query
 
-	name string // of Resource, which is set once all resources are compiled
+	declared *syntax.Touch
 }
 
 // compileTouches compiles the option `touches`.
 func (r *Rule) compileTouches(d *syntax.Rule) error {
 	for _, t := range d.Touches {
-		made := Touch{name: t.Resource}
+		made := Touch{declared: t}
 		var err error
 		switch {
 		case t.Resource == "":
 			return errors.New("touches takes a resource, as `touches transactions transaction.id`")
 		case (t.IDs == "") == (t.Via == nil):
 			return fmt.Errorf("touches %s takes either where the ids stand or `via` a request that lists them", t.Resource)
-		case t.Via == nil:
-			if made.IDs, err = parseValue(t.IDs); err == nil {
-				err = r.pattern.has(made.IDs)
-			}
-		default:
+		case t.Via != nil:
 			made.Via, err = compileQuery(t.Via, r, t.Resource+"@", true)
 		}
 		if err != nil {
@@ -51,7 +50,7 @@ func (s *Set) linkTouches() error {
 	for _, r := range s.Resources {
 		for _, rule := range r.Rules {
 			for i := range rule.Touches {
-				if err := s.linkTouch(&rule.Touches[i]); err != nil {
+				if err := s.linkTouch(rule, &rule.Touches[i]); err != nil {
 					return PartError{r.Name, rule.declared, fmt.Errorf("resource %s: %s: %w", r.Name, rule.Name, err)}
 				}
 			}
@@ -60,15 +59,29 @@ func (s *Set) linkTouches() error {
 	return nil
 }
 
-func (s *Set) linkTouch(t *Touch) error {
-	if t.Resource = s.byName[t.name]; t.Resource == nil {
-		return fmt.Errorf("touches %s: there is no such resource; declare it, as `resource %s`", t.name, t.name)
-	}
-	if names := t.Resource.Show.Names; len(names) != 1 {
-		return fmt.Errorf("touches %s: its key has %d parts (%s), and one place tells only one", t.name, len(names), t.Resource.showText)
+func (s *Set) linkTouch(r *Rule, t *Touch) error {
+	wrong := func(err error) error { return fmt.Errorf("touches %s: %w", t.declared.Resource, err) }
+	if t.Resource = s.byName[t.declared.Resource]; t.Resource == nil {
+		return wrong(fmt.Errorf("there is no such resource; declare it, as `resource %s`", t.declared.Resource))
 	}
 	if t.Via != nil {
-		t.Via.Resource = t.Resource
+		if err := t.Via.link(t.Resource); err != nil {
+			return wrong(err)
+		}
+		return nil
+	}
+	var err error
+	t.Places, err = keyPlaces(t.Resource, t.declared.Keys, t.declared.IDs, func(name string) bool { return slices.Contains(r.pattern.names, name) })
+	if err != nil {
+		return wrong(err)
+	}
+	for _, v := range t.Places {
+		if err := cmp.Or(r.pattern.has(v), v.storable()); err != nil {
+			return wrong(err)
+		}
+	}
+	if err := checkColumns(t.Resource, t.Places); err != nil {
+		return wrong(err)
 	}
 	return nil
 }

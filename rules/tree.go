@@ -12,9 +12,9 @@ import (
 
 // tree finds the rule that a request matches. It is a tree of path segments, so
 // its cost grows with the length of the path and not with the number of rules.
-// If several rules match, the most specific one is taken: text before a
-// placeholder, a placeholder before an expression, an expression before "*",
-// decided at the first segment in which they differ.
+// If several rules match, the most specific one is taken: text before a placeholder
+// beside text, that before a placeholder alone, then an expression, a placeholder for
+// all segments that follow, and "*", decided at the first segment in which they differ.
 //
 // A tree is not changed once all rules are added.
 type tree struct {
@@ -37,8 +37,11 @@ type node struct {
 	// expressions are the rules that continue with an expression, tails those
 	// that continue with "*", and leaves those that end here.
 	expressions []*Rule
-	tails       []*Rule
-	leaves      []*Rule
+	// spans are the rules that continue with a name beside text, and rests those
+	// that continue with a name for all segments that follow.
+	spans, rests []*spanRules
+	tails        []*Rule
+	leaves       []*Rule
 }
 
 // add adds a rule. It fails if another rule matches the same requests.
@@ -66,6 +69,8 @@ func (t *tree) add(r *Rule) error {
 	}
 	list := &at.leaves
 	switch {
+	case r.pattern.spans != nil:
+		list = at.addSpans(&r.pattern)
 	case r.pattern.expression != "":
 		list = &at.expressions
 	case r.pattern.tail:
@@ -204,6 +209,9 @@ func (n *node) loose(method, rest, whole string, found *Match) bool {
 				return true
 			}
 		}
+		if looseSpans(n.spans, method, whole, found) {
+			return true
+		}
 		if n.placeholder != nil && segment != "" {
 			found.values[found.count] = plain
 			found.count++
@@ -222,7 +230,7 @@ func (n *node) loose(method, rest, whole string, found *Match) bool {
 			return true
 		}
 	}
-	return rest != "" && take(n.tails)
+	return looseSpans(n.rests, method, whole, found) || rest != "" && take(n.tails)
 }
 
 // find walks the tree. Rest is the path after the node: "" or with a slash first;
@@ -238,11 +246,15 @@ func (n *node) find(request *Request, rest, whole string, found *Match) bool {
 		if child := n.text[plain]; child != nil && child.find(request, after, whole, found) {
 			return true
 		}
+		if findSpans(n.spans, request, whole, found) {
+			return true
+		}
 		if n.placeholder != nil && segment != "" {
 			found.values[found.count] = plain
 			found.count++
 			if n.placeholder.find(request, after, whole, found) {
-				if n.text[plain] == nil && len(n.text) > 0 && len(n.folded[strings.ToLower(plain)]) > 0 {
+				if n.text[plain] == nil && len(n.text) > 0 && len(n.folded[strings.ToLower(plain)]) > 0 ||
+					len(n.spans) > 0 && looseSpans(n.spans, request.Method, whole, new(Match)) {
 					// To a server that routes without regard to case, this is
 					// the text of another rule.
 					found.Unread = errSpelling
@@ -264,7 +276,7 @@ func (n *node) find(request *Request, rest, whole string, found *Match) bool {
 			}
 		}
 	}
-	return rest != "" && pick(n.tails, request, found)
+	return findSpans(n.rests, request, whole, found) || rest != "" && pick(n.tails, request, found)
 }
 
 // pick takes the rule of a list that a request matches: one that demands
@@ -367,6 +379,7 @@ func (n *node) touching(request *Request, rest, whole string, at *Match, visit f
 			try([]*Rule{r}, found)
 		}
 	}
+	n.touchingSpans(whole, try)
 	if rest != "" {
 		try(n.tails, at)
 	}

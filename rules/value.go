@@ -27,7 +27,8 @@ const (
 
 // Value is a place in an exchange, and not what stands there: `a.b` in the
 // response or the Show, `request:a.b` in the request's body, `query:name`,
-// `header:Name`, `:name` in the path, or `location` for the response's Location.
+// `header:Name`, `:name` in the path, or `location` for the response's Location; or
+// what `split:` or `segment:` takes of it.
 // The zero Value is no place. Values can be compared.
 type Value struct {
 	// Source is where to look, and Name what to look for there.
@@ -35,6 +36,8 @@ type Value struct {
 	Name   string
 
 	text string
+	// takes is what is taken of the text that stands there; see taking.
+	takes string
 }
 
 // MaxKeys limits how many objects one exchange can name. Those of a larger one
@@ -50,8 +53,28 @@ func (v Value) String() string { return v.text }
 // IsZero reports whether v is the zero Value.
 func (v Value) IsZero() bool { return v == Value{} }
 
-// parseValue parses a value.
+// parseValue parses a value that is all that stands at its place.
 func parseValue(text string) (Value, error) {
+	v, err := parsePlace(text)
+	if err == nil && v.Takes() {
+		err = fmt.Errorf("%s: %s and %s stand before the places of ids, and nowhere else", v, splitWord, segmentWord)
+	}
+	return v, err
+}
+
+// parsePlace parses a value, which may be a part of what stands at its place.
+func parsePlace(text string) (Value, error) {
+	rest, takes, err := taking(text)
+	if err != nil {
+		return Value{}, err
+	}
+	v, err := parseWhole(rest)
+	v.text, v.takes = text, takes
+	return v, err
+}
+
+// parseWhole parses a value without such words before it.
+func parseWhole(text string) (Value, error) {
 	v := Value{Name: text, text: text}
 	prefix, rest, found := strings.Cut(text, ":")
 	switch {
@@ -83,11 +106,15 @@ func parseValue(text string) (Value, error) {
 	return v, nil
 }
 
-// ParseValues parses values.
+// ParseValues parses values that are all that stands at their places.
 func ParseValues(texts []string) ([]Value, error) {
+	return parseAll(texts, parseValue)
+}
+
+func parseAll(texts []string, parse func(string) (Value, error)) ([]Value, error) {
 	values := make([]Value, 0, len(texts))
 	for _, text := range texts {
-		v, err := parseValue(text)
+		v, err := parse(text)
 		if err != nil {
 			return nil, err
 		}

@@ -49,17 +49,33 @@ func (r Resource) WithDefaults() Resource {
 	return r
 }
 
-// conventionalRules returns the rules of REST around a Show's path.
+// conventionalRules returns the rules of REST around a Show's path: objects are created
+// at the path without its last segment, or what stands before the parenthesis of it
+// (`/Products` for `/Products(:id)`), with the extension that the path has
+// (`/issues.json` for `/issues/:id.json`).
 func conventionalRules(path string) []*Rule {
 	path, _, _ = strings.Cut(path, "?")
-	collection := path
+	collection, below := path, strings.TrimSuffix(path, "/")
 	if i := strings.LastIndexByte(collection, '/'); i > 0 {
 		collection = collection[:i]
 	}
-	return []*Rule{
+	at := strings.LastIndexByte(below, '/') + 1
+	before, name, isNamed := strings.Cut(below[at:], ":")
+	if paren := strings.IndexByte(before, '('); isNamed && paren > 0 {
+		collection = below[:at] + before[:paren]
+	} else if dot := strings.IndexByte(name, '.'); isNamed && dot > 0 && !strings.ContainsAny(name, `({*+?\`) {
+		collection += name[dot:]
+		below = strings.TrimSuffix(below, name[dot:])
+	}
+	rules := []*Rule{
 		{Kind: event.KindCreate, Methods: []string{http.MethodPost}, Path: collection},
 		{Kind: event.KindUpdate, Methods: []string{http.MethodPut, http.MethodPatch}, Path: path},
-		{Kind: event.KindUpdate, Path: strings.TrimSuffix(path, "/") + "/*"},
+		{Kind: event.KindUpdate, Path: below + "/*"},
 		{Kind: event.KindDelete, Methods: []string{http.MethodDelete}, Path: path},
 	}
+	if strings.HasSuffix(below, "*") || strings.HasSuffix(below, "+") {
+		// Nothing is below a path of all depths.
+		return slices.Delete(rules, 2, 3)
+	}
+	return rules
 }

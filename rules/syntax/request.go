@@ -11,7 +11,8 @@ type Request struct {
 	// Method is the HTTP method. Default: `GET`.
 	Method string `json:"method,omitempty"`
 
-	// Path is the path, in which `:name` stands for one segment. It may be
+	// Path is the path, in which `:name` stands for one segment, or beside text for
+	// a part of it, and `:name*` for all segments up to the end. It may be
 	// followed by a query, in which `{name}` stands for a value.
 	Path string `json:"path"`
 
@@ -46,4 +47,11 @@ type Query struct {
 	// IDs is the path at which the objects' ids stand in the answer, such as
 	// `transactions.#.id`.
 	IDs string `json:"ids"`
+
+	// Keys are where the parts of the objects' keys before the last stand, in the
+	// order of the resource's Show: paths in the answer, such as
+	// `transactions.#.account`, which are paired with the ids by the element of
+	// the array, or placeholders of the request. Default: the placeholders of
+	// those names in the request.
+	Keys []string `json:"keys,omitempty"`
 }

@@ -58,7 +58,9 @@ type Resource struct {
 	// path in Show and in the responses to writes, `request:PATH` in the
 	// request's body, `query:NAME`, `header:NAME` or `:NAME`. The first that
 	// exists is taken; `:id` in a rule's path takes precedence over all. A path
-	// that leads to several ids, as `items.#.id`, names several objects.
+	// that leads to several ids, as `items.#.id`, names several objects; so do
+	// `split:VALUE`, each text between commas, and `segment:VALUE`, the last
+	// segment of a URL.
 	// Default: `id`, `NAME.id`, `SINGULAR.id`, `data.id`, `NAME.#.id`,
 	// `data.#.id`.
 	ID []string `json:"id,omitempty"`

@@ -67,6 +67,11 @@ type Touch struct {
 	// other value of the exchange.
 	IDs string `json:"ids,omitempty"`
 
+	// Keys are where the parts of the objects' keys before the last stand, in the
+	// order of the resource's Show. Default: the placeholders of those names in
+	// the rule's path.
+	Keys []string `json:"keys,omitempty"`
+
 	// Via is the request that lists the objects, where the exchange does not
 	// name them. It is asked when the exchange has ended. An object that
 	// nobody had seen before counts as created.

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Words before a place take a part of its text, the last one first.
+func TestTake(t *testing.T) {
+	for _, tc := range []struct{ place, text, want string }{
+		{"split:query:ids", "1,2, 3,,", "1|2|3"},
+		{"split;:query:ids", "1;2,3", "1|2,3"},
+		{"split|:query:ids", "1|2", "1|2"},
+		{"split :query:ids", "1  2", "1|2"},
+		{"split:query:ids", ",", ""},
+		{"segment:header:Destination", "http://h/a/b%20c", "b c"},
+		{"segment:header:Destination", "/a/b/?q=1#f", "b"},
+		{"segment:header:Destination", "b", "b"},
+		{"segment:header:Destination", "../a/b", "!"},
+		{"segment:header:Destination", "/a/b%2Fc", "!"},
+		{"segment:header:Destination", "/a/b;v=1", "!"},
+		{"segment:header:Destination", "/", "!"},
+		{"segment:header:Destination", "urn:a:b", "!"},
+		{"segment:header:Destination", "http://[", "!"},
+		{"segment:2:header:Destination", "http://h/a/b/c", "b"},
+		{"segment:3:href", "/a/b", "!"},
+		{"segment:split:query:urls", "/a/1, /a/2", "1|2"},
+		{"split:segment:location", "/a/1,2", "1|2"},
+	} {
+		v, err := parsePlace(tc.place)
+		if err != nil {
+			t.Errorf("%s: %v", tc.place, err)
+			continue
+		}
+		got, err := v.Take([]string{tc.text})
+		if failed := err != nil; failed != (tc.want == "!") || !failed && strings.Join(got, "|") != tc.want {
+			t.Errorf("%s of %q: %q, %v; want %q", tc.place, tc.text, got, err, tc.want)
+		}
+		if _, err := parseValue(tc.place); err == nil {
+			t.Errorf("%s is all that stands at its place", tc.place)
+		}
+	}
+	for _, text := range []string{"split:", "segment:0:a", "segment:10:a", "segment:", "splita:b", "split::", "split:bogus:x"} {
+		if v, err := parsePlace(text); err == nil {
+			t.Errorf("%s is taken for %+v", text, v)
+		}
+	}
+}
+
+// What is taken of a text stands in it, decoded, and never holds a slash.
+func FuzzSegment(f *testing.F) {
+	f.Add("http://h/a/b%20c?d", 1)
+	f.Add("a/../b;c/%2e", 2)
+	f.Fuzz(func(t *testing.T, text string, n int) {
+		segment, err := segmentOf(text, 1+max(n, 0)%maxSegment)
+		if err == nil && (segment == "" || strings.ContainsAny(segment, "/\\;") || slices.Contains([]string{".", ".."}, segment)) {
+			t.Errorf("%q: %q", text, segment)
+		}
+	})
+}
