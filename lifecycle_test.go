@@ -194,15 +194,24 @@ func (s *stage) putUntil(path, want string) {
 // get asks the admin endpoint.
 func (s *stage) get(path string) (status int, answer map[string]any) {
 	s.t.Helper()
-	response, err := http.Get("http://" + s.admin + path)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	response := s.getAdmin(path)
 	defer response.Body.Close()
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
 		s.t.Fatal(err)
 	}
 	return response.StatusCode, answer
+}
+
+// getAdmin sends a GET to the admin endpoint. Each configuration replaces its server, and
+// the one before may have taken the connection, and closed it without a word.
+func (s *stage) getAdmin(path string) (response *http.Response) {
+	s.t.Helper()
+	eventually(s.t, "the admin endpoint answers", func() bool {
+		var err error
+		response, err = http.Get("http://" + s.admin + path) //nolint:bodyclose // the caller does
+		return err == nil
+	})
+	return response
 }
 
 func running(t *testing.T) *pipeline.Pipeline {
@@ -440,10 +449,7 @@ func TestMetricsSurviveReload(t *testing.T) {
 	s.put("/items/1", `{"id":"1"}`)
 	s.expect("items.updated items/1")
 	scrape := func() string {
-		response, err := http.Get("http://" + s.admin + "/metrics")
-		if err != nil {
-			t.Fatal(err)
-		}
+		response := s.getAdmin("/metrics")
 		defer response.Body.Close()
 		body, err := io.ReadAll(response.Body)
 		if err != nil {

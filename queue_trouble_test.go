@@ -285,10 +285,7 @@ func TestSecretsKey(t *testing.T) {
 		t.Fatalf("the key: %v, %v", info, err)
 	}
 	s.mustLoad(s.config("secrets_key {env.KEY_TWO} {env.KEY_ONE}", ""))
-	config, err := http.Get("http://" + s.admin + "/config/")
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := s.getAdmin("/config/")
 	defer config.Body.Close()
 	shown := make([]byte, 1<<16)
 	n, _ := config.Body.Read(shown)

@@ -173,10 +173,7 @@ func (s *stage) everything() []byte {
 		"/config/", "/metrics", "/webhooks/status", "/webhooks/health", "/webhooks/events", "/webhooks/deliveries", "/webhooks/attempts",
 		"/webhooks/marks", "/webhooks/unresolved", "/webhooks/coverage", "/webhooks/queue",
 	} {
-		response, err := http.Get("http://" + s.admin + path)
-		if err != nil {
-			s.t.Fatal(err)
-		}
+		response := s.getAdmin(path)
 		if _, err := io.Copy(&all, response.Body); err != nil {
 			s.t.Fatal(err)
 		}
