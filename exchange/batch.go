@@ -38,6 +38,7 @@ func newBatch(w *Watcher, writer http.ResponseWriter, request rules.Request, fou
 		if m.match.Unread == nil {
 			m.read()
 		}
+		m.passed = m.request.Freeze()
 		count[m.id]++
 		x.members = append(x.members, m)
 		x.keys = append(x.keys, m.keys...)
@@ -51,6 +52,7 @@ func newBatch(w *Watcher, writer http.ResponseWriter, request rules.Request, fou
 			m.id = ""
 		}
 	}
+	x.passed = x.request.Freeze()
 	// The client must not learn of an object that only its answer names before the
 	// object is marked.
 	x.tee.beforeLast = func() {

@@ -24,6 +24,11 @@ type exchange struct {
 	match   rules.Match
 	tee     tee
 	path    string
+	// passed is the request as it is passed on. Handlers that come later may change
+	// it; request stays as it was.
+	passed *http.Request
+	// touching are the rules that touch other objects, and that apply.
+	touching []*rules.Match
 
 	// keys are the objects that the request names, none if only the response can
 	// name them.
@@ -75,6 +80,7 @@ func newExchange(w *Watcher, writer http.ResponseWriter, request rules.Request, 
 	if needsBody(found.Rule, more) {
 		x.tee.limit = int(w.opts.Capture)
 	}
+	x.passed = x.request.Freeze()
 	return x
 }
 
@@ -86,6 +92,7 @@ func (x *exchange) read() (more bool) {
 		return false
 	}
 	x.named = x.namedBy()
+	x.match.Rule.ReadAhead(&x.request)
 	return x.lookAhead() || len(x.keys) == 0
 }
 

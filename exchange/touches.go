@@ -29,6 +29,8 @@ func (x *exchange) lookAhead() (more bool) {
 		if !x.trusts(other) {
 			return
 		}
+		other.Rule.ReadAhead(&x.request)
+		x.touching = append(x.touching, other)
 		for i := range other.Rule.Touches {
 			keys, err := x.touched(other, &other.Rule.Touches[i], own)
 			if err != nil {
@@ -91,10 +93,7 @@ func (x *exchange) alsoTouched(own []event.Key) []event.Key {
 	if len(own) > 0 && own[0].Resource == x.match.Rule.Resource.Name {
 		first = own[0]
 	}
-	x.watcher.opts.Rules.Touching(&x.request, func(other *rules.Match) {
-		if !x.trusts(other) {
-			return
-		}
+	for _, other := range x.touching {
 		for i := range other.Rule.Touches {
 			found, err := x.touched(other, &other.Rule.Touches[i], first)
 			if err != nil {
@@ -106,7 +105,7 @@ func (x *exchange) alsoTouched(own []event.Key) []event.Key {
 				}
 			}
 		}
-	})
+	}
 	return keys
 }
 

@@ -160,7 +160,6 @@ func (w *Watcher) Serve(writer http.ResponseWriter, request rules.Request, next 
 
 // watch passes an exchange on, with an intent noted before and resolved after.
 func (w *Watcher) watch(next caddyhttp.Handler, x *exchange) error {
-	r := x.request.HTTP
 	w.Remembered.begin(x)
 	if err := x.begin(); err != nil && w.opts.Refuse {
 		// An intent that was not noted in time may be noted yet. The API does not
@@ -174,7 +173,7 @@ func (w *Watcher) watch(next caddyhttp.Handler, x *exchange) error {
 	// The proxy panics through us when either side breaks off within the body.
 	// The panic is not recovered: the server above must get it.
 	defer func() { x.end(err, whole) }()
-	err = next.ServeHTTP(&x.tee, r)
+	err = next.ServeHTTP(&x.tee, x.passed)
 	whole = true
 	return err
 }
