@@ -137,6 +137,7 @@ func (a *App) planResource(h *Handler, r *rules.Resource, b budgets) reconcile.R
 		// What is sent is decided when the event is committed.
 		Formats:    a.formats,
 		Own:        r.Own,
+		Listed:     r.List != nil,
 		Comparison: comparison(r),
 	}
 	if r.Aliases {

@@ -32,6 +32,12 @@ func (r *Reconciler) reconcile(ctx context.Context, resource *Resource, lease qu
 	}
 	now := r.now()
 	d := resource.decide(r.hasher, lease, answer, now)
+	switch unlisted, err := r.isUnlisted(ctx, resource, lease); {
+	case err != nil:
+		return r.readFailed(ctx, resource.Name, resource.records, lease, err, took)
+	case unlisted:
+		d = resource.unlisted(lease, d)
+	}
 	result := r.act(ctx, resource, lease, d, answer, asked, late)
 	r.metrics.Reconciled(resource.Name, result, took)
 	return !overloaded(answer)

@@ -42,6 +42,8 @@ type Resource struct {
 	// key that the API confirms is right, whatever Show says. It reports false if
 	// Show has no id. Nil means that no Show has.
 	Own func(key event.Key, document event.Document) (event.Key, bool)
+	// Listed means that all objects can be listed.
+	Listed bool
 	// Triggers say which transitions make events.
 	Triggers []event.Trigger
 	// Route names the endpoints that an event goes to.
