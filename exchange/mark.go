@@ -42,7 +42,7 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 	for _, key := range own {
 		mark := x.mark(key, queue.HintsOf(rule.Kind, outcome), outcome)
 		mark.Version = version
-		if outcome == event.OutcomeChanged && x.tee.status == http.StatusCreated {
+		if outcome == event.OutcomeChanged && x.wasCreated(key) {
 			mark.Hints |= queue.HintCreated
 		}
 		mark.Callback = x.callback(mark.Hints)

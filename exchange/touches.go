@@ -26,7 +26,7 @@ func (x *exchange) lookAhead() (more bool) {
 		}
 	}
 	x.watcher.opts.Rules.Touching(&x.request, func(other *rules.Match) {
-		if !x.trusts(other) {
+		if slices.Contains(x.elsewhere, other.Rule.Resource) || !x.trusts(other) {
 			return
 		}
 		other.Rule.ReadAhead(&x.request)

@@ -60,6 +60,8 @@ type Resource struct {
 	List     *List
 	Callback *Callback
 
+	// rules is the tree of Rules.
+	rules    tree
 	showText string
 	// gone and failed say which answers to Show mean something else than their
 	// status does.
@@ -96,11 +98,12 @@ func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
 	for _, declared := range d.Rules {
 		rule, err := compileRule(declared, r, keys, matchers[declared])
 		if err == nil {
-			err = s.rules.add(rule)
+			err = r.rules.add(rule)
 		}
 		if err != nil {
 			return nil, wrong(declared, fmt.Sprintf("%s %s", declared.Kind, declared), err)
 		}
+		s.rules.addAll(rule)
 		r.Rules = append(r.Rules, rule)
 	}
 	for _, option := range []struct {

@@ -55,7 +55,7 @@ func (s *Set) addShows() error {
 			rule.Key = append(rule.Key, KeyPart{Placeholder: i})
 		}
 		if err := s.shows.add(rule); err != nil {
-			return err
+			return PartError{r.Name, "show", fmt.Errorf("resource %s: show: %w", r.Name, err)}
 		}
 	}
 	return nil
