@@ -133,13 +133,7 @@ func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word st
 			return nil, d.Err("id takes the path at which the id stands in a body, as `id data.id`")
 		}
 	case "key":
-		if len(args) < 2 || !strings.HasPrefix(args[0], ":") {
-			return nil, d.Errf("key takes a name of show's path and where else it stands, as `key :dossier request:dossier_id`")
-		}
-		if r.Keys == nil {
-			r.Keys = make(map[string][]string)
-		}
-		r.Keys[args[0][1:]] = append(r.Keys[args[0][1:]], args[1:]...)
+		return word, unmarshalKey(d, args, &r.Keys)
 	case "aliases":
 		if r.Aliases = true; len(args) > 0 {
 			return nil, d.Err("aliases takes nothing after it")
@@ -176,6 +170,18 @@ func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word st
 		return nil, d.Errf("unknown option %q of resource %s; it takes %s", word, r.Name, resourceWords)
 	}
 	return word, nil
+}
+
+// unmarshalKey reads `:NAME VALUES…`.
+func unmarshalKey(d *caddyfile.Dispenser, args []string, to *map[string][]string) error {
+	if len(args) < 2 || !strings.HasPrefix(args[0], ":") {
+		return d.Errf("key takes a name of show's path and where else it stands, as `key :dossier request:dossier_id`")
+	}
+	if *to == nil {
+		*to = make(map[string][]string)
+	}
+	(*to)[args[0][1:]] = append((*to)[args[0][1:]], args[1:]...)
+	return nil
 }
 
 // unmarshalPaths parses the options that take paths of Show.

@@ -78,6 +78,22 @@ func TestRefusedRules(t *testing.T) {
 			item("event items.large on change when \"thing.amount > 1\""),
 			[]string{"event items.large", "thing", "Caddyfile:5"},
 		},
+		"a rule's id beside the path's": {
+			item("update PUT /items/:id {\nid request:id\n}"),
+			[]string{"id: the path /items/:id says where :id stands", "Caddyfile:5"},
+		},
+		"a rule's key that show lacks": {
+			item("update PUT /items/:id {\nkey :shop request:shop\n}"),
+			[]string{"key :shop: show GET /items/:id has no such name", "Caddyfile:5"},
+		},
+		"a rule's id of the path that it lacks": {
+			item("update PUT /items {\nid :nr\n}"),
+			[]string{"id: :nr is no placeholder of the path /items", "Caddyfile:5"},
+		},
+		"a rule's credential as id": {
+			item("update PUT /items {\nid header:Cookie\n}"),
+			[]string{"which is never stored", "Caddyfile:5"},
+		},
 		"one exchange, two kinds": {
 			item("update POST /items/:id\ndelete POST /items/:id"),
 			[]string{"match the same requests; remove one of them, or tell them apart", "Caddyfile:6"},

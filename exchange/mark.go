@@ -25,10 +25,12 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 		return resolution
 	}
 	rule := x.match.Rule
-	own := x.keys
+	own, existed := x.keys, rule.ProvesDelete()
 	if len(own) == 0 {
 		var err error
-		if own, err = x.identify(); err != nil {
+		if own, err = x.identify(); err == nil {
+			existed = true
+		} else {
 			own, resolution.Unresolved = x.searched(outcome, err)
 		}
 	}
@@ -42,6 +44,9 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 	for _, key := range own {
 		mark := x.mark(key, queue.HintsOf(rule.Kind, outcome), outcome)
 		mark.Version = version
+		if existed && mark.Hints.Has(queue.HintDeleted) {
+			mark.Hints |= queue.HintExisted
+		}
 		if outcome == event.OutcomeChanged && x.wasCreated(key) {
 			mark.Hints |= queue.HintCreated
 		}

@@ -40,6 +40,9 @@ const (
 	missing
 	// unusable: the answer is not a Show.
 	unusable
+	// unproved: the object may have been deleted, and nothing proves that there
+	// ever was one.
+	unproved
 )
 
 // decision is a finding and its consequences.
@@ -308,6 +311,9 @@ func (r *Resource) decideGone(lease queue.MarkLease, now time.Time) decision {
 		if wait := r.waitGone(lease, now); wait > 0 {
 			return decision{finding: early, again: wait}
 		}
+		if !there && !existed(lease.Hints) {
+			return decision{finding: unproved, reason: unprovedReason}
+		}
 		gone := event.Snapshot{Key: lease.Key, Gone: true, Time: now}
 		if there {
 			gone.Tenant, gone.Version = lease.Snapshot.Tenant, newest(lease.Snapshot.Version, lease.Version)
@@ -327,6 +333,18 @@ func (r *Resource) decideGone(lease queue.MarkLease, now time.Time) decision {
 	// No exchange is known to have changed anything, and there is no object.
 	return decision{finding: nothing}
 }
+
+// existed reports whether the API's answers prove that there was an object, and that it
+// was deleted. An API may confirm the update and the delete of what it never had. And
+// where nobody knows whether it was deleted, a Show may be 404 for another reason, from
+// the beginning on.
+func existed(hints queue.Hints) bool {
+	return hints.Has(queue.HintDeleted) && hints&(queue.HintExisted|queue.HintCreated) != 0
+}
+
+// unprovedReason is the reason of the record of a delete that is not announced.
+const unprovedReason = "the object is not there, it was never seen before, and nothing proves that it was there before its delete; " +
+	"declare `list`, so that objects are known, or `success` in the delete's rule, if such an answer proves it"
 
 // waitGone returns how long to wait before a 404 proves a delete: until no
 // replica can lag so far that it does not have the object yet.

@@ -86,6 +86,8 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		return r.failed(ctx, resource.records, lease, nil, d.reason, retryAfter(answer.Header, now))
 	case missing:
 		return r.missing(ctx, resource, lease, d)
+	case unproved:
+		return r.giveUp(ctx, resource.records, lease, d.reason)
 	case nothing:
 		if wait := between(lease.MarkedAt, lease.SettleAt, now); wait > 0 {
 			r.postpone(ctx, lease, now.Add(wait))

@@ -43,6 +43,10 @@ func (r *Resource) unlisted(lease queue.MarkLease, d decision) decision {
 		}
 		d.finding, d.op = moved, event.OpCreate
 		d.uncertain, d.next.Uncertain = false, false
+	case unproved:
+		// Made after the list and deleted before the next, or never there: to whoever
+		// knows all that was announced, that is the same.
+		return decision{finding: nothing}
 	default:
 	}
 	return d

@@ -4,6 +4,7 @@ package reconcile
 
 import (
 	"testing"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -33,10 +34,15 @@ func TestUnlisted(t *testing.T) {
 		"an update of unknown end, no id":    {queue.HintMayBeUpdated | queue.HintUnconfirmed, "PUT", anonymous, foreign, ""},
 		"an update of unknown end, of other": {queue.HintMayBeUpdated | queue.HintUnconfirmed, "PUT", `{"id":"43"}`, foreign, ""},
 		"a delete of unknown end":            {queue.HintMayBeDeleted | queue.HintUnconfirmed, "DELETE", mine, moved, event.OpCreate},
+		"a delete of what is not there":      {queue.HintDeleted, "DELETE", "", nothing, ""},
 		"a confirmed create":                 {queue.HintCreated, "POST", mine, moved, event.OpCreate},
 	} {
 		lease := queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: tc.hints, Cause: event.Cause{Rule: tc.rule, At: testTime}}, MarkedAt: testTime}
-		d := r.unlisted(lease, r.decide(hasher, lease, answer(200, tc.body), testTime))
+		show := answer(200, tc.body)
+		if tc.body == "" {
+			show = answer(404, "")
+		}
+		d := r.unlisted(lease, r.decide(hasher, lease, show, testTime.Add(time.Minute)))
 		if d.finding != tc.finding || d.finding == moved && d.op != tc.op {
 			t.Errorf("%s: finding %d, op %s; want %d, %s", name, d.finding, d.op, tc.finding, tc.op)
 		}

@@ -64,7 +64,11 @@ func compileRule(d *syntax.Rule, of *Resource, keys map[string][]Value, matchers
 		Name: d.String(), declared: d,
 		matchers: matchers, matched: len(matchers)+len(d.MatchRaw) > 0,
 	}
-	if r.Key, err = compileKeyParts(d, of, path, keys); err != nil {
+	as, keys, err := of.forRule(d, path, keys)
+	if err != nil {
+		return nil, err
+	}
+	if r.Key, err = compileKeyParts(d, as, path, keys); err != nil {
 		return nil, err
 	}
 	if r.where, err = compileConditions(d.Where); err != nil {
