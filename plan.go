@@ -138,6 +138,7 @@ func (a *App) planResource(h *Handler, r *rules.Resource, b budgets) reconcile.R
 		Formats:    a.formats,
 		Own:        r.Own,
 		Listed:     r.List != nil,
+		Moved:      r.Moved,
 		Comparison: comparison(r),
 	}
 	if r.Aliases {

@@ -64,7 +64,7 @@ type decision struct {
 	freshness event.Freshness
 	// again is how long to wait before looking again, if early.
 	again time.Duration
-	// name is the object's own name, if aliased.
+	// name is the object's own name, if aliased, or its new one, if it was renamed.
 	name event.Key
 	// reason explains a stale, missing or unusable Show in words.
 	reason string
@@ -97,10 +97,20 @@ func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer sho
 			return decision{finding: aliased, name: event.Key{Resource: lease.Key.Resource, ID: last.Alias}}
 		}
 		return r.decideGone(lease, now)
+	case status >= 300 && status <= 399:
+		return decision{finding: missing, reason: fmt.Sprintf("Show was answered with %d, which leads to no Show", status)}
 	case status < 200 || status > 299:
 		return decision{finding: unusable, reason: fmt.Sprintf("Show was answered with %d", status)}
 	case len(answer.Body) == 0:
 		return decision{finding: unusable, reason: fmt.Sprintf("Show was answered with %d and no body", status)}
+	}
+	if r.Moved != nil {
+		if name, ok := r.Moved(lease.Key, answer); ok {
+			return r.decideMoved(lease, name, answer, now)
+		}
+	}
+	if answer.Redirect.Elsewhere {
+		return decision{finding: missing, reason: "Show was redirected to what is no Show"}
 	}
 	document := answer.Document()
 	if r.Canonical != nil {

@@ -142,7 +142,7 @@ func TestDecide(t *testing.T) {
 		"update of unknown end, and nothing there":    {nil, 0, "", answer(404, ""), nothing, "", ""},
 		"500":                         {known(pending), queue.HintDeleted, "", answer(500, "{}"), unusable, "", ""},
 		"403":                         {known(pending), queue.HintDeleted, "", answer(403, "{}"), unusable, "", ""},
-		"redirect":                    {known(pending), queue.HintUpdated, "", answer(302, ""), unusable, "", ""},
+		"redirect":                    {known(pending), queue.HintUpdated, "", answer(302, ""), missing, "", ""},
 		"200 without a body":          {known(pending), queue.HintUpdated, "", answer(200, ""), unusable, "", ""},
 		"a Show that is not JSON":     {nil, queue.HintCreated, "", answer(200, "<a/>"), moved, event.OpCreate, event.FreshnessUnproven},
 		"versions not comparable":     {known(pending), queue.HintUpdated, "x", answer(200, `{"v":6}`), moved, event.OpChange, event.FreshnessVersion},

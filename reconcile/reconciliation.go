@@ -58,6 +58,9 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		}
 		r.noteTransition(resource, lease, reconciled, conditions)
 		reconciled.AskedAt = asked
+		if d.name != (event.Key{}) {
+			reconciled.Marks = []queue.Mark{movedMark(lease, d.name)}
+		}
 		result = ResultEvent
 		switch {
 		case d.uncertain:

@@ -44,6 +44,9 @@ type Resource struct {
 	Own func(key event.Key, document event.Document) (event.Key, bool)
 	// Listed means that all objects can be listed.
 	Listed bool
+	// Moved returns the key of the object to whose Show a Show was redirected, and
+	// false if that is the object itself. Nil means that none is.
+	Moved func(key event.Key, answer show.Show) (event.Key, bool)
 	// Triggers say which transitions make events.
 	Triggers []event.Trigger
 	// Route names the endpoints that an event goes to.

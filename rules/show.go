@@ -67,6 +67,9 @@ var errShowFailed = errors.New("the API answered Show with what `failed` of its 
 // Read reads a Show, and interprets the answer.
 func (r *Resource) Read(ctx context.Context, upstream *show.Upstream, request show.Request) (show.Show, error) {
 	answer, err := upstream.Read(ctx, request)
+	if err == nil && isRedirect(answer.Status) {
+		answer, err = r.follow(ctx, upstream, request, answer)
+	}
 	if err != nil {
 		return answer, err
 	}
