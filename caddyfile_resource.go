@@ -66,7 +66,7 @@ var onlyOnce = map[any]bool{
 	"tenant": true, "watch": true, "list": true, "notify": true,
 }
 
-const resourceWords = "show, keep, create, update, delete, id, key, aliases, caller_ids, slashes, version, lag, tenant, hide, only, volatile, event, watch, list and notify"
+const resourceWords = "show, keep, create, update, delete, move, id, key, aliases, caller_ids, slashes, version, lag, tenant, hide, only, volatile, event, watch, list and notify"
 
 // unmarshalResourceOption reads one option, and returns the part of the resource that
 // it has set, as a [rules.PartError] names it. Syntax:
@@ -80,7 +80,7 @@ const resourceWords = "show, keep, create, update, delete, id, key, aliases, cal
 //	show    from response
 //	show    as caller [<headers...>]
 //	keep    show
-//	create|update|delete <methods> <path> [where <condition>] {
+//	create|update|delete|move <methods> <path> [where <condition>] {
 //	    # see unmarshalRule
 //	}
 //	id      <values...>
@@ -111,7 +111,7 @@ const resourceWords = "show, keep, create, update, delete, id, key, aliases, cal
 // <expression>`, `exists` or `not exists`.
 func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word string) (part any, err error) {
 	switch word {
-	case "create", "update", "delete":
+	case "create", "update", "delete", "move":
 		rule := &syntax.Rule{Kind: event.Kind(word)}
 		r.Rules = append(r.Rules, rule)
 		err := unmarshalRule(d, rule, r.Name)

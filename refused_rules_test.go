@@ -94,6 +94,14 @@ func TestRefusedRules(t *testing.T) {
 			item("update PUT /items {\nid header:Cookie\n}"),
 			[]string{"which is never stored", "Caddyfile:5"},
 		},
+		"a move that is done later": {
+			item("move POST /items/:id {\nid request:to\nlater GET /jobs/1 id\n}"),
+			[]string{"a move has no `find` and no `later`", "Caddyfile:5"},
+		},
+		"a move of nothing": {
+			item("move POST /items {\nid request:to\n}"),
+			[]string{"the path lacks :id", "Caddyfile:5"},
+		},
 		"one exchange, two kinds": {
 			item("update POST /items/:id\ndelete POST /items/:id"),
 			[]string{"match the same requests; remove one of them, or tell them apart", "Caddyfile:6"},

@@ -100,7 +100,7 @@ func (x *exchange) read() (more bool) {
 	}
 	x.named = x.namedBy()
 	x.match.Rule.ReadAhead(&x.request)
-	return x.lookAhead() || len(x.keys) == 0
+	return x.lookAhead() || len(x.keys) == 0 || x.match.Rule.TellsName()
 }
 
 // begin notes the intent. If that fails, the exchange goes on all the same, and

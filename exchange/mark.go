@@ -41,8 +41,12 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 			version = ""
 		}
 	}
+	kind := rule.Kind
+	if rule.Overwrites(x.request.Method, x.tee.status) {
+		kind = event.KindUpdate
+	}
 	for _, key := range own {
-		mark := x.mark(key, queue.HintsOf(rule.Kind, outcome), outcome)
+		mark := x.mark(key, queue.HintsOf(kind, outcome), outcome)
 		mark.Version = version
 		if existed && mark.Hints.Has(queue.HintDeleted) {
 			mark.Hints |= queue.HintExisted
@@ -52,6 +56,11 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 		}
 		mark.Callback = x.callback(mark.Hints)
 		resolution.Marks = append(resolution.Marks, mark)
+	}
+	if name, ok := x.renamed(outcome); ok {
+		// The answer shows that the object was there, and what it is now.
+		resolution.Marks[0].Hints |= queue.HintMayBeDeleted | queue.HintExisted
+		resolution.Marks = append(resolution.Marks, x.mark(name, queue.HintMayBeCreated, outcome))
 	}
 	for _, key := range x.alsoTouched(own) {
 		mark := x.mark(key, queue.HintsOf(event.KindUpdate, outcome), outcome)

@@ -22,7 +22,7 @@ func (w *Watcher) parts(request rules.Request, found rules.Match) maker {
 	return func(answer *tee) []*exchange {
 		each := w.opts.Rules.FindEach(&request, &found)
 		if len(each) == 0 {
-			return []*exchange{newExchange(w, answer, request, found)}
+			return w.withMade(answer, request, newExchange(w, answer, request, found))
 		}
 		var others []*rules.Resource
 		for i := range each[1:] {
@@ -37,10 +37,22 @@ func (w *Watcher) parts(request rules.Request, found rules.Match) maker {
 			if i > 0 {
 				elsewhere = w.allBut(each[i].Match.Rule.Resource)
 			}
-			all = append(all, newExchange(w, answer, request, each[i].Match, elsewhere...))
+			all = append(all, w.withMade(answer, request, newExchange(w, answer, request, each[i].Match, elsewhere...))...)
 		}
 		return all
 	}
+}
+
+// withMade adds the part of the object that a move makes to that of the one it ends.
+func (w *Watcher) withMade(answer *tee, request rules.Request, x *exchange) []*exchange {
+	if x.match.Rule.Makes == nil || x.match.Unread != nil {
+		return []*exchange{x}
+	}
+	// The body may have been read, and is replayed to whoever reads it now.
+	request.HTTP = x.passed
+	found := x.match
+	found.Rule = x.match.Rule.Makes
+	return []*exchange{x, newExchange(w, answer, request, found, w.opts.Rules.Resources...)}
 }
 
 // batches makes an exchange for each resource that the members of a batch are about.

@@ -67,8 +67,8 @@ const (
 	// Merged with a mark that is neither a look nor unconfirmed, the hint is
 	// dropped.
 	HintUnconfirmed
-	// HintExisted: the API's answer to a delete proves that there was an object. An
-	// API may confirm the delete of what it never had.
+	// HintExisted: the API's answer to a delete, or to an update that renames, proves
+	// that there was an object. An API may confirm the delete of what it never had.
 	HintExisted
 )
 

@@ -344,12 +344,11 @@ func (r *Resource) decideGone(lease queue.MarkLease, now time.Time) decision {
 	return decision{finding: nothing}
 }
 
-// existed reports whether the API's answers prove that there was an object, and that it
-// was deleted. An API may confirm the update and the delete of what it never had. And
+// existed reports whether the API's answers prove that there was an object. An API may confirm the update and the delete of what it never had. And
 // where nobody knows whether it was deleted, a Show may be 404 for another reason, from
 // the beginning on.
 func existed(hints queue.Hints) bool {
-	return hints.Has(queue.HintDeleted) && hints&(queue.HintExisted|queue.HintCreated) != 0
+	return hints.Has(queue.HintExisted) || hints.Has(queue.HintDeleted|queue.HintCreated)
 }
 
 // unprovedReason is the reason of the record of a delete that is not announced.

@@ -19,6 +19,8 @@ type Member struct {
 	Request Request
 	// Match is the rule that the member matches.
 	Match Match
+	// Made is true for the object that a move makes, beside the one that it ends.
+	Made bool
 	// JSON is the member.
 	JSON []byte
 }
@@ -46,8 +48,12 @@ func (s *Set) FindMembers(request *Request, found *Match) [][]Member {
 			each = []Found{{Match: m.Match}}
 		}
 		for _, one := range each {
-			m.Match = one.Match
+			m.Match, m.Made = one.Match, false
 			all = addMember(all, m)
+			if makes := m.Match.Rule.Makes; makes != nil {
+				m.Match.Rule, m.Made = makes, true
+				all = addMember(all, m)
+			}
 		}
 	}
 	if len(readings) <= maxMembers {
@@ -62,7 +68,9 @@ func (s *Set) FindMembers(request *Request, found *Match) [][]Member {
 
 // addMember adds a member to those of its resource.
 func addMember(all [][]Member, m Member) [][]Member {
-	at := slices.IndexFunc(all, func(group []Member) bool { return group[0].Match.Rule.Resource == m.Match.Rule.Resource })
+	at := slices.IndexFunc(all, func(group []Member) bool {
+		return group[0].Match.Rule.Resource == m.Match.Rule.Resource && group[0].Made == m.Made
+	})
 	if at < 0 {
 		return append(all, []Member{m})
 	}

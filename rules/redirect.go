@@ -29,7 +29,7 @@ func (r *Resource) follow(ctx context.Context, upstream *show.Upstream, request 
 		fixed = fixed && (answer.Status == http.StatusMovedPermanently || answer.Status == http.StatusPermanentRedirect)
 		path, err := sameAPI(request.Path, answer.Header.Get("Location"))
 		if err != nil || answer.Header.Get("Location") == "" || path == request.Path {
-			return first, nil
+			return first, nil //nolint:nilerr // a link that cannot be read leads nowhere
 		}
 		request.Path = path
 		if answer, err = upstream.Read(ctx, request); err != nil {
@@ -41,7 +41,7 @@ func (r *Resource) follow(ctx context.Context, upstream *show.Upstream, request 
 	}
 	u, err := url.ParseRequestURI(request.Path)
 	if err != nil || isRedirect(answer.Status) {
-		return first, nil
+		return first, nil //nolint:nilerr // the same
 	}
 	found := answer.Status >= 200 && answer.Status <= 299
 	named, isShow := r.KeyAt(u.EscapedPath())

@@ -69,5 +69,5 @@ func (p *pattern) hasAll(values []Value) error {
 // ProvesDelete reports whether the rule says which answers mean that an object was
 // deleted, and so that there was one.
 func (r *Rule) ProvesDelete() bool {
-	return r.Kind == event.KindDelete && r.success != nil
+	return r.Kind == event.KindDelete && (r.success != nil || r.Makes != nil)
 }

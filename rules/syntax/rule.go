@@ -13,7 +13,10 @@ import (
 
 // Rule says that a request changes an object of the resource.
 type Rule struct {
-	// Kind is what the request means to do: `create`, `update` or `delete`.
+	// Kind is what the request means to do: `create`, `update`, `delete`, or `move`:
+	// the object gets another key, so one object ends and another begins. The path
+	// and the resource name the old one; the rule's own ID and Keys, the Destination
+	// of a MOVE, or the response name the new one.
 	// What happened is decided by what the object was and what its Show is.
 	Kind event.Kind `json:"kind"`
 
