@@ -63,10 +63,10 @@ func (h *Handler) unmarshalResource(d *caddyfile.Dispenser, all partLines) error
 // onlyOnce are the options that a resource has once.
 var onlyOnce = map[any]bool{
 	"show": true, "show from": true, "keep": true, "id": true, "aliases": true, "caller_ids": true, "slashes": true, "version": true, "lag": true,
-	"tenant": true, "watch": true, "list": true, "notify": true,
+	"tenant": true, "parent": true, "watch": true, "list": true, "notify": true,
 }
 
-const resourceWords = "show, keep, create, update, delete, move, id, key, aliases, caller_ids, slashes, version, lag, tenant, hide, only, volatile, event, watch, list and notify"
+const resourceWords = "show, keep, create, update, delete, move, id, key, aliases, caller_ids, slashes, version, lag, tenant, parent, hide, only, volatile, event, watch, list and notify"
 
 // unmarshalResourceOption reads one option, and returns the part of the resource that
 // it has set, as a [rules.PartError] names it. Syntax:
@@ -91,6 +91,7 @@ const resourceWords = "show, keep, create, update, delete, move, id, key, aliase
 //	version <path>|etag
 //	lag     <duration>
 //	tenant  <path>
+//	parent  <resource> <values...>
 //	hide    <paths...>
 //	only    <paths...>
 //	volatile <paths...>
@@ -158,6 +159,11 @@ func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word st
 			return nil, d.Err("tenant takes the path of the object's owner, as `tenant seller.id`")
 		}
 		r.Tenant = args[0]
+	case "parent":
+		if len(args) < 2 {
+			return nil, d.Err("parent takes a resource and where the parent's id stands in Show, as `parent articles article_id`")
+		}
+		r.Parent = &syntax.Parent{Resource: args[0], Key: args[1:]}
 	case "hide", "only", "volatile":
 		return unmarshalPaths(d, r, word, args)
 	case "event":

@@ -141,6 +141,9 @@ func (a *App) planResource(h *Handler, r *rules.Resource, b budgets) reconcile.R
 		Moved:      r.Moved,
 		Comparison: comparison(r),
 	}
+	if p := r.Parent; p != nil {
+		made.Parent = &reconcile.Parent{Resource: p.Resource.Name, Paths: p.Paths, Of: r.ParentOf}
+	}
 	if r.Aliases {
 		made.Canonical = r.Canonical
 	}

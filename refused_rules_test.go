@@ -102,6 +102,26 @@ func TestRefusedRules(t *testing.T) {
 			item("move POST /items {\nid request:to\n}"),
 			[]string{"the path lacks :id", "Caddyfile:5"},
 		},
+		"a parent that is not declared": {
+			item("parent shops shop"),
+			[]string{"parent shops: there is no such resource", "Caddyfile:5"},
+		},
+		"a parent of the request": {
+			item("parent items request:shop"),
+			[]string{"request:shop stands in no Show", "Caddyfile:5"},
+		},
+		"a parent's key of too many parts": {
+			item("parent items shop nr"),
+			[]string{"its key has 1 parts", "and 2 are given", "Caddyfile:5"},
+		},
+		"a parent that is hidden": {
+			item("parent items shop.id\nhide shop"),
+			[]string{"shop.id is hidden, and this would store it", "Caddyfile:5"},
+		},
+		"a parent in a part that show lacks": {
+			item("parent items :shop"),
+			[]string{":shop is no part of the key in show GET /items/:id", "Caddyfile:5"},
+		},
 		"one exchange, two kinds": {
 			item("update POST /items/:id\ndelete POST /items/:id"),
 			[]string{"match the same requests; remove one of them, or tell them apart", "Caddyfile:6"},

@@ -61,6 +61,9 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		if d.name != (event.Key{}) {
 			reconciled.Marks = []queue.Mark{movedMark(lease, d.name)}
 		}
+		if d.finding == moved {
+			reconciled.Marks = append(reconciled.Marks, r.family(ctx, resource, lease, *reconciled.Snapshot, now)...)
+		}
 		result = ResultEvent
 		switch {
 		case d.uncertain:

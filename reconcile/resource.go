@@ -75,8 +75,14 @@ type Resource struct {
 	// upstream share it.
 	Unconfirmed *rate.Limiter
 
-	paths   []string
-	records *queue.RecordBudget
+	// Parent says which object of another resource an object belongs to, nil if
+	// to none.
+	Parent *Parent
+
+	paths []string
+	// children are the resources whose Parent this one is.
+	children []string
+	records  *queue.RecordBudget
 }
 
 // CallbackRule says which events an object's own receiver gets.

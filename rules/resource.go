@@ -54,9 +54,10 @@ type Resource struct {
 	// KeepShow means that the whole last Show of each object is stored.
 	KeepShow bool
 
-	// Watch, List and Callback are the options `watch`, `list` and `notify`, nil
+	// Watch, Parent, List and Callback are the options `watch`, `parent`, `list` and `notify`, nil
 	// if the resource does not have them.
 	Watch    *Watch
+	Parent   *Parent
 	List     *List
 	Callback *Callback
 
@@ -114,6 +115,7 @@ func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
 		{"hide", r.compileHide},
 		{"volatile", r.compileVolatile},
 		{"watch", r.compileWatch},
+		{"parent", r.compileParent},
 		{"list", r.compileList},
 		{"notify", r.compileNotify},
 	} {

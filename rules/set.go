@@ -69,6 +69,9 @@ func Compile(declared []*syntax.Resource, matchers Matchers) (*Set, error) {
 	if err := s.linkTouches(); err != nil {
 		return nil, err
 	}
+	if err := s.linkParents(); err != nil {
+		return nil, err
+	}
 	if err := s.addShows(); err != nil {
 		return nil, err
 	}
