@@ -63,10 +63,10 @@ func (h *Handler) unmarshalResource(d *caddyfile.Dispenser, all partLines) error
 // onlyOnce are the options that a resource has once.
 var onlyOnce = map[any]bool{
 	"show": true, "show from": true, "keep": true, "id": true, "aliases": true, "caller_ids": true, "slashes": true, "version": true, "lag": true,
-	"tenant": true, "watch": true, "list": true, "notify": true,
+	"tenant": true, "parent": true, "watch": true, "list": true, "notify": true,
 }
 
-const resourceWords = "show, keep, create, update, delete, id, key, aliases, caller_ids, slashes, version, lag, tenant, hide, only, volatile, event, watch, list and notify"
+const resourceWords = "show, keep, create, update, delete, move, id, key, aliases, caller_ids, slashes, version, lag, tenant, parent, hide, only, volatile, event, watch, list and notify"
 
 // unmarshalResourceOption reads one option, and returns the part of the resource that
 // it has set, as a [rules.PartError] names it. Syntax:
@@ -80,7 +80,7 @@ const resourceWords = "show, keep, create, update, delete, id, key, aliases, cal
 //	show    from response
 //	show    as caller [<headers...>]
 //	keep    show
-//	create|update|delete <methods> <path> [where <condition>] {
+//	create|update|delete|move <methods> <path> [where <condition>] {
 //	    # see unmarshalRule
 //	}
 //	id      <values...>
@@ -91,6 +91,7 @@ const resourceWords = "show, keep, create, update, delete, id, key, aliases, cal
 //	version <path>|etag
 //	lag     <duration>
 //	tenant  <path>
+//	parent  <resource> <values...>
 //	hide    <paths...>
 //	only    <paths...>
 //	volatile <paths...>
@@ -111,7 +112,7 @@ const resourceWords = "show, keep, create, update, delete, id, key, aliases, cal
 // <expression>`, `exists` or `not exists`.
 func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word string) (part any, err error) {
 	switch word {
-	case "create", "update", "delete":
+	case "create", "update", "delete", "move":
 		rule := &syntax.Rule{Kind: event.Kind(word)}
 		r.Rules = append(r.Rules, rule)
 		err := unmarshalRule(d, rule, r.Name)
@@ -133,13 +134,7 @@ func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word st
 			return nil, d.Err("id takes the path at which the id stands in a body, as `id data.id`")
 		}
 	case "key":
-		if len(args) < 2 || !strings.HasPrefix(args[0], ":") {
-			return nil, d.Errf("key takes a name of show's path and where else it stands, as `key :dossier request:dossier_id`")
-		}
-		if r.Keys == nil {
-			r.Keys = make(map[string][]string)
-		}
-		r.Keys[args[0][1:]] = append(r.Keys[args[0][1:]], args[1:]...)
+		return word, unmarshalKey(d, args, &r.Keys)
 	case "aliases":
 		if r.Aliases = true; len(args) > 0 {
 			return nil, d.Err("aliases takes nothing after it")
@@ -164,6 +159,11 @@ func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word st
 			return nil, d.Err("tenant takes the path of the object's owner, as `tenant seller.id`")
 		}
 		r.Tenant = args[0]
+	case "parent":
+		if len(args) < 2 {
+			return nil, d.Err("parent takes a resource and where the parent's id stands in Show, as `parent articles article_id`")
+		}
+		r.Parent = &syntax.Parent{Resource: args[0], Key: args[1:]}
 	case "hide", "only", "volatile":
 		return unmarshalPaths(d, r, word, args)
 	case "event":
@@ -176,6 +176,18 @@ func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word st
 		return nil, d.Errf("unknown option %q of resource %s; it takes %s", word, r.Name, resourceWords)
 	}
 	return word, nil
+}
+
+// unmarshalKey reads `:NAME VALUES…`.
+func unmarshalKey(d *caddyfile.Dispenser, args []string, to *map[string][]string) error {
+	if len(args) < 2 || !strings.HasPrefix(args[0], ":") {
+		return d.Errf("key takes a name of show's path and where else it stands, as `key :dossier request:dossier_id`")
+	}
+	if *to == nil {
+		*to = make(map[string][]string)
+	}
+	(*to)[args[0][1:]] = append((*to)[args[0][1:]], args[1:]...)
+	return nil
 }
 
 // unmarshalPaths parses the options that take paths of Show.

@@ -18,6 +18,8 @@ import (
 //
 //	<methods> <path> [where <condition>] {
 //	    where   <condition>
+//	    id      <values...>
+//	    key     :<name> <values...>
 //	    match   { <matchers...> }
 //	    success [<statuses...>] [where <condition>]
 //	    refused [<statuses...>] [where <condition>]
@@ -71,6 +73,14 @@ func unmarshalRuleOption(d *caddyfile.Dispenser, rule *syntax.Rule, word string)
 		condition, err := parseCondition(d, args)
 		rule.Where = append(rule.Where, condition)
 		return err
+	case "id":
+		if rule.ID != nil || len(args) == 0 {
+			return d.Err("id takes, once, where the object's id stands in the exchanges of this rule, as `id request:key`")
+		}
+		rule.ID = args
+		return nil
+	case "key":
+		return unmarshalKey(d, args, &rule.Keys)
 	case "success":
 		return unmarshalAnswer(d, word, args, &rule.Success)
 	case "refused":
@@ -86,7 +96,7 @@ func unmarshalRuleOption(d *caddyfile.Dispenser, rule *syntax.Rule, word string)
 	case "later":
 		return unmarshalRuleLater(d, rule, args)
 	}
-	return d.Errf("unknown option %q of a rule; it takes where, match, success, refused, touches, find and later", word)
+	return d.Errf("unknown option %q of a rule; it takes where, id, key, match, success, refused, touches, find and later", word)
 }
 
 // unmarshalAnswer reads `[STATUSES...] [where CONDITION]`.

@@ -121,7 +121,7 @@ func TestCaddyfileErrors(t *testing.T) {
 		"two rules, one request": {item("update PATCH /items/:id\nupdate PUT|PATCH /items/:id"), []string{"match the same requests; remove one", "Caddyfile:6"}},
 		"two resources, one request": {
 			site("resource items\nresource goods {\nshow GET /items/:id\n}"),
-			[]string{"of resource items", "of resource goods", "match the same requests", "Caddyfile:5"},
+			[]string{"of resource items", "of resource goods", "match the same requests", "Caddyfile:6"},
 		},
 		"id without path":      {item("id"), []string{"id takes the path", "Caddyfile:5"}},
 		"id twice":             {item("id id\nid items.id"), []string{"id stands twice in resource items", "Caddyfile:6"}},

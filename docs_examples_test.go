@@ -57,6 +57,11 @@ func TestConfigurationReference(t *testing.T) {
 	runStories(t, "docs/configuration.md", 30)
 }
 
+// Each pitfall is mended as the page says.
+func TestPitfalls(t *testing.T) {
+	runStories(t, "docs/pitfalls.md", 0)
+}
+
 // The corpus: exchanges of every shape, and what comes of them.
 func TestCorpus(t *testing.T) {
 	pages, err := filepath.Glob("testdata/exchanges/*.md")

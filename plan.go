@@ -137,7 +137,12 @@ func (a *App) planResource(h *Handler, r *rules.Resource, b budgets) reconcile.R
 		// What is sent is decided when the event is committed.
 		Formats:    a.formats,
 		Own:        r.Own,
+		Listed:     r.List != nil,
+		Moved:      r.Moved,
 		Comparison: comparison(r),
+	}
+	if p := r.Parent; p != nil {
+		made.Parent = &reconcile.Parent{Resource: p.Resource.Name, Paths: p.Paths, Of: r.ParentOf}
 	}
 	if r.Aliases {
 		made.Canonical = r.Canonical

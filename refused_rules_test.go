@@ -98,6 +98,50 @@ func TestRefusedRules(t *testing.T) {
 			item("event items.large on change when \"thing.amount > 1\""),
 			[]string{"event items.large", "thing", "Caddyfile:5"},
 		},
+		"a rule's id beside the path's": {
+			item("update PUT /items/:id {\nid request:id\n}"),
+			[]string{"id: the path /items/:id says where :id stands", "Caddyfile:5"},
+		},
+		"a rule's key that show lacks": {
+			item("update PUT /items/:id {\nkey :shop request:shop\n}"),
+			[]string{"key :shop: show GET /items/:id has no such name", "Caddyfile:5"},
+		},
+		"a rule's id of the path that it lacks": {
+			item("update PUT /items {\nid :nr\n}"),
+			[]string{"id: :nr is no placeholder of the path /items", "Caddyfile:5"},
+		},
+		"a rule's credential as id": {
+			item("update PUT /items {\nid header:Cookie\n}"),
+			[]string{"which is never stored", "Caddyfile:5"},
+		},
+		"a move that is done later": {
+			item("move POST /items/:id {\nid request:to\nlater GET /jobs/1 id\n}"),
+			[]string{"a move has no `find` and no `later`", "Caddyfile:5"},
+		},
+		"a move of nothing": {
+			item("move POST /items {\nid request:to\n}"),
+			[]string{"the path lacks :id", "Caddyfile:5"},
+		},
+		"a parent that is not declared": {
+			item("parent shops shop"),
+			[]string{"parent shops: there is no such resource", "Caddyfile:5"},
+		},
+		"a parent of the request": {
+			item("parent items request:shop"),
+			[]string{"request:shop stands in no Show", "Caddyfile:5"},
+		},
+		"a parent's key of too many parts": {
+			item("parent items shop nr"),
+			[]string{"its key has 1 parts", "and 2 are given", "Caddyfile:5"},
+		},
+		"a parent that is hidden": {
+			item("parent items shop.id\nhide shop"),
+			[]string{"shop.id is hidden, and this would store it", "Caddyfile:5"},
+		},
+		"a parent in a part that show lacks": {
+			item("parent items :shop"),
+			[]string{":shop is no part of the key in show GET /items/:id", "Caddyfile:5"},
+		},
 		"one exchange, two kinds": {
 			item("update POST /items/:id\ndelete POST /items/:id"),
 			[]string{"match the same requests; remove one of them, or tell them apart", "Caddyfile:6"},

@@ -49,7 +49,7 @@ import (
 //	restart                             the process ends, and another begins
 //	= items.paid items/42 {"id":"42"}   an event since the last such lines, and its payload if given
 //	= nothing                           no event
-//	= unresolved items                  a record of a change without its object
+//	= unresolved items                  a record of a change without its object; one for each resource named
 //	= asked GET /items/42               the API was asked for this, once, since the last such line
 //	= to erp notify.items               where the last event in the list goes
 //
@@ -409,12 +409,20 @@ func (s *script) collect() error {
 	return err
 }
 
-func (s *script) expectUnresolved(resource string) error {
+// expectUnresolved expects one new record for each of some resources.
+func (s *script) expectUnresolved(resources string) error {
 	rows, _, err := s.store.Unresolved(context.Background(), queue.Page{Limit: queue.MaxLimit})
 	if err != nil {
 		return err
 	}
-	if len(rows) != s.told+1 || rows[0].Resource != resource {
+	want := strings.Fields(resources)
+	var got []string
+	for i := range rows[:max(0, len(rows)-s.told)] {
+		got = append(got, rows[i].Resource)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
 		return fmt.Errorf("there are %d records, %d of them told of: %+v", len(rows), s.told, rows)
 	}
 	s.told = len(rows)

@@ -18,6 +18,9 @@ const (
 	KindCreate Kind = "create"
 	KindUpdate Kind = "update"
 	KindDelete Kind = "delete"
+	// KindMove ends one object and makes another. It is a rule's as it is written:
+	// compiled, it is one that deletes and one that creates.
+	KindMove Kind = "move"
 )
 
 // Outcome is what the end of an exchange reveals about the change it may have

@@ -3,11 +3,7 @@
 package exchange
 
 import (
-	"net/http"
-
 	"github.com/tidwall/gjson"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -22,22 +18,22 @@ type member struct {
 	id string
 }
 
-// newBatch returns the exchange of a batch. Its intent names the objects of all its
+// newBatch returns the exchange of the members of a batch that are about one resource. Its intent names the objects of all its
 // members; what became of each of them is decided by its own answer.
-func newBatch(w *Watcher, writer http.ResponseWriter, request rules.Request, found []rules.Member) *exchange {
-	x := &exchange{watcher: w, request: request, match: found[0].Match, path: event.CausePath(request.HTTP.URL.Path)}
+func newBatch(w *Watcher, answer *tee, request rules.Request, found []rules.Member, elsewhere ...*rules.Resource) *exchange {
+	x := &exchange{watcher: w, request: request, match: found[0].Match, path: event.CausePath(request.HTTP.URL.Path), tee: answer}
 	x.trace, x.hops = w.origin(request.HTTP)
-	x.tee.ResponseWriterWrapper = &caddyhttp.ResponseWriterWrapper{ResponseWriter: writer}
 	x.tee.limit = int(w.opts.Capture)
 	count := make(map[string]int)
 	for i := range found {
 		m := member{
-			exchange: &exchange{watcher: w, request: found[i].Request, match: found[i].Match, path: x.path, trace: x.trace, hops: x.hops},
+			exchange: &exchange{watcher: w, request: found[i].Request, match: found[i].Match, path: x.path, trace: x.trace, hops: x.hops, tee: new(tee), elsewhere: elsewhere},
 			id:       gjson.GetBytes(found[i].JSON, "id").Raw,
 		}
 		if m.match.Unread == nil {
 			m.read()
 		}
+		m.passed = m.request.Freeze()
 		count[m.id]++
 		x.members = append(x.members, m)
 		x.keys = append(x.keys, m.keys...)
@@ -51,13 +47,10 @@ func newBatch(w *Watcher, writer http.ResponseWriter, request rules.Request, fou
 			m.id = ""
 		}
 	}
+	x.passed = x.request.Freeze()
 	// The client must not learn of an object that only its answer names before the
 	// object is marked.
-	x.tee.beforeLast = func() {
-		if outcome := x.outcome(nil, true); outcome == event.OutcomeChanged {
-			x.resolve(outcome)
-		}
-	}
+	x.resolveEarly()
 	return x
 }
 

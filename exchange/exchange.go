@@ -9,21 +9,29 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 )
 
-// exchange is one request that a rule matches, and its response.
+// exchange is one request that a rule matches, and its response. Where rules of several
+// resources match, there is one for each of them: with an intent, an outcome and marks
+// of its own, and with the same response.
 type exchange struct {
 	watcher *Watcher
 	request rules.Request
 	match   rules.Match
-	tee     tee
+	tee     *tee
 	path    string
+	// passed is the request as it is passed on. Handlers that come later may change
+	// it; request stays as it was.
+	passed *http.Request
+	// elsewhere are the resources of which another part looks after what their rules
+	// touch.
+	elsewhere []*rules.Resource
+	// touching are the rules that touch other objects, and that apply.
+	touching []*rules.Match
 
 	// keys are the objects that the request names, none if only the response can
 	// name them.
@@ -55,27 +63,32 @@ type exchange struct {
 }
 
 // newExchange reads what a request names, and prepares for its response.
-func newExchange(w *Watcher, writer http.ResponseWriter, request rules.Request, found rules.Match) *exchange {
-	x := &exchange{watcher: w, request: request, match: found, path: event.CausePath(request.HTTP.URL.Path)}
+func newExchange(w *Watcher, answer *tee, request rules.Request, found rules.Match, elsewhere ...*rules.Resource) *exchange {
+	x := &exchange{watcher: w, request: request, match: found, path: event.CausePath(request.HTTP.URL.Path), tee: answer, elsewhere: elsewhere}
 	x.trace, x.hops = w.origin(request.HTTP)
-	x.tee.ResponseWriterWrapper = &caddyhttp.ResponseWriterWrapper{ResponseWriter: writer}
 	more := false
 	if x.match.Unread == nil {
 		more = x.read()
 	}
 	if more || x.named.URL != "" {
-		x.tee.beforeLast = func() {
-			// The response is complete now. A refusal has no mark to wait for;
-			// what it means is decided at the end.
-			if outcome := x.outcome(nil, true); outcome == event.OutcomeChanged {
-				x.resolve(outcome)
-			}
-		}
+		x.resolveEarly()
 	}
 	if needsBody(found.Rule, more) {
-		x.tee.limit = int(w.opts.Capture)
+		answer.limit = int(w.opts.Capture)
 	}
+	x.passed = x.request.Freeze()
 	return x
+}
+
+// resolveEarly has the intent resolved when the response is complete, before its last
+// byte is passed on. A refusal has no mark to wait for; what it means is decided at the
+// end.
+func (x *exchange) resolveEarly() {
+	x.tee.beforeLast = append(x.tee.beforeLast, func() {
+		if outcome := x.outcome(nil, true); outcome == event.OutcomeChanged {
+			x.resolve(outcome)
+		}
+	})
 }
 
 // read finds what the request names. It reports whether the response may name more.
@@ -86,7 +99,8 @@ func (x *exchange) read() (more bool) {
 		return false
 	}
 	x.named = x.namedBy()
-	return x.lookAhead() || len(x.keys) == 0
+	x.match.Rule.ReadAhead(&x.request)
+	return x.lookAhead() || len(x.keys) == 0 || x.match.Rule.TellsName()
 }
 
 // begin notes the intent. If that fails, the exchange goes on all the same, and

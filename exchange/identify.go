@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
@@ -30,6 +29,13 @@ var (
 // only the response can name them. It fails if nobody can tell what it names, and the
 // response does not either.
 func (x *exchange) requestKeys() ([]event.Key, error) {
+	if x.match.Rule.TakesDestination(x.request.Method) && x.request.HTTP.Header["Destination"] != nil {
+		key, err := x.destination()
+		if err != nil {
+			return nil, err
+		}
+		return []event.Key{key}, nil
+	}
 	keys, err := x.keysFrom(func(part rules.KeyPart) []rules.Value { return part.Request })
 	if last := x.match.Rule.Key[len(x.match.Rule.Key)-1]; errors.Is(err, rules.ErrCallerID) && last.Answer != nil {
 		x.byAnswer = true
@@ -128,22 +134,12 @@ func (x *exchange) identify() ([]event.Key, error) {
 }
 
 // location returns the target of the response's Location, nil if that is not a
-// place of this API: RFC 9111, section 4.4 has the same guard for the
-// invalidation of caches.
+// place of this API.
 func (x *exchange) location() *url.URL {
 	if x.tee.answer.location == "" {
 		return nil
 	}
-	request := x.request.HTTP.URL
-	target, err := request.Parse(x.tee.answer.location)
-	if err != nil {
-		return nil
-	}
-	host := x.request.HTTP.Host
-	if target.Host != "" && !strings.EqualFold(target.Host, host) && !strings.EqualFold(target.Host, request.Host) {
-		return nil
-	}
-	return target
+	return x.ownPlace(x.tee.answer.location)
 }
 
 // fromLocation returns the key of the object whose Show is at the Location.

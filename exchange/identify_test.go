@@ -89,7 +89,7 @@ func exchangeOf(t testing.TB, watcher *Watcher, method, target, requestBody stri
 	if !watcher.opts.Rules.Find(&request, &found) {
 		t.Fatalf("%s %s matches nothing", method, target)
 	}
-	x := newExchange(watcher, httptest.NewRecorder(), request, found)
+	x := newExchange(watcher, newTee(httptest.NewRecorder()), request, found)
 	x.tee.status, x.tee.answer = http.StatusCreated, answer
 	return x
 }

@@ -25,10 +25,12 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 		return resolution
 	}
 	rule := x.match.Rule
-	own := x.keys
+	own, existed := x.keys, rule.ProvesDelete()
 	if len(own) == 0 {
 		var err error
-		if own, err = x.identify(); err != nil {
+		if own, err = x.identify(); err == nil {
+			existed = true
+		} else {
 			own, resolution.Unresolved = x.searched(outcome, err)
 		}
 	}
@@ -39,14 +41,26 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 			version = ""
 		}
 	}
+	kind := rule.Kind
+	if rule.Overwrites(x.request.Method, x.tee.status) {
+		kind = event.KindUpdate
+	}
 	for _, key := range own {
-		mark := x.mark(key, queue.HintsOf(rule.Kind, outcome), outcome)
+		mark := x.mark(key, queue.HintsOf(kind, outcome), outcome)
 		mark.Version = version
-		if outcome == event.OutcomeChanged && x.tee.status == http.StatusCreated {
+		if existed && mark.Hints.Has(queue.HintDeleted) {
+			mark.Hints |= queue.HintExisted
+		}
+		if outcome == event.OutcomeChanged && x.wasCreated(key) {
 			mark.Hints |= queue.HintCreated
 		}
 		mark.Callback = x.callback(mark.Hints)
 		resolution.Marks = append(resolution.Marks, mark)
+	}
+	if name, ok := x.renamed(outcome); ok {
+		// The answer shows that the object was there, and what it is now.
+		resolution.Marks[0].Hints |= queue.HintMayBeDeleted | queue.HintExisted
+		resolution.Marks = append(resolution.Marks, x.mark(name, queue.HintMayBeCreated, outcome))
 	}
 	for _, key := range x.alsoTouched(own) {
 		mark := x.mark(key, queue.HintsOf(event.KindUpdate, outcome), outcome)

@@ -350,7 +350,11 @@ func TestStatedMethods(t *testing.T) {
 		recorder := httptest.NewRecorder()
 		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), recorder, new(caddyhttp.Server))
 		request := rules.Request{HTTP: r, Method: r.Method, Limit: 1 << 20, Overrides: overrides}
-		if err := watcher.Serve(recorder, request, answers(tc.status, nil, `{"id":"1"}`)); err != nil {
+		answer := `{"id":"1"}`
+		if strings.HasPrefix(tc.target, "/items/7") {
+			answer = `{"id":"7"}` // another id would be a new name
+		}
+		if err := watcher.Serve(recorder, request, answers(tc.status, nil, answer)); err != nil {
 			t.Error(err)
 		}
 		if got := ended(t, q); got != tc.want {

@@ -27,15 +27,20 @@ type tee struct {
 
 	// limit limits the copy of the body, in bytes; 0 means no copy.
 	limit int
-	// beforeLast, if set, is called once, before the last byte of the response
-	// is passed on. Of a response without a length, the end is only known when
-	// the handler returns; then it is not called.
-	beforeLast func()
+	// beforeLast are called once, before the last byte of the response is passed
+	// on. Of a response without a length, the end is only known when the handler
+	// returns; then they are not called.
+	beforeLast []func()
 
 	status  int
 	answer  captured
 	length  int64 // the Content-Length, or -1
 	written int64
+}
+
+// newTee returns a tee to a writer.
+func newTee(w http.ResponseWriter) *tee {
+	return &tee{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 }
 
 // captured is what is kept of a response.
@@ -134,7 +139,7 @@ func (t *tee) Write(p []byte) (int, error) {
 // ReadFrom implements io.ReaderFrom. If nothing of the body is needed, it keeps the
 // fast path of the writer below (sendfile).
 func (t *tee) ReadFrom(r io.Reader) (int64, error) {
-	if t.limit > 0 || t.beforeLast != nil {
+	if t.limit > 0 || len(t.beforeLast) > 0 {
 		return io.Copy(struct{ io.Writer }{t}, r)
 	}
 	if t.status == 0 {
@@ -147,9 +152,9 @@ func (t *tee) ReadFrom(r io.Reader) (int64, error) {
 
 // end calls beforeLast, once.
 func (t *tee) end() {
-	if t.beforeLast != nil {
-		call := t.beforeLast
-		t.beforeLast = nil
+	calls := t.beforeLast
+	t.beforeLast = nil
+	for _, call := range calls {
 		call()
 	}
 }

@@ -26,9 +26,11 @@ func (x *exchange) lookAhead() (more bool) {
 		}
 	}
 	x.watcher.opts.Rules.Touching(&x.request, func(other *rules.Match) {
-		if !x.trusts(other) {
+		if slices.Contains(x.elsewhere, other.Rule.Resource) || !x.trusts(other) {
 			return
 		}
+		other.Rule.ReadAhead(&x.request)
+		x.touching = append(x.touching, other)
 		for i := range other.Rule.Touches {
 			keys, err := x.touched(other, &other.Rule.Touches[i], own)
 			if err != nil {
@@ -102,10 +104,7 @@ func (x *exchange) alsoTouched(own []event.Key) []event.Key {
 	if len(own) > 0 && own[0].Resource == x.match.Rule.Resource.Name {
 		first = own[0]
 	}
-	x.watcher.opts.Rules.Touching(&x.request, func(other *rules.Match) {
-		if !x.trusts(other) {
-			return
-		}
+	for _, other := range x.touching {
 		for i := range other.Rule.Touches {
 			found, err := x.touched(other, &other.Rule.Touches[i], first)
 			if err != nil {
@@ -117,7 +116,7 @@ func (x *exchange) alsoTouched(own []event.Key) []event.Key {
 				}
 			}
 		}
-	})
+	}
 	return keys
 }
 

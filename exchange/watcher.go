@@ -13,7 +13,6 @@ package exchange
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -150,10 +149,10 @@ func (w *Watcher) Serve(writer http.ResponseWriter, request rules.Request, next 
 	var found rules.Match
 	matches := w.opts.Rules.Find(&request, &found)
 	if members := w.opts.Rules.FindMembers(&request, &found); len(members) > 0 {
-		return w.watch(next, newBatch(w, writer, request, members))
+		return w.watch(writer, next, w.batches(request, members))
 	}
 	if matches || found.Unread != nil {
-		return w.watch(next, newExchange(w, writer, request, found))
+		return w.watch(writer, next, w.parts(request, found))
 	}
 	if rules.IsSafe(request.Method) {
 		return w.observe(writer, &request, next)
@@ -163,27 +162,6 @@ func (w *Watcher) Serve(writer http.ResponseWriter, request rules.Request, next 
 		w.opts.Unmatched(request.Method, request.HTTP.URL.Path)
 	}
 	return next.ServeHTTP(writer, request.HTTP)
-}
-
-// watch passes an exchange on, with an intent noted before and resolved after.
-func (w *Watcher) watch(next caddyhttp.Handler, x *exchange) error {
-	r := x.request.HTTP
-	w.Remembered.begin(x)
-	if err := x.begin(); err != nil && w.opts.Refuse {
-		// An intent that was not noted in time may be noted yet. The API does not
-		// get the request, so nobody else would close it.
-		x.resolve(event.OutcomeUnchanged)
-		w.Remembered.end(x, event.OutcomeUnchanged)
-		return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("noting the intent: %w", err))
-	}
-	whole := false
-	var err error
-	// The proxy panics through us when either side breaks off within the body.
-	// The panic is not recovered: the server above must get it.
-	defer func() { x.end(err, whole) }()
-	err = next.ServeHTTP(&x.tee, r)
-	whole = true
-	return err
 }
 
 // origin returns the place of an exchange in its trace, and the hops of the delivery

@@ -71,6 +71,9 @@ const (
 	// Merged with a mark that is neither a look nor unconfirmed, the hint is
 	// dropped.
 	HintUnconfirmed
+	// HintExisted: the API's answer to a delete, or to an update that renames, proves
+	// that there was an object. An API may confirm the delete of what it never had.
+	HintExisted
 )
 
 // AreUnconfirmed reports whether nothing but the word of clients says that there
@@ -128,7 +131,8 @@ type Marks interface {
 	// SettleAt. Of a mark that stays because its generation moved, only the
 	// hints that came after the lease stay: the others have been acted upon.
 	// Until SettleAt, hints of changes that may yet be done or seen stay too:
-	// HintDeleted, HintMayBeDeleted, HintMayBeCreated and HintMayBeUpdated. It
+	// HintDeleted, HintExisted, HintMayBeDeleted, HintMayBeCreated and
+	// HintMayBeUpdated. It
 	// fails with [ErrLeaseLost] and changes nothing when the lease is no longer
 	// held, and with [ErrTooLarge] when it is more than one step can hold.
 	CommitReconciled(ctx context.Context, lease MarkLease, reconciled Reconciled) error

@@ -40,6 +40,9 @@ const (
 	missing
 	// unusable: the answer is not a Show.
 	unusable
+	// unproved: the object may have been deleted, and nothing proves that there
+	// ever was one.
+	unproved
 )
 
 // decision is a finding and its consequences.
@@ -61,7 +64,7 @@ type decision struct {
 	freshness event.Freshness
 	// again is how long to wait before looking again, if early.
 	again time.Duration
-	// name is the object's own name, if aliased.
+	// name is the object's own name, if aliased, or its new one, if it was renamed.
 	name event.Key
 	// reason explains a stale, missing or unusable Show in words.
 	reason string
@@ -94,10 +97,20 @@ func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer sho
 			return decision{finding: aliased, name: event.Key{Resource: lease.Key.Resource, ID: last.Alias}}
 		}
 		return r.decideGone(lease, now)
+	case status >= 300 && status <= 399:
+		return decision{finding: missing, reason: fmt.Sprintf("Show was answered with %d, which leads to no Show", status)}
 	case status < 200 || status > 299:
 		return decision{finding: unusable, reason: fmt.Sprintf("Show was answered with %d", status)}
 	case len(answer.Body) == 0:
 		return decision{finding: unusable, reason: fmt.Sprintf("Show was answered with %d and no body", status)}
+	}
+	if r.Moved != nil {
+		if name, ok := r.Moved(lease.Key, answer); ok {
+			return r.decideMoved(lease, name, answer, now)
+		}
+	}
+	if answer.Redirect.Elsewhere {
+		return decision{finding: missing, reason: "Show was redirected to what is no Show"}
 	}
 	document := answer.Document()
 	if r.Canonical != nil {
@@ -308,6 +321,9 @@ func (r *Resource) decideGone(lease queue.MarkLease, now time.Time) decision {
 		if wait := r.waitGone(lease, now); wait > 0 {
 			return decision{finding: early, again: wait}
 		}
+		if !there && !existed(lease.Hints) {
+			return decision{finding: unproved, reason: unprovedReason}
+		}
 		gone := event.Snapshot{Key: lease.Key, Gone: true, Time: now}
 		if there {
 			gone.Tenant, gone.Version = lease.Snapshot.Tenant, newest(lease.Snapshot.Version, lease.Version)
@@ -327,6 +343,17 @@ func (r *Resource) decideGone(lease queue.MarkLease, now time.Time) decision {
 	// No exchange is known to have changed anything, and there is no object.
 	return decision{finding: nothing}
 }
+
+// existed reports whether the API's answers prove that there was an object. An API may confirm the update and the delete of what it never had. And
+// where nobody knows whether it was deleted, a Show may be 404 for another reason, from
+// the beginning on.
+func existed(hints queue.Hints) bool {
+	return hints.Has(queue.HintExisted) || hints.Has(queue.HintDeleted|queue.HintCreated)
+}
+
+// unprovedReason is the reason of the record of a delete that is not announced.
+const unprovedReason = "the object is not there, it was never seen before, and nothing proves that it was there before its delete; " +
+	"declare `list`, so that objects are known, or `success` in the delete's rule, if such an answer proves it"
 
 // waitGone returns how long to wait before a 404 proves a delete: until no
 // replica can lag so far that it does not have the object yet.

@@ -142,7 +142,7 @@ func TestDecide(t *testing.T) {
 		"update of unknown end, and nothing there":    {nil, 0, "", answer(404, ""), nothing, "", ""},
 		"500":                         {known(pending), queue.HintDeleted, "", answer(500, "{}"), unusable, "", ""},
 		"403":                         {known(pending), queue.HintDeleted, "", answer(403, "{}"), unusable, "", ""},
-		"redirect":                    {known(pending), queue.HintUpdated, "", answer(302, ""), unusable, "", ""},
+		"redirect":                    {known(pending), queue.HintUpdated, "", answer(302, ""), missing, "", ""},
 		"200 without a body":          {known(pending), queue.HintUpdated, "", answer(200, ""), unusable, "", ""},
 		"a Show that is not JSON":     {nil, queue.HintCreated, "", answer(200, "<a/>"), moved, event.OpCreate, event.FreshnessUnproven},
 		"versions not comparable":     {known(pending), queue.HintUpdated, "x", answer(200, `{"v":6}`), moved, event.OpChange, event.FreshnessVersion},
@@ -187,8 +187,12 @@ func TestLaggingAnswers(t *testing.T) {
 		then     finding
 		op       event.Op
 	}{
-		"deleted, never seen":                 {nil, queue.HintDeleted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},
-		"created, delete of unknown end":      {nil, queue.HintCreated | queue.HintMayBeDeleted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},
+		"deleted, never seen":                 {nil, queue.HintDeleted, answer(404, ""), early, 10 * time.Second, unproved, ""},
+		"updated and deleted, never seen":     {nil, queue.HintUpdated | queue.HintDeleted, answer(404, ""), early, 10 * time.Second, unproved, ""},
+		"deleted with proof, never seen":      {nil, queue.HintDeleted | queue.HintExisted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},
+		"created and deleted, never seen":     {nil, queue.HintCreated | queue.HintDeleted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},
+		"created, delete of unknown end":      {nil, queue.HintCreated | queue.HintMayBeDeleted, answer(404, ""), early, 10 * time.Second, unproved, ""},
+		"updated, delete of unknown end":      {nil, queue.HintUpdated | queue.HintMayBeDeleted, answer(404, ""), early, 10 * time.Second, unproved, ""},
 		"deleted just after it was seen":      {seen, queue.HintDeleted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},
 		"unknown delete just after":           {seen, queue.HintMayBeDeleted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},
 		"gone, and shown as it was":           {gone, queue.HintUpdated, answer(200, `{"v":5}`), stale, lagFor, moved, event.OpCreate},

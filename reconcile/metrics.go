@@ -23,7 +23,7 @@ const (
 	ResultStale        Result = "stale"         // the Show is older than the known state; retried
 	ResultMissing      Result = "missing"       // no Show and no proof of a delete; retried
 	ResultFailed       Result = "failed"        // no usable Show; retried
-	ResultGivenUp      Result = "given_up"      // no Show will ever come, or it was missing for a day; recorded
+	ResultGivenUp      Result = "given_up"      // no Show will ever come, it was missing for a day, or nothing proves its delete; recorded
 	ResultLost         Result = "lease_lost"    // somebody else holds the object
 )
 

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -149,9 +150,13 @@ type job struct {
 
 func (r *Reconciler) jobs(plan Plan) []job {
 	var jobs []job
-	for i := range plan.Resources {
-		resource := plan.Resources[i]
-		resource.paths = event.Paths(resource.Triggers)
+	resources := slices.Clone(plan.Resources)
+	for i := range resources {
+		resources[i].paths = event.Paths(resources[i].Triggers)
+	}
+	linkFamilies(resources)
+	for i := range resources {
+		resource := resources[i]
 		resource.records = queue.NewRecordBudget()
 		jobs = append(jobs, job{
 			name: resource.Name, lease: leaseTime, limit: resource.Limit, looks: resource.Looks, unconfirmed: resource.Unconfirmed,
@@ -159,6 +164,14 @@ func (r *Reconciler) jobs(plan Plan) []job {
 				return r.reconcile(ctx, &resource, lease, late)
 			},
 		})
+		if resource.Parent != nil {
+			jobs = append(jobs, job{
+				name: resource.Name + childrenSuffix, lease: listLease, limit: NewLimit(1),
+				do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
+					return r.orphans(ctx, &resource, lease)
+				},
+			})
+		}
 		if resource.Every > 0 {
 			jobs = append(jobs, job{
 				name: resource.Name + watchSuffix, lease: listLease, limit: NewLimit(1),

@@ -32,6 +32,12 @@ func (r *Reconciler) reconcile(ctx context.Context, resource *Resource, lease qu
 	}
 	now := r.now()
 	d := resource.decide(r.hasher, lease, answer, now)
+	switch unlisted, err := r.isUnlisted(ctx, resource, lease); {
+	case err != nil:
+		return r.readFailed(ctx, resource.Name, resource.records, lease, err, took)
+	case unlisted:
+		d = resource.unlisted(lease, d)
+	}
 	result := r.act(ctx, resource, lease, d, answer, asked, late)
 	r.metrics.Reconciled(resource.Name, result, took)
 	return !overloaded(answer)
@@ -52,6 +58,12 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		}
 		r.noteTransition(resource, lease, reconciled, conditions)
 		reconciled.AskedAt = asked
+		if d.name != (event.Key{}) {
+			reconciled.Marks = []queue.Mark{movedMark(lease, d.name)}
+		}
+		if d.finding == moved {
+			reconciled.Marks = append(reconciled.Marks, r.family(ctx, resource, lease, *reconciled.Snapshot, now)...)
+		}
 		result = ResultEvent
 		switch {
 		case d.uncertain:
@@ -80,6 +92,8 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		return r.failed(ctx, resource.records, lease, nil, d.reason, retryAfter(answer.Header, now))
 	case missing:
 		return r.missing(ctx, resource, lease, d)
+	case unproved:
+		return r.giveUp(ctx, resource.records, lease, d.reason)
 	case nothing:
 		if wait := between(lease.MarkedAt, lease.SettleAt, now); wait > 0 {
 			r.postpone(ctx, lease, now.Add(wait))

@@ -42,6 +42,11 @@ type Resource struct {
 	// key that the API confirms is right, whatever Show says. It reports false if
 	// Show has no id. Nil means that no Show has.
 	Own func(key event.Key, document event.Document) (event.Key, bool)
+	// Listed means that all objects can be listed.
+	Listed bool
+	// Moved returns the key of the object to whose Show a Show was redirected, and
+	// false if that is the object itself. Nil means that none is.
+	Moved func(key event.Key, answer show.Show) (event.Key, bool)
 	// Triggers say which transitions make events.
 	Triggers []event.Trigger
 	// Route names the endpoints that an event goes to.
@@ -70,8 +75,14 @@ type Resource struct {
 	// upstream share it.
 	Unconfirmed *rate.Limiter
 
-	paths   []string
-	records *queue.RecordBudget
+	// Parent says which object of another resource an object belongs to, nil if
+	// to none.
+	Parent *Parent
+
+	paths []string
+	// children are the resources whose Parent this one is.
+	children []string
+	records  *queue.RecordBudget
 }
 
 // CallbackRule says which events an object's own receiver gets.

@@ -5,6 +5,7 @@ package rules
 import (
 	"errors"
 	"net/http"
+	"slices"
 )
 
 // maxMembers limits how many members of a batch are read.
@@ -18,27 +19,41 @@ type Member struct {
 	Request Request
 	// Match is the rule that the member matches.
 	Match Match
+	// Made is true for the object that a move makes, beside the one that it ends.
+	Made bool
 	// JSON is the member.
 	JSON []byte
 }
 
-// FindMembers finds the rules that the members of a batch match: a body that is an
-// array, where rules look for the members of an object. There are none if the request
-// is no batch, or if no rule is about any of its members. Where there are too many,
-// found is filled as Find does.
-func (s *Set) FindMembers(request *Request, found *Match) []Member {
+// FindMembers finds the rules that the members of a batch match, by resource: a body
+// that is an array, where rules look for the members of an object. There are none if
+// the request is no batch, or if no rule is about any of its members. Where there are
+// too many, found is filled as Find does.
+func (s *Set) FindMembers(request *Request, found *Match) [][]Member {
 	if !request.batch {
 		return nil
 	}
-	var all []Member
+	var all [][]Member
 	readings := request.reading.Members(maxMembers)
 	for i := range min(len(readings), maxMembers) {
 		m := Member{
 			Request: Request{HTTP: request.HTTP, Method: request.HTTP.Method, Limit: request.Limit, looked: true, reading: readings[i]},
 			JSON:    readings[i].Documents[0].JSON,
 		}
-		if s.rules.find(&m.Request, &m.Match) {
-			all = append(all, m)
+		if !s.rules.find(&m.Request, &m.Match) {
+			continue
+		}
+		each := s.FindEach(&m.Request, &m.Match)
+		if each == nil {
+			each = []Found{{Match: m.Match}}
+		}
+		for _, one := range each {
+			m.Match, m.Made = one.Match, false
+			all = addMember(all, m)
+			if makes := m.Match.Rule.Makes; makes != nil {
+				m.Match.Rule, m.Made = makes, true
+				all = addMember(all, m)
+			}
 		}
 	}
 	if len(readings) <= maxMembers {
@@ -49,4 +64,16 @@ func (s *Set) FindMembers(request *Request, found *Match) []Member {
 		found.Unread = errLongBatch
 	}
 	return nil
+}
+
+// addMember adds a member to those of its resource.
+func addMember(all [][]Member, m Member) [][]Member {
+	at := slices.IndexFunc(all, func(group []Member) bool {
+		return group[0].Match.Rule.Resource == m.Match.Rule.Resource && group[0].Made == m.Made
+	})
+	if at < 0 {
+		return append(all, []Member{m})
+	}
+	all[at] = append(all[at], m)
+	return all
 }

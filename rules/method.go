@@ -22,20 +22,20 @@ var (
 // findStated finds the rule of a POST that may state another method. Which of the two
 // counts is up to the API; where that makes a difference, the match says so. Where the
 // stated method is safe, unknown, or without a rule, the request's own counts.
-func (s *Set) findStated(request *Request, found *Match) bool {
-	own := s.rules.find(request, found)
-	if !own && !s.rules.leads(request.HTTP.URL.EscapedPath()) {
+func (t *tree) findStated(request *Request, found *Match) bool {
+	own := t.find(request, found)
+	if !own && !t.leads(request.HTTP.URL.EscapedPath()) {
 		return false // whatever it states
 	}
 	stated, err := request.stated()
 	if err != nil {
-		return s.unstated(request, found, own, err)
+		return t.unstated(request, found, own, err)
 	}
 	var hits []Match
 	for _, method := range stated {
 		var other Match
 		request.Method = method
-		if s.rules.find(request, &other) {
+		if t.find(request, &other) {
 			hits = append(hits, other)
 		}
 	}
@@ -68,16 +68,16 @@ func (s *Set) findStated(request *Request, found *Match) bool {
 }
 
 // unstated decides about a request of which nobody can tell which method it states.
-func (s *Set) unstated(request *Request, found *Match, own bool, err error) bool {
+func (t *tree) unstated(request *Request, found *Match, own bool, err error) bool {
 	path := usualPath(request.HTTP.URL.EscapedPath())
-	if own && !s.rules.root.others(path, http.MethodPost) {
+	if own && !t.root.others(path, http.MethodPost) {
 		if found.Unsure == nil {
 			found.Unsure = ErrStatedMethod
 		}
 		return true
 	}
 	if !own {
-		if found.count = 0; !s.rules.root.loose(anyMethod, path, path, found) {
+		if found.count = 0; !t.root.loose(anyMethod, path, path, found) {
 			return false
 		}
 	}

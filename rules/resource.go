@@ -54,12 +54,15 @@ type Resource struct {
 	// KeepShow means that the whole last Show of each object is stored.
 	KeepShow bool
 
-	// Watch, List and Callback are the options `watch`, `list` and `notify`, nil
+	// Watch, Parent, List and Callback are the options `watch`, `parent`, `list` and `notify`, nil
 	// if the resource does not have them.
 	Watch    *Watch
+	Parent   *Parent
 	List     *List
 	Callback *Callback
 
+	// rules is the tree of Rules.
+	rules    tree
 	showText string
 	// gone and failed say which answers to Show mean something else than their
 	// status does.
@@ -96,11 +99,12 @@ func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
 	for _, declared := range d.Rules {
 		rule, err := compileRule(declared, r, keys, matchers[declared])
 		if err == nil {
-			err = s.rules.add(rule)
+			err = r.rules.add(rule)
 		}
 		if err != nil {
 			return nil, wrong(declared, fmt.Sprintf("%s %s", declared.Kind, declared), err)
 		}
+		s.rules.addAll(rule)
 		r.Rules = append(r.Rules, rule)
 	}
 	for _, option := range []struct {
@@ -111,6 +115,7 @@ func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
 		{"hide", r.compileHide},
 		{"volatile", r.compileVolatile},
 		{"watch", r.compileWatch},
+		{"parent", r.compileParent},
 		{"list", r.compileList},
 		{"notify", r.compileNotify},
 	} {

@@ -37,6 +37,10 @@ type Rule struct {
 	Later  *Query
 	Within time.Duration
 
+	// Makes is the rule of the object that takes the place of the one that this
+	// rule, of a `move`, deletes; otherwise nil.
+	Makes *Rule
+
 	declared *syntax.Rule
 	pattern  pattern
 	methods  []string
@@ -52,19 +56,30 @@ type Rule struct {
 func compileRule(d *syntax.Rule, of *Resource, keys map[string][]Value, matchers caddyhttp.MatcherSets) (*Rule, error) {
 	switch d.Kind {
 	case event.KindCreate, event.KindUpdate, event.KindDelete:
+	case event.KindMove:
+		return compileMove(d, of, keys, matchers)
 	default:
-		return nil, fmt.Errorf("a rule's kind is create, update or delete, not %q", d.Kind)
+		return nil, fmt.Errorf("a rule's kind is create, update, delete or move, not %q", d.Kind)
 	}
 	path, err := parsePattern(d.Path)
 	if err != nil {
 		return nil, err
 	}
+	return compileRuleAt(path, d, of, keys, matchers)
+}
+
+// compileRuleAt compiles a rule with a path.
+func compileRuleAt(path pattern, d *syntax.Rule, of *Resource, keys map[string][]Value, matchers caddyhttp.MatcherSets) (*Rule, error) {
 	r := &Rule{
 		Kind: d.Kind, Resource: of, pattern: path, methods: d.Methods,
 		Name: d.String(), declared: d,
 		matchers: matchers, matched: len(matchers)+len(d.MatchRaw) > 0,
 	}
-	if r.Key, err = compileKeyParts(d, of, path, keys); err != nil {
+	as, keys, err := of.forRule(d, path, keys)
+	if err != nil {
+		return nil, err
+	}
+	if r.Key, err = compileKeyParts(d, as, path, keys); err != nil {
 		return nil, err
 	}
 	if r.where, err = compileConditions(d.Where); err != nil {

@@ -23,7 +23,8 @@ type Set struct {
 	Resources []*Resource
 
 	byName map[string]*Resource
-	// rules and shows are the trees of Find and FindShow.
+	// rules and shows are the trees of Find and FindShow; each resource has a tree of
+	// its own rules, too.
 	rules, shows tree
 }
 
@@ -68,20 +69,24 @@ func Compile(declared []*syntax.Resource, matchers Matchers) (*Set, error) {
 	if err := s.linkTouches(); err != nil {
 		return nil, err
 	}
+	if err := s.linkParents(); err != nil {
+		return nil, err
+	}
 	if err := s.addShows(); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// Find finds the rule that a request matches, and fills found. It does not
+// Find finds the most specific rule that a request matches, of all resources, and fills
+// found; FindEach finds those of other resources. It does not
 // allocate unless the path has escapes or dot segments, or a rule looks into the
 // request.
 //
 // A POST may state another method, where [Request.Overrides] say.
 func (s *Set) Find(request *Request, found *Match) bool {
 	if len(request.Overrides) > 0 && request.Method == http.MethodPost {
-		return s.findStated(request, found)
+		return s.rules.findStated(request, found)
 	}
 	return s.rules.find(request, found)
 }

@@ -58,7 +58,7 @@ func (s *Set) addShows() error {
 			rule.Key = append(rule.Key, KeyPart{Placeholder: i})
 		}
 		if err := s.shows.add(rule); err != nil {
-			return err
+			return PartError{r.Name, "show", fmt.Errorf("resource %s: show: %w", r.Name, err)}
 		}
 	}
 	return nil
@@ -70,6 +70,9 @@ var errShowFailed = errors.New("the API answered Show with what `failed` of its 
 // Read reads a Show, and interprets the answer.
 func (r *Resource) Read(ctx context.Context, upstream *show.Upstream, request show.Request) (show.Show, error) {
 	answer, err := upstream.Read(ctx, request)
+	if err == nil && isRedirect(answer.Status) {
+		answer, err = r.follow(ctx, upstream, request, answer)
+	}
 	if err != nil {
 		return answer, err
 	}

@@ -46,6 +46,29 @@ type node struct {
 
 // add adds a rule. It fails if another rule matches the same requests.
 func (t *tree) add(r *Rule) error {
+	list := t.place(r)
+	for _, other := range *list {
+		if other.pattern.expression == r.pattern.expression && overlap(other.methods, r.methods) && !apart(other, r) {
+			return fmt.Errorf("%q of resource %s and %q of resource %s match the same requests; "+
+				"remove one of them, or tell them apart, as `where request:method is item.update`",
+				other.Name, other.Resource.Name, r.Name, r.Resource.Name)
+		}
+	}
+	*list = append(*list, r)
+	return nil
+}
+
+// addAll adds a rule beside all others, those of other resources that match the same
+// requests, too.
+func (t *tree) addAll(r *Rule) {
+	list := t.place(r)
+	*list = append(*list, r)
+}
+
+// place makes room for a rule, and returns the list that it belongs to.
+func (t *tree) place(r *Rule) *[]*Rule {
+	t.touches = t.touches || len(r.Touches) > 0
+	t.safe = t.safe || slices.ContainsFunc(r.methods, IsSafe)
 	at := &t.root
 	for _, segment := range r.pattern.segments {
 		if segment == "" {
@@ -67,26 +90,15 @@ func (t *tree) add(r *Rule) error {
 		}
 		at = at.text[segment]
 	}
-	list := &at.leaves
 	switch {
 	case r.pattern.spans != nil:
-		list = at.addSpans(&r.pattern)
+		return at.addSpans(&r.pattern)
 	case r.pattern.expression != "":
-		list = &at.expressions
+		return &at.expressions
 	case r.pattern.tail:
-		list = &at.tails
+		return &at.tails
 	}
-	for _, other := range *list {
-		if other.pattern.expression == r.pattern.expression && overlap(other.methods, r.methods) && !apart(other, r) {
-			return fmt.Errorf("%q of resource %s and %q of resource %s match the same requests; "+
-				"remove one of them, or tell them apart, as `where request:method is item.update`",
-				other.Name, other.Resource.Name, r.Name, r.Resource.Name)
-		}
-	}
-	*list = append(*list, r)
-	t.touches = t.touches || len(r.Touches) > 0
-	t.safe = t.safe || slices.ContainsFunc(r.methods, IsSafe)
-	return nil
+	return &at.leaves
 }
 
 // apart reports whether two rules of one path demand different things of the

@@ -209,7 +209,7 @@ func TestBadRules(t *testing.T) {
 		"update without id":      {&syntax.Resource{Name: "items", Rules: rule(event.KindUpdate, "/items")}, "the path lacks :id"},
 		"delete without id":      {&syntax.Resource{Name: "items", Rules: rule(event.KindDelete, "/items")}, "the path lacks :id"},
 		"create lacks a parent":  {&syntax.Resource{Name: "p", Show: &syntax.Request{Path: "/d/:d/p/:id"}, Rules: rule(event.KindCreate, "/p")}, "the path lacks :d"},
-		"bad kind":               {&syntax.Resource{Name: "items", Rules: rule("upsert", "/items/:id")}, "create, update or delete"},
+		"bad kind":               {&syntax.Resource{Name: "items", Rules: rule("upsert", "/items/:id")}, "create, update, delete or move"},
 		"bad expression":         {&syntax.Resource{Name: "items", Rules: rule(event.KindUpdate, "/items/:id(")}, "is not a URL pattern"},
 		"empty segment":          {&syntax.Resource{Name: "items", Rules: rule(event.KindCreate, "/a//items")}, "an empty segment"},
 		"bad escape":             {&syntax.Resource{Name: "items", Rules: rule(event.KindCreate, "/items%zz")}, "invalid URL escape"},

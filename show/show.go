@@ -45,6 +45,19 @@ type Show struct {
 	Header http.Header
 	// Body is the answer's body.
 	Body []byte
+	// Redirect is where the answer was found, if Show was redirected.
+	Redirect Redirect
+}
+
+// Redirect is where the redirects of a Show lead.
+type Redirect struct {
+	// Path is the escaped path at their end, "" for none.
+	Path string
+	// Permanent is true if all of them are for good (301 and 308).
+	Permanent bool
+	// Elsewhere is true if Path is not that of a Show: then the answer names an
+	// object, and is nobody's Show.
+	Elsewhere bool
 }
 
 // Request is a request for a Show.

@@ -203,7 +203,7 @@ func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now t
 		// before SettleAt.
 		var left queue.Hints
 		if mark.SettleAt.After(reconciled.AskedAt) {
-			left = queue.HintDeleted | queue.HintMayBeDeleted | queue.HintMayBeCreated | queue.HintMayBeUpdated | queue.HintUnconfirmed
+			left = queue.HintDeleted | queue.HintMayBeDeleted | queue.HintMayBeCreated | queue.HintMayBeUpdated | queue.HintUnconfirmed | queue.HintExisted
 		} else {
 			mark.served(lease.Generation)
 		}

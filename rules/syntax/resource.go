@@ -137,6 +137,11 @@ type Resource struct {
 	// delete.
 	Events []*EventRule `json:"events,omitempty"`
 
+	// Parent says which object of another resource an object belongs to. When the
+	// parent is deleted, its children are looked at, as the API may have deleted
+	// them with it; and when a child is created, changed or deleted, its parent is.
+	Parent *Parent `json:"parent,omitempty"`
+
 	// Watch finds changes that do not pass here, by reading Shows again.
 	Watch *Watch `json:"watch,omitempty"`
 

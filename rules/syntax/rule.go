@@ -13,7 +13,10 @@ import (
 
 // Rule says that a request changes an object of the resource.
 type Rule struct {
-	// Kind is what the request means to do: `create`, `update` or `delete`.
+	// Kind is what the request means to do: `create`, `update`, `delete`, or `move`:
+	// the object gets another key, so one object ends and another begins. The path
+	// and the resource name the old one; the rule's own ID and Keys, the Destination
+	// of a MOVE, or the response name the new one.
 	// What happened is decided by what the object was and what its Show is.
 	Kind event.Kind `json:"kind"`
 
@@ -27,6 +30,12 @@ type Rule struct {
 	// exchange, as `id` and `key` of the resource say.
 	Path string `json:"path"`
 
+	// ID and Keys say where the parts of the object's key stand in the exchanges of
+	// this rule, in place of the resource's ID and Keys. A part that the path has
+	// must not stand in them. Default: those of the resource.
+	ID   []string            `json:"id,omitempty"`
+	Keys map[string][]string `json:"keys,omitempty"`
+
 	// Where narrows the rule by what the request says; all of the conditions
 	// must hold. Conditions on the body (`request:PATH`) make requests to this
 	// path wait until their body is read, up to `capture`.
@@ -36,8 +45,11 @@ type Rule struct {
 	// must match.
 	MatchRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 
-	// Success says which responses mean that the API did what it was asked.
-	// Default: 2xx and 3xx, but not 307 and 308.
+	// Success says which responses mean that the API did what it was asked. In a
+	// rule that deletes, they prove that there was an object. Default: 2xx and 3xx,
+	// but not 307 and 308; and the delete of an object that nobody has seen, and
+	// whose id does not stand in the response, is recorded as unresolved, as an API
+	// may confirm the delete of what it never had.
 	Success *Answer `json:"success,omitempty"`
 
 	// Refused says which responses mean that the API changed nothing. Default:

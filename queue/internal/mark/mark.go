@@ -36,7 +36,7 @@ type Record struct {
 }
 
 // HintBits is how many hints there are.
-const HintBits = 9
+const HintBits = 10
 
 // New returns the record of an object that was not marked.
 func New(m queue.Mark, now time.Time) Record {

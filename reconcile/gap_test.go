@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconcile
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// A gap, such as a restored backup leaves, marks the objects that are not known to be
+// there: their delete may have passed. A mark whose Show was 404 from the beginning on
+// must not become the delete of an object that never existed, and must not be tried for
+// ever either: it ends as a record.
+func TestGapInventsNoDelete(t *testing.T) {
+	for name, tc := range map[string]struct {
+		before   queue.Hints
+		known    bool
+		want     []string
+		recorded int
+	}{
+		"a confirmed update":    {queue.HintUpdated, false, nil, 1},
+		"a confirmed create":    {queue.HintCreated, false, nil, 1},
+		"a confirmed delete":    {queue.HintDeleted, false, nil, 1},
+		"one of unknown end":    {queue.HintMayBeUpdated | queue.HintUnconfirmed, false, nil, 0},
+		"an object that is had": {queue.HintUpdated, true, []string{"items.deleted"}, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := start(t)
+			if tc.known {
+				b.api.set(`{"id":"42"}`)
+				b.mark(queue.Mark{Hints: queue.HintLooked})
+				pass(time.Minute)
+				b.api.set("")
+			}
+			b.mark(queue.Mark{Hints: tc.before, Cause: event.Cause{Rule: "PUT", At: time.Now()}})
+			b.mark(queue.Mark{
+				Hints: queue.HintMayBeDeleted, SettleAt: time.Now().Add(30 * time.Second),
+				Cause: event.Cause{Rule: "gap", Outcome: event.OutcomeUnknown, At: time.Now()},
+			})
+			pass(10 * time.Minute)
+			b.expect(tc.want...)
+			rows, _, err := b.store.Unresolved(t.Context(), queue.Page{Limit: 10})
+			if err != nil || len(rows) != tc.recorded {
+				t.Errorf("%s: records %+v, %v", name, rows, err)
+			}
+			if n := b.marks(); n != 0 {
+				t.Errorf("%s: %d marks are left", name, n)
+			}
+		})
+	}
+}
