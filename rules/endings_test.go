@@ -42,3 +42,22 @@ func TestEndingsDoNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+// A client's request of an object at a path with an ending may be answered with another
+// form of it: it is no Show, and asks for no object of its own.
+func TestEndedShows(t *testing.T) {
+	set := compileFor(t, &syntax.Resource{Name: "items", Endings: []string{".json", ";s=*"}},
+		&syntax.Resource{Name: "issues", Endings: []string{".json"}, Show: &syntax.Request{Path: "/issues/:id.json"}}, &syntax.Resource{Name: "files"})
+	for path, want := range map[string]bool{
+		"/items/5": true, "/items/5.json": false, "/items/5%2Ejson": false, "/items/5.JSON": false, "/items/5;s=1": false,
+		"/issues/5.json": true, "/files/5.json": true,
+	} {
+		u, err := url.Parse(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := set.FindShow(asking(http.MethodGet, u), new(Match)); got != want {
+			t.Errorf("%s is a Show: %v", path, got)
+		}
+	}
+}
