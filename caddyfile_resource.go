@@ -62,11 +62,14 @@ func (h *Handler) unmarshalResource(d *caddyfile.Dispenser, all partLines) error
 
 // onlyOnce are the options that a resource has once.
 var onlyOnce = map[any]bool{
-	"show": true, "show from": true, "keep": true, "id": true, "aliases": true, "caller_ids": true, "slashes": true, "version": true, "lag": true,
+	"show": true, "show from": true, "keep": true, "id": true, "aliases": true, "caller_ids": true, "slashes": true, "endings": true, "version": true, "lag": true,
 	"tenant": true, "parent": true, "watch": true, "list": true, "notify": true,
 }
 
-const resourceWords = "show, keep, create, update, delete, move, id, key, aliases, caller_ids, slashes, version, lag, tenant, parent, hide, only, volatile, event, watch, list and notify"
+const resourceWords = "show, keep, create, update, delete, move, id, key, aliases, caller_ids, slashes, endings, version, lag, tenant, parent, hide, only, volatile, event, watch, list and notify"
+
+// commentHint tells of a path that a Caddyfile takes for a comment.
+const commentHint = "a word that begins with # is a comment: the elements of an array without a name are *, as `*.id`"
 
 // unmarshalResourceOption reads one option, and returns the part of the resource that
 // it has set, as a [rules.PartError] names it. Syntax:
@@ -88,6 +91,7 @@ const resourceWords = "show, keep, create, update, delete, move, id, key, aliase
 //	aliases
 //	caller_ids <ids...>|none
 //	slashes
+//	endings <endings...>
 //	version <path>|etag
 //	lag     <duration>
 //	tenant  <path>
@@ -131,7 +135,7 @@ func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word st
 		r.KeepShow = true
 	case "id":
 		if r.ID = args; len(args) == 0 {
-			return nil, d.Err("id takes the path at which the id stands in a body, as `id data.id`")
+			return nil, d.Err("id takes the path at which the id stands in a body, as `id data.id`; " + commentHint)
 		}
 	case "key":
 		return word, unmarshalKey(d, args, &r.Keys)
@@ -146,6 +150,10 @@ func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word st
 	case "slashes":
 		if r.Slashes = true; len(args) > 0 {
 			return nil, d.Err("slashes takes nothing after it")
+		}
+	case "endings":
+		if r.Endings = args; len(args) == 0 {
+			return nil, d.Err("endings takes what the API leaves out at the end of a path, as `endings .json ;jsessionid=*`")
 		}
 	case "version":
 		if len(args) != 1 {
@@ -378,7 +386,7 @@ func unmarshalList(d *caddyfile.Dispenser, r *syntax.Resource) error {
 		return err
 	}
 	if len(rest) == 0 {
-		return d.Errf("list takes a request and the path of the ids in its answer, as `list GET %s`", example)
+		return d.Errf("list takes a request and the path of the ids in its answer, as `list GET %s`; %s", example, commentHint)
 	}
 	l := &syntax.List{Query: *queryOf(request, rest)}
 	r.List = l

@@ -146,7 +146,7 @@ func unmarshalQuery(d *caddyfile.Dispenser, word string, args []string) (*syntax
 		return nil, err
 	}
 	if len(rest) == 0 {
-		return nil, d.Errf("%s takes a request and the path of the ids in its answer, as `%s GET %s`", word, word, example)
+		return nil, d.Errf("%s takes a request and the path of the ids in its answer, as `%s GET %s`; %s", word, word, example, commentHint)
 	}
 	query := queryOf(request, rest)
 	return query, unmarshalRequestBlock(d, &query.Request)

@@ -66,6 +66,22 @@ func TestRefusedRules(t *testing.T) {
 			item("id segment:12:href"),
 			[]string{"segment:12:href", "counted from 1", "Caddyfile:5"},
 		},
+		"a modifier of gjson": {
+			item("id @odata.etag"),
+			[]string{"an '@' or '!' that begins a name", "`\\@odata\\.etag`", "Caddyfile:5"},
+		},
+		"a path that is a comment": {
+			item("list GET /items #.id"),
+			[]string{"a word that begins with # is a comment", "`*.id`", "Caddyfile:5"},
+		},
+		"an ending that is none": {
+			item("endings json"),
+			[]string{"\"json\": an ending begins with a dot or a semicolon", "Caddyfile:5"},
+		},
+		"an ending that is anything": {
+			item("endings .*"),
+			[]string{"name the extensions", "Caddyfile:5"},
+		},
 		"a volatile field that an event looks at": {
 			item("volatile viewed.*\nevent items.viewed on change viewed.by"),
 			[]string{"items.viewed", "viewed.by is volatile", "Caddyfile:6"},

@@ -20,6 +20,9 @@ func (r *Resource) KeyAt(path string, told []string) (event.Key, bool) {
 	if len(r.Show.path.names) != len(r.Show.Names) {
 		return event.Key{}, false
 	}
+	if !r.Show.path.spells(r.endings) {
+		path = r.endings.cut(path)
+	}
 	parts, ok := r.Show.path.match(path)
 	if !ok {
 		return event.Key{}, false

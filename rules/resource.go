@@ -37,6 +37,8 @@ type Resource struct {
 	// Slashes means that an id is whatever stands between two slashes of a path,
 	// however much of it is escaped.
 	Slashes bool
+	// endings are what the API leaves out at the end of a path, nil for nothing.
+	endings *endings
 	// Version is the path of the object's version in Show, or "".
 	Version string
 	// ETag means that the version is the ETag of Show.
@@ -88,6 +90,10 @@ func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
 	}
 	if err := r.compileCallerIDs(d); err != nil {
 		return nil, wrong("caller_ids", "caller_ids", err)
+	}
+	var err error
+	if r.endings, err = s.compileEndings(d); err != nil {
+		return nil, wrong("endings", "endings", err)
 	}
 	if err := r.compileShow(d); err != nil {
 		return nil, wrong("show", "show "+r.showText, err)

@@ -26,6 +26,8 @@ type Set struct {
 	// rules and shows are the trees of Find and FindShow; each resource has a tree of
 	// its own rules, too.
 	rules, shows tree
+	// endings are those of all resources, each once.
+	endings []*endings
 }
 
 // Matchers holds the request matchers of rules that have any. Before matchers
@@ -65,6 +67,7 @@ func Compile(declared []*syntax.Resource, matchers Matchers) (*Set, error) {
 		s.byName[full.Name] = r
 		s.Resources = append(s.Resources, r)
 	}
+	s.rules.endings = s.endings
 	// A rule may touch a resource that is declared after it, so this comes last.
 	if err := s.linkTouches(); err != nil {
 		return nil, err
@@ -96,7 +99,12 @@ func (s *Set) Find(request *Request, found *Match) bool {
 // parts of the object's key. A path that servers may read in different ways asks for
 // no Show.
 func (s *Set) FindShow(request *Request, found *Match) bool {
-	return s.shows.find(request, found) && found.Unread == nil
+	if !s.shows.find(request, found) || found.Unread != nil {
+		return false
+	}
+	// With an extension, the answer may be another form of the object than its Show.
+	r, path := found.Rule.Resource, request.HTTP.URL.EscapedPath()
+	return r.endings.cut(path) == path && !r.endings.resembles(path) || found.Rule.pattern.spells(r.endings)
 }
 
 // Touching calls visit for every rule that a request matches and that touches

@@ -25,9 +25,6 @@ type span struct {
 	word bool
 }
 
-// isNamed reports whether the span is a name and nothing else.
-func (s span) isNamed() bool { return s.names == 1 && s.texts[0] == "" && s.texts[1] == "" }
-
 // parseSpans parses the segments of a path, and returns them with the names. It reports
 // false for a path that needs an expression.
 func parseSpans(segments []string) (spans []span, names []string, tail, ok bool) {
@@ -258,8 +255,8 @@ func (p *pattern) checkParts(values []string) error {
 	for _, s := range p.spans {
 		own := values[:s.names]
 		values = values[s.names:]
-		for i, value := range own {
-			if err := s.check(i, value, p.slashes); err != nil {
+		for _, value := range own {
+			if err := s.check(value, p.slashes); err != nil {
 				return fmt.Errorf("%q: %w", value, err)
 			}
 		}
@@ -267,7 +264,7 @@ func (p *pattern) checkParts(values []string) error {
 	return nil
 }
 
-func (s *span) check(i int, value string, slashes bool) error {
+func (s *span) check(value string, slashes bool) error {
 	if s.rest {
 		for segment := range strings.SplitSeq(value, "/") {
 			if segment == "" {

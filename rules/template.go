@@ -172,8 +172,12 @@ func (t *Template) pieces(text string, isJSON bool) []piece {
 
 // isPlaceholder reports whether a text in braces is a placeholder.
 func isPlaceholder(s string) bool {
+	others := ":.#"
+	if strings.HasPrefix(s, "request:") || strings.HasPrefix(s, "query:") {
+		others = `:.#@$\*` // names of APIs
+	}
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !syntax.IsNameRune(r) && !strings.ContainsRune(":.#", r)
+		return !syntax.IsNameRune(r) && !strings.ContainsRune(others, r)
 	})
 }
 

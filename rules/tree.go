@@ -24,6 +24,8 @@ type tree struct {
 	// safe is true if a rule names a safe method, and capitals if one has capital
 	// letters in its path.
 	safe, capitals bool
+	// endings are what resources leave out at the end of a path.
+	endings []*endings
 }
 
 // node is what follows a number of segments.
@@ -139,6 +141,23 @@ func (t *tree) find(request *Request, found *Match) bool {
 		return false
 	}
 	escaped := request.HTTP.URL.EscapedPath()
+	if len(t.endings) == 0 {
+		return t.findPath(request, escaped, found)
+	}
+	if t.findEnded(request, escaped, found) {
+		return true
+	}
+	if !t.findPath(request, escaped, found) {
+		return false
+	}
+	if e := found.Rule.Resource.endings; e.resembles(escaped) && !found.Rule.pattern.spells(e) {
+		found.Unread = errSpelling
+	}
+	return true
+}
+
+// findPath finds the rule of a request with an escaped path.
+func (t *tree) findPath(request *Request, escaped string, found *Match) bool {
 	if !isPlain(escaped) {
 		return t.findSpelled(request, escaped, found)
 	}
@@ -349,8 +368,25 @@ func (t *tree) touching(request *Request, visit func(*Match)) {
 	if !t.touches {
 		return
 	}
-	escaped := usualPath(request.HTTP.URL.EscapedPath())
-	t.root.touching(request, escaped, escaped, new(Match), visit)
+	escaped := request.HTTP.URL.EscapedPath()
+	path := usualPath(escaped)
+	t.root.touching(request, path, path, new(Match), func(m *Match) {
+		if e := m.Rule.Resource.endings; e.cut(escaped) == escaped || m.Rule.pattern.spells(e) {
+			visit(m)
+		}
+	})
+	for _, e := range t.endings {
+		cut := e.cut(escaped)
+		if cut == escaped {
+			continue
+		}
+		path := usualPath(cut)
+		t.root.touching(request, path, path, new(Match), func(m *Match) {
+			if m.Rule.Resource.endings == e {
+				visit(m)
+			}
+		})
+	}
 }
 
 // touching walks the tree as find does, but into all branches. At holds the

@@ -159,8 +159,9 @@ func checkFieldPath(path string) error {
 	switch {
 	case strings.HasPrefix(path, "/"), strings.Contains(path, "//"), strings.Contains(path, "/@"):
 		return fmt.Errorf("path %q: %w", path, errXPath)
-	case strings.ContainsAny(path, "@!"):
-		return fmt.Errorf("path %q: '@' and '!' are not allowed in the path of a field", path)
+	case jsonpath.HasModifier(path):
+		return fmt.Errorf("path %q: an '@' or '!' that begins a name stands behind a backslash, as does a dot within a name: "+
+			"`\\@odata\\.etag`; modifiers of gjson are not allowed in the path of a field", path)
 	}
 	return nil
 }

@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/jsonpath"
 )
 
 // Kind names a format.
@@ -183,7 +185,7 @@ func (f *Format) checkFields(fail func(string, ...any) error) error {
 		case f.config.Previous && field.Name == "previous":
 			return fail("a field named previous stands where the previous state is to stand; give it another name")
 		case !isPath(field.Path):
-			return fail("%s=%s: write a path of the Show without '@' and '!', as items.state; :1 for the first part of the object's key; "+
+			return fail("%s=%s: write a path of the Show without modifiers, as items.state, with a name that begins with '@' or '!' behind a backslash; :1 for the first part of the object's key; "+
 				"or event:id, event:type, event:time, event:sequence, event:op, event:tenant, event:object, event:version", field.Name, field.Path)
 		}
 		seen[field.Name] = true
@@ -202,7 +204,7 @@ func isPath(path string) bool {
 		_, known := eventValues[name]
 		return known
 	}
-	return path != "" && len(path) <= maxPath && !strings.ContainsAny(path, "@!")
+	return path != "" && len(path) <= maxPath && !jsonpath.HasModifier(path)
 }
 
 func checkSource(source string, fail func(string, ...any) error) error {

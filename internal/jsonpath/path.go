@@ -125,3 +125,20 @@ func Escape(name string) string {
 	}
 	return escaped.String()
 }
+
+// HasModifier reports whether a path has what gjson takes for a modifier or a literal: an
+// "@" or "!" where a name could begin. Behind a backslash, either is part of a name.
+func HasModifier(path string) bool {
+	begins := true
+	for i := 0; i < len(path); i++ {
+		c := path[i]
+		if begins && (c == '@' || c == '!') {
+			return true
+		}
+		if c == '\\' {
+			i++
+		}
+		begins = strings.IndexByte(".|,{[(:", c) >= 0
+	}
+	return false
+}

@@ -79,3 +79,14 @@ func TestEscape(t *testing.T) {
 		}
 	}
 }
+
+func TestHasModifier(t *testing.T) {
+	for path, want := range map[string]bool{
+		"a.b": false, "@this": true, "a.@reverse": true, "a|@ugly": true, "!1": true, "{a,@this}": true, "[@this]": true, `{"a":@this}`: true,
+		`\@odata\.etag`: false, `a.\@id`: false, "a@b.c!": false, "$id": false, `#(mail=="a@b.c")#.id`: false, `\\.@this`: true, `a\.@b`: false,
+	} {
+		if got := HasModifier(path); got != want {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+}

@@ -93,6 +93,13 @@ type Resource struct {
 	// false.
 	Slashes bool `json:"slashes,omitempty"`
 
+	// Endings are what the API leaves out at the end of a path: extensions, as
+	// `.json`, and what follows a semicolon, as `;jsessionid=*`, where `*` stands
+	// for anything. `/items/5.json` is then about the object `5`. A client's
+	// request of Show with an ending is not looked at: its answer may be another
+	// form. Default: none, and what ends a path is part of the id.
+	Endings []string `json:"endings,omitempty"`
+
 	// Version is the path of a field that grows with every change: a number,
 	// or an RFC 3339 time, with `T` or a space. With it, a Show that is older
 	// than what is already known is not taken but asked for again, for five
