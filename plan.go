@@ -167,6 +167,7 @@ func showReader(h *Handler, r *rules.Resource) func(context.Context, queue.MarkL
 		if err != nil {
 			return show.Show{}, fmt.Errorf("%w: %w", reconcile.ErrNever, err)
 		}
+		request.Object = lease.Key
 		if r.ShowFrom == syntax.ShowFromOperator {
 			return r.Read(ctx, h.upstream, request)
 		}
@@ -222,6 +223,7 @@ func queryReader(q *rules.Query, upstream *show.Upstream) func(context.Context, 
 		if err != nil {
 			return show.Show{}, fmt.Errorf("%w: %w", reconcile.ErrNever, err)
 		}
+		request.Object = key
 		return upstream.Read(ctx, request)
 	}
 }

@@ -124,6 +124,23 @@ func TestRefusedRules(t *testing.T) {
 			item("show GET /a/:a/items/:id\nlist GET /items items.#.id"),
 			[]string{"the key has 2 parts", "a list tells only one", "Caddyfile:6"},
 		},
+		"a Host that an upstream with TLS replaces": {
+			strings.Replace(item("show GET /items/:id {\nheader Host {t}\n}\nkey :t header:Host"), "localhost:9000", "https://localhost:9000", 1),
+			[]string{"header Host never reaches the API", "`header_up Host {host}`", "Caddyfile:5"},
+		},
+		"a Host that the upstream's own replaces": {
+			strings.Replace(item("show GET /items/:id {\nheader host {t}\n}\nkey :t header:Host"), "localhost:9000", "localhost:9000 {\nheader_up Host api.internal\n}", 1),
+			[]string{"header Host never reaches the API", "header_up Host api.internal", "Caddyfile:7"},
+		},
+		"a header of the connection in show": {
+			item("show GET /items/:id {\nheader te {t}\n}\nkey :t header:X-T"), []string{"header te never reaches the API", "Caddyfile:5"},
+		},
+		"a header that no rule sees": {
+			item("update PUT /items/:id where header:Trailer exists"), []string{"header:Trailer", "no rule sees it", "Caddyfile:5"},
+		},
+		"the Host as a credential": {
+			item("show as caller Host"), []string{"carries the Host of clients by itself", "Caddyfile:5"},
+		},
 		"a credential as a value": {
 			item("id header:Authorization"), []string{"Authorization", "credential", "Caddyfile:5"},
 		},

@@ -161,6 +161,9 @@ func (x *exchange) resolve(outcome event.Outcome) {
 			resolution.Unresolved = x.watcher.records[rule.Resource].Spend(resolution.Unresolved, time.Now())
 		}
 	}
+	if outcome == event.OutcomeChanged {
+		x.confirmed(resolution.Marks)
+	}
 	if outcome == event.OutcomeChanged && len(resolution.Marks) > 0 {
 		x.watcher.Remembered.keep(x, resolution.Marks[0].Key)
 	}

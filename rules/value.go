@@ -80,7 +80,7 @@ func parseValue(text string) (Value, error) {
 	if v.Source == FromResponse || v.Source == FromRequest {
 		return v, checkFieldPath(v.Name)
 	}
-	return v, nil
+	return v, v.seen()
 }
 
 // ParseValues parses values.
