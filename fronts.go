@@ -137,26 +137,51 @@ func (h *Handler) checkHost(upstream json.RawMessage) error {
 	return nil
 }
 
+// proxyOptions are the options of a reverse_proxy that decide which Host the API sees.
+type proxyOptions struct {
+	Transport struct {
+		TLS json.RawMessage `json:"tls"`
+	} `json:"transport"`
+	Headers struct {
+		Request struct {
+			Set map[string][]string `json:"set"`
+		} `json:"request"`
+	} `json:"headers"`
+}
+
+// host returns the Host that the proxy sets, "" if it sets none.
+func (p proxyOptions) host() string {
+	for field, values := range p.Headers.Request.Set {
+		if strings.EqualFold(field, "Host") {
+			return strings.Join(values, "")
+		}
+	}
+	return ""
+}
+
+// namedHosts returns the names that the configuration of a handler gives the API.
+func namedHosts(declared []byte) []string {
+	var handler struct {
+		Upstream proxyOptions `json:"upstream"`
+	}
+	if json.Unmarshal(declared, &handler) != nil {
+		return nil
+	}
+	host := caddy.NewReplacer().ReplaceKnown(handler.Upstream.host(), "")
+	if host == "" || strings.Contains(host, "{") {
+		return nil
+	}
+	return []string{host}
+}
+
 // hostLost returns why a proxy does not pass on the Host of a request, "" if it does.
 func hostLost(declared json.RawMessage) string {
-	var proxy struct {
-		Transport struct {
-			TLS json.RawMessage `json:"tls"`
-		} `json:"transport"`
-		Headers struct {
-			Request struct {
-				Set map[string][]string `json:"set"`
-			} `json:"request"`
-		} `json:"headers"`
-	}
+	var proxy proxyOptions
 	if json.Unmarshal(declared, &proxy) != nil {
 		return "" // it is no reverse_proxy
 	}
-	for field, values := range proxy.Headers.Request.Set {
-		if !strings.EqualFold(field, "Host") {
-			continue
-		}
-		if text := strings.Join(values, ""); !strings.Contains(text, "{http.request.host") && text != "{host}" {
+	if text := proxy.host(); text != "" {
+		if !strings.Contains(text, "{http.request.host") && text != "{host}" {
 			return "`header_up Host " + text + "` of upstream replaces it; leave that out"
 		}
 		return ""

@@ -183,6 +183,7 @@ func (h *Handler) watchOptions(log *zap.Logger, sink exchange.Options) exchange.
 	sink.Capture = h.Capture
 	sink.Refuse = h.OnQueueError == onQueueErrorFail
 	sink.Logger = sparing(log)
+	sink.Hosts = namedHosts(h.declared)
 	if h.upstream != nil && h.upstream.Fronts != nil {
 		sink.Confirmed = h.upstream.Fronts.Confirm
 	}

@@ -5,6 +5,7 @@ package exchange
 import (
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -52,6 +53,8 @@ type exchange struct {
 	// resolved is true once the intent is resolved or about to be. left is true
 	// once the exchange does not count as under way for what it lends.
 	resolved, left bool
+	// sent counts how often the request was sent.
+	sent atomic.Int32
 }
 
 // newExchange reads what a request names, and prepares for its response.
@@ -157,7 +160,7 @@ func (x *exchange) resolve(outcome event.Outcome) {
 		x.watcher.opts.Metrics.Unresolved(rule.Resource.Name)
 		x.watcher.opts.Logger.Warn("an exchange changed something, and nothing tells which object",
 			zap.String("rule", rule.Name), zap.Int("status", x.tee.status), zap.String("reason", resolution.Unresolved))
-		if outcome == event.OutcomeUnknown || x.isUnread() {
+		if outcome == event.OutcomeUnknown || x.isUnread() || x.sentTwice() {
 			resolution.Unresolved = x.watcher.records[rule.Resource].Spend(resolution.Unresolved, time.Now())
 		}
 	}

@@ -23,6 +23,7 @@ var (
 	errTruncated   = errors.New("the response is larger than `capture`, and has no Location of the resource's show")
 	errUndecodable = errors.New("the response's Content-Encoding could not be decoded, and it has no Location of the resource's show")
 	errTooMany     = fmt.Errorf("the exchange names more than %d objects", rules.MaxKeys)
+	errBadLocation = errors.New("the response has no id at the resource's id paths, and its Location is no URL")
 	errAmbiguous   = errors.New("the id stands under a name that the response has twice")
 )
 
@@ -150,6 +151,9 @@ func (x *exchange) identify() ([]event.Key, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := x.elsewhere(); err != nil {
+		return nil, err
+	}
 	return nil, errNoID
 }
 
@@ -165,8 +169,7 @@ func (x *exchange) location() *url.URL {
 	if err != nil {
 		return nil
 	}
-	host := x.request.HTTP.Host
-	if target.Host != "" && !strings.EqualFold(target.Host, host) && !strings.EqualFold(target.Host, request.Host) {
+	if target.Host != "" && !x.isOwn(target.Host) {
 		return nil
 	}
 	return target

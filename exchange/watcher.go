@@ -82,6 +82,8 @@ type Options struct {
 	// Confirmed takes the request of an exchange that the API has confirmed, and
 	// what it marks. It must return at once. Default: nothing.
 	Confirmed func(front show.Front, marked []event.Key)
+	// Hosts are names under which the API is asked, besides those that clients use.
+	Hosts []string
 	// Unmatched takes an unsafe request that no rule matches. Default: nothing.
 	Unmatched func(method, path string)
 	// Trace returns the place of an exchange in its trace, "" for none. Default:
@@ -177,7 +179,7 @@ func (w *Watcher) watch(next caddyhttp.Handler, x *exchange) error {
 	// The proxy panics through us when either side breaks off within the body.
 	// The panic is not recovered: the server above must get it.
 	defer func() { x.end(err, whole) }()
-	err = next.ServeHTTP(&x.tee, r)
+	err = next.ServeHTTP(&x.tee, x.counted(r))
 	whole = true
 	return err
 }
