@@ -5,6 +5,7 @@ package webhooks
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -100,7 +101,8 @@ const resourceWords = "show, keep, create, update, delete, id, key, aliases, cal
 //	list    [<method>] <path> <ids> {
 //	    version  <path>
 //	    next     <path> [as <parameter>]
-//	    page     <parameter>
+//	    page     [<parameter>] [from <number>]
+//	    offset   [<parameter>] [from <number>]
 //	    every    <duration>
 //	    backfill
 //	}
@@ -386,8 +388,10 @@ func unmarshalList(d *caddyfile.Dispenser, r *syntax.Resource) error {
 			l.Next = args[0]
 		case word == "next" && len(args) == 3 && args[1] == "as":
 			l.Next, l.NextQuery = args[0], args[2]
-		case word == "page" && len(args) == 1:
-			l.NextQuery = args[0]
+		case word == "page" || word == "offset":
+			if err := unmarshalCount(d, word, args, l); err != nil {
+				return err
+			}
 		case word == "every":
 			if err := durationOf(d, "every", args, &l.Every); err != nil {
 				return err
@@ -395,9 +399,36 @@ func unmarshalList(d *caddyfile.Dispenser, r *syntax.Resource) error {
 		case word == "backfill" && len(args) == 0:
 			l.Backfill = true
 		default:
-			return d.Errf("list takes `version PATH`, `next PATH [as PARAMETER]`, `page PARAMETER`, `every DURATION`, `backfill`, `header` and `body`, not `%s`",
+			return d.Errf("list takes `version PATH`, `next PATH [as PARAMETER]`, `page [PARAMETER] [from N]`, `offset [PARAMETER] [from N]`, "+
+				"`every DURATION`, `backfill`, `header` and `body`, not `%s`",
 				strings.Join(append([]string{word}, args...), " "))
 		}
+	}
+	return nil
+}
+
+// unmarshalCount reads `page [PARAMETER] [from N]` or `offset [PARAMETER] [from N]`.
+func unmarshalCount(d *caddyfile.Dispenser, word string, args []string, l *syntax.List) error {
+	if l.Counts != "" {
+		return d.Err("a list counts pages or objects; keep one of them")
+	}
+	l.Counts = syntax.CountPages
+	if word == "offset" {
+		l.Counts = syntax.CountObjects
+	}
+	if n := len(args); n >= 2 && args[n-2] == "from" {
+		from, err := strconv.Atoi(args[n-1])
+		if err != nil || from < 0 {
+			return d.Errf("%s from takes the number of the first, as 0 or 1, not %q", word, args[n-1])
+		}
+		l.From, args = &from, args[:n-2]
+	}
+	switch len(args) {
+	case 0:
+	case 1:
+		l.NextQuery = args[0]
+	default:
+		return d.Errf("%s takes a parameter, and perhaps what counting begins with, as `%s start from 0`", word, word)
 	}
 	return nil
 }

@@ -231,7 +231,7 @@ func queryReader(q *rules.Query, upstream *show.Upstream) func(context.Context, 
 // planList returns a list as reconcile wants it.
 func planList(l *rules.List, upstream *show.Upstream, b budgets) reconcile.List {
 	return reconcile.List{
-		Resource: l.Resource.Name, Every: l.Every, Backfill: l.Backfill, Limit: b.limit, Looks: b.looks,
+		Resource: l.Resource.Name, ID: l.ID, Counted: l.Counted(), Every: l.Every, Backfill: l.Backfill, Limit: b.limit, Looks: b.looks,
 		Read: func(ctx context.Context, page string) (show.Show, error) {
 			request, err := l.Request(page)
 			if err != nil {

@@ -8,14 +8,10 @@ import (
 	"fmt"
 	"math"
 	"net/url"
-	"strconv"
 	"time"
-
-	"github.com/tidwall/gjson"
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
-	"github.com/caddy-webhooks/caddy-webhooks/internal/weblink"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
@@ -29,13 +25,16 @@ type List struct {
 	// Backfill announces the objects of the first complete list as created.
 	Backfill bool
 
-	request Template
-	// ids, version and next are the paths in a page of the objects' ids, of
-	// their versions, and of what leads to the next page. The last two may be "".
-	ids, version, next string
-	// parameter, if not "", is the query parameter that takes what leads to a
-	// page.
-	parameter string
+	// ID tells this list from another that a changed configuration has.
+	ID string
+
+	// request is the request for a page, and first that for one to which nothing
+	// leads.
+	request, first Template
+	pager          pager
+	// ids and version are the paths in a page of the objects' ids and versions. The
+	// last may be "".
+	ids, version string
 }
 
 // Listed is an object in a page of a list.
@@ -54,15 +53,26 @@ func (r *Resource) compileList(d syntax.Resource) error {
 	}
 	made := &List{
 		Resource: r, Every: time.Duration(l.Every), Backfill: l.Backfill,
-		ids: l.IDs, version: l.Version, next: l.Next, parameter: l.NextQuery,
+		ids: l.IDs, version: l.Version, ID: l.Digest(),
 	}
 	var err error
 	if made.request, err = compileTemplate(l.Request); err != nil {
 		return err
 	}
+	for _, name := range made.request.Names {
+		if name != nextName {
+			return fmt.Errorf("it lists all objects, so nothing can stand for {%s}, but for {%s} what leads to a page", name, nextName)
+		}
+	}
+	if made.pager, err = compilePager(l, made.request); err != nil {
+		return err
+	}
+	if made.first, err = compileTemplate(withoutNext(l.Request)); err != nil {
+		return err
+	}
 	switch {
-	case len(made.request.Names) > 0:
-		return fmt.Errorf("it lists all objects, so nothing can stand for {%s}", made.request.Names[0])
+	case made.pager.counts == "" && len(made.first.Names) > 0 && made.first.path.names != nil:
+		return fmt.Errorf("nothing leads to the first page, so :%s cannot stand in the path", nextName)
 	case l.IDs == "":
 		return errors.New("after the request stands the path of the ids in its answer, as items.#.id")
 	case len(r.Show.Names) != 1:
@@ -70,7 +80,7 @@ func (r *Resource) compileList(d syntax.Resource) error {
 	case l.Every < 0:
 		return errors.New("every must not be negative")
 	}
-	for _, path := range []string{l.IDs, l.Version, l.Next} {
+	for _, path := range []string{l.IDs, l.Version} {
 		if err := checkFieldPath(path); err != nil {
 			return err
 		}
@@ -79,19 +89,26 @@ func (r *Resource) compileList(d syntax.Resource) error {
 	return nil
 }
 
+// Counted reports whether pages are counted, so that the API may not say which is the
+// last.
+func (l *List) Counted() bool { return l.pager.counts != "" }
+
 // Request returns the request for a page: "" for the first, or what [List.Page]
 // returned as the next.
 func (l *List) Request(page string) (show.Request, error) {
-	request, err := l.request.Build(nil)
-	if err != nil {
-		return request, err
+	p := &l.pager
+	if page = cmp.Or(page, p.first()); page == "" {
+		return l.first.Build(make([]string, len(l.first.Names)))
 	}
+	values := make([]string, len(l.request.Names))
+	for i := range values {
+		values[i] = page
+	}
+	request, err := l.request.Build(values)
 	switch {
-	case page == "" && (l.next != "" || l.parameter == ""):
-		// The first page is the answer to the request as it is.
-	case l.parameter != "":
-		// Without a path of what leads on, pages have numbers.
-		request.Path, err = withQuery(request.Path, l.parameter, cmp.Or(page, "1"))
+	case err != nil || p.placed:
+	case p.parameter != "":
+		request.Path, err = withQuery(request.Path, p.parameter, page)
 	default:
 		request.Path, err = sameAPI(request.Path, page)
 	}
@@ -126,37 +143,11 @@ func (l *List) Page(page string, answer show.Show) (objects []Listed, next strin
 		}
 		objects = append(objects, object)
 	}
-	switch {
-	case l.next != "":
-		next = event.Text([]byte(gjson.GetBytes(json, l.next).Raw))
-		if next == "null" || next == "false" {
-			next = ""
-		}
-	case l.parameter == "":
-		next = weblink.Next(answer.Header)
-	case len(ids) > 0:
-		number := 1
-		if page != "" {
-			number, _ = strconv.Atoi(page)
-		}
-		next = strconv.Itoa(number + 1)
-	}
-	return objects, next, nil
+	next, err := l.pager.after(page, answer, json, len(ids))
+	return objects, next, err
 }
 
 var errOtherScheme = errors.New("the next page of the list is not reached by HTTP")
-
-// withQuery returns a path whose query has a parameter set.
-func withQuery(path, name, text string) (string, error) {
-	u, err := url.ParseRequestURI(path)
-	if err != nil {
-		return "", fmt.Errorf("path of the list: %w", err)
-	}
-	query := u.Query()
-	query.Set(name, text)
-	u.RawQuery = query.Encode()
-	return u.RequestURI(), nil
-}
 
 // sameAPI returns the path and query to which a link leads from a path. It leaves
 // out the link's host: that is the name that clients use, and `upstream` says
