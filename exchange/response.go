@@ -75,6 +75,10 @@ func (c *captured) json() ([]byte, error) {
 		c.problem = errUndecodable
 		return nil, c.problem
 	}
+	if plain, c.kind, err = body.Unicode(plain, c.kind); err != nil {
+		c.problem = errUndecodable
+		return nil, c.problem
+	}
 	c.decoded = plain
 	if c.plain, err = body.Normalise(plain, c.kind); err != nil {
 		c.plain = nil

@@ -118,6 +118,14 @@ func (u *Upstream) Read(ctx context.Context, asked Request) (_ Show, err error) 
 		return Show{}, fmt.Errorf("decoding Show: %w", err)
 	}
 	w.header.Del("Content-Encoding")
+	kind := w.header.Get("Content-Type")
+	plain, asType, err := body.Unicode(plain, kind)
+	if err != nil {
+		return Show{}, fmt.Errorf("decoding Show: %w", err)
+	}
+	if asType != kind {
+		w.header.Set("Content-Type", asType)
+	}
 	return Show{Status: w.status, Header: w.header, Body: plain}, nil
 }
 
