@@ -141,6 +141,15 @@ func TestRefusedRules(t *testing.T) {
 		"the Host as a credential": {
 			item("show as caller Host"), []string{"carries the Host of clients by itself", "Caddyfile:5"},
 		},
+		"a value of the response in find": {
+			item("create POST /items {\nfind GET /items/{response:job} items.#.id\n}"), []string{"stands in the response", "Caddyfile:5"},
+		},
+		"a value of the exchange in a path of show": {
+			item("show GET /items/{request:id}"), []string{"parts of the object's key", "Caddyfile:5"},
+		},
+		"a value twice in a path": {
+			item("create POST /items {\nlater GET /jobs/{response:a}/{response:a} id\n}"), []string{"stands twice", "Caddyfile:5"},
+		},
 		"a credential as a value": {
 			item("id header:Authorization"), []string{"Authorization", "credential", "Caddyfile:5"},
 		},

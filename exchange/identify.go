@@ -133,6 +133,9 @@ func (x *exchange) identify() ([]event.Key, error) {
 	if x.tee.status < 200 || x.tee.status > 399 {
 		return nil, errNoResponse
 	}
+	if key, accepted := x.accepted(); accepted {
+		return []event.Key{key}, nil
+	}
 	keys, err := x.keysFrom(func(part rules.KeyPart) []rules.Value {
 		return append(slices.Clone(part.Request), part.Response...)
 	})

@@ -76,7 +76,7 @@ func compileTemplate(r syntax.Request) (Template, error) {
 	}
 	path, query, _ := strings.Cut(r.Path, "?")
 	var err error
-	if t.path, err = parsePattern(path); err != nil {
+	if t.path, err = parseBraced(path); err != nil {
 		return t, err
 	}
 	if t.path.tail || t.path.expression != "" {
