@@ -435,6 +435,9 @@ func unmarshalCount(d *caddyfile.Dispenser, word string, args []string, l *synta
 
 // parseCondition reads a value and what must stand there.
 func parseCondition(d *caddyfile.Dispenser, args []string) (*syntax.Condition, error) {
+	if len(args) == 1 && strings.ContainsAny(args[0], " ()=<>&|!") {
+		return &syntax.Condition{Expression: args[0]}, nil
+	}
 	if len(args) >= 2 {
 		c := &syntax.Condition{Value: args[0]}
 		switch rest := args[2:]; {
@@ -455,6 +458,6 @@ func parseCondition(d *caddyfile.Dispenser, args []string) (*syntax.Condition, e
 			return c, nil
 		}
 	}
-	return nil, d.Errf("a condition is a value and `is VALUES...`, `not VALUES...`, `matches EXPRESSION`, `exists` or `not exists`, as `state in paid cancelled`; not `%s`",
+	return nil, d.Errf("a condition is a value and `is VALUES...`, `not VALUES...`, `matches EXPRESSION`, `exists` or `not exists`, as `state in paid cancelled`, or an expression of CEL in quotes, as \"request.amount > 0\"; not `%s`",
 		strings.Join(args, " "))
 }

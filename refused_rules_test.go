@@ -150,6 +150,39 @@ func TestRefusedRules(t *testing.T) {
 		"a value twice in a path": {
 			item("create POST /items {\nlater GET /jobs/{response:a}/{response:a} id\n}"), []string{"stands twice", "Caddyfile:5"},
 		},
+		"where in words that are no condition": {
+			item("update PUT /items/:id where request:amount > 0"), []string{"an expression of CEL in quotes", "Caddyfile:5"},
+		},
+		"where in CEL that does not compile": {
+			item("update PUT /items/:id where \"request.amount >\""), []string{"column 17", "Caddyfile:5"},
+		},
+		"where in CEL that is no condition": {
+			item("update PUT /items/:id where \"size(query.a) + 1\""), []string{"must be true or false", "Caddyfile:5"},
+		},
+		"where in CEL of the wrong type": {
+			item("update PUT /items/:id where \"query.a > 1\""), []string{"no matching overload", "Caddyfile:5"},
+		},
+		"where in CEL about the answer": {
+			item("update PUT /items/:id where \"response.ok == true\""), []string{"there is no answer yet", "Caddyfile:5"},
+		},
+		"refused in CEL about the request": {
+			item("update PUT /items/:id {\nrefused where \"request.ok == true\"\n}"), []string{"known are response and status", "Caddyfile:6"},
+		},
+		"where in CEL about a name that the path lacks": {
+			item("update PUT /items/:id where \"path.kind == 'a'\""), []string{"path.kind is no placeholder", "Caddyfile:5"},
+		},
+		"where in CEL about names of its own": {
+			item("update PUT /items/:id where \"header.exists(h, h == 'a')\""), []string{"header must be followed by the name", "Caddyfile:5"},
+		},
+		"where in CEL that hides a variable": {
+			item("update PUT /items/:id where \"[1].exists(query, query > 0)\""), []string{"name query; give it another", "Caddyfile:5"},
+		},
+		"where in CEL about what no rule sees": {
+			item("update PUT /items/:id where \"has(header.Trailer)\""), []string{"no rule sees it", "Caddyfile:5"},
+		},
+		"until in CEL": {
+			item("watch every 30s until \"response.state == 'a'\""), []string{"until takes a path in Show", "Caddyfile:5"},
+		},
 		"a credential as a value": {
 			item("id header:Authorization"), []string{"Authorization", "credential", "Caddyfile:5"},
 		},
