@@ -75,6 +75,9 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if len(h.Resources) == 0 {
 		return d.Err("no resource is declared: add one, as `resource items`")
 	}
+	if err := h.checkHost(h.UpstreamRaw); err != nil {
+		return lines.locate(err)
+	}
 	_, err := rules.Compile(h.Resources, nil)
 	return lines.locate(err)
 }

@@ -5,6 +5,7 @@ package webhooks
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -105,7 +106,8 @@ const commentHint = "a word that begins with # is a comment: the elements of an 
 //	list    [<method>] <path> <ids...> {
 //	    version  <path>
 //	    next     <path> [as <parameter>]
-//	    page     <parameter>
+//	    page     [<parameter>] [from <number>]
+//	    offset   [<parameter>] [from <number>]
 //	    every    <duration>
 //	    backfill
 //	}
@@ -406,8 +408,10 @@ func unmarshalList(d *caddyfile.Dispenser, r *syntax.Resource) error {
 			l.Next = args[0]
 		case word == "next" && len(args) == 3 && args[1] == "as":
 			l.Next, l.NextQuery = args[0], args[2]
-		case word == "page" && len(args) == 1:
-			l.NextQuery = args[0]
+		case word == "page" || word == "offset":
+			if err := unmarshalCount(d, word, args, l); err != nil {
+				return err
+			}
 		case word == "every":
 			if err := durationOf(d, "every", args, &l.Every); err != nil {
 				return err
@@ -415,15 +419,45 @@ func unmarshalList(d *caddyfile.Dispenser, r *syntax.Resource) error {
 		case word == "backfill" && len(args) == 0:
 			l.Backfill = true
 		default:
-			return d.Errf("list takes `version PATH`, `next PATH [as PARAMETER]`, `page PARAMETER`, `every DURATION`, `backfill`, `header` and `body`, not `%s`",
+			return d.Errf("list takes `version PATH`, `next PATH [as PARAMETER]`, `page [PARAMETER] [from N]`, `offset [PARAMETER] [from N]`, "+
+				"`every DURATION`, `backfill`, `header` and `body`, not `%s`",
 				strings.Join(append([]string{word}, args...), " "))
 		}
 	}
 	return nil
 }
 
+// unmarshalCount reads `page [PARAMETER] [from N]` or `offset [PARAMETER] [from N]`.
+func unmarshalCount(d *caddyfile.Dispenser, word string, args []string, l *syntax.List) error {
+	if l.Counts != "" {
+		return d.Err("a list counts pages or objects; keep one of them")
+	}
+	l.Counts = syntax.CountPages
+	if word == "offset" {
+		l.Counts = syntax.CountObjects
+	}
+	if n := len(args); n >= 2 && args[n-2] == "from" {
+		from, err := strconv.Atoi(args[n-1])
+		if err != nil || from < 0 {
+			return d.Errf("%s from takes the number of the first, as 0 or 1, not %q", word, args[n-1])
+		}
+		l.From, args = &from, args[:n-2]
+	}
+	switch len(args) {
+	case 0:
+	case 1:
+		l.NextQuery = args[0]
+	default:
+		return d.Errf("%s takes a parameter, and perhaps what counting begins with, as `%s start from 0`", word, word)
+	}
+	return nil
+}
+
 // parseCondition reads a value and what must stand there.
 func parseCondition(d *caddyfile.Dispenser, args []string) (*syntax.Condition, error) {
+	if len(args) == 1 && strings.ContainsAny(args[0], " ()=<>&|!") {
+		return &syntax.Condition{Expression: args[0]}, nil
+	}
 	if len(args) >= 2 {
 		c := &syntax.Condition{Value: args[0]}
 		switch rest := args[2:]; {
@@ -444,6 +478,6 @@ func parseCondition(d *caddyfile.Dispenser, args []string) (*syntax.Condition, e
 			return c, nil
 		}
 	}
-	return nil, d.Errf("a condition is a value and `is VALUES...`, `not VALUES...`, `matches EXPRESSION`, `exists` or `not exists`, as `state in paid cancelled`; not `%s`",
+	return nil, d.Errf("a condition is a value and `is VALUES...`, `not VALUES...`, `matches EXPRESSION`, `exists` or `not exists`, as `state in paid cancelled`, or an expression of CEL in quotes, as \"request.amount > 0\"; not `%s`",
 		strings.Join(args, " "))
 }

@@ -58,7 +58,7 @@ func (a *App) self() (egress.Own, error) {
 			for _, address := range server.Listen {
 				addListener(&own, address)
 			}
-			own.Hosts = append(own.Hosts, servedHosts(server.Routes, nil)...)
+			own.Hosts = append(own.Hosts, servedHosts(server.Routes)...)
 		}
 	}
 	slices.SortFunc(own.Listeners, netip.AddrPort.Compare)
@@ -88,10 +88,15 @@ func addListener(own *egress.Own, text string) {
 	}
 }
 
-// servedHosts returns the hosts of the routes that have a webhooks handler,
-// as their matchers say: an inner matcher narrows an outer one.
-func servedHosts(routes caddyhttp.RouteList, outer []string) []string {
-	var served []string
+// servedHosts returns the hosts of the routes that have a webhooks handler.
+func servedHosts(routes caddyhttp.RouteList) (served []string) {
+	eachHandler(routes, nil, func(_ *Handler, hosts []string) { served = append(served, hosts...) })
+	return served
+}
+
+// eachHandler calls visit for each webhooks handler of some routes, with the hosts
+// that their matchers name: an inner matcher narrows an outer one.
+func eachHandler(routes caddyhttp.RouteList, outer []string, visit func(h *Handler, hosts []string)) {
 	for _, route := range routes {
 		hosts := matchedHosts(route.MatcherSets)
 		if len(hosts) == 0 {
@@ -100,13 +105,12 @@ func servedHosts(routes caddyhttp.RouteList, outer []string) []string {
 		for _, handler := range route.Handlers {
 			switch handler := handler.(type) {
 			case *Handler:
-				served = append(served, hosts...)
+				visit(handler, hosts)
 			case *caddyhttp.Subroute:
-				served = append(served, servedHosts(handler.Routes, hosts)...)
+				eachHandler(handler.Routes, hosts, visit)
 			}
 		}
 	}
-	return served
 }
 
 // matchedHosts returns the hosts that a route's matchers name, as far as they

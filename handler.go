@@ -46,7 +46,8 @@ const (
 type Handler struct {
 	// UpstreamRaw is the handler that answers when an object's Show is read in
 	// the background, usually a `reverse_proxy` to the API with the operator's
-	// credential. Required.
+	// credential. Requests carry the Host and scheme of clients' requests.
+	// Required.
 	UpstreamRaw json.RawMessage `json:"upstream,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
 
 	// UpstreamTimeout is how long after a request has ended without an answer
@@ -86,6 +87,7 @@ type Handler struct {
 	rules     *rules.Set
 	overrides []rules.Value
 	upstream  *show.Upstream
+	frontsKey string // in fronts, until Cleanup
 	watcher   *exchange.Watcher
 	// declared is the configuration as it was given; Caddy forgets the raw
 	// upstream once it is loaded.
@@ -111,6 +113,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.setDefaults()
 	if err := h.provisionUpstream(ctx); err != nil {
+		return err
+	}
+	if err := h.provisionFronts(); err != nil {
 		return err
 	}
 	if err := h.provisionRules(ctx); err != nil {
@@ -179,6 +184,10 @@ func (h *Handler) watchOptions(log *zap.Logger, sink exchange.Options) exchange.
 	sink.Capture = h.Capture
 	sink.Refuse = h.OnQueueError == onQueueErrorFail
 	sink.Logger = sparing(log)
+	sink.Hosts = namedHosts(h.declared)
+	if h.upstream != nil && h.upstream.Fronts != nil {
+		sink.Confirmed = h.upstream.Fronts.Confirm
+	}
 	return sink
 }
 
@@ -211,5 +220,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
 	_ caddy.Validator             = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

@@ -209,6 +209,7 @@ func (a *App) Start() error {
 	if err := a.refuseSelf(); err != nil {
 		return fmt.Errorf("starting webhooks: %w", err)
 	}
+	a.configureFronts()
 	a.config = &pipeline.Config{
 		Opening:       a.opening(),
 		RetentionSize: a.RetentionSize,

@@ -172,6 +172,7 @@ func showReader(h *Handler, r *rules.Resource) func(context.Context, queue.MarkL
 		if err != nil {
 			return show.Show{}, fmt.Errorf("%w: %w", reconcile.ErrNever, err)
 		}
+		request.Object = lease.Key
 		if r.ShowFrom == syntax.ShowFromOperator {
 			return r.Read(ctx, h.upstream, request)
 		}
@@ -228,6 +229,7 @@ func queryReader(q *rules.Query, upstream *show.Upstream) func(context.Context, 
 		if err != nil {
 			return show.Show{}, fmt.Errorf("%w: %w", reconcile.ErrNever, err)
 		}
+		request.Object = key
 		return upstream.Read(ctx, request)
 	}
 }
@@ -235,7 +237,7 @@ func queryReader(q *rules.Query, upstream *show.Upstream) func(context.Context, 
 // planList returns a list as reconcile wants it.
 func planList(l *rules.List, upstream *show.Upstream, b budgets) reconcile.List {
 	return reconcile.List{
-		Resource: l.Resource.Name, Every: l.Every, Backfill: l.Backfill, Limit: b.limit, Looks: b.looks,
+		Resource: l.Resource.Name, ID: l.ID, Counted: l.Counted(), Every: l.Every, Backfill: l.Backfill, Limit: b.limit, Looks: b.looks,
 		Read: func(ctx context.Context, page string) (show.Show, error) {
 			request, err := l.Request(page)
 			if err != nil {

@@ -224,6 +224,65 @@ func TestRefusedRules(t *testing.T) {
 			item("show GET /a/:a/items/:id\ncreate POST /a/:a/items {\nfind GET /items?ref={request:ref} request:a items.#.id\n}"),
 			[]string{"request:a is no placeholder of the request", "Caddyfile:6"},
 		},
+		"a Host that an upstream with TLS replaces": {
+			strings.Replace(item("show GET /items/:id {\nheader Host {t}\n}\nkey :t header:Host"), "localhost:9000", "https://localhost:9000", 1),
+			[]string{"header Host never reaches the API", "`header_up Host {host}`", "Caddyfile:5"},
+		},
+		"a Host that the upstream's own replaces": {
+			strings.Replace(item("show GET /items/:id {\nheader host {t}\n}\nkey :t header:Host"), "localhost:9000", "localhost:9000 {\nheader_up Host api.internal\n}", 1),
+			[]string{"header Host never reaches the API", "header_up Host api.internal", "Caddyfile:7"},
+		},
+		"a header of the connection in show": {
+			item("show GET /items/:id {\nheader te {t}\n}\nkey :t header:X-T"), []string{"header te never reaches the API", "Caddyfile:5"},
+		},
+		"a header that no rule sees": {
+			item("update PUT /items/:id where header:Trailer exists"), []string{"header:Trailer", "no rule sees it", "Caddyfile:5"},
+		},
+		"the Host as a credential": {
+			item("show as caller Host"), []string{"carries the Host of clients by itself", "Caddyfile:5"},
+		},
+		"a value of the response in find": {
+			item("create POST /items {\nfind GET /items/{response:job} items.#.id\n}"), []string{"stands in the response", "Caddyfile:5"},
+		},
+		"a value of the exchange in a path of show": {
+			item("show GET /items/{request:id}"), []string{"parts of the object's key", "Caddyfile:5"},
+		},
+		"a value twice in a path": {
+			item("create POST /items {\nlater GET /jobs/{response:a}/{response:a} id\n}"), []string{"stands twice", "Caddyfile:5"},
+		},
+		"where in words that are no condition": {
+			item("update PUT /items/:id where request:amount > 0"), []string{"an expression of CEL in quotes", "Caddyfile:5"},
+		},
+		"where in CEL that does not compile": {
+			item("update PUT /items/:id where \"request.amount >\""), []string{"column 17", "Caddyfile:5"},
+		},
+		"where in CEL that is no condition": {
+			item("update PUT /items/:id where \"size(query.a) + 1\""), []string{"must be true or false", "Caddyfile:5"},
+		},
+		"where in CEL of the wrong type": {
+			item("update PUT /items/:id where \"query.a > 1\""), []string{"no matching overload", "Caddyfile:5"},
+		},
+		"where in CEL about the answer": {
+			item("update PUT /items/:id where \"response.ok == true\""), []string{"there is no answer yet", "Caddyfile:5"},
+		},
+		"refused in CEL about the request": {
+			item("update PUT /items/:id {\nrefused where \"request.ok == true\"\n}"), []string{"known are response and status", "Caddyfile:6"},
+		},
+		"where in CEL about a name that the path lacks": {
+			item("update PUT /items/:id where \"path.kind == 'a'\""), []string{"path.kind is no placeholder", "Caddyfile:5"},
+		},
+		"where in CEL about names of its own": {
+			item("update PUT /items/:id where \"header.exists(h, h == 'a')\""), []string{"header must be followed by the name", "Caddyfile:5"},
+		},
+		"where in CEL that hides a variable": {
+			item("update PUT /items/:id where \"[1].exists(query, query > 0)\""), []string{"name query; give it another", "Caddyfile:5"},
+		},
+		"where in CEL about what no rule sees": {
+			item("update PUT /items/:id where \"has(header.Trailer)\""), []string{"no rule sees it", "Caddyfile:5"},
+		},
+		"until in CEL": {
+			item("watch every 30s until \"response.state == 'a'\""), []string{"until takes a path in Show", "Caddyfile:5"},
+		},
 		"a credential as a value": {
 			item("id header:Authorization"), []string{"Authorization", "credential", "Caddyfile:5"},
 		},

@@ -258,6 +258,10 @@ func (s *script) serveShow(w http.ResponseWriter, r *http.Request) error {
 // ask reads a request line or one of its headers.
 func (s *script) ask(rest string) error {
 	method, after, _ := strings.Cut(rest, " ")
+	if method == "Host:" {
+		s.request.Host = after
+		return nil
+	}
 	if strings.HasSuffix(method, ":") {
 		s.request.Header.Set(strings.TrimSuffix(method, ":"), after)
 		return nil

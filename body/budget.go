@@ -87,3 +87,18 @@ func parsingCost(plain []byte, contentType string) int64 {
 	}
 	return 8*length + costOfNode*int64(maxNodesOf(len(plain)))
 }
+
+// costOfValue is what each byte of JSON costs at most as values in memory: an empty
+// object has two, and a place in a list or map.
+const costOfValue = 64
+
+// SpendOnRequest does work that makes values of a request's body, of a length in bytes.
+// It fails with [ErrBusy] if there is no room for them in time.
+func SpendOnRequest(length int, work func() error) error {
+	return ofRequests.spend(costOfValue*int64(length), work)
+}
+
+// SpendOnAnswer is SpendOnRequest for an answer, which waits for room.
+func SpendOnAnswer(length int, work func() error) error {
+	return ofAnswers.spend(costOfValue*int64(length), work)
+}

@@ -32,7 +32,9 @@ const maxCodings = 3
 
 // Decode undoes a Content-Encoding. It may list several, the one applied last
 // standing last (RFC 9110, section 8.4). Decode knows gzip, deflate, br, zstd
-// and identity. Without an encoding it returns the body itself.
+// and identity. Without an encoding it returns the body itself, as it does for what
+// is no coding at all (`utf-8`), and for an answer that is not encoded although it says
+// so.
 //
 // It fails with [ErrCoding] or [ErrTooLarge], or with the decoder's error for
 // damaged bytes.
@@ -52,7 +54,7 @@ func (b *budget) decode(raw []byte, contentEncoding string, limit int64) ([]byte
 	plain := raw
 	for i := len(codings) - 1; i >= 0; i-- {
 		coding := strings.ToLower(strings.TrimSpace(codings[i]))
-		if coding == "" || coding == "identity" {
+		if isNoCoding(coding) || b == ofAnswers && i == len(codings)-1 && isPlain(plain, coding) {
 			continue
 		}
 		err := b.spend(decodingCost(coding, len(plain), limit), func() (err error) {

@@ -61,6 +61,7 @@ func (x *exchange) batchResolution(outcome event.Outcome) queue.Resolution {
 	for _, m := range x.members {
 		own := outcome
 		m.noted = x.noted
+		m.tee.sent.Store(x.tee.sent.Load())
 		m.tee.status, m.tee.answer = x.tee.status, captured{parsed: true}
 		if answer, ok := answers[m.id]; ok && m.id != "" {
 			m.tee.answer.plain = answer

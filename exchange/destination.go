@@ -5,7 +5,6 @@ package exchange
 import (
 	"errors"
 	"net/url"
-	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
@@ -35,8 +34,7 @@ func (x *exchange) ownPlace(reference string) *url.URL {
 	if err != nil {
 		return nil
 	}
-	host := x.request.HTTP.Host
-	if target.Host != "" && !strings.EqualFold(target.Host, host) && !strings.EqualFold(target.Host, request.Host) {
+	if target.Host != "" && !x.isOwn(target.Host) {
 		return nil
 	}
 	return target

@@ -171,9 +171,12 @@ func (x *exchange) resolve(outcome event.Outcome) {
 		x.watcher.opts.Metrics.Unresolved(rule.Resource.Name)
 		x.watcher.opts.Logger.Warn("an exchange changed something, and nothing tells which object",
 			zap.String("rule", rule.Name), zap.Int("status", x.tee.status), zap.String("reason", resolution.Unresolved))
-		if outcome == event.OutcomeUnknown || x.isUnread() {
+		if outcome == event.OutcomeUnknown || x.isUnread() || x.sentTwice() {
 			resolution.Unresolved = x.watcher.records[rule.Resource].Spend(resolution.Unresolved, time.Now())
 		}
+	}
+	if outcome == event.OutcomeChanged {
+		x.confirmed(resolution.Marks)
 	}
 	if outcome == event.OutcomeChanged && len(resolution.Marks) > 0 {
 		x.watcher.Remembered.keep(x, resolution.Marks[0].Key)

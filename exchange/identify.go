@@ -22,6 +22,7 @@ var (
 	errTruncated   = errors.New("the response is larger than `capture`, and has no Location of the resource's show")
 	errUndecodable = errors.New("the response's Content-Encoding could not be decoded, and it has no Location of the resource's show")
 	errTooMany     = fmt.Errorf("the exchange names more than %d objects", rules.MaxKeys)
+	errBadLocation = errors.New("the response has no id at the resource's id paths, and its Location is no URL")
 	errAmbiguous   = errors.New("the id stands under a name that the response has twice")
 )
 
@@ -112,6 +113,9 @@ func (x *exchange) identify() ([]event.Key, error) {
 	if x.tee.status < 200 || x.tee.status > 399 {
 		return nil, errNoResponse
 	}
+	if key, accepted := x.accepted(); accepted {
+		return []event.Key{key}, nil
+	}
 	keys, err := x.keysFrom(func(part rules.KeyPart) []rules.Value {
 		return append(slices.Clone(part.Request), part.Response...)
 	})
@@ -128,6 +132,9 @@ func (x *exchange) identify() ([]event.Key, error) {
 		return nil, problem
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := x.leadsElsewhere(); err != nil {
 		return nil, err
 	}
 	return nil, errNoID

@@ -67,6 +67,7 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 		mark.Cause.Resource = rule.Resource.Name
 		resolution.Marks = append(resolution.Marks, mark)
 	}
+	x.others(&resolution)
 	if x.unreadTouch != nil && resolution.Unresolved == "" {
 		resolution.Unresolved = x.unreadTouch.Error()
 	}

@@ -28,9 +28,9 @@ func (x *exchange) outcome(err error, whole bool) event.Outcome {
 		return usual
 	}
 	if len(x.members) > 0 {
-		return usual // each member is judged by its own answer
+		return x.ofAllTries(usual) // each member is judged by its own answer
 	}
-	outcome := x.match.Rule.Outcome(usual, status, x.tee.answer.json)
+	outcome := x.ofAllTries(x.match.Rule.Outcome(usual, status, x.tee.answer.json))
 	if outcome == event.OutcomeChanged && x.match.Unsure != nil {
 		if errors.Is(x.match.Unsure, rules.ErrStatedMethod) && status == http.StatusCreated {
 			return outcome // no safe method creates anything

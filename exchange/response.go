@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -36,6 +37,8 @@ type tee struct {
 	answer  captured
 	length  int64 // the Content-Length, or -1
 	written int64
+	// sent counts how often the request was sent.
+	sent atomic.Int32
 }
 
 // newTee returns a tee to a writer.
@@ -77,6 +80,10 @@ func (c *captured) json() ([]byte, error) {
 	}
 	plain, err := body.Decode(c.body, c.encoding)
 	if err != nil {
+		c.problem = errUndecodable
+		return nil, c.problem
+	}
+	if plain, c.kind, err = body.Unicode(plain, c.kind); err != nil {
 		c.problem = errUndecodable
 		return nil, c.problem
 	}

@@ -100,7 +100,7 @@ func (w *Watcher) watch(writer http.ResponseWriter, next caddyhttp.Handler, of m
 			x.end(err, whole)
 		}
 	}()
-	err = next.ServeHTTP(answer, parts[0].passed)
+	err = next.ServeHTTP(answer, answer.counted(parts[0].passed))
 	whole = true
 	return err
 }

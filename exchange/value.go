@@ -15,6 +15,9 @@ func (x *exchange) text(v rules.Value) string {
 		return v.TakeOne(x.match.Placeholder(v.Name))
 	case rules.FromResponse:
 		json, _ := x.tee.answer.json()
+		if body.Ambiguous(json, v.Name) {
+			return "" // another reader may find another
+		}
 		return v.TakeOne(body.Scalar(json, v.Name))
 	case rules.FromLocation:
 		target := x.location()

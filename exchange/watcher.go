@@ -81,6 +81,11 @@ type Options struct {
 	// Observe takes a Show that passed, to compare it when there is time. It must
 	// return at once. Default: passing Shows are not compared.
 	Observe func(of *rules.Resource, key event.Key, passed show.Show)
+	// Confirmed takes the request of an exchange that the API has confirmed, and
+	// what it marks. It must return at once. Default: nothing.
+	Confirmed func(front show.Front, marked []event.Key)
+	// Hosts are names under which the API is asked, besides those that clients use.
+	Hosts []string
 	// Unmatched takes an unsafe request that no rule matches. Default: nothing.
 	Unmatched func(method, path string)
 	// Trace returns the place of an exchange in its trace, "" for none. Default:

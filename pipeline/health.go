@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 )
 
 // Problems says in words what is wrong with the queue.
@@ -27,6 +28,11 @@ func (p *Pipeline) Problems() (problems []string) {
 	if idle != nil {
 		problems = append(problems, fmt.Sprintf("the configuration cannot be put to work on the queue, which is tried again: %v", idle))
 	}
+	for _, l := range p.Listings() {
+		if l.Failing() {
+			problems = append(problems, fmt.Sprintf("the list of %s does not complete, since %s: %s", l.Resource, l.Since.Format(time.RFC3339), l.Reason))
+		}
+	}
 	if p.keyring.Load() == nil && started > 0 {
 		problems = append(problems, "there is no key to seal secrets with; configure a secrets_key")
 	}
@@ -41,6 +47,14 @@ func (p *Pipeline) Problems() (problems []string) {
 		problems = append(problems, "changes have passed without the queue, and are not made up for yet: "+strings.Join(gaps, ", "))
 	}
 	return problems
+}
+
+// Listings returns how the lists of all objects fare, none while the queue is not open.
+func (p *Pipeline) Listings() []reconcile.Listing {
+	if s := p.open(); s != nil {
+		return s.reconciler.Listings()
+	}
+	return nil
 }
 
 // storeProblems says in words what is wrong with an open queue.

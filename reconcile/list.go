@@ -26,6 +26,12 @@ type List struct {
 	Read func(ctx context.Context, page string) (show.Show, error)
 	// Page reads a page. Next is "" after the last.
 	Page func(page string, answer show.Show) (objects []Listed, next string, err error)
+	// ID tells one list of the resource from another, in the place of which a new
+	// configuration puts it.
+	ID string
+	// Counted means that pages are counted, and that the API may not say which is
+	// the last.
+	Counted bool
 	// Every is how often all objects are listed; 0 for once.
 	Every time.Duration
 	// Backfill announces the objects of the first complete scan as created.
@@ -52,17 +58,25 @@ const (
 	maxPages = 1_000_000
 )
 
-var errSamePage = errors.New("a page of the list leads to itself")
+// errReplaced ends a list that a new configuration has replaced.
+var errReplaced = errors.New("the list was replaced")
 
 // list lists all objects and marks those that may have changed.
 func (r *Reconciler) list(ctx context.Context, l *List, lease queue.MarkLease) (answered bool) {
 	begun := r.now()
-	seen, err := r.listPages(ctx, l, lease)
+	pages, err := r.listPages(ctx, l, lease)
 	name := queue.ListKey(l.Resource).Resource
 	if err == nil {
-		err = r.markAbsent(ctx, l, seen, begun)
+		err = r.markAbsent(ctx, l, pages.seen, begun)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errReplaced):
+		r.release(lease)
+		return true
+	case err != nil:
+		if ctx.Err() == nil {
+			r.listBroken(l, begun, err.Error())
+		}
 		return r.listFailed(ctx, name, lease, err, r.now().Sub(begun))
 	}
 	if n, err := r.store.DismissUnresolvedBefore(ctx, l.Resource, begun); err == nil && n > 0 {
@@ -77,57 +91,81 @@ func (r *Reconciler) list(ctx context.Context, l *List, lease queue.MarkLease) (
 	}
 	result := r.commit(ctx, lease, reconciled, ResultListed)
 	r.metrics.Reconciled(name, result, r.now().Sub(begun))
-	r.log.Info("listed all objects", zap.String("resource", l.Resource), zap.Int("objects", len(seen)))
+	r.listCompleted(l, begun, len(pages.seen), pages.note())
+	r.log.Info("listed all objects", zap.String("resource", l.Resource), zap.Int("objects", len(pages.seen)))
+	if note := pages.note(); note != "" {
+		r.log.Warn("a list may not be complete", zap.String("resource", l.Resource), zap.String("reason", note))
+	}
 	return true
 }
 
-// listPages reads all pages, marks the listed objects, and returns their keys.
-// It fails as a whole if a page fails: an incomplete list says nothing about
-// the objects that it lacks.
-func (r *Reconciler) listPages(ctx context.Context, l *List, lease queue.MarkLease) (map[event.Key]struct{}, error) {
-	seen := make(map[event.Key]struct{})
+// listPages reads all pages, and marks the listed objects. It fails as a whole if a
+// page fails: an incomplete list says nothing about the objects that it lacks.
+func (r *Reconciler) listPages(ctx context.Context, l *List, lease queue.MarkLease) (*paging, error) {
+	pages := newPaging(l.Counted)
 	first := lease.Snapshot == nil
 	page := ""
 	for range maxPages {
-		if l.Looks != nil {
-			if err := l.Looks.Wait(ctx); err != nil {
-				return nil, err
-			}
-		}
-		answer, err := l.read(ctx, page)
+		answer, err := r.listPage(ctx, l, page)
 		if err != nil {
 			return nil, err
 		}
+		if pages.isPastEnd(answer.Status) {
+			status := answer.Status
+			if answer, err = r.listPage(ctx, l, page); err != nil {
+				return nil, err
+			}
+			if answer.Status == status {
+				return pages, nil
+			}
+		}
 		if answer.Status < 200 || answer.Status > 299 {
-			return nil, fmt.Errorf("the list was answered with %d", answer.Status)
+			return nil, fmt.Errorf("page %d of the list was answered with %d", len(pages.visited)+1, answer.Status)
 		}
 		objects, next, err := l.Page(page, answer)
 		if err != nil {
 			return nil, err
 		}
-		var marks []queue.Mark
-		for _, object := range objects {
-			seen[object.Key] = struct{}{}
-			mark, needed, err := r.listMark(ctx, l, object, first)
-			if err != nil {
-				return nil, err
-			}
-			if needed {
-				marks = append(marks, mark)
-			}
-		}
-		if err := r.markAll(ctx, marks); err != nil {
+		if err := r.markListed(ctx, l, objects, pages, first); err != nil {
 			return nil, err
 		}
-		switch next {
-		case "":
-			return seen, nil
-		case page:
-			return nil, errSamePage
+		if page, err = pages.turn(page, objects, next); page == "" || err != nil {
+			return pages, err
 		}
-		page = next
 	}
 	return nil, fmt.Errorf("the list has more than %d pages", maxPages)
+}
+
+// listPage reads one page, when the budget of looks allows it.
+func (r *Reconciler) listPage(ctx context.Context, l *List, page string) (answer show.Show, err error) {
+	if l.Looks != nil {
+		if err := l.Looks.Wait(ctx); err != nil {
+			return answer, err
+		}
+	}
+	if !r.wants(l) {
+		return answer, errReplaced
+	}
+	return l.read(ctx, page)
+}
+
+// markListed marks the objects of a page that may have changed, and were not on a page
+// before.
+func (r *Reconciler) markListed(ctx context.Context, l *List, objects []Listed, pages *paging, first bool) error {
+	var marks []queue.Mark
+	for _, object := range objects {
+		if _, again := pages.seen[object.Key]; again {
+			continue
+		}
+		mark, needed, err := r.listMark(ctx, l, object, first)
+		if err != nil {
+			return err
+		}
+		if needed {
+			marks = append(marks, mark)
+		}
+	}
+	return r.markAll(ctx, marks)
 }
 
 // read reads one page, using a look's place.

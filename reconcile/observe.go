@@ -147,6 +147,9 @@ func (o *Observer) compare(ctx context.Context, seen Observation) error {
 	if err != nil {
 		return nil //nolint:nilerr // nothing can be learned from it
 	}
+	if plain, _, err = body.Unicode(plain, seen.Show.Header.Get("Content-Type")); err != nil {
+		return nil //nolint:nilerr // nothing can be learned from it
+	}
 	seen.Show.Body = plain
 	document := seen.Show.Document()
 	known, err := o.store.Object(ctx, seen.Key)

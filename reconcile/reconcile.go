@@ -74,10 +74,13 @@ type Reconciler struct {
 
 	mu      sync.Mutex
 	stopped bool
-	cancel  context.CancelFunc // cancels the dispatchers of the last Apply
-	work    sync.WaitGroup
-	ctx     context.Context // cancels reconciliations under way
-	abort   context.CancelFunc
+	// lists holds the ID of each resource's list, and listings how they fare.
+	lists    map[string]string
+	listings map[string]Listing
+	cancel   context.CancelFunc // cancels the dispatchers of the last Apply
+	work     sync.WaitGroup
+	ctx      context.Context // cancels reconciliations under way
+	abort    context.CancelFunc
 }
 
 // New returns a Reconciler that does nothing until Apply.
@@ -99,7 +102,7 @@ func New(store Store, opts Options) *Reconciler {
 	return &Reconciler{
 		store: store, hasher: event.NewHasher(instance.HashKey), instance: instance.ID,
 		log: opts.Logger, now: opts.Now, jitter: opts.Jitter, metrics: opts.Metrics,
-		ctx: ctx, abort: abort,
+		ctx: ctx, abort: abort, listings: make(map[string]Listing),
 	}
 }
 
@@ -124,6 +127,7 @@ func (r *Reconciler) Apply(plan Plan) {
 	if r.cancel != nil {
 		r.cancel()
 	}
+	r.planLists(plan.Lists)
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(r.ctx)
 	for _, j := range r.jobs(plan) {

@@ -36,11 +36,11 @@ func compileAnswer(a *syntax.Answer) (*answer, error) {
 	if compiled.statuses, err = httpstatus.Parse(a.Statuses...); err != nil {
 		return nil, err
 	}
-	if compiled.where, err = compileConditions(a.Where); err != nil {
+	if compiled.where, err = compileConditions(a.Where, true); err != nil {
 		return nil, err
 	}
 	for _, c := range compiled.where {
-		if c.value.Source != FromResponse {
+		if c.cel == nil && c.value.Source != FromResponse {
 			return nil, fmt.Errorf("%s: a condition on the response takes a path in its body", c.value)
 		}
 	}
@@ -65,8 +65,14 @@ func (a *answer) lists(status int, usual bool) bool {
 }
 
 // holds reports whether the conditions hold in a response.
-func (a *answer) holds(json []byte) bool {
+func (a *answer) holds(status int, json []byte) bool {
 	for i := range a.where {
+		if a.where[i].cel != nil {
+			if !a.where[i].holdsIn(status, json) {
+				return false
+			}
+			continue
+		}
 		if !a.where[i].holds(body.Text(json, a.where[i].value.Name)) {
 			return false
 		}
@@ -90,12 +96,12 @@ func (r *Rule) Outcome(usual event.Outcome, status int, json func() ([]byte, err
 	if a := r.refused; a != nil {
 		// A condition alone applies to any answer that seems to be a success,
 		// too: an RPC's error comes with 200.
-		if a.lists(status, usual == event.OutcomeUnchanged || len(a.where) > 0) && a.holds(body) {
+		if a.lists(status, usual == event.OutcomeUnchanged || len(a.where) > 0) && a.holds(status, body) {
 			return event.OutcomeUnchanged
 		}
 	}
 	if a := r.success; a != nil {
-		if a.lists(status, usual == event.OutcomeChanged) && a.holds(body) {
+		if a.lists(status, usual == event.OutcomeChanged) && a.holds(status, body) {
 			return event.OutcomeChanged
 		}
 		if usual == event.OutcomeChanged {

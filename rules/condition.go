@@ -3,6 +3,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/where"
 )
 
 // Condition says which text a value may have: one of `is`, none of `not`, one
@@ -18,12 +20,23 @@ type Condition struct {
 	value   Value
 	is, not []string
 	matches *regexp.Regexp
-	text    string
+	// cel is an expression in place of all that, or nil.
+	cel  *where.Expression
+	text string
 }
 
-func compileConditions(declared []*syntax.Condition) ([]Condition, error) {
+// compileConditions compiles conditions on a request, or on an answer.
+func compileConditions(declared []*syntax.Condition, answer bool) ([]Condition, error) {
 	compiled := make([]Condition, 0, len(declared))
 	for _, d := range declared {
+		if d.Expression != "" {
+			c, err := compileExpression(d, answer)
+			if err != nil {
+				return nil, err
+			}
+			compiled = append(compiled, c)
+			continue
+		}
 		c := Condition{is: d.Is, not: d.Not, text: d.String()}
 		var err error
 		if c.value, err = parseValue(d.Value); err != nil {
@@ -50,7 +63,10 @@ func compileConditions(declared []*syntax.Condition) ([]Condition, error) {
 
 // compileUntil compiles a condition on a Show.
 func compileUntil(declared *syntax.Condition) (*Condition, error) {
-	compiled, err := compileConditions([]*syntax.Condition{declared})
+	if declared.Expression != "" {
+		return nil, errors.New("until takes a path in Show and its values, as `state in completed cancelled`, and no expression")
+	}
+	compiled, err := compileConditions([]*syntax.Condition{declared}, true)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +101,9 @@ func (c *Condition) holds(text string) bool {
 // be known. Two different expressions count as if none could: if both match, the
 // rule that is declared first is taken.
 func (c *Condition) meets(other Condition) bool {
+	if c.cel != nil || other.cel != nil {
+		return c.text == other.text
+	}
 	if c.matches != nil && other.matches != nil && c.matches.String() != other.matches.String() {
 		return false
 	}

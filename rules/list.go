@@ -8,14 +8,10 @@ import (
 	"fmt"
 	"math"
 	"net/url"
-	"strconv"
 	"time"
-
-	"github.com/tidwall/gjson"
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
-	"github.com/caddy-webhooks/caddy-webhooks/internal/weblink"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
@@ -29,15 +25,17 @@ type List struct {
 	// Backfill announces the objects of the first complete list as created.
 	Backfill bool
 
-	request Template
+	// ID tells this list from another that a changed configuration has.
+	ID string
+
+	// request is the request for a page, and first that for one to which nothing
+	// leads.
+	request, first Template
+	pager          pager
 	// answered says where the objects' keys stand in a page.
 	answered answered
-	// version and next are the paths in a page of the objects' versions, and of
-	// what leads to the next page, or "".
-	version, next string
-	// parameter, if not "", is the query parameter that takes what leads to a
-	// page.
-	parameter string
+	// version is the path in a page of the objects' versions, or "".
+	version string
 }
 
 // Listed is an object in a page of a list.
@@ -56,15 +54,26 @@ func (r *Resource) compileList(d syntax.Resource) error {
 	}
 	made := &List{
 		Resource: r, Every: time.Duration(l.Every), Backfill: l.Backfill,
-		version: l.Version, next: l.Next, parameter: l.NextQuery,
+		version: l.Version, ID: l.Digest(),
 	}
 	var err error
 	if made.request, err = compileTemplate(l.Request); err != nil {
 		return err
 	}
+	for _, name := range made.request.Names {
+		if name != nextName {
+			return fmt.Errorf("it lists all objects, so nothing can stand for {%s}, but for {%s} what leads to a page", name, nextName)
+		}
+	}
+	if made.pager, err = compilePager(l, made.request); err != nil {
+		return err
+	}
+	if made.first, err = compileTemplate(withoutNext(l.Request)); err != nil {
+		return err
+	}
 	switch {
-	case len(made.request.Names) > 0:
-		return fmt.Errorf("it lists all objects, so nothing can stand for {%s}", made.request.Names[0])
+	case made.pager.counts == "" && len(made.first.Names) > 0 && made.first.path.names != nil:
+		return fmt.Errorf("nothing leads to the first page, so :%s cannot stand in the path", nextName)
 	case l.IDs == "":
 		return errors.New("after the request stands the path of the ids in its answer, as items.#.id")
 	case l.Every < 0:
@@ -73,28 +82,33 @@ func (r *Resource) compileList(d syntax.Resource) error {
 	if made.answered, err = compileAnswered(r, l.Keys, l.IDs, nil); err != nil {
 		return err
 	}
-	for _, path := range []string{l.Version, l.Next} {
-		if err := checkFieldPath(path); err != nil {
-			return err
-		}
+	if err := checkFieldPath(l.Version); err != nil {
+		return err
 	}
 	r.List = made
 	return nil
 }
 
+// Counted reports whether pages are counted, so that the API may not say which is the
+// last.
+func (l *List) Counted() bool { return l.pager.counts != "" }
+
 // Request returns the request for a page: "" for the first, or what [List.Page]
 // returned as the next.
 func (l *List) Request(page string) (show.Request, error) {
-	request, err := l.request.Build(nil)
-	if err != nil {
-		return request, err
+	p := &l.pager
+	if page = cmp.Or(page, p.first()); page == "" {
+		return l.first.Build(make([]string, len(l.first.Names)))
 	}
+	values := make([]string, len(l.request.Names))
+	for i := range values {
+		values[i] = page
+	}
+	request, err := l.request.Build(values)
 	switch {
-	case page == "" && (l.next != "" || l.parameter == ""):
-		// The first page is the answer to the request as it is.
-	case l.parameter != "":
-		// Without a path of what leads on, pages have numbers.
-		request.Path, err = withQuery(request.Path, l.parameter, cmp.Or(page, "1"))
+	case err != nil || p.placed:
+	case p.parameter != "":
+		request.Path, err = withQuery(request.Path, p.parameter, page)
 	default:
 		request.Path, err = sameAPI(request.Path, page)
 	}
@@ -124,22 +138,8 @@ func (l *List) Page(page string, answer show.Show) (objects []Listed, next strin
 		}
 		objects = append(objects, object)
 	}
-	switch {
-	case l.next != "":
-		next = event.Text([]byte(gjson.GetBytes(json, l.next).Raw))
-		if next == "null" || next == "false" {
-			next = ""
-		}
-	case l.parameter == "":
-		next = weblink.Next(answer.Header)
-	case len(rows) > 0:
-		number := 1
-		if page != "" {
-			number, _ = strconv.Atoi(page)
-		}
-		next = strconv.Itoa(number + 1)
-	}
-	return objects, next, nil
+	next, err = l.pager.after(page, answer, json, len(rows))
+	return objects, next, err
 }
 
 // rows returns the parts of the keys in a page, and the versions of their objects, nil
@@ -168,18 +168,6 @@ func (l *List) rows(json []byte) (rows [][]string, versions []string, err error)
 }
 
 var errOtherScheme = errors.New("the next page of the list is not reached by HTTP")
-
-// withQuery returns a path whose query has a parameter set.
-func withQuery(path, name, text string) (string, error) {
-	u, err := url.ParseRequestURI(path)
-	if err != nil {
-		return "", fmt.Errorf("path of the list: %w", err)
-	}
-	query := u.Query()
-	query.Set(name, text)
-	u.RawQuery = query.Encode()
-	return u.RequestURI(), nil
-}
 
 // sameAPI returns the path and query to which a link leads from a path. It leaves
 // out the link's host: that is the name that clients use, and `upstream` says

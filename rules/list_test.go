@@ -105,6 +105,61 @@ func TestPages(t *testing.T) {
 			},
 			[]string{"/items?size=2&after=0", "/items?after=a%26b&size=2", "/items?after=17&size=2"},
 		},
+		"pages from 0": {
+			syntax.List{NextQuery: "p", From: new(int)},
+			[]show.Show{pageOf("", `{"items":[{"id":1},{"id":2}]}`), pageOf("", `{"items":[]}`)},
+			[]string{"/items?p=0", "/items?p=1"},
+		},
+		"offsets, where the API caps its pages": {
+			syntax.List{Query: syntax.Query{Request: syntax.Request{Path: "/items?limit=1000"}}, NextQuery: "offset", Counts: syntax.CountObjects},
+			[]show.Show{
+				pageOf("", `{"items":[{"id":1},{"id":2}]}`), pageOf("", `{"items":[{"id":3}]}`), pageOf("", `{"items":[]}`),
+			},
+			[]string{"/items?limit=1000&offset=0", "/items?limit=1000&offset=2", "/items?limit=1000&offset=3"},
+		},
+		"offsets from 1, as SCIM has them": {
+			syntax.List{NextQuery: "startIndex", Counts: syntax.CountObjects, From: new(1)},
+			[]show.Show{pageOf("", `{"items":[{"id":1},{"id":2}]}`), pageOf("", `{"items":[]}`)},
+			[]string{"/items?startIndex=1", "/items?startIndex=3"},
+		},
+		"a token from the header": {
+			syntax.List{Next: "header:x-next-token", NextQuery: "token"},
+			[]show.Show{
+				{Header: http.Header{"X-Next-Token": {" a "}}, Body: []byte(`{"items":[{"id":1}]}`)},
+				pageOf("", `{"items":[{"id":2}]}`),
+			},
+			[]string{"/items", "/items?token=a"},
+		},
+		"a token in the header": {
+			syntax.List{Next: "next", Query: syntax.Query{Request: syntax.Request{Path: "/items", Header: map[string]string{"X-Token": "{next}"}}}},
+			[]show.Show{pageOf("", `{"items":[{"id":1}],"next":"t"}`), pageOf("", `{"items":[{"id":2}]}`)},
+			[]string{"/items", "/items X-Token:t"},
+		},
+		"a token in a body of JSON": {
+			syntax.List{Next: "next", Query: syntax.Query{Request: syntax.Request{Method: "POST", Path: "/search", Body: `{"after":"{next}","size":2}`}}},
+			[]show.Show{pageOf("", `{"items":[{"id":1}],"next":"a\"b"}`), pageOf("", `{"items":[{"id":2}]}`)},
+			[]string{`/search {"after":null,"size":2}`, `/search {"after":"a\"b","size":2}`},
+		},
+		"a token in a form": {
+			syntax.List{Next: "next", Query: syntax.Query{Request: syntax.Request{Method: "POST", Path: "/search", Body: `size=2&after={next}`}}},
+			[]show.Show{pageOf("", `{"items":[{"id":1}],"next":"a&b"}`), pageOf("", `{"items":[{"id":2}]}`)},
+			[]string{`/search size=2`, `/search size=2&after=a%26b`},
+		},
+		"a token in the query": {
+			syntax.List{Next: "next", Query: syntax.Query{Request: syntax.Request{Path: "/items?after={next}&size=2"}}},
+			[]show.Show{pageOf("", `{"items":[{"id":1}],"next":"t"}`), pageOf("", `{"items":[{"id":2}]}`)},
+			[]string{"/items?size=2", "/items?after=t&size=2"},
+		},
+		"an offset in a body of JSON": {
+			syntax.List{Counts: syntax.CountObjects, Query: syntax.Query{Request: syntax.Request{Method: "POST", Path: "/rpc", Body: `{"skip":{next}}`}}},
+			[]show.Show{pageOf("", `{"items":[{"id":1}]}`), pageOf("", `{"items":[]}`)},
+			[]string{`/rpc {"skip":0}`, `/rpc {"skip":1}`},
+		},
+		"page numbers in the path": {
+			syntax.List{Counts: syntax.CountPages, Query: syntax.Query{Request: syntax.Request{Path: "/items/page/:next"}}},
+			[]show.Show{pageOf("", `{"items":[{"id":1}]}`), pageOf("", `{"items":[]}`)},
+			[]string{"/items/page/1", "/items/page/2"},
+		},
 		"page numbers": {
 			syntax.List{NextQuery: "page"},
 			[]show.Show{
@@ -125,7 +180,14 @@ func TestPages(t *testing.T) {
 				t.Errorf("%s: page %q: %v", name, page, err)
 				break
 			}
-			if read = append(read, request.Path); i == len(tc.pages) {
+			asked := request.Path
+			if token := request.Header.Get("X-Token"); token != "" {
+				asked += " X-Token:" + token
+			}
+			if len(request.Body) > 0 {
+				asked += " " + string(request.Body)
+			}
+			if read = append(read, asked); i == len(tc.pages) {
 				t.Errorf("%s: a page after the last one is read: %s", name, request.Path)
 				break
 			}
@@ -149,6 +211,34 @@ func TestPages(t *testing.T) {
 				t.Errorf("%s: found the objects %q", name, ids)
 				break
 			}
+		}
+	}
+}
+
+// What can never lead from page to page is refused.
+func TestRefusedPaging(t *testing.T) {
+	for name, tc := range map[string]struct {
+		list syntax.List
+		want string
+	}{
+		"two ways":               {syntax.List{Next: "next", Counts: syntax.CountPages}, "keep one of them"},
+		"a beginning of nothing": {syntax.List{Next: "next", NextQuery: "after", From: new(int)}, "does not count"},
+		"nothing for the place":  {syntax.List{Query: syntax.Query{Request: syntax.Request{Path: "/items?after={next}"}}}, "nothing stands for {next}"},
+		"no place":               {syntax.List{Counts: syntax.CountObjects}, "nothing takes what is counted"},
+		"no place for a header":  {syntax.List{Next: "header:X-Next"}, "nothing takes what stands in the header"},
+		"two places":             {syntax.List{Next: "n", NextQuery: "a", Query: syntax.Query{Request: syntax.Request{Path: "/items?b={next}"}}}, "keep one of them"},
+		"another placeholder":    {syntax.List{NextQuery: "page", Query: syntax.Query{Request: syntax.Request{Path: "/items?b={page}"}}}, "nothing can stand for {page}"},
+		"a token in the path":    {syntax.List{Next: "n", Query: syntax.Query{Request: syntax.Request{Path: "/items/:next"}}}, "nothing leads to the first page"},
+		"something to count":     {syntax.List{NextQuery: "n", Counts: "bytes"}, "pages or objects"},
+		"a value of the request": {syntax.List{Next: "request:n", NextQuery: "n"}, "a path in the answer or header:NAME"},
+	} {
+		if tc.list.Request.Path == "" {
+			tc.list.Request.Path = "/items"
+		}
+		tc.list.IDs = "items.#.id"
+		_, err := Compile([]*syntax.Resource{{Name: "items", List: &tc.list}}, nil)
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %q", name, err, tc.want)
 		}
 	}
 }

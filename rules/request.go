@@ -118,6 +118,10 @@ func (r *Request) texts(v Value, list bool) (body.Texts, error) {
 	case FromQuery:
 		found = queryTexts(r.HTTP.URL.RawQuery, v.Name)
 	case FromHeader:
+		if v.isHost() {
+			found.Add(hostName(r.HTTP.Host))
+			break
+		}
 		found = headerTexts(r.HTTP.Header, v.Name)
 	case FromResponse, FromPath, FromLocation:
 	}

@@ -98,6 +98,9 @@ func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
 	if err := r.compileShow(d); err != nil {
 		return nil, wrong("show", "show "+r.showText, err)
 	}
+	if err := checkCallerHeaders(d.CallerHeaders); err != nil {
+		return nil, wrong("show from", "show as caller", err)
+	}
 	keys, err := r.compileKeys(d)
 	if err != nil {
 		return nil, err

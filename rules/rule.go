@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/where"
 )
 
 // Rule is a compiled rule: which requests change an object of a resource, and
@@ -82,10 +83,21 @@ func compileRuleAt(path pattern, d *syntax.Rule, of *Resource, keys map[string][
 	if r.Key, err = compileKeyParts(d, as, path, keys); err != nil {
 		return nil, err
 	}
-	if r.where, err = compileConditions(d.Where); err != nil {
+	if r.where, err = compileConditions(d.Where, false); err != nil {
 		return nil, fmt.Errorf("where: %w", err)
 	}
 	for _, c := range r.where {
+		if c.cel != nil {
+			if err := path.hasNames(c.cel.Names(where.Path)); err != nil {
+				return nil, fmt.Errorf("where: %w", err)
+			}
+			for _, name := range c.cel.Names(where.Header) {
+				if err := (Value{Source: FromHeader, Name: name, text: "header:" + name}).seen(); err != nil {
+					return nil, fmt.Errorf("where: %w", err)
+				}
+			}
+			continue
+		}
 		if !c.value.InRequest() {
 			return nil, fmt.Errorf("where %s: the rule is chosen before there is a response; write request:%s for the request's body",
 				c.value, c.value)
@@ -133,6 +145,12 @@ func (r *Rule) judge(request *Request, values []string) verdict {
 	for _, inBody := range []bool{false, true} {
 		for i := range r.where {
 			c := &r.where[i]
+			if c.cel != nil {
+				if c.readsBody() == inBody && !request.judge(c.cel, &r.pattern, values, &v) {
+					return verdict{}
+				}
+				continue
+			}
 			if (c.value.Source == FromRequest) != inBody {
 				continue
 			}

@@ -92,9 +92,9 @@ func (r *Resource) Interpret(answer show.Show) (show.Show, error) {
 	}
 	usual := answer.Status >= 200 && answer.Status <= 299
 	switch {
-	case r.gone != nil && r.gone.lists(answer.Status, usual) && r.gone.holds(json):
+	case r.gone != nil && r.gone.lists(answer.Status, usual) && r.gone.holds(answer.Status, json):
 		answer.Status = http.StatusNotFound
-	case r.failed != nil && r.failed.lists(answer.Status, usual) && r.failed.holds(json):
+	case r.failed != nil && r.failed.lists(answer.Status, usual) && r.failed.holds(answer.Status, json):
 		return show.Show{}, errShowFailed
 	}
 	return answer, nil

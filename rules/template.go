@@ -20,13 +20,15 @@ import (
 // Template is a request to the API with placeholders, as `show` and `list` have
 // it. Build makes a request of it once the values of the placeholders are known.
 type Template struct {
-	// Names are the placeholders, each once, in the order of path, query, header
-	// and body.
+	// Names are the placeholders, each once, in the order of Host, path, query,
+	// header and body.
 	Names []string
 
 	text   string
 	method string
 	path   pattern
+	// pathAt is the index in Names of the first placeholder of the path.
+	pathAt int
 	query  []piece
 	header map[string][]piece
 	body   []piece
@@ -74,13 +76,15 @@ func compileTemplate(r syntax.Request) (Template, error) {
 	}
 	path, query, _ := strings.Cut(r.Path, "?")
 	var err error
-	if t.path, err = parsePattern(path); err != nil {
+	if t.path, err = parseBraced(path); err != nil {
 		return t, err
 	}
 	if t.path.tail || t.path.expression != "" {
 		return t, errors.New("a path is built from this pattern, so it may hold only text and names, as /items/:id.json or /files/:path*")
 	}
-	t.Names = slices.Clone(t.path.names)
+	t.Names = hostNames(r, t.path.names)
+	t.pathAt = len(t.Names)
+	t.Names = append(t.Names, t.path.names...)
 	t.query = t.pieces(query, false)
 	if err := restrict(t.query, quotingPairs); err != nil {
 		return t, err
@@ -97,6 +101,9 @@ func (t *Template) compileRest(r syntax.Request) error {
 	}
 	slices.Sort(fields)
 	for _, field := range fields {
+		if err := checkSent(field); err != nil {
+			return err
+		}
 		pieces := t.pieces(r.Header[field], false)
 		if err := restrict(pieces, quotingHeader); err != nil {
 			return fmt.Errorf("header %s: %w", field, err)
@@ -186,6 +193,11 @@ func (t *Template) isPath() bool {
 	return t.method == http.MethodGet && len(t.query)+len(t.header)+len(t.body) == 0
 }
 
+// ofPath returns the values that stand in the path.
+func (t *Template) ofPath(values []string) []string {
+	return values[t.pathAt : t.pathAt+len(t.path.names)]
+}
+
 // Build returns the request with values in place of the placeholders. Values are
 // in the order of Names.
 func (t *Template) Build(values []string) (show.Request, error) {
@@ -199,7 +211,7 @@ func (t *Template) Build(values []string) (show.Request, error) {
 		}
 		built.Path = values[0]
 	} else {
-		path, err := t.path.build(values[:len(t.path.names)])
+		path, err := t.path.build(t.ofPath(values))
 		if err != nil {
 			return built, err
 		}
@@ -236,12 +248,12 @@ func (t *Template) Check(values []string) error {
 		return fmt.Errorf("the key has %d parts and %s takes %d", len(values), t.text, len(t.Names))
 	}
 	for i, value := range values {
-		if (t.anywhere || i < len(t.path.names)) && t.callerIDs[strings.ToLower(value)] {
+		if (t.anywhere || i >= t.pathAt && i < t.pathAt+len(t.path.names)) && t.callerIDs[strings.ToLower(value)] {
 			return fmt.Errorf("%q: %w", value, ErrCallerID)
 		}
 	}
 	if !t.whole {
-		if err := t.path.checkParts(values[:len(t.path.names)]); err != nil {
+		if err := t.path.checkParts(t.ofPath(values)); err != nil {
 			return err
 		}
 	}

@@ -25,10 +25,10 @@ const (
 	FromLocation               // the response's Location
 )
 
-// Value is a place in an exchange, and not what stands there: `a.b` in the
-// response or the Show, `request:a.b` in the request's body, `query:name`,
-// `header:Name`, `:name` in the path, or `location` for the response's Location; or
-// what `split:` or `segment:` takes of it.
+// Value is a place in an exchange, and not what stands there: `a.b` or
+// `response:a.b` in the response or the Show, `request:a.b` in the request's body,
+// `query:name`, `header:Name`, `:name` in the path, or `location` for the response's
+// Location; or what `split:` or `segment:` takes of it.
 // The zero Value is no place. Values can be compared.
 type Value struct {
 	// Source is where to look, and Name what to look for there.
@@ -87,6 +87,8 @@ func parseWhole(text string) (Value, error) {
 			return v, fmt.Errorf("%q: after the colon stands the name of a placeholder, as :id", text)
 		}
 		return v, nil
+	case found && prefix == "response":
+		v.Name = rest
 	case found && prefix == "request":
 		v.Source, v.Name = FromRequest, rest
 	case found && prefix == "query":
@@ -94,7 +96,7 @@ func parseWhole(text string) (Value, error) {
 	case found && prefix == "header":
 		v.Source, v.Name = FromHeader, rest
 	case found && isName(prefix) && !strings.ContainsAny(prefix, ".#"):
-		return v, fmt.Errorf("%q: there is no %q to take a value from; write request:PATH, query:NAME, header:NAME, :NAME, "+
+		return v, fmt.Errorf("%q: there is no %q to take a value from; write request:PATH, response:PATH, query:NAME, header:NAME, :NAME, "+
 			"or a path in the response, where a colon is written with a backslash before it", text, prefix)
 	}
 	if v.Name == "" {
@@ -103,7 +105,7 @@ func parseWhole(text string) (Value, error) {
 	if v.Source == FromResponse || v.Source == FromRequest {
 		return v, checkFieldPath(v.Name)
 	}
-	return v, nil
+	return v, v.seen()
 }
 
 // ParseValues parses values that are all that stands at their places.

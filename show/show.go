@@ -21,6 +21,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
 // MaxBody is the size of the largest Show that is accepted, in bytes. A Show
@@ -69,12 +70,18 @@ type Request struct {
 	Header http.Header
 	// Body is the request's body; nil for none.
 	Body []byte
+	// Object is the object that the request is about, zero for none. It decides
+	// under which name the API is asked; see [Fronts].
+	Object event.Key
 }
 
 // Upstream is where Shows are read.
 type Upstream struct {
 	// Handler answers requests as the API does; usually a reverse_proxy.
 	Handler caddyhttp.Handler
+	// Fronts knows the names under which the API is asked. Default: that of its
+	// address.
+	Fronts *Fronts
 	// Timeout limits one reading. Default: [DefaultTimeout].
 	Timeout time.Duration
 }
@@ -97,8 +104,10 @@ func (u *Upstream) Read(ctx context.Context, asked Request) (_ Show, err error) 
 	if err != nil {
 		return Show{}, err
 	}
+	u.Fronts.Of(asked.Object).apply(r)
 	w := &recorder{header: make(http.Header)}
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, backgroundServer)
+	trust(r)
 
 	// reverse_proxy panics with ErrAbortHandler when an answer breaks off, and
 	// no server above recovers from it here. A panic of any other module in the
@@ -122,6 +131,14 @@ func (u *Upstream) Read(ctx context.Context, asked Request) (_ Show, err error) 
 		return Show{}, fmt.Errorf("decoding Show: %w", err)
 	}
 	w.header.Del("Content-Encoding")
+	kind := w.header.Get("Content-Type")
+	plain, asType, err := body.Unicode(plain, kind)
+	if err != nil {
+		return Show{}, fmt.Errorf("decoding Show: %w", err)
+	}
+	if asType != kind {
+		w.header.Set("Content-Type", asType)
+	}
 	return Show{Status: w.status, Header: w.header, Body: plain}, nil
 }
 
@@ -146,8 +163,6 @@ func newRequest(ctx context.Context, asked Request) (*http.Request, error) {
 	r := &http.Request{
 		Method: asked.Method,
 		URL:    u,
-		// Host stays empty, so that the transport sends the upstream's own
-		// name unless the operator sets another with header_up.
 		Header: http.Header{
 			// A cache on the way would answer with the state before the change.
 			"Cache-Control": {"no-cache"},

@@ -125,3 +125,9 @@ func put(members map[string]any, steps []jsonpath.Step, plain any) {
 		members = next
 	}
 }
+
+// Members converts members of an object in valid JSON to a value of CEL. Of what is no
+// object, and with no names, it converts everything.
+func Members(document []byte, names []string) any {
+	return members{all: len(names) == 0, names: names}.parse(document)
+}

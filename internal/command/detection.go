@@ -115,6 +115,7 @@ func printCoverage(out io.Writer, report *admin.Coverage, now time.Time) error {
 	for _, gap := range report.Gaps {
 		fmt.Fprintf(w, "Gap: %s, since %s, not made up for yet\n", gap.Resource, gap.Since.Format(time.RFC3339))
 	}
+	printListings(w, report)
 	fmt.Fprintf(w, "Changes whose object is not known: %d (caddy webhooks unresolved)\n", report.Unresolved)
 	fmt.Fprintf(w, "Exchanges under way or of unknown outcome: %d\n", report.OpenIntents)
 	fmt.Fprintf(w, "Objects that wait for reconciling: %d, tried in vain: %d", report.Marks, report.Failing)
@@ -129,6 +130,19 @@ func printCoverage(out io.Writer, report *admin.Coverage, now time.Time) error {
 		fmt.Fprintf(w, "Without a list, so that a gap may hide a create: %s\n", strings.Join(report.Unlisted, " "))
 	}
 	return w.Flush()
+}
+
+// printListings prints the lists that do not complete, or of which there is something to
+// know.
+func printListings(w io.Writer, report *admin.Coverage) {
+	for _, l := range report.Lists {
+		if l.Reason != "" {
+			fmt.Fprintf(w, "List of %s: tried in vain %d times since %s: %s\n", l.Resource, l.Tries, l.Since.Format(time.RFC3339), l.Reason)
+		}
+		if l.Note != "" {
+			fmt.Fprintf(w, "List of %s, %d objects: %s\n", l.Resource, l.Objects, l.Note)
+		}
+	}
 }
 
 // draft returns a suggestion as it would stand in a Caddyfile.

@@ -3,6 +3,7 @@
 package syntax
 
 import (
+	"strconv"
 	"strings"
 )
 
@@ -10,7 +11,13 @@ import (
 type Condition struct {
 	// Value is where to look: `request:PATH`, `query:NAME`, `header:NAME`,
 	// `:NAME`, or a path in the response.
-	Value string `json:"value"`
+	Value string `json:"value,omitempty"`
+
+	// Expression is a condition in CEL, in place of all others. Of a request, it
+	// sees `request` (the body), `path`, `query` and `header`; of an answer,
+	// `response` (the body) and `status`. What reads a member that is not there
+	// does not hold.
+	Expression string `json:"expression,omitempty"`
 
 	// Is lists the values one of which must stand there. An empty one means that
 	// there is no value.
@@ -30,6 +37,8 @@ type Condition struct {
 // String returns the condition as a Caddyfile has it.
 func (c Condition) String() string {
 	switch {
+	case c.Expression != "":
+		return strconv.Quote(c.Expression)
 	case len(c.Is) == 1 && c.Is[0] == "":
 		return c.Value + " not exists"
 	case len(c.Is) > 0:

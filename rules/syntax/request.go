@@ -12,8 +12,9 @@ type Request struct {
 	Method string `json:"method,omitempty"`
 
 	// Path is the path, in which `:name` stands for one segment, or beside text for
-	// a part of it, and `:name*` for all segments up to the end. It may be
-	// followed by a query, in which `{name}` stands for a value.
+	// a part of it, and `:name*` for all segments up to the end; a value in braces
+	// stands for one segment. It may be followed by a query, in which `{name}` stands
+	// for a value.
 	Path string `json:"path"`
 
 	// Header holds header fields to send; `{name}` stands for a value.
@@ -41,7 +42,8 @@ func (r Request) String() string {
 type Query struct {
 	// Request is the request. Its placeholders stand for values of the request
 	// that changes something: `:name` for one of the rule's path, and in
-	// braces any, such as `{request:reference}` or `{header:Idempotency-Key}`.
+	// braces any, such as `{request:reference}` or `{header:Idempotency-Key}`;
+	// for `later`, those of the response, too, such as `{response:job.id}`.
 	Request Request `json:"request"`
 
 	// IDs is the path at which the objects' ids stand in the answer, such as
