@@ -59,6 +59,8 @@ func (h *Handler) Cleanup() error {
 type site struct {
 	hosts []string
 	https bool
+	// open is true if requests of any name reach the handler.
+	open bool
 }
 
 // configureFronts tells each handler the name of its site. The routes are known only
@@ -72,14 +74,16 @@ func (a *App) configureFronts() {
 	for _, server := range app.(*caddyhttp.App).Servers {
 		eachHandler(server.Routes, nil, func(h *Handler, hosts []string) {
 			s := sites[h]
-			sites[h] = site{hosts: append(s.hosts, hosts...), https: s.https || len(server.TLSConnPolicies) > 0}
+			sites[h] = site{
+				hosts: append(s.hosts, hosts...), https: s.https || len(server.TLSConnPolicies) > 0, open: s.open || len(hosts) == 0,
+			}
 		})
 	}
 	for h, s := range sites {
 		if h.upstream == nil || h.upstream.Fronts == nil {
 			continue
 		}
-		h.upstream.Fronts.Configure(s.front())
+		h.upstream.Fronts.Configure(s.front(), !s.open)
 		if wild := s.wildcard(); wild != "" {
 			for _, r := range h.rules.Resources {
 				if !r.TellsHosts() {

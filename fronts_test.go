@@ -132,7 +132,8 @@ func TestShowBeforeAnyClient(t *testing.T) {
 	s.expect("items.created items/1")
 }
 
-// A stranger's name changes nothing, even if the API answers it with 200.
+// Where any name is taken, a name that few use changes nothing, even if the API answers it
+// with 200: it is asked under the one of most changes.
 func TestStrangeHost(t *testing.T) {
 	s, v := newVirtualHosts(t, "api.example.com")
 	s.mustLoad(s.siteOf("http://:PORT", "", ""))
@@ -141,7 +142,6 @@ func TestStrangeHost(t *testing.T) {
 		s.expect(fmt.Sprintf("items.updated items/%d", i))
 	}
 	s.as("other.example", http.MethodPut, "/items/stranger", `{}`)
-	s.expect("items.updated items/stranger")
 	if status, _ := s.verb("/webhooks/look?object=items/1"); status != http.StatusOK {
 		t.Fatal(status)
 	}
@@ -150,7 +150,7 @@ func TestStrangeHost(t *testing.T) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, asked := range v.asked {
-		if !strings.Contains(asked, " api.example.com ") && !strings.HasSuffix(asked, "stranger") {
+		if !strings.Contains(asked, " api.example.com ") {
 			t.Errorf("asked as %s", asked)
 		}
 	}

@@ -4,6 +4,7 @@ package exchange
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -34,14 +35,17 @@ func TestHostOfLocation(t *testing.T) {
 		watcher := watcherFor(t, q, &syntax.Resource{Name: "items"})
 		watcher.opts.Hosts = []string{"named.example"}
 		api := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-			caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, true)
-			r.Header.Set("X-Forwarded-Host", "public.example")
 			repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 			repl.Set("http.reverse_proxy.upstream.hostport", "api.internal:8443")
 			repl.Set("http.reverse_proxy.upstream.host", "api.internal")
 			return answers(201, map[string]string{"Location": location}, "")(w, r)
 		})
-		if _, err := send(watcher, "POST", "http://client.example/items", "{}", api); err != nil {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "http://client.example/items", strings.NewReader("{}"))
+		r.Header.Set("X-Forwarded-Host", "public.example")
+		recorder := httptest.NewRecorder()
+		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), recorder, new(caddyhttp.Server))
+		caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, true)
+		if err := watcher.serve(recorder, r, api); err != nil {
 			t.Fatal(err)
 		}
 		got := q.only(t).resolution

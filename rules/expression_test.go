@@ -98,8 +98,9 @@ func TestExpressionOnBatch(t *testing.T) {
 	}
 	request := Request{HTTP: r, Method: r.Method, Limit: 1 << 20}
 	var found Match
-	if set.Find(&request, &found); len(set.FindMembers(&request, &found)) != 2 {
-		t.Errorf("%d members match", len(set.FindMembers(&request, &found)))
+	set.Find(&request, &found)
+	if groups := set.FindMembers(&request, &found); len(groups) != 1 || len(groups[0]) != 2 {
+		t.Errorf("members of %d resources match: %v", len(groups), groups)
 	}
 }
 

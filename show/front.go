@@ -42,11 +42,16 @@ const (
 // confirmed change came under, else the one of most confirmed changes, else the one
 // that the configuration gives the site.
 //
+// The first is used only where the configuration says which names a site has. An API
+// that takes any name may build the links in a Show from it, and whoever may change an
+// object could send all its subscribers elsewhere.
+//
 // Only what the API has confirmed counts: anybody can send a request with any name,
 // and the API's answer under another name would be taken for the object.
 type Fronts struct {
 	mu      sync.Mutex
 	site    Front
+	named   bool
 	most    Front
 	counts  map[Front]int
 	objects map[event.Key]Front
@@ -57,11 +62,14 @@ func NewFronts() *Fronts {
 	return &Fronts{counts: make(map[Front]int), objects: make(map[event.Key]Front)}
 }
 
-// Configure sets the name that the configuration gives the site.
-func (f *Fronts) Configure(site Front) {
+// Configure sets the name that the configuration gives the site, and whether no request
+// comes under another name than those that the configuration has.
+func (f *Fronts) Configure(site Front, named bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.site = site
+	if f.site, f.named = site, named; !named {
+		clear(f.objects)
+	}
 }
 
 // Confirm notes that the API has confirmed a change of some objects that a client
@@ -83,7 +91,7 @@ func (f *Fronts) Confirm(front Front, objects []event.Key) {
 			f.counts[other] /= 2
 		}
 	}
-	if len(f.counts) == 1 {
+	if len(f.counts) == 1 || !f.named {
 		return // of all objects
 	}
 	for _, key := range objects {

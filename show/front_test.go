@@ -21,7 +21,7 @@ func TestFronts(t *testing.T) {
 	if got := f.Of(key("1")); got != (Front{}) {
 		t.Errorf("at first: %v", got)
 	}
-	f.Configure(site)
+	f.Configure(site, true)
 	if got := f.Of(key("1")); got != site {
 		t.Errorf("configured: %v", got)
 	}
@@ -45,6 +45,12 @@ func TestFronts(t *testing.T) {
 	if got := f.Of(key("3")); got != b {
 		t.Errorf("after most came as b: %v", got)
 	}
+	// Where any name is taken, nobody chooses that of one object.
+	f.Configure(site, false)
+	f.Confirm(a, []event.Key{key("1")})
+	if got := f.Of(key("1")); got != b {
+		t.Errorf("a client chose the name of an object: %v", got)
+	}
 	if got := (*Fronts)(nil).Of(key("1")); got != (Front{}) {
 		t.Errorf("nil: %v", got)
 	}
@@ -53,6 +59,7 @@ func TestFronts(t *testing.T) {
 // Strangers can make up any number of names and objects.
 func TestFrontsAreLimited(t *testing.T) {
 	f := NewFronts()
+	f.Configure(Front{}, true)
 	usual := Front{Host: "usual"}
 	for range 5 {
 		f.Confirm(usual, nil)
@@ -97,7 +104,7 @@ func TestFrontOfShow(t *testing.T) {
 			return nil
 		})
 		u.Fronts = NewFronts()
-		u.Fronts.Configure(tc.front)
+		u.Fronts.Configure(tc.front, true)
 		if _, err := u.Read(t.Context(), Request{Method: "GET", Path: "/", Header: tc.header}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
