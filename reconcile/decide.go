@@ -344,11 +344,12 @@ func (r *Resource) decideGone(lease queue.MarkLease, now time.Time) decision {
 	return decision{finding: nothing}
 }
 
-// existed reports whether the API's answers prove that there was an object. An API may confirm the update and the delete of what it never had. And
-// where nobody knows whether it was deleted, a Show may be 404 for another reason, from
-// the beginning on.
+// existed reports whether the API's answers prove that there was an object that may have
+// been deleted: it has confirmed that it made it, or its answer to the delete says so. An
+// API may confirm the update and the delete of what it never had.
 func existed(hints queue.Hints) bool {
-	return hints.Has(queue.HintExisted) || hints.Has(queue.HintDeleted|queue.HintCreated)
+	mayBeGone := hints&(queue.HintDeleted|queue.HintMayBeDeleted) != 0
+	return hints.Has(queue.HintExisted) || mayBeGone && hints.Has(queue.HintCreated)
 }
 
 // unprovedReason is the reason of the record of a delete that is not announced.

@@ -191,7 +191,7 @@ func TestLaggingAnswers(t *testing.T) {
 		"updated and deleted, never seen":     {nil, queue.HintUpdated | queue.HintDeleted, answer(404, ""), early, 10 * time.Second, unproved, ""},
 		"deleted with proof, never seen":      {nil, queue.HintDeleted | queue.HintExisted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},
 		"created and deleted, never seen":     {nil, queue.HintCreated | queue.HintDeleted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},
-		"created, delete of unknown end":      {nil, queue.HintCreated | queue.HintMayBeDeleted, answer(404, ""), early, 10 * time.Second, unproved, ""},
+		"created, delete of unknown end":      {nil, queue.HintCreated | queue.HintMayBeDeleted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},
 		"updated, delete of unknown end":      {nil, queue.HintUpdated | queue.HintMayBeDeleted, answer(404, ""), early, 10 * time.Second, unproved, ""},
 		"deleted just after it was seen":      {seen, queue.HintDeleted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},
 		"unknown delete just after":           {seen, queue.HintMayBeDeleted, answer(404, ""), early, 10 * time.Second, moved, event.OpDelete},

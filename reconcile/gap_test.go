@@ -23,7 +23,7 @@ func TestGapInventsNoDelete(t *testing.T) {
 		recorded int
 	}{
 		"a confirmed update":    {queue.HintUpdated, false, nil, 1},
-		"a confirmed create":    {queue.HintCreated, false, nil, 1},
+		"a confirmed create":    {queue.HintCreated, false, []string{"items.deleted"}, 0}, // it was there
 		"a confirmed delete":    {queue.HintDeleted, false, nil, 1},
 		"one of unknown end":    {queue.HintMayBeUpdated | queue.HintUnconfirmed, false, nil, 0},
 		"an object that is had": {queue.HintUpdated, true, []string{"items.deleted"}, 0},
@@ -51,5 +51,24 @@ func TestGapInventsNoDelete(t *testing.T) {
 				t.Errorf("%s: %d marks are left", name, n)
 			}
 		})
+	}
+}
+
+// An object that the API confirmed to have made is gone, and somebody may have deleted
+// it: whoever was told nothing of it yet is told of its end.
+func TestMadeAndGone(t *testing.T) {
+	for hints, want := range map[queue.Hints]bool{
+		queue.HintCreated | queue.HintMayBeDeleted: true,
+		queue.HintCreated | queue.HintDeleted:      true,
+		queue.HintExisted | queue.HintDeleted:      true,
+		queue.HintDeleted:                          false,
+		queue.HintMayBeDeleted:                     false,
+		queue.HintUpdated | queue.HintMayBeDeleted: false,
+		queue.HintUpdated | queue.HintDeleted:      false,
+		queue.HintCreated:                          false,
+	} {
+		if got := existed(hints); got != want {
+			t.Errorf("%010b: %t, want %t", hints, got, want)
+		}
 	}
 }

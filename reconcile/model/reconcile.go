@@ -166,7 +166,7 @@ func (o *Options) decideGone(last snapshot, h hints) finding {
 	known := last.known && !last.gone
 	knownGone := last.known && last.gone
 	confirmed := h&(hintCreated|hintUpdated) != 0
-	existed := known || h&hintDeleted != 0 && h&hintCreated != 0
+	existed := known || h&hintCreated != 0
 	switch {
 	case h&(hintDeleted|hintMayBeDeleted) != 0 && existed && !knownGone, o.Off.Proof && !knownGone:
 		return moved
