@@ -208,7 +208,7 @@ func (s *stage) getAdmin(path string) (response *http.Response) {
 	s.t.Helper()
 	eventually(s.t, "the admin endpoint answers", func() bool {
 		var err error
-		response, err = http.Get("http://" + s.admin + path) //nolint:bodyclose // the caller does
+		response, err = http.Get("http://" + s.admin + path)
 		return err == nil
 	})
 	return response
