@@ -101,6 +101,13 @@ func (n *node) each(method, rest, whole string, depth int, visit func(*Rule)) {
 			n.placeholder.each(method, after, whole, depth+1, visit)
 		}
 	}
+	for _, sets := range [][]*spanRules{n.spans, n.rests} {
+		for _, set := range sets {
+			if _, _, ok := set.pattern.values(whole, true); ok {
+				take(set.rules)
+			}
+		}
+	}
 	for _, r := range n.expressions {
 		if _, ok := r.pattern.exec(whole, nil); ok {
 			take([]*Rule{r})
@@ -116,6 +123,11 @@ func (n *node) each(method, rest, whole string, depth int, visit func(*Rule)) {
 func (p *pattern) isShadowed(specific *pattern) bool {
 	for i := range min(len(p.segments), len(specific.segments)) {
 		if p.segments[i] == "" && specific.segments[i] != "" {
+			return true
+		}
+	}
+	for i := range min(len(p.spans), len(specific.segments)) {
+		if p.spans[i].names > 0 && specific.segments[i] != "" {
 			return true
 		}
 	}
