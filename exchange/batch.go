@@ -18,8 +18,9 @@ type member struct {
 	id string
 }
 
-// newBatch returns the exchange of the members of a batch that are about one resource. Its intent names the objects of all its
-// members; what became of each of them is decided by its own answer.
+// newBatch returns the exchange of the members of a batch that are about one resource.
+// Its intent names the objects of all its members; what became of each of them is decided
+// by its own answer.
 func newBatch(w *Watcher, answer *tee, request rules.Request, found []rules.Member, elsewhere ...*rules.Resource) *exchange {
 	x := &exchange{watcher: w, request: request, match: found[0].Match, path: event.CausePath(request.HTTP.URL.Path), tee: answer}
 	x.trace, x.hops = w.origin(request.HTTP)

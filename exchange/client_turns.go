@@ -16,6 +16,8 @@ import (
 const (
 	// maxClients limits how many clients are told apart; all others count as one.
 	maxClients = 4096
+	// forgetEvery is how often those are looked for that have nothing left to wait for.
+	forgetEvery = time.Second
 	// maxTurn limits how far in the future a client's turn may be.
 	maxTurn = time.Hour
 )
@@ -31,6 +33,8 @@ type clientTurns struct {
 	mu sync.Mutex
 	// next is when each client's next mark is due, if it spends no burst.
 	next map[string]time.Time
+	// looked is when it was last looked for clients to forget.
+	looked time.Time
 }
 
 // newClientTurns returns the turns for a rate of Shows a second; nil, which spreads
@@ -86,8 +90,12 @@ func (c *clientTurns) take(client string, now time.Time) time.Time {
 }
 
 // forget forgets the clients that have nothing left to wait for, and reports whether
-// there were any.
+// there were any. It looks at all, so it does so only now and then: requests wait for it.
 func (c *clientTurns) forget(now time.Time) bool {
+	if now.Sub(c.looked) < forgetEvery {
+		return false
+	}
+	c.looked = now
 	before := len(c.next)
 	for client, next := range c.next {
 		if !next.After(now) {

@@ -100,3 +100,21 @@ func TestClientTurnsAreLimited(t *testing.T) {
 	}
 	c.spread(requestOf(""), unconfirmed(1), now)
 }
+
+// With all places taken, it is not looked for clients to forget at each request.
+func TestClientTurnsAreCheap(t *testing.T) {
+	now := time.Unix(1000, 0)
+	c := newClientTurns(1)
+	for i := range maxClients {
+		c.take(fmt.Sprint("client ", i), now)
+	}
+	c.take("one more", now)
+	looked := c.looked
+	c.take("another", now.Add(forgetEvery/2))
+	if !c.looked.Equal(looked) {
+		t.Error("it was looked for clients twice within a moment")
+	}
+	if c.take("a third", now.Add(2*forgetEvery)); c.looked.Equal(looked) || len(c.next) > 2 {
+		t.Errorf("%d clients are remembered", len(c.next))
+	}
+}

@@ -11,7 +11,7 @@ import (
 )
 
 // redirectedReason is the reason of a retry.
-const redirectedReason = "Show is redirected to another object's for now, and nothing says that it was renamed"
+const redirectedReason = "Show is redirected to another object's, though not for good, and nothing says that it was renamed"
 
 // decideMoved decides what it means that an object's Show was redirected to that of
 // another object.

@@ -255,15 +255,7 @@ func TestLabels(t *testing.T) {
 			return nil
 		})
 	}
-	response, err := http.Get("http://" + s.Admin() + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := metrics(t, s.Caddy)
 	types := eventType.FindAllSubmatch(text, -1)
 	if len(types) < 90 || len(types) > 110 || !strings.Contains(string(text), `type="other"`) {
 		t.Errorf("%d types of events are labels", len(types))

@@ -125,8 +125,7 @@ func memory(t *testing.T, pid int, figure string) int {
 	return 0
 }
 
-// unknown returns how many exchanges have ended without an outcome.
-func unknown(t *testing.T, c *lab.Caddy) int {
+func metrics(t *testing.T, c *lab.Caddy) []byte {
 	t.Helper()
 	response, err := http.Get("http://" + c.Admin() + "/metrics")
 	if err != nil {
@@ -137,8 +136,14 @@ func unknown(t *testing.T, c *lab.Caddy) int {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return text
+}
+
+// unknown returns how many exchanges have ended without an outcome.
+func unknown(t *testing.T, c *lab.Caddy) int {
+	t.Helper()
 	total := 0
-	for _, found := range exchanges.FindAllSubmatch(text, -1) {
+	for _, found := range exchanges.FindAllSubmatch(metrics(t, c), -1) {
 		count, err := strconv.ParseFloat(string(found[1]), 64)
 		if err != nil {
 			t.Fatal(err)
