@@ -18,8 +18,9 @@ type Member struct {
 	Request Request
 	// Match is the rule that the member matches.
 	Match Match
-	// JSON is the member.
-	JSON []byte
+	// JSON is the member of an array, and Index the place of one of [Batched].
+	JSON  []byte
+	Index int
 }
 
 // FindMembers finds the rules that the members of a batch match: a body that is an

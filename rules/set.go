@@ -25,6 +25,8 @@ type Set struct {
 	byName map[string]*Resource
 	// rules and shows are the trees of Find and FindShow.
 	rules, shows tree
+	// batches are the paths whose requests hold others.
+	batches []string
 }
 
 // Matchers holds the request matchers of rules that have any. Before matchers
