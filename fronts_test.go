@@ -44,7 +44,8 @@ func (v *virtualHosts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !known:
 		_, _ = io.WriteString(w, "<h1>It works!</h1>")
 	case v.https && r.Header.Get("X-Forwarded-Proto") != "https":
-		http.Redirect(w, r, "https://"+r.Host+r.URL.Path, http.StatusMovedPermanently)
+		w.Header().Set("Location", "https://"+name+r.URL.Path)
+		w.WriteHeader(http.StatusMovedPermanently)
 	case r.Method == http.MethodGet && v.state[name+r.URL.Path] == "":
 		http.NotFound(w, r)
 	case r.Method == http.MethodGet:

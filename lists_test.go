@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -13,6 +14,7 @@ import (
 // mended configuration completes it.
 func TestListThatDoesNotComplete(t *testing.T) {
 	s := newStage(t)
+	var pages atomic.Int64
 	api := s.api.Config.Handler
 	s.api.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/items" {
@@ -20,7 +22,7 @@ func TestListThatDoesNotComplete(t *testing.T) {
 			return
 		}
 		// Whatever the cursor, there is another.
-		fmt.Fprintf(w, `{"items":[{"id":"1"}],"next":"/items?at=%sx"}`, r.URL.Query().Get("at"))
+		fmt.Fprintf(w, `{"items":[{"id":"1"}],"next":"/items?at=%d"}`, pages.Add(1))
 	})
 	s.set("/items/1", `{"id":"1"}`)
 	list := func(lines string) string {

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/intake"
-	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
 )
 
@@ -40,7 +40,7 @@ type Coverage struct {
 	Unproven []string `json:"unproven"`
 	Unlisted []string `json:"unlisted"`
 	// Lists says how the lists of the others fare.
-	Lists []reconcile.Listing `json:"lists"`
+	Lists []pipeline.Listing `json:"lists"`
 }
 
 // coverage answers what could be missed, also while the queue is not open.
@@ -57,7 +57,7 @@ func (s *Server) coverage(w http.ResponseWriter, r *http.Request) error {
 		Unmatched: report.Lines, Other: report.Other, Gaps: s.gaps(),
 		Unresolved: stats.Unresolved, OpenIntents: stats.OpenIntents,
 		Marks: stats.Marks, Failing: stats.FailingMarks, OldestMark: stats.OldestMark,
-		Unproven: []string{}, Unlisted: []string{}, Lists: append([]reconcile.Listing{}, s.Pipeline.Listings()...),
+		Unproven: []string{}, Unlisted: []string{}, Lists: append([]pipeline.Listing{}, s.Pipeline.Listings()...),
 	}
 	for _, resource := range s.Resources {
 		if !resource.Proven {

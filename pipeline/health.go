@@ -49,8 +49,11 @@ func (p *Pipeline) Problems() (problems []string) {
 	return problems
 }
 
+// Listing says how a list of all objects fares.
+type Listing = reconcile.Listing
+
 // Listings returns how the lists of all objects fare, none while the queue is not open.
-func (p *Pipeline) Listings() []reconcile.Listing {
+func (p *Pipeline) Listings() []Listing {
 	if s := p.open(); s != nil {
 		return s.reconciler.Listings()
 	}

@@ -55,6 +55,21 @@ DELETE /odata/Items('a:b')?x=1 HTTP/1.1
 --b--
 `
 
+const operations = `{"atomic:operations":[
+	{"op":"add","href":"/odata/articles","data":{"type":"articles"}},
+	{"op":"add","data":{"type":"articles","lid":"x"}},
+	{"op":"update","data":{"type":"articles","id":"a/b"}},
+	{"op":"update","ref":{"type":"articles","lid":"x"},"data":{"type":"articles"}},
+	{"op":"remove","ref":{"type":"articles","id":"13"}},
+	{"op":"add","ref":{"type":"articles","id":"1","relationship":"tags"},"data":[]},
+	{"op":"remove","ref":{"type":"articles"}},
+	{"op":"update","ref":{"type":"articles","lid":"unknown"}},
+	{"op":"move"}]}`
+
+const made = `POST /odata/articles {"data":{"type":"articles"}}; POST /odata/articles {"data":{"type":"articles","lid":"x"}}; ` +
+	`PATCH /odata/articles/a%2Fb {"data":{"type":"articles","id":"a/b"}}; -; DELETE /odata/articles/13; ` +
+	`POST /odata/articles/1/relationships/tags {"data":[]}; DELETE ?; PATCH ?;  ?`
+
 // said returns operations as text.
 func said(b *Batch) string {
 	var all []string
@@ -80,19 +95,7 @@ func TestParse(t *testing.T) {
 		"JSON with reference": {"application/json", `{"requests":[{"id":"1","method":"POST","url":"Items"},{"id":"2","method":"PATCH","url":"$1"},{"id":"3","method":"PATCH","url":"/$9"}]}`, `POST /odata/Items; -; PATCH ?`},
 		"JSON elsewhere":      {"application/json", `{"requests":[{"id":"1","method":"POST","url":"https://evil.example/Items"},{"id":"2","method":"POST","url":"//evil.example/Items"}]}`, `POST ?; POST ?`},
 		"dot segments":        {"application/json", `{"requests":[{"id":"1","method":"POST","url":"../admin/Items"}]}`, `POST /admin/Items`},
-		"atomic": {"application/vnd.api+json", `{"atomic:operations":[
-			{"op":"add","href":"/odata/articles","data":{"type":"articles"}},
-			{"op":"add","data":{"type":"articles","lid":"x"}},
-			{"op":"update","data":{"type":"articles","id":"a/b"}},
-			{"op":"update","ref":{"type":"articles","lid":"x"},"data":{"type":"articles"}},
-			{"op":"remove","ref":{"type":"articles","id":"13"}},
-			{"op":"add","ref":{"type":"articles","id":"1","relationship":"tags"},"data":[]},
-			{"op":"remove","ref":{"type":"articles"}},
-			{"op":"update","ref":{"type":"articles","lid":"unknown"}},
-			{"op":"move"}]}`,
-			`POST /odata/articles {"data":{"type":"articles"}}; POST /odata/articles {"data":{"type":"articles","lid":"x"}}; ` +
-				`PATCH /odata/articles/a%2Fb {"data":{"type":"articles","id":"a/b"}}; -; DELETE /odata/articles/13; ` +
-				`POST /odata/articles/1/relationships/tags {"data":[]}; DELETE ?; PATCH ?;  ?`},
+		"atomic":              {"application/vnd.api+json", operations, made},
 	} {
 		at := &url.URL{Path: "/odata/$batch"}
 		b, err := Parse([]byte(tc.body), tc.contentType, at)
