@@ -47,6 +47,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    max_shows        <n>
 //	    look_rate        <n>/s
 //	    method_override  <values...>
+//	    batch            <paths...>
 //	    resource <name> {
 //	        # see unmarshalResourceOption
 //	    }
@@ -126,10 +127,18 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, word string, lines par
 			return d.Err("method_override takes where the method stands, as `method_override header:X-HTTP-Method-Override`")
 		}
 		return nil
+	case "batch":
+		if h.Batch = d.RemainingArgs(); len(h.Batch) == 0 {
+			return d.Err("batch takes the paths of requests that hold others, as `batch /odata/$batch`")
+		}
+		if err := new(rules.Set).DeclareBatches(h.Batch); err != nil {
+			return d.WrapErr(err)
+		}
+		return nil
 	case "resource":
 		return h.unmarshalResource(d, lines)
 	}
-	return d.Errf("unknown option %q of webhooks; it takes upstream, upstream_timeout, capture, on_queue_error, max_shows, look_rate, method_override and resource", word)
+	return d.Errf("unknown option %q of webhooks; it takes upstream, upstream_timeout, capture, on_queue_error, max_shows, look_rate, method_override, batch and resource", word)
 }
 
 // unmarshalUpstream reads the words of reverse_proxy.

@@ -81,6 +81,12 @@ type Handler struct {
 	// Default: nowhere.
 	MethodOverride []string `json:"method_override,omitempty"`
 
+	// Batch lists the paths of requests that hold others, such as `/odata/$batch`:
+	// OData's batches (multipart/mixed or JSON), and atomic operations of JSON:API.
+	// Each of the requests within is matched as if it had been sent alone. A batch
+	// waits until it is read, up to `capture`. Default: none.
+	Batch []string `json:"batch,omitempty"`
+
 	// Resources are the kinds of objects that are watched.
 	Resources []*syntax.Resource `json:"resources,omitempty"`
 

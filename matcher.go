@@ -23,6 +23,9 @@ func (h *Handler) provisionRules(ctx caddy.Context) error {
 	if h.rules, err = rules.Compile(h.Resources, matchers); err != nil {
 		return err
 	}
+	if err := h.rules.DeclareBatches(h.Batch); err != nil {
+		return err
+	}
 	return h.provisionOverride()
 }
 

@@ -283,6 +283,9 @@ func TestRefusedRules(t *testing.T) {
 		"until in CEL": {
 			item("watch every 30s until \"response.state == 'a'\""), []string{"until takes a path in Show", "Caddyfile:5"},
 		},
+		"a batch at a pattern": {
+			site("batch /odata/*\nresource items"), []string{"the whole path of batches", "Caddyfile:4"},
+		},
 		"a credential as a value": {
 			item("id header:Authorization"), []string{"Authorization", "credential", "Caddyfile:5"},
 		},

@@ -42,6 +42,16 @@ func Decode(raw []byte, contentEncoding string) ([]byte, error) {
 	return ofAnswers.decode(raw, contentEncoding, MaxSize)
 }
 
+// DecodeRequest is Decode for the body of a request, of which limit bytes are read at
+// most.
+func DecodeRequest(raw []byte, contentEncoding string, limit int64) ([]byte, error) {
+	plain, err := ofRequests.decode(raw, contentEncoding, limit)
+	if err == nil && int64(len(plain)) > limit {
+		err = ErrTooLarge
+	}
+	return plain, err
+}
+
 // decode decodes a body of at most limit bytes.
 func (b *budget) decode(raw []byte, contentEncoding string, limit int64) ([]byte, error) {
 	if contentEncoding == "" {

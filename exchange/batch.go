@@ -8,6 +8,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/batch"
 )
 
 // member is a member of a batch, as an exchange of its own that notes no intent.
@@ -16,13 +17,15 @@ type member struct {
 	// id is the member's `id`, as it is written: that of its answer is the same. ""
 	// if it has none, or another member has it too.
 	id string
+	// index is the member's place in a batch that is taken apart.
+	index int
 }
 
 // newBatch returns the exchange of the members of a batch that are about one resource.
 // Its intent names the objects of all its members; what became of each of them is decided
-// by its own answer.
-func newBatch(w *Watcher, answer *tee, request rules.Request, found []rules.Member, elsewhere ...*rules.Resource) *exchange {
-	x := &exchange{watcher: w, request: request, match: found[0].Match, path: event.CausePath(request.HTTP.URL.Path), tee: answer}
+// by its own answer. Whole takes the batch apart, nil if it is an array.
+func newBatch(w *Watcher, answer *tee, request rules.Request, found []rules.Member, whole *batch.Batch, elsewhere ...*rules.Resource) *exchange {
+	x := &exchange{watcher: w, request: request, whole: whole, match: found[0].Match, path: event.CausePath(request.HTTP.URL.Path), tee: answer}
 	x.trace, x.hops = w.origin(request.HTTP)
 	x.tee.limit = int(w.opts.Capture)
 	count := make(map[string]int)
@@ -30,6 +33,10 @@ func newBatch(w *Watcher, answer *tee, request rules.Request, found []rules.Memb
 		m := member{
 			exchange: &exchange{watcher: w, request: found[i].Request, match: found[i].Match, path: x.path, trace: x.trace, hops: x.hops, tee: new(tee), elsewhere: elsewhere},
 			id:       gjson.GetBytes(found[i].JSON, "id").Raw,
+			index:    found[i].Index,
+		}
+		if whole != nil {
+			m.path = event.CausePath(m.request.HTTP.URL.Path)
 		}
 		if m.match.Unread == nil {
 			m.read()
@@ -58,15 +65,19 @@ func newBatch(w *Watcher, answer *tee, request rules.Request, found []rules.Memb
 // batchResolution decides which objects of a batch are marked.
 func (x *exchange) batchResolution(outcome event.Outcome) queue.Resolution {
 	var all queue.Resolution
-	answers := x.answers()
+	var answers map[string][]byte
+	var parts []batch.Answer
+	if x.whole == nil {
+		answers = x.answers()
+	} else {
+		parts = x.parts()
+	}
 	for _, m := range x.members {
 		own := outcome
 		m.noted = x.noted
 		m.tee.sent.Store(x.tee.sent.Load())
 		m.tee.status, m.tee.answer = x.tee.status, captured{parsed: true}
-		if answer, ok := answers[m.id]; ok && m.id != "" {
-			m.tee.answer.plain = answer
-		} else if outcome == event.OutcomeChanged {
+		if answered := x.whole == nil && m.answeredBy(answers) || x.whole != nil && m.answeredIn(parts); !answered && outcome == event.OutcomeChanged {
 			// Nothing tells what the API made of this member.
 			own = event.OutcomeUnknown
 		}
@@ -80,6 +91,37 @@ func (x *exchange) batchResolution(outcome event.Outcome) queue.Resolution {
 		}
 	}
 	return all
+}
+
+// answeredBy takes the member's answer from those to an array.
+func (m *member) answeredBy(answers map[string][]byte) bool {
+	answer, ok := answers[m.id]
+	if !ok || m.id == "" {
+		return false
+	}
+	m.tee.answer.plain = answer
+	return true
+}
+
+// answeredIn takes the member's answer from those to all requests of a batch.
+func (m *member) answeredIn(parts []batch.Answer) bool {
+	if m.index >= len(parts) || parts[m.index].Status == 0 {
+		return false
+	}
+	a := parts[m.index]
+	m.tee.status = a.Status
+	m.tee.answer = captured{
+		body: a.Body, encoding: a.Header.Get("Content-Encoding"), location: a.Header.Get("Location"), etag: a.Header.Get("Etag"), kind: a.Header.Get("Content-Type"),
+	}
+	return true
+}
+
+// parts returns the answers to the requests of a batch.
+func (x *exchange) parts() []batch.Answer {
+	if _, err := x.tee.answer.json(); err != nil {
+		return nil
+	}
+	return x.whole.Answers(x.tee.status, x.tee.answer.kind, x.tee.answer.decoded)
 }
 
 // answers returns the answers to the members of a batch by their ids.

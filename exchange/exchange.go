@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/batch"
 )
 
 // exchange is one request that a rule matches, and its response. Where rules of several
@@ -52,6 +53,8 @@ type exchange struct {
 	named Callback
 	// members are the members of a batch, none for other exchanges.
 	members []member
+	// whole takes the answer to a batch apart, nil for an array.
+	whole *batch.Batch
 	// intent is the number of the intent, and noted its time.
 	intent queue.IntentID
 	noted  time.Time

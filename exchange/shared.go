@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/batch"
 )
 
 // maker makes the exchanges of a request, which share its response.
@@ -56,7 +57,8 @@ func (w *Watcher) withMade(answer *tee, request rules.Request, x *exchange) []*e
 }
 
 // batches makes an exchange for each resource that the members of a batch are about.
-func (w *Watcher) batches(request rules.Request, found [][]rules.Member) maker {
+// Whole takes the batch apart, nil if it is an array.
+func (w *Watcher) batches(request rules.Request, found [][]rules.Member, whole *batch.Batch) maker {
 	return func(answer *tee) []*exchange {
 		all := make([]*exchange, 0, len(found))
 		for _, members := range found {
@@ -64,7 +66,7 @@ func (w *Watcher) batches(request rules.Request, found [][]rules.Member) maker {
 			if len(found) > 1 {
 				elsewhere = w.allBut(members[0].Match.Rule.Resource)
 			}
-			all = append(all, newBatch(w, answer, request, members, elsewhere...))
+			all = append(all, newBatch(w, answer, request, members, whole, elsewhere...))
 		}
 		return all
 	}

@@ -151,10 +151,13 @@ func (w *Watcher) Serve(writer http.ResponseWriter, request rules.Request, next 
 	if request.HTTP.Method == http.MethodConnect {
 		return next.ServeHTTP(writer, request.HTTP)
 	}
+	if batched := w.opts.Rules.FindBatch(&request); batched != nil {
+		return w.serveBatch(writer, request, batched, next)
+	}
 	var found rules.Match
 	matches := w.opts.Rules.Find(&request, &found)
 	if members := w.opts.Rules.FindMembers(&request, &found); len(members) > 0 {
-		return w.watch(writer, next, w.batches(request, members))
+		return w.watch(writer, next, w.batches(request, members, nil))
 	}
 	if matches || found.Unread != nil {
 		return w.watch(writer, next, w.parts(request, found))
@@ -162,9 +165,30 @@ func (w *Watcher) Serve(writer http.ResponseWriter, request rules.Request, next 
 	if rules.IsSafe(request.Method) {
 		return w.observe(writer, &request, next)
 	}
+	w.unmatched(request.Method, request.HTTP.URL.Path)
+	return next.ServeHTTP(writer, request.HTTP)
+}
+
+// unmatched counts a request that may change something, and that no rule matches.
+func (w *Watcher) unmatched(method, path string) {
 	w.opts.Metrics.Unmatched()
 	if w.opts.Unmatched != nil {
-		w.opts.Unmatched(request.Method, request.HTTP.URL.Path)
+		w.opts.Unmatched(method, path)
+	}
+}
+
+// serveBatch passes a request on that holds others.
+func (w *Watcher) serveBatch(writer http.ResponseWriter, request rules.Request, batched *rules.Batched, next caddyhttp.Handler) error {
+	for _, r := range batched.Unmatched {
+		w.unmatched(r.Method, r.URL.Path)
+	}
+	switch {
+	case batched.Batch == nil:
+		return w.watch(writer, next, func(answer *tee) []*exchange {
+			return []*exchange{newExchange(w, answer, request, batched.Match)}
+		})
+	case len(batched.Members) > 0:
+		return w.watch(writer, next, w.batches(request, batched.Members, batched.Batch))
 	}
 	return next.ServeHTTP(writer, request.HTTP)
 }

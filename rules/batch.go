@@ -21,8 +21,9 @@ type Member struct {
 	Match Match
 	// Made is true for the object that a move makes, beside the one that it ends.
 	Made bool
-	// JSON is the member.
-	JSON []byte
+	// JSON is the member of an array, and Index the place of one of [Batched].
+	JSON  []byte
+	Index int
 }
 
 // FindMembers finds the rules that the members of a batch match, by resource: a body
@@ -43,18 +44,7 @@ func (s *Set) FindMembers(request *Request, found *Match) [][]Member {
 		if !s.rules.find(&m.Request, &m.Match) {
 			continue
 		}
-		each := s.FindEach(&m.Request, &m.Match)
-		if each == nil {
-			each = []Found{{Match: m.Match}}
-		}
-		for _, one := range each {
-			m.Match, m.Made = one.Match, false
-			all = addMember(all, m)
-			if makes := m.Match.Rule.Makes; makes != nil {
-				m.Match.Rule, m.Made = makes, true
-				all = addMember(all, m)
-			}
-		}
+		all = s.addEach(all, m)
 	}
 	if len(readings) <= maxMembers {
 		return all
@@ -64,6 +54,24 @@ func (s *Set) FindMembers(request *Request, found *Match) [][]Member {
 		found.Unread = errLongBatch
 	}
 	return nil
+}
+
+// addEach adds a member, once for each resource that has a rule about it, and once more
+// for the object that a move makes.
+func (s *Set) addEach(all [][]Member, m Member) [][]Member {
+	each := s.FindEach(&m.Request, &m.Match)
+	if each == nil {
+		each = []Found{{Match: m.Match, Method: m.Request.Method}}
+	}
+	for _, one := range each {
+		m.Match, m.Made, m.Request.Method = one.Match, false, one.Method
+		all = addMember(all, m)
+		if makes := m.Match.Rule.Makes; makes != nil && m.Match.Unread == nil {
+			m.Match.Rule, m.Made = makes, true
+			all = addMember(all, m)
+		}
+	}
+	return all
 }
 
 // addMember adds a member to those of its resource.

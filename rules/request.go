@@ -60,21 +60,46 @@ func (r *Request) read() (body.Reading, error) {
 	return r.reading, r.problem
 }
 
-func (r *Request) readAhead() (body.Reading, error) {
+// raw returns the body as it came, nil for none.
+func (r *Request) raw() ([]byte, error) {
 	if r.HTTP.Body == nil || r.HTTP.Body == http.NoBody || r.HTTP.ContentLength == 0 {
-		return body.Reading{}, nil
+		return nil, nil
 	}
 	if r.HTTP.ContentLength > r.Limit {
-		return body.Reading{}, errLong
+		return nil, errLong
 	}
 	// An error is no loss: whoever reads on gets it again.
 	raw, err := io.ReadAll(io.LimitReader(r.HTTP.Body, r.Limit+1))
 	r.HTTP.Body = &replayed{Reader: io.MultiReader(bytes.NewReader(raw), r.HTTP.Body), Closer: r.HTTP.Body}
 	switch {
 	case int64(len(raw)) > r.Limit:
-		return body.Reading{}, errLong
+		return nil, errLong
 	case err != nil:
-		return body.Reading{}, errCut
+		return nil, errCut
+	}
+	return raw, nil
+}
+
+// plain returns the body without its Content-Encoding.
+func (r *Request) plain() ([]byte, error) {
+	raw, err := r.raw()
+	if err != nil {
+		return nil, err
+	}
+	plain, err := body.DecodeRequest(raw, strings.Join(r.HTTP.Header["Content-Encoding"], ","), r.Limit)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", errUnread, err)
+	case len(r.HTTP.Header["Content-Type"]) > 1:
+		return nil, fmt.Errorf("%w: it has several Content-Types", errUnread)
+	}
+	return plain, nil
+}
+
+func (r *Request) readAhead() (body.Reading, error) {
+	raw, err := r.raw()
+	if err != nil || len(raw) == 0 {
+		return body.Reading{}, err
 	}
 	kinds := r.HTTP.Header["Content-Type"]
 	reading, err := body.Read(raw, strings.Join(r.HTTP.Header["Content-Encoding"], ","), strings.Join(kinds[:min(1, len(kinds))], ""), r.Limit)

@@ -28,6 +28,8 @@ type Set struct {
 	rules, shows tree
 	// endings are those of all resources, each once.
 	endings []*endings
+	// batches are the paths whose requests hold others.
+	batches []string
 }
 
 // Matchers holds the request matchers of rules that have any. Before matchers
