@@ -59,7 +59,7 @@ func (x *exchange) keysFrom(values func(rules.KeyPart) []rules.Value) ([]event.K
 		case x.byAnswer && i == last:
 			parts[i].texts = x.answered(of)
 		case of.Placeholder >= 0:
-			parts[i].texts, unread = of.Taken.Take([]string{x.match.Values()[of.Placeholder]})
+			parts[i].texts, unread = of.Taken.Take([]string{x.match.Values()[of.Placeholder]}, rules.MaxKeys)
 		default:
 			parts[i], unread = x.partOf(of, values(of))
 		}

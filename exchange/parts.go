@@ -85,14 +85,14 @@ func (x *exchange) together(parts []part, group []int) (rows [][]string, err err
 		if err != nil {
 			return nil, err
 		}
-		return rules.TakeRows(places, found.All)
+		return rules.TakeRows(places, found.All, rules.MaxKeys)
 	}
 	rows, unsure, err := x.request.Rows(places)
 	x.doubt(unsure)
 	if err != nil {
 		return nil, err
 	}
-	return rules.TakeRows(places, rows)
+	return rules.TakeRows(places, rows, rules.MaxKeys)
 }
 
 // doubt notes that the API may have understood the request otherwise.

@@ -71,7 +71,7 @@ func (x *exchange) touched(m *rules.Match, t *rules.Touch, own event.Key) ([]eve
 			return nil, errNotYet
 		case v.Source == rules.FromPath:
 			var err error
-			if parts[i].texts, err = v.Take([]string{m.Placeholder(v.Name)}); err != nil {
+			if parts[i].texts, err = v.Take([]string{m.Placeholder(v.Name)}, rules.MaxKeys); err != nil {
 				x.unreadTouch = err
 				return nil, nil //nolint:nilerr // it is recorded with the exchange
 			}

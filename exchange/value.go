@@ -50,7 +50,7 @@ func (x *exchange) texts(v rules.Value) (texts []string, unsure, err error) {
 	if err != nil || !v.Takes() {
 		return texts, unsure, err
 	}
-	texts, err = v.Take(texts)
+	texts, err = v.Take(texts, rules.MaxKeys)
 	return texts, unsure, err
 }
 

@@ -79,7 +79,7 @@ func checkColumns(resource *Resource, places []Value) error {
 // its placeholders. Also are the paths of what is wanted besides: it follows the parts.
 func (a answered) rows(json []byte, values []string, limit int, also ...string) ([][]string, error) {
 	if len(a.paths) == 1 && len(also) == 0 && a.paths[0] != "" {
-		texts, err := a.takes[0].Take(body.Scalars(json, a.paths[0], limit))
+		texts, err := a.takes[0].Take(body.Scalars(json, a.paths[0], limit), limit)
 		if err != nil {
 			return nil, err
 		}
@@ -111,7 +111,7 @@ func (a answered) rows(json []byte, values []string, limit int, also ...string) 
 		}
 		rows = append(rows, append(row, texts...))
 	}
-	return TakeRows(a.takes, rows)
+	return TakeRows(a.takes, rows, limit)
 }
 
 // keys returns the keys of rows. It leaves out objects that no request of ours can name.

@@ -116,6 +116,9 @@ func (p *pattern) useSpans(segments []string) (bool, error) {
 	if !ok {
 		return false, nil
 	}
+	if len(names) > maxSegments {
+		return true, fmt.Errorf("path %q: more than %d names", p.text, maxSegments)
+	}
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
 			return true, fmt.Errorf("path %q: :%s stands twice", p.text, name)

@@ -3,6 +3,7 @@
 package rules
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -79,6 +80,22 @@ func TestSpansRefuse(t *testing.T) {
 	for _, parts := range [][]string{{"1-2", "3"}, {"1", "2-3"}} {
 		if key, err := set.Resources[0].NewKey(parts...); err == nil {
 			t.Errorf("%q: %s", parts, key)
+		}
+	}
+}
+
+// A path with more names than a match holds is refused when it is read.
+func TestSpansOfManyNames(t *testing.T) {
+	path := ""
+	for i := range maxSegments / 2 {
+		path += fmt.Sprintf("/:a%d-:b%d", i, i)
+	}
+	for name, tc := range map[string]struct {
+		path string
+		ok   bool
+	}{"as many as fit": {path, true}, "one more": {path + "/:rest*", false}} {
+		if _, err := parsePattern(tc.path); (err == nil) != tc.ok {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

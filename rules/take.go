@@ -59,14 +59,14 @@ func (v Value) Takes() bool { return v.takes != "" }
 // splits reports whether the value is several parts of a text.
 func (v Value) splits() bool { return strings.Contains(v.takes, "s") }
 
-// Take returns what the value is of texts that stand at its place. It fails if one of
-// them is not what the value takes a part of.
-func (v Value) Take(texts []string) ([]string, error) {
+// Take returns what the value is of texts that stand at its place. It ends once there are
+// more than the limit, and fails if one of them is not what the value takes a part of.
+func (v Value) Take(texts []string, limit int) ([]string, error) {
 	for i := 0; i < len(v.takes); i += 2 {
 		var taken []string
 		for _, text := range texts {
 			if v.takes[i] == 's' {
-				taken = appendSplit(taken, text, v.takes[i+1:i+2])
+				taken = appendSplit(taken, text, v.takes[i+1:i+2], limit)
 				continue
 			}
 			segment, err := segmentOf(text, int(v.takes[i+1]-'0'))
@@ -85,16 +85,20 @@ func (v Value) TakeOne(text string) string {
 	if !v.Takes() || text == "" {
 		return text
 	}
-	texts, err := v.Take([]string{text})
+	texts, err := v.Take([]string{text}, 1)
 	if err != nil || len(texts) != 1 {
 		return ""
 	}
 	return texts[0]
 }
 
-// appendSplit appends what stands between separators, without white space around it.
-func appendSplit(texts []string, text, separator string) []string {
+// appendSplit appends what stands between separators, without white space around it, until
+// there are more texts than the limit: a text is as long as strangers like.
+func appendSplit(texts []string, text, separator string, limit int) []string {
 	for part := range strings.SplitSeq(text, separator) {
+		if len(texts) > limit {
+			break
+		}
 		if part = strings.TrimSpace(part); part != "" {
 			texts = append(texts, part)
 		}
@@ -129,16 +133,16 @@ func shortened(text string) string {
 }
 
 // TakeRows returns what values are of the texts in rows, one for each value and perhaps
-// others after them. Of a row of which two values take several, nobody knows which belong
+// others after them. It ends once there are more rows than the limit. Of a row of which two values take several, nobody knows which belong
 // together.
-func TakeRows(values []Value, rows [][]string) ([][]string, error) {
+func TakeRows(values []Value, rows [][]string, limit int) ([][]string, error) {
 	for i, v := range values {
 		if !v.Takes() {
 			continue
 		}
 		var taken [][]string
 		for _, row := range rows {
-			texts, err := v.Take(row[i : i+1])
+			texts, err := v.Take(row[i:i+1], limit)
 			if err != nil {
 				return nil, err
 			}
@@ -149,6 +153,9 @@ func TakeRows(values []Value, rows [][]string) ([][]string, error) {
 				next := slices.Clone(row)
 				next[i] = text
 				taken = append(taken, next)
+			}
+			if len(taken) > limit {
+				break
 			}
 		}
 		rows = taken

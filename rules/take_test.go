@@ -35,7 +35,7 @@ func TestTake(t *testing.T) {
 			t.Errorf("%s: %v", tc.place, err)
 			continue
 		}
-		got, err := v.Take([]string{tc.text})
+		got, err := v.Take([]string{tc.text}, MaxKeys)
 		if failed := err != nil; failed != (tc.want == "!") || !failed && strings.Join(got, "|") != tc.want {
 			t.Errorf("%s of %q: %q, %v; want %q", tc.place, tc.text, got, err, tc.want)
 		}
@@ -47,6 +47,22 @@ func TestTake(t *testing.T) {
 		if v, err := parsePlace(text); err == nil {
 			t.Errorf("%s is taken for %+v", text, v)
 		}
+	}
+}
+
+// A text of any length makes no more than one value over the limit.
+func TestTakeLimit(t *testing.T) {
+	v, err := parsePlace("split:query:ids")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Repeat("1,", 100)
+	if texts, err := v.Take([]string{text, text}, 10); err != nil || len(texts) != 11 {
+		t.Errorf("%d texts, %v; want 11", len(texts), err)
+	}
+	rows, err := TakeRows([]Value{v, {}}, [][]string{{text, "a"}, {text, "b"}}, 10)
+	if err != nil || len(rows) != 11 || rows[10][1] != "a" {
+		t.Errorf("rows %q, %v; want 11", rows, err)
 	}
 }
 
