@@ -95,8 +95,9 @@ func TestClaims(t *testing.T) {
 	s := newSite(t, newObjects(), inbox, parts{rules: "resource items"})
 	s.Start(t)
 	s.do(t, "POST", "/items", `{"n":1}`, http.StatusCreated)
+	s.told(t, "/all", "items/1", "items.created") // a change before that would be told with it
 	s.do(t, "PUT", "/items/1", `{"n":2}`, http.StatusNoContent)
-	s.settled(t)
+	s.told(t, "/all", "items/1", "items.created", "items.updated")
 	s.do(t, "DELETE", "/items/1", "", http.StatusNoContent)
 	s.told(t, "/all", "items/1", "items.created", "items.updated", "items.deleted")
 	library, err := standardwebhooks.NewWebhook("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
