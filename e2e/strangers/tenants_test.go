@@ -43,7 +43,8 @@ func TestTenants(t *testing.T) {
 	for i := range 40 {
 		s.do(t, "POST", "/items", show(i+1, owners[i%4]), http.StatusCreated)
 	}
-	// One is handed over, with all that it was.
+	// One is handed over, with all that it was, once it has been told as it was.
+	s.settled(t)
 	s.do(t, "PUT", "/items/1", show(1, "b"), http.StatusNoContent)
 	s.settled(t)
 	for _, args := range [][]string{
