@@ -67,7 +67,7 @@ var onlyOnce = map[any]bool{
 	"tenant": true, "parent": true, "watch": true, "list": true, "notify": true,
 }
 
-const resourceWords = "show, keep, create, update, delete, move, id, key, aliases, caller_ids, slashes, endings, version, lag, tenant, parent, hide, only, volatile, event, watch, list and notify"
+const resourceWords = "show, keep, create, update, delete, move, id, key, conventions, aliases, caller_ids, slashes, endings, version, lag, tenant, parent, hide, only, volatile, event, watch, list and notify"
 
 // commentHint tells of a path that a Caddyfile takes for a comment.
 const commentHint = "a word that begins with # is a comment: the elements of an array without a name are *, as `*.id`"
@@ -89,6 +89,7 @@ const commentHint = "a word that begins with # is a comment: the elements of an 
 //	}
 //	id      <values...>
 //	key     :<name> <values...>
+//	conventions rules|events|none
 //	aliases
 //	caller_ids <ids...>|none
 //	slashes
@@ -141,6 +142,11 @@ func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word st
 		}
 	case "key":
 		return word, unmarshalKey(d, args, &r.Keys)
+	case "conventions":
+		if len(args) != 1 {
+			return nil, d.Err("conventions takes which of them hold: `conventions rules`, `conventions events` or `conventions none`; without the word, both do")
+		}
+		r.Conventions = args[0]
 	case "aliases":
 		if r.Aliases = true; len(args) > 0 {
 			return nil, d.Err("aliases takes nothing after it")

@@ -63,8 +63,9 @@ type Resource struct {
 	List     *List
 	Callback *Callback
 
-	// rules is the tree of Rules.
-	rules    tree
+	// rules is the tree of Rules, and declared of those that are not conventional.
+	rules, declared tree
+
 	showText string
 	// gone and failed say which answers to Show mean something else than their
 	// status does.
@@ -75,13 +76,19 @@ type Resource struct {
 	idsGiven bool
 }
 
-// compile compiles a resource whose defaults are filled in.
-func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
+// compile compiles a resource whose defaults are filled in. Its first rules, as many as
+// given, are declared, and the others conventional.
+func (s *Set) compile(d syntax.Resource, given int, matchers Matchers) (*Resource, error) {
 	wrong := func(part any, word string, err error) error {
 		return PartError{d.Name, part, fmt.Errorf("resource %s: %s: %w", d.Name, word, err)}
 	}
 	if !syntax.IsName(d.Name) {
 		return nil, PartError{d.Name, nil, fmt.Errorf("resource %q: a name is made of letters, digits, '_' and '-'", d.Name)}
+	}
+	switch d.Conventions {
+	case "", syntax.ConventionsRules, syntax.ConventionsEvents, syntax.ConventionsNone:
+	default:
+		return nil, wrong("conventions", "conventions", fmt.Errorf("%q is none of rules, events and none; without the word, both hold", d.Conventions))
 	}
 	r := &Resource{
 		Name: d.Name, showText: d.Show.String(), ShowFrom: d.ShowFrom, CallerHeaders: d.CallerHeaders,
@@ -105,10 +112,14 @@ func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, declared := range d.Rules {
+	for i, declared := range d.Rules {
 		rule, err := compileRule(declared, r, keys, matchers[declared])
 		if err == nil {
-			err = r.rules.add(rule)
+			rule.conventional = i >= given
+			err = r.add(rule)
+		}
+		if err != nil && i >= given && given > 0 {
+			continue // the key stands elsewhere, as the declared rules say
 		}
 		if err != nil {
 			return nil, wrong(declared, fmt.Sprintf("%s %s", declared.Kind, declared), err)
@@ -142,6 +153,17 @@ func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// add adds a rule to the trees of the resource.
+func (r *Resource) add(rule *Rule) error {
+	if !rule.conventional {
+		if err := r.declared.add(rule); err != nil {
+			return err
+		}
+	}
+	r.rules.addAll(rule)
+	return nil
 }
 
 // compileCallerIDs compiles the option `caller_ids`.

@@ -51,6 +51,21 @@ type Rule struct {
 	// not.
 	matched          bool
 	success, refused *answer
+	// conventional is true for a rule that is not declared.
+	conventional bool
+}
+
+// takes reports whether a rule is about a method and a path that matches its pattern,
+// whatever else it demands of a request. What a declared rule of the resource is about,
+// a conventional one is not.
+func (r *Rule) takes(method, path string) bool {
+	return accepts(r.methods, method) && (!r.conventional || !r.Resource.declares(method, path))
+}
+
+// declares reports whether a declared rule of the resource is about a method and a path.
+func (r *Resource) declares(method, path string) bool {
+	var found Match
+	return r.declared.root.loose(method, path, path, &found)
 }
 
 // compileRule checks a rule and compiles it.
