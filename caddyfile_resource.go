@@ -63,7 +63,7 @@ func (h *Handler) unmarshalResource(d *caddyfile.Dispenser, all partLines) error
 
 // onlyOnce are the options that a resource has once.
 var onlyOnce = map[any]bool{
-	"show": true, "show from": true, "keep": true, "id": true, "aliases": true, "caller_ids": true, "slashes": true, "endings": true, "version": true, "lag": true,
+	"show": true, "show from": true, "keep": true, "id": true, "conventions": true, "aliases": true, "caller_ids": true, "slashes": true, "endings": true, "version": true, "lag": true,
 	"tenant": true, "parent": true, "watch": true, "list": true, "notify": true,
 }
 

@@ -225,6 +225,9 @@ func (a *App) Start() error {
 	if err := a.pipeline.Start(a.config); err != nil {
 		return fmt.Errorf("starting webhooks: %w", err)
 	}
+	for _, h := range a.handlers {
+		uncovered.Forget(h.rules.Covers)
+	}
 	return nil
 }
 

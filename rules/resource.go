@@ -65,6 +65,8 @@ type Resource struct {
 
 	// rules is the tree of Rules, and declared of those that are not conventional.
 	rules, declared tree
+	// ignored is the tree of what `ignore` says of the handler, nil for nothing.
+	ignored *tree
 
 	showText string
 	// gone and failed say which answers to Show mean something else than their

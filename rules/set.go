@@ -28,6 +28,8 @@ type Set struct {
 	rules, shows tree
 	// endings are those of all resources, each once.
 	endings []*endings
+	// ignored is the tree of requests that change nothing.
+	ignored tree
 	// batches are the paths whose requests hold others.
 	batches []string
 }
