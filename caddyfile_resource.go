@@ -80,6 +80,7 @@ const commentHint = "a word that begins with # is a comment: the elements of an 
 //	    body   <body>
 //	    gone   [<statuses...>] [where <condition>]
 //	    failed [<statuses...>] [where <condition>]
+//	    html
 //	}
 //	show    from response
 //	show    as caller [<headers...>]
@@ -250,8 +251,12 @@ func unmarshalShow(d *caddyfile.Dispenser, r *syntax.Resource) (part any, err er
 			err = unmarshalAnswer(d, word, d.RemainingArgs(), &r.Failed)
 		case "header", "body":
 			err = unmarshalRequestOption(d, word, &request)
+		case "html":
+			if r.HTML = true; d.NextArg() {
+				err = d.Err("html takes nothing after it")
+			}
 		default:
-			err = d.Errf("unknown option %q of show; it takes header, body, gone and failed", word)
+			err = d.Errf("unknown option %q of show; it takes header, body, gone, failed and html", word)
 		}
 		if err != nil {
 			return nil, err

@@ -26,6 +26,8 @@ type Resource struct {
 	ETag bool
 	// Lag is how far the API's answers may lag behind its writes.
 	Lag time.Duration
+	// HTML means that a page of HTML can be a Show.
+	HTML bool
 	// Tenant is the path of the owner in Show, or "".
 	Tenant string
 	// Projection removes the fields from a Show that must not be stored or

@@ -45,6 +45,8 @@ type Resource struct {
 	ETag bool
 	// Lag is how far the API's answers may lag behind its writes.
 	Lag time.Duration
+	// HTML means that a page of HTML can be a Show.
+	HTML bool
 	// Tenant is the path of the object's owner in Show, or "".
 	Tenant string
 	// Projection removes the hidden fields of Show.
@@ -95,7 +97,7 @@ func (s *Set) compile(d syntax.Resource, given int, matchers Matchers) (*Resourc
 	r := &Resource{
 		Name: d.Name, showText: d.Show.String(), ShowFrom: d.ShowFrom, CallerHeaders: d.CallerHeaders,
 		idsGiven: !slices.Equal(d.ID, syntax.Resource{Name: d.Name}.WithDefaults().ID),
-		Aliases:  d.Aliases, Slashes: d.Slashes, Lag: time.Duration(d.Lag), Tenant: d.Tenant, KeepShow: d.KeepShow,
+		Aliases:  d.Aliases, Slashes: d.Slashes, Lag: time.Duration(d.Lag), Tenant: d.Tenant, HTML: d.HTML, KeepShow: d.KeepShow,
 	}
 	if err := r.compileCallerIDs(d); err != nil {
 		return nil, wrong("caller_ids", "caller_ids", err)

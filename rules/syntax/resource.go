@@ -38,6 +38,11 @@ type Resource struct {
 	// asked for again. Gone takes precedence. Its statuses are 2xx by default.
 	Failed *Answer `json:"failed,omitempty"`
 
+	// HTML says that the API shows its objects as pages of HTML. Otherwise such an
+	// answer to Show is taken for a page to log in, or of a proxy, and Show is asked
+	// for again. JSON that is sent as `text/html` is JSON. Default: false.
+	HTML bool `json:"html,omitempty"`
+
 	// ShowFrom says whose Show is taken: the `operator`'s, read with the
 	// credential in `upstream`; the `caller`'s, read with the credential of
 	// the request that made the change, which is kept in memory and never
