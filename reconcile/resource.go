@@ -20,6 +20,8 @@ type Resource struct {
 	// Read reads an object's Show. It fails with [ErrNoCredential] if that
 	// needs a credential that is missing.
 	Read func(ctx context.Context, lease queue.MarkLease) (show.Show, error)
+	// Asks is the request of Show, for people: "GET /items/:id".
+	Asks string
 	// Version is the path of the version in Show, or "".
 	Version string
 	// ETag means that the version is the Show's ETag.
