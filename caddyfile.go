@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
 func init() {
@@ -48,6 +49,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    look_rate        <n>/s
 //	    method_override  <values...>
 //	    batch            <paths...>
+//	    ignore           <methods> <path>
 //	    resource <name> {
 //	        # see unmarshalResourceOption
 //	    }
@@ -60,7 +62,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	seen, lines := make(map[string]bool), make(partLines)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		word := d.Val()
-		if word != "resource" {
+		if word != "resource" && word != "ignore" {
 			if seen[word] {
 				return d.Errf("%s stands twice; keep one of them", word)
 			}
@@ -79,7 +81,10 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := h.checkHost(h.UpstreamRaw); err != nil {
 		return lines.locate(err)
 	}
-	_, err := rules.Compile(h.Resources, nil)
+	set, err := rules.Compile(h.Resources, nil)
+	if err == nil {
+		err = set.DeclareIgnored(h.Ignore)
+	}
 	return lines.locate(err)
 }
 
@@ -135,10 +140,30 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, word string, lines par
 			return d.WrapErr(err)
 		}
 		return nil
+	case "ignore":
+		return h.unmarshalIgnored(d, lines)
 	case "resource":
 		return h.unmarshalResource(d, lines)
 	}
-	return d.Errf("unknown option %q of webhooks; it takes upstream, upstream_timeout, capture, on_queue_error, max_shows, look_rate, method_override, batch and resource", word)
+	return d.Errf("unknown option %q of webhooks; it takes upstream, upstream_timeout, capture, on_queue_error, max_shows, look_rate, method_override, batch, ignore and resource", word)
+}
+
+// unmarshalIgnored reads which requests change nothing.
+func (h *Handler) unmarshalIgnored(d *caddyfile.Dispenser, lines partLines) error {
+	line, args := d.Token(), d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Err("ignore takes methods and a path, as `ignore POST /login`")
+	}
+	ignored := &syntax.Ignored{Path: args[1]}
+	if args[0] != "*" {
+		ignored.Methods = strings.Split(args[0], "|")
+	}
+	if lines[""] == nil {
+		lines[""] = make(map[any]caddyfile.Token)
+	}
+	lines[""][ignored] = line
+	h.Ignore = append(h.Ignore, ignored)
+	return nil
 }
 
 // unmarshalUpstream reads the words of reverse_proxy.

@@ -63,11 +63,11 @@ func (h *Handler) unmarshalResource(d *caddyfile.Dispenser, all partLines) error
 
 // onlyOnce are the options that a resource has once.
 var onlyOnce = map[any]bool{
-	"show": true, "show from": true, "keep": true, "id": true, "aliases": true, "caller_ids": true, "slashes": true, "endings": true, "version": true, "lag": true,
+	"show": true, "show from": true, "keep": true, "id": true, "conventions": true, "aliases": true, "caller_ids": true, "slashes": true, "endings": true, "version": true, "lag": true,
 	"tenant": true, "parent": true, "watch": true, "list": true, "notify": true,
 }
 
-const resourceWords = "show, keep, create, update, delete, move, id, key, aliases, caller_ids, slashes, endings, version, lag, tenant, parent, hide, only, volatile, event, watch, list and notify"
+const resourceWords = "show, keep, create, update, delete, move, id, key, conventions, aliases, caller_ids, slashes, endings, version, lag, tenant, parent, hide, only, volatile, event, watch, list and notify"
 
 // commentHint tells of a path that a Caddyfile takes for a comment.
 const commentHint = "a word that begins with # is a comment: the elements of an array without a name are *, as `*.id`"
@@ -80,6 +80,7 @@ const commentHint = "a word that begins with # is a comment: the elements of an 
 //	    body   <body>
 //	    gone   [<statuses...>] [where <condition>]
 //	    failed [<statuses...>] [where <condition>]
+//	    html
 //	}
 //	show    from response
 //	show    as caller [<headers...>]
@@ -89,6 +90,7 @@ const commentHint = "a word that begins with # is a comment: the elements of an 
 //	}
 //	id      <values...>
 //	key     :<name> <values...>
+//	conventions rules|events|none
 //	aliases
 //	caller_ids <ids...>|none
 //	slashes
@@ -141,6 +143,11 @@ func unmarshalResourceOption(d *caddyfile.Dispenser, r *syntax.Resource, word st
 		}
 	case "key":
 		return word, unmarshalKey(d, args, &r.Keys)
+	case "conventions":
+		if len(args) != 1 {
+			return nil, d.Err("conventions takes which of them hold: `conventions rules`, `conventions events` or `conventions none`; without the word, both do")
+		}
+		r.Conventions = args[0]
 	case "aliases":
 		if r.Aliases = true; len(args) > 0 {
 			return nil, d.Err("aliases takes nothing after it")
@@ -244,8 +251,12 @@ func unmarshalShow(d *caddyfile.Dispenser, r *syntax.Resource) (part any, err er
 			err = unmarshalAnswer(d, word, d.RemainingArgs(), &r.Failed)
 		case "header", "body":
 			err = unmarshalRequestOption(d, word, &request)
+		case "html":
+			if r.HTML = true; d.NextArg() {
+				err = d.Err("html takes nothing after it")
+			}
 		default:
-			err = d.Errf("unknown option %q of show; it takes header, body, gone and failed", word)
+			err = d.Errf("unknown option %q of show; it takes header, body, gone, failed and html", word)
 		}
 		if err != nil {
 			return nil, err

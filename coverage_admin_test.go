@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func (s *stage) set(path, show string) {
 
 // What operators can ask for and do about what was not seen.
 func TestDetectionVerbs(t *testing.T) {
-	uncovered.Reset()
+	uncovered.Forget(func(string, string) bool { return true })
 	s := newStage(t)
 	s.mustLoad(strings.Replace(s.config("", ""), "resource items", "resource items {\nlist GET /items items.#.id\n}", 1))
 	// The list comes later: an object that is first read for it while a change
@@ -103,6 +104,44 @@ func TestDetectionVerbs(t *testing.T) {
 	}
 }
 
+// Requests that change nothing are left out of the report, and so is what a new
+// configuration has a rule about; what it has none about stays.
+func TestCoverageOfConfigurations(t *testing.T) {
+	uncovered.Forget(func(string, string) bool { return true })
+	s := newStage(t)
+	config := s.config("", "")
+	s.mustLoad(config)
+	templates := func() string {
+		_, answer := s.get("/webhooks/coverage")
+		var all []string
+		for _, line := range answer["unmatched"].([]any) {
+			all = append(all, line.(map[string]any)["method"].(string)+" "+line.(map[string]any)["template"].(string))
+		}
+		slices.Sort(all)
+		return strings.Join(all, ", ")
+	}
+	s.tryAnything("POST", "/orders/77/ship")
+	s.tryAnything("POST", "/login")
+	s.tryAnything("POST", "/other")
+	if got := templates(); got != "POST /login, POST /orders/:id/ship, POST /other" {
+		t.Errorf("at first: %s", got)
+	}
+	s.mustLoad(strings.Replace(config, "resource items", "ignore POST /login\nignore POST|PUT /items/:id/search\nresource orders {\nupdate POST /orders/:id/ship\n}\nresource items", 1))
+	s.tryAnything("POST", "/Login/")
+	if got := templates(); got != "POST /other" {
+		t.Errorf("with rules: %s", got)
+	}
+	// A conventional rule leaves it alone.
+	s.put("/items/1", `{"id":"1"}`)
+	s.expect("items.updated items/1")
+	s.set("/items/1", `{"id":"1","n":2}`)
+	s.tryAnything("POST", "/items/1/search")
+	s.put("/items/2", `{"id":"2"}`)
+	s.expect("items.updated items/2")
+	s.tryAnything("POST", "/items/1/touch")
+	s.expect("items.updated items/1")
+}
+
 // tryAnything sends a request whose answer does not matter.
 func (s *stage) tryAnything(method, path string) {
 	s.t.Helper()
@@ -137,7 +176,7 @@ func (s *stage) coverageShows(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"POST /orders/:id/ship", "resource orders { update POST /orders/:id/ship }",
+		"POST /orders/:id/ship", "\tresource orders {\n\t\tupdate POST /orders/:id/ship\n\t}\n",
 		fmt.Sprintf("object is not known: %d", report.Unresolved), "Without a version, so that nothing proves a Show fresh: items",
 	} {
 		if !strings.Contains(printed, want) {

@@ -87,6 +87,11 @@ type Handler struct {
 	// waits until it is read, up to `capture`. Default: none.
 	Batch []string `json:"batch,omitempty"`
 
+	// Ignore lists requests that change nothing, although their methods may, such as
+	// `POST /login`: where no declared rule is about them, they do not count as
+	// unmatched, and conventional rules leave them alone. Default: none.
+	Ignore []*syntax.Ignored `json:"ignore,omitempty"`
+
 	// Resources are the kinds of objects that are watched.
 	Resources []*syntax.Resource `json:"resources,omitempty"`
 

@@ -26,6 +26,9 @@ func (h *Handler) provisionRules(ctx caddy.Context) error {
 	if err := h.rules.DeclareBatches(h.Batch); err != nil {
 		return err
 	}
+	if err := h.rules.DeclareIgnored(h.Ignore); err != nil {
+		return err
+	}
 	return h.provisionOverride()
 }
 

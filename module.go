@@ -225,7 +225,24 @@ func (a *App) Start() error {
 	if err := a.pipeline.Start(a.config); err != nil {
 		return fmt.Errorf("starting webhooks: %w", err)
 	}
+	for _, h := range a.handlers {
+		uncovered.Forget(h.rules.Covers)
+	}
+	a.logStart()
 	return nil
+}
+
+// logStart says what this configuration watches, and whom it tells.
+func (a *App) logStart() {
+	var resources []string
+	for _, r := range a.resources() {
+		resources = append(resources, fmt.Sprintf("%s (%s, %d rules)", r.Name, r.Asks(), len(r.Rules)))
+	}
+	var endpoints []string
+	for e := range a.endpoints.All() {
+		endpoints = append(endpoints, e.Name)
+	}
+	a.log.Info("webhooks are on", zap.Strings("resources", resources), zap.Strings("endpoints", endpoints))
 }
 
 // Stop ends the work of this configuration. The queue stays open: requests of

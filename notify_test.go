@@ -77,6 +77,7 @@ http://%s {
 		resource processes {
 			show GET /dossiers/:dossier/processes/:id
 			create POST /dossiers/:dossier/processes
+			conventions rules
 			event processes.finished on create when "object.status in ['accepted', 'rejected']"
 			event processes.finished on change status to accepted rejected
 			watch every 1s until status in accepted rejected

@@ -19,7 +19,7 @@ import (
 func TestPlanOfResource(t *testing.T) {
 	set, err := rules.Compile([]*syntax.Resource{{
 		Name: "items", Show: &syntax.Request{Method: "POST", Path: "/rpc", Body: `{"id":{id}}`}, Volatile: []string{"viewed"},
-		ID: []string{"id"}, Rules: []*syntax.Rule{},
+		ID: []string{"id"}, Rules: []*syntax.Rule{{Kind: event.KindUpdate, Path: "/rpc"}},
 	}}, nil)
 	if err != nil {
 		t.Fatal(err)

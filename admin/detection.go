@@ -17,6 +17,11 @@ import (
 
 // Coverage is the answer to GET /webhooks/coverage: what could be missed.
 type Coverage struct {
+	// Since is when the requests began to be counted. Those that a new configuration
+	// has a rule about are forgotten.
+	Since time.Time `json:"since"`
+	// Resources are those that are declared.
+	Resources []string `json:"resources"`
 	// Unmatched are the kinds of unsafe requests that matched no rule, with a
 	// draft of the rule that would catch them; Other counts the requests of
 	// further kinds.
@@ -54,12 +59,13 @@ func (s *Server) coverage(w http.ResponseWriter, r *http.Request) error {
 	}
 	report := s.Uncovered.Report()
 	c := Coverage{
-		Unmatched: report.Lines, Other: report.Other, Gaps: s.gaps(),
+		Since: report.Since, Resources: []string{}, Unmatched: report.Lines, Other: report.Other, Gaps: s.gaps(),
 		Unresolved: stats.Unresolved, OpenIntents: stats.OpenIntents,
 		Marks: stats.Marks, Failing: stats.FailingMarks, OldestMark: stats.OldestMark,
 		Unproven: []string{}, Unlisted: []string{}, Lists: append([]pipeline.Listing{}, s.Pipeline.Listings()...),
 	}
 	for _, resource := range s.Resources {
+		c.Resources = append(c.Resources, resource.Name)
 		if !resource.Proven {
 			c.Unproven = append(c.Unproven, resource.Name)
 		}

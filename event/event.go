@@ -164,6 +164,9 @@ type Snapshot struct {
 	// nobody knows whether it changed the object. What it was before is not
 	// known, so its next confirmed change is announced, whatever its Show says.
 	Uncertain bool
+	// Structured is true if the Show was one with fields: JSON, XML or a form. It is
+	// false for snapshots from before that was recorded.
+	Structured bool
 	// Alias is the ID of the Key that is this object's real name, if this key
 	// is another name for it. It is empty for the real one.
 	Alias string

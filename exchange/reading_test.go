@@ -300,7 +300,7 @@ func TestUncertainReceiver(t *testing.T) {
 // The method that a POST states counts if the API honours it, and its own if not.
 func TestStatedMethods(t *testing.T) {
 	resource := func() *syntax.Resource {
-		return &syntax.Resource{Name: "items", Rules: []*syntax.Rule{
+		return &syntax.Resource{Name: "items", Conventions: syntax.ConventionsEvents, Rules: []*syntax.Rule{
 			{Kind: event.KindCreate, Methods: []string{"POST"}, Path: "/items"},
 			{Kind: event.KindUpdate, Methods: []string{"POST", "PATCH"}, Path: "/items/:id"},
 			{Kind: event.KindDelete, Methods: []string{"DELETE"}, Path: "/items/:id"},

@@ -165,7 +165,9 @@ func (w *Watcher) Serve(writer http.ResponseWriter, request rules.Request, next 
 	if rules.IsSafe(request.Method) {
 		return w.observe(writer, &request, next)
 	}
-	w.unmatched(request.Method, request.HTTP.URL.Path)
+	if !w.opts.Rules.Ignores(&request) {
+		w.unmatched(request.Method, request.HTTP.URL.Path)
+	}
 	return next.ServeHTTP(writer, request.HTTP)
 }
 

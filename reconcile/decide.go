@@ -104,6 +104,10 @@ func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer sho
 	case len(answer.Body) == 0:
 		return decision{finding: unusable, reason: fmt.Sprintf("Show was answered with %d and no body", status)}
 	}
+	document := answer.Document()
+	if reason := r.noShow(lease.Snapshot, answer, document); reason != "" {
+		return decision{finding: unusable, reason: reason}
+	}
 	if r.Moved != nil {
 		if name, ok := r.Moved(lease.Key, answer); ok {
 			return r.decideMoved(lease, name, answer, now)
@@ -112,7 +116,6 @@ func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer sho
 	if answer.Redirect.Elsewhere {
 		return decision{finding: missing, reason: "Show was redirected to what is no Show"}
 	}
-	document := answer.Document()
 	if r.Canonical != nil {
 		if name := r.Canonical(lease.Key, document); name != lease.Key {
 			return decision{finding: aliased, name: name}
@@ -152,6 +155,8 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 		Hash:    r.Comparison.hash(hasher, document),
 		Watched: event.Watch(document, r.watched(), r.hidden, hasher),
 		Time:    now,
+
+		Structured: isStructured(document),
 	}
 	switch {
 	case r.ETag:

@@ -110,7 +110,7 @@ func (r *Resource) refreshed(last *event.Snapshot, next event.Snapshot) *event.S
 	if last == nil || last.Gone || next.Hash == nil {
 		return nil
 	}
-	complete := last.Version == next.Version && last.Tenant == next.Tenant && (last.Show != nil) == r.KeepShow
+	complete := last.Version == next.Version && last.Tenant == next.Tenant && last.Structured == next.Structured && (last.Show != nil) == r.KeepShow
 	for path := range next.Watched {
 		if _, watched := last.Watched[path]; !watched {
 			complete = false

@@ -71,6 +71,7 @@ type Reconciler struct {
 	now      func() time.Time
 	jitter   func() float64
 	metrics  Metrics
+	troubles *troubles
 
 	mu      sync.Mutex
 	stopped bool
@@ -102,7 +103,7 @@ func New(store Store, opts Options) *Reconciler {
 	return &Reconciler{
 		store: store, hasher: event.NewHasher(instance.HashKey), instance: instance.ID,
 		log: opts.Logger, now: opts.Now, jitter: opts.Jitter, metrics: opts.Metrics,
-		ctx: ctx, abort: abort, listings: make(map[string]Listing),
+		ctx: ctx, abort: abort, listings: make(map[string]Listing), troubles: newTroubles(opts.Logger),
 	}
 }
 
@@ -128,6 +129,7 @@ func (r *Reconciler) Apply(plan Plan) {
 		r.cancel()
 	}
 	r.planLists(plan.Lists)
+	r.troubles.ask(plan.Resources)
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(r.ctx)
 	for _, j := range r.jobs(plan) {

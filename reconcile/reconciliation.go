@@ -203,6 +203,7 @@ func (r *Reconciler) commit(ctx context.Context, lease queue.MarkLease, reconcil
 		return ResultFailed
 	}
 	failpoint.Here("reconciled.after")
+	r.troubles.settled(lease.Key, r.now())
 	for i := range reconciled.Events {
 		e := &reconciled.Events[i]
 		r.metrics.Event(e.Type)
@@ -216,11 +217,10 @@ func (r *Reconciler) commit(ctx context.Context, lease queue.MarkLease, reconcil
 
 func (r *Reconciler) retry(ctx context.Context, lease queue.MarkLease, result Result, reason string, atLeast time.Duration) {
 	delay := max(backoff(lease.Tries, r.jitter()), atLeast)
-	level := zap.WarnLevel
-	if result != ResultFailed && lease.Tries < 3 {
-		level = zap.DebugLevel // replicas lag; this is no trouble yet
+	if result == ResultFailed || lease.Tries >= 3 { // replicas lag; before, this is no trouble
+		r.troubles.failed(lease.Key, result, reason, r.now())
 	}
-	if c := r.log.Check(level, "asking for a Show again"); c != nil {
+	if c := r.log.Check(zap.DebugLevel, "asking for a Show again"); c != nil {
 		c.Write(zap.String("object", lease.Key.String()), zap.String("result", string(result)),
 			zap.String("reason", reason), zap.Int("tries", lease.Tries+1), zap.Duration("in", delay))
 	}

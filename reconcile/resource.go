@@ -20,12 +20,16 @@ type Resource struct {
 	// Read reads an object's Show. It fails with [ErrNoCredential] if that
 	// needs a credential that is missing.
 	Read func(ctx context.Context, lease queue.MarkLease) (show.Show, error)
+	// Asks is the request of Show, for people: "GET /items/:id".
+	Asks string
 	// Version is the path of the version in Show, or "".
 	Version string
 	// ETag means that the version is the Show's ETag.
 	ETag bool
 	// Lag is how far the API's answers may lag behind its writes.
 	Lag time.Duration
+	// HTML means that a page of HTML can be a Show.
+	HTML bool
 	// Tenant is the path of the owner in Show, or "".
 	Tenant string
 	// Projection removes the fields from a Show that must not be stored or

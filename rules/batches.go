@@ -82,7 +82,7 @@ func (s *Set) findOperation(request *Request, found *Batched, i int) {
 	switch {
 	case s.Find(&m.Request, &m.Match) || m.Match.Unread != nil:
 		found.Members = s.addEach(found.Members, m)
-	case !IsSafe(o.Method):
+	case !IsSafe(o.Method) && !s.Ignores(&m.Request):
 		found.Unmatched = append(found.Unmatched, inner)
 	}
 }

@@ -94,7 +94,7 @@ func (t *tree) findEnded(request *Request, escaped string, found *Match) bool {
 			continue
 		}
 		var other Match
-		if t.findPath(request, path, &other) && other.Rule.Resource.endings == e {
+		if t.findPath(request, path, &other) && other.Rule.Resource.endings == e && (!other.Rule.conventional || !other.Rule.Resource.declares(request.Method, mergeSlashes(escaped))) {
 			*found = other
 			return true
 		}

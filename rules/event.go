@@ -14,6 +14,10 @@ import (
 
 // compileEvents compiles the option `event`.
 func (r *Resource) compileEvents(d syntax.Resource) error {
+	if len(d.Events) == 0 {
+		return PartError{r.Name, "conventions", fmt.Errorf("resource %s: no event is declared, and `conventions %s` leaves out the conventional ones; "+
+			"add one, as `event %s.changed on change`", d.Name, d.Conventions, d.Name)}
+	}
 	for _, rule := range d.Events {
 		trigger, err := compileTrigger(rule)
 		if err != nil {

@@ -4,6 +4,7 @@ package rules
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,6 +19,42 @@ var (
 	errTwoMethods = errors.New("the request's own method and the one that it states match rules about different objects")
 	errManyStated = errors.New("the request states several methods")
 )
+
+// checkMethods refuses what is no method, or a slip of the pen: a rule about POTS never
+// matches. Other methods than those of HTTP are an API's own business.
+func checkMethods(methods []string) error {
+	for _, method := range methods {
+		if !isMethod(method) || method != strings.ToUpper(method) {
+			return fmt.Errorf("%q is no HTTP method; methods are written in capitals and joined by |", method)
+		}
+		for _, usual := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			if method != usual && isSlip(method, usual) {
+				return fmt.Errorf("%q is no HTTP method; is %s meant?", method, usual)
+			}
+		}
+	}
+	return nil
+}
+
+// isSlip reports whether a word is another with one letter too many, missing or wrong, or
+// with two that have changed places.
+func isSlip(word, meant string) bool {
+	if len(word) > len(meant) {
+		word, meant = meant, word
+	}
+	at := 0
+	for at < len(word) && word[at] == meant[at] {
+		at++
+	}
+	switch len(meant) - len(word) {
+	case 0:
+		return word[at+1:] == meant[at+1:] ||
+			at+2 <= len(word) && word[at] == meant[at+1] && word[at+1] == meant[at] && word[at+2:] == meant[at+2:]
+	case 1:
+		return word[at:] == meant[at+1:]
+	}
+	return false
+}
 
 // findStated finds the rule of a POST that may state another method. Which of the two
 // counts is up to the API; where that makes a difference, the match says so. Where the

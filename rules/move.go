@@ -21,7 +21,7 @@ func compileMove(d *syntax.Rule, of *Resource, keys map[string][]Value, matchers
 	if d.Find != nil || d.Later != nil {
 		return nil, errors.New("a move has no `find` and no `later`: both of its objects are named when it has ended")
 	}
-	path, err := parsePattern(d.Path)
+	path, err := parseRulePath(d)
 	if err != nil {
 		return nil, err
 	}

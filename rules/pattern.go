@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -47,6 +48,33 @@ type pattern struct {
 }
 
 var errNoSlash = errors.New("a path begins with '/'")
+
+// bracedName finds the names of other languages of paths: here it is text, and never
+// matches.
+var bracedName = regexp.MustCompile(`/\{(\w+)\}(/|$)`)
+
+// checkPath refuses the path of a rule that means something else than it seems to.
+func checkPath(text string) error {
+	if found := bracedName.FindStringSubmatch(text); found != nil {
+		return fmt.Errorf("path %q: {%s} stands for the text %q; a name is written :%s", text, found[1], found[1], found[1])
+	}
+	depth := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '\\':
+			return nil // written with care
+		case '(', '{':
+			depth++
+		case ')', '}':
+			depth--
+		case '|':
+			if depth == 0 {
+				return fmt.Errorf("path %q: alternatives stand in parentheses, as /items/:id/:action(ship|cancel), or are rules of their own", text)
+			}
+		}
+	}
+	return nil
+}
 
 func parsePattern(text string) (pattern, error) {
 	p := pattern{text: text}

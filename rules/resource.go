@@ -45,6 +45,8 @@ type Resource struct {
 	ETag bool
 	// Lag is how far the API's answers may lag behind its writes.
 	Lag time.Duration
+	// HTML means that a page of HTML can be a Show.
+	HTML bool
 	// Tenant is the path of the object's owner in Show, or "".
 	Tenant string
 	// Projection removes the hidden fields of Show.
@@ -63,8 +65,11 @@ type Resource struct {
 	List     *List
 	Callback *Callback
 
-	// rules is the tree of Rules.
-	rules    tree
+	// rules is the tree of Rules, and declared of those that are not conventional.
+	rules, declared tree
+	// ignored is the tree of what `ignore` says of the handler, nil for nothing.
+	ignored *tree
+
 	showText string
 	// gone and failed say which answers to Show mean something else than their
 	// status does.
@@ -75,18 +80,24 @@ type Resource struct {
 	idsGiven bool
 }
 
-// compile compiles a resource whose defaults are filled in.
-func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
+// compile compiles a resource whose defaults are filled in. Its first rules, as many as
+// given, are declared, and the others conventional.
+func (s *Set) compile(d syntax.Resource, given int, matchers Matchers) (*Resource, error) {
 	wrong := func(part any, word string, err error) error {
 		return PartError{d.Name, part, fmt.Errorf("resource %s: %s: %w", d.Name, word, err)}
 	}
 	if !syntax.IsName(d.Name) {
 		return nil, PartError{d.Name, nil, fmt.Errorf("resource %q: a name is made of letters, digits, '_' and '-'", d.Name)}
 	}
+	switch d.Conventions {
+	case "", syntax.ConventionsRules, syntax.ConventionsEvents, syntax.ConventionsNone:
+	default:
+		return nil, wrong("conventions", "conventions", fmt.Errorf("%q is none of rules, events and none; without the word, both hold", d.Conventions))
+	}
 	r := &Resource{
 		Name: d.Name, showText: d.Show.String(), ShowFrom: d.ShowFrom, CallerHeaders: d.CallerHeaders,
 		idsGiven: !slices.Equal(d.ID, syntax.Resource{Name: d.Name}.WithDefaults().ID),
-		Aliases:  d.Aliases, Slashes: d.Slashes, Lag: time.Duration(d.Lag), Tenant: d.Tenant, KeepShow: d.KeepShow,
+		Aliases:  d.Aliases, Slashes: d.Slashes, Lag: time.Duration(d.Lag), Tenant: d.Tenant, HTML: d.HTML, KeepShow: d.KeepShow,
 	}
 	if err := r.compileCallerIDs(d); err != nil {
 		return nil, wrong("caller_ids", "caller_ids", err)
@@ -105,10 +116,14 @@ func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, declared := range d.Rules {
+	for i, declared := range d.Rules {
 		rule, err := compileRule(declared, r, keys, matchers[declared])
 		if err == nil {
-			err = r.rules.add(rule)
+			rule.conventional = i >= given
+			err = r.add(rule)
+		}
+		if err != nil && i >= given && given > 0 {
+			continue // the key stands elsewhere, as the declared rules say
 		}
 		if err != nil {
 			return nil, wrong(declared, fmt.Sprintf("%s %s", declared.Kind, declared), err)
@@ -142,6 +157,17 @@ func (s *Set) compile(d syntax.Resource, matchers Matchers) (*Resource, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// add adds a rule to the trees of the resource.
+func (r *Resource) add(rule *Rule) error {
+	if !rule.conventional {
+		if err := r.declared.add(rule); err != nil {
+			return err
+		}
+	}
+	r.rules.addAll(rule)
+	return nil
 }
 
 // compileCallerIDs compiles the option `caller_ids`.

@@ -51,6 +51,21 @@ type Rule struct {
 	// not.
 	matched          bool
 	success, refused *answer
+	// conventional is true for a rule that is not declared.
+	conventional bool
+}
+
+// takes reports whether a rule is about a method and a path that matches its pattern,
+// whatever else it demands of a request. What a declared rule of the resource is about,
+// or `ignore`, a conventional one is not.
+func (r *Rule) takes(method, path string) bool {
+	return accepts(r.methods, method) && (!r.conventional || !r.Resource.declares(method, path) && !r.Resource.ignored.ignores(method, path))
+}
+
+// declares reports whether a declared rule of the resource is about a method and a path.
+func (r *Resource) declares(method, path string) bool {
+	var found Match
+	return r.declared.root.loose(method, path, path, &found)
 }
 
 // compileRule checks a rule and compiles it.
@@ -62,11 +77,22 @@ func compileRule(d *syntax.Rule, of *Resource, keys map[string][]Value, matchers
 	default:
 		return nil, fmt.Errorf("a rule's kind is create, update, delete or move, not %q", d.Kind)
 	}
-	path, err := parsePattern(d.Path)
+	path, err := parseRulePath(d)
 	if err != nil {
 		return nil, err
 	}
 	return compileRuleAt(path, d, of, keys, matchers)
+}
+
+// parseRulePath checks the methods of a rule, and parses its path.
+func parseRulePath(d *syntax.Rule) (pattern, error) {
+	if err := checkMethods(d.Methods); err != nil {
+		return pattern{}, err
+	}
+	if err := checkPath(d.Path); err != nil {
+		return pattern{}, err
+	}
+	return parsePattern(d.Path)
 }
 
 // compileRuleAt compiles a rule with a path.

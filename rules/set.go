@@ -28,6 +28,8 @@ type Set struct {
 	rules, shows tree
 	// endings are those of all resources, each once.
 	endings []*endings
+	// ignored is the tree of requests that change nothing.
+	ignored tree
 	// batches are the paths whose requests hold others.
 	batches []string
 }
@@ -62,7 +64,7 @@ func Compile(declared []*syntax.Resource, matchers Matchers) (*Set, error) {
 		if s.byName[full.Name] != nil {
 			return nil, fmt.Errorf("resource %s is declared twice; merge the two", full.Name)
 		}
-		r, err := s.compile(full, matchers)
+		r, err := s.compile(full, len(d.Rules), matchers)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +82,32 @@ func Compile(declared []*syntax.Resource, matchers Matchers) (*Set, error) {
 	if err := s.addShows(); err != nil {
 		return nil, err
 	}
+	if err := s.checkReached(); err != nil {
+		return nil, err
+	}
 	return s, nil
+}
+
+// checkReached refuses a resource of which no change is ever seen.
+func (s *Set) checkReached() error {
+	reached := make(map[*Resource]bool)
+	for _, r := range s.Resources {
+		if r.Parent != nil {
+			reached[r.Parent.Resource] = true
+		}
+		for _, rule := range r.Rules {
+			for i := range rule.Touches {
+				reached[rule.Touches[i].Resource] = true
+			}
+		}
+	}
+	for _, r := range s.Resources {
+		if len(r.Rules) == 0 && r.List == nil && !reached[r] {
+			return PartError{r.Name, nil, fmt.Errorf("resource %s: no rule says which requests change its objects, and %s follows no convention; "+
+				"add one, as `update POST /rpc`, or a `list`", r.Name, r.showText)}
+		}
+	}
+	return nil
 }
 
 // Find finds the most specific rule that a request matches, of all resources, and fills

@@ -67,6 +67,10 @@ func (s *Set) addShows() error {
 // errShowFailed is returned for an answer that is no Show, as `failed` says.
 var errShowFailed = errors.New("the API answered Show with what `failed` of its show takes for an error")
 
+// Asks returns the request of Show as it is written, without its placeholders' values:
+// "GET /items/:id".
+func (r *Resource) Asks() string { return r.showText }
+
 // Read reads a Show, and interprets the answer.
 func (r *Resource) Read(ctx context.Context, upstream *show.Upstream, request show.Request) (show.Show, error) {
 	answer, err := upstream.Read(ctx, request)

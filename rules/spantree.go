@@ -36,7 +36,7 @@ func (n *node) addSpans(p *pattern) *[]*Rule {
 // findSpans finds the rule of a request whose path matches a pattern of spans.
 func findSpans(sets []*spanRules, request *Request, whole string, found *Match) bool {
 	for _, set := range sets {
-		if !slices.ContainsFunc(set.rules, func(r *Rule) bool { return accepts(r.methods, request.Method) }) {
+		if !slices.ContainsFunc(set.rules, func(r *Rule) bool { return r.takes(request.Method, whole) }) {
 			continue
 		}
 		values, unsure, ok := set.pattern.values(whole, false)
@@ -44,7 +44,7 @@ func findSpans(sets []*spanRules, request *Request, whole string, found *Match) 
 			continue
 		}
 		before := *found
-		if found.count = copy(found.values[:], values); pick(set.rules, request, found) {
+		if found.count = copy(found.values[:], values); pick(set.rules, request, whole, found) {
 			if unsure {
 				found.Unread = errSpelling
 			}
@@ -58,7 +58,7 @@ func findSpans(sets []*spanRules, request *Request, whole string, found *Match) 
 // looseSpans is findSpans without regard to case and to what else rules demand.
 func looseSpans(sets []*spanRules, method, whole string, found *Match) bool {
 	for _, set := range sets {
-		at := slices.IndexFunc(set.rules, func(r *Rule) bool { return accepts(r.methods, method) })
+		at := slices.IndexFunc(set.rules, func(r *Rule) bool { return r.takes(method, whole) })
 		if at < 0 {
 			continue
 		}

@@ -68,6 +68,9 @@ func compileTemplate(r syntax.Request) (Template, error) {
 	if t.method == "" {
 		t.method = http.MethodGet
 	}
+	if err := checkMethods([]string{t.method}); err != nil {
+		return t, err
+	}
 	if r.Path == syntax.LocationPath {
 		t.whole = true
 		t.Names = []string{locationValue}

@@ -221,7 +221,7 @@ func hasCapitals(path string) bool {
 func (n *node) loose(method, rest, whole string, found *Match) bool {
 	take := func(rules []*Rule) bool {
 		for _, r := range rules {
-			if accepts(r.methods, method) {
+			if r.takes(method, whole) {
 				found.Rule = r
 				return true
 			}
@@ -268,7 +268,7 @@ func (n *node) loose(method, rest, whole string, found *Match) bool {
 // whole is the whole path.
 func (n *node) find(request *Request, rest, whole string, found *Match) bool {
 	if rest == "" || rest == "/" {
-		if pick(n.leaves, request, found) {
+		if pick(n.leaves, request, whole, found) {
 			return true
 		}
 	} else if found.count < maxSegments {
@@ -307,14 +307,14 @@ func (n *node) find(request *Request, rest, whole string, found *Match) bool {
 			}
 		}
 	}
-	return findSpans(n.rests, request, whole, found) || rest != "" && pick(n.tails, request, found)
+	return findSpans(n.rests, request, whole, found) || rest != "" && pick(n.tails, request, whole, found)
 }
 
 // pick takes the rule of a list that a request matches: one that demands
 // something of the request before one that demands nothing, then one that names
 // the method before one that takes any. If it depends on the reader which rule that
 // is, nobody knows what the request asks for.
-func pick(rules []*Rule, request *Request, found *Match) bool {
+func pick(rules []*Rule, request *Request, whole string, found *Match) bool {
 	var chosen *Rule
 	var of verdict
 	rank, possible := 0, 0
@@ -326,7 +326,7 @@ func pick(rules []*Rule, request *Request, found *Match) bool {
 		if r.narrowed() {
 			own += 2
 		}
-		if own <= rank && !of.unsure && of.unread == nil || !accepts(r.methods, request.Method) {
+		if own <= rank && !of.unsure && of.unread == nil || !r.takes(request.Method, whole) {
 			continue
 		}
 		v := r.judge(request, found.Values())

@@ -119,7 +119,7 @@ func TestMatcher(t *testing.T) {
 		// The rest of the URLPattern syntax; text before an expression.
 		{"POST", "/v1/orders/12/ship", `update POST /v1/orders/:id(\d+)/:action orders/12`},
 		{"POST", "/v1/orders/12/lock", `update POST /v1/orders/:id/lock orders/12`},
-		{"POST", "/v1/orders/ab/ship", ""},
+		{"POST", "/v1/orders/ab/ship", "update * /v1/orders/:id/* orders/ab"},
 		// Paths as servers understand them.
 		{"PATCH", "/users//7", "update PUT|PATCH /users/:id users/7"},
 		{"PATCH", "/x/../users/7", "update PUT|PATCH /users/:id ?"},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-webhooks/caddy-webhooks/admin"
-	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
 )
 
 // detectionCommands returns the commands about changes that could be missed.
@@ -100,17 +100,8 @@ func showCoverage(c call) error {
 // printCoverage prints the report as an operator reads it.
 func printCoverage(out io.Writer, report *admin.Coverage, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	if len(report.Unmatched) == 0 {
-		fmt.Fprintln(w, "Every unsafe request matched a rule.")
-	} else {
-		fmt.Fprintln(w, "Unsafe requests that matched no rule:")
-		fmt.Fprintln(w, "COUNT\tREQUEST\tLAST\tWOULD BE CAUGHT BY")
-		for _, line := range report.Unmatched {
-			fmt.Fprintf(w, "%d\t%s %s\t%s\t%s\n", line.Count, line.Method, line.Template, line.Last.Format(time.RFC3339), draft(line.Suggestion))
-		}
-		if report.Other > 0 {
-			fmt.Fprintf(w, "%d\tothers\n", report.Other)
-		}
+	if err := printUnmatched(out, report); err != nil {
+		return err
 	}
 	for _, gap := range report.Gaps {
 		fmt.Fprintf(w, "Gap: %s, since %s, not made up for yet\n", gap.Resource, gap.Since.Format(time.RFC3339))
@@ -145,16 +136,70 @@ func printListings(w io.Writer, report *admin.Coverage) {
 	}
 }
 
-// draft returns a suggestion as it would stand in a Caddyfile.
-func draft(s coverage.Suggestion) string {
-	if s.Resource == "" {
-		return ""
+// printUnmatched prints the requests that matched no rule, and drafts of rules for them.
+func printUnmatched(out io.Writer, report *admin.Coverage) error {
+	since := report.Since.Format(time.RFC3339)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if len(report.Unmatched) == 0 {
+		_, err := fmt.Fprintf(out, "Every unsafe request since %s matched a rule.\n", since)
+		return err
 	}
-	parts := []string{}
-	for _, part := range []string{s.Show, s.Rule} {
-		if part != "" {
-			parts = append(parts, part)
+	fmt.Fprintf(w, "Unsafe requests since %s that matched no rule:\n", since)
+	fmt.Fprintln(w, "COUNT\tLAST\tREQUEST")
+	for _, line := range report.Unmatched {
+		fmt.Fprintf(w, "%d\t%s\t%s %s\n", line.Count, line.Last.Format(time.RFC3339), line.Method, line.Template)
+	}
+	if report.Other > 0 {
+		fmt.Fprintf(w, "%d\t\tothers\n", report.Other)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	// A tab stays a tab in what is to be pasted.
+	_, err := fmt.Fprintln(out, drafts(report))
+	return err
+}
+
+// drafts returns rules for the requests that matched none, as they stand in a Caddyfile.
+func drafts(report *admin.Coverage) string {
+	var names []string
+	shows, rules := make(map[string]string), make(map[string][]string)
+	for _, line := range report.Unmatched {
+		s := line.Suggestion
+		if s.Resource == "" {
+			continue
 		}
+		if rules[s.Resource] == nil {
+			names = append(names, s.Resource)
+		}
+		if shows[s.Resource] == "" {
+			shows[s.Resource] = s.Show
+		}
+		rules[s.Resource] = append(rules[s.Resource], s.Rule)
 	}
-	return "resource " + s.Resource + " { " + strings.Join(parts, "; ") + " }"
+	var text strings.Builder
+	for _, name := range names {
+		lines := rules[name]
+		if slices.Contains(report.Resources, name) {
+			fmt.Fprintf(&text, "\nWould be caught by, in the resource %s:\n\n", name)
+		} else {
+			fmt.Fprintf(&text, "\nWould be caught by, in the handler:\n\n")
+			if shows[name] != "" {
+				lines = append([]string{shows[name]}, lines...)
+			}
+			lines = append(append([]string{"resource " + name + " {"}, indented(lines)...), "}")
+		}
+		text.WriteString(strings.Join(indented(lines), "\n") + "\n")
+	}
+	text.WriteString("\nWhat changes nothing, such as a search: ignore METHOD PATH, in the handler.\n")
+	return text.String()
+}
+
+// indented returns lines with a tab before each.
+func indented(lines []string) []string {
+	all := make([]string, len(lines))
+	for i, line := range lines {
+		all[i] = "\t" + line
+	}
+	return all
 }

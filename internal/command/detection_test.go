@@ -19,8 +19,10 @@ import (
 func TestPrintCoverage(t *testing.T) {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	full := &admin.Coverage{
-		Unmatched: []coverage.Line{
+		Since: now.Add(-time.Hour), Resources: []string{"items"}, Unmatched: []coverage.Line{
 			{Method: "POST", Template: "/orders/:id/ship", Count: 3, Last: now, Suggestion: coverage.Suggestion{Resource: "orders", Show: "show GET /v1/orders/:id", Rule: "update POST /orders/:id/ship"}},
+			{Method: "PATCH", Template: "/v1/orders/:id", Count: 2, Last: now, Suggestion: coverage.Suggestion{Resource: "orders", Show: "show GET /v1/orders/:id", Rule: "update PATCH /v1/orders/:id"}},
+			{Method: "POST", Template: "/items/:id", Count: 2, Last: now, Suggestion: coverage.Suggestion{Resource: "items", Rule: "update POST /items/:id"}},
 			{Method: "POST", Template: "/", Count: 1, Last: now},
 		},
 		Other:      9,
@@ -32,16 +34,33 @@ func TestPrintCoverage(t *testing.T) {
 		report *admin.Coverage
 		want   string
 	}{
-		"nothing": {&admin.Coverage{}, `Every unsafe request matched a rule.
+		"nothing": {&admin.Coverage{Since: now}, `Every unsafe request since 2026-03-04T05:06:07Z matched a rule.
 Changes whose object is not known: 0 (caddy webhooks unresolved)
 Exchanges under way or of unknown outcome: 0
 Objects that wait for reconciling: 0, tried in vain: 0
 `},
-		"everything": {full, `Unsafe requests that matched no rule:
-COUNT  REQUEST                LAST                  WOULD BE CAUGHT BY
-3      POST /orders/:id/ship  2026-03-04T05:06:07Z  resource orders { show GET /v1/orders/:id; update POST /orders/:id/ship }
-1      POST /                 2026-03-04T05:06:07Z  
-9      others
+		"everything": {full, `Unsafe requests since 2026-03-04T04:06:07Z that matched no rule:
+COUNT  LAST                  REQUEST
+3      2026-03-04T05:06:07Z  POST /orders/:id/ship
+2      2026-03-04T05:06:07Z  PATCH /v1/orders/:id
+2      2026-03-04T05:06:07Z  POST /items/:id
+1      2026-03-04T05:06:07Z  POST /
+9                            others
+
+Would be caught by, in the handler:
+
+	resource orders {
+		show GET /v1/orders/:id
+		update POST /orders/:id/ship
+		update PATCH /v1/orders/:id
+	}
+
+Would be caught by, in the resource items:
+
+	update POST /items/:id
+
+What changes nothing, such as a search: ignore METHOD PATH, in the handler.
+
 Gap: items, since 2026-03-04T05:06:07Z, not made up for yet
 Changes whose object is not known: 1 (caddy webhooks unresolved)
 Exchanges under way or of unknown outcome: 2

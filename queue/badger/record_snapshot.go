@@ -25,6 +25,8 @@ type snapshotRecord struct {
 const (
 	flagGone      = 1
 	flagUncertain = 2
+	// flagStructured is unknown to earlier versions, which ignore it.
+	flagStructured = 4
 )
 
 // appendSnapshot encodes: sequence, flags, hash, version, watched fields, time,
@@ -39,6 +41,9 @@ func appendSnapshot(b []byte, s *snapshotRecord) []byte {
 	}
 	if s.Uncertain {
 		flags |= flagUncertain
+	}
+	if s.Structured {
+		flags |= flagStructured
 	}
 	b = binary.AppendUvarint(b, flags)
 	b = record.AppendText(b, s.Hash)
@@ -66,10 +71,13 @@ func parseSnapshot(key event.Key, b []byte) (snapshotRecord, error) {
 		Sequence:  sequence,
 		Gone:      flags&flagGone != 0,
 		Uncertain: flags&flagUncertain != 0,
-		Hash:      r.Bytes(),
-		Version:   r.Text(),
-		Watched:   r.Fields(),
-		Time:      r.Time(),
+
+		Structured: flags&flagStructured != 0,
+
+		Hash:    r.Bytes(),
+		Version: r.Text(),
+		Watched: r.Fields(),
+		Time:    r.Time(),
 	}}
 	if r.Version < 2 {
 		return s, r.End()

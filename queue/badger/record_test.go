@@ -96,6 +96,15 @@ var kinds = []struct {
 		decode: func(b []byte) (any, error) { return parseSnapshot(key, b) },
 	},
 	{
+		name:   "snapshot with all flags but one",
+		golden: "020006000000000000000000000301",
+		record: snapshotRecord{Snapshot: event.Snapshot{Key: key, Uncertain: true, Structured: true}, Parts: 3, Slot: 1},
+		encode: func() []byte {
+			return appendSnapshot(nil, &snapshotRecord{Snapshot: event.Snapshot{Key: key, Uncertain: true, Structured: true}, Parts: 3, Slot: 1})
+		},
+		decode: func(b []byte) (any, error) { return parseSnapshot(key, b) },
+	},
+	{
 		name:   "event",
 		golden: "030265310d6974656d732e75706461746564056974656d7302343209066368616e6765bfe9e689ee01080276310776657273696f6e105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108055041544348092f6974656d732f34320563617274730930302d612d622d303103633a310304676f6e650005737461746505226e657722106170706c69636174696f6e2f6a736f6e0461636d6508756d6272656c6c61096f70657261746f727300087b226964223a347dbfe9e689ee010802036572700473686f770363726d00007b226964223a34327d",
 		record: eventExample,

@@ -31,6 +31,7 @@ type Register struct {
 	known atomic.Pointer[map[string]*entry]
 	other atomic.Uint64
 	mu    sync.Mutex // held while adding
+	since time.Time  // guarded by mu
 }
 
 // entry counts one kind of request.
@@ -45,7 +46,7 @@ func New(now func() time.Time) *Register {
 	if now == nil {
 		now = time.Now
 	}
-	r := &Register{now: now}
+	r := &Register{now: now, since: now()}
 	r.known.Store(&map[string]*entry{})
 	return r
 }
@@ -111,6 +112,8 @@ type Line struct {
 
 // Report is the content of a Register.
 type Report struct {
+	// Since is when counting began.
+	Since time.Time `json:"since"`
 	// Lines are the kinds of requests, those that came most often first.
 	Lines []Line `json:"lines"`
 	// Other counts requests beyond [MaxTemplates] kinds.
@@ -119,7 +122,9 @@ type Report struct {
 
 // Report returns the counts so far.
 func (r *Register) Report() Report {
-	report := Report{Lines: []Line{}, Other: r.other.Load()}
+	r.mu.Lock()
+	report := Report{Since: r.since, Lines: []Line{}, Other: r.other.Load()}
+	r.mu.Unlock()
 	for key, e := range *r.known.Load() {
 		count := e.count.Load()
 		if count == 0 {
@@ -145,11 +150,17 @@ func (r *Register) Report() Report {
 	return report
 }
 
-// Reset forgets everything, as after a new configuration, whose rules may match
-// what was counted.
-func (r *Register) Reset() {
+// Forget forgets the kinds of requests of which covered reports that they need no rule
+// any more, as after a new configuration: such as `PATCH` and `/orders/:id`. What is
+// counted while it decides may be forgotten, too.
+func (r *Register) Forget(covered func(method, template string) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.known.Store(&map[string]*entry{})
-	r.other.Store(0)
+	left := make(map[string]*entry)
+	for key, e := range *r.known.Load() {
+		if method, template, _ := strings.Cut(key, " "); !covered(method, template) {
+			left[key] = e
+		}
+	}
+	r.known.Store(&left)
 }

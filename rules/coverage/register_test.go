@@ -109,9 +109,9 @@ func TestReport(t *testing.T) {
 	if line := report.Lines[1]; line.Method != "POST" || line.Count != 1 || line.First != now || line.Last != now {
 		t.Errorf("%+v", line)
 	}
-	r.Reset()
-	if report := r.Report(); len(report.Lines) != 0 {
-		t.Errorf("after a reset: %+v", report)
+	r.Forget(func(method, template string) bool { return method == "PATCH" && template == "/orders/:id" })
+	if report := r.Report(); len(report.Lines) != 1 || report.Lines[0].Method != "POST" || !report.Since.Equal(first) {
+		t.Errorf("after PATCH has a rule: %+v", report)
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 )
 
 // WithDefaults returns the resource with everything filled in that was left
-// out. It does not change its receiver, which is the user's configuration.
+// out: rules that are conventional follow those that are declared. It does not change
+// its receiver, which is the user's configuration.
 func (r Resource) WithDefaults() Resource {
 	show := Request{Path: "/" + r.Name + "/:id"}
 	if r.Show != nil {
@@ -32,29 +33,49 @@ func (r Resource) WithDefaults() Resource {
 	if len(r.CallerIDs) == 0 {
 		r.CallerIDs = []string{"me", "self", "myself", "current", "@me", "~me", "~"}
 	}
-	if len(r.Rules) == 0 {
-		r.Rules = conventionalRules(show.Path)
+	if r.Conventions != ConventionsNone && r.Conventions != ConventionsEvents {
+		r.Rules = slices.Concat(r.Rules, conventionalRules(show))
 	}
 	if len(r.ID) == 0 {
 		r.ID = []string{"id", r.Name + ".id", inflection.Singular(r.Name) + ".id", "data.id", r.Name + ".#.id", "data.#.id"}
 		r.ID = slices.Compact(r.ID)
 	}
-	if len(r.Events) == 0 {
-		r.Events = []*EventRule{
-			{Type: r.Name + ".created", On: event.OpCreate},
-			{Type: r.Name + ".updated", On: event.OpChange},
-			{Type: r.Name + ".deleted", On: event.OpDelete},
-		}
+	if r.Conventions != ConventionsNone && r.Conventions != ConventionsRules {
+		r.Events = withConventionalEvents(r.Name, r.Events)
 	}
 	return r
 }
 
+// withConventionalEvents adds the conventional events to those that are declared. One
+// that is declared for every object that is created, changed or deleted takes the place
+// of the conventional one.
+func withConventionalEvents(name string, declared []*EventRule) []*EventRule {
+	all := slices.Clone(declared)
+	for _, c := range []*EventRule{
+		{Type: name + ".created", On: event.OpCreate},
+		{Type: name + ".updated", On: event.OpChange},
+		{Type: name + ".deleted", On: event.OpDelete},
+	} {
+		if !slices.ContainsFunc(declared, func(e *EventRule) bool { return e.On == c.On && (e.Type == c.Type || e.isEvery()) }) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// isEvery reports whether the event is made whenever what it is on happens.
+func (e *EventRule) isEvery() bool { return len(e.Paths) == 0 && e.When == "" }
+
 // conventionalRules returns the rules of REST around a Show's path: objects are created
 // at the path without its last segment, or what stands before the parenthesis of it
 // (`/Products` for `/Products(:id)`), with the extension that the path has
-// (`/issues.json` for `/issues/:id.json`).
-func conventionalRules(path string) []*Rule {
-	path, _, _ = strings.Cut(path, "?")
+// (`/issues.json` for `/issues/:id.json`). There are none for a Show that is not read by
+// GET, or whose path does not end with the object's id: its API does not follow REST.
+func conventionalRules(show Request) []*Rule {
+	path, query, _ := strings.Cut(show.Path, "?")
+	if show.Method != http.MethodGet || strings.Contains(query, "{") || strings.Contains(show.Body, "{") || !strings.Contains(path[strings.LastIndexByte(path, '/')+1:], ":") {
+		return nil
+	}
 	collection, below := path, strings.TrimSuffix(path, "/")
 	if i := strings.LastIndexByte(collection, '/'); i > 0 {
 		collection = collection[:i]

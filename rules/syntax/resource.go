@@ -14,7 +14,7 @@ import (
 // Resource declares one kind of object of the API: how its Show is read, which
 // requests change it, and which events its changes make.
 //
-// A resource of which only the name is given follows the conventions of REST:
+// A resource follows the conventions of REST as far as nothing else is said:
 // Show is `GET /NAME/:id`; `POST /NAME` creates; `PUT` and `PATCH` of
 // `/NAME/:id`, and any unsafe method on `/NAME/:id/*`, update; `DELETE
 // /NAME/:id` deletes.
@@ -38,6 +38,11 @@ type Resource struct {
 	// asked for again. Gone takes precedence. Its statuses are 2xx by default.
 	Failed *Answer `json:"failed,omitempty"`
 
+	// HTML says that the API shows its objects as pages of HTML. Otherwise such an
+	// answer to Show is taken for a page to log in, or of a proxy, and Show is asked
+	// for again. JSON that is sent as `text/html` is JSON. Default: false.
+	HTML bool `json:"html,omitempty"`
+
 	// ShowFrom says whose Show is taken: the `operator`'s, read with the
 	// credential in `upstream`; the `caller`'s, read with the credential of
 	// the request that made the change, which is kept in memory and never
@@ -50,9 +55,15 @@ type Resource struct {
 	// the caller's Show. Default: `Authorization` and `Cookie`.
 	CallerHeaders []string `json:"caller_headers,omitempty"`
 
-	// Rules say which requests change an object. Default, when there is none:
-	// the conventions of REST, with Show's path in place of `/NAME/:id`.
+	// Rules say which requests change an object, besides the conventions of REST,
+	// which have Show's path in place of `/NAME/:id` and count for requests whose
+	// method and path no declared rule is about. A Show that is not read by `GET`, or
+	// whose path does not end with the object's id, has no conventional rules.
 	Rules []*Rule `json:"rules,omitempty"`
+
+	// Conventions says which conventions hold besides what is declared: `rules`,
+	// `events`, or `none`. Default: both.
+	Conventions string `json:"conventions,omitempty"`
 
 	// ID lists where the object's id, the last part of its key, may stand: a
 	// path in Show and in the responses to writes, `request:PATH` in the
@@ -139,9 +150,10 @@ type Resource struct {
 	// fields that events look at.
 	KeepShow bool `json:"keep_show,omitempty"`
 
-	// Events say which changes make an event, and of which type. Default:
-	// `NAME.created` on create, `NAME.updated` on change and `NAME.deleted` on
-	// delete.
+	// Events say which changes make an event, and of which type, besides the
+	// conventional ones: `NAME.created` on create, `NAME.updated` on change and
+	// `NAME.deleted` on delete. An event on every create, change or delete takes the
+	// place of the conventional one.
 	Events []*EventRule `json:"events,omitempty"`
 
 	// Parent says which object of another resource an object belongs to. When the
@@ -167,6 +179,13 @@ const (
 	ShowFromOperator = "operator"
 	ShowFromCaller   = "caller"
 	ShowFromResponse = "response"
+)
+
+// Which conventions hold; "" for both.
+const (
+	ConventionsRules  = "rules"
+	ConventionsEvents = "events"
+	ConventionsNone   = "none"
 )
 
 // NoCallerIDs is the word of CallerIDs for no id.
