@@ -55,7 +55,9 @@ func (r Resource) WithDefaults() Resource {
 // (`/issues.json` for `/issues/:id.json`).
 func conventionalRules(path string) []*Rule {
 	path, _, _ = strings.Cut(path, "?")
-	collection, below := path, strings.TrimSuffix(path, "/")
+	// A slash at the end, as Django's paths have, begins no segment.
+	below := strings.TrimSuffix(path, "/")
+	collection := below
 	if i := strings.LastIndexByte(collection, '/'); i > 0 {
 		collection = collection[:i]
 	}
