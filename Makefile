@@ -42,7 +42,7 @@ test: build ## run all tests with the race detector
 	@set -e; for dir in $(NESTED); do echo "in $$dir:"; (cd $$dir && $(GO) test -race -count=1 -timeout 30m ./...); done
 
 .PHONY: soak
-soak: ## the long runs: 1,000 kills and 125 while opening, each failpoint with the race detector, every answer on every target, 10 minutes of strangers, 100 power cuts, 2,400 damages, 70,000 walks of the queues' model
+soak: ## the long runs: 1,000 kills and 125 while opening, each failpoint with the race detector, every answer on every target, 10 minutes of strangers, 100 power cuts, 2,400 damages, 70,000 walks of the queues' model, 20,000 of objects that belong together
 	$(GO) test -race -timeout 6h ./e2e/crash -run TestKill -kills 1000
 	$(GO) test -race -timeout 6h ./e2e/crash -run Failpoints -race-failpoints
 	$(GO) test -race -timeout 6h ./e2e/transparent -all
@@ -50,6 +50,7 @@ soak: ## the long runs: 1,000 kills and 125 while opening, each failpoint with t
 	$(GO) test -timeout 6h ./e2e/powercut -cuts 100
 	$(GO) test -timeout 6h ./e2e/damage -cases 300
 	$(GO) test -race -timeout 6h ./queue/badger -run TestDamage -rounds 36
+	$(GO) test -timeout 6h . -run TestPromisesOfRelations -rapid.checks=20000
 	$(GO) test -timeout 6h ./queue/memory -run TestConformance/model -rapid.checks=900 -count=60
 	$(GO) test -timeout 6h ./queue/badger -run TestConformance/.*/model -rapid.checks=100 -count=90
 

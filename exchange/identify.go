@@ -134,6 +134,9 @@ func (x *exchange) identify() ([]event.Key, error) {
 	if err != nil {
 		return nil, err
 	}
+	if x.ledAway() {
+		return nil, errLedAway
+	}
 	if err := x.leadsElsewhere(); err != nil {
 		return nil, err
 	}

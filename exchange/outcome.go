@@ -27,6 +27,7 @@ func (x *exchange) outcome(err error, whole bool) event.Outcome {
 		// There is no answer of the API that the rule could judge.
 		return usual
 	}
+	usual = x.redirected(usual)
 	if len(x.members) > 0 {
 		return x.ofAllTries(usual) // each member is judged by its own answer
 	}

@@ -121,6 +121,11 @@ func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer sho
 			return decision{finding: aliased, name: name}
 		}
 	}
+	if lease.Snapshot != nil && lease.Snapshot.Alias != "" {
+		// The key was another object's name. Of the object that has it now, nothing
+		// was ever seen.
+		lease.Snapshot = nil
+	}
 	if r.isForeign(lease, document) {
 		return decision{finding: foreign}
 	}

@@ -79,10 +79,22 @@ func (r *Reconciler) family(ctx context.Context, resource *Resource, lease queue
 			marks = append(marks, mark)
 		}
 	}
-	if next.Gone {
-		for _, child := range resource.children {
-			marks = append(marks, queue.Mark{Key: event.Key{Resource: child + childrenSuffix, ID: lease.Key.ID}, Hints: queue.HintUpdated, Cause: cause})
-		}
+	if next.Gone || lease.Hints.Has(queue.HintDeleted) || lease.Hints.Has(queue.HintMayBeDeleted) {
+		marks = append(marks, children(resource, lease)...)
+	}
+	return marks
+}
+
+// children returns the marks that have the children of an object looked at that was
+// deleted, whether or not it is there again: a delete takes the children along, also where
+// another object has the same key before the delete is seen.
+func children(resource *Resource, lease queue.MarkLease) (marks []queue.Mark) {
+	cause := lease.Cause
+	if cause.Resource == "" {
+		cause.Resource = lease.Key.Resource
+	}
+	for _, child := range resource.children {
+		marks = append(marks, queue.Mark{Key: event.Key{Resource: child + childrenSuffix, ID: lease.Key.ID}, Hints: queue.HintUpdated, Cause: cause})
 	}
 	return marks
 }

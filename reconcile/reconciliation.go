@@ -100,6 +100,9 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 			return ResultEarly
 		}
 		reconciled.Snapshot = resource.refreshed(lease.Snapshot, d.next)
+		if lease.Hints.Has(queue.HintDeleted) {
+			reconciled.Marks = children(resource, lease)
+		}
 	}
 	reconciled.LookAt = resource.lookAt(lease, d, now, late, r.jitter())
 	return r.commit(ctx, lease, reconciled, result)

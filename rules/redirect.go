@@ -51,6 +51,10 @@ func (r *Resource) follow(ctx context.Context, upstream *show.Upstream, request 
 		same = ok && own == named
 	}
 	if !found && !same {
+		if isShow && (answer.Status == http.StatusNotFound || answer.Status == http.StatusGone) {
+			// The name leads to an object that is gone, so there is none under it.
+			return answer, nil
+		}
 		return first, nil
 	}
 	if found && !isShow {

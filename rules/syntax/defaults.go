@@ -73,10 +73,12 @@ func (e *EventRule) isEvery() bool { return len(e.Paths) == 0 && e.When == "" }
 // GET, or whose path does not end with the object's id: its API does not follow REST.
 func conventionalRules(show Request) []*Rule {
 	path, query, _ := strings.Cut(show.Path, "?")
-	if show.Method != http.MethodGet || strings.Contains(query, "{") || strings.Contains(show.Body, "{") || !strings.Contains(path[strings.LastIndexByte(path, '/')+1:], ":") {
+	// A slash at the end, as Django's paths have, begins no segment.
+	below := strings.TrimSuffix(path, "/")
+	if show.Method != http.MethodGet || strings.Contains(query, "{") || strings.Contains(show.Body, "{") || !strings.Contains(below[strings.LastIndexByte(below, '/')+1:], ":") {
 		return nil
 	}
-	collection, below := path, strings.TrimSuffix(path, "/")
+	collection := below
 	if i := strings.LastIndexByte(collection, '/'); i > 0 {
 		collection = collection[:i]
 	}

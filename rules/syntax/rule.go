@@ -46,14 +46,16 @@ type Rule struct {
 	MatchRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 
 	// Success says which responses mean that the API did what it was asked. In a
-	// rule that deletes, they prove that there was an object. Default: 2xx and 3xx,
-	// but not 307 and 308; and the delete of an object that nobody has seen, and
+	// rule that deletes, they prove that there was an object. Default: 2xx, and those
+	// of 301, 302 and 303 that lead to an object's Show, back to the request's path
+	// or to one that contains it; and the delete of an object that nobody has seen, and
 	// whose id does not stand in the response, is recorded as unresolved, as an API
 	// may confirm the delete of what it never had.
 	Success *Answer `json:"success,omitempty"`
 
 	// Refused says which responses mean that the API changed nothing. Default:
-	// 4xx, 307 and 308. What is neither a success nor refused is uncertain:
+	// 4xx, 307, 308, and a 301 to the request's own path, with or without a slash
+	// at its end. What is neither a success nor refused is uncertain:
 	// the object is looked at.
 	Refused *Answer `json:"refused,omitempty"`
 
