@@ -165,7 +165,7 @@ func (l *lab) finish(ctx context.Context, t *testing.T, clients []*client, compa
 		return compare(l.told())
 	})
 	if err != nil {
-		t.Error(err)
+		t.Errorf("%v\n%v", err, compare(l.told()))
 	}
 	changes, events := l.told()
 	t.Logf("%d requests, %d changes in the feed, %d events", requests, len(changes), len(events))
