@@ -38,6 +38,9 @@ func (r *Reconciler) reconcile(ctx context.Context, resource *Resource, lease qu
 	case unlisted:
 		d = resource.unlisted(lease, d)
 	}
+	if d, err = r.nowhere(ctx, resource, lease, answer.Status, d); err != nil {
+		return r.readFailed(ctx, resource.Name, resource.records, lease, err, took)
+	}
 	result := r.act(ctx, resource, lease, d, answer, asked, late)
 	r.metrics.Reconciled(resource.Name, result, took)
 	return !overloaded(answer)

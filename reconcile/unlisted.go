@@ -5,6 +5,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -51,3 +52,33 @@ func (r *Resource) unlisted(lease queue.MarkLease, d decision) decision {
 	}
 	return d
 }
+
+// nowhere corrects the decision about an object that was changed and is gone, and that
+// nobody asked the API to delete: if a complete list does not have it either, begun when
+// no replica could lag any more, the API need not be asked for it again. What a list had
+// is marked as looked at.
+func (r *Reconciler) nowhere(ctx context.Context, resource *Resource, lease queue.MarkLease, status int, d decision) (decision, error) {
+	there := lease.Snapshot != nil && !lease.Snapshot.Gone
+	if d.finding != missing || !resource.Listed || there || lease.Hints.Has(queue.HintLooked) || status != http.StatusNotFound && status != http.StatusGone {
+		return d, nil
+	}
+	list, err := r.store.Object(ctx, queue.ListKey(resource.Name))
+	if errors.Is(err, queue.ErrNotFound) {
+		return d, nil
+	}
+	since := lease.MarkedAt
+	if lease.Cause.At.After(since) {
+		since = lease.Cause.At
+	}
+	switch {
+	case err != nil, list.Time.Before(since.Add(max(secondLook, resource.Lag))):
+		return d, err
+	case lease.Snapshot != nil:
+		// Its delete was announced, and this was the rest of its life.
+		return decision{finding: nothing}, nil
+	}
+	return decision{finding: unproved, reason: nowhereReason}, nil
+}
+
+// nowhereReason is the reason of the record of an object that nobody has seen.
+const nowhereReason = "Show was answered with 404 or 410, nothing proves that the object was deleted, and a complete list that was made since does not have it either"

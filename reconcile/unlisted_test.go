@@ -3,6 +3,7 @@
 package reconcile
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -48,6 +49,57 @@ func TestUnlisted(t *testing.T) {
 		}
 		if d.finding == moved && (d.uncertain || d.next.Uncertain || d.unseen) {
 			t.Errorf("%s: it is uncertain", name)
+		}
+	}
+}
+
+// listStore has nothing but the record of a list.
+type listStore struct {
+	Store
+	listed time.Time // zero for never
+}
+
+func (s listStore) Object(context.Context, event.Key) (event.Snapshot, error) {
+	if s.listed.IsZero() {
+		return event.Snapshot{}, queue.ErrNotFound
+	}
+	return event.Snapshot{Time: s.listed}, nil
+}
+
+// What was changed and is gone is not asked for any more once a complete list that was
+// made since does not have it either.
+func TestNowhere(t *testing.T) {
+	resource := testResource(t)
+	resource.Listed, resource.Lag = true, 10*time.Second
+	here, gone := &event.Snapshot{Key: testKey}, &event.Snapshot{Key: testKey, Gone: true}
+	later := testTime.Add(time.Minute)
+	for name, tc := range map[string]struct {
+		listed   time.Time
+		hints    queue.Hints
+		last     *event.Snapshot
+		status   int
+		finding  finding
+		unlisted bool
+	}{
+		"a list since":                 {listed: later, hints: queue.HintUpdated, status: 404, finding: unproved},
+		"a create":                     {listed: later, hints: queue.HintCreated, status: 410, finding: unproved},
+		"its delete was announced":     {listed: later, hints: queue.HintUpdated, last: gone, status: 404, finding: nothing},
+		"no list yet":                  {hints: queue.HintUpdated, status: 404, finding: missing},
+		"a list from before":           {listed: testTime.Add(-time.Second), hints: queue.HintUpdated, status: 404, finding: missing},
+		"a list that may have lagged":  {listed: testTime.Add(9 * time.Second), hints: queue.HintUpdated, status: 404, finding: missing},
+		"a list that had it":           {listed: later, hints: queue.HintUpdated | queue.HintLooked | queue.HintMayBeCreated, status: 404, finding: missing},
+		"an object that was seen":      {listed: later, hints: queue.HintUpdated, last: here, status: 404, finding: missing},
+		"a Show that leads to no Show": {listed: later, hints: queue.HintUpdated, status: 302, finding: missing},
+		"a resource without a list":    {listed: later, hints: queue.HintUpdated, status: 404, finding: missing, unlisted: true},
+	} {
+		of := *resource
+		of.Listed = !tc.unlisted
+		r := &Reconciler{store: listStore{listed: tc.listed}}
+		lease := queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: tc.hints, Cause: event.Cause{At: testTime}}, MarkedAt: testTime, Snapshot: tc.last}
+		d := of.decide(event.NewHasher([32]byte{1}), lease, answer(tc.status, ""), later)
+		d, err := r.nowhere(t.Context(), &of, lease, tc.status, d)
+		if err != nil || d.finding != tc.finding {
+			t.Errorf("%s: finding %d (%v), want %d", name, d.finding, err, tc.finding)
 		}
 	}
 }

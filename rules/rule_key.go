@@ -67,7 +67,8 @@ func (p *pattern) hasAll(values []Value) error {
 }
 
 // ProvesDelete reports whether the rule says which answers mean that an object was
-// deleted, and so that there was one.
+// deleted, and so that there was one. If requests may name it by an alias, that is no
+// proof of an object of the name in the request.
 func (r *Rule) ProvesDelete() bool {
-	return r.Kind == event.KindDelete && (r.success != nil || r.Makes != nil)
+	return r.Kind == event.KindDelete && (r.success != nil || r.Makes != nil) && !r.Resource.Aliases
 }

@@ -77,3 +77,22 @@ func FuzzSegment(f *testing.F) {
 		}
 	})
 }
+
+// The names of members are ids where an answer has them, and nowhere else.
+func TestNames(t *testing.T) {
+	for text, want := range map[string]string{
+		"keys:result": "result.@keys", "keys:": "@keys", "keys:response:a.b": "a.b.@keys", `keys:a\.b`: `a\.b.@keys`, "segment:keys:urls": "urls.@keys",
+	} {
+		if v, err := parsePlace(text); err != nil || v.Name != want || v.Source != FromResponse || v.String() != text {
+			t.Errorf("%s: %+v, %v; want %s", text, v, err, want)
+		}
+		if _, err := parseValue(text); err == nil {
+			t.Errorf("%s: it is taken where one value is wanted", text)
+		}
+	}
+	for _, text := range []string{"keys:request:a", "keys::id", "keys:query:a", "keys:header:A", "keys:location", "keys:keys:a", "keys:split:a", "keys:@values", "keys:a.@keys", "keys:/a"} {
+		if v, err := parsePlace(text); err == nil {
+			t.Errorf("%s: it is taken as %+v", text, v)
+		}
+	}
+}

@@ -56,8 +56,8 @@ func (v Value) IsZero() bool { return v == Value{} }
 // parseValue parses a value that is all that stands at its place.
 func parseValue(text string) (Value, error) {
 	v, err := parsePlace(text)
-	if err == nil && v.Takes() {
-		err = fmt.Errorf("%s: %s and %s stand before the places of ids, and nowhere else", v, splitWord, segmentWord)
+	if err == nil && (v.Takes() || v.isNames()) {
+		err = fmt.Errorf("%s: %s, %s and %s stand before the places of ids, and nowhere else", v, splitWord, segmentWord, keysWord)
 	}
 	return v, err
 }
@@ -67,6 +67,11 @@ func parsePlace(text string) (Value, error) {
 	rest, takes, err := taking(text)
 	if err != nil {
 		return Value{}, err
+	}
+	if object, found := strings.CutPrefix(rest, keysWord+":"); found {
+		v, err := parseNames(object)
+		v.text, v.takes = text, takes
+		return v, err
 	}
 	v, err := parseWhole(rest)
 	v.text, v.takes = text, takes
