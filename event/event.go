@@ -164,6 +164,9 @@ type Snapshot struct {
 	// nobody knows whether it changed the object. What it was before is not
 	// known, so its next confirmed change is announced, whatever its Show says.
 	Uncertain bool
+	// Deleting is when the API had confirmed a delete of the object and still showed
+	// it, zero if it has not: it deletes the object later.
+	Deleting time.Time
 	// Alias is the ID of the Key that is this object's real name, if this key
 	// is another name for it. It is empty for the real one.
 	Alias string
