@@ -10,6 +10,8 @@ BUILD_FLAGS   := -trimpath -ldflags "-w -s" -tags $(BUILD_TAGS)
 
 # Tests with dependencies of their own are separate Go modules.
 NESTED        := $(patsubst %/go.mod,%,$(shell find e2e -name go.mod 2>/dev/null))
+# A program that a test builds is one, too, and need not be built with the race detector.
+NESTED_TESTS  := $(foreach dir,$(NESTED),$(if $(wildcard $(dir)/*_test.go),$(dir)))
 
 # The linter is pinned, since another version reports other issues. An
 # installed one of this version is used; else it is installed into bin/.
@@ -39,7 +41,7 @@ build: ## build bin/caddy, as xcaddy would
 test: export CADDY_WEBHOOKS_BINARY := $(CURDIR)/bin/caddy
 test: build ## run all tests with the race detector
 	$(GO) test -race -count=1 -timeout 30m ./...
-	@set -e; for dir in $(NESTED); do echo "in $$dir:"; (cd $$dir && $(GO) test -race -count=1 -timeout 30m ./...); done
+	@set -e; for dir in $(NESTED_TESTS); do echo "in $$dir:"; (cd $$dir && $(GO) test -race -count=1 -timeout 30m ./...); done
 
 .PHONY: soak
 soak: ## the long runs: 1,000 kills and 125 while opening, each failpoint with the race detector, every answer on every target, 10 minutes of strangers, 100 power cuts, 2,400 damages, 70,000 walks of the queues' model
