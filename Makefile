@@ -10,6 +10,8 @@ BUILD_FLAGS   := -trimpath -ldflags "-w -s" -tags $(BUILD_TAGS)
 
 # Tests with dependencies of their own are separate Go modules.
 NESTED        := $(patsubst %/go.mod,%,$(shell find e2e -name go.mod 2>/dev/null))
+# A program that only `make soak` builds is one, too.
+NESTED_TESTS  := $(foreach dir,$(NESTED),$(if $(wildcard $(dir)/*_test.go),$(dir)))
 
 # The linter is pinned, since another version reports other issues. An
 # installed one of this version is used; else it is installed into bin/.
@@ -39,10 +41,10 @@ build: ## build bin/caddy, as xcaddy would
 test: export CADDY_WEBHOOKS_BINARY := $(CURDIR)/bin/caddy
 test: build ## run all tests with the race detector
 	$(GO) test -race -count=1 -timeout 30m ./...
-	@set -e; for dir in $(NESTED); do echo "in $$dir:"; (cd $$dir && $(GO) test -race -count=1 -timeout 30m ./...); done
+	@set -e; for dir in $(NESTED_TESTS); do echo "in $$dir:"; (cd $$dir && $(GO) test -race -count=1 -timeout 30m ./...); done
 
 .PHONY: soak
-soak: ## the long runs: 1,000 kills and 125 while opening, each failpoint with the race detector, every answer on every target, 10 minutes of strangers, 100 power cuts, 2,400 damages, 70,000 walks of the queues' model, 20,000 of objects that belong together
+soak: ## the long runs: 1,000 kills and 125 while opening, each failpoint with the race detector, every answer on every target, 10 minutes of strangers, 100 power cuts, 2,400 damages, 70,000 walks of the queues' model, 20,000 of objects that belong together, and the API server of Kubernetes
 	$(GO) test -race -timeout 6h ./e2e/crash -run TestKill -kills 1000
 	$(GO) test -race -timeout 6h ./e2e/crash -run Failpoints -race-failpoints
 	$(GO) test -race -timeout 6h ./e2e/transparent -all
@@ -51,6 +53,7 @@ soak: ## the long runs: 1,000 kills and 125 while opening, each failpoint with t
 	$(GO) test -timeout 6h ./e2e/damage -cases 300
 	$(GO) test -race -timeout 6h ./queue/badger -run TestDamage -rounds 36
 	$(GO) test -timeout 6h . -run TestPromisesOfRelations -rapid.checks=20000
+	$(GO) test -timeout 6h ./e2e/kubernetes -kubernetes
 	$(GO) test -timeout 6h ./queue/memory -run TestConformance/model -rapid.checks=900 -count=60
 	$(GO) test -timeout 6h ./queue/badger -run TestConformance/.*/model -rapid.checks=100 -count=90
 
@@ -59,14 +62,14 @@ lint: ## check format, go vet and golangci-lint
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
-	@set -e; for dir in $(NESTED); do echo "in $$dir:"; (cd $$dir && $(GO) vet ./...); done
+	@set -e; for dir in $(NESTED_TESTS); do echo "in $$dir:"; (cd $$dir && $(GO) vet ./...); done
 	@set -e; linter="$(LINT_FOUND)"; \
 	if [ -z "$$linter" ]; then \
 		echo "installing golangci-lint $(LINT_VERSION) into bin/"; \
 		GOBIN=$(CURDIR)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(LINT_VERSION); \
 		linter=$(LINT); \
 	fi; \
-	for dir in . $(NESTED); do echo "golangci-lint run in $$dir"; (cd $$dir && $$linter run --config $(CURDIR)/.golangci.yml); done
+	for dir in . $(NESTED_TESTS); do echo "golangci-lint run in $$dir"; (cd $$dir && $$linter run --config $(CURDIR)/.golangci.yml); done
 
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME (30s)

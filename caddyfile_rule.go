@@ -122,13 +122,17 @@ func unmarshalAnswer(d *caddyfile.Dispenser, word string, args []string, to **sy
 	return nil
 }
 
-// unmarshalRuleTouches reads `touches RESOURCE VALUE` or `touches RESOURCE via QUERY`.
+// unmarshalRuleTouches reads `touches RESOURCE VALUE`, `touches RESOURCE via QUERY` or
+// `touches RESOURCE children`.
 func unmarshalRuleTouches(d *caddyfile.Dispenser, rule *syntax.Rule, args []string) error {
 	switch {
 	case len(args) > 2 && args[1] == "via":
 		via, err := unmarshalQuery(d, "touches "+args[0]+" via", args[2:])
 		rule.Touches = append(rule.Touches, &syntax.Touch{Resource: args[0], Via: via})
 		return err
+	case len(args) == 2 && args[1] == "children":
+		rule.Touches = append(rule.Touches, &syntax.Touch{Resource: args[0], Children: true})
+		return nil
 	case len(args) >= 2:
 		last := len(args) - 1
 		rule.Touches = append(rule.Touches, &syntax.Touch{Resource: args[0], Keys: args[1:last:last], IDs: args[last]})

@@ -202,6 +202,10 @@ func TestRefusedRules(t *testing.T) {
 		"failed of nothing":   {item("show GET /items/:id {\nfailed\n}"), []string{"failed: it takes statuses", "Caddyfile:6"}},
 		"gone by the request": {item("show GET /items/:id {\ngone where request:a is b\n}"), []string{"a path in its body", "Caddyfile:6"}},
 		"show's option":       {item("show GET /items/:id {\nretry 3\n}"), []string{`unknown option "retry" of show`, "header, body, gone, failed and html", "Caddyfile:6"}},
+		"touches the children of a resource that has no parent": {
+			item("update DELETE /items/:id/users {\ntouches users children\n}\n}\nresource users {"),
+			[]string{"touches users: children", "`parent items`", "response:children"},
+		},
 		"touches what is not declared": {
 			item("update PATCH /items/:id {\ntouches users user.id\n}"),
 			[]string{"touches users: there is no such resource", "`resource users`", "Caddyfile:5"},

@@ -167,6 +167,9 @@ type Snapshot struct {
 	// Structured is true if the Show was one with fields: JSON, XML or a form. It is
 	// false for snapshots from before that was recorded.
 	Structured bool
+	// Deleting is when the API had confirmed a delete of the object and still showed
+	// it, zero if it has not: it deletes the object later.
+	Deleting time.Time
 	// Alias is the ID of the Key that is this object's real name, if this key
 	// is another name for it. It is empty for the real one.
 	Alias string

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 )
 
@@ -57,6 +58,12 @@ func (x *exchange) trusts(other *rules.Match) bool {
 // of the query that names them. It fails with errNotYet if the response must show
 // them and there is none yet.
 func (x *exchange) touched(m *rules.Match, t *rules.Touch, own event.Key) ([]event.Key, error) {
+	if t.Children {
+		if own.IsZero() {
+			return nil, errNotYet
+		}
+		return []event.Key{queue.ChildrenKey(t.Resource.Name, own)}, nil
+	}
 	if t.Via != nil {
 		key, err := x.queryKey(t.Via, m, own)
 		if err != nil {

@@ -162,6 +162,7 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 		Time:    now,
 
 		Structured: isStructured(document),
+		Deleting:   deleting(lease, now),
 	}
 	switch {
 	case r.ETag:
@@ -180,7 +181,7 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 	same := last != nil && bytes.Equal(last.Hash, next.Hash)
 	// If another exchange touched the object too, it may have come back.
 	deleted := lease.Generation <= 1 && lease.Hints.Has(queue.HintDeleted) && !lease.Hints.Has(queue.HintCreated)
-	if deleted && (same || last == nil) && !believed(lease, now, lagFor) {
+	if deleted && (same || last == nil) && !isDeleting(last) && !believed(lease, now, lagFor) {
 		return decision{finding: stale, reason: "Show still has the object, although its delete was confirmed"}
 	}
 	d := decision{finding: moved, op: event.OpChange, next: next, freshness: freshness}
@@ -326,7 +327,7 @@ func (r *Resource) decideGone(lease queue.MarkLease, now time.Time) decision {
 	knownGone := lease.Snapshot != nil && lease.Snapshot.Gone
 	changed := confirmed(lease.Hints)
 	switch {
-	case lease.Hints.Has(queue.HintDeleted) && !knownGone,
+	case lease.Hints.Has(queue.HintDeleted) && !knownGone, isDeleting(lease.Snapshot),
 		lease.Hints.Has(queue.HintMayBeDeleted) && (there || changed && !knownGone):
 		if wait := r.waitGone(lease, now); wait > 0 {
 			return decision{finding: early, again: wait}

@@ -14,10 +14,6 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// childrenSuffix follows a resource's name in the key of the mark that has the children
-// of a deleted object looked at. The mark's id is that of the parent's key.
-const childrenSuffix = "@children"
-
 // familySettles is how long after an event the objects that belong together are looked
 // at once more: an API may count and clean up in the background.
 const familySettles = 30 * time.Second
@@ -94,15 +90,17 @@ func children(resource *Resource, lease queue.MarkLease) (marks []queue.Mark) {
 		cause.Resource = lease.Key.Resource
 	}
 	for _, child := range resource.children {
-		marks = append(marks, queue.Mark{Key: event.Key{Resource: child + childrenSuffix, ID: lease.Key.ID}, Hints: queue.HintUpdated, Cause: cause})
+		marks = append(marks, queue.Mark{Key: queue.ChildrenKey(child, lease.Key), Hints: queue.HintUpdated, Cause: cause})
 	}
 	return marks
 }
 
-// orphans marks the known children of an object that was deleted: with a Show that is
-// gone, too, they are. An object whose parent was not recorded yet may be one of them.
+// orphans marks the known children of an object that was deleted, or whose children an
+// exchange touched: those whose Show is gone are deleted, too. An object whose parent was
+// not recorded yet may be one of them.
 func (r *Reconciler) orphans(ctx context.Context, resource *Resource, lease queue.MarkLease) bool {
 	begun := r.now()
+	hints := queue.HintMayBeDeleted | lease.Hints&queue.HintUnconfirmed
 	parent := event.Key{Resource: resource.Parent.Resource, ID: lease.Key.ID}
 	err := r.eachObject(ctx, resource.Name, func(object event.Snapshot) (queue.Mark, bool) {
 		of, known := resource.Parent.Of(object.Key, object.Watched)
@@ -114,12 +112,12 @@ func (r *Reconciler) orphans(ctx context.Context, resource *Resource, lease queu
 			known = known || len(resource.Parent.Paths) == 0
 		}
 		return queue.Mark{
-			Key: object.Key, Hints: queue.HintMayBeDeleted, Cause: lease.Cause, SettleAt: begun.Add(familySettles),
+			Key: object.Key, Hints: hints, Cause: lease.Cause, SettleAt: begun.Add(familySettles),
 		}, !object.Gone && object.Alias == "" && (!known || of == parent)
 	})
 	if err != nil {
 		if ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
-			r.log.Error("marking the children of a deleted object", zap.String("object", parent.String()), zap.Error(err))
+			r.log.Error("marking the children of an object", zap.String("object", parent.String()), zap.Error(err))
 		}
 		r.retry(ctx, lease, ResultFailed, err.Error(), 0)
 		return true

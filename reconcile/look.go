@@ -89,6 +89,11 @@ func (r *Resource) lookAt(lease queue.MarkLease, d decision, now time.Time, late
 		// replica that lags does not have it yet.
 		return now.Add(r.Lag)
 	}
+	return sooner(r.watchAt(lease, d, now, late, jitter), lookWhileDeleting(d.next.Deleting, now))
+}
+
+// watchAt is lookAt for a resource that is watched.
+func (r *Resource) watchAt(lease queue.MarkLease, d decision, now time.Time, late time.Duration, jitter float64) time.Time {
 	if r.Every <= 0 || !d.document.IsJSON() || r.Final(d.document) {
 		return time.Time{}
 	}
@@ -110,7 +115,8 @@ func (r *Resource) refreshed(last *event.Snapshot, next event.Snapshot) *event.S
 	if last == nil || last.Gone || next.Hash == nil {
 		return nil
 	}
-	complete := last.Version == next.Version && last.Tenant == next.Tenant && last.Structured == next.Structured && (last.Show != nil) == r.KeepShow
+	complete := last.Version == next.Version && last.Tenant == next.Tenant && last.Structured == next.Structured && last.Deleting.Equal(next.Deleting) &&
+		(last.Show != nil) == r.KeepShow
 	for path := range next.Watched {
 		if _, watched := last.Watched[path]; !watched {
 			complete = false

@@ -200,7 +200,39 @@ func (p *pattern) endsWith(name string) bool {
 	if p.spans != nil {
 		return !p.tail && p.spans[len(p.spans)-1].names > 0 && p.names[len(p.names)-1] == name
 	}
-	return p.expression == "" && !p.tail && len(p.segments) > 0 && p.segments[len(p.segments)-1] == "" && p.names[len(p.names)-1] == name
+	if p.expression != "" {
+		return len(p.names) > 0 && p.names[len(p.names)-1] == name && isLastSegment(p.expression, name)
+	}
+	return !p.tail && len(p.segments) > 0 && p.segments[len(p.segments)-1] == "" && p.names[len(p.names)-1] == name
+}
+
+// isLastSegment reports whether no segment follows a placeholder of an expression, but
+// perhaps text in its own.
+func isLastSegment(expression, name string) bool {
+	at := strings.LastIndex(expression, ":"+name)
+	if at < 0 {
+		return false
+	}
+	rest := expression[at+1+len(name):]
+	for depth, i := 0, 0; i < len(rest); i++ {
+		switch rest[i] {
+		case '\\':
+			i++
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				rest = rest[i+1:]
+				i = len(rest)
+			}
+		default:
+			if depth == 0 {
+				i = len(rest)
+			}
+		}
+	}
+	rest = strings.TrimSuffix(strings.TrimSuffix(rest, "/"), "{/}?")
+	return !strings.ContainsAny(rest, "/*+")
 }
 
 // value returns the value of a placeholder among those of all, or "".

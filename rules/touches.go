@@ -15,8 +15,10 @@ import (
 type Touch struct {
 	// Resource is the resource of those objects.
 	Resource *Resource
+	// Children means those that are known to belong to the rule's own object.
+	Children bool
 	// Places says where the parts of their keys stand in the exchange. There are none
-	// if Via is set.
+	// if Children or Via is set.
 	Places []Value
 	// Via is the query whose answer names the objects, or nil.
 	Via *Query
@@ -27,13 +29,13 @@ type Touch struct {
 // compileTouches compiles the option `touches`.
 func (r *Rule) compileTouches(d *syntax.Rule) error {
 	for _, t := range d.Touches {
-		made := Touch{declared: t}
+		made := Touch{declared: t, Children: t.Children}
 		var err error
 		switch {
 		case t.Resource == "":
 			return errors.New("touches takes a resource, as `touches transactions transaction.id`")
-		case (t.IDs == "") == (t.Via == nil):
-			return fmt.Errorf("touches %s takes either where the ids stand or `via` a request that lists them", t.Resource)
+		case t.Children && (t.IDs != "" || t.Via != nil), !t.Children && (t.IDs == "") == (t.Via == nil):
+			return fmt.Errorf("touches %s takes one of where the ids stand, `via` a request that lists them, and `children`", t.Resource)
 		case t.Via != nil:
 			made.Via, err = compileQuery(t.Via, r, t.Resource+"@", true)
 		}
@@ -63,6 +65,13 @@ func (s *Set) linkTouch(r *Rule, t *Touch) error {
 	wrong := func(err error) error { return fmt.Errorf("touches %s: %w", t.declared.Resource, err) }
 	if t.Resource = s.byName[t.declared.Resource]; t.Resource == nil {
 		return wrong(fmt.Errorf("there is no such resource; declare it, as `resource %s`", t.declared.Resource))
+	}
+	if t.Children {
+		if parent := t.Resource.Parent; parent == nil || parent.name != r.Resource.Name {
+			return wrong(fmt.Errorf("children are those whose resource says so; declare `parent %s` in it, "+
+				"or write response:children for a field of the response", r.Resource.Name))
+		}
+		return nil
 	}
 	if t.Via != nil {
 		if err := t.Via.link(t.Resource); err != nil {

@@ -27,11 +27,12 @@ const (
 	flagUncertain = 2
 	// flagStructured is unknown to earlier versions, which ignore it.
 	flagStructured = 4
+	flagDeleting   = 8
 )
 
 // appendSnapshot encodes: sequence, flags, hash, version, watched fields, time,
-// changed at, tenant, content type, alias, parts, and then either slot or the
-// Show. The object stands in the key.
+// changed at, tenant, content type, alias, parts, then either slot or the Show, and
+// if the object is being deleted, since when. The object stands in the key.
 func appendSnapshot(b []byte, s *snapshotRecord) []byte {
 	b = append(b, snapshotVersion)
 	b = binary.AppendUvarint(b, s.Sequence)
@@ -45,6 +46,9 @@ func appendSnapshot(b []byte, s *snapshotRecord) []byte {
 	if s.Structured {
 		flags |= flagStructured
 	}
+	if !s.Deleting.IsZero() {
+		flags |= flagDeleting
+	}
 	b = binary.AppendUvarint(b, flags)
 	b = record.AppendText(b, s.Hash)
 	b = record.AppendText(b, s.Version)
@@ -56,9 +60,14 @@ func appendSnapshot(b []byte, s *snapshotRecord) []byte {
 	b = record.AppendText(b, s.Alias)
 	b = binary.AppendUvarint(b, uint64(s.Parts))
 	if s.Parts > 0 {
-		return binary.AppendUvarint(b, uint64(s.Slot))
+		b = binary.AppendUvarint(b, uint64(s.Slot))
+	} else {
+		b = record.AppendText(b, s.Show)
 	}
-	return record.AppendText(b, s.Show)
+	if !s.Deleting.IsZero() {
+		b = record.AppendTime(b, s.Deleting)
+	}
+	return b
 }
 
 // parseSnapshot decodes a snapshot. Its hash, fields and Show are parts of the
@@ -91,6 +100,9 @@ func parseSnapshot(key event.Key, b []byte) (snapshotRecord, error) {
 		s.Parts, s.Slot = int(parts), byte(r.Uint()&1)
 	default:
 		s.Show = r.Bytes()
+	}
+	if flags&flagDeleting != 0 {
+		s.Deleting = r.Time()
 	}
 	return s, r.End()
 }

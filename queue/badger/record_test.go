@@ -80,6 +80,13 @@ var kinds = []struct {
 		decode: func(b []byte) (any, error) { return parseSnapshot(key, b) },
 	},
 	{
+		name:   "snapshot of what is being deleted",
+		golden: "020908000000bfe9e689ee0108000000000000027b7d83e9e689ee0108",
+		record: deletingExample,
+		encode: func() []byte { return appendSnapshot(nil, &deletingExample) },
+		decode: func(b []byte) (any, error) { return parseSnapshot(key, b) },
+	},
+	{
 		name:   "floor",
 		golden: "01ac02",
 		record: uint64(300),
@@ -186,6 +193,9 @@ var (
 	snapshotExample = snapshotRecord{Snapshot: event.Snapshot{
 		Key: key, Sequence: 9, Gone: true, Hash: []byte{1, 2, 3}, Version: "v1", Watched: fields, Time: at,
 		ChangedAt: at.Add(-time.Minute), Tenant: "acme", Show: []byte(`{"id":42}`), ContentType: "application/json", Alias: "43",
+	}}
+	deletingExample = snapshotRecord{Snapshot: event.Snapshot{
+		Key: key, Sequence: 9, Time: at, Show: []byte(`{}`), Deleting: at.Add(-time.Minute),
 	}}
 	eventExample = eventRecord{
 		Event: event.Event{

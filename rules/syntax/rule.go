@@ -86,6 +86,10 @@ type Touch struct {
 	// the rule's path.
 	Keys []string `json:"keys,omitempty"`
 
+	// Children has the objects looked at that are known to belong to the rule's, as
+	// `parent` in their resource says. Those that are gone are deleted.
+	Children bool `json:"children,omitempty"`
+
 	// Via is the request that lists the objects, where the exchange does not
 	// name them. It is asked when the exchange has ended. An object that
 	// nobody had seen before counts as created.

@@ -50,7 +50,9 @@ const caddyfile = `
 http://%[5]s {
 	bind 127.0.0.1
 	webhooks {
-		upstream %[6]s
+		upstream %[6]s {
+			%[8]s
+		}
 		%[7]s
 	}
 	reverse_proxy %[6]s
@@ -68,9 +70,9 @@ type Site struct {
 }
 
 // Start starts Caddy before the API at an address, with some lines of the `webhooks`
-// directive, and stops it when the test ends. State returns the state that a payload
-// shows, in the form of the API's feed.
-func Start(t *testing.T, address, rules string, state func(object string, payload []byte) string) *Site {
+// directive and some of its `upstream`, and stops it when the test ends. State returns the
+// state that a payload shows, in the form of the API's feed.
+func Start(t *testing.T, address, rules string, state func(object string, payload []byte) string, upstream ...string) *Site {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -78,7 +80,7 @@ func Start(t *testing.T, address, rules string, state func(object string, payloa
 	s := &Site{
 		URL: "http://" + at, Receiver: startReceiver(t, state), Client: &http.Client{Transport: transport}, admin: freeport.Address(t),
 	}
-	config := fmt.Sprintf(caddyfile, s.admin, t.TempDir(), s.Receiver.url, receiverSecret, at, address, rules)
+	config := fmt.Sprintf(caddyfile, s.admin, t.TempDir(), s.Receiver.url, receiverSecret, at, address, rules, strings.Join(upstream, "\n"))
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(config), nil)
 	if err != nil {
 		t.Fatalf("adapting the Caddyfile: %v", err)
@@ -98,7 +100,7 @@ func Start(t *testing.T, address, rules string, state func(object string, payloa
 // Within returns the context of a test's waits. Only a failing test uses it up.
 func Within(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
