@@ -40,13 +40,13 @@ func startAPI(t *testing.T) (address, token string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	t.Cleanup(cancel)
 	program := filepath.Join(dir, "apiserver")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, ".")
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, ".") //nolint:gosec // its own program
 	build.Dir = "apiserver"
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building the API server: %v\n%s", err, output)
 	}
 	address = freeport.Address(t)
-	server := exec.CommandContext(ctx, program, "-dir", dir, "-address", address, "-etcd", freeport.Address(t), "-peer", freeport.Address(t))
+	server := exec.CommandContext(ctx, program, "-dir", dir, "-address", address, "-etcd", freeport.Address(t), "-peer", freeport.Address(t)) //nolint:gosec // the program built above
 	stop, err := server.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func startAPI(t *testing.T) (address, token string) {
 		token = tokenLine.FindString(lines.Text())
 	}
 	go func() {
-		for lines.Scan() { //nolint:revive // so that it can write
+		for lines.Scan() { // so that it can write
 		}
 	}()
 	site := &witness.Site{Client: http.DefaultClient}

@@ -64,7 +64,7 @@ func startAPI(t *testing.T, users ...string) string {
 	}
 	var log strings.Builder
 	ctx, cancel := context.WithCancel(context.Background())
-	server := exec.CommandContext(ctx, program, "--config", filepath.Join(dir, "config"))
+	server := exec.CommandContext(ctx, program, "--config", filepath.Join(dir, "config")) //nolint:gosec // a configuration of the test's own
 	server.Stdout, server.Stderr = &log, &log
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func startAPI(t *testing.T, users ...string) string {
 		}
 	})
 	err = witness.Eventually(witness.Within(t), func() error {
-		response, err := http.Get("http://" + address + "/.web/") //nolint:noctx // it is waited for below
+		response, err := http.Get("http://" + address + "/.web/")
 		if err != nil {
 			return err
 		}
