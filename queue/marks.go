@@ -158,6 +158,9 @@ type MarkLease struct {
 	Tries int
 	// MarkedAt is when the oldest mark merged into this was made.
 	MarkedAt time.Time
+	// Began is when the first of the exchanges began that were merged into this and
+	// that are not told from each other. Zero if that is not known.
+	Began time.Time
 	// Snapshot is what was last known of the object, nil if nothing is.
 	Snapshot *event.Snapshot
 	// Floor is the sequence after which the events of an unknown object begin.

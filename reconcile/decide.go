@@ -191,7 +191,7 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 	case last != nil && !last.Gone && !sameComparison(last.Hash, next.Hash) && !confirmed(lease.Hints) && !r.handedOver(last, next):
 		// What counts was configured otherwise.
 		d.finding, d.next.Uncertain = known, last.Uncertain
-	case last == nil && lease.Hints.AreUnconfirmed() && !madeSince(next.Version, lease.Cause.At, now):
+	case last == nil && lease.Hints.AreUnconfirmed() && !madeSince(next.Version, began(lease), now):
 		// Anybody can send a request that the API refuses, or break one off. If the
 		// Show does not say whose it is, this may be one of any number of spellings
 		// of an id, and nothing is kept.
@@ -224,6 +224,15 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 func seenSince(lease queue.MarkLease) bool {
 	last := lease.Snapshot
 	return confirmed(lease.Hints) && last.ChangedAt.IsZero() && !lease.Cause.At.IsZero() && last.Time.After(lease.Cause.At)
+}
+
+// began returns when the first of the exchanges began that may have changed an object.
+// The last one, which is the mark's cause, may have been refused.
+func began(lease queue.MarkLease) time.Time {
+	if !lease.Began.IsZero() && lease.Began.Before(lease.Cause.At) {
+		return lease.Began
+	}
+	return lease.Cause.At
 }
 
 // madeSince reports whether a version proves that it was made after an exchange

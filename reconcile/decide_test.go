@@ -4,6 +4,7 @@ package reconcile
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -278,6 +279,34 @@ func TestRetryAfter(t *testing.T) {
 	} {
 		if got := retryAfter(http.Header{"Retry-After": {value}}, testTime); got != want {
 			t.Errorf("retryAfter(%q) = %s, want %s", value, got, want)
+		}
+	}
+}
+
+// An object that nobody has seen, and of which only clients say that it may have changed,
+// is told if its Show was made since the first of their requests began: the last one may
+// have been refused, and is not what made it.
+func TestMadeSinceTheFirst(t *testing.T) {
+	r := testResource(t)
+	at := func(second int) time.Time { return testTime.Add(time.Duration(second) * time.Second) }
+	for name, tc := range map[string]struct {
+		began, last, made int // seconds; 0 for unknown
+		want              finding
+	}{
+		"the only one":              {10, 10, 11, moved},
+		"the first":                 {10, 20, 11, moved},
+		"the last":                  {10, 20, 21, moved},
+		"before the first":          {10, 20, 5, known},
+		"of a mark from before":     {0, 20, 11, known},
+		"made later than now, much": {10, 20, 200, known},
+	} {
+		lease := queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: queue.HintMayBeUpdated | queue.HintUnconfirmed, Cause: event.Cause{At: at(tc.last)}}, MarkedAt: at(30)}
+		if tc.began > 0 {
+			lease.Began = at(tc.began)
+		}
+		show := answer(200, fmt.Sprintf(`{"id":"42","v":%q}`, at(tc.made).Format(time.RFC3339)))
+		if d := r.decide(event.NewHasher([32]byte{1}), lease, show, at(40)); d.finding != tc.want {
+			t.Errorf("%s: finding %d, want %d", name, d.finding, tc.want)
 		}
 	}
 }

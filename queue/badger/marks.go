@@ -62,7 +62,7 @@ func (s *Store) readMark(held schedule.Lease[markState]) (queue.MarkLease, error
 		leased.Mark = record.Mark
 		leased.Generation = record.Generation
 		leased.Tries = record.Tries
-		leased.MarkedAt = record.MarkedAt
+		leased.MarkedAt, leased.Began = record.MarkedAt, record.Began
 		leased.Look = record.IsLook()
 		if leased.Snapshot, err = s.readSnapshot(txn, key); err != nil {
 			return err

@@ -12,12 +12,12 @@ import (
 )
 
 // markVersion 1 knows no looks, and its causes end after their time; 2 does not have
-// the last generation that was confirmed.
-const markVersion = 3
+// the last generation that was confirmed, and 3 not when the first exchange began.
+const markVersion = 4
 
 // appendMark encodes: hints, version, cause, settle at, generation, the
 // generation of each hint that is set, tries, marked at, due at, last error,
-// asked, confirmed. The object stands in the key.
+// asked, confirmed, began. The object stands in the key.
 func appendMark(b []byte, m *mark.Record) []byte {
 	b = append(b, markVersion)
 	b = binary.AppendUvarint(b, uint64(m.Hints))
@@ -35,7 +35,8 @@ func appendMark(b []byte, m *mark.Record) []byte {
 	b = record.AppendTime(b, m.DueAt)
 	b = record.AppendText(b, m.LastError)
 	b = binary.AppendUvarint(b, m.Asked)
-	return binary.AppendUvarint(b, m.Confirmed)
+	b = binary.AppendUvarint(b, m.Confirmed)
+	return record.AppendTime(b, m.Began)
 }
 
 func parseMark(key event.Key, b []byte) (mark.Record, error) {
@@ -68,6 +69,11 @@ func parseMark(key event.Key, b []byte) (mark.Record, error) {
 		m.Confirmed = r.Uint()
 	case !m.Hints.Has(queue.HintUnconfirmed):
 		m.Confirmed = m.Asked
+	}
+	if r.Version >= 4 {
+		m.Began = r.Time()
+	} else if m.Asked > 0 {
+		m.Began = m.Cause.At
 	}
 	return m, r.End()
 }

@@ -67,7 +67,7 @@ var kinds = []struct {
 	},
 	{
 		name:   "mark",
-		golden: "0305027631105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108055041544348092f6974656d732f34320563617274730930302d612d622d303103633a31cf85e789ee0108ac0207ac0202bfe9e689ee0108fbe9e689ee010803353032ab02aa02",
+		golden: "0405027631105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108055041544348092f6974656d732f34320563617274730930302d612d622d303103633a31cf85e789ee0108ac0207ac0202bfe9e689ee0108fbe9e689ee010803353032ab02aa0283e9e689ee0108",
 		record: markExample,
 		encode: func() []byte { return appendMark(nil, &markExample) },
 		decode: func(b []byte) (any, error) { return parseMark(key, b) },
@@ -189,6 +189,7 @@ var (
 		MarkedAt:   at,
 		DueAt:      at.Add(time.Minute),
 		LastError:  "502",
+		Began:      at.Add(-time.Minute),
 	}
 	snapshotExample = snapshotRecord{Snapshot: event.Snapshot{
 		Key: key, Sequence: 9, Gone: true, Hash: []byte{1, 2, 3}, Version: "v1", Watched: fields, Time: at,
@@ -322,7 +323,14 @@ var firstKinds = []struct {
 			// There were no looks, and nothing unconfirmed.
 			Asked:     300,
 			Confirmed: 300,
+			Began:     firstCause.At,
 		},
+		decode: func(b []byte) (any, error) { return parseMark(key, b) },
+	},
+	{
+		name:   "mark, third version",
+		golden: "0305027631105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108055041544348092f6974656d732f34320563617274730930302d612d622d303103633a31cf85e789ee0108ac0207ac0202bfe9e689ee0108fbe9e689ee010803353032ab02aa02",
+		record: begunLast(markExample),
 		decode: func(b []byte) (any, error) { return parseMark(key, b) },
 	},
 	{
@@ -490,5 +498,12 @@ func FuzzRecords(f *testing.F) {
 // confirmed generation.
 func confirmedLast(m mark.Record) mark.Record {
 	m.Confirmed = m.Asked
+	return begunLast(m)
+}
+
+// begunLast is a mark as the third version has it: nobody knows when the first of the
+// exchanges began.
+func begunLast(m mark.Record) mark.Record {
+	m.Began = m.Cause.At
 	return m
 }

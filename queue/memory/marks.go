@@ -27,6 +27,7 @@ func (s *Store) LeaseMark(ctx context.Context, resource string, lease time.Durat
 		Generation: record.Generation,
 		Tries:      record.Tries,
 		MarkedAt:   record.MarkedAt,
+		Began:      record.Began,
 		Look:       record.IsLook(),
 		Floor:      s.floors[record.Key.Resource],
 		Fence:      held.Fence,

@@ -45,6 +45,14 @@ func marksMerge(t *testing.T, s queue.Store) {
 	if got := leaseMark(t, s, "items"); got.Version != "2" {
 		t.Errorf("version %q, want the newer", got.Version)
 	}
+
+	// Any of the exchanges may have made what is found.
+	for _, at := range []time.Time{began.Add(time.Second), began, began.Add(time.Minute)} {
+		mark(t, s, queue.Mark{Key: item("2"), Hints: queue.HintMayBeUpdated | queue.HintUnconfirmed, Cause: event.Cause{At: at}})
+	}
+	if got := leaseMark(t, s, "items"); got.Key != item("2") || !got.Began.Equal(began) || !got.Cause.At.Equal(began.Add(time.Minute)) {
+		t.Errorf("%s began at %v, its cause is of %v", got.Key, got.Began, got.Cause.At)
+	}
 }
 
 func markIsLeasedOnce(t *testing.T, s queue.Store) {

@@ -23,6 +23,9 @@ type Record struct {
 	Tries int
 	// MarkedAt is when the oldest of the marks was made.
 	MarkedAt time.Time
+	// Began is when the first of the exchanges that asked for it began: any of them may
+	// have made what is found. Zero if that is not known, or for a look.
+	Began time.Time
 	// DueAt is when the mark is to be reconciled.
 	DueAt time.Time
 	// LastError is the reason of the last retry.
@@ -43,7 +46,7 @@ func New(m queue.Mark, now time.Time) Record {
 	r := Record{Mark: m, Generation: 1, MarkedAt: now, DueAt: due(&m, now)}
 	r.After = time.Time{}
 	if !m.IsLook() {
-		r.Asked = r.Generation
+		r.Asked, r.Began = r.Generation, m.Cause.At
 		if !m.Hints.Has(queue.HintUnconfirmed) {
 			r.Confirmed = r.Generation
 		}
@@ -118,6 +121,9 @@ func (r *Record) Merge(m queue.Mark, now time.Time) {
 		return
 	}
 	r.Asked = r.Generation
+	if at := m.Cause.At; was || !at.IsZero() && at.Before(r.Began) {
+		r.Began = m.Cause.At
+	}
 	if was || yielded && !r.Yields() {
 		r.MarkedAt = now
 	}
@@ -187,7 +193,7 @@ func (r *Record) Reconciled(generation uint64, askedAt, lookAt, now time.Time) (
 // only what clients stand for.
 func (r *Record) served(generation uint64) {
 	if !r.IsLook() && r.Asked <= generation {
-		r.Asked, r.Cause, r.SettleAt = 0, event.Cause{}, time.Time{}
+		r.Asked, r.Cause, r.SettleAt, r.Began = 0, event.Cause{}, time.Time{}, time.Time{}
 	}
 	if r.Confirmed == 0 || r.Confirmed > generation {
 		return

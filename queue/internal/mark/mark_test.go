@@ -176,3 +176,39 @@ func TestUnconfirmedMarks(t *testing.T) {
 		}
 	}
 }
+
+// The first of the exchanges that were merged may be the one that made what is found.
+func TestBegan(t *testing.T) {
+	at := func(minute int) time.Time { return time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC) }
+	asked := func(minute int, hints queue.Hints) queue.Mark {
+		return queue.Mark{Hints: hints, Cause: event.Cause{At: at(minute)}}
+	}
+	looked := queue.Mark{Hints: queue.HintLooked, Cause: event.Cause{At: at(1)}}
+	unknown := queue.Mark{Hints: queue.HintMayBeUpdated | queue.HintUnconfirmed}
+	for name, tc := range map[string]struct {
+		marks []queue.Mark
+		want  time.Time
+	}{
+		"one":                        {[]queue.Mark{asked(5, queue.HintMayBeUpdated)}, at(5)},
+		"a later one":                {[]queue.Mark{asked(5, queue.HintMayBeUpdated), asked(7, queue.HintUpdated)}, at(5)},
+		"an earlier one, told later": {[]queue.Mark{asked(5, queue.HintMayBeUpdated), asked(4, queue.HintMayBeDeleted)}, at(4)},
+		"a look":                     {[]queue.Mark{looked}, time.Time{}},
+		"a look before":              {[]queue.Mark{looked, asked(5, queue.HintMayBeUpdated)}, at(5)},
+		"a look after":               {[]queue.Mark{asked(5, queue.HintMayBeUpdated), looked}, at(5)},
+		"of unknown time":            {[]queue.Mark{asked(5, queue.HintMayBeUpdated), unknown}, at(5)},
+	} {
+		r := New(tc.marks[0], at(10))
+		for _, m := range tc.marks[1:] {
+			r.Merge(m, at(10))
+		}
+		if !r.Began.Equal(tc.want) {
+			t.Errorf("%s: began %v, want %v", name, r.Began, tc.want)
+		}
+	}
+	// What is left is a look, of which nobody knows more.
+	r := New(asked(5, queue.HintUpdated), at(10))
+	r.Merge(looked, at(10))
+	if r.Reconciled(1, at(11), time.Time{}, at(11)) || !r.Began.IsZero() {
+		t.Errorf("after it was reconciled: %+v", r)
+	}
+}
