@@ -195,17 +195,7 @@ func logFiles(dir, pattern string) ([]string, error) {
 // inspectRest inspects files that hold nothing of ours, and without which
 // Badger does not open.
 func (i *Inspection) inspectRest(dir string) {
-	registry := filepath.Join(dir, badgerdb.KeyRegistryFileName)
-	err := guarded(func() error {
-		opened, err := badgerdb.OpenKeyRegistry(badgerdb.KeyRegistryOptions{Dir: dir, ReadOnly: true})
-		if err != nil {
-			return err
-		}
-		return opened.Close()
-	})
-	if err != nil {
-		i.found(registry, "%v", err)
-	}
+	i.inspectRegistry(dir, filepath.Join(dir, badgerdb.KeyRegistryFileName))
 	values, err := logFiles(dir, "*.vlog")
 	if err != nil {
 		i.found(dir, "%v", err)

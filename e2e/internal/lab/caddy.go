@@ -225,14 +225,15 @@ func (c *Caddy) WriteConfig(t testing.TB) string {
 }
 
 // dump shows what a process does that does not start: what it hangs in cannot be
-// seen from outside.
+// seen from outside. Caddy takes SIGQUIT for an order to quit, and the runtime SIGABRT for one
+// to print all goroutines.
 func (c *Caddy) dump(t testing.TB) {
 	if !c.stuck || !c.Alive() {
 		return
 	}
 	c.stuck = false
 	before := len(c.log.String())
-	if err := c.command.Process.Signal(syscall.SIGQUIT); err != nil {
+	if err := c.command.Process.Signal(syscall.SIGABRT); err != nil {
 		t.Log(err)
 		return
 	}
