@@ -176,8 +176,25 @@ func (c *collectors) Event(eventType string) {
 }
 
 // declare has the event types of a resource that the configuration names be
-// counted by name.
+// counted by name, and exports at zero what operators are told to alarm on: an alarm on
+// a series that is not there yet never rings, and its first increase is not seen.
 func (c *collectors) declare(r *rules.Resource) {
+	for _, what := range []string{"intent", "mark"} {
+		c.gaps.WithLabelValues(r.Name, what)
+	}
+	for _, counter := range []*prometheus.CounterVec{c.repaired, c.unresolved, c.conditionsFailed} {
+		counter.WithLabelValues(r.Name)
+	}
+	if r.Tenant != "" {
+		c.ownerless.WithLabelValues(r.Name)
+	}
+	if r.Callback != nil {
+		c.callbacksRefused.WithLabelValues(r.Name)
+	}
+	c.unmatchedRequests.WithLabelValues()
+	for _, what := range []string{"lease_lost", "queue_failed"} {
+		c.troubles.WithLabelValues(what)
+	}
 	for _, trigger := range r.Triggers {
 		if len(trigger.Type.Paths()) == 0 {
 			c.eventTypes.declare(trigger.Type.String())
