@@ -140,6 +140,32 @@ func TestBatchedOfSeveral(t *testing.T) {
 	}
 }
 
+// A header that would be copied for each of many requests is not, and the batch is
+// recorded.
+func TestBatchedFields(t *testing.T) {
+	sent := `{"requests":[` + strings.Repeat(`{"method":"DELETE","url":"items/1"},`, 999) + `{"method":"DELETE","url":"items/2"}]}`
+	for fields, want := range map[int]string{30: "", 1000: "too many fields"} {
+		q := new(recordingQueue)
+		watcher := watcherFor(t, q, &syntax.Resource{Name: "items"})
+		if err := watcher.opts.Rules.DeclareBatches([]string{"/batch"}); err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodPost, "http://api.example/batch", strings.NewReader(sent))
+		for i := range fields {
+			r.Header.Add(fmt.Sprintf("X-%d", i%2*i), "x") // half of them of one name
+		}
+		recorder := httptest.NewRecorder()
+		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), recorder, new(caddyhttp.Server))
+		if err := watcher.serve(recorder, r, answers(200, nil, "{}")); err != nil {
+			t.Fatal(err)
+		}
+		got := q.only(t).resolution
+		if want == "" && len(got.Marks) == 0 || !strings.Contains(got.Unresolved, want) {
+			t.Errorf("%d fields: %d marks, %q", fields, len(got.Marks), got.Unresolved)
+		}
+	}
+}
+
 // Only the declared paths are read.
 func TestUndeclaredBatch(t *testing.T) {
 	q := new(recordingQueue)

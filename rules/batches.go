@@ -4,6 +4,7 @@ package rules
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/batch"
 )
+
+// maxFields limits the fields of a batch's header, taken as often as it has requests: each
+// of them gets a copy, and a stranger chooses both. Clients send some thirty.
+const maxFields = 200 * batch.MaxOperations
+
+var errFields = errors.New("the batch has too many fields in its header for so many requests")
 
 // Batched is a request to a path of batches.
 type Batched struct {
@@ -55,6 +62,9 @@ func (s *Set) FindBatch(request *Request) *Batched {
 			return err
 		})
 	}
+	if err == nil && fieldsOf(request.HTTP.Header)*len(found.Batch.Operations) > maxFields {
+		found.Batch, err = nil, errFields
+	}
 	if err != nil {
 		found.Match = s.unread(request, err)
 		return found
@@ -63,6 +73,14 @@ func (s *Set) FindBatch(request *Request) *Batched {
 		s.findOperation(request, found, i)
 	}
 	return found
+}
+
+// fieldsOf returns how many fields a header has, those of the same name counted each.
+func fieldsOf(header http.Header) (n int) {
+	for _, values := range header {
+		n += len(values)
+	}
+	return n
 }
 
 // findOperation finds the rule of one request in a batch.
