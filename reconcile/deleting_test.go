@@ -109,3 +109,23 @@ func TestLookWhileDeleting(t *testing.T) {
 		}
 	}
 }
+
+// The children of an object that is there again are looked at as the delete was asked for:
+// by a client that only says so, with what clients may cost.
+func TestChildrenOfWhatIsBack(t *testing.T) {
+	resource := &Resource{children: []string{"lines"}}
+	for name, tc := range map[string]struct {
+		hints       queue.Hints
+		gone        bool
+		unconfirmed bool
+	}{
+		"confirmed":            {queue.HintDeleted, false, false},
+		"only a client's word": {queue.HintMayBeDeleted | queue.HintUnconfirmed, false, true},
+		"it is gone":           {queue.HintMayBeDeleted | queue.HintUnconfirmed, true, false},
+	} {
+		marks := children(resource, queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: tc.hints}}, tc.gone)
+		if len(marks) != 1 || marks[0].Key != queue.ChildrenKey("lines", testKey) || marks[0].Hints.Has(queue.HintUnconfirmed) != tc.unconfirmed {
+			t.Errorf("%s: %+v", name, marks)
+		}
+	}
+}

@@ -76,21 +76,25 @@ func (r *Reconciler) family(ctx context.Context, resource *Resource, lease queue
 		}
 	}
 	if next.Gone || lease.Hints.Has(queue.HintDeleted) || lease.Hints.Has(queue.HintMayBeDeleted) {
-		marks = append(marks, children(resource, lease)...)
+		marks = append(marks, children(resource, lease, next.Gone)...)
 	}
 	return marks
 }
 
 // children returns the marks that have the children of an object looked at that was
 // deleted, whether or not it is there again: a delete takes the children along, also where
-// another object has the same key before the delete is seen.
-func children(resource *Resource, lease queue.MarkLease) (marks []queue.Mark) {
-	cause := lease.Cause
+// another object has the same key before the delete is seen. Gone means that it is not
+// there any more; otherwise a delete that only a client stands for stays what it is.
+func children(resource *Resource, lease queue.MarkLease, gone bool) (marks []queue.Mark) {
+	cause, hints := lease.Cause, queue.HintUpdated
+	if !gone {
+		hints |= lease.Hints & queue.HintUnconfirmed
+	}
 	if cause.Resource == "" {
 		cause.Resource = lease.Key.Resource
 	}
 	for _, child := range resource.children {
-		marks = append(marks, queue.Mark{Key: queue.ChildrenKey(child, lease.Key), Hints: queue.HintUpdated, Cause: cause})
+		marks = append(marks, queue.Mark{Key: queue.ChildrenKey(child, lease.Key), Hints: hints, Cause: cause})
 	}
 	return marks
 }

@@ -104,7 +104,7 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		}
 		reconciled.Snapshot = resource.refreshed(lease.Snapshot, d.next)
 		if lease.Hints.Has(queue.HintDeleted) {
-			reconciled.Marks = children(resource, lease)
+			reconciled.Marks = children(resource, lease, false)
 		}
 	}
 	reconciled.LookAt = resource.lookAt(lease, d, now, late, r.jitter())
