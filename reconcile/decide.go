@@ -206,7 +206,12 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 		d.finding, d.again = early, secondLook
 	case last == nil && created(lease.Hints), last != nil && last.Gone:
 		d.op = event.OpCreate
-	case same && (seenSince(lease) || last.Uncertain && confirmed(lease.Hints)):
+	case seenBeforeTold(lease):
+		d.op, d.unseen = event.OpCreate, true
+	case same && !proven && seenSince(lease) && now.Sub(lease.MarkedAt) < r.Lag:
+		// Both Shows may be from before the change.
+		d.finding, d.again = early, r.Lag-now.Sub(lease.MarkedAt)
+	case same && (seenSince(lease) || last.Uncertain && !onlyLooked(lease.Hints) && !lease.Hints.AreUnconfirmed()):
 		d.unseen = true
 		if created(lease.Hints) {
 			d.op = event.OpCreate
@@ -222,8 +227,18 @@ func (r *Resource) decidePresent(hasher event.Hasher, lease queue.MarkLease, ans
 // may show the result of the change, so an equal Show does not mean that
 // nothing changed.
 func seenSince(lease queue.MarkLease) bool {
-	last := lease.Snapshot
-	return confirmed(lease.Hints) && last.ChangedAt.IsZero() && !lease.Cause.At.IsZero() && last.Time.After(lease.Cause.At)
+	last, begun := lease.Snapshot, began(lease)
+	return confirmed(lease.Hints) && last.ChangedAt.IsZero() && !begun.IsZero() && last.Time.After(begun)
+}
+
+// seenBeforeTold reports whether an object was first looked at, by a list or for a client,
+// while the exchange was under way that the API confirmed to have created it. It is new,
+// although a snapshot has it, and whatever was changed about it since.
+func seenBeforeTold(lease queue.MarkLease) bool {
+	last, begun := lease.Snapshot, began(lease)
+	mayBeGone := lease.Hints.Has(queue.HintDeleted) || lease.Hints.Has(queue.HintMayBeDeleted)
+	return last != nil && !last.Gone && last.ChangedAt.IsZero() && lease.Hints.Has(queue.HintCreated) && !mayBeGone &&
+		!begun.IsZero() && last.Time.After(begun)
 }
 
 // began returns when the first of the exchanges began that may have changed an object.

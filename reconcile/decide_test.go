@@ -130,6 +130,7 @@ func TestDecide(t *testing.T) {
 		"unconfirmed, of an object without an id":     {nil, queue.HintMayBeUpdated | queue.HintUnconfirmed, "", answer(200, pending), foreign, "", ""},
 		"confirmed, of another object":                {nil, queue.HintUpdated, "", answer(200, `{"id":"43"}`), moved, event.OpChange, event.FreshnessUnproven},
 		"after an unconfirmed first sight, confirmed": {uncertain(pending), queue.HintUpdated, "5", answer(200, pending), moved, event.OpChange, event.FreshnessVersion},
+		"after an unconfirmed first sight, a query's": {uncertain(pending), queue.HintMayBeUpdated, "", answer(200, pending), moved, event.OpChange, event.FreshnessVersion},
 		"after an unconfirmed first sight, another":   {uncertain(pending), queue.HintMayBeUpdated | queue.HintUnconfirmed, "", answer(200, pending), nothing, "", ""},
 		"after an unconfirmed first sight, looked at": {uncertain(pending), queue.HintLooked, "", answer(200, pending), nothing, "", ""},
 		"looked at, and gone":                         {known(pending), queue.HintLooked, "", answer(404, ""), nothing, "", ""},
@@ -279,6 +280,60 @@ func TestRetryAfter(t *testing.T) {
 	} {
 		if got := retryAfter(http.Header{"Retry-After": {value}}, testTime); got != want {
 			t.Errorf("retryAfter(%q) = %s, want %s", value, got, want)
+		}
+	}
+}
+
+// What a list or a client had an object looked at shows nothing of what was told of it: a
+// change that began before may be in the snapshot already, however many others were
+// merged with it.
+func TestSeenMeanwhile(t *testing.T) {
+	r := testResource(t)
+	hasher := event.NewHasher([32]byte{1})
+	at := func(second int) time.Time { return testTime.Add(time.Duration(second) * time.Second) }
+	const before, after = `{"id":"42","state":"a"}`, `{"id":"42","state":"b"}`
+	for name, tc := range map[string]struct {
+		hints       queue.Hints
+		began, last int // seconds; the object was seen at second 10
+		told        bool
+		show        string
+		finding     finding
+		op          event.Op
+	}{
+		"created":                                {queue.HintCreated, 9, 9, false, before, moved, event.OpCreate},
+		"created, and updated":                   {queue.HintCreated | queue.HintUpdated, 9, 11, false, after, moved, event.OpCreate},
+		"created, and updated to the same":       {queue.HintCreated | queue.HintUpdated, 9, 11, false, before, moved, event.OpCreate},
+		"created, and refused to be updated":     {queue.HintCreated | queue.HintMayBeUpdated, 9, 11, false, after, moved, event.OpCreate},
+		"seen before it was created, so deleted": {queue.HintCreated, 11, 11, false, after, moved, event.OpChange},
+		"created, deleted, and created":          {queue.HintCreated | queue.HintDeleted, 9, 11, false, after, moved, event.OpChange},
+		"created, and told of":                   {queue.HintCreated | queue.HintUpdated, 9, 11, true, after, moved, event.OpChange},
+		"updated":                                {queue.HintUpdated, 9, 9, false, before, moved, event.OpChange},
+		"updated, and another began":             {queue.HintUpdated | queue.HintMayBeUpdated, 9, 11, false, before, moved, event.OpChange},
+		"updated afterwards":                     {queue.HintUpdated, 11, 11, false, before, nothing, ""},
+	} {
+		last := r.decide(hasher, queue.MarkLease{Mark: queue.Mark{Key: testKey}}, answer(200, before), at(10)).next
+		last.Time = at(10)
+		if tc.told {
+			last.ChangedAt = at(10)
+		}
+		lease := queue.MarkLease{
+			Mark:     queue.Mark{Key: testKey, Hints: tc.hints, Cause: event.Cause{At: at(tc.last)}},
+			Snapshot: &last, MarkedAt: at(tc.last), Began: at(tc.began),
+		}
+		d := r.decide(hasher, lease, answer(200, tc.show), at(30))
+		if d.finding != tc.finding || d.finding == moved && d.op != tc.op {
+			t.Errorf("%s: finding %d, op %s; want %d, %s", name, d.finding, d.op, tc.finding, tc.op)
+		}
+		// A replica that lags may have shown both times what was before.
+		slow := *r
+		slow.Lag = time.Minute
+		lease.SettleAt = lease.MarkedAt.Add(slow.Lag)
+		d = slow.decide(hasher, lease, answer(200, tc.show), at(30))
+		if wait := lease.SettleAt.Sub(at(30)); (d.finding == early && d.again == wait) != (tc.show == before && tc.op == event.OpChange) {
+			t.Errorf("%s, within the lag: finding %d, again in %v", name, d.finding, d.again)
+		}
+		if d = slow.decide(hasher, lease, answer(200, tc.show), lease.SettleAt); d.finding != tc.finding {
+			t.Errorf("%s, after the lag: finding %d, want %d", name, d.finding, tc.finding)
 		}
 	}
 }
