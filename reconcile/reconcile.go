@@ -132,10 +132,21 @@ func (r *Reconciler) Apply(plan Plan) {
 	r.troubles.ask(plan.Resources)
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(r.ctx)
+	var seeded []job
 	for _, j := range r.jobs(plan) {
+		if j.seeded {
+			seeded = append(seeded, j)
+			continue
+		}
 		r.work.Go(func() { r.dispatch(ctx, j) })
 	}
-	r.work.Go(func() { r.seed(ctx, plan.Resources, plan.Lists) })
+	r.work.Go(func() {
+		r.seed(ctx, plan.Resources, plan.Lists)
+		// A list that was begun before its mark is made would be read twice.
+		for _, j := range seeded {
+			r.work.Go(func() { r.dispatch(ctx, j) })
+		}
+	})
 	r.work.Go(func() { r.sweep(ctx) })
 }
 
@@ -149,6 +160,8 @@ type job struct {
 	// unconfirmed is the budget of the marks that only clients ask for; nil
 	// means no limit.
 	unconfirmed *rate.Limiter
+	// seeded is true if the configuration alone can make such a mark.
+	seeded bool
 	// do reconciles one mark, and reports whether the API answered. Late is how
 	// long a mark that yields has waited for its turn.
 	do func(ctx context.Context, lease queue.MarkLease, late time.Duration) bool
@@ -180,7 +193,7 @@ func (r *Reconciler) jobs(plan Plan) []job {
 		}
 		if resource.Every > 0 {
 			jobs = append(jobs, job{
-				name: resource.Name + watchSuffix, lease: listLease, limit: NewLimit(1),
+				name: resource.Name + watchSuffix, lease: listLease, limit: NewLimit(1), seeded: true,
 				do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
 					return r.rewatch(ctx, &resource, lease)
 				},
@@ -200,7 +213,7 @@ func (r *Reconciler) jobs(plan Plan) []job {
 	for i := range plan.Lists {
 		list := plan.Lists[i]
 		jobs = append(jobs, job{
-			name: queue.ListKey(list.Resource).Resource, lease: listLease, limit: NewLimit(1),
+			name: queue.ListKey(list.Resource).Resource, lease: listLease, limit: NewLimit(1), seeded: true,
 			do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
 				return r.list(ctx, &list, lease)
 			},
