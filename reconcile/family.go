@@ -99,6 +99,13 @@ func children(resource *Resource, lease queue.MarkLease, gone bool) (marks []que
 	return marks
 }
 
+// mayBeAnother reports whether an object that is as it was may be another with the same
+// key: it was deleted, or may have been and may have been made again.
+func mayBeAnother(hints queue.Hints) bool {
+	return hints.Has(queue.HintDeleted) ||
+		hints.Has(queue.HintMayBeDeleted) && hints&(queue.HintCreated|queue.HintMayBeCreated) != 0
+}
+
 // orphans marks the known children of an object that was deleted, or whose children an
 // exchange touched: those whose Show is gone are deleted, too. An object whose parent was
 // not recorded yet may be one of them.

@@ -103,7 +103,7 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 			return ResultEarly
 		}
 		reconciled.Snapshot = resource.refreshed(lease.Snapshot, d.next)
-		if lease.Hints.Has(queue.HintDeleted) {
+		if mayBeAnother(lease.Hints) {
 			reconciled.Marks = children(resource, lease, false)
 		}
 	}
@@ -210,6 +210,10 @@ func (r *Reconciler) commit(ctx context.Context, lease queue.MarkLease, reconcil
 	}
 	failpoint.Here("reconciled.after")
 	r.troubles.settled(lease.Key, r.now())
+	if c := r.log.Check(zap.DebugLevel, "reconciled"); c != nil {
+		c.Write(zap.String("object", lease.Key.String()), zap.String("result", string(result)), zap.Uint16("hints", uint16(lease.Hints)),
+			zap.String("rule", lease.Cause.Rule), zap.Int("marks", len(reconciled.Marks)))
+	}
 	for i := range reconciled.Events {
 		e := &reconciled.Events[i]
 		r.metrics.Event(e.Type)
