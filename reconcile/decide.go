@@ -92,7 +92,7 @@ const (
 // pure: its arguments hold everything it needs.
 func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer show.Show, now time.Time) decision {
 	switch status := answer.Status; {
-	case status == http.StatusNotFound || status == http.StatusGone:
+	case isGone(answer):
 		if last := lease.Snapshot; last != nil && last.Alias != "" {
 			return decision{finding: aliased, name: event.Key{Resource: lease.Key.Resource, ID: last.Alias}}
 		}
@@ -132,6 +132,11 @@ func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer sho
 	d := r.decidePresent(hasher, lease, answer, document, now)
 	d.document = document
 	return d
+}
+
+// isGone reports whether the API says that there is no such object.
+func isGone(answer show.Show) bool {
+	return answer.Status == http.StatusNotFound || answer.Status == http.StatusGone
 }
 
 // isForeign reports whether only clients say that there is such an object, and

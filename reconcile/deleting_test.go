@@ -129,3 +129,48 @@ func TestChildrenOfWhatIsBack(t *testing.T) {
 		}
 	}
 }
+
+// What belongs to an object is looked at when it may have gone with it, also where there
+// is nothing to say of the object itself.
+func TestBereaved(t *testing.T) {
+	resource := &Resource{children: []string{"lines"}}
+	for name, tc := range map[string]struct {
+		hints queue.Hints
+		there bool
+		want  bool
+	}{
+		"deleted":                                  {queue.HintDeleted, false, true},
+		"deleted, and there":                       {queue.HintDeleted, true, true},
+		"it may have been deleted":                 {queue.HintMayBeDeleted, false, true},
+		"a client says so":                         {queue.HintMayBeDeleted | queue.HintUnconfirmed, false, true},
+		"it was not, as it is there":               {queue.HintMayBeDeleted, true, false},
+		"it may have been, and was made again":     {queue.HintMayBeDeleted | queue.HintCreated, true, true},
+		"it may have been, and may be a new one":   {queue.HintMayBeDeleted | queue.HintMayBeCreated, true, true},
+		"created":                                  {queue.HintCreated, true, false},
+		"updated, and not there":                   {queue.HintUpdated, false, false},
+		"created, not there, and nobody deletes":   {queue.HintCreated, false, false},
+		"looked at, as a list did not have it any": {queue.HintLooked, false, false},
+	} {
+		lease := queue.MarkLease{Mark: queue.Mark{Key: testKey, Hints: tc.hints}}
+		if got := bereaved(resource, lease, tc.there); (len(got) == 1) != tc.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// Going through all objects for the word of a client has a budget.
+func TestBudgetOfOrphans(t *testing.T) {
+	plan := Plan{Resources: []Resource{{Name: "orders"}, {Name: "lines", Parent: &Parent{Resource: "orders"}}}}
+	for _, j := range new(Reconciler).jobs(plan) {
+		if j.name == "lines"+queue.ChildrenSuffix {
+			for range 10 {
+				j.unconfirmed.AllowN(testTime, 1)
+			}
+			if j.unconfirmed.AllowN(testTime, 1) || !j.unconfirmed.AllowN(testTime.Add(unconfirmedOrphans), 1) {
+				t.Errorf("the budget is %v, %d", j.unconfirmed.Limit(), j.unconfirmed.Burst())
+			}
+			return
+		}
+	}
+	t.Error("nobody looks for the children")
+}

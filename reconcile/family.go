@@ -18,6 +18,10 @@ import (
 // at once more: an API may count and clean up in the background.
 const familySettles = 30 * time.Second
 
+// unconfirmedOrphans is how often the children of an object are looked for because nobody
+// but a client says that it was deleted, after ten of them: all objects are gone through.
+const unconfirmedOrphans = 5 * time.Second
+
 // Parent says which object of another resource an object belongs to.
 type Parent struct {
 	// Resource is the parent's resource.
@@ -99,11 +103,16 @@ func children(resource *Resource, lease queue.MarkLease, gone bool) (marks []que
 	return marks
 }
 
-// mayBeAnother reports whether an object that is as it was may be another with the same
-// key: it was deleted, or may have been and may have been made again.
-func mayBeAnother(hints queue.Hints) bool {
-	return hints.Has(queue.HintDeleted) ||
-		hints.Has(queue.HintMayBeDeleted) && hints&(queue.HintCreated|queue.HintMayBeCreated) != 0
+// bereaved returns the marks that have the children of an object looked at of which there
+// is no event, though it may have been deleted with all that belongs to it. There means
+// that its Show has it: then it is as it was, and may be another with the same key, if it
+// may have been made again. Nobody need have seen it: its children may be known.
+func bereaved(resource *Resource, lease queue.MarkLease, there bool) []queue.Mark {
+	made := lease.Hints&(queue.HintCreated|queue.HintMayBeCreated) != 0
+	if lease.Hints.Has(queue.HintDeleted) || lease.Hints.Has(queue.HintMayBeDeleted) && (made || !there) {
+		return children(resource, lease, false)
+	}
+	return nil
 }
 
 // orphans marks the known children of an object that was deleted, or whose children an

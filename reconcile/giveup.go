@@ -46,8 +46,8 @@ func (r *Reconciler) failed(ctx context.Context, records *queue.RecordBudget, le
 }
 
 // giveUp ends a mark with a record for the operator, once the API can no longer
-// commit what was asked of it.
-func (r *Reconciler) giveUp(ctx context.Context, records *queue.RecordBudget, lease queue.MarkLease, reason string) Result {
+// commit what was asked of it, and marks other objects.
+func (r *Reconciler) giveUp(ctx context.Context, records *queue.RecordBudget, lease queue.MarkLease, reason string, marks ...queue.Mark) Result {
 	now := r.now()
 	if lease.SettleAt.After(now) {
 		r.postpone(ctx, lease, lease.SettleAt)
@@ -59,5 +59,5 @@ func (r *Reconciler) giveUp(ctx context.Context, records *queue.RecordBudget, le
 	}
 	r.metrics.Unresolved(resource)
 	r.log.Warn("giving up on an object", zap.String("object", lease.Key.String()), zap.Time("marked_at", lease.MarkedAt), zap.String("reason", reason))
-	return r.commit(ctx, lease, queue.Reconciled{AskedAt: now, Unresolved: records.Spend(reason, now)}, ResultGivenUp)
+	return r.commit(ctx, lease, queue.Reconciled{AskedAt: now, Unresolved: records.Spend(reason, now), Marks: marks}, ResultGivenUp)
 }

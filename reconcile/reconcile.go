@@ -186,6 +186,7 @@ func (r *Reconciler) jobs(plan Plan) []job {
 		if resource.Parent != nil {
 			jobs = append(jobs, job{
 				name: resource.Name + queue.ChildrenSuffix, lease: listLease, limit: NewLimit(1),
+				unconfirmed: rate.NewLimiter(rate.Every(unconfirmedOrphans), 10),
 				do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
 					return r.orphans(ctx, &resource, lease)
 				},

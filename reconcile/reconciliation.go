@@ -77,7 +77,7 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		}
 	case aliased:
 		reconciled.Snapshot = &event.Snapshot{Key: lease.Key, Sequence: lastSequence(lease), Alias: d.name.ID, Time: now}
-		reconciled.Marks = []queue.Mark{aliasMark(lease, d.name)}
+		reconciled.Marks = append(bereaved(resource, lease, false), aliasMark(lease, d.name))
 		result = ResultAlias
 	case foreign:
 		result = ResultForeign
@@ -96,16 +96,14 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 	case missing:
 		return r.missing(ctx, resource, lease, d)
 	case unproved:
-		return r.giveUp(ctx, resource.records, lease, d.reason)
+		return r.giveUp(ctx, resource.records, lease, d.reason, bereaved(resource, lease, false)...)
 	case nothing:
 		if wait := between(lease.MarkedAt, lease.SettleAt, now); wait > 0 {
 			r.postpone(ctx, lease, now.Add(wait))
 			return ResultEarly
 		}
 		reconciled.Snapshot = resource.refreshed(lease.Snapshot, d.next)
-		if mayBeAnother(lease.Hints) {
-			reconciled.Marks = children(resource, lease, false)
-		}
+		reconciled.Marks = bereaved(resource, lease, !isGone(answer))
 	}
 	reconciled.LookAt = resource.lookAt(lease, d, now, late, r.jitter())
 	return r.commit(ctx, lease, reconciled, result)
