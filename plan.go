@@ -236,17 +236,17 @@ func queryReader(q *rules.Query, upstream *show.Upstream) func(context.Context, 
 
 // planList returns a list as reconcile wants it.
 func planList(l *rules.List, upstream *show.Upstream, b budgets) reconcile.List {
-	return reconcile.List{
+	planned := reconcile.List{
 		Resource: l.Resource.Name, ID: l.ID, Counted: l.Counted(), Every: l.Every, Backfill: l.Backfill, Limit: b.limit, Looks: b.looks,
-		Read: func(ctx context.Context, page string) (show.Show, error) {
-			request, err := l.Request(page)
+		Read: func(ctx context.Context, parent event.Key, page string) (show.Show, error) {
+			request, err := l.Request(parent, page)
 			if err != nil {
 				return show.Show{}, err
 			}
 			return upstream.Read(ctx, request)
 		},
-		Page: func(page string, answer show.Show) ([]reconcile.Listed, string, error) {
-			objects, next, err := l.Page(page, answer)
+		Page: func(parent event.Key, page string, answer show.Show) ([]reconcile.Listed, string, error) {
+			objects, next, err := l.Page(parent, page, answer)
 			found := make([]reconcile.Listed, 0, len(objects))
 			for _, object := range objects {
 				found = append(found, reconcile.Listed(object))
@@ -254,6 +254,11 @@ func planList(l *rules.List, upstream *show.Upstream, b budgets) reconcile.List 
 			return found, next, err
 		},
 	}
+	if l.Parent != nil {
+		parent := planList(l.Parent, upstream, b)
+		planned.Parent = &parent
+	}
+	return planned
 }
 
 // lag returns the longest lag of all resources.

@@ -37,6 +37,30 @@ func TestRefusedRules(t *testing.T) {
 		"conventions of another word":           {item("conventions off"), []string{`"off" is none of rules, events and none`, "Caddyfile:5"}},
 		"no event at all":                       {item("conventions rules"), []string{"no event is declared", "items.changed", "Caddyfile:5"}},
 		"no rule at all":                        {item("show POST /rpc body `{\"id\":\"{id}\"}`"), []string{"no rule says which requests change its objects", "update POST /rpc", "Caddyfile:4"}},
+		"a list by parents that nobody names": {
+			site("resource tasks {\nshow GET /projects/:project/tasks/:id\nlist GET /projects/:project/tasks tasks.#.id\n}"),
+			[]string{"nothing can stand for :project", "`parent projects :project`", "Caddyfile:6"},
+		},
+		"a list by parents that nothing lists": {
+			site("resource projects\nresource tasks {\nshow GET /projects/:project/tasks/:id\nparent projects :project\nlist GET /projects/:project/tasks tasks.#.id\n}"),
+			[]string{"each of projects, which nothing lists", "Caddyfile:8"},
+		},
+		"a list by a part that is not the parent's": {
+			site("resource projects {\nlist GET /projects *.id\n}\nresource tasks {\nshow GET /teams/:team/:project/tasks/:id\nparent projects :project\nlist GET /teams/:team/tasks :team tasks.#.project tasks.#.id\n}"),
+			[]string{":team is no part of the key of projects", "Caddyfile:10"},
+		},
+		"a list by half of the parent's key": {
+			site("resource boards {\nshow GET /boards/:team/:id\nlist GET /boards *.team *.id\n}\nresource cards {\nshow GET /cards/:team/:board/:id\nparent boards :team :board\nlist GET /cards/:team :team *.board *.id\n}"),
+			[]string{"each part of their key must stand in its request, and :board does not", "Caddyfile:11"},
+		},
+		"a list by a parent that only Show tells": {
+			site("resource projects {\nlist GET /projects *.id\n}\nresource tasks {\nshow GET /tasks/:id\nparent projects project\nlist GET /projects/:id/tasks *.id\n}"),
+			[]string{":id is no part of the key of projects", "Caddyfile:10"},
+		},
+		"lists that wait for one another": {
+			site("resource a {\nshow GET /a/:b/:id\nparent b :b :id\nlist GET /b/:b/:id/a *.id\n}\nresource b {\nshow GET /b/:a/:id\nparent a :a :id\nlist GET /a/:a/:id/b *.id\n}"),
+			[]string{"once for each of its own objects", "Caddyfile:7"},
+		},
 		"a placeholder in touches that the path lacks": {
 			site("resource users\nresource items {\nupdate PATCH /items/:id {\ntouches users :user\n}\n}"),
 			[]string{":user is no placeholder of the path /items/:id", "Caddyfile:6"},

@@ -5,7 +5,6 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,10 +21,14 @@ import (
 type List struct {
 	// Resource is the resource whose objects are listed.
 	Resource string
-	// Read requests a page; the first is "".
-	Read func(ctx context.Context, page string) (show.Show, error)
+	// Parent, if not nil, lists the objects for each of which the list is asked for: an
+	// API may list objects only by what they belong to.
+	Parent *List
+	// Read requests a page of what belongs to a parent, the zero Key without one; the
+	// first page is "".
+	Read func(ctx context.Context, parent event.Key, page string) (show.Show, error)
 	// Page reads a page. Next is "" after the last.
-	Page func(page string, answer show.Show) (objects []Listed, next string, err error)
+	Page func(parent event.Key, page string, answer show.Show) (objects []Listed, next string, err error)
 	// ID tells one list of the resource from another, in the place of which a new
 	// configuration puts it.
 	ID string
@@ -64,10 +67,11 @@ var errReplaced = errors.New("the list was replaced")
 // list lists all objects and marks those that may have changed.
 func (r *Reconciler) list(ctx context.Context, l *List, lease queue.MarkLease) (answered bool) {
 	begun := r.now()
-	pages, err := r.listPages(ctx, l, lease)
+	first := lease.Snapshot == nil
+	seen, note, err := r.listAll(ctx, l, l, func(objects []Listed) error { return r.markListed(ctx, l, objects, first) })
 	name := queue.ListKey(l.Resource).Resource
 	if err == nil {
-		err = r.markAbsent(ctx, l, pages.seen, begun)
+		err = r.markAbsent(ctx, l, seen, begun)
 	}
 	switch {
 	case errors.Is(err, errReplaced):
@@ -91,72 +95,18 @@ func (r *Reconciler) list(ctx context.Context, l *List, lease queue.MarkLease) (
 	}
 	result := r.commit(ctx, lease, reconciled, ResultListed)
 	r.metrics.Reconciled(name, result, r.now().Sub(begun))
-	r.listCompleted(l, begun, len(pages.seen), pages.note())
-	r.log.Info("listed all objects", zap.String("resource", l.Resource), zap.Int("objects", len(pages.seen)))
-	if note := pages.note(); note != "" {
+	r.listCompleted(l, begun, len(seen), note)
+	r.log.Info("listed all objects", zap.String("resource", l.Resource), zap.Int("objects", len(seen)))
+	if note != "" {
 		r.log.Warn("a list may not be complete", zap.String("resource", l.Resource), zap.String("reason", note))
 	}
 	return true
 }
 
-// listPages reads all pages, and marks the listed objects. It fails as a whole if a
-// page fails: an incomplete list says nothing about the objects that it lacks.
-func (r *Reconciler) listPages(ctx context.Context, l *List, lease queue.MarkLease) (*paging, error) {
-	pages := newPaging(l.Counted)
-	first := lease.Snapshot == nil
-	page := ""
-	for range maxPages {
-		answer, err := r.listPage(ctx, l, page)
-		if err != nil {
-			return nil, err
-		}
-		if pages.isPastEnd(answer.Status) {
-			status := answer.Status
-			if answer, err = r.listPage(ctx, l, page); err != nil {
-				return nil, err
-			}
-			if answer.Status == status {
-				return pages, nil
-			}
-		}
-		if answer.Status < 200 || answer.Status > 299 {
-			return nil, fmt.Errorf("page %d of the list was answered with %d", len(pages.visited)+1, answer.Status)
-		}
-		objects, next, err := l.Page(page, answer)
-		if err != nil {
-			return nil, err
-		}
-		if err := r.markListed(ctx, l, objects, pages, first); err != nil {
-			return nil, err
-		}
-		if page, err = pages.turn(page, objects, next); page == "" || err != nil {
-			return pages, err
-		}
-	}
-	return nil, fmt.Errorf("the list has more than %d pages", maxPages)
-}
-
-// listPage reads one page, when the budget of looks allows it.
-func (r *Reconciler) listPage(ctx context.Context, l *List, page string) (answer show.Show, err error) {
-	if l.Looks != nil {
-		if err := l.Looks.Wait(ctx); err != nil {
-			return answer, err
-		}
-	}
-	if !r.wants(l) {
-		return answer, errReplaced
-	}
-	return l.read(ctx, page)
-}
-
-// markListed marks the objects of a page that may have changed, and were not on a page
-// before.
-func (r *Reconciler) markListed(ctx context.Context, l *List, objects []Listed, pages *paging, first bool) error {
+// markListed marks listed objects that may have changed.
+func (r *Reconciler) markListed(ctx context.Context, l *List, objects []Listed, first bool) error {
 	var marks []queue.Mark
 	for _, object := range objects {
-		if _, again := pages.seen[object.Key]; again {
-			continue
-		}
 		mark, needed, err := r.listMark(ctx, l, object, first)
 		if err != nil {
 			return err
@@ -166,17 +116,6 @@ func (r *Reconciler) markListed(ctx context.Context, l *List, objects []Listed, 
 		}
 	}
 	return r.markAll(ctx, marks)
-}
-
-// read reads one page, using a look's place.
-func (l *List) read(ctx context.Context, page string) (answer show.Show, err error) {
-	if l.Limit != nil {
-		if err := l.Limit.AcquireLook(ctx); err != nil {
-			return answer, err
-		}
-		defer func() { l.Limit.ReleaseLook(ctx.Err() != nil || err == nil && !overloaded(answer)) }()
-	}
-	return l.Read(ctx, page)
 }
 
 // listMark makes the mark of a listed object, if it needs one.

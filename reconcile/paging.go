@@ -74,6 +74,16 @@ func (p *paging) turn(page string, objects []Listed, next string) (string, error
 	return next, nil
 }
 
+// fresh returns those objects of a page that were on none before.
+func (p *paging) fresh(objects []Listed) (fresh []Listed) {
+	for _, object := range objects {
+		if _, again := p.seen[object.Key]; !again {
+			fresh = append(fresh, object)
+		}
+	}
+	return fresh
+}
+
 // note returns what operators should know of a list that is complete, "" for nothing.
 func (p *paging) note() string {
 	if p.counted && p.fruitful == 1 && p.idle >= maxIdle {

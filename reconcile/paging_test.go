@@ -46,7 +46,7 @@ func listed(t *testing.T, counted bool, api pages) (_ int, how string) {
 func listOf(id string, counted bool, api pages, read *atomic.Int32) List {
 	return List{
 		Resource: "items", ID: id, Counted: counted,
-		Read: func(_ context.Context, page string) (show.Show, error) {
+		Read: func(_ context.Context, _ event.Key, page string) (show.Show, error) {
 			number, _ := strconv.Atoi(page)
 			read.Add(1)
 			text := api(max(number, 1))
@@ -55,7 +55,7 @@ func listOf(id string, counted bool, api pages, read *atomic.Int32) List {
 			}
 			return show.Show{Status: 200, Body: []byte(text)}, nil
 		},
-		Page: func(page string, answer show.Show) (objects []Listed, next string, err error) {
+		Page: func(_ event.Key, page string, answer show.Show) (objects []Listed, next string, err error) {
 			number, _ := strconv.Atoi(page)
 			text, next, _ := strings.Cut(string(answer.Body), "->")
 			ids := strings.Fields(text)
@@ -127,10 +127,10 @@ func TestReplacedList(t *testing.T) {
 		var begun atomic.Bool
 		endless := listOf("old", false, func(page int) string { return fmt.Sprintf("%d->%d", page, page+1) }, &old)
 		read := endless.Read
-		endless.Read = func(ctx context.Context, page string) (show.Show, error) {
+		endless.Read = func(ctx context.Context, parent event.Key, page string) (show.Show, error) {
 			begun.Store(true)
 			time.Sleep(time.Second)
-			return read(ctx, page)
+			return read(ctx, parent, page)
 		}
 		b.r.Apply(Plan{Lists: []List{endless}})
 		time.Sleep(10 * time.Second)
@@ -164,11 +164,11 @@ func TestListings(t *testing.T) {
 			return map[bool]string{true: "1", false: ""}[page == 1]
 		}, &read)
 		page := list.Page
-		list.Page = func(at string, answer show.Show) ([]Listed, string, error) {
+		list.Page = func(parent event.Key, at string, answer show.Show) ([]Listed, string, error) {
 			if down.Load() {
 				return nil, "", errors.New("the list has 2 ids and 1 versions")
 			}
-			return page(at, answer)
+			return page(parent, at, answer)
 		}
 		b.r.Apply(Plan{Lists: []List{list}})
 		time.Sleep(100 * time.Millisecond)

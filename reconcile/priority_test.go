@@ -257,14 +257,14 @@ func TestMarksBeforeLooks(t *testing.T) {
 func TestPagesTakePlaces(t *testing.T) {
 	l := NewLimit(1)
 	reading := 0
-	list := List{Limit: l, Read: func(context.Context, string) (show.Show, error) {
+	list := List{Limit: l, Read: func(context.Context, event.Key, string) (show.Show, error) {
 		if reading++; l.TryLook() {
 			t.Error("a page is read without a place")
 		}
 		return show.Show{}, errors.New("no answer")
 	}}
 	for range 2 {
-		if _, err := list.read(t.Context(), ""); err == nil {
+		if _, err := list.read(t.Context(), event.Key{}, ""); err == nil {
 			t.Error("a failed page returns no error")
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
@@ -16,7 +17,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
-// List is the request of `list`, whose pages name all objects of a resource.
+// List is the request of `list`, whose pages name all objects of a resource, or, with a
+// parent, those that belong to one object of another.
 type List struct {
 	// Resource is the resource of the objects.
 	Resource *Resource
@@ -27,11 +29,17 @@ type List struct {
 
 	// ID tells this list from another that a changed configuration has.
 	ID string
+	// Parent, if not nil, lists the objects for each of which this list is asked for.
+	Parent *List
 
 	// request is the request for a page, and first that for one to which nothing
 	// leads.
 	request, first Template
 	pager          pager
+	// places are the placeholders of the parent's key in the request, and ofParent
+	// where in that key each stands.
+	places   []string
+	ofParent []int
 	// answered says where the objects' keys stand in a page.
 	answered answered
 	// version is the path in a page of the objects' versions, or "".
@@ -60,10 +68,8 @@ func (r *Resource) compileList(d syntax.Resource) error {
 	if made.request, err = compileTemplate(l.Request); err != nil {
 		return err
 	}
-	for _, name := range made.request.Names {
-		if name != nextName {
-			return fmt.Errorf("it lists all objects, so nothing can stand for {%s}, but for {%s} what leads to a page", name, nextName)
-		}
+	if made.places, err = r.listPlaces(made.request); err != nil {
+		return err
 	}
 	if made.pager, err = compilePager(l, made.request); err != nil {
 		return err
@@ -72,14 +78,14 @@ func (r *Resource) compileList(d syntax.Resource) error {
 		return err
 	}
 	switch {
-	case made.pager.counts == "" && len(made.first.Names) > 0 && made.first.path.names != nil:
+	case made.pager.counts == "" && slices.Contains(made.first.path.names, nextName):
 		return fmt.Errorf("nothing leads to the first page, so :%s cannot stand in the path", nextName)
 	case l.IDs == "":
 		return errors.New("after the request stands the path of the ids in its answer, as items.#.id")
 	case l.Every < 0:
 		return errors.New("every must not be negative")
 	}
-	if made.answered, err = compileAnswered(r, l.Keys, l.IDs, nil); err != nil {
+	if made.answered, err = compileAnswered(r, l.Keys, l.IDs, made.places); err != nil {
 		return err
 	}
 	if err := checkFieldPath(l.Version); err != nil {
@@ -93,18 +99,15 @@ func (r *Resource) compileList(d syntax.Resource) error {
 // last.
 func (l *List) Counted() bool { return l.pager.counts != "" }
 
-// Request returns the request for a page: "" for the first, or what [List.Page]
-// returned as the next.
-func (l *List) Request(page string) (show.Request, error) {
+// Request returns the request for a page of what belongs to a parent: "" for the first
+// page, or what [List.Page] returned as the next. The parent is the zero Key for a list
+// without one.
+func (l *List) Request(parent event.Key, page string) (show.Request, error) {
 	p := &l.pager
 	if page = cmp.Or(page, p.first()); page == "" {
-		return l.first.Build(make([]string, len(l.first.Names)))
+		return l.first.Build(l.values(l.first.Names, parent, ""))
 	}
-	values := make([]string, len(l.request.Names))
-	for i := range values {
-		values[i] = page
-	}
-	request, err := l.request.Build(values)
+	request, err := l.request.Build(l.values(l.request.Names, parent, page))
 	switch {
 	case err != nil || p.placed:
 	case p.parameter != "":
@@ -115,15 +118,28 @@ func (l *List) Request(page string) (show.Request, error) {
 	return request, err
 }
 
+// values returns the values of a request's placeholders.
+func (l *List) values(names []string, parent event.Key, page string) []string {
+	values := make([]string, len(names))
+	for i, name := range names {
+		if name == nextName {
+			values[i] = page
+		} else {
+			values[i] = l.part(name, parent)
+		}
+	}
+	return values
+}
+
 // Page returns the objects in an answer to the request for a page, and the next
 // page, "" after the last.
-func (l *List) Page(page string, answer show.Show) (objects []Listed, next string, _ error) {
+func (l *List) Page(parent event.Key, page string, answer show.Show) (objects []Listed, next string, _ error) {
 	document := answer.Document()
 	if !document.IsJSON() {
 		return nil, "", errNoIDs
 	}
 	json := document.JSON()
-	rows, versions, err := l.rows(json)
+	rows, versions, err := l.rows(json, l.values(l.places, parent, ""))
 	if err != nil {
 		return nil, "", err
 	}
@@ -143,10 +159,11 @@ func (l *List) Page(page string, answer show.Show) (objects []Listed, next strin
 }
 
 // rows returns the parts of the keys in a page, and the versions of their objects, nil
-// without `version`. A page may be as long as it will: its size is limited.
-func (l *List) rows(json []byte) (rows [][]string, versions []string, err error) {
+// without `version`. Values are those of the places. A page may be as long as it will: its
+// size is limited.
+func (l *List) rows(json []byte, values []string) (rows [][]string, versions []string, err error) {
 	if l.version == "" || len(l.answered.paths) == 1 {
-		rows, err = l.answered.rows(json, nil, math.MaxInt)
+		rows, err = l.answered.rows(json, values, math.MaxInt)
 		if err != nil || l.version == "" {
 			return rows, nil, err
 		}
@@ -155,7 +172,7 @@ func (l *List) rows(json []byte) (rows [][]string, versions []string, err error)
 		}
 		return rows, versions, nil
 	}
-	if rows, err = l.answered.rows(json, nil, math.MaxInt, l.version); err != nil {
+	if rows, err = l.answered.rows(json, values, math.MaxInt, l.version); err != nil {
 		return nil, nil, err
 	}
 	versions = make([]string, 0, len(rows))

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
@@ -175,7 +176,7 @@ func TestPages(t *testing.T) {
 		var ids []string
 		page := ""
 		for i := 0; ; i++ {
-			request, err := list.Request(page)
+			request, err := list.Request(event.Key{}, page)
 			if err != nil {
 				t.Errorf("%s: page %q: %v", name, page, err)
 				break
@@ -192,7 +193,7 @@ func TestPages(t *testing.T) {
 				break
 			}
 			var objects []Listed
-			if objects, page, err = list.Page(page, tc.pages[i]); err != nil {
+			if objects, page, err = list.Page(event.Key{}, page, tc.pages[i]); err != nil {
 				t.Errorf("%s: page %d: %v", name, i+1, err)
 				break
 			}
@@ -247,7 +248,7 @@ func TestRefusedPaging(t *testing.T) {
 func TestPageOutsideHTTP(t *testing.T) {
 	list := listOf(t, syntax.List{})
 	for _, link := range []string{"mailto:a@example.com", "file:///etc/passwd", "ftp://example.com/items", "::"} {
-		if request, err := list.Request(link); err == nil {
+		if request, err := list.Request(event.Key{}, link); err == nil {
 			t.Errorf("%s is read as %s", link, request.Path)
 		}
 	}
@@ -256,7 +257,7 @@ func TestPageOutsideHTTP(t *testing.T) {
 // Versions stand beside the ids; where one lacks, no version can be assigned.
 func TestListedVersions(t *testing.T) {
 	list := listOf(t, syntax.List{Version: "items.#.v"})
-	objects, _, err := list.Page("", pageOf("", `{"items":[{"id":"a","v":1},{"id":"..","v":2},{"id":"b","v":"3"}]}`))
+	objects, _, err := list.Page(event.Key{}, "", pageOf("", `{"items":[{"id":"a","v":1},{"id":"..","v":2},{"id":"b","v":"3"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,10 +265,10 @@ func TestListedVersions(t *testing.T) {
 	if len(objects) != 2 || objects[0].Version != "1" || objects[1].Key.ID != "b" || objects[1].Version != "3" {
 		t.Errorf("listed %+v", objects)
 	}
-	if objects, _, err = list.Page("", pageOf("", `{"items":[{"id":"a","v":1},{"id":"b"}]}`)); err == nil {
+	if objects, _, err = list.Page(event.Key{}, "", pageOf("", `{"items":[{"id":"a","v":1},{"id":"b"}]}`)); err == nil {
 		t.Errorf("two ids and one version are listed as %+v", objects)
 	}
-	if objects, _, err = list.Page("", pageOf("", `an error page`)); err == nil {
+	if objects, _, err = list.Page(event.Key{}, "", pageOf("", `an error page`)); err == nil {
 		t.Errorf("what is no list is listed as %+v", objects)
 	}
 }
@@ -284,7 +285,7 @@ func TestLargePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := listOf(t, syntax.List{Query: syntax.Query{IDs: "ids"}})
-	objects, _, err := list.Page("", pageOf("", string(body)))
+	objects, _, err := list.Page(event.Key{}, "", pageOf("", string(body)))
 	if err != nil || len(objects) != len(ids) {
 		t.Errorf("listed %d of %d objects, and %v", len(objects), len(ids), err)
 	}

@@ -39,7 +39,7 @@ type pager struct {
 
 // compilePager compiles how a list is paged.
 func compilePager(l *syntax.List, request Template) (p pager, err error) {
-	p = pager{counts: l.Counts, parameter: l.NextQuery, placed: len(request.Names) == 1}
+	p = pager{counts: l.Counts, parameter: l.NextQuery, placed: slices.Contains(request.Names, nextName)}
 	if name, found := strings.CutPrefix(l.Next, "header:"); found {
 		p.header = http.CanonicalHeaderKey(name)
 	} else {

@@ -79,6 +79,9 @@ func Compile(declared []*syntax.Resource, matchers Matchers) (*Set, error) {
 	if err := s.linkParents(); err != nil {
 		return nil, err
 	}
+	if err := s.linkLists(); err != nil {
+		return nil, err
+	}
 	if err := s.addShows(); err != nil {
 		return nil, err
 	}

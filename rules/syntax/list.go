@@ -16,7 +16,9 @@ const (
 	CountObjects = "objects"
 )
 
-// List says how all objects are listed.
+// List says how all objects are listed. Where the API lists them only by what they belong
+// to, parts of the `parent`'s key stand in the request, as in `/projects/:project/tasks`:
+// it is asked for once for each object that the list of the parents has.
 type List struct {
 	Query
 
