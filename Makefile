@@ -52,7 +52,7 @@ soak: ## the long runs: 1,000 kills and 125 while opening, each failpoint with t
 	$(GO) test -timeout 6h ./e2e/powercut -cuts 100
 	$(GO) test -timeout 6h ./e2e/damage -cases 300
 	$(GO) test -race -timeout 6h ./queue/badger -run TestDamage -rounds 36
-	$(GO) test -timeout 6h . -run TestPromisesOfRelations -relations -rapid.checks=20000
+	$(GO) test -timeout 6h . -run TestPromisesOfRelations -rapid.checks=20000
 	$(GO) test -timeout 6h ./e2e/kubernetes -kubernetes
 	$(GO) test -timeout 6h ./queue/memory -run TestConformance/model -rapid.checks=900 -count=60
 	$(GO) test -timeout 6h ./queue/badger -run TestConformance/.*/model -rapid.checks=100 -count=90

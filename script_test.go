@@ -66,6 +66,7 @@ type script struct {
 	asked   []string
 
 	store      queue.Store
+	logger     *zap.Logger // of the reconciler; nil for none
 	reconciler *reconcile.Reconciler
 	observer   *reconcile.Observer
 	handler    *Handler
@@ -151,7 +152,7 @@ func (s *script) start() {
 	for i := range plan.Resources {
 		plan.Resources[i].Route = func(e *event.Event) []string { return []string{"tenant=" + e.Tenant} }
 	}
-	s.reconciler = reconcile.New(s.store, reconcile.Options{Jitter: func() float64 { return .5 }})
+	s.reconciler = reconcile.New(s.store, reconcile.Options{Logger: s.logger, Jitter: func() float64 { return .5 }})
 	s.reconciler.Apply(plan)
 	s.observer = reconcile.NewObserver(s.store, zap.NewNop())
 	synctest.Wait()
