@@ -49,25 +49,37 @@ func TestListByParents(t *testing.T) {
 		asked                  []string
 	}{
 		"all": {
-			map[string]string{"": "t u"}, map[string]string{"t": "a->2", "t2": "b", "u": "c"}, map[string]string{"t/a": "1 2", "t/b": "", "u/c": "1"},
-			"3 objects", []string{"teams", "projects t", "projects t2", "projects u", "tasks t/a", "tasks t/b", "tasks u/c"},
+			map[string]string{"": "t u"},
+			map[string]string{"t": "a->2", "t2": "b", "u": "c"},
+			map[string]string{"t/a": "1 2", "t/b": "", "u/c": "1"},
+			"3 objects",
+			[]string{"teams", "projects t", "projects t2", "projects u", "tasks t/a", "tasks t/b", "tasks u/c"},
 		},
 		"one was deleted meanwhile": {
-			map[string]string{"": "t"}, map[string]string{"t": "a b"}, map[string]string{"t/b": "1"},
-			"1 objects", []string{"teams", "projects t", "tasks t/a", "tasks t/b"},
+			map[string]string{"": "t"},
+			map[string]string{"t": "a b"},
+			map[string]string{"t/b": "1"},
+			"1 objects",
+			[]string{"teams", "projects t", "tasks t/a", "tasks t/b"},
 		},
 		"no parents": {map[string]string{"": ""}, nil, nil, "0 objects", []string{"teams"}},
 		"another path than the API has": {
-			map[string]string{"": "t"}, map[string]string{"t": "a b"}, nil,
+			map[string]string{"": "t"},
+			map[string]string{"t": "a b"},
+			nil,
 			"each of the 2 lists, of one of projects each, was answered with 404 or 410", nil,
 		},
 		"a second page that is refused": {
-			map[string]string{"": "t"}, map[string]string{"t": "a"}, map[string]string{"t/a": "1->2"},
+			map[string]string{"": "t"},
+			map[string]string{"t": "a"},
+			map[string]string{"t/a": "1->2"},
 			"of projects/t/a: page 2 of the list was answered with 404", nil,
 		},
 		"a list of parents that fails": {nil, nil, nil, "the list of projects: the list of teams: page 1 of the list was answered with 404", nil},
 		"pages in a circle": {
-			map[string]string{"": "t"}, map[string]string{"t": "a"}, map[string]string{"t/a": "1->2", "t/a2": "2->2"},
+			map[string]string{"": "t"},
+			map[string]string{"t": "a"},
+			map[string]string{"t/a": "1->2", "t/a2": "2->2"},
 			"of projects/t/a: " + errCircle.Error(), nil,
 		},
 	} {
