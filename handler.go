@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/exchange"
+	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
@@ -28,7 +29,7 @@ func init() {
 const (
 	defaultUpstreamTimeout = 30 * time.Second
 	defaultCapture         = 1 << 20
-	defaultMaxShows        = 16
+	defaultMaxShows        = 256
 	defaultLookRate        = 10
 )
 
@@ -64,10 +65,11 @@ type Handler struct {
 	// `fail` it with status 503 before the API sees it. Default: `pass`.
 	OnQueueError string `json:"on_queue_error,omitempty"`
 
-	// MaxShows is how many Shows are read from the API at once. Those
-	// that no confirmed exchange asked for get half of the places at most. An
-	// API that fails is asked for one at a time until it answers again.
-	// Default: 16.
+	// MaxShows is how many Shows are read from the API at once at most. It is asked
+	// for as many as its clients have exchanges under way that rules match (the
+	// maximum of the last seconds), and 16 at least; for fewer while it becomes slower
+	// by that; and while it fails, for one at a time until it answers again. What no
+	// confirmed exchange asked for gets half of 16 places. Default: 256.
 	MaxShows int `json:"max_shows,omitempty"`
 
 	// LookRate is how many Shows a second are read at most that no exchange
@@ -98,6 +100,7 @@ type Handler struct {
 	rules     *rules.Set
 	overrides []rules.Value
 	upstream  *show.Upstream
+	clients   *reconcile.Clients
 	frontsKey string // in fronts, until Cleanup
 	watcher   *exchange.Watcher
 	// declared is the configuration as it was given; Caddy forgets the raw
@@ -136,6 +139,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("getting the webhooks app: %w", err)
 	}
+	h.clients = new(reconcile.Clients)
 	h.watch(ctx.Logger(), app.(*App).sink(h.LookRate))
 	return app.(*App).register(h)
 }
@@ -190,6 +194,9 @@ func (h *Handler) watch(log *zap.Logger, sink exchange.Options) {
 // watchOptions adds the handler's configuration to a sink.
 func (h *Handler) watchOptions(log *zap.Logger, sink exchange.Options) exchange.Options {
 	sink.Rules = h.rules
+	if h.clients != nil {
+		sink.Clients = h.clients
+	}
 	sink.UnconfirmedRate = h.LookRate
 	sink.UpstreamTimeout = time.Duration(h.UpstreamTimeout)
 	sink.Capture = h.Capture

@@ -29,7 +29,7 @@ type budgets struct {
 
 func newBudgets(h *Handler) budgets {
 	perSecond := func() *rate.Limiter { return rate.NewLimiter(rate.Limit(h.LookRate), max(int(h.LookRate), 1)) }
-	return budgets{limit: reconcile.NewLimit(h.MaxShows), looks: perSecond(), unconfirmed: perSecond()}
+	return budgets{limit: reconcile.NewLimit(h.MaxShows, h.clients), looks: perSecond(), unconfirmed: perSecond()}
 }
 
 // plan returns what is reconciled, of all handlers.

@@ -79,6 +79,10 @@ func (w *Watcher) allBut(one *rules.Resource) []*rules.Resource {
 
 // watch passes a request on, with intents noted before and resolved after.
 func (w *Watcher) watch(writer http.ResponseWriter, next caddyhttp.Handler, of maker) error {
+	if w.opts.Clients != nil {
+		w.opts.Clients.Enter()
+		defer w.opts.Clients.Leave()
+	}
 	answer := newTee(writer)
 	parts := of(answer)
 	for _, x := range parts {

@@ -95,11 +95,21 @@ type Options struct {
 	// header; "" if none of our deliveries did. Default: none did.
 	Hops func(http.Header) string
 
+	// Clients counts the exchanges under way that rules match. Default: nobody counts
+	// them.
+	Clients Clients
 	// Metrics counts what happens.
 	Metrics Metrics
 	// Logger logs what strangers can cause, so it should limit how often it says
 	// the same. Default: nothing is logged.
 	Logger *zap.Logger
+}
+
+// Clients counts exchanges.
+type Clients interface {
+	// Enter is called when an exchange begins, Leave when it ends.
+	Enter()
+	Leave()
 }
 
 // observeRate limits how many passing Shows a second are compared with what is

@@ -38,7 +38,7 @@ func testResource(t *testing.T) *Resource {
 			{Type: name("items.deleted"), On: event.OpDelete},
 		},
 		Route: func(*event.Event) []string { return []string{"erp"} },
-		Limit: NewLimit(4),
+		Limit: NewLimit(4, nil),
 		Own: func(key event.Key, document event.Document) (event.Key, bool) {
 			id := event.Text(document.Field("id"))
 			if id != "" {

@@ -6,17 +6,23 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
-// Limit caps how many Shows are read from an API at once, and reduces the load
-// on an API in trouble: after a failure it allows one at a time, after each
-// success one more, up to the full number. Looks, and marks that only clients ask
-// for, get at most half of the places, and none that another mark waits for: what
-// nobody confirmed must not hold up a change that passed. The zero Limit allows nothing; use [NewLimit].
+// Limit caps how many Shows are read from an API at once. The bound follows what the
+// API's own clients have under way: so many it serves at once. It does not fall below
+// [MinShows], nor rise above a maximum. An API that becomes slower is asked for fewer, and one
+// in trouble for one at a time after a failure, and one more after each success. Looks,
+// and marks that only clients ask for, get at most half of MinShows, and no place that
+// another mark waits for: what nobody confirmed must not hold up a change that passed. The
+// zero Limit allows nothing; use [NewLimit].
 type Limit struct {
 	mu      sync.Mutex
 	full    int
+	clients *Clients
+	// allowed is the bound by the API's state.
 	allowed int
+	pace    pace
 	used    int
 	// looks is how many of the used places belong to looks.
 	looks int
@@ -25,10 +31,23 @@ type Limit struct {
 	marks, turns []chan struct{}
 }
 
-// NewLimit returns a Limit of n Shows at once, at least 1.
-func NewLimit(n int) *Limit {
+// MinShows is how many Shows are read at once from an API whose clients have less under
+// way, if the maximum allows it.
+const MinShows = 16
+
+// NewLimit returns a Limit of n Shows at once, at least 1. Clients are the API's own; nil
+// for none, so that n is the bound.
+func NewLimit(n int, clients *Clients) *Limit {
 	n = max(n, 1)
-	return &Limit{full: n, allowed: n}
+	return &Limit{full: n, clients: clients, allowed: n}
+}
+
+// bound returns how many Shows may be read at once.
+func (l *Limit) bound() int {
+	if l.clients == nil {
+		return l.allowed
+	}
+	return min(l.allowed, l.full, max(MinShows, l.clients.Most()))
 }
 
 // Acquire waits for a place. It fails only if ctx ends first.
@@ -89,11 +108,11 @@ func (l *Limit) wait(ctx context.Context, line *[]chan struct{}, undo func()) er
 	return ctx.Err()
 }
 
-// Release returns a place, and records whether the API answered.
-func (l *Limit) Release(answered bool) {
+// Release returns a place, and records whether the API answered, and how long that took.
+func (l *Limit) Release(answered bool, took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.release(answered)
+	l.release(answered, took)
 }
 
 // ReturnLook returns a look's place, and says nothing of the API: a client may
@@ -107,31 +126,34 @@ func (l *Limit) ReturnLook() {
 }
 
 // ReleaseLook is Release for a look's place.
-func (l *Limit) ReleaseLook(answered bool) {
+func (l *Limit) ReleaseLook(answered bool, took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.looks--
-	l.release(answered)
+	l.release(answered, took)
 }
 
-func (l *Limit) release(answered bool) {
-	l.used--
-	if answered {
-		l.allowed = min(l.allowed+1, l.full)
-	} else {
+func (l *Limit) release(answered bool, took time.Duration) {
+	switch {
+	case !answered:
 		l.allowed = 1
+	case l.pace.note(took, l.used, time.Now()):
+		l.allowed = max(min(MinShows, l.allowed), min(l.allowed, l.used)*9/10)
+	default:
+		l.allowed = min(l.allowed+1, l.full)
 	}
+	l.used--
 	l.admit()
 }
 
 func (l *Limit) room() bool {
-	return l.used < l.allowed
+	return l.used < l.bound()
 }
 
 // roomForLook reports whether a look may have a place. If there is only one
 // place, a look may have it.
 func (l *Limit) roomForLook() bool {
-	return l.room() && l.looks < max(l.allowed/2, 1)
+	return l.room() && l.looks < max(min(l.bound(), MinShows)/2, 1)
 }
 
 // admit gives free places to those that have waited longest, marks first.

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
@@ -111,7 +112,10 @@ func (l *List) read(ctx context.Context, parent event.Key, page string) (answer 
 		if err := l.Limit.AcquireLook(ctx); err != nil {
 			return answer, err
 		}
-		defer func() { l.Limit.ReleaseLook(ctx.Err() != nil || err == nil && !overloaded(answer)) }()
+		begun := time.Now()
+		defer func() {
+			l.Limit.ReleaseLook(ctx.Err() != nil || err == nil && !overloaded(answer), time.Since(begun))
+		}()
 	}
 	return l.Read(ctx, parent, page)
 }

@@ -207,7 +207,7 @@ func TestFailingObjectIsAlone(t *testing.T) {
 // While marks wait, a look does not take a place that becomes free.
 func TestMarksBeforeLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLimit(2)
+		l := NewLimit(2, nil)
 		if !l.TryLook() || l.TryLook() {
 			t.Fatal("a look gets one of two places, and no more")
 		}
@@ -229,7 +229,7 @@ func TestMarksBeforeLooks(t *testing.T) {
 		if name := <-got; name != "mark" || len(got) != 0 {
 			t.Fatalf("%s got a place, and %d others", name, len(got))
 		}
-		l.ReleaseLook(true)
+		l.ReleaseLook(true, 0)
 		synctest.Wait()
 		if name := <-got; name != "second mark" || len(got) != 0 {
 			t.Fatalf("%s got a place, and %d others", name, len(got))
@@ -237,7 +237,7 @@ func TestMarksBeforeLooks(t *testing.T) {
 		if l.TryLook() {
 			t.Error("a look takes a place that a mark waits for")
 		}
-		l.Release(true)
+		l.Release(true, 0)
 		synctest.Wait()
 		if name := <-got; name != "look" || len(got) != 0 {
 			t.Fatalf("%s got a place, and %d others", name, len(got))
@@ -246,7 +246,7 @@ func TestMarksBeforeLooks(t *testing.T) {
 		if name := <-got; name != "none" {
 			t.Errorf("%s got a place", name)
 		}
-		l.ReleaseLook(true)
+		l.ReleaseLook(true, 0)
 		if !l.TryLook() {
 			t.Error("a place is lost")
 		}
@@ -255,7 +255,7 @@ func TestMarksBeforeLooks(t *testing.T) {
 
 // Pages of a list are requests that no exchange caused, and use a look's place.
 func TestPagesTakePlaces(t *testing.T) {
-	l := NewLimit(1)
+	l := NewLimit(1, nil)
 	reading := 0
 	list := List{Limit: l, Read: func(context.Context, event.Key, string) (show.Show, error) {
 		if reading++; l.TryLook() {

@@ -60,13 +60,14 @@ type Query struct {
 const maxRemembered = 4096
 
 // query sends a query and marks the objects that its answer names.
-func (r *Reconciler) query(ctx context.Context, q *Query, lease queue.MarkLease) (answered bool) {
+func (r *Reconciler) query(ctx context.Context, q *Query, lease queue.MarkLease, place *place) (answered bool) {
 	asked := r.now()
 	answer, err := q.Read(ctx, lease.Key)
 	took := r.now().Sub(asked)
 	if err != nil {
 		return r.readFailed(ctx, q.Name, q.records, lease, err, took)
 	}
+	defer r.unplace(ctx, place, !overloaded(answer))()
 	result := r.queried(ctx, q, lease, answer, asked)
 	r.metrics.Reconciled(q.Name, result, took)
 	return !overloaded(answer)

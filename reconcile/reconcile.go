@@ -78,6 +78,9 @@ type Reconciler struct {
 	// lists holds the ID of each resource's list, and listings how they fare.
 	lists    map[string]string
 	listings map[string]Listing
+	// unplaced has one for each object that gave its place back before its
+	// reconciliation is committed.
+	unplaced chan struct{}
 	cancel   context.CancelFunc // cancels the dispatchers of the last Apply
 	work     sync.WaitGroup
 	ctx      context.Context // cancels reconciliations under way
@@ -103,7 +106,7 @@ func New(store Store, opts Options) *Reconciler {
 	return &Reconciler{
 		store: store, hasher: event.NewHasher(instance.HashKey), instance: instance.ID,
 		log: opts.Logger, now: opts.Now, jitter: opts.Jitter, metrics: opts.Metrics,
-		ctx: ctx, abort: abort, listings: make(map[string]Listing), troubles: newTroubles(opts.Logger),
+		ctx: ctx, abort: abort, listings: make(map[string]Listing), unplaced: make(chan struct{}, maxUnplaced), troubles: newTroubles(opts.Logger),
 	}
 }
 
@@ -163,8 +166,9 @@ type job struct {
 	// seeded is true if the configuration alone can make such a mark.
 	seeded bool
 	// do reconciles one mark, and reports whether the API answered. Late is how
-	// long a mark that yields has waited for its turn.
-	do func(ctx context.Context, lease queue.MarkLease, late time.Duration) bool
+	// long a mark that yields has waited for its turn. It may give the place back
+	// before it returns, once the API has been asked.
+	do func(ctx context.Context, lease queue.MarkLease, late time.Duration, place *place) bool
 }
 
 func (r *Reconciler) jobs(plan Plan) []job {
@@ -179,23 +183,23 @@ func (r *Reconciler) jobs(plan Plan) []job {
 		resource.records = queue.NewRecordBudget()
 		jobs = append(jobs, job{
 			name: resource.Name, lease: leaseTime, limit: resource.Limit, looks: resource.Looks, unconfirmed: resource.Unconfirmed,
-			do: func(ctx context.Context, lease queue.MarkLease, late time.Duration) bool {
-				return r.reconcile(ctx, &resource, lease, late)
+			do: func(ctx context.Context, lease queue.MarkLease, late time.Duration, place *place) bool {
+				return r.reconcile(ctx, &resource, lease, late, place)
 			},
 		})
 		if resource.Parent != nil {
 			jobs = append(jobs, job{
-				name: resource.Name + queue.ChildrenSuffix, lease: listLease, limit: NewLimit(1),
+				name: resource.Name + queue.ChildrenSuffix, lease: listLease, limit: NewLimit(1, nil),
 				unconfirmed: rate.NewLimiter(rate.Every(unconfirmedOrphans), 10),
-				do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
+				do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration, _ *place) bool {
 					return r.orphans(ctx, &resource, lease)
 				},
 			})
 		}
 		if resource.Every > 0 {
 			jobs = append(jobs, job{
-				name: resource.Name + watchSuffix, lease: listLease, limit: NewLimit(1), seeded: true,
-				do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
+				name: resource.Name + watchSuffix, lease: listLease, limit: NewLimit(1, nil), seeded: true,
+				do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration, _ *place) bool {
 					return r.rewatch(ctx, &resource, lease)
 				},
 			})
@@ -206,16 +210,16 @@ func (r *Reconciler) jobs(plan Plan) []job {
 		query.records = queue.NewRecordBudget()
 		jobs = append(jobs, job{
 			name: query.Name, lease: leaseTime, limit: query.Limit, looks: query.Looks, unconfirmed: query.Unconfirmed,
-			do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
-				return r.query(ctx, &query, lease)
+			do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration, place *place) bool {
+				return r.query(ctx, &query, lease, place)
 			},
 		})
 	}
 	for i := range plan.Lists {
 		list := plan.Lists[i]
 		jobs = append(jobs, job{
-			name: queue.ListKey(list.Resource).Resource, lease: listLease, limit: NewLimit(1), seeded: true,
-			do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration) bool {
+			name: queue.ListKey(list.Resource).Resource, lease: listLease, limit: NewLimit(1, nil), seeded: true,
+			do: func(ctx context.Context, lease queue.MarkLease, _ time.Duration, _ *place) bool {
 				return r.list(ctx, &list, lease)
 			},
 		})
@@ -276,10 +280,13 @@ func (r *Reconciler) dispatch(ctx context.Context, j job) {
 			r.release(lease)
 			return
 		}
+		place := &place{begun: r.now(), back: func(answered bool, took time.Duration) {
+			j.limit.Release(answered || lease.Tries >= ownTrouble, took)
+		}}
 		r.work.Go(func() {
 			answered := false
-			defer func() { j.limit.Release(answered || lease.Tries >= ownTrouble) }()
-			answered = j.do(r.ctx, lease, 0)
+			defer func() { place.giveBack(answered, r.now()) }()
+			answered = j.do(r.ctx, lease, 0, place)
 		})
 	}
 }
@@ -301,9 +308,10 @@ func (r *Reconciler) yielding(ctx context.Context, j job, turns *turns, budget *
 		r.postpone(ctx, lease, now.Add(delay))
 		return
 	}
+	place := &place{back: func(bool, time.Duration) { j.limit.ReturnLook() }}
 	r.work.Go(func() {
-		defer j.limit.ReturnLook()
-		j.do(r.ctx, lease, late)
+		defer place.giveBack(true, now)
+		j.do(r.ctx, lease, late, place)
 	})
 }
 

@@ -658,7 +658,7 @@ func TestLimitOfShows(t *testing.T) {
 // After a failure an API gets one request for a Show at a time, until it
 // answers.
 func TestLimitAfterFailure(t *testing.T) {
-	l := NewLimit(3)
+	l := NewLimit(3, nil)
 	take := func() bool {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -669,12 +669,12 @@ func TestLimitAfterFailure(t *testing.T) {
 			t.Errorf("place %d: %v", i, got)
 		}
 	}
-	l.Release(false)
-	l.Release(false)
+	l.Release(false, 0)
+	l.Release(false, 0)
 	if take() {
 		t.Error("a second Show is read from an API that fails")
 	}
-	l.Release(true)
+	l.Release(true, 0)
 	for i := range 3 {
 		if got := take(); got != (i < 2) {
 			t.Errorf("after a success, place %d: %v", i, got)

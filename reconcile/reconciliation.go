@@ -18,8 +18,8 @@ import (
 )
 
 // reconcile reads one object's Show and commits the result. It reports whether
-// the API answered.
-func (r *Reconciler) reconcile(ctx context.Context, resource *Resource, lease queue.MarkLease, late time.Duration) (answered bool) {
+// the API answered. The place is given back when it has.
+func (r *Reconciler) reconcile(ctx context.Context, resource *Resource, lease queue.MarkLease, late time.Duration, place *place) (answered bool) {
 	asked := r.now()
 	answer, err := resource.Read(ctx, lease)
 	failpoint.Here("show.read")
@@ -30,6 +30,7 @@ func (r *Reconciler) reconcile(ctx context.Context, resource *Resource, lease qu
 	if err != nil {
 		return r.readFailed(ctx, resource.Name, resource.records, lease, err, took)
 	}
+	defer r.unplace(ctx, place, !overloaded(answer))()
 	now := r.now()
 	d := resource.decide(r.hasher, lease, answer, now)
 	switch unlisted, err := r.isUnlisted(ctx, resource, lease); {
