@@ -33,6 +33,7 @@ var measures = []measure{
 	{"P6", measureHanging},
 	{"P6.strangers", measureStrangers},
 	{"P7", measureCPU},
+	{"P8", measureWhole},
 	{"tracked", measureTracked},
 	{"sign", measureSignatures},
 }

@@ -22,7 +22,7 @@ func serve(kind string, args []string) {
 	var err error
 	switch kind {
 	case "api":
-		err = listen(apiAddress, newAPI())
+		err = serveAPI(args)
 	case "sink":
 		err = listen(sinkAddress, http.HandlerFunc(sink))
 	case "hole":
@@ -38,6 +38,18 @@ func serve(kind string, args []string) {
 	os.Exit(1)
 }
 
+// serveAPI runs the API, which takes some time for each answer if args says so.
+func serveAPI(args []string) error {
+	a := newAPI()
+	if len(args) > 0 {
+		var err error
+		if a.delay, err = time.ParseDuration(args[0]); err != nil {
+			return err
+		}
+	}
+	return listen(apiAddress, a)
+}
+
 func listen(address string, handler http.Handler) error {
 	server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: time.Minute}
 	return server.ListenAndServe()
@@ -49,6 +61,8 @@ type api struct {
 	mu       sync.Mutex
 	versions map[string]int
 	padding  string
+	// delay is how long each answer takes.
+	delay time.Duration
 }
 
 func newAPI() *api {
@@ -60,6 +74,9 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return
 		}
+	}
+	if a.delay > 0 {
+		time.Sleep(a.delay)
 	}
 	switch reads := r.Method == http.MethodGet; {
 	case reads && strings.Contains(r.URL.Path, "/slow"):
