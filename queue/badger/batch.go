@@ -69,7 +69,7 @@ func (b *batch) remember() {
 		clear(b.recent)
 	}
 	for _, e := range b.events {
-		b.s.recent.put(e.position, e.record)
+		b.s.recent.put(e.position, e.record, false)
 	}
 	for key, m := range b.marked {
 		if m.exists {

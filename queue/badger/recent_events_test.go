@@ -5,6 +5,8 @@ package badger
 import (
 	"bytes"
 	"fmt"
+	"math"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -103,27 +105,89 @@ func TestRecentEventsAreAdmitted(t *testing.T) {
 	}
 }
 
-// Memory is limited in events and in bytes, and the oldest go first.
+// Memory is limited, and the oldest go first.
 func TestRecentEventsAreLimited(t *testing.T) {
 	r := newRecentEvents()
-	for i := range uint64(10 * maxRecentEvents) {
-		r.put(i, make([]byte, 100))
-		r.put(i, make([]byte, 100)) // again
+	r.limit = 1 << 20
+	most := uint64(r.limit / (100 + recentCost))
+	for i := range 10 * most {
+		r.put(i, make([]byte, 100), false)
+		r.put(i, make([]byte, 100), false) // again
 	}
-	if len(r.records) != maxRecentEvents || len(r.order) != maxRecentEvents || r.bytes != 100*maxRecentEvents {
-		t.Errorf("%d events, %d in order, %d bytes", len(r.records), len(r.order), r.bytes)
+	if uint64(len(r.records)) != most || uint64(len(r.order)) != most || r.bytes != int(most)*(100+recentCost) {
+		t.Errorf("%d events, %d in order, %d bytes; want %d events", len(r.records), len(r.order), r.bytes, most)
 	}
-	if record, _ := r.get(10*maxRecentEvents - 1); record == nil {
+	if record, _ := r.get(10*most - 1); record == nil {
 		t.Error("the newest is gone")
 	}
 	for i := range uint64(1000) {
-		r.put(1<<32+i, make([]byte, maxRecentRecord))
+		r.put(1<<32+i, make([]byte, maxRecentRecord), false)
 	}
-	if r.bytes > maxRecentBytes {
-		t.Errorf("%d bytes are kept, more than %d", r.bytes, maxRecentBytes)
+	if r.bytes > r.limit {
+		t.Errorf("%d bytes are kept, more than %d", r.bytes, r.limit)
 	}
-	r.put(1<<40, make([]byte, maxRecentRecord+1))
+	r.put(1<<40, make([]byte, maxRecentRecord+1), false)
 	if record, _ := r.get(1 << 40); record != nil {
 		t.Error("a large record is kept")
+	}
+}
+
+// Who may use little memory keeps few events.
+func TestRecentEventsShareMemory(t *testing.T) {
+	before := debug.SetMemoryLimit(64 << 20)
+	defer debug.SetMemoryLimit(before)
+	if got := newRecentEvents().limit; got != 4<<20 {
+		t.Errorf("%d bytes of 64 MiB", got)
+	}
+	debug.SetMemoryLimit(math.MaxInt64)
+	if got := newRecentEvents().limit; got != maxRecentBytes {
+		t.Errorf("%d bytes without a limit", got)
+	}
+}
+
+// What is read ahead follows its use: one endpoint with a backlog uses all of it; of many,
+// each uses what the others have read, as long as it is kept.
+func TestReadingAheadFollowsItsUse(t *testing.T) {
+	// drain has endpoints lease their events by turns, some at a time: of the endpoint n
+	// is every event at n plus a multiple of their number. It returns how many events
+	// were read for each that was leased.
+	drain := func(r *recentEvents, endpoints, leased, rounds int) float64 {
+		read, asked := 0, 0
+		for round := range rounds {
+			for endpoint := range endpoints {
+				for i := range leased {
+					position := uint64((round*leased+i)*endpoints + endpoint)
+					asked++
+					record, ahead := r.get(position)
+					if record != nil {
+						continue
+					}
+					read++
+					for next := range uint64(ahead) {
+						read++
+						r.put(position+1+next, make([]byte, 1000), true)
+					}
+					if ahead > 0 {
+						r.passed(position + 1 + uint64(ahead))
+					}
+				}
+			}
+		}
+		return float64(read) / float64(asked)
+	}
+	r := newRecentEvents()
+	if cost := drain(r, 1, 64, 100); cost > 1.01 || r.ahead != maxReadAhead {
+		t.Errorf("one endpoint: %.2f events are read for each that is leased, %d at once", cost, r.ahead)
+	}
+	r = newRecentEvents()
+	if cost := drain(r, 100, 64, 20); cost > 1.1 {
+		t.Errorf("a hundred endpoints: %.2f events are read for each that is leased", cost)
+	}
+	r.limit = 1 << 20 // too few for all of them
+	if cost := drain(r, 100, 64, 20); cost > 4 || r.ahead > 8 {
+		t.Errorf("a hundred endpoints in little memory: %.2f events are read for each that is leased, %d at once", cost, r.ahead)
+	}
+	if drain(r, 1, 64, 1000); r.ahead != maxReadAhead {
+		t.Errorf("afterwards one endpoint: %d are read at once", r.ahead)
 	}
 }
