@@ -3,7 +3,9 @@
 package exchange
 
 import (
+	"container/list"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -15,8 +17,13 @@ import (
 // Limits of what is remembered. It only saves a request, or lends a credential
 // once, so forgetting is always safe.
 const (
-	maxRemembered = 4096
-	rememberFor   = 5 * time.Minute
+	// maxRemembered limits the bytes, and rememberedShare their part of the memory that
+	// Go may use, if that is limited (GOMEMLIMIT).
+	maxRemembered   = 64 << 20
+	rememberedShare = 16
+	// loanCost is about what a loan costs besides what it lends.
+	loanCost    = 512
+	rememberFor = 5 * time.Minute
 )
 
 // Remembered holds what exchanges lend to the reading of Shows, for resources
@@ -27,7 +34,17 @@ type Remembered struct {
 	// running counts the exchanges under way, and kept holds the loans, by
 	// object.
 	running map[event.Key]runners
-	kept    map[event.Key]Loan
+	kept    map[event.Key]*list.Element // of *kept
+	// order has the oldest first.
+	order        *list.List
+	bytes, limit int
+}
+
+// kept is a loan as it is kept.
+type kept struct {
+	key  event.Key
+	loan Loan
+	size int
 }
 
 // runners counts the exchanges about an object that are under way.
@@ -49,7 +66,10 @@ type Loan struct {
 
 // NewRemembered returns a Remembered with nothing in it.
 func NewRemembered() *Remembered {
-	return &Remembered{running: make(map[event.Key]runners), kept: make(map[event.Key]Loan)}
+	return &Remembered{
+		running: make(map[event.Key]runners), kept: make(map[event.Key]*list.Element), order: list.New(),
+		limit: int(min(debug.SetMemoryLimit(-1)/rememberedShare, maxRemembered)),
+	}
 }
 
 // lends reports whether an exchange has anything to lend.
@@ -68,9 +88,7 @@ func (m *Remembered) begin(x *exchange) {
 	for _, key := range x.keys {
 		r := m.running[key]
 		m.running[key] = runners{count: r.count + 1, overlap: r.overlap || r.count > 0}
-		if k := m.kept[key]; k.Show != nil {
-			delete(m.kept, key)
-		}
+		m.dropShow(key)
 	}
 }
 
@@ -97,25 +115,57 @@ func (m *Remembered) keep(x *exchange, key event.Key) {
 	if lent.Show != nil && (overlap || m.running[key].count > 0) {
 		return
 	}
-	if len(m.kept) >= maxRemembered {
-		m.forget(lent.at)
-	}
-	m.kept[key] = lent
+	m.put(key, lent)
 }
 
-// forget makes room: it removes loans that are too old, or else any.
-func (m *Remembered) forget(now time.Time) {
-	for key, k := range m.kept {
-		if now.Sub(k.at) > rememberFor {
-			delete(m.kept, key)
-		}
+// put keeps a loan in the place of an older one, and forgets the oldest that there is no
+// room for.
+func (m *Remembered) put(key event.Key, lent Loan) {
+	m.drop(key)
+	k := &kept{key: key, loan: lent, size: lent.size()}
+	m.kept[key] = m.order.PushBack(k)
+	m.bytes += k.size
+	for m.bytes > m.limit {
+		m.drop(m.order.Front().Value.(*kept).key)
 	}
-	for key := range m.kept {
-		if len(m.kept) < maxRemembered {
+	for {
+		oldest := m.order.Front()
+		if oldest == nil || lent.at.Sub(oldest.Value.(*kept).loan.at) <= rememberFor {
 			return
 		}
+		m.drop(oldest.Value.(*kept).key)
+	}
+}
+
+// drop forgets the loan for an object.
+func (m *Remembered) drop(key event.Key) {
+	if element, found := m.kept[key]; found {
+		m.bytes -= element.Value.(*kept).size
+		m.order.Remove(element)
 		delete(m.kept, key)
 	}
+}
+
+// dropShow forgets the response of an object's last write.
+func (m *Remembered) dropShow(key event.Key) {
+	if element, found := m.kept[key]; found && element.Value.(*kept).loan.Show != nil {
+		m.drop(key)
+	}
+}
+
+// size returns about how much memory a loan takes.
+func (l Loan) size() int {
+	size := loanCost
+	if l.Show != nil {
+		size += len(l.Show.Body)
+	}
+	for name, values := range l.Header {
+		size += len(name)
+		for _, value := range values {
+			size += len(value)
+		}
+	}
+	return size
 }
 
 // end notes that an exchange is over. After one of unknown outcome, no response
@@ -128,8 +178,8 @@ func (m *Remembered) end(x *exchange, outcome event.Outcome) {
 	defer m.mu.Unlock()
 	m.leave(x)
 	for _, key := range x.keys {
-		if k := m.kept[key]; outcome == event.OutcomeUnknown && k.Show != nil {
-			delete(m.kept, key)
+		if outcome == event.OutcomeUnknown {
+			m.dropShow(key)
 		}
 	}
 }
@@ -154,20 +204,24 @@ func (m *Remembered) leave(x *exchange) {
 func (m *Remembered) Take(key event.Key) Loan {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	k := m.kept[key]
-	delete(m.kept, key)
-	if time.Since(k.at) > rememberFor || k.Show != nil && m.running[key].count > 0 {
+	element, found := m.kept[key]
+	if !found {
 		return Loan{}
 	}
-	return k
+	lent := element.Value.(*kept).loan
+	m.drop(key)
+	if time.Since(lent.at) > rememberFor || lent.Show != nil && m.running[key].count > 0 {
+		return Loan{}
+	}
+	return lent
 }
 
 // GiveBack keeps a credential for another try, because the API did not answer.
 func (m *Remembered) GiveBack(key event.Key, k Loan) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, newer := m.kept[key]; !newer && len(m.kept) < maxRemembered {
-		m.kept[key] = k
+	if _, newer := m.kept[key]; !newer {
+		m.put(key, k)
 	}
 }
 

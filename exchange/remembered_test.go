@@ -4,10 +4,15 @@ package exchange
 
 import (
 	"net/http"
+	"strconv"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
 
 // A response serves as the Show only where no other write overlapped its own:
@@ -54,4 +59,39 @@ func TestResponseIsTheLastWord(t *testing.T) {
 	if len(watcher.Remembered.running)+len(watcher.Remembered.kept) != 0 {
 		t.Errorf("something is kept: %v, %v", watcher.Remembered.running, watcher.Remembered.kept)
 	}
+}
+
+// Loans are kept as long as there is memory for them, and not for ever; the oldest go first.
+func TestLoansAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewRemembered()
+		m.limit = 10_000
+		key := func(i int) event.Key { return event.Key{Resource: "items", ID: strconv.Itoa(i)} }
+		lend := func(i, size int) {
+			m.put(key(i), Loan{at: time.Now(), Show: &show.Show{Body: make([]byte, size)}})
+		}
+		for i := range 100 {
+			lend(i, 1000-loanCost)
+			lend(i, 1000-loanCost) // again
+		}
+		if len(m.kept) != 10 || m.order.Len() != 10 || m.bytes != 10_000 {
+			t.Errorf("%d are kept, %d in order, of %d bytes", len(m.kept), m.order.Len(), m.bytes)
+		}
+		if m.Take(key(89)).Show != nil || m.Take(key(90)).Show == nil || m.Take(key(99)).Show == nil {
+			t.Error("not the last ten are kept")
+		}
+		lend(200, 20_000)
+		if len(m.kept) != 0 || m.bytes != 0 {
+			t.Errorf("what there is no room for is kept: %d, %d bytes", len(m.kept), m.bytes)
+		}
+		m.put(key(1), Loan{at: time.Now(), Header: http.Header{"Authorization": {strings.Repeat("x", 9_000)}}})
+		if m.bytes < 9_000 {
+			t.Errorf("a credential counts for %d bytes", m.bytes)
+		}
+		time.Sleep(rememberFor + time.Second)
+		lend(2, 10)
+		if len(m.kept) != 1 || m.Take(key(1)).Header != nil {
+			t.Error("a loan is kept for too long")
+		}
+	})
 }
