@@ -120,7 +120,7 @@ func (r *Reconciler) listPages(ctx context.Context, l *List, lease queue.MarkLea
 			}
 		}
 		if answer.Status < 200 || answer.Status > 299 {
-			return nil, fmt.Errorf("page %d of the list was answered with %d", len(pages.visited)+1, answer.Status)
+			return nil, fmt.Errorf("page %d of the list was answered with %d%s", len(pages.visited)+1, answer.Status, leadsTo(answer))
 		}
 		objects, next, err := l.Page(page, answer)
 		if err != nil {
