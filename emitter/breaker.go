@@ -103,6 +103,15 @@ func (b breaker) allowed(concurrency int) int {
 	return b.limit
 }
 
+// allow returns the breaker of a receiver that is to be tried whatever is known of
+// it: one attempt at first, and one more with each success.
+func (b breaker) allow(now time.Time) breaker {
+	if !b.open() && b.wait(now) == 0 {
+		return b
+	}
+	return breaker{limit: 1}
+}
+
 // wait returns how long to wait before an attempt may begin.
 func (b breaker) wait(now time.Time) time.Duration {
 	return max(0, b.until.Sub(now))

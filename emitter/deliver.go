@@ -183,6 +183,7 @@ func (d *dispatcher) send(ctx context.Context, lease *queue.DeliveryLease, to de
 	changed, state := d.standing.end(d.limits, to.receiver, f, d.target.Endpoint.DisableAfter)
 	d.finish(lease, got, meant, began, ended)
 	d.report(changed, state, ended)
+	d.plan()
 }
 
 // vacate returns a place that no attempt was made from.
@@ -205,8 +206,12 @@ func (d *dispatcher) finish(lease *queue.DeliveryLease, got answer, meant ruling
 	if meant.final {
 		attempt.Error += "; the receiver asked not to be sent this again"
 	}
+	counted := lease.Attempts - lease.PriorAttempts - lease.ExtraAttempts
+	if lease.HastenedFrom.IsZero() {
+		counted++
+	}
 	d.record(lease, attempt, decide(meant, trial{
-		attempts: lease.Attempts - lease.PriorAttempts + 1, ended: ended, asked: got.retryAfter,
+		attempts: max(1, counted), hastened: lease.HastenedFrom, ended: ended, asked: got.retryAfter,
 		jitter: d.options.Jitter(), deadline: d.deadline(lease),
 	}, Schedule(d.target.Endpoint.Schedule)))
 }

@@ -53,9 +53,10 @@ func (e *Emitter) Pause(ctx context.Context, name, reason string) error {
 	return e.set(ctx, name, queue.EndpointPaused, reason)
 }
 
-// Resume lets attempts at an endpoint continue, even if it was disabled, and
-// forgets how long it has been failing. It is idempotent, and fails with
-// [ErrUnknownEndpoint] for an endpoint that is not applied.
+// Resume lets attempts at an endpoint continue, even if it was disabled, forgets
+// how long it has been failing, and brings forward what waits for a retry. It is
+// idempotent, and fails with [ErrUnknownEndpoint] for an endpoint that is not
+// applied.
 func (e *Emitter) Resume(ctx context.Context, name string) error {
 	return e.set(ctx, name, queue.EndpointActive, "")
 }
@@ -75,7 +76,13 @@ func (e *Emitter) set(ctx context.Context, name string, status queue.EndpointSta
 	if was == queue.EndpointDisabled && status == queue.EndpointActive {
 		e.options.Notify(Notice{Type: EndpointRecovered, At: e.options.Now(), State: s.view().EndpointState})
 	}
-	return e.save(ctx, s)
+	if err := e.save(ctx, s); err != nil {
+		return err
+	}
+	if status == queue.EndpointActive {
+		e.resumed(ctx, name)
+	}
+	return nil
 }
 
 // save writes an endpoint's state. If several are written at once, the latest

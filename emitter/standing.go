@@ -24,6 +24,8 @@ type standing struct {
 	// state says whether the endpoint gets deliveries, and why not.
 	state  queue.EndpointState
 	health health
+	// recovery says when what waits is brought forward.
+	recovery recovery
 	// receivers holds what is known of the endpoint's receivers: one, by its
 	// URL; or those that requests have named, by receiverKey.
 	receivers map[string]*receiver
@@ -98,6 +100,13 @@ func (s *standing) configure(t Target) {
 			delete(s.receivers, url)
 		}
 	}
+}
+
+// changed notes that the endpoint's settings have changed.
+func (s *standing) changed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recovery = s.recovery.changed()
 }
 
 // signal wakes the dispatcher.
@@ -252,6 +261,7 @@ func (s *standing) end(l limits, name string, f finished, disableAfter time.Dura
 	r.inFlight--
 	s.signal()
 	r.breaker, r.proven = r.breaker.after(f, l.perReceiver), !f.down
+	s.recovery = s.recovery.after(f)
 	var changed change
 	if !f.ours {
 		s.health, changed = s.health.after(f.delivered, f.ended, disableAfter)
