@@ -31,7 +31,7 @@ var routes = map[string]string{
 	"/webhooks/queue/backup":         "GET, HEAD",
 	"/webhooks/endpoints/erp/pause":  "POST",
 	"/webhooks/endpoints/erp/resume": "POST",
-	"/webhooks/endpoints/erp/retry":  "POST",
+	"/webhooks/endpoints/crm/retry":  "POST",
 	"/webhooks/look":                 "POST",
 	"/webhooks/list":                 "POST",
 	"/webhooks/dismiss":              "POST",

@@ -44,6 +44,8 @@ type breaker struct {
 type finished struct {
 	ruling
 	began, ended time.Time
+	// reason says in words why the attempt failed, if it did.
+	reason string
 	// asked is the pause that the receiver asked for, jitter a number in [0,
 	// 1).
 	asked  time.Duration

@@ -69,7 +69,7 @@ func (e *Emitter) set(ctx context.Context, name string, status queue.EndpointSta
 	if !known {
 		return fmt.Errorf("%w: %s", ErrUnknownEndpoint, name)
 	}
-	was := s.view().Status
+	was := e.Status(name)
 	if !s.set(status, reason, e.options.Now()) {
 		return nil
 	}
@@ -147,7 +147,8 @@ func (e *Emitter) Receives(name string) bool {
 	return !known || applied && e.Status(name) == queue.EndpointActive
 }
 
-// Status returns the status of an endpoint: active, unless another is known.
+// Status returns whether an endpoint gets deliveries: active, unless paused or
+// disabled is known. [Emitter.Standings] says how it fares.
 func (e *Emitter) Status(name string) queue.EndpointStatus {
 	e.mu.Lock()
 	s, ok := e.standings[name]
@@ -163,12 +164,7 @@ func (e *Emitter) Status(name string) queue.EndpointStatus {
 func (s *standing) view() Standing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	view := Standing{EndpointState: s.state, InFlight: s.inFlight, Unrecorded: len(s.unrecorded)}
-	view.FailingSince, view.Failures = s.health.since, s.health.failures
-	if s.state.Status == queue.EndpointDisabled {
-		view.FailingSince, view.Failures = s.state.FailingSince, s.state.Failures
-	}
-	return view
+	return Standing{EndpointState: condition(s.state, s.health), InFlight: s.inFlight, Unrecorded: len(s.unrecorded)}
 }
 
 // in is view with the limits of the endpoint's one receiver.
@@ -195,14 +191,15 @@ func (d *dispatcher) report(changed change, state queue.EndpointState, at time.T
 		return
 	case nowFailing:
 		notice.Type = EndpointFailing
-		d.logger.Warn("the endpoint is failing", zap.Time("since", state.FailingSince), zap.Int("failures", state.Failures))
+		d.logger.Warn("the endpoint is failing", zap.Time("since", state.Since), zap.Int("failures", state.Failures),
+			zap.String("reason", state.Reason), zap.String("remedy", "it is tried again, and gets what waits when it works; caddy webhooks retry "+state.Name))
 	case recovered:
 		notice.Type = EndpointRecovered
 		d.logger.Info("the endpoint works again")
 	case exhausted:
 		notice.Type = EndpointDisabled
 		d.logger.Error("the endpoint is disabled and gets nothing more until it is resumed",
-			zap.String("reason", state.Reason), zap.String("remedy", "caddy webhooks resume "+state.Name))
+			zap.Time("since", state.Since), zap.String("reason", state.Reason), zap.String("remedy", "caddy webhooks resume "+state.Name))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()

@@ -29,7 +29,7 @@ func (e *Emitter) Retry(ctx context.Context, name string, key event.Key) (int, e
 	if !known {
 		return 0, fmt.Errorf("%w: %s", ErrUnknownEndpoint, name)
 	}
-	if status := s.view().Status; status != queue.EndpointActive {
+	if status := e.Status(name); status != queue.EndpointActive {
 		return 0, fmt.Errorf("%w: %s is %s; resume it, and what waits is sent", ErrNotActive, name, status)
 	}
 	n, err := e.store.HastenDeliveries(ctx, name, queue.Hasten{Key: key})
