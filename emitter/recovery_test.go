@@ -312,3 +312,28 @@ func TestResumedEndpointDoesNotWait(t *testing.T) {
 		o.wantDelivered(t, "when it is resumed")
 	})
 }
+
+// TestReceiverIsFoundWithoutTraffic: a receiver that was down is found although no
+// event comes and no retry is due, and a long outage costs few attempts.
+func TestReceiverIsFoundWithoutTraffic(t *testing.T) {
+	for _, outage := range []time.Duration{2 * time.Minute, time.Hour, 24 * time.Hour} {
+		t.Run(outage.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := newOutage(t, http.StatusServiceUnavailable)
+				target := o.target(t, "erp")
+				target.Endpoint.Schedule = []time.Duration{100 * time.Hour}
+				o.apply(t, target)
+				for i := range 6 {
+					o.publish(t, strconv.Itoa(i), []string{"erp"}, nil)
+				}
+				time.Sleep(outage)
+				if n := len(o.receivers.of("erp")); n > 50 {
+					t.Errorf("%d attempts while it was down", n)
+				}
+				o.code.Store(http.StatusOK)
+				time.Sleep(max(maxRest*12/10, outage/trialPart) + minRelease)
+				o.wantDelivered(t, "when it is back")
+			})
+		})
+	}
+}

@@ -92,3 +92,29 @@ func TestShowsThatFail(t *testing.T) {
 		})
 	}
 }
+
+// TestOneObjectThatFails: an object whose Show fails for good is no trouble of the
+// others, which work.
+func TestOneObjectThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		b.api.set("{}")
+		b.api.state[testKey] = answer(http.StatusInternalServerError, "")
+		b.mark(queue.Mark{Hints: queue.HintUpdated})
+		other := event.Key{Resource: testKey.Resource, ID: "another"}
+		for i := range 20 {
+			time.Sleep(time.Minute)
+			b.api.mu.Lock()
+			b.api.state[other] = answer(http.StatusOK, `{"v":`+strconv.Itoa(i+1)+`}`)
+			b.api.mu.Unlock()
+			mark := queue.Mark{Key: other, Hints: queue.HintUpdated}
+			if err := b.store.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{mark}}, true); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if got := b.r.Shows()[0]; got.Status != ShowsRetrying || got.Objects != 1 || got.Reason != "Show was answered with 500" {
+				t.Fatalf("after %d minutes: %+v", i+1, got)
+			}
+		}
+	})
+}
