@@ -28,27 +28,39 @@ func TestCondition(t *testing.T) {
 	}{
 		{"well", queue.EndpointState{Status: queue.EndpointActive}, health{}, queue.EndpointState{Status: queue.EndpointActive}},
 		{
-			"well since it was resumed", queue.EndpointState{Status: queue.EndpointActive, Since: before}, health{},
+			"well since it was resumed",
+			queue.EndpointState{Status: queue.EndpointActive, Since: before},
+			health{},
 			queue.EndpointState{Status: queue.EndpointActive, Since: before},
 		},
 		{
-			"its last attempt failed", queue.EndpointState{Status: queue.EndpointActive, Since: before}, failed,
+			"its last attempt failed",
+			queue.EndpointState{Status: queue.EndpointActive, Since: before},
+			failed,
 			queue.EndpointState{Status: StatusRetrying, Since: at, Reason: failed.reason, FailingSince: at, Failures: 2},
 		},
 		{
-			"announced", queue.EndpointState{Status: queue.EndpointActive, Reason: "an older one"}, announced,
+			"announced",
+			queue.EndpointState{Status: queue.EndpointActive, Reason: "an older one"},
+			announced,
 			queue.EndpointState{Status: StatusFailing, Since: at, Reason: failed.reason, FailingSince: at, Failures: 2},
 		},
 		{
-			"paused while it fails", queue.EndpointState{Status: queue.EndpointPaused, Since: before, Reason: "moving"}, announced,
+			"paused while it fails",
+			queue.EndpointState{Status: queue.EndpointPaused, Since: before, Reason: "moving"},
+			announced,
 			queue.EndpointState{Status: queue.EndpointPaused, Since: before, Reason: "moving", FailingSince: at, Failures: 2},
 		},
 		{
-			"paused without a reason", queue.EndpointState{Status: queue.EndpointPaused, Since: before}, health{},
+			"paused without a reason",
+			queue.EndpointState{Status: queue.EndpointPaused, Since: before},
+			health{},
 			queue.EndpointState{Status: queue.EndpointPaused, Since: before, Reason: pausedReason},
 		},
 		{
-			"disabled", queue.EndpointState{Status: queue.EndpointDisabled, Since: before, Reason: "410", FailingSince: before, Failures: 9}, failed,
+			"disabled",
+			queue.EndpointState{Status: queue.EndpointDisabled, Since: before, Reason: "410", FailingSince: before, Failures: 9},
+			failed,
 			queue.EndpointState{Status: queue.EndpointDisabled, Since: before, Reason: "410", FailingSince: before, Failures: 9},
 		},
 	} {

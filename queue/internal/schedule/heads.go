@@ -4,34 +4,48 @@ package schedule
 
 import "github.com/caddy-webhooks/caddy-webhooks/queue"
 
+// headsAtOnce is how many items Heads looks at before others have their turn.
+const headsAtOnce = 4096
+
 // Heads calls visit with the items of a group that are not leased, or only with
 // the one that is due next, if none is due. With [queue.OrderEndpoint] that is
 // the first item, and none while one is leased. It must not call the schedule.
+// Of items that change meanwhile, some may be left out, or come twice.
 func (s *Schedule[V]) Heads(name string, next bool, visit func(key string, value V, due int64)) {
+	for from := 0; s.heads(name, next, from, visit); from += headsAtOnce {
+	}
+}
+
+// heads is one turn of Heads, and reports whether there may be more.
+func (s *Schedule[V]) heads(name string, next bool, from int, visit func(key string, value V, due int64)) (more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := s.groups[name]
 	if g == nil {
-		return
+		return false
 	}
 	now := Nanos(s.now())
 	if _, blocked := s.blocked(g, now); blocked {
-		return
+		return false
 	}
 	for i := range g.bands {
+		heap := g.bands[i].heap
 		if next || g.order == queue.OrderEndpoint {
-			if ref := s.soonest(g.bands[i].heap); ref != 0 && (!next || s.items.at(ref).at > now) {
+			if ref := s.soonest(heap); ref != 0 && (!next || s.items.at(ref).at > now) {
 				it := s.items.at(ref)
 				visit(it.key, it.value, it.at)
 			}
 			continue
 		}
-		for _, ref := range g.bands[i].heap {
+		to := min(from+headsAtOnce, len(heap))
+		for _, ref := range heap[min(from, to):to] {
 			if it := s.items.at(ref); !s.info(ref).Leased {
 				visit(it.key, it.value, it.at)
 			}
 		}
+		more = more || to < len(heap)
 	}
+	return more
 }
 
 // soonest returns the first item of a heap that is not leased, 0 for none. It
