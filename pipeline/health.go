@@ -28,12 +28,7 @@ func (p *Pipeline) Problems() (problems []string) {
 	if idle != nil {
 		problems = append(problems, fmt.Sprintf("the configuration cannot be put to work on the queue, which is tried again: %v", idle))
 	}
-	for _, shows := range p.Shows() {
-		if shows.Status == reconcile.ShowsFailing {
-			problems = append(problems, fmt.Sprintf("the Shows of %s (%s) are %s since %s: %s",
-				shows.Resource, shows.Show, shows.Status, shows.Since.Format(time.RFC3339), shows.Reason))
-		}
-	}
+	problems = append(problems, showsProblems(p.Shows())...)
 	for _, l := range p.Listings() {
 		if l.Failing() {
 			problems = append(problems, fmt.Sprintf("the list of %s does not complete, since %s: %s", l.Resource, l.Since.Format(time.RFC3339), l.Reason))
@@ -75,6 +70,17 @@ func (p *Pipeline) Shows() []Shows {
 		return s.reconciler.Shows()
 	}
 	return nil
+}
+
+// showsProblems says in words of which resources no Show can be had.
+func showsProblems(all []Shows) (problems []string) {
+	for _, shows := range all {
+		if shows.Status == reconcile.ShowsFailing {
+			problems = append(problems, fmt.Sprintf("the Shows of %s (%s) are %s since %s: %s",
+				shows.Resource, shows.Show, shows.Status, shows.Since.Format(time.RFC3339), shows.Reason))
+		}
+	}
+	return problems
 }
 
 // storeProblems says in words what is wrong with an open queue.

@@ -10,6 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -117,4 +121,27 @@ func TestOneObjectThatFails(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestLogHasTheWords: the line about Shows that cannot be had has their status, and
+// since when.
+func TestLogHasTheWords(t *testing.T) {
+	core, logs := observer.New(zapcore.WarnLevel)
+	troubles := newTroubles(zap.New(core))
+	began := time.Unix(1_700_000_000, 0)
+	for i := range 4 {
+		at := began.Add(time.Duration(i) * failingAfter / 2)
+		troubles.unread(testKey, ResultFailed, "502", at)
+		troubles.failed(testKey, ResultFailed, "502", at)
+	}
+	var told []any
+	for _, entry := range logs.All() {
+		told = append(told, entry.ContextMap()["status"])
+		if since := entry.ContextMap()["since"].(time.Time); !since.Equal(began) {
+			t.Errorf("since %s", since)
+		}
+	}
+	if len(told) != 2 || told[0] != "retrying" || told[1] != "failing" {
+		t.Errorf("told %v", told)
+	}
 }
