@@ -61,6 +61,7 @@ type Endpoint struct {
 	// Retry holds how long to wait after a failed attempt before the next, in
 	// order. Each is varied a little, so that what failed together does not
 	// return together. Default: 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h.
+	// If the receiver works again before, what waits is sent then.
 	Retry []caddy.Duration `json:"retry,omitempty"`
 
 	// NoRetry makes the first attempt the only one.

@@ -31,7 +31,7 @@ func (a *App) tell(told emitter.Announcement) {
 	data := map[string]any{
 		"endpoint": told.Data.Endpoint, "host": told.Data.Host, "tenant": told.Data.Tenant,
 		"status": string(told.Data.Status), "reason": told.Data.Reason,
-		"failing_since": told.Data.FailingSince, "failures": told.Data.Failures,
+		"since": told.Data.Since, "failing_since": told.Data.FailingSince, "failures": told.Data.Failures,
 	}
 	if d := told.Data.Delivery; d != nil {
 		data["event"], data["event_type"], data["object"] = d.EventID, d.EventType, d.Object

@@ -120,6 +120,7 @@ func (c *collectors) register(registry *prometheus.Registry, p *pipeline.Pipelin
 		c.unsent, c.dropped, c.expired, c.operational,
 		queueCollector{p},
 		deliveryCollector{p},
+		showsCollector{p},
 	} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {

@@ -58,7 +58,7 @@ type deliveryCollector struct {
 
 var (
 	deliveryEndpoints = prometheus.NewDesc("caddy_webhooks_endpoints",
-		"Endpoints, by how they stand: active, failing, paused or disabled.", []string{"status"}, nil)
+		"Endpoints, by how they stand: active, retrying, failing, paused or disabled.", []string{"status"}, nil)
 	deliveryDown     = gauge("endpoints_down", "Endpoints whose receivers were found down and are tried now and then.")
 	deliveryInFlight = gauge("attempts_in_flight", "Attempts under way.")
 	deliveryMemory   = gauge("attempts_memory_bytes", "Memory that is taken for attempts under way.")
@@ -78,10 +78,13 @@ func (c deliveryCollector) Collect(values chan<- prometheus.Metric) {
 	if working == nil {
 		return
 	}
-	counts := map[string]int{"active": 0, "failing": 0, "paused": 0, "disabled": 0}
+	counts := make(map[queue.EndpointStatus]int)
+	for _, status := range emitter.Statuses {
+		counts[status] = 0
+	}
 	down, inFlight, kept := 0, 0, 0
 	for _, standing := range working.Standings() {
-		counts[statusOf(standing)]++
+		counts[standing.Status]++
 		inFlight += standing.InFlight
 		kept += standing.Unrecorded
 		if standing.Down {
@@ -92,19 +95,10 @@ func (c deliveryCollector) Collect(values chan<- prometheus.Metric) {
 		values <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	for status, n := range counts {
-		put(deliveryEndpoints, float64(n), status)
+		put(deliveryEndpoints, float64(n), string(status))
 	}
 	put(deliveryDown, float64(down))
 	put(deliveryInFlight, float64(inFlight))
 	put(deliveryMemory, float64(working.InFlight()))
 	put(deliveryKept, float64(kept))
-}
-
-// statusOf returns the status of an endpoint: "failing" if it is active and its
-// attempts fail.
-func statusOf(standing emitter.Standing) string {
-	if standing.Status == queue.EndpointActive && standing.Failures > 0 {
-		return "failing"
-	}
-	return string(standing.Status)
 }

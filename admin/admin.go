@@ -16,6 +16,7 @@
 // and what operators do:
 //
 //	POST /webhooks/endpoints/NAME/pause, /webhooks/endpoints/NAME/resume
+//	POST /webhooks/endpoints/NAME/retry    sends now what waits for a retry
 //	POST /webhooks/resend, recover, replay, cancel    act on deliveries; GET counts them
 //	POST /webhooks/look          has an object looked at
 //	POST /webhooks/list          has all objects of a resource listed
@@ -98,6 +99,7 @@ func (s *Server) routes() map[string]handler {
 		"GET /webhooks/endpoints":                s.endpoints,
 		"POST /webhooks/endpoints/{name}/pause":  s.pause,
 		"POST /webhooks/endpoints/{name}/resume": s.resume,
+		"POST /webhooks/endpoints/{name}/retry":  s.retry,
 		"GET /webhooks/coverage":                 s.coverage,
 		"POST /webhooks/look":                    s.look,
 		"POST /webhooks/list":                    s.list,
@@ -177,6 +179,8 @@ func refusal(err error) error {
 		return already
 	case errors.Is(err, queue.ErrNotFound), errors.Is(err, emitter.ErrUnknownEndpoint):
 		status = http.StatusNotFound
+	case errors.Is(err, emitter.ErrNotActive):
+		status = http.StatusConflict
 	case errors.Is(err, queue.ErrBadCursor), errors.Is(err, errBadQuery):
 		status = http.StatusBadRequest
 	case errors.Is(err, errNotOpen):

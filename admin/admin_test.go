@@ -31,6 +31,7 @@ var routes = map[string]string{
 	"/webhooks/queue/backup":         "GET, HEAD",
 	"/webhooks/endpoints/erp/pause":  "POST",
 	"/webhooks/endpoints/erp/resume": "POST",
+	"/webhooks/endpoints/crm/retry":  "POST",
 	"/webhooks/look":                 "POST",
 	"/webhooks/list":                 "POST",
 	"/webhooks/dismiss":              "POST",
@@ -256,6 +257,9 @@ func TestBadRequests(t *testing.T) {
 			t.Errorf("%s: %d %s, want %q", request, got.status, got.body, want)
 		}
 	}
+	if got := s.do("POST", "/webhooks/endpoints/erp/retry", ""); got.status != http.StatusConflict || !strings.Contains(got.body, "erp is paused; resume it") {
+		t.Errorf("retry of a paused endpoint: %d %s", got.status, got.body)
+	}
 	for request, want := range map[string]string{
 		"GET /webhooks/events/evt_nothing":      "not found",
 		"GET /webhooks/events/" + id + "%2F":    "not found",
@@ -263,6 +267,7 @@ func TestBadRequests(t *testing.T) {
 		"POST /webhooks/endpoints/old/resume":   "there is no endpoint of that name: old",
 		"POST /webhooks/endpoints/a%2Fb/pause":  "there is no endpoint of that name: a/b",
 		"POST /webhooks/dismiss?id=99999":       "not found",
+		"POST /webhooks/endpoints/old/retry":    "there is no endpoint of that name: old",
 	} {
 		method, target, _ := strings.Cut(request, " ")
 		if got := s.do(method, target, ""); got.status != http.StatusNotFound || !strings.Contains(got.body, want) {
@@ -415,6 +420,7 @@ func TestEndpoints(t *testing.T) {
 		{"/webhooks/endpoints/crm/resume", "null", `"status":"active"`},
 		{"/webhooks/endpoints/c%72m/pause/", "", `"name":"crm" "status":"paused"`},
 		{"/webhooks/endpoints/crm/resume", "{", `"status":"active"`},
+		{"/webhooks/endpoints/crm/retry?object=items/9", "", `"status":"active" "hastened":0`},
 		{"/webhooks/endpoints/crm/pause", "null", `"status":"paused"`},
 	} {
 		got := s.do("POST", step.target, step.body)

@@ -28,10 +28,6 @@ type endpointView struct {
 	Expired int `json:"expired,omitempty"`
 }
 
-// endpointGone is the status of an endpoint that is not configured any more,
-// and still has deliveries.
-const endpointGone queue.EndpointStatus = "gone"
-
 // emitter returns the emitter of the open queue.
 func (s *Server) emitter() (*emitter.Emitter, error) {
 	e := s.Pipeline.Emitter()
@@ -60,7 +56,7 @@ func (s *Server) endpoints(w http.ResponseWriter, r *http.Request) error {
 	for _, names := range []map[string]int{stats.PendingDeliveries, expired} {
 		for name := range names {
 			if _, configured := standings[name]; !configured {
-				standings[name] = emitter.Standing{EndpointState: queue.EndpointState{Name: name, Status: endpointGone}}
+				standings[name] = emitter.Standing{EndpointState: queue.EndpointState{Name: name, Status: emitter.StatusGone}}
 			}
 		}
 	}

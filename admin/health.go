@@ -4,9 +4,13 @@ package admin
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter"
+	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -20,6 +24,8 @@ type Status struct {
 	// Resources names the configured resources. The endpoints are in
 	// /webhooks/endpoints.
 	Resources []string `json:"resources"`
+	// Shows says how the Shows of each resource fare.
+	Shows []pipeline.Shows `json:"shows"`
 }
 
 // status answers with [Status].
@@ -28,7 +34,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	status := Status{Queue: stats, Dir: s.Pipeline.Engine().Dir(), Durability: s.Durability.String(), Resources: []string{}}
+	status := Status{Queue: stats, Dir: s.Pipeline.Engine().Dir(), Durability: s.Durability.String(), Resources: []string{}, Shows: append([]pipeline.Shows{}, s.Pipeline.Shows()...)}
 	for _, resource := range s.Resources {
 		status.Resources = append(status.Resources, resource.Name)
 	}
@@ -54,6 +60,40 @@ type Health struct {
 	Status string `json:"status"`
 	// Problems say in words what is wrong.
 	Problems []string `json:"problems"`
+	// Endpoints are those that are failing or disabled, the first hundred. They are
+	// their receivers' problems, and do not make Status failing.
+	Endpoints []EndpointTrouble `json:"endpoints,omitempty"`
+}
+
+// EndpointTrouble is an endpoint that fails, in the words of /webhooks/endpoints.
+type EndpointTrouble struct {
+	Name   string               `json:"name"`
+	Status queue.EndpointStatus `json:"status"`
+	Since  time.Time            `json:"since,omitzero"`
+	Reason string               `json:"reason,omitempty"`
+}
+
+// maxTroubled limits how many endpoints health tells of.
+const maxTroubled = 100
+
+// troubled returns the endpoints that are failing or disabled, by name.
+func (s *Server) troubled() []EndpointTrouble {
+	working := s.Pipeline.Emitter()
+	if working == nil {
+		return nil
+	}
+	var troubled []EndpointTrouble
+	standings := working.Standings()
+	for _, name := range slices.Sorted(maps.Keys(standings)) {
+		of := standings[name]
+		if of.Status != emitter.StatusFailing && of.Status != queue.EndpointDisabled {
+			continue
+		}
+		if troubled = append(troubled, EndpointTrouble{name, of.Status, of.Since, of.Reason}); len(troubled) == maxTroubled {
+			break
+		}
+	}
+	return troubled
 }
 
 // health answers whether the queue is open and its work is done.
@@ -68,7 +108,7 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 			time.Since(stats.OldestMark).Round(time.Second)))
 	}
 	if len(problems) > 0 {
-		return writeJSON(w, http.StatusServiceUnavailable, Health{Status: "failing", Problems: problems})
+		return writeJSON(w, http.StatusServiceUnavailable, Health{"failing", problems, s.troubled()})
 	}
-	return writeJSON(w, http.StatusOK, Health{Status: "ok", Problems: problems})
+	return writeJSON(w, http.StatusOK, Health{"ok", problems, s.troubled()})
 }

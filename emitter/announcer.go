@@ -162,6 +162,7 @@ type AnnouncementData struct {
 	Tenant       string               `json:"tenant,omitempty"`
 	Status       queue.EndpointStatus `json:"status"`
 	Reason       string               `json:"reason,omitempty"`
+	Since        time.Time            `json:"since,omitzero"`
 	FailingSince time.Time            `json:"failing_since,omitzero"`
 	Failures     int                  `json:"failures,omitempty"`
 	// Delivery is the one that is dead.
@@ -183,7 +184,7 @@ type AnnouncedDelivery struct {
 func newAnnouncement(n Notice, about endpoint.Endpoint) Announcement {
 	told := Announcement{Type: n.Type, Timestamp: n.At.UTC(), Data: AnnouncementData{
 		Endpoint: n.State.Name, Tenant: about.Tenant, Status: n.State.Status, Reason: n.State.Reason,
-		FailingSince: n.State.FailingSince, Failures: n.State.Failures,
+		Since: n.State.Since, FailingSince: n.State.FailingSince, Failures: n.State.Failures,
 	}}
 	if about.URL != "" {
 		told.Data.Host = endpoint.PublicURL(about.URL)

@@ -44,6 +44,8 @@ type breaker struct {
 type finished struct {
 	ruling
 	began, ended time.Time
+	// reason says in words why the attempt failed, if it did.
+	reason string
 	// asked is the pause that the receiver asked for, jitter a number in [0,
 	// 1).
 	asked  time.Duration
@@ -101,6 +103,15 @@ func (b breaker) allowed(concurrency int) int {
 		return concurrency
 	}
 	return b.limit
+}
+
+// allow returns the breaker of a receiver that is to be tried whatever is known of
+// it: one attempt at first, and one more with each success.
+func (b breaker) allow(now time.Time) breaker {
+	if !b.open() && b.wait(now) == 0 {
+		return b
+	}
+	return breaker{limit: 1}
 }
 
 // wait returns how long to wait before an attempt may begin.

@@ -174,7 +174,9 @@ func (d *dispatcher) send(ctx context.Context, lease *queue.DeliveryLease, to de
 	}
 	endSpan(got.code, describe(got.err))
 	meant := rule(got.code, got.word, got.err, d.target.Endpoint.Success)
-	f := finished{ruling: meant, began: began, ended: ended, asked: got.retryAfter, jitter: d.options.Jitter()}
+	f := finished{
+		ruling: meant, began: began, ended: ended, reason: got.failure(meant), asked: got.retryAfter, jitter: d.options.Jitter(),
+	}
 	if d.target.Resolve != nil {
 		d.standing.endNamed(d.limits, &to, f, unreachable(got.err))
 		d.finish(lease, got, meant, began, ended)
@@ -183,6 +185,7 @@ func (d *dispatcher) send(ctx context.Context, lease *queue.DeliveryLease, to de
 	changed, state := d.standing.end(d.limits, to.receiver, f, d.target.Endpoint.DisableAfter)
 	d.finish(lease, got, meant, began, ended)
 	d.report(changed, state, ended)
+	d.plan()
 }
 
 // vacate returns a place that no attempt was made from.
@@ -197,18 +200,28 @@ func (d *dispatcher) vacate(to *destination) {
 // finish records an attempt and its consequences.
 func (d *dispatcher) finish(lease *queue.DeliveryLease, got answer, meant ruling, began, ended time.Time) {
 	attempt := queue.Attempt{
-		At: began, Duration: ended.Sub(began), Code: got.code, Response: got.body, Error: describe(got.err),
-	}
-	if !meant.delivered && attempt.Error == "" {
-		attempt.Error = describeCode(got.code)
+		At: began, Duration: ended.Sub(began), Code: got.code, Response: got.body, Error: got.failure(meant),
 	}
 	if meant.final {
 		attempt.Error += "; the receiver asked not to be sent this again"
 	}
+	counted := lease.Attempts - lease.PriorAttempts - lease.ExtraAttempts
+	if lease.HastenedFrom.IsZero() {
+		counted++
+	}
 	d.record(lease, attempt, decide(meant, trial{
-		attempts: lease.Attempts - lease.PriorAttempts + 1, ended: ended, asked: got.retryAfter,
+		attempts: max(1, counted), hastened: lease.HastenedFrom, ended: ended, asked: got.retryAfter,
 		jitter: d.options.Jitter(), deadline: d.deadline(lease),
 	}, Schedule(d.target.Endpoint.Schedule)))
+}
+
+// failure says in words why an attempt failed; "" if it did not.
+func (a *answer) failure(meant ruling) string {
+	words := describe(a.err)
+	if words == "" && !meant.delivered {
+		words = describeCode(a.code)
+	}
+	return words
 }
 
 // protected makes an attempt and recovers from panics. The process serves the

@@ -56,6 +56,8 @@ type dispatcher struct {
 	// all events without a chain.
 	hops atomic.Pointer[hopHeader]
 
+	tender tender
+
 	// deadlines limits calls to the queue.
 	deadlines *deadline.Pool
 

@@ -164,12 +164,16 @@ func (e *Emitter) Apply(targets []Target) error {
 	next := make(map[string]*dispatcher, len(checked))
 	for i, target := range checked {
 		name := target.Endpoint.Name
-		if old, ok := e.active[name]; ok && target.same(old.target) {
+		old, known := e.active[name]
+		if known && target.same(old.target) {
 			next[name] = old
 			continue
 		}
 		standing := e.standing(name)
 		standing.configure(target)
+		if known {
+			standing.changed()
+		}
 		next[name] = newDispatcher(e, target, urls[i], standing)
 	}
 	for name, old := range e.active {
@@ -208,10 +212,12 @@ func (e *Emitter) start(d *dispatcher) {
 	recording, recorded := context.WithCancel(context.Background())
 	d.retire, d.abort = retire, abort
 	d.deadlines = deadline.New(recording, recordTimeout)
+	d.plan()
 	e.ended.Go(func() {
 		defer recorded()
 		defer abort()
 		defer retire()
+		defer d.tender.end()
 		d.run(leasing, attempting)
 		e.mu.Lock()
 		defer e.mu.Unlock()

@@ -68,6 +68,8 @@ func (q *backlog) ReleaseDelivery(context.Context, queue.DeliveryLease) error { 
 
 func (q *backlog) PostponeDelivery(context.Context, queue.DeliveryLease, time.Time) error { return nil }
 
+func (q *backlog) HastenDeliveries(context.Context, string, queue.Hasten) (int, error) { return 0, nil }
+
 // BenchmarkDeliver drains a backlog. The difference between its time per
 // operation and that of BenchmarkBareClient is the cost of signing, recording
 // and policy.

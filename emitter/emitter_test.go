@@ -181,28 +181,28 @@ func TestRetries(t *testing.T) {
 		want := began
 		all := w.receivers.of("erp")
 		steps := append([]time.Duration{0}, endpoint.DefaultSchedule()...)
-		if len(all) != len(steps) {
-			t.Fatalf("%d attempts, want %d", len(all), len(steps))
-		}
 		signatures := map[string]bool{}
 		for i, g := range all {
-			want = want.Add(steps[i])
-			if !g.at.Equal(want) {
-				t.Errorf("attempt %d at %s, want %s", i+1, g.at.Sub(began), want.Sub(began))
+			if len(steps) > 0 && g.at.Equal(want.Add(steps[0])) {
+				want, steps = g.at, steps[1:]
 			}
 			if g.event() != ev.ID || !bytes.Equal(g.body, ev.Payload) {
 				t.Errorf("attempt %d is of %s with %s", i+1, g.event(), g.body)
 			}
-			if got := g.header.Get("webhook-timestamp"); got != strconv.FormatInt(want.Unix(), 10) {
+			if got := g.header.Get("webhook-timestamp"); got != strconv.FormatInt(g.at.Unix(), 10) {
 				t.Errorf("attempt %d has the time %s", i+1, got)
 			}
 			signatures[g.header.Get("webhook-signature")] = true
+		}
+		// Extra ones look whether the receiver is back; they become rare.
+		if len(steps) > 0 || len(all) > 10+15 {
+			t.Errorf("%d attempts, and none at the last %d steps", len(all), len(steps))
 		}
 		if len(signatures) != len(all) {
 			t.Errorf("%d signatures in %d attempts", len(signatures), len(all))
 		}
 		list := deliveries(t, w.store, queue.Filter{})
-		if list[0].Status != queue.StatusDead || list[0].Attempts != 10 || !list[0].FinishedAt.Equal(want) {
+		if list[0].Status != queue.StatusDead || list[0].Attempts != len(all) || !list[0].FinishedAt.Equal(want) {
 			t.Errorf("the delivery is %+v", list[0])
 		}
 		for _, attempt := range attempts(t, w.store, queue.Filter{}) {
@@ -210,7 +210,7 @@ func TestRetries(t *testing.T) {
 				t.Errorf("attempt %d: %+v", attempt.Number, attempt)
 			}
 		}
-		if n := logs.FilterMessage("attempt failed").Len(); n != 9 {
+		if n := logs.FilterMessage("attempt failed").Len(); n != len(all)-1 {
 			t.Errorf("%d failed attempts were logged", n)
 		}
 		if n := logs.FilterLevelExact(zapcore.WarnLevel).FilterMessageSnippet("dead").Len(); n != 1 {

@@ -15,6 +15,8 @@ var (
 	ErrNoReceiver = errors.New("the object has no receiver")
 	// ErrUnknownEndpoint is returned for an endpoint that is not applied.
 	ErrUnknownEndpoint = errors.New("there is no endpoint of that name")
+	// ErrNotActive is returned for an endpoint that gets nothing.
+	ErrNotActive = errors.New("the endpoint gets no deliveries")
 )
 
 var (

@@ -26,6 +26,8 @@ type health struct {
 	// the last attempt succeeded. failures counts the failures since then.
 	since    time.Time
 	failures int
+	// reason says in words why the last of them failed.
+	reason string
 	// announced is true if the endpoint was announced as failing.
 	announced bool
 }
@@ -44,7 +46,7 @@ const (
 )
 
 // after returns the health after an attempt.
-func (h health) after(delivered bool, at time.Time, disableAfter time.Duration) (health, change) {
+func (h health) after(delivered bool, reason string, at time.Time, disableAfter time.Duration) (health, change) {
 	if delivered {
 		if h.announced {
 			return health{}, recovered
@@ -55,6 +57,7 @@ func (h health) after(delivered bool, at time.Time, disableAfter time.Duration) 
 		h.since = at
 	}
 	h.failures++
+	h.reason = reason
 	switch failing := at.Sub(h.since); {
 	case h.failures < enoughFailures:
 		return h, unchanged

@@ -49,7 +49,7 @@ func TestHealth(t *testing.T) {
 		var h health
 		for i, s := range test.steps {
 			var got change
-			if h, got = h.after(s.delivered, epoch.Add(s.at), test.disableAfter); got != s.want {
+			if h, got = h.after(s.delivered, "503", epoch.Add(s.at), test.disableAfter); got != s.want {
 				t.Errorf("%s: step %d gives %d, want %d", test.name, i, got, s.want)
 			}
 		}

@@ -34,7 +34,7 @@ type Notice struct {
 	Type string
 	// At is when it happened.
 	At time.Time
-	// State is the endpoint's current state.
+	// State is how the endpoint stands.
 	State queue.EndpointState
 	// Delivery is the dead delivery, and Attempt its last attempt. Both are nil
 	// in other notices.

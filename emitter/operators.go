@@ -53,9 +53,10 @@ func (e *Emitter) Pause(ctx context.Context, name, reason string) error {
 	return e.set(ctx, name, queue.EndpointPaused, reason)
 }
 
-// Resume lets attempts at an endpoint continue, even if it was disabled, and
-// forgets how long it has been failing. It is idempotent, and fails with
-// [ErrUnknownEndpoint] for an endpoint that is not applied.
+// Resume lets attempts at an endpoint continue, even if it was disabled, forgets
+// how long it has been failing, and brings forward what waits for a retry. It is
+// idempotent, and fails with [ErrUnknownEndpoint] for an endpoint that is not
+// applied.
 func (e *Emitter) Resume(ctx context.Context, name string) error {
 	return e.set(ctx, name, queue.EndpointActive, "")
 }
@@ -68,14 +69,20 @@ func (e *Emitter) set(ctx context.Context, name string, status queue.EndpointSta
 	if !known {
 		return fmt.Errorf("%w: %s", ErrUnknownEndpoint, name)
 	}
-	was := s.view().Status
+	was := e.Status(name)
 	if !s.set(status, reason, e.options.Now()) {
 		return nil
 	}
 	if was == queue.EndpointDisabled && status == queue.EndpointActive {
 		e.options.Notify(Notice{Type: EndpointRecovered, At: e.options.Now(), State: s.view().EndpointState})
 	}
-	return e.save(ctx, s)
+	if err := e.save(ctx, s); err != nil {
+		return err
+	}
+	if status == queue.EndpointActive {
+		e.resumed(ctx, name)
+	}
+	return nil
 }
 
 // save writes an endpoint's state. If several are written at once, the latest
@@ -140,7 +147,8 @@ func (e *Emitter) Receives(name string) bool {
 	return !known || applied && e.Status(name) == queue.EndpointActive
 }
 
-// Status returns the status of an endpoint: active, unless another is known.
+// Status returns whether an endpoint gets deliveries: active, unless paused or
+// disabled is known. [Emitter.Standings] says how it fares.
 func (e *Emitter) Status(name string) queue.EndpointStatus {
 	e.mu.Lock()
 	s, ok := e.standings[name]
@@ -156,12 +164,7 @@ func (e *Emitter) Status(name string) queue.EndpointStatus {
 func (s *standing) view() Standing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	view := Standing{EndpointState: s.state, InFlight: s.inFlight, Unrecorded: len(s.unrecorded)}
-	view.FailingSince, view.Failures = s.health.since, s.health.failures
-	if s.state.Status == queue.EndpointDisabled {
-		view.FailingSince, view.Failures = s.state.FailingSince, s.state.Failures
-	}
-	return view
+	return Standing{EndpointState: condition(s.state, s.health), InFlight: s.inFlight, Unrecorded: len(s.unrecorded)}
 }
 
 // in is view with the limits of the endpoint's one receiver.
@@ -188,14 +191,15 @@ func (d *dispatcher) report(changed change, state queue.EndpointState, at time.T
 		return
 	case nowFailing:
 		notice.Type = EndpointFailing
-		d.logger.Warn("the endpoint is failing", zap.Time("since", state.FailingSince), zap.Int("failures", state.Failures))
+		d.logger.Warn("the endpoint is failing", zap.Time("since", state.Since), zap.Int("failures", state.Failures),
+			zap.String("reason", state.Reason), zap.String("remedy", "it is tried again, and gets what waits when it works; caddy webhooks retry "+state.Name))
 	case recovered:
 		notice.Type = EndpointRecovered
 		d.logger.Info("the endpoint works again")
 	case exhausted:
 		notice.Type = EndpointDisabled
 		d.logger.Error("the endpoint is disabled and gets nothing more until it is resumed",
-			zap.String("reason", state.Reason), zap.String("remedy", "caddy webhooks resume "+state.Name))
+			zap.Time("since", state.Since), zap.String("reason", state.Reason), zap.String("remedy", "caddy webhooks resume "+state.Name))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()

@@ -141,7 +141,7 @@ func (c *checker) record(lease queue.DeliveryLease, attempt queue.Attempt, verdi
 	switch {
 	case attempt.Code == http.StatusOK && attempt.Error == "":
 		want = queue.StatusDelivered
-	case lease.Attempts == c.retries:
+	case lease.HastenedFrom.IsZero() && lease.Attempts-lease.ExtraAttempts == c.retries:
 		want = queue.StatusDead
 	}
 	if verdict.Status != want {

@@ -25,6 +25,20 @@ func (s Schedule) Next(attempts int, jitter float64) (time.Duration, bool) {
 	return time.Duration(float64(s[attempts-1]) * factor), true
 }
 
+// asked returns when a delivery is tried again that would be due at a time, after
+// an attempt whose receiver has asked for a pause: after that pause, but no later
+// than NextAsked would let it.
+func (s Schedule) asked(due time.Time, t trial) time.Time {
+	if t.asked <= 0 {
+		return due
+	}
+	delay, ok := s.NextAsked(t.attempts, t.jitter, t.asked)
+	if pause := t.ended.Add(min(delay, t.asked)); ok && pause.After(due) {
+		return pause
+	}
+	return due
+}
+
 // NextAsked is Next for a receiver that asks for a pause: it gets the pause,
 // and up to a fifth more, but no more than the schedule's following step. So it
 // cannot hold up a delivery for longer than the operator meant to wait anyway.

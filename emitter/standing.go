@@ -24,6 +24,8 @@ type standing struct {
 	// state says whether the endpoint gets deliveries, and why not.
 	state  queue.EndpointState
 	health health
+	// recovery says when what waits is brought forward.
+	recovery recovery
 	// receivers holds what is known of the endpoint's receivers: one, by its
 	// URL; or those that requests have named, by receiverKey.
 	receivers map[string]*receiver
@@ -75,7 +77,7 @@ func newStanding(name string) *standing {
 func (s *standing) restore(state queue.EndpointState) {
 	s.state = state
 	if !state.FailingSince.IsZero() {
-		s.health = health{since: state.FailingSince, failures: state.Failures, announced: true}
+		s.health = health{since: state.FailingSince, failures: state.Failures, reason: state.Reason, announced: true}
 	}
 }
 
@@ -98,6 +100,13 @@ func (s *standing) configure(t Target) {
 			delete(s.receivers, url)
 		}
 	}
+}
+
+// changed notes that the endpoint's settings have changed.
+func (s *standing) changed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recovery = s.recovery.changed()
 }
 
 // signal wakes the dispatcher.
@@ -252,9 +261,10 @@ func (s *standing) end(l limits, name string, f finished, disableAfter time.Dura
 	r.inFlight--
 	s.signal()
 	r.breaker, r.proven = r.breaker.after(f, l.perReceiver), !f.down
+	s.recovery = s.recovery.after(f)
 	var changed change
 	if !f.ours {
-		s.health, changed = s.health.after(f.delivered, f.ended, disableAfter)
+		s.health, changed = s.health.after(f.delivered, f.reason, f.ended, disableAfter)
 	}
 	if s.state.Status == queue.EndpointDisabled {
 		changed = unchanged
@@ -267,13 +277,13 @@ func (s *standing) end(l limits, name string, f finished, disableAfter time.Dura
 		}
 		s.state = queue.EndpointState{Name: s.name, Status: queue.EndpointDisabled, Reason: reason, Since: f.ended}
 		changed = exhausted
-		fallthrough
-	case changed == nowFailing:
 		s.state.FailingSince, s.state.Failures = s.health.since, s.health.failures
+	case changed == nowFailing:
+		s.state.FailingSince, s.state.Failures, s.state.Reason = s.health.since, s.health.failures, s.health.reason
 	case changed == recovered:
-		s.state.FailingSince, s.state.Failures = time.Time{}, 0
+		s.state.FailingSince, s.state.Failures, s.state.Reason = time.Time{}, 0, ""
 	}
-	return changed, s.state
+	return changed, condition(s.state, s.health)
 }
 
 // hold adds to the memory of the endpoint's attempts; a negative size returns

@@ -100,7 +100,7 @@ func TestReceiverThatComesBack(t *testing.T) {
 		}
 		time.Sleep(12 * time.Hour)
 		synctest.Wait()
-		if standing := w.emitter.Standings()["erp"]; !standing.Down || standing.Allowed != 1 || standing.Status != queue.EndpointActive {
+		if standing := w.emitter.Standings()["erp"]; !standing.Down || standing.Allowed != 1 || standing.Status != StatusFailing {
 			t.Errorf("while it is down: %+v", standing)
 		}
 		tried := len(w.receivers.of("erp"))

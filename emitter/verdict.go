@@ -75,8 +75,12 @@ func rule(code int, word string, err error, success endpoint.Statuses) ruling {
 
 // trial is a failed attempt, with what matters for the next one.
 type trial struct {
-	// attempts counts the delivery's attempts, including this one.
+	// attempts counts the delivery's attempts, including this one unless it was
+	// hastened.
 	attempts int
+	// hastened is when the attempt would have been due if it had not been
+	// hastened; zero if it was not.
+	hastened time.Time
 	// ended is when the attempt ended, asked the pause that the receiver asked
 	// for, and jitter a number in [0, 1).
 	ended  time.Time
@@ -93,6 +97,11 @@ func decide(r ruling, t trial, schedule Schedule) queue.Verdict {
 	}
 	delay, ok := schedule.NextAsked(t.attempts, t.jitter, t.asked)
 	retry := t.ended.Add(delay)
+	if t.hastened.After(t.ended) {
+		// The attempt came before its time, which is still to come: it takes
+		// nothing of the schedule.
+		retry, ok = schedule.asked(t.hastened, t), true
+	}
 	if !ok || r.final || !t.deadline.IsZero() && retry.After(t.deadline) {
 		return queue.Verdict{Status: queue.StatusDead}
 	}

@@ -28,6 +28,7 @@ func (p *Pipeline) Problems() (problems []string) {
 	if idle != nil {
 		problems = append(problems, fmt.Sprintf("the configuration cannot be put to work on the queue, which is tried again: %v", idle))
 	}
+	problems = append(problems, showsProblems(p.Shows())...)
 	for _, l := range p.Listings() {
 		if l.Failing() {
 			problems = append(problems, fmt.Sprintf("the list of %s does not complete, since %s: %s", l.Resource, l.Since.Format(time.RFC3339), l.Reason))
@@ -58,6 +59,28 @@ func (p *Pipeline) Listings() []Listing {
 		return s.reconciler.Listings()
 	}
 	return nil
+}
+
+// Shows says how the Shows of a resource fare.
+type Shows = reconcile.Shows
+
+// Shows returns how Shows fare, by resource; none while the queue is not open.
+func (p *Pipeline) Shows() []Shows {
+	if s := p.open(); s != nil {
+		return s.reconciler.Shows()
+	}
+	return nil
+}
+
+// showsProblems says in words of which resources no Show can be had.
+func showsProblems(all []Shows) (problems []string) {
+	for _, shows := range all {
+		if shows.Status == reconcile.ShowsFailing {
+			problems = append(problems, fmt.Sprintf("the Shows of %s (%s) are %s since %s: %s",
+				shows.Resource, shows.Show, shows.Status, shows.Since.Format(time.RFC3339), shows.Reason))
+		}
+	}
+	return problems
 }
 
 // storeProblems says in words what is wrong with an open queue.

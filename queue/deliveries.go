@@ -47,6 +47,24 @@ type Deliveries interface {
 	// due again at the given time. That time is a hint: an engine may forget it,
 	// as when a process ends, and then the delivery is due at once.
 	PostponeDelivery(ctx context.Context, lease DeliveryLease, until time.Time) error
+
+	// HastenDeliveries makes deliveries of an endpoint due that wait for a retry
+	// at the head of their lanes, and returns how many. Leased ones are left. A
+	// crash may undo it: then they are due when they were before.
+	//
+	// The next attempt of a hastened delivery is an extra one, see
+	// [Delivery.HastenedFrom].
+	HastenDeliveries(ctx context.Context, endpoint string, which Hasten) (int, error)
+}
+
+// Hasten says which of an endpoint's deliveries are hastened. The zero value is
+// all that wait for a retry.
+type Hasten struct {
+	// Key, if not zero, is the object whose deliveries are hastened.
+	Key event.Key
+	// Next hastens no more than the one that would be due next, and none while
+	// another is due or, with [OrderEndpoint], leased.
+	Next bool
 }
 
 // LeaseOptions say how deliveries of an endpoint are leased.
@@ -137,6 +155,13 @@ type Delivery struct {
 	// [Operations.Redeliver] or [Operations.Replay] of the delivery: the retry
 	// schedule begins anew after them.
 	PriorAttempts int `json:"prior_attempts,omitempty"`
+	// ExtraAttempts counts those of the attempts since then that were hastened:
+	// they are no part of the retry schedule. It is 0 unless pending.
+	ExtraAttempts int `json:"extra_attempts,omitempty"`
+	// HastenedFrom is when the next attempt would be due if it had not been
+	// hastened; zero if it was not. When that attempt has failed, it counts as
+	// extra, and HastenedFrom is zero again.
+	HastenedFrom time.Time `json:"hastened_from,omitzero"`
 	// CreatedAt is when the event was committed.
 	CreatedAt time.Time `json:"created_at"`
 	// DueAt is when the next attempt is due; zero unless pending.

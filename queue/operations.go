@@ -19,8 +19,8 @@ import (
 // them are left, and do not count. They return when the change survives what the
 // configured durability says.
 type Operations interface {
-	// Redeliver makes decided deliveries pending again, due at once, and those
-	// that are pending and wait for a retry due at once. They keep their place
+	// Redeliver makes decided deliveries pending again, due at once, and hastens
+	// those that are pending and wait for a retry. They keep their place
 	// in their lanes, so that an older event goes before a younger one that is
 	// still pending. Their attempts go on counting, see
 	// [Delivery.PriorAttempts]. Deliveries that are leased, or that have lost

@@ -98,7 +98,7 @@ func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer sho
 		}
 		return r.decideGone(lease, now)
 	case status >= 300 && status <= 399:
-		return decision{finding: missing, reason: fmt.Sprintf("Show was answered with %d, which leads to no Show", status)}
+		return decision{finding: missing, reason: fmt.Sprintf("Show was answered with %d%s, which leads to no Show", status, leadsTo(answer))}
 	case status < 200 || status > 299:
 		return decision{finding: unusable, reason: fmt.Sprintf("Show was answered with %d", status)}
 	case len(answer.Body) == 0:
@@ -106,7 +106,7 @@ func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer sho
 	}
 	document := answer.Document()
 	if reason := r.noShow(lease.Snapshot, answer, document); reason != "" {
-		return decision{finding: unusable, reason: reason}
+		return decision{finding: unusable, reason: reason + foundAt(answer)}
 	}
 	if r.Moved != nil {
 		if name, ok := r.Moved(lease.Key, answer); ok {
@@ -114,7 +114,7 @@ func (r *Resource) decide(hasher event.Hasher, lease queue.MarkLease, answer sho
 		}
 	}
 	if answer.Redirect.Elsewhere {
-		return decision{finding: missing, reason: "Show was redirected to what is no Show"}
+		return decision{finding: missing, reason: "Show was answered with what is no Show" + foundAt(answer)}
 	}
 	if r.Canonical != nil {
 		if name := r.Canonical(lease.Key, document); name != lease.Key {

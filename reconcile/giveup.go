@@ -41,6 +41,9 @@ func (r *Reconciler) failed(ctx context.Context, records *queue.RecordBudget, le
 	if hopeless(lease, err, r.now()) {
 		return r.giveUp(ctx, records, lease, reason)
 	}
+	if !blameless(err) && !lease.Hints.AreUnconfirmed() {
+		r.troubles.unread(lease.Key, ResultFailed, reason, r.now())
+	}
 	r.retry(ctx, lease, ResultFailed, reason, atLeast)
 	return ResultFailed
 }

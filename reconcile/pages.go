@@ -77,7 +77,7 @@ func (r *Reconciler) listPages(ctx context.Context, l, whose *List, parent event
 			return nil, nil //nolint:nilnil // as documented
 		}
 		if answer.Status < 200 || answer.Status > 299 {
-			return nil, fmt.Errorf("page %d of the list was answered with %d", len(pages.visited)+1, answer.Status)
+			return nil, fmt.Errorf("page %d of the list was answered with %d%s", len(pages.visited)+1, answer.Status, leadsTo(answer))
 		}
 		objects, next, err := l.Page(parent, page, answer)
 		if err != nil {

@@ -81,7 +81,7 @@ func (r *Reconciler) queried(ctx context.Context, q *Query, lease queue.MarkLeas
 	}
 	none := answer.Status == 404 || answer.Status == 410
 	if !none && (answer.Status < 200 || answer.Status > 299) {
-		return fail(fmt.Sprintf("the query was answered with %d", answer.Status))
+		return fail(fmt.Sprintf("the query was answered with %d%s", answer.Status, leadsTo(answer)))
 	}
 	var keys []event.Key
 	if !none {

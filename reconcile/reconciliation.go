@@ -52,6 +52,9 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 	now := r.now()
 	reconciled := queue.Reconciled{AskedAt: asked}
 	result := ResultNoDifference
+	if answer.Status/100 == 2 && d.finding != unusable && d.finding != missing {
+		r.troubles.read(resource.Name)
+	}
 	switch d.finding {
 	case moved, known:
 		var conditions, err error
@@ -95,7 +98,7 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 	case unusable:
 		return r.failed(ctx, resource.records, lease, nil, d.reason, retryAfter(answer.Header, now))
 	case missing:
-		return r.missing(ctx, resource, lease, d)
+		return r.missing(ctx, resource, lease, d, answer.Status)
 	case unproved:
 		return r.giveUp(ctx, resource.records, lease, d.reason, bereaved(resource, lease, false)...)
 	case nothing:
@@ -185,8 +188,15 @@ func overloaded(answer show.Show) bool {
 }
 
 // missing retries, for a day, an object that the API does not know.
-func (r *Reconciler) missing(ctx context.Context, resource *Resource, lease queue.MarkLease, d decision) Result {
+func (r *Reconciler) missing(ctx context.Context, resource *Resource, lease queue.MarkLease, d decision, status int) Result {
 	if r.now().Sub(lease.MarkedAt) < missingFor {
+		if !lease.Hints.AreUnconfirmed() {
+			said := ResultMissing
+			if status != http.StatusNotFound && status != http.StatusGone {
+				said = ResultFailed // a page to log in is no word about the object
+			}
+			r.troubles.unread(lease.Key, said, d.reason, r.now())
+		}
 		r.retry(ctx, lease, ResultMissing, d.reason, 0)
 		return ResultMissing
 	}

@@ -38,6 +38,8 @@ type troubles struct {
 	// asks is the request of each resource's Show, for people.
 	asks map[string]string
 	of   map[string]*trouble
+	// unreads holds what failed since a Show could be had, by resource.
+	unreads map[string]*unread
 }
 
 // trouble is what a resource's Shows have been failing of since a moment.
@@ -51,7 +53,7 @@ type trouble struct {
 }
 
 func newTroubles(log *zap.Logger) *troubles {
-	return &troubles{log: log, of: make(map[string]*trouble)}
+	return &troubles{log: log, of: make(map[string]*trouble), unreads: make(map[string]*unread)}
 }
 
 // ask sets which requests Shows are.
@@ -85,8 +87,9 @@ func (t *troubles) failed(key event.Key, result Result, reason string, now time.
 		return
 	}
 	of.told, of.reason = now, reason
+	told := fares(t.unreads[key.Resource], of, now)
 	t.log.Warn("a Show cannot be had; it is asked for again",
-		zap.String("resource", key.Resource), zap.String("show", t.asks[key.Resource]), zap.String("object", key.String()), zap.String("reason", reason),
+		zap.String("resource", key.Resource), zap.String("status", string(told.Status)), zap.Time("since", told.Since), zap.String("show", t.asks[key.Resource]), zap.String("object", key.String()), zap.String("reason", reason),
 		zap.Int("objects", len(of.objects)), zap.Bool("and_more", of.more), zap.Int("tries", of.tries), zap.Duration("for", now.Sub(of.since)),
 		zap.String("remedy", remedies[result]))
 }
@@ -97,10 +100,14 @@ func (t *troubles) settled(key event.Key, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	of := t.of[key.Resource]
-	if of == nil {
-		return
+	if of != nil {
+		if delete(of.objects, key); len(of.objects) > 0 {
+			return
+		}
 	}
-	if delete(of.objects, key); len(of.objects) > 0 {
+	// None waits any more, if only because it was given up.
+	delete(t.unreads, key.Resource)
+	if of == nil {
 		return
 	}
 	delete(t.of, key.Resource)

@@ -26,6 +26,8 @@ type deliveryVerb struct {
 	argument string
 	// flags are the parameters that flags give.
 	flags []string
+	// none says what to do instead where nothing is meant.
+	none string
 	// question and done have a %s for the number of deliveries.
 	question, done string
 }
@@ -39,6 +41,7 @@ var deliveryVerbs = []deliveryVerb{
 	{
 		name: "recover", use: "recover --since <time>", flags: []string{"since", "until", "endpoint", "type", "object"},
 		short: "Sends again what is dead since a time", question: "%s will be sent again.", done: "%s sent again",
+		none: " No delivery of that time is dead. What is pending waits for its retry: caddy webhooks retry ENDPOINT sends it now.",
 		long: "Sends dead deliveries again, of the events found since a time: as 2026-03-04T05:06:07Z, or as how long ago, as 3h or 2d.",
 	},
 	{
@@ -93,7 +96,7 @@ func (v deliveryVerb) run(c call) error {
 		return err
 	}
 	if count.Count == 0 {
-		return c.report(admin.ActView{Refused: count.Refused}, "There is nothing to do."+refused(count.Refused)+"\n")
+		return c.report(admin.ActView{Refused: count.Refused}, "There is nothing to do."+v.none+refused(count.Refused)+"\n")
 	}
 	if !c.Bool("yes") {
 		if err := confirm(fmt.Sprintf(v.question, amount(count)), os.Stdin, c.out); err != nil {

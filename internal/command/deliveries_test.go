@@ -15,8 +15,11 @@ func TestDeliveryVerbs(t *testing.T) {
 		query := r.URL.Query()
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/webhooks/endpoints/"):
+			if strings.HasSuffix(r.URL.Path, "crm/retry") {
+				return http.StatusOK, `{"name":"crm","status":"active","hastened":17}`
+			}
 			return http.StatusOK, `{"name":"erp","status":"paused"}`
-		case query.Get("event") == "nothing":
+		case query.Get("event") == "nothing", query.Get("type") == "nothing":
 			return http.StatusOK, `{"count":0}`
 		case query.Get("event") == "one":
 			return http.StatusOK, `{"count":1}`
@@ -73,6 +76,10 @@ func TestDeliveryVerbs(t *testing.T) {
 		{"pause erp --reason moving", []string{`POST /webhooks/endpoints/erp/pause {"reason":"moving"}`}, "Endpoint erp is paused.\n", ""},
 		{"pause a/b --json", []string{`POST /webhooks/endpoints/a%2Fb/pause {"reason":""}`}, "{\n  \"name\": \"erp\",\n  \"status\": \"paused\"\n}\n", ""},
 		{"resume erp", []string{"POST /webhooks/endpoints/erp/resume"}, "Endpoint erp is paused.\n", ""},
+		{"retry crm", []string{"POST /webhooks/endpoints/crm/retry"}, "Sending 17 deliveries to crm that waited for a retry.\n", ""},
+		{"retry erp --object items/1", []string{"POST /webhooks/endpoints/erp/retry?object=items%2F1"}, "No delivery to erp waits for a retry; those that are due are being sent.\n", ""},
+		{"retry", nil, "", "accepts 1 arg"},
+		{"recover --since 1m --type nothing", []string{"GET /webhooks/recover?since=1m&type=nothing"}, "There is nothing to do. No delivery of that time is dead. What is pending waits for its retry: caddy webhooks retry ENDPOINT sends it now.\n", ""},
 		{"resend", nil, "", "accepts 1 arg"},
 		{"cancel everything", nil, "", "unknown command"},
 	} {

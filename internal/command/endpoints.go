@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// endpointCommands returns the commands that pause and resume an endpoint.
+// endpointCommands returns the commands that pause and resume an endpoint, and send
+// it what waits.
 func endpointCommands() []*cobra.Command {
 	pause := subcommand(&cobra.Command{
 		Use: "pause <endpoint>", Short: "Stops deliveries to an endpoint until it is resumed", Args: cobra.ExactArgs(1),
@@ -24,7 +25,7 @@ func endpointCommands() []*cobra.Command {
 	}, func(c call) error {
 		return setEndpoint(c, "resume", nil)
 	})
-	return []*cobra.Command{pause, resume}
+	return []*cobra.Command{pause, resume, retryCommand()}
 }
 
 // setEndpoint pauses or resumes an endpoint, and prints how it stands then.

@@ -24,7 +24,7 @@ import (
 func Webhooks() caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "webhooks",
-		Usage: "status|events|deliveries|attempts|marks|unresolved|endpoints|coverage|look|list|dismiss|queue|resend|recover|replay|cancel|pause|resume",
+		Usage: "status|events|deliveries|attempts|marks|unresolved|endpoints|coverage|look|list|dismiss|queue|resend|recover|replay|cancel|pause|resume|retry",
 		Short: "Shows what the webhooks of a running Caddy are doing, and acts on deliveries",
 		Long: `
 Shows what the webhooks of a running Caddy are doing, and acts on deliveries. It

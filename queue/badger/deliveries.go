@@ -201,7 +201,13 @@ func (wr *finishAttempt) stage(b *batch) error {
 
 	inLane := b.key(func(k []byte) []byte { return laneKey(k, endpoint, objectOf(held), position) })
 	if !final {
-		next := laneRecord{EventID: wr.delivery.EventID, Attempts: number, DueAt: wr.verdict.RetryAt, Prior: uint32(wr.delivery.PriorAttempts)}
+		next := laneRecord{
+			EventID: wr.delivery.EventID, Attempts: number, DueAt: wr.verdict.RetryAt,
+			Prior: uint32(wr.delivery.PriorAttempts), Extra: uint32(wr.delivery.ExtraAttempts),
+		}
+		if !wr.delivery.HastenedFrom.IsZero() {
+			next.Extra++
+		}
 		b.set(inLane, b.key(func(k []byte) []byte { return appendLane(k, &next) }))
 		return nil
 	}

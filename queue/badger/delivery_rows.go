@@ -28,7 +28,7 @@ func (s *Store) readDelivery(l *lazyRead, held schedule.Lease[lane], admit func(
 		if err != nil {
 			return leased, err
 		}
-		leased.PriorAttempts = int(row.Prior)
+		leased.PriorAttempts, leased.ExtraAttempts, leased.HastenedFrom = int(row.Prior), int(row.Extra), row.From
 	}
 	record, err := s.eventToLease(l, held.Value.head, admit)
 	if errors.Is(err, errDamaged) {
@@ -69,6 +69,7 @@ func (s *Store) readExpired(txn *badgerdb.Txn, held schedule.Lease[lane], leased
 	}
 	delivery.Endpoint, delivery.Status = leased.Endpoint, leased.Status
 	delivery.Attempts, delivery.PriorAttempts, delivery.DueAt = leased.Attempts, leased.PriorAttempts, leased.DueAt
+	delivery.ExtraAttempts, delivery.HastenedFrom = leased.ExtraAttempts, leased.HastenedFrom
 	leased.Delivery = delivery
 	leased.Event = event.Event{ID: delivery.EventID, Key: delivery.Key}
 	leased.Expired = true

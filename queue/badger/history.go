@@ -127,6 +127,7 @@ func (s *Store) joinLane(txn *badgerdb.Txn, position uint64, d *queue.Delivery) 
 		return s.skip("lane", err)
 	}
 	d.Attempts, d.PriorAttempts, d.DueAt = int(lane.Attempts), int(lane.Prior), lane.DueAt
+	d.ExtraAttempts, d.HastenedFrom = int(lane.Extra), lane.From
 	return nil
 }
 

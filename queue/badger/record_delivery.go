@@ -105,8 +105,12 @@ func parseFirst(endpoint string, b []byte) (a queue.Attempt, held bool, err erro
 	return a, true, r.End()
 }
 
-// laneVersion 1 has no prior attempts.
-const laneVersion = 2
+// laneVersion 1 has no prior attempts, and 2 was not hastened. Most rows never
+// are, and are written as version 2.
+const (
+	laneVersion         = 3
+	laneVersionOrdinary = 2
+)
 
 // laneRecord is what a pending delivery has beyond its key.
 type laneRecord struct {
@@ -119,15 +123,36 @@ type laneRecord struct {
 	// Prior counts those of them that were made before the delivery was asked
 	// for again.
 	Prior uint32
+	// Extra counts those since then that were hastened, and From is when the
+	// next would be due if it were not.
+	Extra uint32
+	From  time.Time
 }
 
-// appendLane encodes: event id, attempts, due at, prior.
+// hasten makes a delivery due. One that was hastened before keeps its time.
+func (l *laneRecord) hasten(now time.Time) {
+	if l.From.IsZero() {
+		l.From = l.DueAt
+	}
+	l.DueAt = now
+}
+
+// appendLane encodes: event id, attempts, due at, prior; extra, from.
 func appendLane(b []byte, l *laneRecord) []byte {
-	b = append(b, laneVersion)
+	version := byte(laneVersion)
+	if l.Extra == 0 && l.From.IsZero() {
+		version = laneVersionOrdinary
+	}
+	b = append(b, version)
 	b = record.AppendText(b, l.EventID)
 	b = binary.AppendUvarint(b, uint64(l.Attempts))
 	b = record.AppendTime(b, l.DueAt)
-	return binary.AppendUvarint(b, uint64(l.Prior))
+	b = binary.AppendUvarint(b, uint64(l.Prior))
+	if version == laneVersionOrdinary {
+		return b
+	}
+	b = binary.AppendUvarint(b, uint64(l.Extra))
+	return record.AppendTime(b, l.From)
 }
 
 func parseLane(b []byte) (laneRecord, error) {
@@ -135,6 +160,9 @@ func parseLane(b []byte) (laneRecord, error) {
 	l := laneRecord{EventID: r.Text(), Attempts: uint32(r.Uint()), DueAt: r.Time()}
 	if r.Version >= 2 {
 		l.Prior = uint32(r.Uint())
+	}
+	if r.Version >= 3 {
+		l.Extra, l.From = uint32(r.Uint()), r.Time()
 	}
 	return l, r.End()
 }

@@ -149,6 +149,15 @@ var kinds = []struct {
 		decode: func(b []byte) (any, error) { return parseLane(b) },
 	},
 	{
+		name:   "hastened lane",
+		golden: "0302653103bfe9e689ee01080201fbe9e689ee0108",
+		record: laneRecord{EventID: "e1", Attempts: 3, DueAt: at, Prior: 2, Extra: 1, From: at.Add(time.Minute)},
+		encode: func() []byte {
+			return appendLane(nil, &laneRecord{EventID: "e1", Attempts: 3, DueAt: at, Prior: 2, Extra: 1, From: at.Add(time.Minute)})
+		},
+		decode: func(b []byte) (any, error) { return parseLane(b) },
+	},
+	{
 		name:   "attempt",
 		golden: "01026531bfe9e689ee01088094ebdc03f7030b756e617661696c61626c65056c61746572",
 		record: attemptExample,
@@ -440,7 +449,7 @@ func TestFirstRecords(t *testing.T) {
 func TestRecordsOfOtherVersions(t *testing.T) {
 	for _, kind := range kinds {
 		newer := kind.encode()
-		newer[0]++
+		newer[0] += 100
 		if _, err := kind.decode(newer); !errors.Is(err, queue.ErrNewerFormat) {
 			t.Errorf("a newer %s: %v, want ErrNewerFormat", kind.name, err)
 		}

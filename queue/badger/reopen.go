@@ -124,7 +124,7 @@ func (wr *reopen) hastenOne(b *batch, row *selected) error {
 	if err != nil || !wr.hasten || !waiting.DueAt.After(wr.now) || b.s.lanes.holds(row.Endpoint, object, row.position) {
 		return ignoreGone(err)
 	}
-	waiting.DueAt = wr.now
+	waiting.hasten(wr.now)
 	b.set(key, b.key(func(k []byte) []byte { return appendLane(k, &waiting) }))
 	wr.hastened = append(wr.hastened, birth{endpoint: row.Endpoint, object: object, position: row.position, due: schedule.Nanos(wr.now)})
 	return nil

@@ -117,6 +117,10 @@ func (s *Store) FinishAttempt(ctx context.Context, lease queue.DeliveryLease, at
 	now := s.now()
 	if verdict.Status == queue.StatusPending {
 		d.DueAt = verdict.RetryAt
+		if !d.HastenedFrom.IsZero() {
+			d.ExtraAttempts++
+			d.HastenedFrom = time.Time{}
+		}
 		s.lanes.Finish(lease.Fence, func(l *lane) (int64, bool) {
 			// A redelivered one may stand before it now.
 			return schedule.Nanos(s.delivery(l.pending[0], held.Group).DueAt), true

@@ -42,6 +42,7 @@ func (l *lane) absorb(part lane) {
 // decide ends a delivery.
 func (d *delivery) decide(status queue.Status, now time.Time) {
 	d.Status, d.DueAt, d.FinishedAt = status, time.Time{}, now
+	d.ExtraAttempts, d.HastenedFrom = 0, time.Time{}
 }
 
 // open puts a pending delivery into its lane.
@@ -67,6 +68,9 @@ func (s *Store) holds(position int, d *delivery) bool {
 
 // hasten makes a delivery that waits for a retry due.
 func (s *Store) hasten(position int, d *delivery, now time.Time) {
+	if d.HastenedFrom.IsZero() {
+		d.HastenedFrom = d.DueAt
+	}
 	d.DueAt = now
 	due := func(l *lane, _ bool) (int64, bool) { return schedule.Nanos(now), l.pending[0] == position }
 	if !s.lanes.Touch(d.Endpoint, schedule.PartKey(laneKey(d.Key), uint64(position)), due) {

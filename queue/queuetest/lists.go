@@ -282,6 +282,7 @@ func closing(t *testing.T, s queue.Store) {
 		"SetOrder":                             func() error { return s.SetOrder(ctx, "erp", queue.OrderNone) },
 		"LeaseMaintenance":                     func() error { _, err := s.LeaseMaintenance(ctx, "trim", lease); return err },
 		"ReleaseDelivery":                      func() error { return s.ReleaseDelivery(ctx, held) },
+		"HastenDeliveries":                     func() error { _, err := s.HastenDeliveries(ctx, "erp", queue.Hasten{}); return err },
 		"PostponeDelivery":                     func() error { return s.PostponeDelivery(ctx, held, time.Now()) },
 		"Events":                               func() error { _, _, err := s.Events(ctx, queue.Filter{}, queue.Page{}); return err },
 		"Event":                                func() error { _, err := s.Event(ctx, "items/1-1"); return err },

@@ -44,6 +44,7 @@ func runModel(t *testing.T, open Open) {
 				"release": m.release,
 				"operate": m.operate,
 				"count":   m.count,
+				"hasten":  m.hasten,
 				"wait":    m.wait,
 			})
 		})

@@ -56,7 +56,8 @@ func (m *machine) leaseDelivery(t *rapid.T) {
 			names(m.model.pending(endpoint), func(d *modelDelivery) string { return deliveryLine(d.Delivery) + " leased until " + moment(d.passes) }))
 	}
 	want := due[i]
-	if got.Attempts != want.Attempts || got.PriorAttempts != want.PriorAttempts || got.Endpoint != endpoint ||
+	if got.Attempts != want.Attempts || got.PriorAttempts != want.PriorAttempts || got.ExtraAttempts != want.ExtraAttempts ||
+		!got.HastenedFrom.Equal(want.HastenedFrom) || got.Endpoint != endpoint ||
 		got.Event.ID != want.EventID || got.Event.Sequence != want.Sequence {
 		t.Fatalf("LeaseDelivery: got %+v, want %+v", got.Delivery, want.Delivery)
 	}
@@ -86,6 +87,7 @@ func (m *machine) adoptSuperseded(t *rapid.T, endpoint string, now time.Time) {
 	}
 	for _, d := range superseded {
 		d.Status, d.DueAt, d.FinishedAt = queue.StatusSuperseded, time.Time{}, now
+		d.ExtraAttempts, d.HastenedFrom = 0, time.Time{}
 	}
 }
 
@@ -157,6 +159,49 @@ func (m *machine) operate(t *rapid.T) {
 	}
 	if got != want {
 		t.Fatalf("%s: changed %d, want %d", verb, got, want)
+	}
+}
+
+// hasten takes over which deliveries the store has hastened, and checks that it
+// was allowed to, and that it left none that it had to.
+func (m *machine) hasten(t *rapid.T) {
+	endpoint := someEndpoints.Draw(t, "endpoint")
+	which := queue.Hasten{Next: rapid.Bool().Draw(t, "next")}
+	if rapid.IntRange(0, 3).Draw(t, "one key") == 0 {
+		which.Key = someKeys.Draw(t, "key")
+	}
+	now := time.Now()
+	must := m.model.waiting(endpoint, which.Key, now)
+	got, err := m.store.HastenDeliveries(m.ctx, endpoint, which)
+	if err != nil {
+		t.Fatalf("HastenDeliveries: %v", err)
+	}
+	listed, _, err := m.store.Deliveries(m.ctx, queue.Filter{Endpoint: endpoint, Status: queue.StatusPending}, queue.Page{Limit: queue.MaxLimit})
+	if err != nil {
+		t.Fatalf("Deliveries: %v", err)
+	}
+	hastened := 0
+	for _, d := range m.model.pending(endpoint) {
+		i := slices.IndexFunc(listed, func(l queue.Delivery) bool { return l.EventID == d.EventID })
+		if i < 0 || listed[i].DueAt.Equal(d.DueAt) {
+			continue
+		}
+		if d.leased(now) || !d.DueAt.After(now) || !which.Key.IsZero() && which.Key != d.Key {
+			t.Fatalf("HastenDeliveries: %s is hastened, which is not meant", d.EventID)
+		}
+		d.hasten(now)
+		hastened++
+	}
+	if got != hastened || which.Next && got > 1 {
+		t.Fatalf("HastenDeliveries: got %d, and %d are due now", got, hastened)
+	}
+	if which.Next || m.model.orders[endpoint] != m.model.nextOrders[endpoint] {
+		return
+	}
+	for _, d := range must {
+		if d.DueAt.After(now) {
+			t.Fatalf("HastenDeliveries: %s is left", d.EventID)
+		}
 	}
 }
 

@@ -409,8 +409,8 @@ func eventLine(e event.Event) string {
 }
 
 func deliveryLine(d queue.Delivery) string {
-	return fmt.Sprintf("%s %s %s %d %s %s attempts=%d/%d created=%s due=%s finished=%s", d.EventID, d.EventType, d.Key,
-		d.Sequence, d.Endpoint, d.Status, d.Attempts, d.PriorAttempts, moment(d.CreatedAt), moment(d.DueAt), moment(d.FinishedAt))
+	return fmt.Sprintf("%s %s %s %d %s %s attempts=%d/%d/%d from=%s created=%s due=%s finished=%s", d.EventID, d.EventType, d.Key,
+		d.Sequence, d.Endpoint, d.Status, d.Attempts, d.PriorAttempts, d.ExtraAttempts, moment(d.HastenedFrom), moment(d.CreatedAt), moment(d.DueAt), moment(d.FinishedAt))
 }
 
 func attemptLine(a queue.Attempt) string {

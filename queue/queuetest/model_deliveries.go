@@ -94,6 +94,28 @@ func (m *model) dueDeliveries(endpoint string, now time.Time) []*modelDelivery {
 	return due
 }
 
+// waiting returns the heads of lanes that wait for a retry. With one lane for the
+// endpoint there is none while one of it is leased.
+func (m *model) waiting(endpoint string, key event.Key, now time.Time) []*modelDelivery {
+	var waiting []*modelDelivery
+	pending, order := m.pending(endpoint), m.orders[endpoint]
+	for i, d := range pending {
+		same := func(other *modelDelivery) bool { return other.lane(order) == d.lane(order) }
+		leased := slices.ContainsFunc(pending, func(other *modelDelivery) bool { return same(other) && other.leased(now) })
+		if !leased && !slices.ContainsFunc(pending[:i], same) && d.DueAt.After(now) && (key.IsZero() || key == d.Key) {
+			waiting = append(waiting, d)
+		}
+	}
+	return waiting
+}
+
+func (d *modelDelivery) hasten(now time.Time) {
+	if d.HastenedFrom.IsZero() {
+		d.HastenedFrom = d.DueAt
+	}
+	d.DueAt = now
+}
+
 // newest reports whether no younger delivery of the object is pending.
 func (m *model) newest(d *modelDelivery) bool {
 	pending := m.pending(d.Endpoint)
@@ -121,8 +143,11 @@ func (m *model) finish(lease queue.DeliveryLease, attempt queue.Attempt, verdict
 	attempt.EventID, attempt.Endpoint, attempt.Number = d.EventID, d.Endpoint, d.Attempts
 	d.attempts = append(d.attempts, attempt)
 	d.Status, d.DueAt = verdict.Status, verdict.RetryAt
+	if !d.HastenedFrom.IsZero() {
+		d.ExtraAttempts, d.HastenedFrom = d.ExtraAttempts+1, time.Time{}
+	}
 	if verdict.Status != queue.StatusPending {
-		d.DueAt, d.FinishedAt = time.Time{}, now
+		d.DueAt, d.FinishedAt, d.ExtraAttempts = time.Time{}, now, 0
 	}
 	return true
 }
@@ -168,7 +193,7 @@ func (m *model) redeliver(selection queue.Selection, now time.Time) (changed int
 			d.reopen(now)
 			changed++
 		case !d.leased(now) && d.DueAt.After(now):
-			d.DueAt = now
+			d.hasten(now)
 			changed++
 		}
 	}
@@ -179,6 +204,7 @@ func (m *model) end(selection queue.Selection, as queue.Status, now time.Time) (
 	for _, d := range m.selected(selection) {
 		if d.Status == queue.StatusPending && !d.leased(now) {
 			d.Status, d.DueAt, d.FinishedAt = as, time.Time{}, now
+			d.ExtraAttempts, d.HastenedFrom = 0, time.Time{}
 			changed++
 		}
 	}
