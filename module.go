@@ -229,6 +229,7 @@ func (a *App) Start() error {
 		uncovered.Forget(h.rules.Covers)
 	}
 	a.logStart()
+	a.logUnmade()
 	return nil
 }
 
@@ -260,6 +261,7 @@ func (a *App) Cleanup() error {
 		return nil
 	}
 	a.acquired = false
+	a.logValidated()
 	// A Start that fails is not followed by a Stop.
 	a.pipeline.Stop(a.config)
 	_, err := pipelines.Delete(a.queue)

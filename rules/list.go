@@ -52,6 +52,9 @@ func (r *Resource) compileList(d syntax.Resource) error {
 	if l == nil {
 		return nil
 	}
+	if err := r.readableAlone("list"); err != nil {
+		return err
+	}
 	made := &List{
 		Resource: r, Every: time.Duration(l.Every), Backfill: l.Backfill,
 		version: l.Version, ID: l.Digest(),
