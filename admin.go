@@ -49,7 +49,7 @@ func (adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 // admin returns the operators' API of this configuration.
 func (a *App) admin() *admin.Server {
 	server := &admin.Server{
-		Pipeline: a.pipeline, Durability: a.durability, Endpoints: a.endpoints, Uncovered: uncovered, Log: liveLogger("engine"),
+		Pipeline: a.pipeline, Durability: a.durability, Endpoints: a.endpoints, Uncovered: uncovered, Words: a.withoutEffect, Log: liveLogger("engine"),
 	}
 	for _, r := range a.resources() {
 		server.Resources = append(server.Resources, admin.Resource{

@@ -119,7 +119,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // disk nor network.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	var err error
-	if h.declared, err = json.Marshal(h); err != nil {
+	if h.declared, err = h.withoutLines(); err != nil {
 		return err
 	}
 	h.setDefaults()
@@ -136,8 +136,22 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("getting the webhooks app: %w", err)
 	}
+	h.tellWords()
 	h.watch(ctx.Logger(), app.(*App).sink(h.LookRate))
 	return app.(*App).register(h)
+}
+
+// withoutLines returns the configuration of the handler without the lines on which it is
+// written: two sites may have the same.
+func (h *Handler) withoutLines() ([]byte, error) {
+	bare := *h
+	bare.Resources = nil
+	for _, r := range h.Resources {
+		own := *r
+		own.Lines = nil
+		bare.Resources = append(bare.Resources, &own)
+	}
+	return json.Marshal(&bare)
 }
 
 func (h *Handler) setDefaults() {
@@ -190,6 +204,7 @@ func (h *Handler) watch(log *zap.Logger, sink exchange.Options) {
 // watchOptions adds the handler's configuration to a sink.
 func (h *Handler) watchOptions(log *zap.Logger, sink exchange.Options) exchange.Options {
 	sink.Rules = h.rules
+	sink.Unmatched = h.unmatched
 	sink.UnconfirmedRate = h.LookRate
 	sink.UpstreamTimeout = time.Duration(h.UpstreamTimeout)
 	sink.Capture = h.Capture

@@ -54,6 +54,9 @@ type Health struct {
 	Status string `json:"status"`
 	// Problems say in words what is wrong.
 	Problems []string `json:"problems"`
+	// Notices say what may be wrong, and turns nothing red: words of the configuration
+	// that have no effect.
+	Notices []string `json:"notices,omitempty"`
 }
 
 // health answers whether the queue is open and its work is done.
@@ -67,8 +70,16 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 		problems = append(problems, fmt.Sprintf("an object has waited for %s to be reconciled; see caddy webhooks status",
 			time.Since(stats.OldestMark).Round(time.Second)))
 	}
-	if len(problems) > 0 {
-		return writeJSON(w, http.StatusServiceUnavailable, Health{Status: "failing", Problems: problems})
+	var notices []string
+	for _, line := range s.words() {
+		if line.Leaks {
+			problems = append(problems, line.String())
+		} else {
+			notices = append(notices, line.String())
+		}
 	}
-	return writeJSON(w, http.StatusOK, Health{Status: "ok", Problems: problems})
+	if len(problems) > 0 {
+		return writeJSON(w, http.StatusServiceUnavailable, Health{Status: "failing", Problems: problems, Notices: notices})
+	}
+	return writeJSON(w, http.StatusOK, Health{Status: "ok", Problems: problems, Notices: notices})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
@@ -36,6 +37,7 @@ type List struct {
 	answered answered
 	// version is the path in a page of the objects' versions, or "".
 	version string
+	word    *effect.Word // nil for nobody to be told
 }
 
 // Listed is an object in a page of a list.
@@ -129,6 +131,9 @@ func (l *List) Page(page string, answer show.Show) (objects []Listed, next strin
 	rows, versions, err := l.rows(json)
 	if err != nil {
 		return nil, "", err
+	}
+	if len(rows) > 0 || hasElements(json) {
+		l.answered.note(l.word, json, len(rows) > 0)
 	}
 	for i, row := range rows {
 		key, err := l.Resource.NewKey(row...)
