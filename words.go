@@ -44,6 +44,9 @@ func (a *App) compareUnmatched() {
 	report := uncovered.Report()
 	for _, h := range a.watching() {
 		for _, line := range report.Lines {
+			if line.Count < effect.Enough {
+				break // they are sorted
+			}
 			h.rules.Compare(line.Method, line.Template, line.Count)
 		}
 	}
@@ -51,7 +54,6 @@ func (a *App) compareUnmatched() {
 
 // withoutEffect returns the words of the configuration that have no effect so far.
 func (a *App) withoutEffect() []effect.Line {
-	a.compareUnmatched()
 	var all []effect.Line
 	for _, h := range a.watching() {
 		all = append(all, h.rules.Words.Lines()...)

@@ -10,11 +10,17 @@ import (
 )
 
 // noteNamed notes whether the exchange names an object where the rule says that its id
-// stands. An answer that cannot be read, or that the API did not confirm, says nothing.
+// stands. An answer that cannot be read, or that the API did not confirm, says nothing;
+// and neither does one of a rule that has another way to find the object.
 func (x *exchange) noteNamed(outcome event.Outcome, err error) {
-	if outcome == event.OutcomeChanged && (err == nil || errors.Is(err, errNoID)) {
-		json, _ := x.tee.answer.json()
-		x.match.Rule.NoteNamed(err == nil, json)
+	rule := x.match.Rule
+	switch {
+	case outcome != event.OutcomeChanged, rule.Find != nil, rule.Later != nil:
+	case err == nil:
+		rule.NoteNamed(true, nil)
+	case errors.Is(err, errNoID):
+		json, _ := x.tee.answer.json() // it was read for the id
+		rule.NoteNamed(false, json)
 	}
 }
 
@@ -36,11 +42,11 @@ func (x *exchange) noteWords(outcome event.Outcome) {
 
 // noteTouched notes whether the exchange names objects that it touches.
 func (x *exchange) noteTouched(t *rules.Touch, found bool, err error) {
-	if err != nil || x.unreadTouch != nil || x.tee.status < 200 || x.tee.status > 299 || t.Children || t.Via != nil {
+	if err != nil || x.unreadTouch != nil || x.tee.status < 200 || x.tee.status > 299 {
 		return
 	}
-	json, problem := x.tee.answer.json()
-	if problem == nil {
-		t.NoteTouched(found, json)
-	}
+	t.NoteTouched(found, func() []byte {
+		json, _ := x.tee.answer.json()
+		return json
+	})
 }

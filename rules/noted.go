@@ -26,7 +26,9 @@ type inShow struct {
 
 // inShows are all such words of a resource.
 type inShows struct {
-	all  []inShow
+	all []inShow
+	// hide removes what nobody may be told of, not even by name.
+	hide event.Projection
 	done atomic.Bool // once all have found something
 }
 
@@ -39,7 +41,13 @@ func (r *Resource) NoteShow(document event.Document, header http.Header) {
 	done := true
 	for _, w := range r.inShows.all {
 		if !w.word.Done() {
-			w.word.Note(w.found(document, header), func() string { return like(document.JSON(), w.path) })
+			w.word.Note(w.found(document, header), func() string {
+				shown, err := r.inShows.hide.Apply(document.JSON())
+				if err != nil {
+					return ""
+				}
+				return like(shown, w.path)
+			})
 		}
 		done = done && w.word.Done()
 	}
@@ -76,16 +84,18 @@ func (r *Rule) NoteAnswer(json []byte) {
 }
 
 // NoteTouched notes whether an exchange that the API has done names objects to touch. An
-// empty list names none, and is no sign of anything.
-func (t *Touch) NoteTouched(found bool, json []byte) {
+// empty list names none, and is no sign of anything; neither is an answer that is not
+// there, or cannot be read.
+func (t *Touch) NoteTouched(found bool, answer func() []byte) {
 	if t.word.Done() {
 		return
 	}
+	var json []byte
 	path := ""
 	for _, v := range t.Places {
-		if v.Source == FromResponse {
-			path = v.Name
-			if !found && (len(json) == 0 || isEmpty(json, path)) {
+		if !found && v.Source == FromResponse {
+			json, path = answer(), v.Name
+			if len(json) == 0 || isEmpty(json, path) {
 				return
 			}
 		}

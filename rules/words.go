@@ -48,6 +48,9 @@ type worder struct {
 func (s *Set) addWords(at int, d syntax.Resource, r *Resource) {
 	w := worder{words: s.Words, at: at, d: d, r: r}
 	r.inShows = new(inShows)
+	if len(d.Only) == 0 {
+		r.inShows.hide = r.Projection
+	}
 	w.addFields()
 	w.addEvents()
 	if l := r.List; l != nil {
