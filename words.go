@@ -16,7 +16,7 @@ func (h *Handler) tellWords() {
 	log := pipelineLogger("rules")
 	h.rules.Words.Tell(func(line effect.Line, over bool) {
 		fields := []zap.Field{
-			zap.String("resource", line.Resource), zap.String("word", line.Word), zap.String("at", line.At), zap.String("reason", line.String()),
+			zap.String("resource", line.Resource), zap.String("word", line.Word), zap.String("at", line.At), zap.String("reason", line.Reason()),
 		}
 		switch {
 		case over:

@@ -107,7 +107,7 @@ func printCoverage(out io.Writer, report *admin.Coverage, now time.Time) error {
 		fmt.Fprintln(w, "Words without effect:")
 	}
 	for _, line := range report.Words {
-		fmt.Fprintf(w, "- %s\n", line)
+		fmt.Fprintf(w, "- %s:\n  %s\n", line.Name(), line.Reason())
 	}
 	for _, gap := range report.Gaps {
 		fmt.Fprintf(w, "Gap: %s, since %s, not made up for yet\n", gap.Resource, gap.Since.Format(time.RFC3339))

@@ -49,13 +49,18 @@ type Line struct {
 }
 
 // String returns the line in words.
-func (l Line) String() string {
-	text := fmt.Sprintf("%s, in resource %s (%s): ", l.Word, l.Resource, l.At)
+func (l Line) String() string { return l.Name() + ": " + l.Reason() }
+
+// Name returns the word, and where it stands.
+func (l Line) Name() string { return fmt.Sprintf("%s, in resource %s (%s)", l.Word, l.Resource, l.At) }
+
+// Reason returns why the word has no effect.
+func (l Line) Reason() string {
 	since := l.Since.Format(time.RFC3339)
 	if l.Rule {
-		return text + fmt.Sprintf("no request matched since %s, and %d requests %s passed that no rule matches", since, l.Looked, l.Instead)
+		return fmt.Sprintf("no request matched since %s, and %d requests %s passed that no rule matches", since, l.Looked, l.Instead)
 	}
-	text += fmt.Sprintf("looked for in %d %s since %s, and never found", l.Looked, l.In, since)
+	text := fmt.Sprintf("looked for in %d %s since %s, and never found", l.Looked, l.In, since)
 	switch {
 	case l.Leaks && l.Instead != "":
 		text += "; there is " + l.Instead + ", which is stored and sent if that is what was meant"
