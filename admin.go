@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/admin"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 )
 
 func init() {
@@ -46,10 +47,16 @@ func (adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	return found.(*App).admin().Serve(w, r)
 }
 
+// words returns the words without effect, with the latest counts.
+func (a *App) words() []effect.Line {
+	a.compareUnmatched()
+	return a.withoutEffect()
+}
+
 // admin returns the operators' API of this configuration.
 func (a *App) admin() *admin.Server {
 	server := &admin.Server{
-		Pipeline: a.pipeline, Durability: a.durability, Endpoints: a.endpoints, Uncovered: uncovered, Log: liveLogger("engine"),
+		Pipeline: a.pipeline, Durability: a.durability, Endpoints: a.endpoints, Uncovered: uncovered, Words: a.words, Log: liveLogger("engine"),
 	}
 	for _, r := range a.resources() {
 		server.Resources = append(server.Resources, admin.Resource{

@@ -46,6 +46,7 @@ func (h *Handler) unmarshalResource(d *caddyfile.Dispenser, all partLines) error
 	r := &syntax.Resource{Name: name}
 	lines := map[any]caddyfile.Token{nil: d.Token()}
 	all[name] = lines
+	notes := noteLines(r, d.Token())
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		word, line := d.Val(), d.Token()
 		part, err := unmarshalResourceOption(d, r, word)
@@ -56,6 +57,7 @@ func (h *Handler) unmarshalResource(d *caddyfile.Dispenser, all partLines) error
 			return fmt.Errorf("%v stands twice in resource %s; keep one of them, at %s:%d", part, name, line.File, line.Line)
 		}
 		lines[part] = line
+		notes.note(part, line)
 	}
 	h.Resources = append(h.Resources, r)
 	return nil

@@ -122,7 +122,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // disk nor network.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	var err error
-	if h.declared, err = json.Marshal(h); err != nil {
+	if h.declared, err = h.withoutLines(); err != nil {
 		return err
 	}
 	h.setDefaults()
@@ -140,8 +140,22 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("getting the webhooks app: %w", err)
 	}
 	h.clients = new(reconcile.Clients)
+	h.tellWords()
 	h.watch(ctx.Logger(), app.(*App).sink(h.LookRate))
 	return app.(*App).register(h)
+}
+
+// withoutLines returns the configuration of the handler without the lines on which it is
+// written: two sites may have the same.
+func (h *Handler) withoutLines() ([]byte, error) {
+	bare := *h
+	bare.Resources = nil
+	for _, r := range h.Resources {
+		own := *r
+		own.Lines = nil
+		bare.Resources = append(bare.Resources, &own)
+	}
+	return json.Marshal(&bare)
 }
 
 func (h *Handler) setDefaults() {
@@ -197,6 +211,7 @@ func (h *Handler) watchOptions(log *zap.Logger, sink exchange.Options) exchange.
 	if h.clients != nil {
 		sink.Clients = h.clients
 	}
+	sink.Unmatched = h.unmatched
 	sink.UnconfirmedRate = h.LookRate
 	sink.UpstreamTimeout = time.Duration(h.UpstreamTimeout)
 	sink.Capture = h.Capture

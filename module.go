@@ -167,6 +167,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.pipeline, a.queue, a.acquired = value.(*pipeline.Pipeline), engine.Name(), true
+	if err := ctx.GetMetricsRegistry().Register(wordCollector{a}); err != nil {
+		return err
+	}
 	return metrics.register(ctx.GetMetricsRegistry(), a.pipeline)
 }
 
@@ -228,7 +231,9 @@ func (a *App) Start() error {
 	for _, h := range a.handlers {
 		uncovered.Forget(h.rules.Covers)
 	}
+	a.compareUnmatched()
 	a.logStart()
+	a.logUnmade()
 	return nil
 }
 
@@ -260,6 +265,7 @@ func (a *App) Cleanup() error {
 		return nil
 	}
 	a.acquired = false
+	a.logValidated()
 	// A Start that fails is not followed by a Stop.
 	a.pipeline.Stop(a.config)
 	_, err := pipelines.Delete(a.queue)
@@ -305,10 +311,9 @@ func (a *App) sink(lookRate float64) exchange.Options {
 				Key: key, Version: of.Version, Show: passed, Comparison: comparison(of), Budget: budget,
 			})
 		},
-		Unmatched: uncovered.Note,
-		Trace:     traces.exchange,
-		Hops:      a.pipeline.Hops,
-		Metrics:   metrics,
+		Trace:   traces.exchange,
+		Hops:    a.pipeline.Hops,
+		Metrics: metrics,
 	}
 }
 

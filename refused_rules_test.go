@@ -329,6 +329,12 @@ func TestRefusedRules(t *testing.T) {
 		"a batch at a pattern": {
 			site("batch /odata/*\nresource items"), []string{"the whole path of batches", "Caddyfile:4"},
 		},
+		"Shows of callers that are watched": {
+			item("show as caller\nwatch every 30s until state is done"), []string{"`show as caller`", "watch reads Shows when nobody has", "Caddyfile:6"},
+		},
+		"Shows of callers that are listed": {
+			item("list GET /items items.#.id\nshow as caller X-Token"), []string{"`show as caller`", "list reads Shows when nobody has", "Caddyfile:5"},
+		},
 		"a credential as a value": {
 			item("id header:Authorization"), []string{"Authorization", "credential", "Caddyfile:5"},
 		},

@@ -91,6 +91,12 @@ type scriptAnswer struct {
 // memory, with the rules of a resource block of a Caddyfile. Time is fake.
 func runScript(t *testing.T, name, rules, source string) {
 	t.Helper()
+	runScriptThen(t, name, rules, source, (*script).finish)
+}
+
+// runScriptThen is runScript with something else to look at in the end.
+func runScriptThen(t *testing.T, name, rules, source string, then func(*script)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{
 			t: t, name: name, source: source, answers: make(map[string]*scriptAnswer),
@@ -105,7 +111,7 @@ func runScript(t *testing.T, name, rules, source string) {
 				t.Fatalf("%s: %q: %v", name, line, err)
 			}
 		}
-		s.finish()
+		then(s)
 	})
 }
 

@@ -43,6 +43,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 )
 
 // Server answers for one running configuration.
@@ -57,6 +58,9 @@ type Server struct {
 	Endpoints *endpoint.Set
 	// Uncovered counts unsafe requests that no rule matched.
 	Uncovered *coverage.Register
+	// Words returns the words of the configuration that have no effect. Nil means that
+	// nobody knows.
+	Words func() []effect.Line
 	// Log gets errors that come too late for an answer.
 	Log *zap.Logger
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/intake"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 )
 
 // Coverage is the answer to GET /webhooks/coverage: what could be missed.
@@ -27,6 +28,9 @@ type Coverage struct {
 	// further kinds.
 	Unmatched []coverage.Line `json:"unmatched"`
 	Other     uint64          `json:"other"`
+	// Words are those of the configuration that have no effect so far: a path that was
+	// looked for and never found, a rule that matched none of the requests like its own.
+	Words []effect.Line `json:"words"`
 	// Gaps are resources whose changes passed without the queue, and are not
 	// made up for yet.
 	Gaps []intake.Gap `json:"gaps"`
@@ -59,7 +63,7 @@ func (s *Server) coverage(w http.ResponseWriter, r *http.Request) error {
 	}
 	report := s.Uncovered.Report()
 	c := Coverage{
-		Since: report.Since, Resources: []string{}, Unmatched: report.Lines, Other: report.Other, Gaps: s.gaps(),
+		Since: report.Since, Resources: []string{}, Unmatched: report.Lines, Other: report.Other, Words: s.words(), Gaps: s.gaps(),
 		Unresolved: stats.Unresolved, OpenIntents: stats.OpenIntents,
 		Marks: stats.Marks, Failing: stats.FailingMarks, OldestMark: stats.OldestMark,
 		Unproven: []string{}, Unlisted: []string{}, Lists: append([]pipeline.Listing{}, s.Pipeline.Listings()...),
@@ -74,6 +78,14 @@ func (s *Server) coverage(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return writeJSON(w, http.StatusOK, c)
+}
+
+// words returns the words without effect, never nil: JSON shows [].
+func (s *Server) words() []effect.Line {
+	if s.Words == nil {
+		return []effect.Line{}
+	}
+	return append([]effect.Line{}, s.Words()...)
 }
 
 // gaps returns the open gaps, never nil: JSON shows [].

@@ -63,6 +63,9 @@ type Health struct {
 	// Endpoints are those that are failing or disabled, the first hundred. They are
 	// their receivers' problems, and do not make Status failing.
 	Endpoints []EndpointTrouble `json:"endpoints,omitempty"`
+	// Notices say what may be wrong, and turns nothing red: words of the configuration
+	// that have no effect.
+	Notices []string `json:"notices,omitempty"`
 }
 
 // EndpointTrouble is an endpoint that fails, in the words of /webhooks/endpoints.
@@ -107,8 +110,18 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 		problems = append(problems, fmt.Sprintf("an object has waited for %s to be reconciled; see caddy webhooks status",
 			time.Since(stats.OldestMark).Round(time.Second)))
 	}
-	if len(problems) > 0 {
-		return writeJSON(w, http.StatusServiceUnavailable, Health{"failing", problems, s.troubled()})
+	var notices []string
+	for _, line := range s.words() {
+		if line.Leaks {
+			problems = append(problems, line.String())
+		} else {
+			notices = append(notices, line.String())
+		}
 	}
-	return writeJSON(w, http.StatusOK, Health{"ok", problems, s.troubled()})
+	answer := Health{Status: "ok", Problems: problems, Endpoints: s.troubled(), Notices: notices}
+	if len(problems) > 0 {
+		answer.Status = "failing"
+		return writeJSON(w, http.StatusServiceUnavailable, answer)
+	}
+	return writeJSON(w, http.StatusOK, answer)
 }

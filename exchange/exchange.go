@@ -170,6 +170,7 @@ func (x *exchange) resolve(outcome event.Outcome) {
 	failpoint.Here("exchange.answered")
 	rule := x.match.Rule
 	resolution := x.resolution(outcome)
+	x.noteWords(outcome)
 	if resolution.Unresolved != "" {
 		x.watcher.opts.Metrics.Unresolved(rule.Resource.Name)
 		x.watcher.opts.Logger.Warn("an exchange changed something, and nothing tells which object",

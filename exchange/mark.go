@@ -26,9 +26,13 @@ func (x *exchange) resolution(outcome event.Outcome) queue.Resolution {
 	}
 	rule := x.match.Rule
 	own, existed := x.keys, rule.ProvesDelete()
-	if len(own) == 0 {
+	if len(own) > 0 {
+		x.noteNamed(outcome, nil)
+	} else {
 		var err error
-		if own, err = x.identify(); err == nil {
+		own, err = x.identify()
+		x.noteNamed(outcome, err)
+		if err == nil {
 			existed = true
 		} else {
 			own, resolution.Unresolved = x.searched(outcome, err)

@@ -30,6 +30,7 @@ func (x *exchange) lookAhead() (more bool) {
 		if slices.Contains(x.elsewhere, other.Rule.Resource) || !x.trusts(other) {
 			return
 		}
+		other.Rule.NoteMatched()
 		other.Rule.ReadAhead(&x.request)
 		x.touching = append(x.touching, other)
 		for i := range other.Rule.Touches {
@@ -117,6 +118,7 @@ func (x *exchange) alsoTouched(own []event.Key) []event.Key {
 			if err != nil {
 				x.watcher.missedTouch(other.Rule, err)
 			}
+			x.noteTouched(&other.Rule.Touches[i], len(found) > 0, err)
 			for _, key := range found {
 				if !slices.Contains(keys, key) && !slices.Contains(own, key) && len(keys) <= rules.MaxKeys {
 					keys = append(keys, key)

@@ -57,6 +57,9 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 	}
 	switch d.finding {
 	case moved, known:
+		if resource.Noted != nil && d.op != event.OpDelete {
+			resource.Noted(d.document, answer.Header)
+		}
 		var conditions, err error
 		reconciled, conditions, err = resource.transition(r.instance, lease, d, answer, now)
 		if err != nil {

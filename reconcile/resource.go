@@ -4,6 +4,7 @@ package reconcile
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -32,6 +33,9 @@ type Resource struct {
 	HTML bool
 	// Tenant is the path of the owner in Show, or "".
 	Tenant string
+	// Noted, if not nil, takes the Show of an object that is new or has changed, to note
+	// what of it the configuration looks at.
+	Noted func(document event.Document, header http.Header)
 	// Projection removes the fields from a Show that must not be stored or
 	// sent. The zero Projection removes nothing.
 	Projection event.Projection

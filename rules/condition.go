@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/where"
 )
@@ -23,6 +24,10 @@ type Condition struct {
 	// cel is an expression in place of all that, or nil.
 	cel  *where.Expression
 	text string
+	// word notes whether there ever is a value, nil for nobody to be told; with cel,
+	// words do of what it reads.
+	word  *effect.Word
+	words []read
 }
 
 // compileConditions compiles conditions on a request, or on an answer.

@@ -63,13 +63,14 @@ func (p *pattern) hasNames(names []string) error {
 
 // judge evaluates an expression on the request, whose path has some values, and adds to
 // a verdict what is not sure. It reports false if no reader finds that it holds.
-func (r *Request) judge(e *where.Expression, path *pattern, values []string, v *verdict) bool {
+func (r *Request) judge(e *where.Expression, words []read, path *pattern, values []string, v *verdict) bool {
 	variables, err := r.fields(e, path, values)
 	if err != nil {
 		v.unread = err
 		return true
 	}
 	names, all, none := e.Body()
+	defer r.noteRead(words)
 	if none {
 		return settle(e, variables, v)
 	}

@@ -21,7 +21,7 @@ func (r *Resource) compileHide(d syntax.Resource) error {
 		return nil
 	}
 	var err error
-	r.Projection, err = project(d.Hide, d.Only)
+	r.Projection, err = project(plainPaths(d.Hide), plainPaths(d.Only))
 	return err
 }
 

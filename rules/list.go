@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 )
@@ -44,6 +45,7 @@ type List struct {
 	answered answered
 	// version is the path in a page of the objects' versions, or "".
 	version string
+	word    *effect.Word // nil for nobody to be told
 }
 
 // Listed is an object in a page of a list.
@@ -59,6 +61,9 @@ func (r *Resource) compileList(d syntax.Resource) error {
 	l := d.List
 	if l == nil {
 		return nil
+	}
+	if err := r.readableAlone("list"); err != nil {
+		return err
 	}
 	made := &List{
 		Resource: r, Every: time.Duration(l.Every), Backfill: l.Backfill,
@@ -142,6 +147,9 @@ func (l *List) Page(parent event.Key, page string, answer show.Show) (objects []
 	rows, versions, err := l.rows(json, l.values(l.places, parent, ""))
 	if err != nil {
 		return nil, "", err
+	}
+	if len(rows) > 0 || hasElements(json) {
+		l.answered.note(l.word, json, len(rows) > 0)
 	}
 	for i, row := range rows {
 		key, err := l.Resource.NewKey(row...)

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
@@ -21,6 +22,8 @@ type Callback struct {
 	// Until holds in the last Show that is sent. Nil means that only a delete
 	// ends the sending.
 	Until *Condition
+
+	word *effect.Word // nil for nobody to be told
 }
 
 // compileNotify compiles the option `notify`.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
@@ -37,6 +38,7 @@ type Query struct {
 
 	declared *syntax.Query
 	answered answered // where their keys stand in the answer
+	word     *effect.Word
 }
 
 // compileFind compiles the option `find`.
@@ -160,6 +162,7 @@ func (q *Query) Keys(values []string, answer event.Document) ([]event.Key, error
 	if err != nil {
 		return nil, err
 	}
+	q.answered.note(q.word, answer.JSON(), len(rows) > 0)
 	keys := q.answered.keys(rows)
 	if len(keys) > MaxKeys {
 		return nil, fmt.Errorf("the query names more than %d objects", MaxKeys)

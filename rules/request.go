@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/body"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 )
 
 // Reasons why a request cannot be read for sure. Operators see them with the
@@ -36,6 +37,10 @@ type Request struct {
 	Limit int64
 	// Overrides say where a POST may name another method that it stands for.
 	Overrides []Value
+
+	// noted are the words that have noted something of the request: rules may be judged
+	// again for another resource.
+	noted []*effect.Word
 
 	looked  bool
 	reading body.Reading

@@ -78,6 +78,8 @@ type Resource struct {
 	ids []Value
 	// idsGiven is true if the user said where the ids stand.
 	idsGiven bool
+	// inShows are the words that look into Shows.
+	inShows *inShows
 }
 
 // compile compiles a resource whose defaults are filled in. Its first rules, as many as

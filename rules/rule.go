@@ -4,11 +4,13 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/where"
 )
@@ -53,6 +55,10 @@ type Rule struct {
 	success, refused *answer
 	// conventional is true for a rule that is not declared.
 	conventional bool
+
+	// word notes that a request matches the rule, named that an object's id is found
+	// where only the exchange tells it; nil for nobody to be told.
+	word, named *effect.Word
 }
 
 // takes reports whether a rule is about a method and a path that matches its pattern,
@@ -172,7 +178,7 @@ func (r *Rule) judge(request *Request, values []string) verdict {
 		for i := range r.where {
 			c := &r.where[i]
 			if c.cel != nil {
-				if c.readsBody() == inBody && !request.judge(c.cel, &r.pattern, values, &v) {
+				if c.readsBody() == inBody && !request.judge(c.cel, c.words, &r.pattern, values, &v) {
 					return verdict{}
 				}
 				continue
@@ -191,6 +197,7 @@ func (r *Rule) judge(request *Request, values []string) verdict {
 				v.unread = err
 				continue
 			}
+			request.note(c.word, slices.ContainsFunc(texts.All, func(text string) bool { return text != "" }))
 			held := 0
 			for _, text := range texts.All {
 				if c.holds(text) {

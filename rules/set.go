@@ -11,9 +11,11 @@ package rules
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
@@ -21,6 +23,8 @@ import (
 type Set struct {
 	// Resources are the resources in the order in which they are declared.
 	Resources []*Resource
+	// Words notes which words of the resources have no effect.
+	Words *effect.Register
 
 	byName map[string]*Resource
 	// rules and shows are the trees of Find and FindShow; each resource has a tree of
@@ -58,7 +62,7 @@ func (e PartError) Unwrap() error { return e.Err }
 // Compile checks resources and compiles them. Errors in a resource are a
 // [PartError].
 func Compile(declared []*syntax.Resource, matchers Matchers) (*Set, error) {
-	s := &Set{byName: make(map[string]*Resource, len(declared))}
+	s := &Set{byName: make(map[string]*Resource, len(declared)), Words: effect.New(time.Now())}
 	for _, d := range declared {
 		full := d.WithDefaults()
 		if s.byName[full.Name] != nil {
@@ -87,6 +91,9 @@ func Compile(declared []*syntax.Resource, matchers Matchers) (*Set, error) {
 	}
 	if err := s.checkReached(); err != nil {
 		return nil, err
+	}
+	for i, d := range declared {
+		s.addWords(i, d.WithDefaults(), s.Resources[i])
 	}
 	return s, nil
 }

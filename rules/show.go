@@ -47,6 +47,16 @@ func (r *Resource) compileShow(d syntax.Resource) error {
 	return nil
 }
 
+// readableAlone refuses a word for which Shows are read that no exchange asks for: only
+// an exchange brings the credential of a caller.
+func (r *Resource) readableAlone(word string) error {
+	if r.ShowFrom != syntax.ShowFromCaller {
+		return nil
+	}
+	return fmt.Errorf("`show as caller` reads a Show with the credential of who has just changed the object, and %s reads Shows when nobody has; "+
+		"take one of the two out, or have Shows read with a credential in `upstream`", word)
+}
+
 // addShows fills the tree of the requests by which a client may read an object.
 func (s *Set) addShows() error {
 	for _, r := range s.Resources {

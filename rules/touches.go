@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
@@ -24,6 +25,7 @@ type Touch struct {
 	Via *Query
 
 	declared *syntax.Touch
+	word     *effect.Word // nil for nobody to be told
 }
 
 // compileTouches compiles the option `touches`.

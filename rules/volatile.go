@@ -16,9 +16,10 @@ func (r *Resource) compileVolatile(d syntax.Resource) error {
 	if len(d.Volatile) == 0 {
 		return nil
 	}
-	r.VolatileID = strings.Join(slices.Sorted(slices.Values(d.Volatile)), " ")
+	paths := plainPaths(d.Volatile)
+	r.VolatileID = strings.Join(slices.Sorted(slices.Values(paths)), " ")
 	var err error
-	r.Volatile, err = project(d.Volatile, nil)
+	r.Volatile, err = project(paths, nil)
 	return err
 }
 

@@ -22,6 +22,9 @@ func (r *Resource) compileWatch(d syntax.Resource) error {
 	if d.Watch == nil {
 		return nil
 	}
+	if err := r.readableAlone("watch"); err != nil {
+		return err
+	}
 	if d.Watch.Every <= 0 {
 		return errors.New("it takes how often an object is looked at, as `watch every 30s until state in completed`")
 	}

@@ -103,6 +103,12 @@ func printCoverage(out io.Writer, report *admin.Coverage, now time.Time) error {
 	if err := printUnmatched(out, report); err != nil {
 		return err
 	}
+	if len(report.Words) > 0 {
+		fmt.Fprintln(w, "Words without effect:")
+	}
+	for _, line := range report.Words {
+		fmt.Fprintf(w, "- %s:\n  %s\n", line.Name(), line.Reason())
+	}
 	for _, gap := range report.Gaps {
 		fmt.Fprintf(w, "Gap: %s, since %s, not made up for yet\n", gap.Resource, gap.Since.Format(time.RFC3339))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/admin"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/intake"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 )
 
 // The report says only what there is to say, and drafts rules as a Caddyfile has
@@ -25,7 +26,11 @@ func TestPrintCoverage(t *testing.T) {
 			{Method: "POST", Template: "/items/:id", Count: 2, Last: now, Suggestion: coverage.Suggestion{Resource: "items", Rule: "update POST /items/:id"}},
 			{Method: "POST", Template: "/", Count: 1, Last: now},
 		},
-		Other:      9,
+		Other: 9,
+		Words: []effect.Line{
+			{Resource: "items", Word: "hide card", At: "Caddyfile:7", Leaks: true, Since: now, Looked: 20, In: effect.InShows, Instead: "buyer.card"},
+			{Resource: "items", Word: "update PUT /item/:id", At: "Caddyfile:8", Rule: true, Since: now, Looked: 40, Instead: "PUT /items/:id"},
+		},
 		Gaps:       []intake.Gap{{Resource: "items", Since: now}},
 		Unresolved: 1, OpenIntents: 2, Marks: 3, Failing: 4, OldestMark: now.Add(-90 * time.Second),
 		Unproven: []string{"items", "users"}, Unlisted: []string{"users"},
@@ -61,6 +66,11 @@ Would be caught by, in the resource items:
 
 What changes nothing, such as a search: ignore METHOD PATH, in the handler.
 
+Words without effect:
+- hide card, in resource items (Caddyfile:7):
+  looked for in 20 Shows that were new or had changed since 2026-03-04T05:06:07Z, and never found; there is buyer.card, which is stored and sent if that is what was meant
+- update PUT /item/:id, in resource items (Caddyfile:8):
+  no request matched since 2026-03-04T05:06:07Z, and 40 requests PUT /items/:id passed that no rule matches
 Gap: items, since 2026-03-04T05:06:07Z, not made up for yet
 Changes whose object is not known: 1 (caddy webhooks unresolved)
 Exchanges under way or of unknown outcome: 2

@@ -51,22 +51,30 @@ func New(now func() time.Time) *Register {
 	return r
 }
 
-// Note counts a request. The path is the request's own, escaped or not, without
-// query. Note keeps neither argument, and costs a fraction of a microsecond.
-func (r *Register) Note(method, path string) {
+// Note counts a request, and returns how many of its kind there were; 0 if there are too
+// many kinds. The path is the request's own, escaped or not, without query. Note keeps
+// neither argument, and costs a fraction of a microsecond.
+func (r *Register) Note(method, path string) uint64 {
 	var buffer [maxTemplate]byte
 	key := appendKey(buffer[:0], method, path)
 	e := (*r.known.Load())[string(key)]
 	if e == nil {
 		if e = r.add(string(key)); e == nil {
 			r.other.Add(1)
-			return
+			return 0
 		}
 	}
-	e.count.Add(1)
+	count := e.count.Add(1)
 	if now := r.now().UnixNano(); now-e.last.Load() >= int64(lastEvery) {
 		e.last.Store(now)
 	}
+	return count
+}
+
+// KindOf returns the kind of a request: its method, and the template of its path.
+func KindOf(method, path string) (kind, template string) {
+	kind, template, _ = strings.Cut(string(appendKey(nil, method, path)), " ")
+	return kind, template
 }
 
 // add returns the entry of a kind that was not known, or nil if there are too

@@ -132,17 +132,19 @@ type Resource struct {
 
 	// Hide lists paths of Show that are never stored, logged or sent. A change
 	// of one is seen all the same. `#` stands for every element of an array,
-	// `*` for every member of an object.
+	// `*` for every member of an object. A path that is never found is told, and turns
+	// `/webhooks/health` red; one with a `?` at its end may be absent from all Shows.
 	Hide []string `json:"hide,omitempty"`
 
 	// Only lists the only paths of Show that are stored and sent; everything
-	// else is hidden.
+	// else is hidden. A path that is never found is told, unless a `?` ends it.
 	Only []string `json:"only,omitempty"`
 
 	// Volatile lists paths of Show that do not count when it is compared with
 	// the last one: fields that differ each time it is read, such as a nonce, a
 	// link that expires, or who viewed the object last. They are stored and sent
-	// as all others. Default: all fields count.
+	// as all others. A path that is never found is told, unless a `?` ends it.
+	// Default: all fields count.
 	Volatile []string `json:"volatile,omitempty"`
 
 	// KeepShow keeps the whole last Show of each object, for `previous` in
@@ -172,6 +174,12 @@ type Resource struct {
 	// Notify sends the events of an object to the receiver that the request
 	// which created it named.
 	Notify *Notify `json:"notify,omitempty"`
+
+	// Lines says on which line of which file the words of this resource were written,
+	// by their names in JSON (`hide/0`, `rules/1`, `tenant`; `resource` for all of it).
+	// The adapter of Caddyfiles sets it, for what is told of a word while Caddy runs; it
+	// changes nothing else. Default: such a word is told by its place in the JSON.
+	Lines map[string]string `json:"lines,omitempty"`
 }
 
 // Whose Show is taken.
