@@ -30,18 +30,18 @@ var scene = map[string]string{
 		"table_bytes":2147483648,"log_bytes":134217728,"other_bytes":4096,"counts":{"marks":3,"pending_deliveries":{"crm":17}},"damaged_records":0,"lost_batches":0,"interim":12,
 		"gaps":[{"resource":"items","since":"2026-03-04T05:06:07Z"}],"set_aside":["/var/lib/caddy/webhooks/set-aside-20260304T050607.000Z"]}`,
 	"GET /webhooks/events": `{"items":[
-		{"id":"evt_0v3q8m1k2n4p5r6s7t8w9x0y1z","type":"items.updated","object":"items/bicycle-1","sequence":2,"freshness":"version","size":214,"time":"2026-03-04T05:06:09.5Z"},
-		{"id":"evt_0v3q8m1k2n4p5r6s7t8w9x0y1a","type":"items.state.payment_pending","object":"items/bicycle-with-a-long-name","sequence":11,"freshness":"unproven","size":1214,"time":"2026-03-04T05:06:07Z"}],"next":"b3"}`,
+		{"id":"evt_hrh8s9na88bckw3wmgj1ycf452kxkydg","type":"items.updated","object":"items/bicycle-1","sequence":2,"freshness":"version","size":214,"time":"2026-03-04T05:06:09.5Z"},
+		{"id":"evt_7d2m8s9na88bckw3wmgj1ycf452kxkyd","type":"items.state.payment_pending","object":"items/bicycle-with-a-long-name","sequence":11,"freshness":"unproven","size":1214,"time":"2026-03-04T05:06:07Z"}],"next":"b3"}`,
 	"GET /webhooks/events/evt_1": `{"id":"evt_1","webhook_id":"evt_1_0123456789abcdefghjkmnpqrs","type":"items.updated","object":"items/bicycle-1","sequence":2,"op":"change",
 		"freshness":"version","time":"2026-03-04T05:06:09.5Z","version":"2026-03-04T05:06:08Z","cause":{"rule":"PATCH /items/:id/make_payment","outcome":"changed"},
 		"content_type":"application/json","size":31,"payload":{"items":{"id":"bicycle-1","amount":12500}}}`,
 	"GET /webhooks/deliveries": `{"items":[
-		{"event_id":"evt_0v3q8m1k2n4p5r6s7t8w9x0y1z","event_type":"items.updated","object":"items/bicycle-1","endpoint":"erp","status":"delivered","attempts":1,"created_at":"2026-03-04T05:06:09Z"},
-		{"event_id":"evt_0v3q8m1k2n4p5r6s7t8w9x0y1z","event_type":"items.updated","object":"items/bicycle-1","endpoint":"crm","status":"pending","attempts":4,"created_at":"2026-03-04T05:06:09Z",
+		{"event_id":"evt_hrh8s9na88bckw3wmgj1ycf452kxkydg","event_type":"items.updated","object":"items/bicycle-1","endpoint":"erp","status":"delivered","attempts":1,"created_at":"2026-03-04T05:06:09Z"},
+		{"event_id":"evt_hrh8s9na88bckw3wmgj1ycf452kxkydg","event_type":"items.updated","object":"items/bicycle-1","endpoint":"crm","status":"pending","attempts":4,"created_at":"2026-03-04T05:06:09Z",
 		 "due_at":"2026-03-04T07:41:39Z","last_code":503,"last_error":"the receiver answered with 503 Service Unavailable, and asks not to be tried before 2026-03-04T07:41:39Z"}]}`,
 	"GET /webhooks/attempts": `{"items":[
-		{"at":"2026-03-04T05:06:10Z","event_id":"evt_0v3q8m1k2n4p5r6s7t8w9x0y1z","endpoint":"crm","number":4,"duration_ns":12345678,"error":"dial tcp 203.0.113.7:443: connect: connection refused"},
-		{"at":"2026-03-04T05:06:09Z","event_id":"evt_0v3q8m1k2n4p5r6s7t8w9x0y1z","endpoint":"erp","number":1,"code":204,"duration_ns":2345678}]}`,
+		{"at":"2026-03-04T05:06:10Z","event_id":"evt_hrh8s9na88bckw3wmgj1ycf452kxkydg","endpoint":"crm","number":4,"duration_ns":12345678,"error":"dial tcp 203.0.113.7:443: connect: connection refused"},
+		{"at":"2026-03-04T05:06:09Z","event_id":"evt_hrh8s9na88bckw3wmgj1ycf452kxkydg","endpoint":"erp","number":1,"code":204,"duration_ns":2345678}]}`,
 	"GET /webhooks/endpoints": `{"items":[
 		{"name":"crm","status":"disabled","host":"https://crm.example.com","pending":17,"expired":2,"in_flight":0,"failing_since":"2026-02-27T05:06:07Z","failures":212,
 		 "reason":"every attempt has failed for 5 days; the last one: the receiver answered with 503 Service Unavailable"},
@@ -57,7 +57,7 @@ var scene = map[string]string{
 			"suggestion":{"resource":"orders","show":"show GET /orders/:id","rule":"update POST /orders/:id/ship"}}],
 		"gaps":[{"resource":"items","since":"2026-03-04T05:06:07Z"}],"unresolved":1,"open_intents":2,"marks":3,"failing":1,
 		"unproven":["items"],"unlisted":["items"],"lists":[]}`,
-	"POST /webhooks/look":                 `{"done":1,"result":"events","events":[{"id":"evt_0v3q8m1k2n4p5r6s7t8w9x0y1z","type":"items.updated","sequence":3}]}`,
+	"POST /webhooks/look":                 `{"done":1,"result":"events","events":[{"id":"evt_hrh8s9na88bckw3wmgj1ycf452kxkydg","type":"items.updated","sequence":3}]}`,
 	"POST /webhooks/list":                 `{"done":1,"result":"listed","objects":231}`,
 	"POST /webhooks/dismiss":              `{"done":7}`,
 	"GET /webhooks/recover":               `{"count":17}`,

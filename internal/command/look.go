@@ -49,11 +49,11 @@ func outcomeText(o *admin.Outcome, waited time.Duration) string {
 	case admin.ResultWaiting:
 		return fmt.Sprintf("is noted, and waits since %s: it is looked at after what was there before, see caddy webhooks marks.", waited)
 	case admin.ResultEvents:
-		var told []string
+		var told strings.Builder
 		for _, e := range o.Events {
-			told = append(told, fmt.Sprintf("%s (%s, #%d)", e.Type, e.ID, e.Sequence))
+			fmt.Fprintf(&told, "\n%s%s  %s  #%d", indent, cell(e.Type), e.ID, e.Sequence)
 		}
-		return "has changed: " + strings.Join(told, ", ") + "."
+		return "has changed:" + told.String()
 	case admin.ResultUnchanged:
 		return "is as it was known: there is nothing to tell."
 	case admin.ResultKnown:
