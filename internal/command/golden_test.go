@@ -115,6 +115,42 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// So does its help, of all commands.
+func TestGoldenHelp(t *testing.T) {
+	for _, columns := range []int{80, 120} {
+		t.Setenv("COLUMNS", fmt.Sprint(columns))
+		var all strings.Builder
+		var visit func(path []string, cmd *cobra.Command)
+		visit = func(path []string, cmd *cobra.Command) {
+			if cmd.Hidden {
+				return
+			}
+			root := newRoot()
+			var out strings.Builder
+			root.SetOut(&out)
+			root.SetArgs(append(path, "--help"))
+			if err := root.Execute(); err != nil {
+				t.Error(err)
+			}
+			fmt.Fprintf(&all, "$ caddy %s --help\n%s\n", strings.Join(path, " "), out.String())
+			for _, sub := range cmd.Commands() {
+				visit(append(path[:len(path):len(path)], sub.Name()), sub)
+			}
+		}
+		webhooks, _, err := newRoot().Find([]string{"webhooks"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		visit([]string{"webhooks"}, webhooks)
+		compare(t, fmt.Sprintf("help-%d", columns), all.String())
+		for line := range strings.Lines(all.String()) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, " \n")); n > columns && !strings.HasPrefix(line, "Use \"") { // that line is Cobra's
+				t.Errorf("help on %d columns prints %d: %s", columns, n, line)
+			}
+		}
+	}
+}
+
 // Every command has a golden file, or a reason not to.
 func TestGoldenIsComplete(t *testing.T) {
 	reasons := map[string]string{

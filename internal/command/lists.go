@@ -75,7 +75,7 @@ var lists = []list{
 		},
 	},
 	{
-		name: "unresolved", short: "Lists exchanges that changed something without telling which object", paged: true,
+		name: "unresolved", short: "Lists exchanges that changed an object without naming it", paged: true,
 		headings: []string{"ID", "NOTED", "RESOURCE", "RULE", "REASON"},
 		row: func(u map[string]any) []any {
 			return []any{u["id"], clock(u["noted"]), u["resource"], u["rule"], u["reason"]}

@@ -48,7 +48,7 @@ Given backups, it reads those.
 	verify.Flags().String("dir", "", "directory of the queue (default: that of --config, or in Caddy's data directory)")
 
 	restore := subcommand(&cobra.Command{
-		Use: "restore [<backups...>]", Short: "Makes a queue from backups, or from what can be read of a damaged one", Args: cobra.ArbitraryArgs,
+		Use: "restore [<backups...>]", Short: "Makes a queue from backups, or from what is left of a damaged one", Args: cobra.ArbitraryArgs,
 		Long: `
 Makes a queue from a full backup and the incremental ones after it, in their
 order. The directory must hold no queue: one that was damaged has been set

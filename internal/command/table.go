@@ -137,6 +137,25 @@ func wrapped(items []string, width int) string {
 	return text.String()
 }
 
+// paragraphs returns a text whose paragraphs are broken between words, in lines of a
+// width.
+func paragraphs(text string, width int) string {
+	var broken []string
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		var lines []string
+		for word := range strings.FieldsSeq(paragraph) {
+			last := len(lines) - 1
+			if last < 0 || utf8.RuneCountInString(lines[last])+1+utf8.RuneCountInString(word) > width {
+				lines = append(lines, word)
+				continue
+			}
+			lines[last] += " " + word
+		}
+		broken = append(broken, strings.Join(lines, "\n"))
+	}
+	return strings.Join(broken, "\n\n")
+}
+
 // cell returns a value of an answer as a table shows it: on one line, and none of
 // it acts on a terminal, whoever wrote it.
 func cell(value any) string {

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,6 +59,30 @@ func addCommands(cmd *cobra.Command) {
 	cmd.AddCommand(detectionCommands()...)
 	cmd.AddCommand(queueCommand())
 	group(cmd)
+	fitHelp(cmd, widthOf(os.Stdout))
+}
+
+// helpWidth is how wide help is where that is not known.
+const helpWidth = 80
+
+// fitHelp makes the help of a command and of all below it fit into a width. Cobra
+// breaks no lines by itself.
+func fitHelp(cmd *cobra.Command, width int) {
+	if width == 0 {
+		width = helpWidth
+	}
+	// The commands below have the template of this one.
+	cmd.SetUsageTemplate(strings.ReplaceAll(cmd.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", width)))
+	breakLong(cmd, width)
+}
+
+// breakLong breaks the descriptions of a command and of all below it into lines of a
+// width.
+func breakLong(cmd *cobra.Command, width int) {
+	cmd.Long = paragraphs(cmd.Long, width)
+	for _, sub := range cmd.Commands() {
+		breakLong(sub, width)
+	}
 }
 
 // group makes a command that has subcommands, and does nothing itself, refuse what
