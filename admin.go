@@ -59,9 +59,11 @@ func (a *App) admin() *admin.Server {
 		Pipeline: a.pipeline, Durability: a.durability, Endpoints: a.endpoints, Uncovered: uncovered, Words: a.words, Log: liveLogger("engine"),
 	}
 	for _, r := range a.resources() {
-		server.Resources = append(server.Resources, admin.Resource{
-			Name: r.Name, Proven: r.Version != "" || r.ETag, Listed: r.List != nil,
-		})
+		resource := admin.Resource{Name: r.Name, Proven: r.Version != "" || r.ETag, Listed: r.List != nil}
+		for _, trigger := range r.Triggers {
+			resource.Types = append(resource.Types, trigger.Type.String())
+		}
+		server.Resources = append(server.Resources, resource)
 	}
 	return server
 }

@@ -7,8 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
 // story is an example of a page: rules, and what comes of exchanges with them.
@@ -102,4 +105,61 @@ func TestReadmeHasAllWords(t *testing.T) {
 			t.Errorf("the overview lacks %s", word)
 		}
 	}
+}
+
+// What the pages show stays as it is under `caddy fmt`, but for the indentation that
+// it likes: it takes the # of a bare path for a comment, and then sees no brace
+// after it.
+func TestExamplesSurviveFormatting(t *testing.T) {
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range append(pages, "README.md", "Caddyfile.example") {
+		for _, block := range blocksOf(t, page, "caddyfile", "") {
+			depth := 0
+			for line := range strings.Lines(string(caddyfile.Format([]byte(block)))) {
+				text := strings.TrimSpace(line)
+				if text == "}" {
+					depth--
+				}
+				if text != "" && !strings.HasPrefix(line, strings.Repeat("\t", max(depth, 0))+text) {
+					t.Errorf("%s: caddy fmt does not see where this line is, which is %d deep: %q\n%s", page, depth, line, block)
+					break
+				}
+				if (text == "{" || strings.HasSuffix(text, " {")) && !strings.HasPrefix(text, "#") {
+					depth++
+				}
+			}
+		}
+	}
+}
+
+// blocksOf returns the fenced blocks of a page that are of one of some kinds and look
+// like a Caddyfile; of another file, all of it.
+func blocksOf(t *testing.T, path string, kinds ...string) []string {
+	t.Helper()
+	text := pageText(t, path)
+	if filepath.Ext(path) != ".md" {
+		return []string{text}
+	}
+	var blocks []string
+	for _, found := range fences.FindAllStringSubmatch(text, -1) {
+		if slices.Contains(kinds, found[1]) && strings.Contains(found[2], " {\n") && strings.Contains(found[2], "}\n") {
+			blocks = append(blocks, found[2])
+		}
+	}
+	return blocks
+}
+
+// fences are the fenced blocks of a page: their kinds, and their texts.
+var fences = regexp.MustCompile("(?ms)^```([a-z]*)$\n(.*?)^```$")
+
+func pageText(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
@@ -74,7 +73,7 @@ func (e *Egress) policy() (egress.Policy, error) {
 	if policy.DenyNetworks, err = parseNetworks("deny network", e.DenyNetworks); err != nil {
 		return policy, err
 	}
-	if policy.Proxy, err = fill(caddy.NewReplacer(), "egress: proxy", e.Proxy); err != nil {
+	if policy.Proxy, err = fill(newFiller(nil), "egress: proxy", e.Proxy); err != nil {
 		return policy, err
 	}
 	if e.From != "" {

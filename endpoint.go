@@ -82,36 +82,57 @@ func (a *App) provisionEndpoints() error {
 		return err
 	}
 	a.transport.Store(transport)
-	endpoints := make([]endpoint.Endpoint, 0, len(a.Endpoints))
-	a.named = make(map[string]endpoint.Endpoint)
-	for _, declared := range a.Endpoints {
-		if err := declared.checkNamed(); err != nil {
-			return fmt.Errorf("endpoint %s: %w", declared.Name, err)
-		}
-		made, err := declared.endpoint(transport)
-		if err != nil {
-			return fmt.Errorf("endpoint %s: %w", declared.Name, err)
-		}
-		if declared.isNamed() {
-			if _, twice := a.named[made.Name]; twice {
-				return fmt.Errorf("endpoint %s is declared twice; keep one of them", made.Name)
-			}
-			a.named[made.Name] = made
-			continue
-		}
-		a.drops = a.drops || made.WhenDisabled == endpoint.Drop
-		endpoints = append(endpoints, made)
+	declared, err := a.declareEndpoints(transport)
+	if err != nil {
+		return err
 	}
-	a.endpoints, err = endpoint.NewSet(endpoints...)
-	return err
+	a.endpoints, a.named, a.drops = declared.endpoints, declared.named, declared.drops
+	return nil
 }
 
-// endpoint checks the endpoint and returns it as the emitter wants it.
-func (e *Endpoint) endpoint(transport *egress.Transport) (endpoint.Endpoint, error) {
-	made := endpoint.Endpoint{Name: e.Name, Timeout: time.Duration(e.Timeout)}
-	repl := caddy.NewReplacer()
+// declaredEndpoints are the endpoints that the operator has fixed.
+type declaredEndpoints struct {
+	endpoints *endpoint.Set
+	// named are those whose receivers are named by requests, by the endpoints' names.
+	named map[string]endpoint.Endpoint
+	// drops is true if some endpoint wants nothing kept while it is disabled.
+	drops bool
+}
+
+// declareEndpoints returns the endpoints, with what their placeholders stand for now.
+func (a *App) declareEndpoints(transport *egress.Transport) (declaredEndpoints, error) {
+	declared := declaredEndpoints{named: make(map[string]endpoint.Endpoint)}
+	endpoints := make([]endpoint.Endpoint, 0, len(a.Endpoints))
+	for _, e := range a.Endpoints {
+		if err := e.checkNamed(); err != nil {
+			return declared, fmt.Errorf("endpoint %s: %w", e.Name, err)
+		}
+		made, err := e.endpoint(transport, a.files)
+		if err != nil {
+			return declared, fmt.Errorf("endpoint %s: %w", e.Name, err)
+		}
+		if e.isNamed() {
+			if _, twice := declared.named[made.Name]; twice {
+				return declared, fmt.Errorf("endpoint %s is declared twice; keep one of them", made.Name)
+			}
+			declared.named[made.Name] = made
+			continue
+		}
+		declared.drops = declared.drops || made.WhenDisabled == endpoint.Drop
+		endpoints = append(endpoints, made)
+	}
 	var err error
-	if made.URL, err = repl.ReplaceOrErr(e.URL, true, true); err != nil {
+	declared.endpoints, err = endpoint.NewSet(endpoints...)
+	return declared, err
+}
+
+// endpoint checks the endpoint and returns it as the emitter wants it. The files that
+// it names are noted in files.
+func (e *Endpoint) endpoint(transport *egress.Transport, files *files) (endpoint.Endpoint, error) {
+	made := endpoint.Endpoint{Name: e.Name, Timeout: time.Duration(e.Timeout)}
+	repl := newFiller(files)
+	var err error
+	if made.URL, err = repl.ReplaceOrErr(e.URL); err != nil {
 		return made, fmt.Errorf("url: %w; set what the placeholder stands for", err)
 	}
 	if e.isNamed() {
@@ -142,7 +163,7 @@ func (e *Endpoint) endpoint(transport *egress.Transport) (endpoint.Endpoint, err
 
 // provisionDelivery fills in how deliveries are signed, authenticated, connected and
 // formatted.
-func (e *Endpoint) provisionDelivery(made *endpoint.Endpoint, repl *caddy.Replacer, transport *egress.Transport) error {
+func (e *Endpoint) provisionDelivery(made *endpoint.Endpoint, repl *filler, transport *egress.Transport) error {
 	if len(e.Secrets) > 0 && !e.needsSecret() {
 		return fmt.Errorf("secret: none of its signatures is made with it; add `signature standard`, or leave it out")
 	}

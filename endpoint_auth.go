@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/auth"
@@ -62,7 +61,7 @@ type OAuth2 struct {
 }
 
 // authenticator returns what adds the credentials; nil for none.
-func (a *Auth) authenticator(repl *caddy.Replacer, transport *egress.Transport) (auth.Authenticator, error) {
+func (a *Auth) authenticator(repl *filler, transport *egress.Transport) (auth.Authenticator, error) {
 	if a == nil {
 		return nil, nil
 	}
@@ -113,7 +112,7 @@ func (a *Auth) kinds() []string {
 	return kinds
 }
 
-func (b *BasicAuth) authenticator(repl *caddy.Replacer) (auth.Authenticator, error) {
+func (b *BasicAuth) authenticator(repl *filler) (auth.Authenticator, error) {
 	user, err := fill(repl, "user", b.User)
 	if err != nil {
 		return nil, err
@@ -125,7 +124,7 @@ func (b *BasicAuth) authenticator(repl *caddy.Replacer) (auth.Authenticator, err
 	return auth.Basic(user, password)
 }
 
-func (o *OAuth2) authenticator(repl *caddy.Replacer, transport *egress.Transport) (auth.Authenticator, error) {
+func (o *OAuth2) authenticator(repl *filler, transport *egress.Transport) (auth.Authenticator, error) {
 	client := auth.Client{InBody: o.CredentialsInBody, Params: map[string]string{}}
 	for _, field := range []struct {
 		what, text string

@@ -5,7 +5,6 @@ package webhooks
 import (
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
@@ -49,14 +48,14 @@ type PayloadField struct {
 }
 
 // format returns the format as the emitter wants it.
-func (p *Payload) format(repl *caddy.Replacer) (payload.Format, error) {
+func (p *Payload) format(repl *filler) (payload.Format, error) {
 	if p == nil {
 		return payload.Format{}, nil
 	}
 	config := payload.Config{
 		Kind: payload.Kind(p.Format), Binary: p.Binary, Previous: p.Previous,
 		// Other placeholders are the link's own.
-		Source: repl.ReplaceKnown(p.Source, ""), URL: repl.ReplaceKnown(p.URL, ""),
+		Source: repl.ReplaceKnown(p.Source), URL: repl.ReplaceKnown(p.URL),
 	}
 	for _, field := range p.Fields {
 		config.Fields = append(config.Fields, payload.Field{Name: field.Name, Path: field.Path})
@@ -99,7 +98,7 @@ func (e *Endpoint) unmarshalPayload(d *caddyfile.Dispenser) error {
 	if strings.Contains(e.Payload.Source+e.Payload.URL, "{env.") || strings.Contains(e.Payload.Source+e.Payload.URL, "{file.") {
 		return nil // checked when the placeholders are replaced
 	}
-	if _, err := e.Payload.format(caddy.NewReplacer()); err != nil {
+	if _, err := e.Payload.format(newFiller(nil)); err != nil {
 		return d.WrapErr(err)
 	}
 	return nil

@@ -78,7 +78,7 @@ type Rotation struct {
 
 // end returns the time from which replaced secrets do not sign any more, zero for
 // never.
-func (r Rotation) end(repl *caddy.Replacer, secrets int) (time.Time, error) {
+func (r Rotation) end(repl *filler, secrets int) (time.Time, error) {
 	if r.Replaced == "" {
 		if r.Overlap != 0 {
 			return time.Time{}, fmt.Errorf("overlap: it begins when a secret is replaced; add that time, as: replaced 2026-11-21T12:00:00Z")
@@ -103,7 +103,7 @@ func (r Rotation) end(repl *caddy.Replacer, secrets int) (time.Time, error) {
 }
 
 // secrets parses secrets. All but the first end as the rotation says.
-func (r Rotation) secrets(repl *caddy.Replacer, what string, texts []string, parse func(string) (sign.Secret, error)) ([]sign.Secret, error) {
+func (r Rotation) secrets(repl *filler, what string, texts []string, parse func(string) (sign.Secret, error)) ([]sign.Secret, error) {
 	plain, err := fillAll(repl, what, texts)
 	if err != nil {
 		return nil, fmt.Errorf("%w, for example to what `echo whsec_$(openssl rand -base64 32)` prints", err)
@@ -128,7 +128,7 @@ func (r Rotation) secrets(repl *caddy.Replacer, what string, texts []string, par
 
 // schemes returns the ways of signing: nil for the default, an empty slice for
 // none.
-func (e *Endpoint) schemes(repl *caddy.Replacer) ([]sign.Scheme, error) {
+func (e *Endpoint) schemes(repl *filler) ([]sign.Scheme, error) {
 	if e.NoSignature {
 		if len(e.Signatures) > 0 {
 			return nil, fmt.Errorf("signature: there are some, and `none`; keep one of both")
@@ -147,7 +147,7 @@ func (e *Endpoint) schemes(repl *caddy.Replacer) ([]sign.Scheme, error) {
 }
 
 // scheme returns the scheme as the emitter wants it.
-func (s *Signature) scheme(repl *caddy.Replacer) (sign.Scheme, error) {
+func (s *Signature) scheme(repl *filler) (sign.Scheme, error) {
 	switch s.Scheme {
 	case schemeStandard:
 		return sign.Standard{}, nil

@@ -5,7 +5,6 @@ package webhooks
 import (
 	"fmt"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
@@ -24,7 +23,7 @@ type ReceiverTLS struct {
 }
 
 // settings returns the settings; nil for none.
-func (r *ReceiverTLS) settings(repl *caddy.Replacer) (*egress.TLS, error) {
+func (r *ReceiverTLS) settings(repl *filler) (*egress.TLS, error) {
 	if r == nil {
 		return nil, nil
 	}

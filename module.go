@@ -110,6 +110,10 @@ type App struct {
 	queue    string
 	acquired bool
 	config   *pipeline.Config
+	// files are those that the configuration names, and refresher keeps what was read
+	// of them up to date from Start to Stop.
+	files     *files
+	refresher *refresher
 
 	mu       sync.Mutex
 	handlers []*Handler
@@ -151,7 +155,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.provisionSecrets(); err != nil {
+	a.files = newFiles()
+	if a.keys, err = a.secretsKeys(); err != nil {
 		return err
 	}
 	if err := a.provisionEndpoints(); err != nil {
@@ -182,21 +187,21 @@ func (a *App) opening() pipeline.Opening {
 	}
 }
 
-// provisionSecrets reads the keys that the configuration names.
-func (a *App) provisionSecrets() error {
-	a.keys = nil
+// secretsKeys reads the keys that the configuration names.
+func (a *App) secretsKeys() ([]seal.Key, error) {
+	var keys []seal.Key
 	for i, text := range a.SecretsKeys {
-		text, err := caddy.NewReplacer().ReplaceOrErr(text, true, true)
+		plain, err := fill(newFiller(a.files), fmt.Sprintf("secrets_key, key %d", i+1), text)
 		if err != nil {
-			return fmt.Errorf("secrets_key, key %d: %w; set what the placeholder stands for", i+1, err)
+			return nil, err
 		}
-		key, err := seal.ParseKey(text)
+		key, err := seal.ParseKey(plain)
 		if err != nil {
-			return fmt.Errorf("secrets_key, key %d: %w", i+1, err)
+			return nil, fmt.Errorf("secrets_key, key %d: %w", i+1, err)
 		}
-		a.keys = append(a.keys, key)
+		keys = append(keys, key)
 	}
-	return nil
+	return keys, nil
 }
 
 // Validate checks what Provision has not.
@@ -234,6 +239,7 @@ func (a *App) Start() error {
 	a.compareUnmatched()
 	a.logStart()
 	a.logUnmade()
+	a.startRefreshing()
 	return nil
 }
 
@@ -254,6 +260,7 @@ func (a *App) logStart() {
 // this configuration may still be under way, and on exit the HTTP app may stop
 // after this one.
 func (a *App) Stop() error {
+	a.refresher.stop()
 	a.pipeline.Stop(a.config)
 	return nil
 }
@@ -266,6 +273,7 @@ func (a *App) Cleanup() error {
 	}
 	a.acquired = false
 	a.logValidated()
+	a.refresher.stop()
 	// A Start that fails is not followed by a Stop.
 	a.pipeline.Stop(a.config)
 	_, err := pipelines.Delete(a.queue)

@@ -3,11 +3,9 @@
 package webhooks
 
 import (
+	"errors"
 	"fmt"
-	"os"
 	"strings"
-
-	"github.com/caddyserver/caddy/v2"
 )
 
 // maxFile limits the files that a configuration names, in bytes: certificates and
@@ -16,11 +14,14 @@ const maxFile = 1 << 20
 
 // fill replaces the placeholders of a text that may be secret. Its errors show the
 // placeholder, and nothing of the text around it.
-func fill(repl *caddy.Replacer, what, text string) (string, error) {
-	plain, err := repl.ReplaceOrErr(text, true, true)
+func fill(repl *filler, what, text string) (string, error) {
+	plain, err := repl.ReplaceOrErr(text)
+	var missing fileError
 	switch {
 	case err == nil:
 		return plain, nil
+	case errors.As(err, &missing):
+		return "", fmt.Errorf("%s: %w; put what is meant into the file", what, err)
 	case strings.HasPrefix(text, "{") && strings.IndexByte(text, '}') == len(text)-1:
 		return "", fmt.Errorf("%s: %w; set what the placeholder stands for", what, err)
 	default:
@@ -29,7 +30,7 @@ func fill(repl *caddy.Replacer, what, text string) (string, error) {
 }
 
 // fillAll is fill for several texts.
-func fillAll(repl *caddy.Replacer, what string, texts []string) ([]string, error) {
+func fillAll(repl *filler, what string, texts []string) ([]string, error) {
 	plain := make([]string, len(texts))
 	for i, text := range texts {
 		var err error
@@ -42,7 +43,7 @@ func fillAll(repl *caddy.Replacer, what string, texts []string) ([]string, error
 
 // pemText returns a text in PEM form, or the content of the file that the text
 // names.
-func pemText(repl *caddy.Replacer, what, text string) ([]byte, error) {
+func pemText(repl *filler, what, text string) ([]byte, error) {
 	plain, err := fill(repl, what, text)
 	if err != nil {
 		return nil, err
@@ -53,14 +54,7 @@ func pemText(repl *caddy.Replacer, what, text string) ([]byte, error) {
 	if strings.ContainsAny(plain, "\r\n") || len(plain) > 4096 {
 		return nil, fmt.Errorf("%s: it is neither PEM nor the name of a file", what)
 	}
-	info, err := os.Stat(plain)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("%s: %s is not a file of at most %d bytes", what, plain, maxFile)
-	}
-	content, err := os.ReadFile(plain)
+	content, err := repl.read(plain)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}

@@ -235,7 +235,10 @@ func TestBackupCommand(t *testing.T) {
 	s.expect("items.updated items/2")
 	run("backup", "--after", full, second)
 	run("verify", full, second)
-	if printed := run("stats"); !strings.Contains(printed, `"open": true`) || !strings.Contains(printed, `"free_bytes"`) {
+	if printed := run("stats", "--json"); !strings.Contains(printed, `"open": true`) || !strings.Contains(printed, `"free_bytes"`) {
+		t.Errorf("stats: %s", printed)
+	}
+	if printed := run("stats"); !strings.HasPrefix(printed, "queue ") || !strings.Contains(printed, "enough: ") {
 		t.Errorf("stats: %s", printed)
 	}
 	if _, err := s.command("queue", "verify", "--dir", s.dir); err == nil || !strings.Contains(err.Error(), "has "+s.dir+" open") {

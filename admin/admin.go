@@ -23,7 +23,8 @@
 //	POST /webhooks/dismiss       forgets records of changes whose object is not known
 //
 // Lists take `limit` and `cursor`, and where it applies `event`, `type`,
-// `object`, `endpoint` and `status`.
+// `object`, `endpoint` and `status`. What is asked for that does not exist is
+// refused. Look and list take `wait`.
 package admin
 
 import (
@@ -72,6 +73,8 @@ type Resource struct {
 	Proven bool
 	// Listed is true if all its objects can be listed.
 	Listed bool
+	// Types are the types of its events, as they are written.
+	Types []string
 }
 
 // resource returns the configured resource of a name, or an error that refuses

@@ -150,6 +150,11 @@ func (s *Server) count(v deliveryVerb) handler {
 			return err
 		}
 		count.Refused = refused
+		if count.Count == 0 && refused == 0 {
+			if err := s.requireKnown(r.Context(), store, q.filter); err != nil {
+				return err
+			}
+		}
 		return writeJSON(w, http.StatusOK, count)
 	}
 }
@@ -169,6 +174,11 @@ func (s *Server) act(v deliveryVerb) handler {
 		q.selection.Permit = s.permit(v, &acted.Refused)
 		if acted.Changed, acted.Next, err = v.act(r.Context(), store, q.selection, q.page); err != nil {
 			return err
+		}
+		if acted == (ActView{}) && q.page.Cursor == "" {
+			if err := s.requireKnown(r.Context(), store, q.filter); err != nil {
+				return err
+			}
 		}
 		return writeJSON(w, http.StatusOK, acted)
 	}

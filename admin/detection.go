@@ -3,6 +3,7 @@
 package admin
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -100,13 +101,13 @@ type DoneView struct {
 }
 
 // look has an object looked at: ?object=KEY. With deleted=1, a Show that is gone
-// proves its delete.
+// proves its delete. With wait=DURATION, the answer says what came of it by then.
 func (s *Server) look(w http.ResponseWriter, r *http.Request) error {
 	store, err := s.store()
 	if err != nil {
 		return err
 	}
-	values, err := parseMeant(r, []string{"object", "deleted"})
+	values, err := parseMeant(r, []string{"object", "deleted", "wait"})
 	if err != nil {
 		return err
 	}
@@ -117,6 +118,10 @@ func (s *Server) look(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.resource(key.Resource); err != nil {
 		return err
 	}
+	wait, err := parseWait(values.Get("wait"))
+	if err != nil {
+		return err
+	}
 	hints := queue.HintMayBeUpdated
 	switch deleted := values.Get("deleted"); deleted {
 	case "":
@@ -125,16 +130,21 @@ func (s *Server) look(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return fmt.Errorf("%w: deleted is 1 or left out, not %q", errBadQuery, deleted)
 	}
-	return answerMark(w, r, store, key, hints)
+	look, err := newLook(r.Context(), store, key)
+	if err != nil {
+		return err
+	}
+	return look.answer(w, r, hints, wait, func() (Outcome, bool, error) { return look.ofObject(r.Context()) })
 }
 
-// list has all objects of a resource listed: ?resource=NAME.
+// list has all objects of a resource listed: ?resource=NAME. With wait=DURATION, the
+// answer says what came of it by then.
 func (s *Server) list(w http.ResponseWriter, r *http.Request) error {
 	store, err := s.store()
 	if err != nil {
 		return err
 	}
-	values, err := parseMeant(r, []string{"resource"})
+	values, err := parseMeant(r, []string{"resource", "wait"})
 	if err != nil {
 		return err
 	}
@@ -146,21 +156,36 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) error {
 	if !resource.Listed {
 		return fmt.Errorf("%w: resource %s has no list; declare one, as `list GET /%s %s.#.id`", errBadQuery, name, name, name)
 	}
-	return answerMark(w, r, store, queue.ListKey(name), queue.HintMayBeUpdated)
+	wait, err := parseWait(values.Get("wait"))
+	if err != nil {
+		return err
+	}
+	look := look{store: store, key: queue.ListKey(name), began: time.Now()}
+	return look.answer(w, r, queue.HintMayBeUpdated, wait, func() (Outcome, bool, error) {
+		return look.ofList(r.Context(), s.Pipeline.Listings(), name)
+	})
 }
 
 // operatorRule takes the place of a rule in the cause of an operator's mark.
 const operatorRule = "operator"
 
-// answerMark makes an operator's mark, and answers when it is durable.
-func answerMark(w http.ResponseWriter, r *http.Request, store queue.Intents, key event.Key, hints queue.Hints) error {
-	err := store.ResolveIntent(r.Context(), 0, queue.Resolution{Marks: []queue.Mark{{
-		Key: key, Hints: hints, Cause: event.Cause{Rule: operatorRule, Outcome: event.OutcomeUnknown, At: time.Now()},
+// answer makes an operator's mark, and answers when it is durable; with a time to
+// wait, with what came of it.
+func (l *look) answer(w http.ResponseWriter, r *http.Request, hints queue.Hints, wait time.Duration, done func() (Outcome, bool, error)) error {
+	err := l.store.ResolveIntent(r.Context(), 0, queue.Resolution{Marks: []queue.Mark{{
+		Key: l.key, Hints: hints, Cause: event.Cause{Rule: operatorRule, Outcome: event.OutcomeUnknown, At: time.Now()},
 	}}}, true)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, DoneView{1})
+	var outcome Outcome
+	if wait > 0 {
+		if outcome, err = until(r.Context(), wait, done); err != nil {
+			return err
+		}
+	}
+	outcome.Done = 1
+	return writeJSON(w, http.StatusOK, outcome)
 }
 
 // dismiss forgets records of changes whose object is not known: ?id=N one of them;
@@ -182,14 +207,21 @@ func (s *Server) dismiss(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return fmt.Errorf("%w: id is a number, not %q", errBadQuery, text)
 		}
-		if err := store.DismissUnresolved(r.Context(), queue.IntentID(id)); err != nil {
+		err = store.DismissUnresolved(r.Context(), queue.IntentID(id))
+		if errors.Is(err, queue.ErrNotFound) {
+			return refuse(http.StatusNotFound, "there is no record %d, or it is older than the retention", id)
+		}
+		if err != nil {
 			return err
 		}
 		return writeJSON(w, http.StatusOK, DoneView{1})
 	}
-	before, err := time.Parse(time.RFC3339, values.Get("before"))
+	if values.Get("before") == "" {
+		return fmt.Errorf("%w: say which, with id=N or before=TIME, as 2026-03-04T05:06:07Z, or as how long ago, as 3h or 2d", errBadQuery)
+	}
+	before, err := parseWhen(values.Get("before"), time.Now())
 	if err != nil {
-		return fmt.Errorf("%w: say which, with id=N or before=TIME, as 2026-03-04T05:06:07Z", errBadQuery)
+		return fmt.Errorf("before: %w", err)
 	}
 	n, err := store.DismissUnresolvedBefore(r.Context(), values.Get("resource"), before)
 	if err != nil {

@@ -10,13 +10,14 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// listed answers with the page of a list that read returns.
-func (s *Server) listed(w http.ResponseWriter, r *http.Request, read func(context.Context, queue.Store, query) (listView, error)) error {
+// listed answers with the page of a list that read returns. Takes names what the list
+// can be narrowed by.
+func (s *Server) listed(w http.ResponseWriter, r *http.Request, takes []string, read func(context.Context, queue.Store, query) (listView, error)) error {
 	store, err := s.store()
 	if err != nil {
 		return err
 	}
-	q, err := parseQuery(r, listParameters, queue.DefaultLimit)
+	q, err := parseQuery(r, takes, queue.DefaultLimit)
 	if err != nil {
 		return err
 	}
@@ -24,39 +25,47 @@ func (s *Server) listed(w http.ResponseWriter, r *http.Request, read func(contex
 	if err != nil {
 		return err
 	}
+	if len(page.Items) == 0 && q.page.Cursor == "" {
+		if err := s.requireKnown(r.Context(), store, q.filter); err != nil {
+			return err
+		}
+	}
 	return writeJSON(w, http.StatusOK, page)
 }
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
-	return s.listed(w, r, func(ctx context.Context, store queue.Store, q query) (listView, error) {
+	return s.listed(w, r, eventParameters, func(ctx context.Context, store queue.Store, q query) (listView, error) {
 		rows, next, err := store.Events(ctx, q.filter, q.page)
 		return list(rows, next, func(e event.Event) any { return newEventView(e, false) }), err
 	})
 }
 
 func (s *Server) deliveries(w http.ResponseWriter, r *http.Request) error {
-	return s.listed(w, r, func(ctx context.Context, store queue.Store, q query) (listView, error) {
+	return s.listed(w, r, deliveryParameters, func(ctx context.Context, store queue.Store, q query) (listView, error) {
 		rows, next, err := store.Deliveries(ctx, q.filter, q.page)
-		return list(rows, next, func(d queue.Delivery) any { return deliveryView{d, d.Key.String()} }), err
+		if err != nil {
+			return listView{}, err
+		}
+		return deliveriesView(ctx, store, rows, next)
 	})
 }
 
 func (s *Server) attempts(w http.ResponseWriter, r *http.Request) error {
-	return s.listed(w, r, func(ctx context.Context, store queue.Store, q query) (listView, error) {
+	return s.listed(w, r, attemptParameters, func(ctx context.Context, store queue.Store, q query) (listView, error) {
 		rows, next, err := store.Attempts(ctx, q.filter, q.page)
 		return list(rows, next, func(t queue.Attempt) any { return attemptView{t, string(t.Response)} }), err
 	})
 }
 
 func (s *Server) unresolved(w http.ResponseWriter, r *http.Request) error {
-	return s.listed(w, r, func(ctx context.Context, store queue.Store, q query) (listView, error) {
+	return s.listed(w, r, pageParameters, func(ctx context.Context, store queue.Store, q query) (listView, error) {
 		rows, next, err := store.Unresolved(ctx, q.page)
 		return list(rows, next, func(u queue.Unresolved) any { return newUnresolvedView(u) }), err
 	})
 }
 
 func (s *Server) marks(w http.ResponseWriter, r *http.Request) error {
-	return s.listed(w, r, func(ctx context.Context, store queue.Store, q query) (listView, error) {
+	return s.listed(w, r, limitParameter, func(ctx context.Context, store queue.Store, q query) (listView, error) {
 		rows, err := store.Pending(ctx, q.page.Limit)
 		return list(rows, "", func(m queue.PendingMark) any { return newMarkView(m) }), err
 	})
@@ -68,7 +77,11 @@ func (s *Server) event(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	e, err := store.Event(r.Context(), event.IDOf(r.PathValue("id")))
+	id := event.IDOf(r.PathValue("id"))
+	if err := s.requireKnown(r.Context(), store, queue.Filter{EventID: id}); err != nil {
+		return err
+	}
+	e, err := store.Event(r.Context(), id)
 	if err != nil {
 		return err
 	}

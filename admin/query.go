@@ -27,11 +27,18 @@ type query struct {
 	given []string
 }
 
-// listParameters narrow lists.
-var listParameters = []string{"event", "type", "object", "endpoint", "status", "cursor", "limit"}
+var (
+	// pageParameters say which part of a list is meant; the list of marks has one
+	// page.
+	pageParameters = []string{"cursor", "limit"}
+	limitParameter = []string{"limit"}
 
-// pageParameters say which part of a list is meant.
-var pageParameters = []string{"cursor", "limit"}
+	// These narrow the lists of what they are named after. One that a list's rows
+	// do not have is refused: it would narrow nothing.
+	eventParameters    = append([]string{"event", "type", "object"}, pageParameters...)
+	deliveryParameters = append([]string{"event", "type", "object", "endpoint", "status"}, pageParameters...)
+	attemptParameters  = append([]string{"event", "endpoint"}, pageParameters...)
+)
 
 // parseValues reads a request's parameters, of which takes names all that it may
 // have. One that cannot be read is refused, since a request without it would mean

@@ -141,7 +141,10 @@ func newStage(t *testing.T, e queue.Engine) *stage {
 		t: t,
 		server: &admin.Server{
 			Pipeline: line, Durability: queue.Process, Endpoints: endpoints, Uncovered: coverage.New(nil), Log: log,
-			Resources: []admin.Resource{{Name: "items", Proven: true, Listed: true}, {Name: "orders"}},
+			Resources: []admin.Resource{
+				{Name: "items", Proven: true, Listed: true, Types: []string{"items.created", "items.updated", "items.state.{state}"}},
+				{Name: "orders"},
+			},
 		},
 		config: &pipeline.Config{Endpoints: endpoints, Transport: transport},
 	}
@@ -189,7 +192,7 @@ func fill(t *testing.T, store queue.Store) (eventID string) {
 	}
 	lease, err := store.LeaseDelivery(ctx, "old", queue.LeaseOptions{For: time.Minute})
 	must(t, err)
-	must(t, store.FinishAttempt(ctx, lease, queue.Attempt{At: time.Now(), Code: http.StatusBadGateway, Response: []byte("no luck")}, queue.Verdict{Status: queue.StatusDead}))
+	must(t, store.FinishAttempt(ctx, lease, queue.Attempt{At: time.Now(), Code: http.StatusBadGateway, Error: "it is down", Response: []byte("no luck")}, queue.Verdict{Status: queue.StatusDead}))
 	must(t, store.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{
 		Key: event.Key{Resource: "items", ID: "3"}, Hints: queue.HintUpdated, Cause: event.Cause{Rule: "PATCH /items/:id", Outcome: event.OutcomeChanged},
 	}}}, true))

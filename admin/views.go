@@ -3,6 +3,7 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -51,6 +52,30 @@ func newEventView(e event.Event, payload bool) eventView {
 type deliveryView struct {
 	queue.Delivery
 	Object string `json:"object"`
+	// LastCode and LastError are those of the last attempt, of a delivery that has
+	// not succeeded.
+	LastCode  int    `json:"last_code,omitempty"`
+	LastError string `json:"last_error,omitempty"`
+}
+
+// deliveriesView returns a page of deliveries, with why they have not succeeded.
+func deliveriesView(ctx context.Context, store queue.History, rows []queue.Delivery, next queue.Cursor) (listView, error) {
+	page := listView{Items: make([]any, 0, len(rows)), Next: next}
+	for i := range rows {
+		view := deliveryView{Delivery: rows[i], Object: rows[i].Key.String()}
+		if view.Attempts > 0 && view.Status != queue.StatusDelivered {
+			// The last attempt is the first of the list.
+			last, _, err := store.Attempts(ctx, queue.Filter{EventID: view.EventID, Endpoint: view.Endpoint}, queue.Page{Limit: 1})
+			if err != nil {
+				return page, err
+			}
+			if len(last) > 0 {
+				view.LastCode, view.LastError = last[0].Code, last[0].Error
+			}
+		}
+		page.Items = append(page.Items, view)
+	}
+	return page, nil
 }
 
 type attemptView struct {

@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -230,6 +231,23 @@ func (p *Pipeline) Stop(c *Config) {
 			session.rest(p.log)
 		}
 		return
+	}
+}
+
+// Replace puts a configuration in the place of one that has started, and of which no
+// more has changed than endpoints and keys. It does nothing if that one has stopped.
+func (p *Pipeline) Replace(old, with *Config) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.Index(p.started, old)
+	if i < 0 {
+		return
+	}
+	p.started[i] = with
+	// Until the queue was opened, its directory may be another process's.
+	if i == len(p.started)-1 && !p.state.Load().undecided() {
+		p.loadKeyring(with.Keys)
+		p.takeUp(p.open())
 	}
 }
 

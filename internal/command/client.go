@@ -4,35 +4,89 @@ package command
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"strings"
+	"time"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/caddyserver/caddy/v2"
 )
 
-// maxAnswer limits an answer that is read as a whole, in bytes.
-const maxAnswer = 64 << 20
+const (
+	// maxAnswer limits an answer that is read as a whole, in bytes.
+	maxAnswer = 64 << 20
+	// maxRefusal limits what is read of an answer that is a refusal.
+	maxRefusal = 1 << 20
+	// dialTimeout limits how long a connection may take.
+	dialTimeout = 10 * time.Second
+)
 
-// client makes requests to the admin endpoint of a running Caddy.
+// client makes requests to the admin endpoint of a running Caddy. It does what
+// Caddy's own commands do, and tells a refusal from its text.
 type client struct {
-	address string
+	address caddy.NetworkAddress
+	http    *http.Client
 }
 
 // client returns the client of the admin endpoint that the flags name.
 func (c call) client() (client, error) {
-	address, err := caddycmd.DetermineAdminAPIAddress(c.String("address"), nil, c.String("config"), c.String("adapter"))
+	text, err := c.adminAddress()
 	if err != nil {
-		return client{}, fmt.Errorf("finding the admin endpoint: %w", err)
+		return client{}, err
 	}
-	return client{address}, nil
+	address, err := caddy.ParseNetworkAddress(text)
+	if err != nil || address.PortRangeSize() > 1 {
+		return client{}, fmt.Errorf("%q is no address of an admin endpoint; write it as localhost:2019 or unix//run/caddy/admin.sock", text)
+	}
+	if address.IsUnixNetwork() {
+		// The permissions of the socket may follow its path.
+		address.Host, _, _ = strings.Cut(address.Host, "|")
+	}
+	dialer := net.Dialer{Timeout: dialTimeout}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return dialer.DialContext(ctx, address.Network, address.JoinHostPort(0))
+	}
+	return client{address, &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
 }
+
+// refusal is an answer of the admin endpoint that is no success.
+type refusal struct {
+	status int
+	// reason says why in words; answer is the whole of it.
+	reason, answer string
+}
+
+func (r *refusal) Error() string { return r.reason }
 
 // open makes a request, with a body of JSON unless it is nil, and returns the
 // body of the answer. The caller closes it. A refusal is an error.
 func (c client) open(method, path string, query url.Values, body any) (io.ReadCloser, error) {
+	request, err := c.request(method, path, query, body)
+	if err != nil {
+		return nil, err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, unreachable(c.address, err)
+	}
+	if response.StatusCode >= http.StatusBadRequest {
+		defer response.Body.Close()
+		text, err := io.ReadAll(io.LimitReader(response.Body, maxRefusal))
+		if err != nil {
+			return nil, fmt.Errorf("reading the answer: %w", err)
+		}
+		return nil, &refusal{response.StatusCode, c.reason(response, text), string(text)}
+	}
+	return response.Body, nil
+}
+
+// request returns a request as the admin endpoint takes it from a local program.
+func (c client) request(method, path string, query url.Values, body any) (*http.Request, error) {
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
@@ -44,11 +98,50 @@ func (c client) open(method, path string, query url.Values, body any) (io.ReadCl
 		}
 		sent = bytes.NewReader(text)
 	}
-	response, err := caddycmd.AdminAPIRequest(c.address, method, path, nil, sent)
-	if err != nil {
-		return nil, fmt.Errorf("asking the admin endpoint: %w", err)
+	origin := "http://127.0.0.1" // of a socket, which has no name
+	if !c.address.IsUnixNetwork() {
+		origin = "http://" + c.address.JoinHostPort(0)
 	}
-	return response.Body, nil
+	request, err := http.NewRequestWithContext(context.Background(), method, origin+path, sent)
+	if err != nil {
+		return nil, fmt.Errorf("making the request: %w", err)
+	}
+	if !c.address.IsUnixNetwork() {
+		request.Header.Set("Origin", origin)
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return request, nil
+}
+
+// reason says why the admin endpoint refused a request: in its words, if it is one
+// of ours.
+func (c client) reason(response *http.Response, text []byte) string {
+	var answer struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(text, &answer) == nil && answer.Error != "" {
+		return answer.Error
+	}
+	if response.StatusCode == http.StatusNotFound {
+		return fmt.Sprintf("what answers at %s has no webhooks: is it another program, or a Caddy without this module? See `caddy list-modules`", c.address)
+	}
+	return fmt.Sprintf("what answers at %s said %s: %.200s", c.address, response.Status, bytes.TrimSpace(text))
+}
+
+// unreachable says that nothing answers, and what that may be due to.
+func unreachable(address caddy.NetworkAddress, err error) error {
+	return fmt.Errorf("no Caddy answers at %s: %w. Is it running? If its configuration puts the admin endpoint elsewhere, "+
+		"name it with --config FILE or --address ADDRESS; if it says `admin off`, there is none to ask", address, unwrapped(err))
+}
+
+// unwrapped returns an error of a request without the URL.
+func unwrapped(err error) error {
+	if failed, ok := err.(*url.Error); ok { //nolint:errorlint // it is what an http.Client returns
+		return failed.Err
+	}
+	return err
 }
 
 // read returns what a path answers.

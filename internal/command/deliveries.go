@@ -124,7 +124,7 @@ func refused(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" Not %s: the endpoint's tenant may not have the event.", deliveryCount(n))
+	return fmt.Sprintf("\nNot %s: the endpoint's tenant may not have the event.", deliveryCount(n))
 }
 
 func amount(count admin.CountView) string {

@@ -57,14 +57,14 @@ func TestDeliveryVerbs(t *testing.T) {
 		{
 			"replay busy --yes",
 			[]string{"GET /webhooks/replay?endpoint=busy", "POST /webhooks/replay?endpoint=busy", "POST /webhooks/replay?cursor=abc&endpoint=busy"},
-			"", "after 1000 deliveries sent: asking the admin endpoint: caddy responded with error: HTTP 500: {\"error\":\"the disk hangs\"}; repeat the command to go on",
+			"", "after 1000 deliveries sent: the disk hangs; repeat the command to go on",
 		},
 		{"resend nothing -y", []string{"GET /webhooks/resend?event=nothing"}, "There is nothing to do.\n", ""},
-		{"resend foreign -y", []string{"GET /webhooks/resend?event=foreign"}, "There is nothing to do. Not 1 delivery: the endpoint's tenant may not have the event.\n", ""},
+		{"resend foreign -y", []string{"GET /webhooks/resend?event=foreign"}, "There is nothing to do.\nNot 1 delivery: the endpoint's tenant may not have the event.\n", ""},
 		{
 			"replay tenant -y",
 			[]string{"GET /webhooks/replay?endpoint=tenant", "POST /webhooks/replay?endpoint=tenant"},
-			"2 deliveries sent. Not 3 deliveries: the endpoint's tenant may not have the event.\n", "",
+			"2 deliveries sent.\nNot 3 deliveries: the endpoint's tenant may not have the event.\n", "",
 		},
 		{"resend nothing --json", []string{"GET /webhooks/resend?event=nothing"}, "{\n  \"changed\": 0\n}\n", ""},
 		{
@@ -82,6 +82,7 @@ func TestDeliveryVerbs(t *testing.T) {
 		{"recover --since 1m --type nothing", []string{"GET /webhooks/recover?since=1m&type=nothing"}, "There is nothing to do. No delivery of that time is dead. What is pending waits for its retry: caddy webhooks retry ENDPOINT sends it now.\n", ""},
 		{"resend", nil, "", "accepts 1 arg"},
 		{"cancel everything", nil, "", "unknown command"},
+		{"resnd one", nil, "", "did you mean resend?"},
 	} {
 		printed, requests, err := api.run(t, strings.Fields(tc.args)...)
 		if printed != tc.printed {

@@ -23,17 +23,38 @@ func detectionCommands() []*cobra.Command {
 	look := subcommand(&cobra.Command{
 		Use: "look <object>", Short: "Has an object looked at, as items/42", Args: cobra.ExactArgs(1),
 		Long: `
-Has an object's Show read and compared with what is known. With --deleted, a Show
-that is gone proves that the object was deleted.
+Has an object's Show read and compared with what is known, and says what came of
+it. With --deleted, a Show that is gone proves that the object was deleted.
 `,
 	}, func(c call) error {
 		query := url.Values{"object": c.Args()}
 		if c.Bool("deleted") {
 			query.Set("deleted", "1")
 		}
-		return detect(c, "look", query)
+		return c.look("look", query)
 	})
 	look.Flags().Bool("deleted", false, "the object was deleted, if its Show is gone")
+	list := subcommand(&cobra.Command{
+		Use: "list <resource>", Short: "Has all objects of a resource listed", Args: cobra.ExactArgs(1),
+		Long: `
+Has all objects of a resource listed, and says what came of it. Those that differ
+from what is known are read and compared after that.
+`,
+	}, func(c call) error {
+		return c.look("list", url.Values{"resource": c.Args()})
+	})
+	for _, cmd := range []*cobra.Command{look, list} {
+		cmd.Flags().Duration("wait", outcomeWait, "how long to wait for what comes of it, at most 1m; 0 for not at all")
+	}
+	return []*cobra.Command{
+		subcommand(&cobra.Command{
+			Use: "coverage", Short: "Shows what could be missed, and which rule would catch it", Args: cobra.NoArgs,
+		}, showCoverage),
+		look, list, dismissCommand(),
+	}
+}
+
+func dismissCommand() *cobra.Command {
 	dismiss := subcommand(&cobra.Command{
 		Use: "dismiss [<id>]", Short: "Forgets records of changes whose object is not known", Args: cobra.MaximumNArgs(1),
 		Long: `
@@ -45,37 +66,19 @@ are older.
 		if c.NArg() == 1 {
 			query.Set("id", c.Arg(0))
 		}
-		return detect(c, "dismiss", query)
+		client, err := c.client()
+		if err != nil {
+			return err
+		}
+		var done admin.DoneView
+		if err := client.do(http.MethodPost, "/webhooks/dismiss", query, nil, &done); err != nil {
+			return err
+		}
+		return c.report(done, counted(done.Done, "record")+" forgotten.\n")
 	})
-	dismiss.Flags().String("before", "", "forget all that are older than this time, as 2026-03-04T05:06:07Z")
+	dismiss.Flags().String("before", "", "forget all that are older than this time, as 2026-03-04T05:06:07Z, or 3h or 2d ago")
 	dismiss.Flags().String("resource", "", "of these, only those of this resource")
-	return []*cobra.Command{
-		subcommand(&cobra.Command{
-			Use: "coverage", Short: "Shows what could be missed, and which rule would catch it", Args: cobra.NoArgs,
-		}, showCoverage),
-		look,
-		subcommand(&cobra.Command{
-			Use: "list <resource>", Short: "Has all objects of a resource listed", Args: cobra.ExactArgs(1),
-		}, func(c call) error {
-			return detect(c, "list", url.Values{"resource": c.Args()})
-		}),
-		dismiss,
-	}
-}
-
-// detect has a verb about detection done, and prints for how many objects or
-// records it was.
-func detect(c call, verb string, query url.Values) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	var done admin.DoneView
-	if err := client.do(http.MethodPost, "/webhooks/"+verb, query, nil, &done); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(c.out, "done:", done.Done)
-	return err
+	return dismiss
 }
 
 func showCoverage(c call) error {

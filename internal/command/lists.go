@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"strconv"
-	"text/tabwriter"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // list is a subcommand that prints a page of a list of the admin API as a table.
@@ -22,7 +22,9 @@ type list struct {
 	filters []string
 	// paged lists have a cursor, and byID shows one item with an argument.
 	paged, byID bool
-	headings    []string
+	// headings are those of the columns, the most important ones first: the last
+	// ones are what a narrow terminal has no room for.
+	headings []string
 	// row returns an item's values, one for each heading.
 	row func(item map[string]any) []any
 }
@@ -39,35 +41,41 @@ var lists = []list{
 	{
 		name: "deliveries", short: "Lists deliveries", paged: true,
 		filters:  []string{"type", "object", "event", "endpoint", "status"},
-		headings: []string{"CREATED", "EVENT", "TYPE", "OBJECT", "ENDPOINT", "STATUS", "ATTEMPTS", "DUE"},
+		headings: []string{"CREATED", "EVENT", "ENDPOINT", "STATUS", "ATTEMPTS", "TYPE", "OBJECT", "DUE", "LAST ERROR"},
 		row: func(d map[string]any) []any {
-			return []any{clock(d["created_at"]), d["event_id"], d["event_type"], d["object"], d["endpoint"], d["status"], d["attempts"], clock(d["due_at"])}
+			return []any{
+				clock(d["created_at"]), d["event_id"], d["endpoint"], d["status"], d["attempts"], d["event_type"], d["object"],
+				clock(d["due_at"]), d["last_error"],
+			}
 		},
 	},
 	{
 		name: "attempts", short: "Lists attempts", paged: true,
 		filters:  []string{"event", "endpoint"},
-		headings: []string{"TIME", "EVENT", "ENDPOINT", "NUMBER", "CODE", "TOOK", "ERROR"},
+		headings: []string{"TIME", "EVENT", "ENDPOINT", "CODE", "NUMBER", "TOOK", "ERROR"},
 		row: func(t map[string]any) []any {
-			return []any{clock(t["at"]), t["event_id"], t["endpoint"], t["number"], t["code"], took(t["duration_ns"]), t["error"]}
+			return []any{clock(t["at"]), t["event_id"], t["endpoint"], t["code"], t["number"], took(t["duration_ns"]), t["error"]}
 		},
 	},
 	{
 		name: "endpoints", short: "Lists endpoints, and how they stand", paged: true,
-		headings: []string{"ENDPOINT", "HOST", "STATUS", "PENDING", "EXPIRED", "IN FLIGHT", "FAILING SINCE", "FAILURES", "RETRY AT", "REASON"},
+		headings: []string{"ENDPOINT", "STATUS", "PENDING", "IN FLIGHT", "FAILURES", "FAILING SINCE", "RETRY AT", "EXPIRED", "HOST", "REASON"},
 		row: func(e map[string]any) []any {
-			return []any{e["name"], e["host"], e["status"], e["pending"], e["expired"], e["in_flight"], clock(e["failing_since"]), e["failures"], clock(e["retry_at"]), e["reason"]}
+			return []any{
+				e["name"], e["status"], e["pending"], e["in_flight"], e["failures"], clock(e["failing_since"]), clock(e["retry_at"]),
+				e["expired"], e["host"], e["reason"],
+			}
 		},
 	},
 	{
 		name: "marks", short: "Lists objects that wait for reconciling",
-		headings: []string{"MARKED", "OBJECT", "RULE", "OUTCOME", "TRIES", "DUE", "LAST ERROR"},
+		headings: []string{"MARKED", "OBJECT", "TRIES", "DUE", "OUTCOME", "RULE", "LAST ERROR"},
 		row: func(m map[string]any) []any {
-			return []any{clock(m["marked_at"]), m["object"], m["rule"], m["outcome"], m["tries"], clock(m["due_at"]), m["last_error"]}
+			return []any{clock(m["marked_at"]), m["object"], m["tries"], clock(m["due_at"]), m["outcome"], m["rule"], m["last_error"]}
 		},
 	},
 	{
-		name: "unresolved", short: "Lists exchanges that changed something without telling which object", paged: true,
+		name: "unresolved", short: "Lists exchanges that changed an object without naming it", paged: true,
 		headings: []string{"ID", "NOTED", "RESOURCE", "RULE", "REASON"},
 		row: func(u map[string]any) []any {
 			return []any{u["id"], clock(u["noted"]), u["resource"], u["rule"], u["reason"]}
@@ -92,33 +100,34 @@ func (l list) command() *cobra.Command {
 
 // run prints a page of the list, or the one item that an argument names.
 func (l list) run(c call) error {
-	path := "/webhooks/" + l.name
 	if id := c.Arg(0); id != "" {
-		return show(path + "/" + url.PathEscape(id))(c)
+		if err := c.without("an id shows one of the "+l.name, append([]string{"cursor", "limit"}, l.filters...)...); err != nil {
+			return err
+		}
+		return c.showEvent(id)
 	}
 	query := c.query(l.filters...)
-	if l.paged && c.String("cursor") != "" {
-		query.Set("cursor", c.String("cursor"))
-	}
-	if limit := c.Int("limit"); limit != 0 {
-		query.Set("limit", strconv.Itoa(limit))
+	for _, name := range []string{"cursor", "limit"} {
+		if c.cmd.Flags().Changed(name) {
+			query.Set(name, c.cmd.Flags().Lookup(name).Value.String())
+		}
 	}
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
-	answer, err := client.read(path, query)
+	answer, err := client.read("/webhooks/"+l.name, query)
 	if err != nil {
 		return err
 	}
 	if c.Bool("json") {
 		return c.printAnswer(answer)
 	}
-	return l.table(c.out, answer)
+	return l.print(c, answer)
 }
 
-// table prints a page of the list, and the command that prints the next one.
-func (l list) table(out io.Writer, answer []byte) error {
+// print prints a page of the list, and the command that prints the next one.
+func (l list) print(c call, answer []byte) error {
 	var page struct {
 		Items []map[string]any `json:"items"`
 		Next  string           `json:"next"`
@@ -126,35 +135,120 @@ func (l list) table(out io.Writer, answer []byte) error {
 	if err := decode(bytes.NewReader(answer), &page); err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for i, heading := range l.headings {
-		fmt.Fprint(w, separator(i), heading)
-	}
-	fmt.Fprintln(w)
-	for _, item := range page.Items {
-		for i, value := range l.row(item) {
-			if value == nil {
-				value = ""
-			}
-			fmt.Fprint(w, separator(i), value)
-		}
-		fmt.Fprintln(w)
-	}
-	if err := w.Flush(); err != nil {
+	if err := l.table(page.Items).print(c.out, c.width); err != nil || page.Next == "" {
 		return err
 	}
-	if page.Next != "" {
-		fmt.Fprintf(out, "\nmore: caddy webhooks %s --cursor %s\n", l.name, page.Next)
-	}
-	return nil
+	_, err := fmt.Fprintf(c.out, "\nmore: %s\n", c.again("cursor", page.Next))
+	return err
 }
 
-func separator(column int) string {
-	if column == 0 {
-		return ""
+// table returns a page of the list as a table.
+func (l list) table(items []map[string]any) *table {
+	t := &table{headings: l.headings}
+	for _, item := range items {
+		var cells []string
+		for _, value := range l.row(item) {
+			cells = append(cells, cell(value))
+		}
+		t.rows = append(t.rows, cells)
 	}
-	return "\t"
+	return t
 }
+
+// again returns this call as it is typed into a shell, with another value of a flag.
+func (c call) again(name, value string) string {
+	words := []string{c.cmd.CommandPath()}
+	c.cmd.Flags().Visit(func(f *pflag.Flag) {
+		switch {
+		case f.Name == name:
+		case f.Value.Type() == "bool":
+			words = append(words, "--"+f.Name)
+		default:
+			words = append(words, "--"+f.Name, quoted(f.Value.String()))
+		}
+	})
+	for _, arg := range c.Args() {
+		words = append(words, quoted(arg))
+	}
+	return strings.Join(append(words, "--"+name, quoted(value)), " ")
+}
+
+// plainSigns are the signs of a word, besides letters and digits, that no shell
+// takes for anything else.
+const plainSigns = "-_./:=@%+,"
+
+// quoted returns a word as a shell takes it.
+func quoted(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(plainSigns, r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// showEvent prints one event: what is known of it, and its payload as it is sent.
+func (c call) showEvent(id string) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	answer, err := client.read("/webhooks/events/"+url.PathEscape(id), nil)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return c.printAnswer(answer)
+	}
+	var e map[string]any
+	if err := decode(bytes.NewReader(answer), &e); err != nil {
+		return err
+	}
+	cause, _ := e["cause"].(map[string]any)
+	err = printFields(c.out, c.width, []field{
+		{"event", e["id"]},
+		{"webhook-id", e["webhook_id"]},
+		{"type", e["type"]},
+		{"object", e["object"]},
+		{"sequence", e["sequence"]},
+		{"op", e["op"]},
+		{"time", clock(e["time"])},
+		{"version", e["version"]},
+		{"freshness", e["freshness"]},
+		{"tenant", e["tenant"]},
+		{"rule", cause["rule"]},
+		{"outcome", cause["outcome"]},
+		{"content type", e["content_type"]},
+	})
+	if err != nil {
+		return err
+	}
+	return printPayload(c.out, answer)
+}
+
+// printPayload prints the payload of an event: JSON indented, a text as it is.
+func printPayload(out io.Writer, event []byte) error {
+	var shown struct {
+		Payload json.RawMessage `json:"payload"`
+	}
+	if err := json.Unmarshal(event, &shown); err != nil || shown.Payload == nil {
+		return err
+	}
+	var text string
+	if json.Unmarshal(shown.Payload, &text) != nil {
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, shown.Payload, "", "  "); err != nil {
+			return err
+		}
+		text = indented.String()
+	}
+	_, err := fmt.Fprintf(out, "\n%s\n", text)
+	return err
+}
+
+// clockLayout is how operators read a time.
+const clockLayout = "2006-01-02 15:04:05"
 
 // clock returns a time of an answer as operators read it, in their zone.
 func clock(value any) string {
@@ -166,7 +260,7 @@ func clock(value any) string {
 	if err != nil {
 		return text
 	}
-	return at.Local().Format("2006-01-02 15:04:05.000")
+	return at.Local().Format(clockLayout)
 }
 
 // took returns a number of nanoseconds of an answer as operators read it.

@@ -32,6 +32,20 @@ func backupOf(t *testing.T) string {
 	return backup.String()
 }
 
+// queue runs `caddy webhooks queue ARGS`, on files or against the admin API.
+func (a *adminAPI) queue(t *testing.T, args ...string) (printed string, requests []string, err error) {
+	t.Helper()
+	if args[0] == "backup" {
+		return a.run(t, append([]string{"queue"}, args...)...)
+	}
+	var out bytes.Buffer
+	root := newRoot()
+	root.SetOut(&out)
+	root.SetArgs(append([]string{"webhooks", "queue"}, args...))
+	err = root.Execute()
+	return out.String(), nil, err
+}
+
 // A backup has its name only when it is whole, and a queue is made of it.
 func TestQueueFiles(t *testing.T) {
 	backup := backupOf(t)
@@ -41,7 +55,7 @@ func TestQueueFiles(t *testing.T) {
 	full, next, restored := filepath.Join(dir, "full"), filepath.Join(dir, "next"), filepath.Join(dir, "queue")
 	try := func(wantErr, want string, args ...string) (requests []string) {
 		t.Helper()
-		printed, requests, err := api.run(t, append([]string{"queue"}, args...)...)
+		printed, requests, err := api.queue(t, args...)
 		if (err == nil) != (wantErr == "") || err != nil && !strings.Contains(err.Error(), wantErr) {
 			t.Errorf("%s: %v, want %q", args, err, wantErr)
 		}
@@ -75,13 +89,45 @@ func TestQueueFiles(t *testing.T) {
 	for _, args := range [][]string{{}, {full, "--empty"}, {full, "--salvage", dir}, {"--empty", "--salvage", dir}} {
 		try("give backups, or --salvage", "", append([]string{"restore", "--dir", restored}, args...)...)
 	}
-	try("", "{", "restore", "--dir", restored, full)
-	try("", `"findings"`, "verify", "--dir", restored)
+	try("", " are in "+restored+", ", "restore", "--dir", restored, full)
+	try("", restored+": whole; ", "verify", "--dir", restored)
+	try("", `"findings"`, "verify", "--json", "--dir", restored)
 	if err := os.WriteFile(filepath.Join(restored, queue.JournalFile), []byte("not a journal"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	try("", "it does not begin as it should; the next start looks at all resources", "verify", "--dir", restored)
 	salvaged, empty := filepath.Join(dir, "salvaged"), filepath.Join(dir, "empty")
-	try("", "{", "restore", "--dir", salvaged, "--salvage", restored)
+	try("", `"rows"`, "restore", "--json", "--dir", salvaged, "--salvage", restored)
 	try("", "an empty queue is in "+empty+"\n", "restore", "--dir", empty, "--empty")
+	damaged := filepath.Join(restored, "MANIFEST")
+	if err := os.WriteFile(damaged, []byte("no manifest"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	try("is damaged: ", "damaged: MANIFEST: ", "verify", "--dir", restored)
+	try("there is no queue in "+filepath.Join(dir, "none"), "", "verify", "--dir", filepath.Join(dir, "none"))
+	try("there is no queue in "+dir, "", "verify", "--dir", dir)
+}
+
+// What a command on files would not look at is refused.
+func TestQueueFilesFlags(t *testing.T) {
+	api := newAdminAPI(t, nil)
+	for args, want := range map[string]string{
+		"verify":                       "--address means nothing here: this command works on files",
+		"restore --empty":              "--address means nothing here",
+		"verify x --dir y":             "--address means nothing here",
+		"verify x --dir y -":           "--dir means nothing here: backups are read",
+		"verify x --config y -":        "--config means nothing here",
+		"verify --dir x --config y -":  "--dir and --config both say which queue is meant",
+		"restore --dir x --config y -": "--dir and --config both say which queue is meant",
+	} {
+		var err error
+		if without, ok := strings.CutSuffix(args, " -"); ok {
+			_, _, err = api.queue(t, strings.Fields(without)...)
+		} else {
+			_, _, err = api.run(t, append([]string{"queue"}, strings.Fields(args)...)...)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", args, err, want)
+		}
+	}
 }

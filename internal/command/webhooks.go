@@ -13,10 +13,12 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 )
 
@@ -24,14 +26,15 @@ import (
 func Webhooks() caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "webhooks",
-		Usage: "status|events|deliveries|attempts|marks|unresolved|endpoints|coverage|look|list|dismiss|queue|resend|recover|replay|cancel|pause|resume|retry",
+		Usage: "<command>",
 		Short: "Shows what the webhooks of a running Caddy are doing, and acts on deliveries",
 		Long: `
 Shows what the webhooks of a running Caddy are doing, and acts on deliveries. It
 asks Caddy's admin endpoint, since the queue belongs to the running process alone.
 
 Lists are shown newest first, a page at a time; the last line of a page tells
-how to see the next. With --json, the answer is printed as it comes.
+how to see the next. What does not fit into the width of a terminal stands below
+its line. With --json, the answer is printed as it comes.
 `,
 		CobraFunc: addCommands,
 	}
@@ -40,12 +43,12 @@ how to see the next. With --json, the answer is printed as it comes.
 // addCommands adds the subcommands, and the flags that they share.
 func addCommands(cmd *cobra.Command) {
 	cmd.PersistentFlags().String("address", "", "address of the admin endpoint, if not the configuration's or the default")
-	cmd.PersistentFlags().StringP("config", "c", "", "configuration to take the address of the admin endpoint from")
+	cmd.PersistentFlags().StringP("config", "c", "", "configuration to take the address of the admin endpoint, or the directory of the queue, from")
 	cmd.PersistentFlags().StringP("adapter", "a", "", "adapter of that configuration")
 	cmd.PersistentFlags().Bool("json", false, "print the answer as JSON")
 	cmd.AddCommand(subcommand(&cobra.Command{
-		Use: "status", Short: "Counts what is in the queue", Args: cobra.NoArgs,
-	}, show("/webhooks/status")))
+		Use: "status", Short: "Shows how the webhooks do, and what is in the queue", Args: cobra.NoArgs,
+	}, showStatus))
 	for _, l := range lists {
 		cmd.AddCommand(l.command())
 	}
@@ -55,27 +58,104 @@ func addCommands(cmd *cobra.Command) {
 	cmd.AddCommand(endpointCommands()...)
 	cmd.AddCommand(detectionCommands()...)
 	cmd.AddCommand(queueCommand())
+	group(cmd)
+	fitHelp(cmd, widthOf(os.Stdout))
 }
 
-// call is one call of a subcommand: its flags and arguments, and where it
-// prints.
+// helpWidth is how wide help is where that is not known.
+const helpWidth = 80
+
+// fitHelp makes the help of a command and of all below it fit into a width. Cobra
+// breaks no lines by itself.
+func fitHelp(cmd *cobra.Command, width int) {
+	if width == 0 {
+		width = helpWidth
+	}
+	// The commands below have the template of this one.
+	cmd.SetUsageTemplate(strings.ReplaceAll(cmd.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", width)))
+	breakLong(cmd, width)
+}
+
+// breakLong breaks the descriptions of a command and of all below it into lines of a
+// width.
+func breakLong(cmd *cobra.Command, width int) {
+	cmd.Long = paragraphs(cmd.Long, width)
+	for _, sub := range cmd.Commands() {
+		breakLong(sub, width)
+	}
+}
+
+// group makes a command that has subcommands, and does nothing itself, refuse what
+// is none of them. Cobra would print help, and end as if all was well.
+func group(cmd *cobra.Command) {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.SuggestionsMinimumDistance = 1
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		meant := ""
+		if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+			meant = "; did you mean " + strings.Join(like, " or ") + "?"
+		}
+		return fmt.Errorf("there is no command %q in %s%s See %s --help", args[0], cmd.CommandPath(), orStop(meant), cmd.CommandPath())
+	}
+}
+
+// orStop returns a text that ends a sentence, or the full stop of the sentence.
+func orStop(text string) string {
+	if text == "" {
+		return "."
+	}
+	return text
+}
+
+// call is one call of a subcommand: its command, its flags and arguments, where it
+// prints, and how wide that is.
 type call struct {
 	caddycmd.Flags
-	out io.Writer
+	cmd   *cobra.Command
+	out   io.Writer
+	width int
 }
 
-// subcommand returns cmd with what it runs. An error is logged and ends the
-// process as those of Caddy's own commands do.
+// subcommand returns cmd with what it runs.
 func subcommand(cmd *cobra.Command, run func(call) error) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
-			if err := run(call{flags, cmd.OutOrStdout()}); err != nil {
-				return caddy.ExitCodeFailedStartup, err
-			}
-			return caddy.ExitCodeSuccess, nil
-		})(cmd, args)
+		c := call{caddycmd.Flags{FlagSet: cmd.Flags()}, cmd, cmd.OutOrStdout(), widthOf(cmd.OutOrStdout())}
+		if err := c.refuseEmpty(args); err != nil {
+			return err
+		}
+		return run(c)
 	}
 	return cmd
+}
+
+// refuseEmpty refuses arguments and flags that are empty, as those of a script are
+// when its variable is not set. Left out, the command would mean more than was
+// written.
+func (c call) refuseEmpty(args []string) (err error) {
+	for _, arg := range args {
+		if arg == "" {
+			return fmt.Errorf("an argument is empty; usage: %s", c.cmd.UseLine())
+		}
+	}
+	c.cmd.Flags().Visit(func(f *pflag.Flag) {
+		if err == nil && f.Value.String() == "" {
+			err = fmt.Errorf("--%s is empty; give it a value or leave it out", f.Name)
+		}
+	})
+	return err
+}
+
+// without refuses flags that would mean nothing here, and says why.
+func (c call) without(why string, flags ...string) error {
+	for _, name := range flags {
+		if c.cmd.Flags().Changed(name) {
+			return fmt.Errorf("--%s means nothing here: %s", name, why)
+		}
+	}
+	return nil
 }
 
 // query returns those of the named flags that have a value, as parameters of a
@@ -104,21 +184,6 @@ func (c call) printJSON(value any) error {
 	encoder := json.NewEncoder(c.out)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(value)
-}
-
-// show returns an action that prints what a path of the admin API answers.
-func show(path string) func(call) error {
-	return func(c call) error {
-		client, err := c.client()
-		if err != nil {
-			return err
-		}
-		answer, err := client.read(path, nil)
-		if err != nil {
-			return err
-		}
-		return c.printAnswer(answer)
-	}
 }
 
 // printAnswer prints an answer of JSON, indented.

@@ -40,15 +40,22 @@ func newAdminAPI(t *testing.T, answer func(*http.Request) (int, string)) *adminA
 	return api
 }
 
+// newRoot returns a `caddy` that has no other command.
+func newRoot() *cobra.Command {
+	root, webhooks := &cobra.Command{Use: "caddy", SilenceErrors: true, SilenceUsage: true}, &cobra.Command{Use: "webhooks"}
+	Webhooks().CobraFunc(webhooks)
+	root.AddCommand(webhooks)
+	return root
+}
+
 // run runs `caddy webhooks ARGS` against the admin API. It returns what was
 // printed and requested.
 func (a *adminAPI) run(t *testing.T, args ...string) (printed string, requests []string, err error) {
 	t.Helper()
-	root := &cobra.Command{Use: "webhooks", SilenceErrors: true, SilenceUsage: true}
-	Webhooks().CobraFunc(root)
+	root := newRoot()
 	var out bytes.Buffer
 	root.SetOut(&out)
-	root.SetArgs(append(args, "--address", a.Listener.Addr().String()))
+	root.SetArgs(append(append([]string{"webhooks"}, args...), "--address", a.Listener.Addr().String()))
 	a.mu.Lock()
 	a.requests = nil
 	a.mu.Unlock()
@@ -62,18 +69,27 @@ func (a *adminAPI) run(t *testing.T, args ...string) (printed string, requests [
 // their answers.
 func TestCommands(t *testing.T) {
 	api := newAdminAPI(t, func(r *http.Request) (int, string) {
+		query := r.URL.Query()
 		switch {
-		case r.URL.Query().Get("limit") == "7":
+		case query.Get("limit") == "0":
 			return http.StatusBadRequest, `{"error":"limit is too odd"}`
+		case query.Get("endpoint") == "nope":
+			return http.StatusNotFound, `{"error":"there is no endpoint \"nope\"; there are erp"}`
 		case strings.HasPrefix(r.URL.Path, "/webhooks/events/"):
-			return http.StatusOK, `{"id":"evt_1","payload":{"n":9007199254740993}}`
+			return http.StatusOK, `{"id":"evt_1","payload":{"n":9007199254740993,"a":1}}`
 		case r.URL.Path == "/webhooks/deliveries":
 			return http.StatusOK, `{"items":[{"event_id":"evt_1","event_type":"items.updated","object":"items/1","endpoint":"erp",` +
-				`"status":"pending","attempts":2,"created_at":"2026-01-02T03:04:05.678Z","sequence":9007199254740993}],"next":"abc"}`
+				`"status":"pending","attempts":2,"created_at":"2026-01-02T03:04:05.678Z","sequence":9007199254740993,"last_error":"it is down"}],"next":"abc"}`
 		case r.URL.Path == "/webhooks/attempts":
 			return http.StatusOK, `{"items":[{"event_id":"evt_1","endpoint":"erp","number":2,"code":500,"duration_ns":12345678}]}`
-		case r.URL.Path == "/webhooks/status", r.URL.Path == "/webhooks/queue":
+		case r.URL.Path == "/webhooks/status":
+			return http.StatusOK, `{"queue":{"marks":7,"pending_deliveries":{"erp":8}},"dir":"/queue","durability":"power","resources":["items"]}`
+		case r.URL.Path == "/webhooks/health":
+			return http.StatusServiceUnavailable, `{"status":"failing","problems":["it is full"]}`
+		case r.URL.Path == "/webhooks/queue":
 			return http.StatusOK, `{"open":true}`
+		case query.Get("object") == "items/500":
+			return http.StatusOK, `{"done":1,"result":"failing","reason":"Show was answered with 500"}`
 		case r.Method == http.MethodPost:
 			return http.StatusOK, `{"done":3}`
 		}
@@ -84,64 +100,103 @@ func TestCommands(t *testing.T) {
 		printed       []string
 		err           string
 	}{
-		{"status", "GET /webhooks/status", []string{"{\n  \"open\": true\n}"}, ""},
-		{"queue stats", "GET /webhooks/queue", []string{"{\n  \"open\": true\n}"}, ""},
+		{"status", "GET /webhooks/status\nGET /webhooks/health", []string{"failing", "it is full", "7", "erp", "8"}, ""},
+		{"status --json", "GET /webhooks/status", []string{"  \"dir\": \"/queue\""}, ""},
+		{"queue stats", "GET /webhooks/queue", []string{"open"}, ""},
+		{"queue stats --json", "GET /webhooks/queue", []string{"{\n  \"open\": true\n}"}, ""},
 		{
 			"deliveries --endpoint erp --status pending --limit 3",
 			"GET /webhooks/deliveries?endpoint=erp&limit=3&status=pending",
-			[]string{"STATUS", "evt_1", "items/1", "erp", "pending", "\nmore: caddy webhooks deliveries --cursor abc\n"},
+			[]string{
+				"STATUS", "evt_1", "items/1", "erp", "pending", "it is down",
+				"\nmore: caddy webhooks deliveries --address ADDRESS --endpoint erp --limit 3 --status pending --cursor abc\n",
+			},
 			"",
 		},
+		{"deliveries --cursor old", "GET /webhooks/deliveries?cursor=old", []string{"more: caddy webhooks deliveries --address ADDRESS --cursor abc\n"}, ""},
 		{"deliveries --cursor abc --json", "GET /webhooks/deliveries?cursor=abc", []string{`"sequence": 9007199254740993`}, ""},
+		{"deliveries --endpoint nope", "GET /webhooks/deliveries?endpoint=nope", nil, `there is no endpoint "nope"; there are erp`},
 		{"attempts --event evt_1", "GET /webhooks/attempts?event=evt_1", []string{"TOOK", "12.35ms"}, ""},
-		{"events evt_1", "GET /webhooks/events/evt_1", []string{`"n": 9007199254740993`}, ""},
+		{"events evt_1", "GET /webhooks/events/evt_1", []string{"event  evt_1\n", "\n\n{\n  \"n\": 9007199254740993,\n  \"a\": 1\n}\n"}, ""},
+		{"events evt_1 --json", "GET /webhooks/events/evt_1", []string{`"id": "evt_1"`}, ""},
 		{"events a/b?c", "GET /webhooks/events/a%2Fb%3Fc", []string{"evt_1"}, ""},
-		{"events --limit 7", "GET /webhooks/events?limit=7", nil, "limit is too odd"},
+		{"events evt_1 --type items.paid", "", nil, "--type means nothing here: an id shows one of the events"},
+		{"events evt_1 --limit 3", "", nil, "--limit means nothing here"},
+		{"events --limit 0", "GET /webhooks/events?limit=0", nil, "limit is too odd"},
 		{"events --colour red", "", nil, "unknown flag"},
 		{"marks --cursor abc", "", nil, "unknown flag"},
 		{"unresolved --json", "GET /webhooks/unresolved", []string{`"items": []`}, ""},
-		{"look items/42", "POST /webhooks/look?object=items%2F42", []string{"done: 3\n"}, ""},
-		{"look items/42 --deleted", "POST /webhooks/look?deleted=1&object=items%2F42", []string{"done: 3\n"}, ""},
-		{"list items", "POST /webhooks/list?resource=items", []string{"done: 3\n"}, ""},
-		{"dismiss 7", "POST /webhooks/dismiss?id=7", []string{"done: 3\n"}, ""},
-		{
-			"dismiss --before 2026-01-02T03:04:05Z --resource items", "POST /webhooks/dismiss?before=2026-01-02T03%3A04%3A05Z&resource=items",
-			[]string{"done: 3\n"},
-			"",
-		},
+		{"look items/42", "POST /webhooks/look?object=items%2F42&wait=10s", []string{"items/42 is noted"}, ""},
+		{"look items/42 --deleted --wait 0", "POST /webhooks/look?deleted=1&object=items%2F42", []string{"items/42 is noted"}, ""},
+		{"look items/500", "POST /webhooks/look?object=items%2F500&wait=10s", nil, "items/500 could not be read: Show was answered with 500; it is tried again at"},
+		{"list items --wait 3s", "POST /webhooks/list?resource=items&wait=3s", []string{"items is noted"}, ""},
+		{"dismiss 7", "POST /webhooks/dismiss?id=7", []string{"3 records forgotten.\n"}, ""},
+		{"dismiss --before 1m --resource items", "POST /webhooks/dismiss?before=1m&resource=items", []string{"3 records forgotten.\n"}, ""},
+		{"dismiss 7 --json", "POST /webhooks/dismiss?id=7", []string{"{\n  \"done\": 3\n}\n"}, ""},
 		{"dismiss 7 8", "", nil, "accepts at most 1 arg"},
 		{"look", "", nil, "accepts 1 arg"},
-		{"queue restore", "", nil, "give backups, or --salvage"},
+		{"foo", "", nil, `there is no command "foo" in caddy webhooks. See caddy webhooks --help`},
+		{"delivery", "", nil, `there is no command "delivery" in caddy webhooks`},
+		{"evnts", "", nil, "did you mean events?"},
+		{"queue foo", "", nil, `there is no command "foo" in caddy webhooks queue`},
+		{"queue", "", []string{"stats", "backup", "verify"}, ""},
+		{"", "", []string{"deliveries", "pause"}, ""},
 	} {
 		printed, requests, err := api.run(t, strings.Fields(tc.args)...)
 		if (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
 			t.Errorf("%s: %v, want %q", tc.args, err, tc.err)
 		}
-		if strings.Join(requests, "\n") != tc.request {
+		if tc.err == "" && tc.request != "" && strings.Join(requests, "\n") != tc.request {
 			t.Errorf("%s: requested %q", tc.args, requests)
 		}
 		for _, want := range tc.printed {
-			if !strings.Contains(printed, want) {
+			if want = strings.ReplaceAll(want, "ADDRESS", api.Listener.Addr().String()); !strings.Contains(printed, want) {
 				t.Errorf("%s does not print %q:\n%s", tc.args, want, printed)
 			}
 		}
 	}
 }
 
+// What is empty, as a variable of a script that is not set, is refused, and nothing
+// is asked for: left out, it would mean more.
+func TestEmpty(t *testing.T) {
+	api := newAdminAPI(t, func(*http.Request) (int, string) { return http.StatusOK, `{"count":3,"items":[]}` })
+	for _, args := range [][]string{
+		{"recover", "--since", "1h", "--yes", "--endpoint", ""},
+		{"cancel", "--yes", "--event", "evt_1", "--object", ""},
+		{"events", ""},
+		{"deliveries", "--status", ""},
+		{"deliveries", "--cursor", ""},
+		{"dismiss", "--before", "1h", "--resource", ""},
+		{"dismiss", ""},
+		{"pause", ""},
+		{"queue", "verify", "--dir", ""},
+		{"status", "--config", ""},
+	} {
+		if _, requests, err := api.run(t, args...); err == nil || !strings.Contains(err.Error(), "is empty") || len(requests) > 0 {
+			t.Errorf("%q: %v, requested %q", args, err, requests)
+		}
+	}
+}
+
 // A Caddy that does not run, and an answer that is not JSON, are errors of every
-// command.
+// command, in plain words.
 func TestCommandsFail(t *testing.T) {
 	strange, gone := newAdminAPI(t, func(*http.Request) (int, string) { return http.StatusOK, "<html>" }), newAdminAPI(t, nil)
+	other := newAdminAPI(t, func(*http.Request) (int, string) { return http.StatusNotFound, "404 page not found" })
+	broken := newAdminAPI(t, func(*http.Request) (int, string) { return http.StatusBadGateway, "no luck\n" })
 	gone.Close()
 	for _, args := range []string{
-		"status", "events", "events evt_1", "marks --json", "coverage", "coverage --json", "look items/1",
+		"status", "status --json", "events", "events evt_1", "marks --json", "coverage", "coverage --json", "look items/1", "list items", "dismiss 1",
 		"recover --since 1h --yes", "pause erp", "queue stats",
 	} {
-		if printed, _, err := strange.run(t, strings.Fields(args)...); err == nil || !strings.Contains(err.Error(), "reading the answer") {
-			t.Errorf("%s: of what is not JSON it makes %v:\n%s", args, err, printed)
-		}
-		if printed, _, err := gone.run(t, strings.Fields(args)...); err == nil || !strings.Contains(err.Error(), "asking the admin endpoint") {
-			t.Errorf("%s: without a Caddy it makes %v:\n%s", args, err, printed)
+		for api, want := range map[*adminAPI]string{
+			strange: "reading the answer", gone: "no Caddy answers at", other: "has no webhooks: is it another program", broken: "said 502 Bad Gateway: no luck",
+		} {
+			printed, _, err := api.run(t, strings.Fields(args)...)
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), `{"`) {
+				t.Errorf("%s: %v, want %q:\n%s", args, err, want, printed)
+			}
 		}
 	}
 }

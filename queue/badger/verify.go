@@ -36,3 +36,6 @@ func VerifyBackup(name string) (BackupHeader, BackupEnd, error) {
 	}
 	return header, end, nil
 }
+
+// Empty reports whether there is no queue in the directory.
+func (i *Inspection) Empty() bool { return i.empty }
