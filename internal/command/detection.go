@@ -97,52 +97,57 @@ func showCoverage(c call) error {
 	if err := decode(bytes.NewReader(answer), &report); err != nil {
 		return err
 	}
-	return printCoverage(c.out, &report, time.Now())
+	return printCoverage(c.out, c.width, &report, time.Now())
 }
 
-// printCoverage prints the report as an operator reads it.
-func printCoverage(out io.Writer, report *admin.Coverage, now time.Time) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+// printCoverage prints the report as an operator reads it, within a width, 0 for any.
+func printCoverage(out io.Writer, width int, report *admin.Coverage, now time.Time) error {
 	if err := printUnmatched(out, report); err != nil {
 		return err
 	}
+	var text strings.Builder
 	if len(report.Words) > 0 {
-		fmt.Fprintln(w, "Words without effect:")
+		text.WriteString("Words without effect:\n")
 	}
 	for _, line := range report.Words {
-		fmt.Fprintf(w, "- %s:\n  %s\n", line.Name(), line.Reason())
+		text.WriteString(sentence("- "+line.Name()+":", width) + below(line.Reason(), width))
 	}
-	for _, gap := range report.Gaps {
-		fmt.Fprintf(w, "Gap: %s, since %s, not made up for yet\n", gap.Resource, gap.Since.Format(time.RFC3339))
+	for _, line := range coverageLines(report, now) {
+		text.WriteString(sentence(line, width))
 	}
-	printListings(w, report)
-	fmt.Fprintf(w, "Changes whose object is not known: %d (caddy webhooks unresolved)\n", report.Unresolved)
-	fmt.Fprintf(w, "Exchanges under way or of unknown outcome: %d\n", report.OpenIntents)
-	fmt.Fprintf(w, "Objects that wait for reconciling: %d, tried in vain: %d", report.Marks, report.Failing)
-	if !report.OldestMark.IsZero() {
-		fmt.Fprintf(w, ", the oldest for %s", now.Sub(report.OldestMark).Round(time.Second))
-	}
-	fmt.Fprintln(w)
-	if len(report.Unproven) > 0 {
-		fmt.Fprintf(w, "Without a version, so that nothing proves a Show fresh: %s\n", strings.Join(report.Unproven, " "))
-	}
-	if len(report.Unlisted) > 0 {
-		fmt.Fprintf(w, "Without a list, so that a gap may hide a create: %s\n", strings.Join(report.Unlisted, " "))
-	}
-	return w.Flush()
+	_, err := io.WriteString(out, text.String())
+	return err
 }
 
-// printListings prints the lists that do not complete, or of which there is something to
-// know.
-func printListings(w io.Writer, report *admin.Coverage) {
+// coverageLines returns what the report says besides, a sentence each.
+func coverageLines(report *admin.Coverage, now time.Time) (lines []string) {
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	for _, gap := range report.Gaps {
+		add("Gap: %s, since %s, not made up for yet", gap.Resource, gap.Since.Format(time.RFC3339))
+	}
+	// Of lists, those that do not complete, or of which there is something to know.
 	for _, l := range report.Lists {
 		if l.Reason != "" {
-			fmt.Fprintf(w, "List of %s: tried in vain %d times since %s: %s\n", l.Resource, l.Tries, l.Since.Format(time.RFC3339), l.Reason)
+			add("List of %s: tried in vain %d times since %s: %s", l.Resource, l.Tries, l.Since.Format(time.RFC3339), l.Reason)
 		}
 		if l.Note != "" {
-			fmt.Fprintf(w, "List of %s, %d objects: %s\n", l.Resource, l.Objects, l.Note)
+			add("List of %s, %d objects: %s", l.Resource, l.Objects, l.Note)
 		}
 	}
+	add("Changes whose object is not known: %d (caddy webhooks unresolved)", report.Unresolved)
+	add("Exchanges under way or of unknown outcome: %d", report.OpenIntents)
+	waiting := fmt.Sprintf("Objects that wait for reconciling: %d, tried in vain: %d", report.Marks, report.Failing)
+	if !report.OldestMark.IsZero() {
+		waiting += fmt.Sprintf(", the oldest for %s", now.Sub(report.OldestMark).Round(time.Second))
+	}
+	add("%s", waiting)
+	if len(report.Unproven) > 0 {
+		add("Without a version, so that nothing proves a Show fresh: %s", strings.Join(report.Unproven, " "))
+	}
+	if len(report.Unlisted) > 0 {
+		add("Without a list, so that a gap may hide a create: %s", strings.Join(report.Unlisted, " "))
+	}
+	return lines
 }
 
 // printUnmatched prints the requests that matched no rule, and drafts of rules for them.

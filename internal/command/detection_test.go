@@ -68,9 +68,9 @@ What changes nothing, such as a search: ignore METHOD PATH, in the handler.
 
 Words without effect:
 - hide card, in resource items (Caddyfile:7):
-  looked for in 20 Shows that were new or had changed since 2026-03-04T05:06:07Z, and never found; there is buyer.card, which is stored and sent if that is what was meant
+    looked for in 20 Shows that were new or had changed since 2026-03-04T05:06:07Z, and never found; there is buyer.card, which is stored and sent if that is what was meant
 - update PUT /item/:id, in resource items (Caddyfile:8):
-  no request matched since 2026-03-04T05:06:07Z, and 40 requests PUT /items/:id passed that no rule matches
+    no request matched since 2026-03-04T05:06:07Z, and 40 requests PUT /items/:id passed that no rule matches
 Gap: items, since 2026-03-04T05:06:07Z, not made up for yet
 Changes whose object is not known: 1 (caddy webhooks unresolved)
 Exchanges under way or of unknown outcome: 2
@@ -81,7 +81,7 @@ Without a list, so that a gap may hide a create: users
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := printCoverage(&out, tc.report, now); err != nil {
+			if err := printCoverage(&out, 0, tc.report, now); err != nil {
 				t.Fatal(err)
 			}
 			if out.String() != tc.want {

@@ -23,8 +23,11 @@ var update = flag.Bool("update", false, "write the golden files of the command l
 // shows it.
 var scene = map[string]string{
 	"GET /webhooks/status": `{"queue":{"open_intents":1,"unresolved":2,"marks":3,"failing_marks":1,"oldest_mark":"2026-03-04T05:06:07Z","looks":40,
-		"pending_deliveries":{"crm":17,"erp":0},"lanes":{"crm":9}},"dir":"/var/lib/caddy/.local/share/caddy/webhooks","durability":"power","resources":["items","transactions"]}`,
-	"GET /webhooks/health": `{"status":"failing","problems":["an object has waited for 12m0s to be reconciled; see caddy webhooks status"]}`,
+		"pending_deliveries":{"crm":17,"erp":0},"lanes":{"crm":9}},"dir":"/var/lib/caddy/.local/share/caddy/webhooks","durability":"power","resources":["items","transactions"],
+		"shows":[{"resource":"items","status":"failing","since":"2026-03-04T05:06:07Z","reason":"Show was answered with 302 and Location \"/login\""},{"resource":"transactions","status":"active"}]}`,
+	"GET /webhooks/health": `{"status":"failing","problems":["an object has waited for 12m0s to be reconciled; see caddy webhooks status"],
+		"endpoints":[{"name":"crm","status":"disabled","since":"2026-03-04T05:06:07Z","reason":"the receiver answered with 410 Gone"}],
+		"notices":["version updated, in resource items (Caddyfile:7): looked for in 20 Shows that were new or had changed since 2026-03-04T04:06:07Z, and never found; there is updated_at"]}`,
 	"GET /webhooks/queue": `{"open":false,"problem":"the disk of the queue has 100 MiB free; below 1024 MiB the queue takes little more, and below 384 MiB it closes: make room",
 		"since":"2026-03-04T05:06:07Z","dir":"/var/lib/caddy/webhooks","space":"critical","free_bytes":104857600,"low_bytes":1073741824,"critical_bytes":402653184,
 		"table_bytes":2147483648,"log_bytes":134217728,"other_bytes":4096,"counts":{"marks":3,"pending_deliveries":{"crm":17}},"damaged_records":0,"lost_batches":0,"interim":12,
@@ -56,7 +59,9 @@ var scene = map[string]string{
 		"unmatched":[{"method":"POST","template":"/orders/:id/ship","count":3,"last":"2026-03-04T05:06:07Z",
 			"suggestion":{"resource":"orders","show":"show GET /orders/:id","rule":"update POST /orders/:id/ship"}}],
 		"gaps":[{"resource":"items","since":"2026-03-04T05:06:07Z"}],"unresolved":1,"open_intents":2,"marks":3,"failing":1,
-		"unproven":["items"],"unlisted":["items"],"lists":[]}`,
+		"unproven":["items"],"unlisted":["items"],"lists":[],"words":[
+			{"resource":"items","word":"hide buyer.crad","at":"Caddyfile:7","leaks":true,"since":"2026-03-04T04:06:07Z","looked":23,"in":"Shows that were new or had changed","instead":"buyer.card"},
+			{"resource":"orders","word":"update PUT /orders/:id","at":"Caddyfile:12","rule":true,"since":"2026-03-04T04:06:07Z","looked":40,"in":"","instead":"PUT /order/:id"}]}`,
 	"POST /webhooks/look":                 `{"done":1,"result":"events","events":[{"id":"evt_hrh8s9na88bckw3wmgj1ycf452kxkydg","type":"items.updated","sequence":3}]}`,
 	"POST /webhooks/list":                 `{"done":1,"result":"listed","objects":231}`,
 	"POST /webhooks/dismiss":              `{"done":7}`,
@@ -68,6 +73,7 @@ var scene = map[string]string{
 	"POST /webhooks/replay":               `{"changed":231}`,
 	"GET /webhooks/cancel":                `{"count":0}`,
 	"POST /webhooks/endpoints/crm/pause":  `{"name":"crm","status":"paused"}`,
+	"POST /webhooks/endpoints/crm/retry":  `{"name":"crm","hastened":17}`,
 	"POST /webhooks/endpoints/crm/resume": `{"name":"crm","status":"active"}`,
 }
 
@@ -77,7 +83,7 @@ var shown = map[string]string{
 	"deliveries": "deliveries", "attempts": "attempts", "endpoints": "endpoints", "marks": "marks", "unresolved": "unresolved",
 	"coverage": "coverage", "look": "look items/bicycle-1", "list": "list items", "dismiss": "dismiss --before 2d",
 	"recover": "recover --since 3h --yes", "resend": "resend evt_1 --yes", "replay": "replay crm --yes", "cancel": "cancel --endpoint crm",
-	"pause": "pause crm --reason moving", "resume": "resume crm",
+	"pause": "pause crm --reason moving", "resume": "resume crm", "retry": "retry crm",
 }
 
 // The command line prints what its golden files show, on 80 and on 120 columns. No

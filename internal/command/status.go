@@ -56,6 +56,15 @@ func printStatus(c call, status *admin.Status, health *admin.Health) error {
 	for _, problem := range health.Problems {
 		fields = append(fields, field{"problem", problem})
 	}
+	for _, notice := range health.Notices {
+		fields = append(fields, field{"notice", notice})
+	}
+	for _, e := range health.Endpoints {
+		fields = append(fields, field{"endpoint " + e.Name, state(string(e.Status), e.Since, e.Reason)})
+	}
+	for _, of := range status.Shows {
+		fields = append(fields, field{"Shows of " + of.Resource, state(string(of.Status), of.Since, of.Reason)})
+	}
 	q := status.Queue
 	fields = append(
 		fields,
@@ -72,6 +81,17 @@ func printStatus(c call, status *admin.Status, health *admin.Health) error {
 		fields = append(fields, field{"deliveries pending for " + name, q.PendingDeliveries[name]})
 	}
 	return printFields(c.out, c.width, fields)
+}
+
+// state says how something fares, since when, and why.
+func state(status string, since time.Time, reason string) string {
+	if !since.IsZero() {
+		status += " since " + when(since)
+	}
+	if reason != "" {
+		status += ": " + reason
+	}
+	return status
 }
 
 // showQueue prints how the queue as a whole is.

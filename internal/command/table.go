@@ -137,6 +137,32 @@ func wrapped(items []string, width int) string {
 	return text.String()
 }
 
+// below returns a text that stands indented below a line, within a width, 0 for any.
+func below(text string, width int) string {
+	if width <= 0 {
+		return indent + cell(text) + "\n"
+	}
+	return wrapped([]string{cell(text)}, width)
+}
+
+// sentence returns a line, or where it is wider than a width, 0 for any, several, of which
+// those after the first are indented.
+func sentence(text string, width int) string {
+	if text = cell(text); width <= 0 || utf8.RuneCountInString(text) <= width {
+		return text + "\n"
+	}
+	first := 0
+	for at := range text {
+		if utf8.RuneCountInString(text[:at]) > width {
+			break
+		}
+		if text[at] == ' ' {
+			first = at
+		}
+	}
+	return text[:first] + "\n" + wrapped([]string{text[first:]}, width)
+}
+
 // paragraphs returns a text whose paragraphs are broken between words, in lines of a
 // width.
 func paragraphs(text string, width int) string {
