@@ -25,13 +25,15 @@ func TestRetryNow(t *testing.T) {
 		m.next(t)
 	}
 	s.until("/webhooks/endpoints", "failures:3")
-	for path, want := range map[string]string{"?object=items/0": "hastened:1", "": "hastened:"} {
-		if status, answer := s.post("/webhooks/endpoints/erp/retry" + path); status != 200 || !strings.Contains(fmt.Sprint(answer), want) {
-			t.Fatalf("retry%s: %d %v", path, status, answer)
+	s.until("/webhooks/endpoints", "in_flight:0")
+	for _, retry := range [][2]string{{"?object=items/0", "hastened:1"}, {"", "hastened:"}} {
+		if status, answer := s.post("/webhooks/endpoints/erp/retry" + retry[0]); status != 200 || !strings.Contains(fmt.Sprint(answer), retry[1]) {
+			t.Fatalf("retry%s: %d %v", retry[0], status, answer)
 		}
 	}
 	s.until("/webhooks/deliveries?endpoint=erp&object=items/0", "extra_attempts")
 
+	s.until("/webhooks/endpoints", "in_flight:0")
 	m.answer(http.StatusOK)
 	if status, answer := s.post("/webhooks/endpoints/erp/retry"); status != 200 || answer["hastened"] == 0.0 {
 		t.Fatalf("retry: %d %v", status, answer)
