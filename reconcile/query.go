@@ -152,7 +152,7 @@ func (q *Query) marks(hasher event.Hasher, lease queue.MarkLease, keys []event.K
 	slices.Sort(prints)
 	remembered := encode64(prints[:min(len(prints), maxRemembered)])
 	snapshot := &event.Snapshot{Key: lease.Key, Show: remembered, Time: now}
-	if lease.Snapshot != nil && !lease.SettleAt.IsZero() && now.Sub(lease.Snapshot.Time) < time.Minute &&
+	if lease.Snapshot != nil && !lease.SettleAt.IsZero() && !lease.Snapshot.Time.Before(lease.MarkedAt) &&
 		bytes.Equal(lease.Snapshot.Show, remembered) && lease.Generation <= 1 {
 		// The second reading for the same exchange names nothing new.
 		return nil, nil

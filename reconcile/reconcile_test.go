@@ -481,6 +481,40 @@ func TestRequestHeldOpen(t *testing.T) {
 	})
 }
 
+// The second reading for one exchange marks nothing if it names the same objects; that for
+// another exchange does, however soon it comes: the objects may have been deleted and made
+// again in between.
+func TestSecondReadingOfAQuery(t *testing.T) {
+	q := Query{Name: "items@all", Kind: Touched}
+	hasher := event.NewHasher([32]byte{1})
+	keys := []event.Key{{Resource: "items", ID: "1"}}
+	settles := testTime.Add(10 * time.Second)
+	lease := queue.MarkLease{
+		Mark:     queue.Mark{Key: event.Key{Resource: q.Name, ID: "a"}, Hints: queue.HintUpdated, SettleAt: settles},
+		MarkedAt: testTime, Generation: 1,
+	}
+	marks, snapshot := q.marks(hasher, lease, keys, testTime.Add(time.Second))
+	if len(marks) != 1 || snapshot == nil {
+		t.Fatalf("the first reading marks %v", marks)
+	}
+	lease.Snapshot = snapshot
+	if marks, _ := q.marks(hasher, lease, keys, settles); len(marks) != 0 {
+		t.Errorf("the second reading for the same exchange marks %v", marks)
+	}
+	if marks, _ := q.marks(hasher, lease, append(keys, event.Key{Resource: "items", ID: "2"}), settles); len(marks) != 2 {
+		t.Errorf("a second reading that names another marks %v", marks)
+	}
+	for name, next := range map[string]queue.MarkLease{
+		"of the next exchange":        {Mark: lease.Mark, Snapshot: snapshot, MarkedAt: testTime.Add(3 * time.Second), Generation: 1},
+		"of one that came meanwhile":  {Mark: lease.Mark, Snapshot: snapshot, MarkedAt: testTime, Generation: 2},
+		"of one that does not settle": {Mark: queue.Mark{Key: lease.Key, Hints: queue.HintUpdated}, Snapshot: snapshot, MarkedAt: testTime, Generation: 1},
+	} {
+		if marks, _ := q.marks(hasher, next, keys, testTime.Add(4*time.Second)); len(marks) != 1 {
+			t.Errorf("the reading %s marks %v", name, marks)
+		}
+	}
+}
+
 // What a query names after an exchange that nobody confirmed is unconfirmed too,
 // unless the query did not name it before.
 func TestQueryOfUnconfirmed(t *testing.T) {
