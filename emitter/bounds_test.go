@@ -249,7 +249,7 @@ func TestManySmallAndOneLarge(t *testing.T) {
 // continues.
 func TestOneEndpointOfMemory(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		w := newWorld(t, Options{Memory: 1 << 20})
+		w := newWorld(t, Options{Memory: 8 << 20})
 		var hole atomic.Bool
 		w.receivers.answer = func(ctx context.Context, g got) (int, error) {
 			if hole.Load() && g.host == "hole.example" {
@@ -266,7 +266,7 @@ func TestOneEndpointOfMemory(t *testing.T) {
 			w.publish(t, strconv.Itoa(i), []string{"hole"}, large)
 		}
 		synctest.Wait()
-		if n := w.emitter.Standings()["hole"].InFlight; n < 2 || n > 1<<20/shares/(12<<10)+1 {
+		if n := w.emitter.Standings()["hole"].InFlight; n < 2 || n > 8<<20/shares/(overhead+4<<10)+1 {
 			t.Errorf("%d attempts hang", n)
 		}
 		began := time.Now()

@@ -15,9 +15,12 @@ const (
 	// shares divides the memory: one endpoint may fill a sixteenth. One more
 	// payload may be in flight, however large.
 	shares = 16
-	// overhead is what an attempt needs besides its payload: buffers, headers,
-	// a goroutine.
-	overhead = 8 << 10
+	// overhead is what an attempt needs besides its payload: a connection with its
+	// buffers and those of TLS, headers, goroutines. So some eight hundred small
+	// deliveries to receivers that answer are in flight at once, over all endpoints, and
+	// their connections are kept: the transport keeps a thousand that are idle, and
+	// a handshake costs more than a delivery.
+	overhead = 60 << 10
 )
 
 // class separates receivers that answered their last delivery from those that
