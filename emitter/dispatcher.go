@@ -50,7 +50,7 @@ type dispatcher struct {
 	// reserved is the memory taken for the next delivery, and wanted the memory
 	// for a delivery that was not admitted. Only run uses them.
 	reserved claim
-	wanted   int64
+	wanted   claim
 
 	// hops is the hop header of this second's deliveries: it is the same for
 	// all events without a chain.
@@ -190,27 +190,26 @@ type claim struct {
 func (d *dispatcher) admit(size int64) bool {
 	// The size is the record's, with the previous Show. The delivery's format
 	// and content type are not known yet.
-	d.wanted = d.emitter.gate.weigh(size + d.target.Endpoint.Payload.Copied(size, "json"))
-	if d.reserved.size >= d.wanted {
+	of := d.standing.class(d.limits)
+	d.wanted = claim{d.emitter.gate.weigh(size+d.target.Endpoint.Payload.Copied(size, "json"), of), of}
+	if d.reserved.of == of && d.reserved.size >= d.wanted.size {
 		return true
 	}
 	d.giveBack()
-	of := d.standing.class(d.limits)
-	if !d.emitter.gate.try(d.wanted, of) {
+	if !d.emitter.gate.try(d.wanted.size, of) {
 		return false
 	}
-	d.reserved = claim{d.wanted, of}
+	d.reserved = d.wanted
 	return true
 }
 
 // reserve waits for the memory of a payload that was not admitted. It returns
 // false when leasing is done.
 func (d *dispatcher) reserve(leasing context.Context) bool {
-	of := d.standing.class(d.limits)
-	if d.emitter.gate.wait(leasing, d.wanted, of) != nil {
+	if d.emitter.gate.wait(leasing, d.wanted.size, d.wanted.of) != nil {
 		return false
 	}
-	d.reserved = claim{d.wanted, of}
+	d.reserved = d.wanted
 	return true
 }
 
@@ -225,7 +224,7 @@ func (d *dispatcher) giveBack() {
 // charge returns the memory that a leased delivery holds, taken from the
 // reservation.
 func (d *dispatcher) charge(lease *queue.DeliveryLease) claim {
-	held := claim{d.emitter.gate.weigh(d.footprint(lease)), d.reserved.of}
+	held := claim{d.emitter.gate.weigh(d.footprint(lease), d.reserved.of), d.reserved.of}
 	switch {
 	case d.reserved.size < held.size:
 		d.emitter.gate.take(held.size-d.reserved.size, held.of)

@@ -15,12 +15,6 @@ const (
 	// shares divides the memory: one endpoint may fill a sixteenth. One more
 	// payload may be in flight, however large.
 	shares = 16
-	// overhead is what an attempt needs besides its payload: a connection with its
-	// buffers and those of TLS, headers, goroutines. So some eight hundred small
-	// deliveries to receivers that answer are in flight at once, over all endpoints, and
-	// their connections are kept: the transport keeps a thousand that are idle, and
-	// a handshake costs more than a delivery.
-	overhead = 60 << 10
 )
 
 // class separates receivers that answered their last delivery from those that
@@ -33,6 +27,14 @@ const (
 	unproven
 	classes
 )
+
+// overheads is what an attempt counts for besides its payload. One to a receiver that
+// answers needs a connection with its buffers and those of TLS, headers, goroutines. So
+// some eight hundred small deliveries to such receivers are in flight at once, over all
+// endpoints, and their connections are kept: the transport keeps a thousand that are
+// idle, and a handshake costs more than a delivery. One to a receiver that hangs counts
+// for less than it needs, as there may be many, and one that answers may be among them.
+var overheads = [classes]int64{proven: 60 << 10, unproven: 8 << 10}
 
 // gate limits the memory of deliveries in flight. Waiters are admitted in
 // order, each class by itself.
@@ -65,8 +67,8 @@ func newGate(total int64) *gate {
 
 // weigh returns the memory that a payload counts for: never more than the
 // smaller pool has.
-func (g *gate) weigh(payload int64) int64 {
-	return min(payload+overhead, g.pools[unproven].size)
+func (g *gate) weigh(payload int64, of class) int64 {
+	return min(payload+overheads[of], g.pools[unproven].size)
 }
 
 // share returns how much one endpoint may have in flight before it must wait.
