@@ -27,7 +27,7 @@ func checkMethods(methods []string) error {
 		if !isMethod(method) || method != strings.ToUpper(method) {
 			return fmt.Errorf("%q is no HTTP method; methods are written in capitals and joined by |", method)
 		}
-		for _, usual := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		for _, usual := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 			if method != usual && isSlip(method, usual) {
 				return fmt.Errorf("%q is no HTTP method; is %s meant?", method, usual)
 			}
@@ -37,7 +37,8 @@ func checkMethods(methods []string) error {
 }
 
 // isSlip reports whether a word is another with one letter too many, missing or wrong, or
-// with two that have changed places.
+// with two that have changed places. Of three letters none may be wrong: SET may be an
+// API's own.
 func isSlip(word, meant string) bool {
 	if len(word) > len(meant) {
 		word, meant = meant, word
@@ -48,7 +49,7 @@ func isSlip(word, meant string) bool {
 	}
 	switch len(meant) - len(word) {
 	case 0:
-		return word[at+1:] == meant[at+1:] ||
+		return len(meant) > 3 && word[at+1:] == meant[at+1:] ||
 			at+2 <= len(word) && word[at] == meant[at+1] && word[at+1] == meant[at] && word[at+2:] == meant[at+2:]
 	case 1:
 		return word[at:] == meant[at+1:]
