@@ -47,6 +47,13 @@ func (f *files) note(name string) {
 	f.used[name] = stateOf(name)
 }
 
+// none reports whether no file was read.
+func (f *files) none() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.used) == 0
+}
+
 // changed looks at the files, and returns those that are not as they were when they
 // were read. A file that is being written changes from one look to the next, and is
 // not among them until it has rested.

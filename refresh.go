@@ -25,6 +25,9 @@ type refresher struct {
 
 // startRefreshing looks at the app's files until [refresher.stop], if it has any.
 func (a *App) startRefreshing() {
+	if a.files.none() {
+		return
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.refresher = &refresher{app: a, cancel: cancel, done: make(chan struct{})}
 	go a.refresher.run(ctx)
