@@ -68,7 +68,7 @@ var commands = []struct {
 	{"caddy webhooks status", command{says: `health +ok`}},
 	{"caddy webhooks coverage", command{says: `wait for reconciling: \d`}},
 	{"caddy webhooks deliveries --endpoint erp --status dead", command{says: `ENDPOINT`}},
-	{"caddy webhooks endpoints", command{says: `NAME +STATUS`}},
+	{"caddy webhooks endpoints", command{says: `ENDPOINT +STATUS`}},
 	{"caddy webhooks marks", command{says: `OBJECT`}},
 	{"caddy webhooks unresolved", command{says: `POST /items`}},
 	{"caddy webhooks dismiss ID", command{says: `1 record forgotten`}},
