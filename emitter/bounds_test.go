@@ -266,7 +266,7 @@ func TestOneEndpointOfMemory(t *testing.T) {
 			w.publish(t, strconv.Itoa(i), []string{"hole"}, large)
 		}
 		synctest.Wait()
-		if n := w.emitter.Standings()["hole"].InFlight; n < 2 || int64(n) > 8<<20/shares/(overheads[proven]+4<<10)+1 {
+		if n := w.emitter.Standings()["hole"].InFlight; n < 2 || n > 8<<20/shares/(overheadKept+4<<10)+1 {
 			t.Errorf("%d attempts hang", n)
 		}
 		began := time.Now()

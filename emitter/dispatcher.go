@@ -191,7 +191,7 @@ func (d *dispatcher) admit(size int64) bool {
 	// The size is the record's, with the previous Show. The delivery's format
 	// and content type are not known yet.
 	of := d.standing.class(d.limits)
-	d.wanted = claim{d.emitter.gate.weigh(size+d.target.Endpoint.Payload.Copied(size, "json"), of), of}
+	d.wanted = claim{d.emitter.gate.weigh(size+d.target.Endpoint.Payload.Copied(size, "json"), d.overhead(of)), of}
 	if d.reserved.of == of && d.reserved.size >= d.wanted.size {
 		return true
 	}
@@ -201,6 +201,14 @@ func (d *dispatcher) admit(size int64) bool {
 	}
 	d.reserved = d.wanted
 	return true
+}
+
+// overhead returns what an attempt needs besides its payload.
+func (d *dispatcher) overhead(of class) int64 {
+	if of == proven && d.target.Resolve == nil {
+		return overheadKept
+	}
+	return overhead
 }
 
 // reserve waits for the memory of a payload that was not admitted. It returns
@@ -224,7 +232,7 @@ func (d *dispatcher) giveBack() {
 // charge returns the memory that a leased delivery holds, taken from the
 // reservation.
 func (d *dispatcher) charge(lease *queue.DeliveryLease) claim {
-	held := claim{d.emitter.gate.weigh(d.footprint(lease), d.reserved.of), d.reserved.of}
+	held := claim{d.emitter.gate.weigh(d.footprint(lease), d.overhead(d.reserved.of)), d.reserved.of}
 	switch {
 	case d.reserved.size < held.size:
 		d.emitter.gate.take(held.size-d.reserved.size, held.of)

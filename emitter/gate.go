@@ -28,13 +28,18 @@ const (
 	classes
 )
 
-// overheads is what an attempt counts for besides its payload. One to a receiver that
-// answers needs a connection with its buffers and those of TLS, headers, goroutines. So
-// some eight hundred small deliveries to such receivers are in flight at once, over all
-// endpoints, and their connections are kept: the transport keeps a thousand that are
-// idle, and a handshake costs more than a delivery. One to a receiver that hangs counts
-// for less than it needs, as there may be many, and one that answers may be among them.
-var overheads = [classes]int64{proven: 60 << 10, unproven: 8 << 10}
+const (
+	// overheadKept is what an attempt counts for, besides its payload, to an endpoint's
+	// one receiver that answers: a connection with its buffers and those of TLS,
+	// headers, goroutines. So some eight hundred small deliveries to such receivers are
+	// in flight at once, over all endpoints, and their connections are kept: the
+	// transport keeps a thousand that are idle, and a handshake costs more than a
+	// delivery.
+	overheadKept = 60 << 10
+	// overhead is the same for others, of whom many may hang. It is less than they need,
+	// as one that answers may be among them.
+	overhead = 8 << 10
+)
 
 // gate limits the memory of deliveries in flight. Waiters are admitted in
 // order, each class by itself.
@@ -65,10 +70,10 @@ func newGate(total int64) *gate {
 	return g
 }
 
-// weigh returns the memory that a payload counts for: never more than the
-// smaller pool has.
-func (g *gate) weigh(payload int64, of class) int64 {
-	return min(payload+overheads[of], g.pools[unproven].size)
+// weigh returns the memory that a payload and what it needs besides count for: never more
+// than the smaller pool has.
+func (g *gate) weigh(payload, overhead int64) int64 {
+	return min(payload+overhead, g.pools[unproven].size)
 }
 
 // share returns how much one endpoint may have in flight before it must wait.

@@ -21,7 +21,7 @@ func TestGate(t *testing.T) {
 	g.free(750, proven)
 	g.free(250, unproven)
 	for _, of := range []class{proven, unproven} {
-		if got := g.weigh(1<<40, of); !g.try(got, of) {
+		if got := g.weigh(1<<40, overhead); !g.try(got, of) {
 			t.Errorf("a payload that is larger than the memory weighs %d", got)
 		}
 	}
