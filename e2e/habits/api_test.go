@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -301,7 +302,7 @@ func (f *fake) onObject(w http.ResponseWriter, r *http.Request, method string, i
 			return
 		}
 		f.etag(w, o)
-		if f.etags && r.Header.Get("If-None-Match") == w.Header().Get("Etag") {
+		if f.etags && slices.Contains([]string{"*", w.Header().Get("Etag")}, r.Header.Get("If-None-Match")) {
 			f.use("answers 304")
 			w.WriteHeader(http.StatusNotModified)
 			return

@@ -36,6 +36,7 @@ func TestHabits(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, p)
 			s.known(t)
+			s.each(t)
 			s.mix(t, 3, 40)
 			s.settled(t)
 			s.clean(t)

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -171,6 +172,16 @@ func (s *stage) listed() error {
 		}
 	}
 	return nil
+}
+
+// each makes each request of the profile once, so that no draw decides whether a habit is
+// tested.
+func (s *stage) each(t *testing.T) {
+	t.Helper()
+	for i, request := range slices.Concat(s.profile.creates, s.profile.updates, s.profile.others, s.profile.deletes) {
+		living := s.api.living()
+		s.send(t, request(living[i%len(living)].id, fmt.Sprintf("tür %d", i)))
+	}
 }
 
 // mix has some clients make random requests.
