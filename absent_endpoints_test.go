@@ -46,7 +46,7 @@ func TestAbsentEndpoints(t *testing.T) {
 			return tables
 		},
 		Receives: running(t).Emitter().Receives,
-		Metrics:  metrics, Logger: zap.NewNop(), ExpiryLogger: zap.NewNop(),
+		Metrics:  counted, Logger: zap.NewNop(), ExpiryLogger: zap.NewNop(),
 	})
 	pending := func() map[string]int {
 		stats, err := store.Stats(t.Context())

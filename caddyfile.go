@@ -8,15 +8,15 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/caddy-webhooks/caddy-webhooks/internal/argument"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
-	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/parse"
 )
 
 func init() {
@@ -51,7 +51,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    batch            <paths...>
 //	    ignore           <methods> <path>
 //	    resource <name> {
-//	        # see unmarshalResourceOption
+//	        # see parse.Resource
 //	    }
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -59,7 +59,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("unexpected %q after webhooks; its options stand in a block", d.Val())
 	}
-	seen, lines := make(map[string]bool), make(partLines)
+	seen, lines := make(map[string]bool), make(parse.Lines)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		word := d.Val()
 		if word != "resource" && word != "ignore" {
@@ -79,23 +79,23 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.Err("no resource is declared: add one, as `resource items`")
 	}
 	if err := h.checkHost(h.UpstreamRaw); err != nil {
-		return lines.locate(err)
+		return lines.Locate(err)
 	}
 	set, err := rules.Compile(h.Resources, nil)
 	if err == nil {
 		err = set.DeclareIgnored(h.Ignore)
 	}
-	return lines.locate(err)
+	return lines.Locate(err)
 }
 
-func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, word string, lines partLines) error {
+func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, word string, lines parse.Lines) error {
 	switch word {
 	case "upstream":
 		return h.unmarshalUpstream(d)
 	case "upstream_timeout":
-		return duration(d, &h.UpstreamTimeout)
+		return argument.Duration(d, &h.UpstreamTimeout)
 	case "capture":
-		value, err := argument(d)
+		value, err := argument.One(d)
 		if err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, word string, lines par
 		h.Capture = int64(size)
 		return nil
 	case "on_queue_error":
-		value, err := argument(d)
+		value, err := argument.One(d)
 		if err != nil {
 			return err
 		}
@@ -116,9 +116,9 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, word string, lines par
 		h.OnQueueError = value
 		return nil
 	case "max_shows":
-		return count(d, &h.MaxShows)
+		return argument.Count(d, &h.MaxShows)
 	case "look_rate":
-		value, err := argument(d)
+		value, err := argument.One(d)
 		if err != nil {
 			return err
 		}
@@ -141,29 +141,21 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, word string, lines par
 		}
 		return nil
 	case "ignore":
-		return h.unmarshalIgnored(d, lines)
+		ignored, err := parse.Ignored(d, lines)
+		if err != nil {
+			return err
+		}
+		h.Ignore = append(h.Ignore, ignored)
+		return nil
 	case "resource":
-		return h.unmarshalResource(d, lines)
+		resource, err := parse.Resource(d, lines)
+		if err != nil {
+			return err
+		}
+		h.Resources = append(h.Resources, resource)
+		return nil
 	}
 	return d.Errf("unknown option %q of webhooks; it takes upstream, upstream_timeout, capture, on_queue_error, max_shows, look_rate, method_override, batch, ignore and resource", word)
-}
-
-// unmarshalIgnored reads which requests change nothing.
-func (h *Handler) unmarshalIgnored(d *caddyfile.Dispenser, lines partLines) error {
-	line, args := d.Token(), d.RemainingArgs()
-	if len(args) != 2 {
-		return d.Err("ignore takes methods and a path, as `ignore POST /login`")
-	}
-	ignored := &syntax.Ignored{Path: args[1]}
-	if args[0] != "*" {
-		ignored.Methods = strings.Split(args[0], "|")
-	}
-	if lines[""] == nil {
-		lines[""] = make(map[any]caddyfile.Token)
-	}
-	lines[""][ignored] = line
-	h.Ignore = append(h.Ignore, ignored)
-	return nil
 }
 
 // unmarshalUpstream reads the words of reverse_proxy.
@@ -196,47 +188,6 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 		return nil, err
 	}
 	return httpcaddyfile.App{Name: "webhooks", Value: caddyconfig.JSON(app, nil)}, nil
-}
-
-// argument takes the one argument that an option has.
-func argument(d *caddyfile.Dispenser) (string, error) {
-	word := d.Val()
-	args := d.RemainingArgs()
-	if len(args) != 1 {
-		return "", d.Errf("%s takes one argument, not %d", word, len(args))
-	}
-	return args[0], nil
-}
-
-// duration takes the one argument of an option that is a duration.
-func duration(d *caddyfile.Dispenser, to *caddy.Duration) error {
-	word := d.Val()
-	return durationOf(d, word, d.RemainingArgs(), to)
-}
-
-// durationOf takes a duration from the arguments of a word.
-func durationOf(d *caddyfile.Dispenser, word string, args []string, to *caddy.Duration) error {
-	if len(args) == 1 {
-		if parsed, err := caddy.ParseDuration(args[0]); err == nil && parsed > 0 {
-			*to = caddy.Duration(parsed)
-			return nil
-		}
-	}
-	return d.Errf("%s takes a duration, as 30s or 2h, not %q", word, strings.Join(args, " "))
-}
-
-// count takes the one argument of an option that is a number above 0.
-func count(d *caddyfile.Dispenser, to *int) error {
-	word := d.Val()
-	value, err := argument(d)
-	if err != nil {
-		return err
-	}
-	*to, err = strconv.Atoi(value)
-	if err != nil || *to <= 0 || strconv.Itoa(*to) != value {
-		return d.Errf("%s takes a number above 0, not %q", word, value)
-	}
-	return nil
 }
 
 // Interface guards

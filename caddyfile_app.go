@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/argument"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -67,7 +68,7 @@ func (a *App) unmarshalOption(d *caddyfile.Dispenser, word string, lines map[str
 	case "queue":
 		return a.unmarshalQueue(d)
 	case "durability":
-		value, err := argument(d)
+		value, err := argument.One(d)
 		if err != nil {
 			return err
 		}
@@ -153,7 +154,7 @@ func (e *Endpoint) unmarshalOption(d *caddyfile.Dispenser, word string) error {
 	case "payload":
 		return e.unmarshalPayload(d)
 	case "timeout":
-		return duration(d, &e.Timeout)
+		return argument.Duration(d, &e.Timeout)
 	case "retry":
 		values, err := args()
 		if err != nil {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhooks/caddy-webhooks/rules/parse"
 )
 
 // story is an example of a page: rules, and what comes of exchanges with them.
@@ -100,7 +102,7 @@ func TestReadmeHasAllWords(t *testing.T) {
 	if !found {
 		t.Fatal("the README has no overview of a resource")
 	}
-	for word := range strings.FieldsFuncSeq(resourceWords, func(c rune) bool { return c == ',' || c == ' ' }) {
+	for word := range strings.FieldsFuncSeq(parse.ResourceWords, func(c rune) bool { return c == ',' || c == ' ' }) {
 		if word != "and" && !regexp.MustCompile(`(?m)^\t\t([a-z_|]+\|)?`+word+`\b`).MatchString(overview) {
 			t.Errorf("the overview lacks %s", word)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/auth"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/argument"
 )
 
 // Auth proves to a receiver who is calling. One of its fields is set. Write secrets as placeholders such as `{env.NAME}` or
@@ -196,9 +197,9 @@ func (a *Auth) unmarshalOAuth2(d *caddyfile.Dispenser, tokenURL string) error {
 		var err error
 		switch word := d.Val(); word {
 		case "client_id":
-			o.ClientID, err = argument(d)
+			o.ClientID, err = argument.One(d)
 		case "client_secret":
-			o.ClientSecret, err = argument(d)
+			o.ClientSecret, err = argument.One(d)
 		case "scope":
 			o.Scopes = append(o.Scopes, d.RemainingArgs()...)
 		case "param":

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/argument"
 )
 
 // DeliveryPolicy says how an endpoint is delivered to.
@@ -103,7 +104,7 @@ func (p *DeliveryPolicy) unmarshalOption(d *caddyfile.Dispenser, word string) (b
 		p.Trace = true
 		return true, noArgument(d)
 	case "deadline":
-		return true, duration(d, &p.Deadline)
+		return true, argument.Duration(d, &p.Deadline)
 	case "success":
 		p.Success = d.RemainingArgs()
 		if len(p.Success) == 0 {
@@ -114,7 +115,7 @@ func (p *DeliveryPolicy) unmarshalOption(d *caddyfile.Dispenser, word string) (b
 		}
 		return true, nil
 	case "order", "concurrency", "rate", "when_disabled", "disable_after", "tenant":
-		value, err := argument(d)
+		value, err := argument.One(d)
 		if err != nil {
 			return true, err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/argument"
 )
 
 // The words for ways of signing.
@@ -227,10 +228,10 @@ func (e *Endpoint) unmarshalSecret(d *caddyfile.Dispenser) error {
 func (r *Rotation) unmarshalOption(d *caddyfile.Dispenser, word string) (known bool, err error) {
 	switch word {
 	case "replaced":
-		r.Replaced, err = argument(d)
+		r.Replaced, err = argument.One(d)
 		return true, err
 	case "overlap":
-		return true, duration(d, &r.Overlap)
+		return true, argument.Duration(d, &r.Overlap)
 	}
 	return false, nil
 }
@@ -281,7 +282,7 @@ func (s *Signature) unmarshalStyle(d *caddyfile.Dispenser) error {
 		var err error
 		switch {
 		case known:
-			*to, err = argument(d)
+			*to, err = argument.One(d)
 		case word == "key":
 			if s.Keys = d.RemainingArgs(); len(s.Keys) == 0 {
 				err = d.Err("key takes a value, as {env.API_KEY}")

@@ -68,7 +68,7 @@ func newFuzzed(t *testing.T, resources string) *Handler {
 	}
 	q := fuzzedQueue{t}
 	h.watch(zap.NewNop(), exchange.Options{
-		Notes: q, Metrics: metrics,
+		Notes: q, Metrics: counted,
 		Seal:    func(string, exchange.Callback) ([]byte, error) { return []byte("sealed"), nil },
 		Observe: func(_ *rules.Resource, key event.Key, _ show.Show) { q.check(key) },
 	})

@@ -5,7 +5,6 @@ package webhooks
 import (
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -72,9 +71,4 @@ func (h *Handler) provisionOverride() error {
 // request returns a request as rules match it.
 func (h *Handler) request(r *http.Request) rules.Request {
 	return rules.Request{HTTP: r, Method: r.Method, Limit: h.Capture, Overrides: h.overrides}
-}
-
-// isMethod reports whether a text can be an HTTP method.
-func isMethod(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' }) < 0
 }

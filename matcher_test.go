@@ -58,7 +58,7 @@ resource items {
 	}
 	for action, want := range map[string]event.Kind{"change": event.KindUpdate, "remove": event.KindDelete, "look": ""} {
 		noted := new(kinds)
-		h.watch(zap.NewNop(), exchange.Options{Notes: noted, Metrics: metrics})
+		h.watch(zap.NewNop(), exchange.Options{Notes: noted, Metrics: counted})
 		recorder := httptest.NewRecorder()
 		r := httptest.NewRequest(http.MethodPost, "/items/1", strings.NewReader("{}"))
 		r.Header.Set("X-Action", action)

@@ -29,6 +29,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/exchange"
+	"github.com/caddy-webhooks/caddy-webhooks/metrics"
 	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/retention"
@@ -126,8 +127,11 @@ type App struct {
 // queue twice.
 var pipelines = caddy.NewUsagePool()
 
+// counted has the metrics of all configurations.
+var counted = metrics.New(func() *zap.Logger { return pipelineLogger("metrics") })
+
 // environment is what pipelines get from this process.
-var environment = pipeline.Environment{Logger: pipelineLogger, Metrics: metrics, Tracer: &traces}
+var environment = pipeline.Environment{Logger: pipelineLogger, Metrics: counted, Tracer: &traces}
 
 // CaddyModule returns the Caddy module information.
 func (*App) CaddyModule() caddy.ModuleInfo {
@@ -172,10 +176,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.pipeline, a.queue, a.acquired = value.(*pipeline.Pipeline), engine.Name(), true
-	if err := ctx.GetMetricsRegistry().Register(wordCollector{a}); err != nil {
-		return err
-	}
-	return metrics.register(ctx.GetMetricsRegistry(), a.pipeline)
+	return counted.Register(ctx.GetMetricsRegistry(), a.pipeline, a.withoutEffect)
 }
 
 // opening returns how the queue is opened.
@@ -321,7 +322,7 @@ func (a *App) sink(lookRate float64) exchange.Options {
 		},
 		Trace:   traces.exchange,
 		Hops:    a.pipeline.Hops,
-		Metrics: metrics,
+		Metrics: counted,
 	}
 }
 

@@ -108,7 +108,7 @@ func (a *App) route(e *event.Event) []string {
 	kept := make([]string, 0, len(names))
 	for _, name := range names {
 		if subscriber, _ := a.endpoints.Get(name); !a.pipeline.Keeps(subscriber) {
-			metrics.dropped.Inc()
+			counted.Dropped()
 			continue
 		}
 		kept = append(kept, name)
@@ -129,7 +129,7 @@ func (a *App) formats(endpoints []string) map[string]string {
 
 // planResource returns a resource as reconcile wants it.
 func (a *App) planResource(h *Handler, r *rules.Resource, b budgets) reconcile.Resource {
-	metrics.declare(r)
+	counted.Declare(r)
 	made := reconcile.Resource{
 		Name: r.Name, Read: showReader(h, r), Version: r.Version, ETag: r.ETag, Lag: r.Lag, Tenant: r.Tenant, HTML: r.HTML, Asks: r.Asks(),
 		Noted: r.NoteShow, Projection: r.Projection, KeepShow: r.KeepShow, Triggers: r.Triggers, Limit: b.limit, Looks: b.looks, Unconfirmed: b.unconfirmed,

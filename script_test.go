@@ -142,7 +142,7 @@ func (s *script) newHandler(rules string) *Handler {
 	if err := h.provisionRules(ctx); err != nil {
 		s.t.Fatalf("%s: %v", s.name, err)
 	}
-	h.watch(zap.NewNop(), exchange.Options{Notes: s, Seal: s.seal, Observe: s.observe, Metrics: metrics})
+	h.watch(zap.NewNop(), exchange.Options{Notes: s, Seal: s.seal, Observe: s.observe, Metrics: counted})
 	h.upstream = &show.Upstream{Handler: caddyhttp.HandlerFunc(s.serveShow)}
 	return h
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package metrics
 
 import (
 	"time"
@@ -16,7 +16,7 @@ import (
 // go. The lists of deliveries and attempts show what each of them does.
 
 // Attempted implements emitter.Metrics.
-func (c *collectors) Attempted(_ string, status queue.Status, code int, took, age time.Duration) {
+func (c *Set) Attempted(_ string, status queue.Status, code int, took, age time.Duration) {
 	c.attempts.WithLabelValues(string(status), codeClass(code)).Inc()
 	c.durations.Observe(took.Seconds())
 	if status == queue.StatusDelivered {
@@ -25,17 +25,17 @@ func (c *collectors) Attempted(_ string, status queue.Status, code int, took, ag
 }
 
 // Unsent implements emitter.Metrics.
-func (c *collectors) Unsent(string) {
+func (c *Set) Unsent(string) {
 	c.unsent.Inc()
 }
 
 // Notice implements emitter.AnnouncerMetrics.
-func (c *collectors) Notice(eventType string) {
+func (c *Set) Notice(eventType string) {
 	c.operational.WithLabelValues(eventType).Inc()
 }
 
 // NoticeLost implements emitter.AnnouncerMetrics.
-func (c *collectors) NoticeLost() {
+func (c *Set) NoticeLost() {
 	c.troubles.WithLabelValues("notice_lost").Inc()
 }
 

@@ -1,14 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package parse
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
+
+// Lines holds the lines of the parts of resources, by resource and part (see
+// [rules.PartError]); the part nil is the resource as a whole.
+type Lines map[string]map[any]caddyfile.Token
+
+// Locate adds the line of the part that an error is about.
+func (l Lines) Locate(err error) error {
+	var wrong rules.PartError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	at, ok := l[wrong.Resource][wrong.Part]
+	if !ok {
+		at = l[wrong.Resource][nil]
+	}
+	return fmt.Errorf("%w, at %s:%d", err, at.File, at.Line)
+}
 
 // lineNotes notes on which lines the words of a resource stand, for what is told of them
 // while Caddy runs: JSON has no lines.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+// Package metrics counts what the other packages do, and shows it to Prometheus. Its
+// counters live as long as the process: Caddy has a new registry for every configuration,
+// and collectors made anew for each would begin at zero with every reload.
+package metrics
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -14,16 +16,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
+	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 )
 
-// metrics lives as long as the process. Caddy has a new registry for every
-// configuration: collectors made anew for each would begin at zero with every
-// reload, and collectors of the first would vanish with it.
-var metrics = newCollectors()
-
-// collectors are the metrics that are counted. It implements the Metrics interfaces
-// of the packages that count.
-type collectors struct {
+// Set holds the metrics of a process. It implements the Metrics interfaces of the packages
+// that count.
+type Set struct {
 	exchanges  *prometheus.CounterVec
 	gaps       *prometheus.CounterVec
 	repaired   *prometheus.CounterVec
@@ -51,7 +49,9 @@ type collectors struct {
 	eventTypes *label
 }
 
-func newCollectors() *collectors {
+// New returns metrics at zero. Log returns where to say that a metric has too many values of
+// a label.
+func New(log func() *zap.Logger) *Set {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "caddy", Subsystem: "webhooks", Name: name, Help: help,
@@ -59,8 +59,8 @@ func newCollectors() *collectors {
 	}
 	// From a local answer to the longest timeout of a slow receiver.
 	seconds := []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
-	return &collectors{
-		eventTypes: newLabel(func() *zap.Logger { return pipelineLogger("metrics") }),
+	return &Set{
+		eventTypes: newLabel(log),
 		exchanges: counter("exchanges_total",
 			"Exchanges that a rule matched, by what their end told.", "resource", "kind", "outcome"),
 		gaps: counter("gaps_total",
@@ -111,9 +111,9 @@ func newCollectors() *collectors {
 	}
 }
 
-// register registers the counters, and gauges of a pipeline's queue, with the
-// registry of a configuration.
-func (c *collectors) register(registry *prometheus.Registry, p *pipeline.Pipeline) error {
+// Register registers the counters, and gauges of what a configuration uses, with the
+// configuration's registry: its pipeline, and its words without effect.
+func (c *Set) Register(registry *prometheus.Registry, p *pipeline.Pipeline, words func() []effect.Line) error {
 	for _, collector := range []prometheus.Collector{
 		c.exchanges, c.gaps, c.repaired, c.unresolved, c.reconciled, c.shows, c.events, c.attempts, c.durations, c.ages, c.troubles,
 		c.callbacksRefused, c.ownerless, c.conditionsFailed, c.unmatchedRequests,
@@ -121,6 +121,7 @@ func (c *collectors) register(registry *prometheus.Registry, p *pipeline.Pipelin
 		queueCollector{p},
 		deliveryCollector{p},
 		showsCollector{p},
+		wordCollector{words},
 	} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
@@ -131,55 +132,59 @@ func (c *collectors) register(registry *prometheus.Registry, p *pipeline.Pipelin
 }
 
 // Reconciled implements reconcile.Metrics.
-func (c *collectors) Reconciled(resource string, result reconcile.Result, took time.Duration) {
+func (c *Set) Reconciled(resource string, result reconcile.Result, took time.Duration) {
 	c.reconciled.WithLabelValues(resource, string(result)).Inc()
 	c.shows.WithLabelValues(resource).Observe(took.Seconds())
 }
 
 // Exchange implements exchange.Metrics.
-func (c *collectors) Exchange(resource string, kind event.Kind, outcome event.Outcome) {
+func (c *Set) Exchange(resource string, kind event.Kind, outcome event.Outcome) {
 	c.exchanges.WithLabelValues(resource, string(kind), string(outcome)).Inc()
 }
 
 // Gap implements exchange.Metrics.
-func (c *collectors) Gap(resource string) {
+func (c *Set) Gap(resource string) {
 	c.gaps.WithLabelValues(resource, "intent").Inc()
 }
 
 // GapMarks implements intake.Metrics.
-func (c *collectors) GapMarks(resource string, n int) {
+func (c *Set) GapMarks(resource string, n int) {
 	c.gaps.WithLabelValues(resource, "mark").Add(float64(n))
 }
 
 // Repaired implements intake.Metrics.
-func (c *collectors) Repaired(resource string) {
+func (c *Set) Repaired(resource string) {
 	c.repaired.WithLabelValues(resource).Inc()
 }
 
 // Expired implements retention.Metrics.
-func (c *collectors) Expired(why string, n int) {
+func (c *Set) Expired(why string, n int) {
 	c.expired.WithLabelValues(why).Add(float64(n))
 }
 
 // CallbackRefused implements exchange.Metrics.
-func (c *collectors) CallbackRefused(resource string) {
+func (c *Set) CallbackRefused(resource string) {
 	c.callbacksRefused.WithLabelValues(resource).Inc()
 }
 
 // Unmatched implements exchange.Metrics.
-func (c *collectors) Unmatched() {
+func (c *Set) Unmatched() {
 	c.unmatchedRequests.WithLabelValues().Inc()
 }
 
+// Dropped counts an event that a disabled endpoint did not get because it wants nothing
+// kept.
+func (c *Set) Dropped() { c.dropped.Inc() }
+
 // Event implements reconcile.Metrics.
-func (c *collectors) Event(eventType string) {
+func (c *Set) Event(eventType string) {
 	c.events.WithLabelValues(c.eventTypes.value(eventType)).Inc()
 }
 
-// declare has the event types of a resource that the configuration names be
+// Declare has the event types of a resource that the configuration names be
 // counted by name, and exports at zero what operators are told to alarm on: an alarm on
 // a series that is not there yet never rings, and its first increase is not seen.
-func (c *collectors) declare(r *rules.Resource) {
+func (c *Set) Declare(r *rules.Resource) {
 	for _, what := range []string{"intent", "mark"} {
 		c.gaps.WithLabelValues(r.Name, what)
 	}
@@ -204,91 +209,26 @@ func (c *collectors) declare(r *rules.Resource) {
 }
 
 // Unresolved implements the Metrics of reconcile, exchange and intake.
-func (c *collectors) Unresolved(resource string) {
+func (c *Set) Unresolved(resource string) {
 	c.unresolved.WithLabelValues(resource).Inc()
 }
 
 // Ownerless implements reconcile.Metrics.
-func (c *collectors) Ownerless(resource string) {
+func (c *Set) Ownerless(resource string) {
 	c.ownerless.WithLabelValues(resource).Inc()
 }
 
 // ConditionFailed implements reconcile.Metrics.
-func (c *collectors) ConditionFailed(resource string) {
+func (c *Set) ConditionFailed(resource string) {
 	c.conditionsFailed.WithLabelValues(resource).Inc()
 }
 
 // LeaseLost implements emitter.Metrics.
-func (c *collectors) LeaseLost(string) {
+func (c *Set) LeaseLost(string) {
 	c.troubles.WithLabelValues("lease_lost").Inc()
 }
 
 // QueueFailed implements emitter.Metrics.
-func (c *collectors) QueueFailed(string) {
+func (c *Set) QueueFailed(string) {
 	c.troubles.WithLabelValues("queue_failed").Inc()
-}
-
-// queueCollector reads the gauges of a queue for each scrape.
-type queueCollector struct {
-	pipeline *pipeline.Pipeline
-}
-
-var (
-	queueUp          = gauge("queue_up", "1 when the queue is open, else 0.")
-	queueIntents     = gauge("open_intents", "Exchanges under way, or not resolved yet.")
-	queueUnresolved  = gauge("unresolved", "Kept records of exchanges whose object is not known.")
-	queueMarks       = gauge("marks", "Objects that wait for reconciling.")
-	queueFailing     = gauge("marks_failing", "Objects that wait for reconciling and were tried in vain.")
-	queueMarkAge     = gauge("oldest_mark_seconds", "Age of the oldest mark.")
-	queueDeliveries  = gauge("deliveries_pending", "Deliveries that are not decided yet.")
-	queueActiveLanes = gauge("lanes", "Lanes with pending deliveries.")
-)
-
-func gauge(name, help string) *prometheus.Desc {
-	return prometheus.NewDesc("caddy_webhooks_"+name, help, nil, nil)
-}
-
-// Describe implements prometheus.Collector.
-func (queueCollector) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{
-		queueUp, queueIntents, queueUnresolved, queueMarks, queueFailing, queueMarkAge, queueDeliveries, queueActiveLanes,
-	} {
-		descriptions <- d
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (c queueCollector) Collect(values chan<- prometheus.Metric) {
-	put := func(d *prometheus.Desc, v float64) {
-		values <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
-	}
-	store := c.pipeline.Queue()
-	if store == nil {
-		put(queueUp, 0)
-		return
-	}
-	stats, err := store.Stats(context.Background())
-	if err != nil {
-		put(queueUp, 0)
-		return
-	}
-	put(queueUp, 1)
-	put(queueIntents, float64(stats.OpenIntents))
-	put(queueUnresolved, float64(stats.Unresolved))
-	put(queueMarks, float64(stats.Marks))
-	put(queueFailing, float64(stats.FailingMarks))
-	age := 0.0
-	if !stats.OldestMark.IsZero() {
-		age = time.Since(stats.OldestMark).Seconds()
-	}
-	put(queueMarkAge, age)
-	put(queueDeliveries, float64(sum(stats.PendingDeliveries)))
-	put(queueActiveLanes, float64(sum(stats.Lanes)))
-}
-
-func sum(counts map[string]int) (total int) {
-	for _, n := range counts {
-		total += n
-	}
-	return total
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package metrics
 
 import (
 	"fmt"
@@ -67,8 +67,8 @@ func TestEventTypesAreLimited(t *testing.T) {
 		}
 		return parsed
 	}
-	c := newCollectors()
-	c.declare(&rules.Resource{Triggers: []event.Trigger{{Type: template("items.updated")}, {Type: template("items.state.{state}")}}})
+	c := New(zap.NewNop)
+	c.Declare(&rules.Resource{Triggers: []event.Trigger{{Type: template("items.updated")}, {Type: template("items.state.{state}")}}})
 	for i := range 3 * maxLabels {
 		c.Event(fmt.Sprintf("items.state.s%d", i))
 	}

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+package parse
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
 )
 
@@ -99,29 +97,6 @@ func unmarshalRuleOption(d *caddyfile.Dispenser, rule *syntax.Rule, word string)
 	return d.Errf("unknown option %q of a rule; it takes where, id, key, match, success, refused, touches, find and later", word)
 }
 
-// unmarshalAnswer reads `[STATUSES...] [where CONDITION]`.
-func unmarshalAnswer(d *caddyfile.Dispenser, word string, args []string, to **syntax.Answer) error {
-	if *to == nil {
-		*to = new(syntax.Answer)
-	}
-	statuses, rest := args, []string(nil)
-	if at := slices.Index(args, "where"); at >= 0 {
-		statuses, rest = args[:at], args[at+1:]
-	}
-	(*to).Statuses = append((*to).Statuses, statuses...)
-	if rest != nil {
-		condition, err := parseCondition(d, rest)
-		if err != nil {
-			return err
-		}
-		(*to).Where = append((*to).Where, condition)
-	}
-	if err := rules.CheckAnswer(*to); err != nil {
-		return d.Errf("%s: %v", word, err)
-	}
-	return nil
-}
-
 // unmarshalRuleTouches reads `touches RESOURCE VALUE`, `touches RESOURCE via QUERY` or
 // `touches RESOURCE children`.
 func unmarshalRuleTouches(d *caddyfile.Dispenser, rule *syntax.Rule, args []string) error {
@@ -140,31 +115,6 @@ func unmarshalRuleTouches(d *caddyfile.Dispenser, rule *syntax.Rule, args []stri
 	}
 	return d.Err("touches takes a resource and where the ids of its objects stand, as `touches users user.id`, " +
 		"or the request that lists them, as `touches transactions via GET /items/:id/transactions transactions.#.id`")
-}
-
-// unmarshalQuery reads a request and the path of the ids in its answer.
-func unmarshalQuery(d *caddyfile.Dispenser, word string, args []string) (*syntax.Query, error) {
-	example := "/items?reference={request:reference} items.#.id"
-	request, rest, err := unmarshalRequest(d, args, word, example)
-	if err != nil {
-		return nil, err
-	}
-	if len(rest) == 0 {
-		return nil, d.Errf("%s takes a request and the path of the ids in its answer, as `%s GET %s`; %s", word, word, example, commentHint)
-	}
-	query := queryOf(request, rest)
-	return query, unmarshalRequestBlock(d, &query.Request)
-}
-
-// queryOf returns a query with the places of the parts of the objects' keys in its
-// answer.
-func queryOf(request syntax.Request, places []string) *syntax.Query {
-	last := len(places) - 1
-	query := &syntax.Query{Request: request, IDs: places[last]}
-	if last > 0 {
-		query.Keys = places[:last:last]
-	}
-	return query
 }
 
 // unmarshalRuleLater reads `later QUERY [within DURATION]`.
@@ -186,4 +136,9 @@ func unmarshalRuleLater(d *caddyfile.Dispenser, rule *syntax.Rule, args []string
 	}
 	rule.Later.Query = *query
 	return nil
+}
+
+// isMethod reports whether a text can be an HTTP method.
+func isMethod(s string) bool {
+	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' }) < 0
 }
