@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tidwall/gjson"
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-webhooks/caddy-webhooks/exchange"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
@@ -69,7 +71,8 @@ type Handler struct {
 	// for as many as its clients have exchanges under way that rules match (the
 	// maximum of the last seconds), and 16 at least; for fewer while it becomes slower
 	// by that; and while it fails, for one at a time until it answers again. What no
-	// confirmed exchange asked for gets half of 16 places. Default: 256.
+	// confirmed exchange asked for gets half of 16 places. As many connections to the
+	// API are kept, unless the upstream's transport says how many. Default: 256.
 	MaxShows int `json:"max_shows,omitempty"`
 
 	// LookRate is how many Shows a second are read at most that no exchange
@@ -184,6 +187,7 @@ func (h *Handler) provisionUpstream(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading upstream: %w", err)
 	}
+	h.keepConnections(module)
 	middleware := module.(caddyhttp.MiddlewareHandler)
 	h.upstream = &show.Upstream{
 		Handler: caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
@@ -191,6 +195,20 @@ func (h *Handler) provisionUpstream(ctx caddy.Context) error {
 		}),
 	}
 	return nil
+}
+
+// keepConnections has as many connections to the API kept as Shows may be read at once,
+// unless the configuration says how many. Caddy keeps 32, and would close and dial the
+// others again and again: that costs the API and Caddy a tenth of their time where
+// changes are many.
+func (h *Handler) keepConnections(upstream any) {
+	proxy, ok := upstream.(*reverseproxy.Handler)
+	if !ok || gjson.GetBytes(h.declared, "upstream.transport.keep_alive.max_idle_conns_per_host").Exists() {
+		return
+	}
+	if transport, ok := proxy.Transport.(*reverseproxy.HTTPTransport); ok {
+		transport.Transport.MaxIdleConnsPerHost = max(transport.Transport.MaxIdleConnsPerHost, h.MaxShows)
+	}
 }
 
 // nowhere ends a route that answered nothing: an upstream that is no proxy and
