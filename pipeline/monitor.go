@@ -19,6 +19,10 @@ const (
 	// fill the disk within moments, and what Badger writes until it is closed
 	// still has to fit in.
 	monitorEvery = 100 * time.Millisecond
+	// restEvery is how often while nothing changes on the disk and nothing is to be
+	// done: looking is a third of what an idle queue costs. Each batch checks the
+	// space by itself.
+	restEvery = time.Second
 	// retryEvery is how often the opening of a queue is tried again.
 	retryEvery = 2 * time.Second
 	// suspendTimeout limits how long workers keep a queue from being closed when
@@ -37,6 +41,7 @@ type monitor struct {
 	low      chan struct{} // wakes the retention when little space is left
 	tried    time.Time     // when the opening was last tried
 	level    queue.SpaceLevel
+	free     uint64 // when it was last looked, in bytes
 	// seen is the queue that was last checked for missing changes.
 	seen queue.Store
 }
@@ -61,16 +66,31 @@ func (m *monitor) stop() {
 
 func (m *monitor) run(ctx context.Context) {
 	defer close(m.done)
-	ticker := time.NewTicker(monitorEvery)
-	defer ticker.Stop()
+	timer := time.NewTimer(monitorEvery)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-timer.C:
 			m.look(ctx)
+			timer.Reset(m.pause())
 		}
 	}
+}
+
+// pause returns how long to wait before the next look.
+func (m *monitor) pause() time.Duration {
+	before, store := m.free, m.pipeline.Queue()
+	if store == nil {
+		return monitorEvery
+	}
+	m.free, _ = queue.SpacerOf(store).FreeSpace()
+	intake := m.pipeline.Intake
+	if m.free != before || m.level != queue.SpaceEnough || intake.Unrepaired() || intake.Waiting() > 0 {
+		return monitorEvery
+	}
+	return restEvery
 }
 
 // look does what is necessary now.

@@ -32,6 +32,8 @@ type moody struct {
 	unwell atomic.Bool
 	// gone is true while the disk is.
 	gone atomic.Bool
+	// free is how much of the disk is free.
+	free atomic.Uint64
 }
 
 var errUnwell = errors.New("input/output error")
@@ -42,7 +44,7 @@ func (m *moody) set(level queue.SpaceLevel)   { m.level.Store(int32(level)) }
 func (m *moody) CheckSpace() queue.SpaceLevel { return m.Level() }
 func (m *moody) Level() queue.SpaceLevel      { return queue.SpaceLevel(m.level.Load()) }
 
-func (*moody) FreeSpace() (free uint64, space queue.Space) { return 0, smallSpace }
+func (m *moody) FreeSpace() (free uint64, space queue.Space) { return m.free.Load(), smallSpace }
 
 func (m *moody) Check() error {
 	if m.gone.Load() {
@@ -119,6 +121,50 @@ func TestSuspendedOnFullDisk(t *testing.T) {
 	if stats, err := store.Stats(t.Context()); err != nil || stats.Marks != 1 || p.Intake.Unrepaired() {
 		t.Errorf("the queue has %+v, %v", stats, err)
 	}
+}
+
+// The monitor looks rarely while nothing happens, and often as soon as something does on
+// the disk, or something is to be done.
+func TestMonitorRests(t *testing.T) {
+	store := newMoody()
+	p := New(&testEngine{dir: t.TempDir(), store: store}, Opening{}, silent())
+	defer func() {
+		if err := p.Destruct(); err != nil {
+			t.Error(err)
+		}
+	}()
+	m := unmonitored(p)
+	if got := m.pause(); got != monitorEvery {
+		t.Errorf("before the queue is open: %v", got)
+	}
+	start(t, p, itemsConfig(t))
+	expect := func(when string, want time.Duration) {
+		t.Helper()
+		m.look(t.Context())
+		if got := m.pause(); got != want {
+			t.Errorf("%s: %v", when, got)
+		}
+	}
+	expect("at rest", restEvery)
+	store.free.Store(1 << 30)
+	expect("with more space", monitorEvery)
+	expect("at rest again", restEvery)
+	store.free.Store(1 << 29)
+	expect("with less space", monitorEvery)
+	store.set(queue.SpaceLow)
+	expect("with little space", monitorEvery)
+	expect("with no more", monitorEvery)
+	store.set(queue.SpaceEnough)
+	expect("with enough", restEvery)
+	store.set(queue.SpaceCritical)
+	expect("without a queue", monitorEvery)
+	p.Intake.Resolve(t.Context(), "items", 0, queue.Resolution{Marks: []queue.Mark{{Key: slowDelete.Key}}}, false)
+	store.set(queue.SpaceEnough)
+	m.look(t.Context()) // opens it
+	if got := m.pause(); got != monitorEvery {
+		t.Errorf("with a gap: %v", got)
+	}
+	expect("when it is repaired", restEvery)
 }
 
 // While little space is left, gaps are not repaired: that would fill the disk.
