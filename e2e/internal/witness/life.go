@@ -22,7 +22,7 @@ func (c Change) String() string { return c.Op + " " + c.State }
 // Exact reports, as an error, how events differ from the changes of a feed, of which
 // each was awaited: each change has one event that tells the same.
 func Exact(changes []Change, events []Event) error {
-	return compare(changes, events, func(told []Change, got []Event) error {
+	return compare(changes, events, alive, func(told []Change, got []Event) error {
 		for i := range max(len(told), len(got)) {
 			switch {
 			case i >= len(got):
@@ -41,7 +41,7 @@ func Exact(changes []Change, events []Event) error {
 // none was awaited: an object's events tell some of its states, in the order of the
 // feed, and the last of them.
 func Merged(changes []Change, events []Event) error {
-	return compare(changes, events, func(told []Change, got []Event) error {
+	return compare(changes, events, aliveOrDeleted, func(told []Change, got []Event) error {
 		at := 0
 		for i, e := range got {
 			for at < len(told) && told[at].State != e.State {
@@ -66,7 +66,7 @@ func Merged(changes []Change, events []Event) error {
 
 // compare compares the changes and the events of each object, and checks that the
 // events tell a possible life.
-func compare(changes []Change, events []Event, of func(told []Change, got []Event) error) error {
+func compare(changes []Change, events []Event, alive func([]Event) error, of func(told []Change, got []Event) error) error {
 	told, got := make(map[string][]Change), make(map[string][]Event)
 	for _, c := range changes {
 		told[c.Object] = append(told[c.Object], c)
@@ -101,10 +101,17 @@ func compare(changes []Change, events []Event, of func(told []Change, got []Even
 	return nil
 }
 
+// aliveOrDeleted is alive of an object that may have lived only between two looks before:
+// then its first event may be that of a delete whose answer proved that it was there.
+func aliveOrDeleted(events []Event) error {
+	return lives(events, len(events) > 0 && events[0].State == Gone)
+}
+
 // alive checks that the events of an object that was new are those of a life: created,
 // changed, and deleted before it is created again.
-func alive(events []Event) error {
-	exists := false
+func alive(events []Event) error { return lives(events, false) }
+
+func lives(events []Event, exists bool) error {
 	for i, e := range events {
 		want := "create"
 		switch {
