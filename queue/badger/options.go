@@ -70,6 +70,8 @@ func (o Options) withDefaults() Options {
 // with a payload of 4 MiB allows.
 const (
 	memTableSize = 32 << 20
+	// baseTableSize is the size of tables in the first levels.
+	baseTableSize = memTableSize / 2
 	// maxBytes and maxEntries limit one transaction.
 	maxBytes   = memTableSize*15/100 - 64<<10
 	maxEntries = maxBytes / 128
@@ -99,6 +101,12 @@ func engineOptions(o Options) badgerdb.Options {
 		// levels, and an event is rewritten on its way through each. Fewer
 		// cost a third less processor time while a backlog is filled.
 		WithBaseLevelSize(128 << 20).
+		// A table is built in memory that begins with twice its size and doubles.
+		// Beginning with 2 MiB, as Badger does by default, a memtable takes 124
+		// MiB of new memory each time, and a merge builds many tables at once:
+		// while a queue is filled, that is a third more memory in all and twice as
+		// much at the most.
+		WithBaseTableSize(baseTableSize).
 		// Compacting on closing would hold up a reload for seconds.
 		WithCompactL0OnClose(false).
 		WithChecksumVerificationMode(options.OnBlockRead)
