@@ -118,6 +118,9 @@ func newStore(db *badgerdb.DB, options Options, g *ground, inspection *Inspectio
 	}
 	s.committer = newCommitter(s, numbers, logs)
 	go s.committer.run()
+	if s.inspector = newInspector(g, options, inspection); s.inspector != nil {
+		go s.inspector.run()
+	}
 	return s, nil
 }
 

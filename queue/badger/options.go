@@ -44,6 +44,8 @@ type Options struct {
 	Owned func()
 	// Now returns the time. The default is time.Now.
 	Now func() time.Time
+	// pace is [usualPace], but for tests.
+	pace pace
 	// Logger gets the engine's messages. The default is to log nothing.
 	Logger *zap.Logger
 }
@@ -58,6 +60,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.FreeSpace == nil {
 		o.FreeSpace = freeSpace
+	}
+	if o.pace == (pace{}) {
+		o.pace = usualPace
 	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()

@@ -37,6 +37,8 @@ type Store struct {
 	// inspecting the files before they were opened.
 	space      *spaceWatch
 	inspection *Inspection
+	// inspector inspects the files while they are open.
+	inspector *inspector
 
 	durability atomic.Int32
 	retention  atomic.Int64
@@ -128,8 +130,12 @@ func (s *Store) Close() error {
 		// From here on nobody submits or reads any more.
 		s.gate.Lock()
 		defer s.gate.Unlock()
+		s.inspector.stop()
 		s.committer.stop()
 		s.closed = s.ground.close(s.db)
+		if s.closed == nil {
+			s.inspector.leave()
+		}
 		s.closed = errors.Join(s.closed, s.committer.logs.close(), s.committer.numbers.close(), s.owned.release())
 		if s.closed != nil {
 			s.closed = fmt.Errorf("closing the queue: %w", s.closed)
