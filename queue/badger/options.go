@@ -46,6 +46,8 @@ type Options struct {
 	Now func() time.Time
 	// pace is [usualPace], but for tests.
 	pace pace
+	// readLanes, if not nil, is called before lanes are read; for tests.
+	readLanes func()
 	// Logger gets the engine's messages. The default is to log nothing.
 	Logger *zap.Logger
 }

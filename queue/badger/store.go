@@ -6,7 +6,8 @@
 // One goroutine, the committer, writes. It gathers the writes of all callers
 // into one transaction and one sync. Memory also has what is open, marked,
 // pending and leased; it changes only after its transaction has been committed,
-// and is rebuilt from the stored rows when the queue is opened.
+// and is rebuilt from the stored rows when the queue is opened; pending deliveries
+// after it, by endpoint.
 package badger
 
 import (
@@ -131,6 +132,7 @@ func (s *Store) Close() error {
 		s.gate.Lock()
 		defer s.gate.Unlock()
 		s.inspector.stop()
+		s.awaitReaders()
 		s.committer.stop()
 		s.closed = s.ground.close(s.db)
 		if s.closed == nil {
