@@ -52,6 +52,9 @@ func (s *Server) endpoints(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return refuse(http.StatusServiceUnavailable, "the queue cannot be read: %w", err)
 	}
+	if stats.PendingDeliveries == nil {
+		return refuse(http.StatusServiceUnavailable, "the queue has just been opened, and what is pending for each endpoint is not known yet: try again in some seconds")
+	}
 	standings, expired := working.Standings(), s.Pipeline.Keeper().Expired()
 	for _, names := range []map[string]int{stats.PendingDeliveries, expired} {
 		for name := range names {

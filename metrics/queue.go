@@ -65,8 +65,10 @@ func (c queueCollector) Collect(values chan<- prometheus.Metric) {
 		age = time.Since(stats.OldestMark).Seconds()
 	}
 	put(queueMarkAge, age)
-	put(queueDeliveries, float64(sum(stats.PendingDeliveries)))
-	put(queueActiveLanes, float64(sum(stats.Lanes)))
+	if stats.PendingDeliveries != nil { // else they are not known yet
+		put(queueDeliveries, float64(sum(stats.PendingDeliveries)))
+		put(queueActiveLanes, float64(sum(stats.Lanes)))
+	}
 }
 
 func sum(counts map[string]int) (total int) {

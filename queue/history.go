@@ -103,7 +103,8 @@ type Stats struct {
 	// Looks counts objects that are only to be looked at, now or later. They
 	// are in none of the three above.
 	Looks int `json:"looks"`
-	// PendingDeliveries and Lanes count by endpoint.
+	// PendingDeliveries and Lanes count by endpoint. They are nil while they are
+	// not known yet, for some moments after a queue was opened.
 	PendingDeliveries map[string]int `json:"pending_deliveries"`
 	Lanes             map[string]int `json:"lanes"`
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/admin"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 // showStatus prints how the webhooks do: what their health is, and what is in the
@@ -77,10 +78,28 @@ func printStatus(c call, status *admin.Status, health *admin.Health) error {
 		field{"objects to be looked at, now or later", q.Looks},
 		field{"changes whose object is not known", q.Unresolved},
 	)
+	if q.PendingDeliveries == nil {
+		fields = append(fields, field{"deliveries pending", notCounted})
+	}
 	for _, name := range slices.Sorted(maps.Keys(q.PendingDeliveries)) {
 		fields = append(fields, field{"deliveries pending for " + name, q.PendingDeliveries[name]})
 	}
 	return printFields(c.out, c.width, fields)
+}
+
+// notCounted stands for the pending deliveries of a queue that was just opened.
+const notCounted = "not known yet, as the queue has just been opened"
+
+// pendingIn returns how many deliveries are pending.
+func pendingIn(counts *queue.Stats) any {
+	if counts.PendingDeliveries == nil {
+		return notCounted
+	}
+	pending := 0
+	for _, n := range counts.PendingDeliveries {
+		pending += n
+	}
+	return pending
 }
 
 // state says how something fares, since when, and why.
@@ -126,11 +145,7 @@ func printQueue(c call, q *admin.QueueStatus) error {
 	fields = append(fields, field{"size", fmt.Sprintf("%s of tables, %s of logs, %s of other files",
 		size(uint64(q.TableBytes)), size(uint64(q.LogBytes)), size(uint64(q.OtherBytes)))})
 	if q.Counts != nil {
-		pending := 0
-		for _, n := range q.Counts.PendingDeliveries {
-			pending += n
-		}
-		fields = append(fields, field{"objects that wait for reconciling", q.Counts.Marks}, field{"deliveries pending", pending})
+		fields = append(fields, field{"objects that wait for reconciling", q.Counts.Marks}, field{"deliveries pending", pendingIn(q.Counts)})
 	}
 	fields = append(
 		fields,

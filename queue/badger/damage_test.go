@@ -22,7 +22,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-var rounds = flag.Uint64("rounds", 4, "how many damages TestDamage makes of each of 7 kinds of files of 3 installations")
+var rounds = flag.Uint64("rounds", 4, "how many damages TestDamage makes of each of 8 kinds of files of 3 installations")
 
 // installation is a queue that is not open: its files, and all that can be seen
 // of it when it is opened.
@@ -98,7 +98,7 @@ func installations(t *testing.T) []installation {
 }
 
 // fileKinds are the kinds of files. Each is damaged as often as the others.
-var fileKinds = []string{".sst", ".mem", ".vlog", "MANIFEST", "KEYREGISTRY", "DISCARD", acknowledgedFile}
+var fileKinds = []string{".sst", ".mem", ".vlog", "MANIFEST", "KEYREGISTRY", "DISCARD", acknowledgedFile, inspectedFile}
 
 // damageSome changes some bytes in the used part of a file of a kind, and says
 // where.
@@ -201,7 +201,7 @@ func TestMissingFiles(t *testing.T) {
 	for _, in := range installations(t) {
 		for name := range in.files {
 			switch name {
-			case acknowledgedFile, "DISCARD", "KEYREGISTRY":
+			case acknowledgedFile, inspectedFile, "DISCARD", "KEYREGISTRY":
 				continue // they hold nothing that is needed
 			}
 			if strings.HasSuffix(name, ".vlog") || strings.HasSuffix(name, ".mem") && len(strings.Trim(string(in.files[name][logHeader:]), "\x00")) == 0 {

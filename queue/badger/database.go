@@ -55,6 +55,15 @@ func openDatabase(options Options, owned ownership, g *ground) (*badgerdb.DB, *I
 	return db, inspection, nil
 }
 
+// trustedTables returns the tables that need not be read to their end before the
+// queue is opened: none where opening it may have killed the last process.
+func trustedTables(dir string) inspectedTables {
+	if _, err := os.Stat(filepath.Join(dir, openingFile)); !errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return readInspected(dir)
+}
+
 // examine inspects the files of a queue that no other process has open.
 func examine(options Options, lock *os.File) (*Inspection, error) {
 	dir := options.Dir
@@ -70,7 +79,7 @@ func examine(options Options, lock *os.File) (*Inspection, error) {
 	if err := removeEmptyLogs(dir); err != nil {
 		return nil, err
 	}
-	inspection, err := Inspect(dir)
+	inspection, err := inspect(dir, trustedTables(dir))
 	if err != nil {
 		return nil, err
 	}

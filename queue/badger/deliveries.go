@@ -29,6 +29,9 @@ func (s *Store) SetOrder(ctx context.Context, endpoint string, order queue.Order
 
 // LeaseDelivery implements [queue.Deliveries].
 func (s *Store) LeaseDelivery(ctx context.Context, endpoint string, options queue.LeaseOptions) (queue.DeliveryLease, error) {
+	if err := s.awaitLanes(ctx, endpoint); err != nil {
+		return queue.DeliveryLease{}, err
+	}
 	for {
 		held, err := s.lanes.due.Lease(ctx, endpoint, options.For)
 		if err != nil {

@@ -44,6 +44,8 @@ type ground struct {
 	failed  atomic.Pointer[error]
 	// unsynced is why the last sync failed, nil if it did not.
 	unsynced atomic.Pointer[error]
+	// distrusted is true once something was found damaged, see distrust.
+	distrusted atomic.Bool
 	// struggling is what Badger's own goroutines last failed to write.
 	struggling atomic.Pointer[struggle]
 }
@@ -120,6 +122,7 @@ var (
 func (g *ground) fail(reason error) error {
 	reason = fmt.Errorf("%w: %w", queue.ErrDisk, reason)
 	if g.failed.CompareAndSwap(nil, &reason) {
+		g.distrust()
 		g.log.Error("the queue must be closed", zap.Error(reason))
 	}
 	return *g.failed.Load()

@@ -14,6 +14,9 @@ import (
 // HastenDeliveries implements [queue.Deliveries]. What waits is known from
 // memory, so it costs nothing where nothing does.
 func (s *Store) HastenDeliveries(ctx context.Context, endpoint string, which queue.Hasten) (int, error) {
+	if err := s.awaitLanes(ctx, endpoint); err != nil {
+		return 0, err
+	}
 	if err := s.enter(ctx); err != nil {
 		return 0, err
 	}

@@ -215,6 +215,10 @@ func (s *Store) Pending(ctx context.Context, limit int) ([]queue.PendingMark, er
 
 // Stats implements [queue.History]. It counts nothing itself.
 func (s *Store) Stats(ctx context.Context) (queue.Stats, error) {
+	countable, err := s.countable(ctx)
+	if err != nil {
+		return queue.Stats{}, err
+	}
 	if err := s.enter(ctx); err != nil {
 		return queue.Stats{}, err
 	}
@@ -223,6 +227,8 @@ func (s *Store) Stats(ctx context.Context) (queue.Stats, error) {
 	expired := s.now().Add(-time.Duration(s.retention.Load()))
 	stats.OpenIntents, stats.Unresolved = s.intents.count(schedule.Nanos(expired))
 	s.marks.stats(&stats)
-	s.lanes.stats(&stats)
+	if countable {
+		s.lanes.stats(&stats)
+	}
 	return stats, nil
 }

@@ -52,6 +52,10 @@ type Inspection struct {
 	committed, missing uint64
 	// torn holds, of logs with a torn end, where the good part ends.
 	torn map[string]int64
+	// whole are the tables that were read to their end, and trusted those of them
+	// that only an earlier process has read, as known says.
+	whole, known inspectedTables
+	trusted      map[uint64]bool
 }
 
 func (i *Inspection) found(file, format string, args ...any) {
@@ -97,16 +101,24 @@ func (i *Inspection) read(bytes int64) {
 // takes any damage for the torn end of a log.
 //
 // An error means that the files could not be read at all.
-func Inspect(dir string) (*Inspection, error) {
-	i := &Inspection{torn: make(map[string]int64)}
-	known, err := readAcknowledged(dir)
+func Inspect(dir string) (*Inspection, error) { return inspect(dir, nil) }
+
+func newInspection() *Inspection {
+	return &Inspection{torn: make(map[string]int64), whole: make(inspectedTables), trusted: make(map[uint64]bool)}
+}
+
+// inspect is Inspect without reading to the end what is known to be whole.
+func inspect(dir string, known inspectedTables) (*Inspection, error) {
+	i := newInspection()
+	i.known = known
+	noted, err := readAcknowledged(dir)
 	switch {
 	case errors.Is(err, errDamaged):
 		i.noted(acknowledgedFile, "it is damaged, so the end of the log cannot be checked")
 	case err != nil:
 		return nil, err
 	}
-	i.Acknowledged, i.committed = known.synced, known.committed
+	i.Acknowledged, i.committed = noted.synced, noted.committed
 	logs, err := logFiles(dir, "*.mem")
 	if err != nil {
 		return nil, err
@@ -117,7 +129,7 @@ func Inspect(dir string) (*Inspection, error) {
 		return i, err
 	}
 	tables := i.inspectManifest(manifest)
-	i.inspectTables(dir, tables)
+	i.inspectTables(dir, tables, known)
 	i.inspectLogs(logs)
 	i.inspectRest(dir)
 	if i.unread != nil {

@@ -48,8 +48,10 @@ func (i *Inspection) inspectManifest(name string) map[uint64]badgerdb.TableManif
 	return manifest.Tables
 }
 
-// inspectTables reads every block of every table.
-func (i *Inspection) inspectTables(dir string, tables map[uint64]badgerdb.TableManifest) {
+// inspectTables reads every block of every table, but for those that are known:
+// of them it reads what Badger reads when it opens them, in goroutines of its own
+// that nobody can keep from ending the process.
+func (i *Inspection) inspectTables(dir string, tables map[uint64]badgerdb.TableManifest, known inspectedTables) {
 	names := make([]string, 0, len(tables))
 	for id := range tables {
 		names = append(names, table.NewFilename(id, dir))
@@ -59,45 +61,124 @@ func (i *Inspection) inspectTables(dir string, tables map[uint64]badgerdb.TableM
 	var buffers sync.Pool
 	concurrently(names, func(name string) {
 		id, _ := table.ParseFileID(filepath.Base(name))
+		if before, ok := known[id]; ok {
+			same, err := i.inspectKnown(name, before, tables[id].Compression)
+			if err != nil {
+				i.found(name, "%v", err)
+			}
+			if same || err != nil {
+				return
+			}
+		}
 		buffer, _ := buffers.Get().(*bytes.Buffer)
 		if buffer == nil {
 			buffer = new(bytes.Buffer)
 		}
 		defer buffers.Put(buffer)
-		if err := guarded(func() error { return i.inspectTable(name, buffer, tables[id].Compression) }); err != nil {
+		info, err := readInto(buffer, name)
+		if err == nil {
+			err = i.inspectTable(name, info, buffer.Bytes(), tables[id].Compression)
+		}
+		if err != nil {
 			i.found(name, "%v", err)
 		}
 	})
 	i.Tables = len(names)
 }
 
-// readInto replaces the content of a buffer by that of a file.
-func readInto(buffer *bytes.Buffer, name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
+// inspectKnown opens a table that was read to its end before. It reports whether
+// this is the same table.
+func (i *Inspection) inspectKnown(name string, before inspectedTable, compression options.CompressionType) (same bool, err error) {
+	err = withMapped(name, func(data []byte, info os.FileInfo) error {
+		if !identify(info, data).is(before) {
+			return nil
+		}
+		same = true
+		t, err := openTable(data, name, compression)
+		if err != nil {
+			return err
+		}
+		return t.DecrRef()
+	})
+	if err == nil && same {
+		i.batch(before.lastBatch)
+		i.inspected(name, before, true)
 	}
-	defer func() { _ = f.Close() }()
-	buffer.Reset()
-	if info, err := f.Stat(); err == nil {
-		// ReadFrom wants some room behind the end.
-		buffer.Grow(int(info.Size()) + bytes.MinRead)
-	}
-	_, err = buffer.ReadFrom(f)
-	return err
+	return same, err
 }
 
-func (i *Inspection) inspectTable(name string, buffer *bytes.Buffer, compression options.CompressionType) error {
-	if err := readInto(buffer, name); err != nil {
-		return err
-	}
-	data := buffer.Bytes()
-	if len(data) == 0 {
-		return fmt.Errorf("%w: it is empty", errDamaged)
-	}
-	t, err := openTable(data, name, compression)
+// inspectMapped is inspectTable of a file that is not read into memory first.
+func (i *Inspection) inspectMapped(name string, compression options.CompressionType) error {
+	return withMapped(name, func(data []byte, info os.FileInfo) error {
+		return i.inspectTable(name, info, data, compression)
+	})
+}
+
+// withMapped has bytes of a file checked that may be damaged.
+func withMapped(name string, check func(data []byte, info os.FileInfo) error) error {
+	data, info, unmap, err := mapFile(name)
 	if err != nil {
 		return err
+	}
+	defer unmap()
+	return guarded(func() error { return check(data, info) })
+}
+
+// inspected takes note of a table that is whole.
+func (i *Inspection) inspected(name string, t inspectedTable, trusted bool) {
+	id, ok := table.ParseFileID(filepath.Base(name))
+	if !ok {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.whole[id] = t
+	if trusted {
+		i.trusted[id] = true
+	}
+}
+
+// readInto replaces the content of a buffer by that of a file.
+func readInto(buffer *bytes.Buffer, name string) (os.FileInfo, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	buffer.Reset()
+	// ReadFrom wants some room behind the end.
+	buffer.Grow(int(info.Size()) + bytes.MinRead)
+	_, err = buffer.ReadFrom(f)
+	return info, err
+}
+
+// inspectTable reads every block of a table.
+func (i *Inspection) inspectTable(name string, info os.FileInfo, data []byte, compression options.CompressionType) error {
+	return guarded(func() error {
+		whole, err := readTable(name, info, data, compression)
+		if err != nil {
+			return err
+		}
+		i.batch(whole.lastBatch)
+		i.read(int64(len(data)))
+		i.inspected(name, whole, false)
+		return nil
+	})
+}
+
+// readTable reads every block of a table, and returns what identifies it.
+func readTable(name string, info os.FileInfo, data []byte, compression options.CompressionType) (inspectedTable, error) {
+	if len(data) == 0 {
+		return inspectedTable{}, fmt.Errorf("%w: it is empty", errDamaged)
+	}
+	whole := identify(info, data)
+	t, err := openTable(data, name, compression)
+	if err != nil {
+		return whole, err
 	}
 	defer func() { _ = t.DecrRef() }()
 	keys := uint32(0)
@@ -111,14 +192,13 @@ func (i *Inspection) inspectTable(name string, buffer *bytes.Buffer, compression
 		}
 		number, err := parseBatchNumber(it.Value().Value)
 		if err != nil {
-			return fmt.Errorf("the number of a batch: %w", err)
+			return whole, fmt.Errorf("the number of a batch: %w", err)
 		}
-		i.batch(number)
+		whole.lastBatch = max(whole.lastBatch, number)
 	}
 	// An iterator takes an unreadable block for the end.
 	if keys != t.KeyCount() {
-		return errors.Join(fmt.Errorf("%w: %d of its %d keys can be read", errDamaged, keys, t.KeyCount()), guarded(t.VerifyChecksum))
+		return whole, errors.Join(fmt.Errorf("%w: %d of its %d keys can be read", errDamaged, keys, t.KeyCount()), guarded(t.VerifyChecksum))
 	}
-	i.read(int64(len(data)))
-	return nil
+	return whole, nil
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -19,6 +20,9 @@ import (
 // and stays one until it is decided.
 type lanes struct {
 	due *schedule.Schedule[lane]
+
+	// reading is not nil until all lanes are known.
+	reading atomic.Pointer[laneReading]
 
 	// mu is taken while the schedule's own lock is held, never the other way
 	// round.
@@ -130,9 +134,16 @@ func (l *lanes) expect(born []birth) {
 	}
 }
 
-// publish makes expected deliveries leasable. Those of a lane must come in
-// their order.
+// publish makes expected deliveries leasable, as soon as their lanes are known.
+// Those of a lane must come in their order.
 func (l *lanes) publish(born []birth) {
+	if r := l.reading.Load(); r != nil {
+		born = r.hold(born)
+	}
+	l.makeLeasable(born)
+}
+
+func (l *lanes) makeLeasable(born []birth) {
 	for i := range born {
 		b := &born[i]
 		joined := l.due.Update(b.endpoint, b.object, func(lane *lane) { lane.pending++ })

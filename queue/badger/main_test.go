@@ -110,6 +110,7 @@ func finish(t *testing.T, s *Store, endpoint string, verdict queue.Verdict) queu
 }
 
 func leasable(s *Store, endpoint string) int {
+	_ = s.awaitLanes(context.Background(), "")
 	lanes := 0
 	s.lanes.due.Groups(func(name string, n int) {
 		if name == endpoint {

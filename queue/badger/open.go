@@ -116,8 +116,12 @@ func newStore(db *badgerdb.DB, options Options, g *ground, inspection *Inspectio
 	if err != nil {
 		return nil, errors.Join(err, numbers.close())
 	}
+	s.readLanes(options.readLanes)
 	s.committer = newCommitter(s, numbers, logs)
 	go s.committer.run()
+	if s.inspector = newInspector(g, options, inspection); s.inspector != nil {
+		go s.inspector.run()
+	}
 	return s, nil
 }
 

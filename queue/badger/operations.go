@@ -18,6 +18,9 @@ const maxChanged = 64
 
 // Redeliver implements [queue.Operations].
 func (s *Store) Redeliver(ctx context.Context, selection queue.Selection, page queue.Page) (int, queue.Cursor, error) {
+	if err := s.awaitLanes(ctx, selection.Endpoint); err != nil {
+		return 0, "", err
+	}
 	found, err := s.selectDeliveries(ctx, selection, page, cursor.Limit(page))
 	if err != nil {
 		return 0, "", err
@@ -27,6 +30,9 @@ func (s *Store) Redeliver(ctx context.Context, selection queue.Selection, page q
 
 // Replay implements [queue.Operations].
 func (s *Store) Replay(ctx context.Context, endpoint string, selection queue.Selection, page queue.Page) (int, queue.Cursor, error) {
+	if err := s.awaitLanes(ctx, endpoint); err != nil {
+		return 0, "", err
+	}
 	found, err := s.selectEvents(ctx, endpoint, selection, page, cursor.Limit(page))
 	if err != nil {
 		return 0, "", err
@@ -46,6 +52,9 @@ func (s *Store) Expire(ctx context.Context, selection queue.Selection, page queu
 
 // end decides what is pending and not leased.
 func (s *Store) end(ctx context.Context, selection queue.Selection, page queue.Page, as queue.Status) (int, queue.Cursor, error) {
+	if err := s.awaitLanes(ctx, selection.Endpoint); err != nil {
+		return 0, "", err
+	}
 	found, err := s.selectDeliveries(ctx, selection, page, cursor.Limit(page))
 	if err != nil {
 		return 0, "", err

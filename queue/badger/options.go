@@ -44,6 +44,10 @@ type Options struct {
 	Owned func()
 	// Now returns the time. The default is time.Now.
 	Now func() time.Time
+	// pace is [usualPace], but for tests.
+	pace pace
+	// readLanes, if not nil, is called before lanes are read; for tests.
+	readLanes func()
 	// Logger gets the engine's messages. The default is to log nothing.
 	Logger *zap.Logger
 }
@@ -58,6 +62,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.FreeSpace == nil {
 		o.FreeSpace = freeSpace
+	}
+	if o.pace == (pace{}) {
+		o.pace = usualPace
 	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()

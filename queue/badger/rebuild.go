@@ -17,8 +17,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
 
-// rebuild reads the open intents, marks and pending deliveries into memory. Of
-// history it reads no more than the number of the last event.
+// rebuild reads the open intents and marks into memory, and finds out who has
+// pending deliveries. Of history it reads no more than the number of the last event.
 func (s *Store) rebuild() error {
 	// Numbers follow the time, so that none is given out again whose records
 	// have expired.
@@ -34,14 +34,19 @@ func (s *Store) rebuild() error {
 			s.rebuildShows(txn),
 			s.rebuildFloors(txn),
 			s.rebuildPosition(txn),
-			s.rebuildLanes(txn),
+			s.findLanes(txn),
 		)
 	})
 }
 
 // each visits all records of a kind in their order.
 func each(txn *badgerdb.Txn, kind byte, visit func(item *badgerdb.Item) error) error {
-	it := txn.NewIterator(badgerdb.IteratorOptions{Prefix: []byte{kind}})
+	return eachWith(txn, []byte{kind}, visit)
+}
+
+// eachWith visits all records whose keys have a prefix.
+func eachWith(txn *badgerdb.Txn, prefix []byte, visit func(item *badgerdb.Item) error) error {
+	it := txn.NewIterator(badgerdb.IteratorOptions{Prefix: prefix})
 	defer it.Close()
 	for it.Rewind(); it.Valid(); it.Next() {
 		if err := visit(it.Item()); err != nil {
@@ -184,13 +189,13 @@ func (s *Store) rebuildPosition(txn *badgerdb.Txn) error {
 	return nil
 }
 
-// rebuildLanes finds the head of each lane, and counts the deliveries behind
-// it. There may be a million lanes, so names are compared before they are
+// rebuildLanes finds the head of each lane of an endpoint, and counts the deliveries
+// behind it. There may be a million lanes, so names are compared before they are
 // copied.
-func (s *Store) rebuildLanes(txn *badgerdb.Txn) error {
+func (s *Store) rebuildLanes(txn *badgerdb.Txn, endpoint string) error {
 	var (
 		name  []byte
-		head  birth
+		head  = birth{endpoint: endpoint}
 		state lane
 	)
 	flush := func() {
@@ -200,12 +205,14 @@ func (s *Store) rebuildLanes(txn *badgerdb.Txn) error {
 		}
 		state = lane{}
 	}
-	err := each(txn, kindLane, func(item *badgerdb.Item) error {
-		endpoint, object, position, err := parseLaneKey(item.Key())
+	err := eachWith(txn, endpointPrefix(nil, kindLane, endpoint), func(item *badgerdb.Item) error {
+		if s.isClosing() {
+			return queue.ErrClosed
+		}
+		_, object, position, err := parseLaneKey(item.Key())
 		if err != nil {
 			return s.heed("lane", err)
 		}
-		s.lastPosition = max(s.lastPosition, position)
 		prefix := item.Key()[:len(item.Key())-8]
 		if state.pending > 0 && bytes.Equal(prefix, name) {
 			state.pending++
@@ -217,9 +224,6 @@ func (s *Store) rebuildLanes(txn *badgerdb.Txn) error {
 			record, err := parseLane(value)
 			if err != nil {
 				return err
-			}
-			if head.endpoint != string(endpoint) {
-				head.endpoint = string(endpoint)
 			}
 			head.object = string(object)
 			head.due = schedule.Nanos(record.DueAt)

@@ -13,6 +13,7 @@ import (
 func (s *Store) damaged(kind string, err error) {
 	s.log.Error("a record of the queue cannot be used", zap.String("kind", kind), zap.Error(err))
 	s.damage.Add(1)
+	s.ground.distrust()
 }
 
 // Damaged implements [queue.Recoverer].

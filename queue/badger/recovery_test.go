@@ -267,6 +267,7 @@ func TestDamagedRows(t *testing.T) {
 		)
 	})
 	s = mustOpen(t, Options{Dir: dir})
+	must(t, s.awaitLanes(t.Context(), ""))
 	if got := s.Damaged(); got != 7 {
 		t.Errorf("%d rows are damaged, want 7", got)
 	}

@@ -146,8 +146,7 @@ func (s *Store) endpointsOf(ctx context.Context, txn *badgerdb.Txn, kind byte) (
 			continue
 		}
 		endpoints = append(endpoints, endpoint)
-		// No position is as high as this.
-		it.Seek(append(endpointPrefix(nil, kind, endpoint), "\xff\xff\xff\xff\xff\xff\xff\xff\xff"...))
+		it.Seek(append(endpointPrefix(nil, kind, endpoint), afterEndpoint...))
 	}
 	return endpoints, nil
 }

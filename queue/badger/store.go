@@ -6,7 +6,8 @@
 // One goroutine, the committer, writes. It gathers the writes of all callers
 // into one transaction and one sync. Memory also has what is open, marked,
 // pending and leased; it changes only after its transaction has been committed,
-// and is rebuilt from the stored rows when the queue is opened.
+// and is rebuilt from the stored rows when the queue is opened; pending deliveries
+// after it, by endpoint.
 package badger
 
 import (
@@ -37,6 +38,8 @@ type Store struct {
 	// inspecting the files before they were opened.
 	space      *spaceWatch
 	inspection *Inspection
+	// inspector inspects the files while they are open.
+	inspector *inspector
 
 	durability atomic.Int32
 	retention  atomic.Int64
@@ -128,8 +131,13 @@ func (s *Store) Close() error {
 		// From here on nobody submits or reads any more.
 		s.gate.Lock()
 		defer s.gate.Unlock()
+		s.inspector.stop()
+		s.awaitReaders()
 		s.committer.stop()
 		s.closed = s.ground.close(s.db)
+		if s.closed == nil {
+			s.inspector.leave()
+		}
 		s.closed = errors.Join(s.closed, s.committer.logs.close(), s.committer.numbers.close(), s.owned.release())
 		if s.closed != nil {
 			s.closed = fmt.Errorf("closing the queue: %w", s.closed)

@@ -19,7 +19,7 @@ func Verify(dir string) (*Inspection, error) {
 	if ok {
 		defer func() { _ = lock.Close() }()
 	} else if canLock {
-		return nil, fmt.Errorf("%w: a process has %s open, and looked at all its files when it opened them; verify a backup instead, or stop Caddy", queue.ErrInUse, dir)
+		return nil, fmt.Errorf("%w: a process has %s open, and looks at its files itself; verify a backup instead, or stop Caddy", queue.ErrInUse, dir)
 	}
 	return Inspect(dir)
 }
