@@ -34,6 +34,7 @@ type Store interface {
 	Deliveries
 	Operations
 	EndpointStates
+	Records
 	History
 
 	// Instance returns the queue's identity. It is made when the queue is first

@@ -30,6 +30,9 @@ import (
 //	d endpoint position            a delivery                              ttl once decided
 //	a endpoint position number     an attempt                              ttl
 //	g endpoint                     an endpoint's state
+//	r kind id                      a record                                ttl if it expires
+//	o kind owner id                a record of an owner, without a value   ttl if it expires
+//	k kind                         the epoch of a kind of records
 //
 // Rows of any other kind are left alone. h is not given to another kind: it
 // stood for endpoints of subscribers.
@@ -54,6 +57,9 @@ const (
 	kindAttempt    = 'a'
 
 	kindEndpointState = 'g'
+	kindRecord        = 'r'
+	kindOwned         = 'o'
+	kindEpoch         = 'k'
 )
 
 // maxKey is the longest key that is accepted. It leaves room for what Badger

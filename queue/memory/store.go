@@ -36,6 +36,7 @@ type Store struct {
 	floors     map[string]uint64
 	callbacks  map[event.Key]queue.Callback
 	states     map[string]queue.EndpointState
+	records    records
 	// events is the log; the position of an event is its index.
 	events []logged
 	byID   map[string]int
@@ -68,6 +69,7 @@ func New(now func() time.Time) *Store {
 		floors:    make(map[string]uint64),
 		callbacks: make(map[event.Key]queue.Callback),
 		states:    make(map[string]queue.EndpointState),
+		records:   newRecords(),
 		byID:      make(map[string]int),
 	}
 	// crypto/rand.Read never fails.
@@ -100,6 +102,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.marks.Close()
 	s.lanes.Close()
+	s.records.epochs.Close()
 	return nil
 }
 

@@ -46,6 +46,7 @@ func runModel(t *testing.T, open Open) {
 				"count":   m.count,
 				"hasten":  m.hasten,
 				"wait":    m.wait,
+				"change":  m.changeRecords,
 			})
 		})
 	})
@@ -319,6 +320,7 @@ func (m *machine) wait(t *rapid.T) {
 // check compares all that can be seen.
 func (m *machine) check(t *rapid.T) {
 	m.checkStats(t)
+	m.checkRecords(t)
 	stale, err := m.store.StaleIntents(m.ctx, 1000)
 	if err != nil {
 		t.Fatalf("StaleIntents: %v", err)
