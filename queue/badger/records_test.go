@@ -306,3 +306,52 @@ func FuzzRecordKey(f *testing.F) {
 		}
 	})
 }
+
+// A change of endpoints and a commit that share a transaction are in the order in
+// which they came.
+func TestChangeAndCommitInOneBatch(t *testing.T) {
+	for name, test := range map[string]struct {
+		changeFirst bool
+		want        error
+	}{"the change first": {true, queue.ErrStale}, "the commit first": {false, nil}} {
+		t.Run(name, func(t *testing.T) {
+			s := mustOpen(t, Options{})
+			ctx := t.Context()
+			markItem(t, s, "1")
+			held := leaseMark(t, s)
+			stopped, goOn := hold(s)
+			noting, changing, committing := make(chan error, 1), make(chan error, 1), make(chan error, 1)
+			go func() {
+				noting <- s.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{Key: item("2")}}}, true)
+			}()
+			stopped()
+			verbs := []func(){
+				func() { changing <- func() error { _, err := s.Change(ctx, endpoint("ep_1", "1")); return err }() },
+				func() { committing <- s.CommitReconciled(ctx, held, found(held, "erp")) },
+			}
+			if !test.changeFirst {
+				verbs[0], verbs[1] = verbs[1], verbs[0]
+			}
+			for i, verb := range verbs {
+				go verb()
+				queued(t, s, i+1)
+			}
+			commits := s.committer.commits.Load()
+			goOn()
+			must(t, <-noting)
+			must(t, <-changing)
+			if err := <-committing; !errors.Is(err, test.want) {
+				t.Errorf("got %v, want %v", err, test.want)
+			}
+			if s.committer.commits.Load() != commits+1 {
+				t.Error("they did not share a transaction")
+			}
+			if test.want == nil {
+				return
+			}
+			again := found(held, "erp")
+			again.Epoch = s.epochs.Get(queue.KindEndpoint)
+			must(t, s.CommitReconciled(ctx, held, again))
+		})
+	}
+}

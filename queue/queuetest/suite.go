@@ -108,6 +108,8 @@ func Run(t *testing.T, open Open) {
 		{"one of many changes a record", oneWins},
 		{"epochs move", epochsMove},
 		{"records have strange names", strangeRecords},
+		{"events are routed to the present endpoints", routedToPresent},
+		{"an acknowledged endpoint misses nothing", endpointMissesNothing},
 		{"maintenance is kept", maintenanceKept},
 		{"lists have pages", listsHavePages},
 		{"lists have filters", listsHaveFilters},
@@ -237,8 +239,11 @@ func publish(t *testing.T, s queue.Store, key event.Key, endpoints ...string) st
 		Time:     time.Now(),
 		Payload:  []byte(fmt.Sprintf(`{"sequence":%d}`, sequence)),
 	}
+	epoch, err := s.Epoch(t.Context(), queue.KindEndpoint)
+	must(t, err)
 	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{
 		AskedAt:  time.Now(),
+		Epoch:    epoch,
 		Snapshot: &event.Snapshot{Key: key, Sequence: sequence, Time: time.Now()},
 		Events:   []queue.Routed{{Event: e, Endpoints: endpoints}},
 	}))
