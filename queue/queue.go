@@ -33,7 +33,6 @@ type Store interface {
 	Forgets
 	Deliveries
 	Operations
-	EndpointStates
 	Records
 	History
 

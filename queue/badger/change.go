@@ -35,7 +35,15 @@ func (s *Store) Change(ctx context.Context, changes ...queue.Record) (version ui
 	if err := queue.CheckChanges(changes); err != nil {
 		return 0, err
 	}
-	wr := &changeRecords{changes: slices.Clone(changes), rows: make([][]byte, len(changes))}
+	wr := newChange(slices.Clone(changes))
+	if err := s.submit(ctx, wr); err != nil {
+		return 0, err
+	}
+	return wr.version, nil
+}
+
+func newChange(changes []queue.Record) *changeRecords {
+	wr := &changeRecords{changes: changes, rows: make([][]byte, len(changes))}
 	wr.durable = true
 	for i := range wr.changes {
 		change := &wr.changes[i]
@@ -49,10 +57,7 @@ func (s *Store) Change(ctx context.Context, changes ...queue.Record) (version ui
 		wr.need(name, queue.MaxRecordOwner)
 		wr.need(len(change.Kind), binary.MaxVarintLen64)
 	}
-	if err := s.submit(ctx, wr); err != nil {
-		return 0, err
-	}
-	return wr.version, nil
+	return wr
 }
 
 func (wr *changeRecords) stage(b *batch) error {

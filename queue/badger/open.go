@@ -120,6 +120,10 @@ func newStore(db *badgerdb.DB, options Options, g *ground, inspection *Inspectio
 	}
 	s.committer = newCommitter(s, numbers, logs)
 	go s.committer.run()
+	if err := s.adoptStates(); err != nil {
+		s.committer.stop()
+		return nil, errors.Join(err, logs.close(), numbers.close())
+	}
 	return s, nil
 }
 

@@ -3,6 +3,7 @@
 package badger
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -278,6 +279,16 @@ func parseDecided(b []byte) (any, error) {
 	}
 	first, held, err := parseFirst("erp", b)
 	return decided{d, first, held}, err
+}
+
+// appendEndpointState encodes a state as earlier versions have.
+func appendEndpointState(b []byte, s *queue.EndpointState) []byte {
+	b = append(b, endpointStateVersion)
+	b = record.AppendText(b, s.Status)
+	b = record.AppendText(b, s.Reason)
+	b = record.AppendTime(b, s.Since)
+	b = record.AppendTime(b, s.FailingSince)
+	return binary.AppendUvarint(b, uint64(s.Failures))
 }
 
 func TestGoldenRecords(t *testing.T) {

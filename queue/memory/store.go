@@ -35,7 +35,6 @@ type Store struct {
 	snapshots  map[event.Key]event.Snapshot
 	floors     map[string]uint64
 	callbacks  map[event.Key]queue.Callback
-	states     map[string]queue.EndpointState
 	records    records
 	// events is the log; the position of an event is its index.
 	events []logged
@@ -68,7 +67,6 @@ func New(now func() time.Time) *Store {
 		snapshots: make(map[event.Key]event.Snapshot),
 		floors:    make(map[string]uint64),
 		callbacks: make(map[event.Key]queue.Callback),
-		states:    make(map[string]queue.EndpointState),
 		records:   newRecords(),
 		byID:      make(map[string]int),
 	}

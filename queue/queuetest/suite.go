@@ -96,7 +96,6 @@ func Run(t *testing.T, open Open) {
 		{"deliveries are cancelled", cancelling},
 		{"deliveries expire", expiring},
 		{"operational events are announced", announcing},
-		{"states of endpoints are kept", statesKept},
 		{"a bad cursor of an operation is refused", badOperationCursor},
 		{"records change as they are expected to be", recordsChange},
 		{"changes of records are all done or none", changesAllOrNone},
