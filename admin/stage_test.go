@@ -39,6 +39,15 @@ type engine struct {
 	err   error
 }
 
+// putState stores an endpoint's state.
+func putState(t *testing.T, store queue.Store, state queue.EndpointState) {
+	t.Helper()
+	kept, err := state.Record(queue.AnyVersion)
+	must(t, err)
+	_, err = store.Change(t.Context(), kept)
+	must(t, err)
+}
+
 func (e *engine) Name() string { return "test" }
 func (e *engine) Dir() string  { return e.dir }
 
@@ -199,7 +208,7 @@ func fill(t *testing.T, store queue.Store) (eventID string) {
 	unresolved, err := store.NoteIntent(ctx, queue.Intent{Resource: "items", Kind: event.KindCreate, Rule: "POST /items", Noted: time.Now()})
 	must(t, err)
 	must(t, store.ResolveIntent(ctx, unresolved, queue.Resolution{Unresolved: "no id"}, true))
-	must(t, store.PutEndpointState(ctx, queue.EndpointState{Name: "erp", Status: queue.EndpointPaused, Reason: "moving"}))
+	putState(t, store, queue.EndpointState{Name: "erp", Status: queue.EndpointPaused, Reason: "moving"})
 	return lease.EventID
 }
 

@@ -56,8 +56,8 @@ func TestTenantsGetTheirOwn(t *testing.T) {
 				must(t, store.FinishAttempt(t.Context(), lease, queue.Attempt{At: time.Now()}, queue.Verdict{Status: queue.StatusDead}))
 				id = lease.EventID
 			}
-			must(t, store.PutEndpointState(t.Context(), queue.EndpointState{Name: "crm", Status: queue.EndpointPaused}))
-			must(t, store.PutEndpointState(t.Context(), queue.EndpointState{Name: "erp", Status: queue.EndpointPaused}))
+			putState(t, store, queue.EndpointState{Name: "crm", Status: queue.EndpointPaused})
+			putState(t, store, queue.EndpointState{Name: "erp", Status: queue.EndpointPaused})
 			s.start()
 			target := "/webhooks/" + strings.ReplaceAll(tc.verb, "ID", id)
 			if got := s.do("GET", target, ""); strings.TrimSpace(got.body) != tc.count {

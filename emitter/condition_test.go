@@ -76,7 +76,7 @@ func TestOneWordForATrouble(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		logger, logs := observer.New(zapcore.WarnLevel)
 		var told notices
-		kept := &states{rows: map[string]queue.EndpointState{}}
+		kept := newStates()
 		o := newOutage(t, http.StatusServiceUnavailable)
 		options := Options{Jitter: noJitter, Logger: zap.New(logger), Notify: told.notify, States: kept}
 		o.emitter = New(o.store, options)
@@ -121,7 +121,7 @@ func TestOneWordForATrouble(t *testing.T) {
 		if got := o.emitter.Standings()["erp"]; got.Status != queue.EndpointActive || got.Reason != "" || got.Failures != 0 {
 			t.Errorf("when it works: %+v", got.EndpointState)
 		}
-		if row, known := kept.rows["erp"]; known && !row.IsZero() {
+		if row := kept.of(t, "erp"); !row.IsZero() {
 			t.Errorf("kept is %+v", row)
 		}
 	})

@@ -51,7 +51,7 @@ type Options struct {
 	UserAgent string
 	// States stores which endpoints are paused or disabled, and since when they
 	// have been failing. Default: nowhere; a restart forgets it.
-	States queue.EndpointStates
+	States States
 	// Notify receives what an operator wants to know. The goroutine of an
 	// attempt calls it, and it holds up its endpoint until it returns. Default:
 	// none.

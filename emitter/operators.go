@@ -15,26 +15,6 @@ import (
 // restoreTimeout limits the reading of endpoints' states.
 const restoreTimeout = 10 * time.Second
 
-// restore reads the states of endpoints that an earlier process stored. The
-// caller holds the lock.
-func (e *Emitter) restore() error {
-	if e.restored || e.options.States == nil {
-		e.restored = true
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), restoreTimeout)
-	defer cancel()
-	states, err := e.options.States.EndpointStates(ctx)
-	if err != nil {
-		return fmt.Errorf("reading which endpoints are paused or disabled: %w", err)
-	}
-	for _, state := range states {
-		e.standing(state.Name).restore(state)
-	}
-	e.restored = true
-	return nil
-}
-
 // standing returns what is known of an endpoint. The caller holds the lock.
 func (e *Emitter) standing(name string) *standing {
 	s, ok := e.standings[name]
@@ -76,28 +56,11 @@ func (e *Emitter) set(ctx context.Context, name string, status queue.EndpointSta
 	if was == queue.EndpointDisabled && status == queue.EndpointActive {
 		e.options.Notify(Notice{Type: EndpointRecovered, At: e.options.Now(), State: s.view().EndpointState})
 	}
-	if err := e.save(ctx, s); err != nil {
+	if err := e.save(ctx, s, byOperator); err != nil {
 		return err
 	}
 	if status == queue.EndpointActive {
 		e.resumed(ctx, name)
-	}
-	return nil
-}
-
-// save writes an endpoint's state. If several are written at once, the latest
-// is written last.
-func (e *Emitter) save(ctx context.Context, s *standing) error {
-	if e.options.States == nil {
-		return nil
-	}
-	s.saving.Lock()
-	defer s.saving.Unlock()
-	s.mu.Lock()
-	state := s.state
-	s.mu.Unlock()
-	if err := e.options.States.PutEndpointState(ctx, state); err != nil {
-		return fmt.Errorf("storing the state of endpoint %s: %w", s.name, err)
 	}
 	return nil
 }
@@ -203,7 +166,7 @@ func (d *dispatcher) report(changed change, state queue.EndpointState, at time.T
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()
-	if err := d.emitter.save(ctx, d.standing); err != nil {
+	if err := d.emitter.save(ctx, d.standing, byAttempt); err != nil {
 		d.options.Metrics.QueueFailed(d.standing.name)
 		d.logger.Error("the endpoint's state was not stored; a restart forgets it", zap.Error(err))
 	}

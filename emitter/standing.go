@@ -17,8 +17,10 @@ type standing struct {
 	name string
 	// wake wakes the dispatcher after a change that it may wait for.
 	wake chan struct{}
-	// saving lets one state at a time be written, the latest last.
-	saving sync.Mutex
+	// saving lets one state at a time be written, the latest last. It guards
+	// version, that of the stored state, 0 if none is.
+	saving  sync.Mutex
+	version uint64
 
 	mu sync.Mutex
 	// state says whether the endpoint gets deliveries, and why not.

@@ -18,38 +18,60 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
 )
 
-// states stores endpoints' states in memory, or fails.
+// states is a queue that keeps endpoints' states, or fails.
 type states struct {
-	mu   sync.Mutex
-	rows map[string]queue.EndpointState
+	*memory.Store
 	puts int
 	err  error
 }
 
-func (s *states) PutEndpointState(_ context.Context, state queue.EndpointState) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func newStates() *states { return &states{Store: memory.New(time.Now)} }
+
+func (s *states) Change(ctx context.Context, changes ...queue.Record) (uint64, error) {
 	if s.err != nil {
-		return s.err
+		return 0, s.err
 	}
-	if s.rows == nil {
-		s.rows = map[string]queue.EndpointState{}
-	}
-	s.rows[state.Name] = state
 	s.puts++
-	return nil
+	return s.Store.Change(ctx, changes...)
 }
 
-func (s *states) EndpointStates(context.Context) ([]queue.EndpointState, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var all []queue.EndpointState
-	for _, state := range s.rows {
-		all = append(all, state)
+func (s *states) Records(ctx context.Context, kind string, page queue.Page) ([]queue.Record, queue.Cursor, error) {
+	if s.err != nil {
+		return nil, "", s.err
 	}
-	return all, s.err
+	return s.Store.Records(ctx, kind, page)
+}
+
+// of returns the stored state of an endpoint, the zero state for none.
+func (s *states) of(t *testing.T, name string) queue.EndpointState {
+	t.Helper()
+	kept, err := s.Record(t.Context(), queue.KindState, name)
+	if errors.Is(err, queue.ErrNotFound) {
+		return queue.EndpointState{}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := queue.EndpointStateOf(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+// put stores a state as another process does.
+func (s *states) put(t *testing.T, state queue.EndpointState) {
+	t.Helper()
+	kept, err := state.Record(queue.AnyVersion)
+	if err == nil {
+		_, err = s.Store.Change(t.Context(), kept)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // notices records the notices for operators.
@@ -173,7 +195,7 @@ func TestReceiverIsNotMetByAll(t *testing.T) {
 // delivers the kept events, in order.
 func TestGoneDisables(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		told, kept := &notices{}, &states{}
+		told, kept := &notices{}, newStates()
 		w := newWorld(t, Options{Notify: told.notify, States: kept})
 		code := atomic.Int64{}
 		code.Store(http.StatusGone)
@@ -189,7 +211,7 @@ func TestGoneDisables(t *testing.T) {
 		if n := len(w.receivers.of("erp")); n != 1 || told.types() != EndpointDisabled {
 			t.Errorf("%d attempts, told %q", n, told.types())
 		}
-		if state := kept.rows["erp"]; state.Status != queue.EndpointDisabled || state.Reason != "its receiver answered 410 Gone" || state.Since.IsZero() {
+		if state := kept.of(t, "erp"); state.Status != queue.EndpointDisabled || state.Reason != "its receiver answered 410 Gone" || state.Since.IsZero() {
 			t.Errorf("kept %+v", state)
 		}
 		code.Store(http.StatusOK)
@@ -201,8 +223,8 @@ func TestGoneDisables(t *testing.T) {
 		if got := events(w.receivers.of("erp")); got != "1_1 1_1 1_2 1_3 1_4" {
 			t.Errorf("delivered %s", got)
 		}
-		if told.types() != EndpointDisabled+" "+EndpointRecovered || kept.rows["erp"].Status != queue.EndpointActive {
-			t.Errorf("told %q, kept %+v", told.types(), kept.rows["erp"])
+		if told.types() != EndpointDisabled+" "+EndpointRecovered || !(kept.of(t, "erp") == queue.EndpointState{}) {
+			t.Errorf("told %q, kept %+v", told.types(), kept.of(t, "erp"))
 		}
 		if err := w.emitter.Resume(t.Context(), "erp"); err != nil || kept.puts != 2 {
 			t.Errorf("resumed again: %v, kept %d times", err, kept.puts)
@@ -257,7 +279,7 @@ func TestFiveDaysOfFailures(t *testing.T) {
 // TestPause stops attempts across reloads and restarts, and loses nothing.
 func TestPause(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		kept := &states{}
+		kept := newStates()
 		w := newWorld(t, Options{States: kept})
 		target := w.target(t, "erp")
 		w.apply(t, target)
@@ -297,7 +319,8 @@ func TestPause(t *testing.T) {
 // endpoints may have been paused.
 func TestStatesThatCannotBeRead(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		kept := &states{err: errors.New("input/output error")}
+		kept := newStates()
+		kept.err = errors.New("input/output error")
 		w := newWorld(t, Options{States: kept})
 		if err := w.emitter.Apply([]Target{w.target(t, "erp")}); !errors.Is(err, kept.err) {
 			t.Fatalf("got %v", err)

@@ -212,11 +212,11 @@ type hesitant struct {
 	reads atomic.Bool
 }
 
-func (h *hesitant) EndpointStates(ctx context.Context) ([]queue.EndpointState, error) {
+func (h *hesitant) Records(ctx context.Context, kind string, page queue.Page) ([]queue.Record, queue.Cursor, error) {
 	if !h.reads.Load() {
-		return nil, errors.New("input/output error")
+		return nil, "", errors.New("input/output error")
 	}
-	return h.Store.EndpointStates(ctx)
+	return h.Store.Records(ctx, kind, page)
 }
 
 // A configuration that cannot be put to work on a queue that has been opened after

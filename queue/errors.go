@@ -13,6 +13,10 @@ var (
 	// ErrLeaseLost is returned when a lease is no longer held: its time has
 	// passed, or it was finished already.
 	ErrLeaseLost = errors.New("the lease is no longer held")
+	// ErrStale is returned by a commit that has done nothing, because the endpoints
+	// of subscribers have changed since its events were routed. The lease is still
+	// held: route the events again, and commit.
+	ErrStale = errors.New("the endpoints have changed since the events were routed")
 	// ErrNotFound is returned for something that is not, or no longer, kept.
 	ErrNotFound = errors.New("not found")
 	// ErrBadCursor is returned for a cursor that is not one of the list.

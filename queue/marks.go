@@ -135,6 +135,10 @@ type Marks interface {
 	// HintMayBeUpdated. It
 	// fails with [ErrLeaseLost] and changes nothing when the lease is no longer
 	// held, and with [ErrTooLarge] when it is more than one step can hold.
+	//
+	// It fails with [ErrStale], changes nothing and keeps the lease when there are
+	// events and Epoch is not the epoch of [KindEndpoint]. So an endpoint whose
+	// Change has returned misses nothing that is committed afterwards.
 	CommitReconciled(ctx context.Context, lease MarkLease, reconciled Reconciled) error
 
 	// RetryMark gives a lease back: the mark stays and is due again at the
@@ -184,6 +188,9 @@ type Reconciled struct {
 	Snapshot *event.Snapshot
 	// Events follow, in sequence.
 	Events []Routed
+	// Epoch is the epoch of [KindEndpoint] whose endpoints the events were routed
+	// to. It means nothing without events.
+	Epoch uint64
 	// Marks are marks of other objects, made in the same step, after the snapshot:
 	// those that this one is another name of, or that it lists.
 	Marks []Mark

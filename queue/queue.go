@@ -33,7 +33,7 @@ type Store interface {
 	Forgets
 	Deliveries
 	Operations
-	EndpointStates
+	Records
 	History
 
 	// Instance returns the queue's identity. It is made when the queue is first

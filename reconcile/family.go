@@ -142,7 +142,7 @@ func (r *Reconciler) orphans(ctx context.Context, resource *Resource, lease queu
 		r.retry(ctx, lease, ResultFailed, err.Error(), 0)
 		return true
 	}
-	result := r.commit(ctx, lease, queue.Reconciled{AskedAt: begun}, ResultListed)
+	result := r.commit(ctx, nil, lease, queue.Reconciled{AskedAt: begun}, ResultListed)
 	r.metrics.Reconciled(lease.Key.Resource, result, r.now().Sub(begun))
 	return true
 }

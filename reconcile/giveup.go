@@ -62,5 +62,5 @@ func (r *Reconciler) giveUp(ctx context.Context, records *queue.RecordBudget, le
 	}
 	r.metrics.Unresolved(resource)
 	r.log.Warn("giving up on an object", zap.String("object", lease.Key.String()), zap.Time("marked_at", lease.MarkedAt), zap.String("reason", reason))
-	return r.commit(ctx, lease, queue.Reconciled{AskedAt: now, Unresolved: records.Spend(reason, now), Marks: marks}, ResultGivenUp)
+	return r.commit(ctx, nil, lease, queue.Reconciled{AskedAt: now, Unresolved: records.Spend(reason, now), Marks: marks}, ResultGivenUp)
 }

@@ -93,7 +93,7 @@ func (r *Reconciler) list(ctx context.Context, l *List, lease queue.MarkLease) (
 	if l.Every > 0 {
 		reconciled.LookAt = begun.Add(l.Every)
 	}
-	result := r.commit(ctx, lease, reconciled, ResultListed)
+	result := r.commit(ctx, nil, lease, reconciled, ResultListed)
 	r.metrics.Reconciled(name, result, r.now().Sub(begun))
 	r.listCompleted(l, begun, len(seen), note)
 	r.log.Info("listed all objects", zap.String("resource", l.Resource), zap.Int("objects", len(seen)))

@@ -107,7 +107,7 @@ func (r *Reconciler) queried(ctx context.Context, q *Query, lease queue.MarkLeas
 	if len(reconciled.Marks) > 0 {
 		result = ResultListed
 	}
-	return r.commit(ctx, lease, reconciled, result)
+	return r.commit(ctx, nil, lease, reconciled, result)
 }
 
 // marks makes the marks of the objects that an answer names, and the snapshot

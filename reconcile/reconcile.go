@@ -47,6 +47,8 @@ type Store interface {
 	queue.Marks
 	queue.Objects
 	queue.Unresolveds
+	// Epoch is that of [queue.Records].
+	Epoch(ctx context.Context, kind string) (uint64, error)
 	Instance() queue.Instance
 }
 
@@ -72,6 +74,8 @@ type Reconciler struct {
 	jitter   func() float64
 	metrics  Metrics
 	troubles *troubles
+	// noStored is the routing of resources that have none of their own.
+	noStored *noStored
 
 	mu      sync.Mutex
 	stopped bool
@@ -106,7 +110,8 @@ func New(store Store, opts Options) *Reconciler {
 	return &Reconciler{
 		store: store, hasher: event.NewHasher(instance.HashKey), instance: instance.ID,
 		log: opts.Logger, now: opts.Now, jitter: opts.Jitter, metrics: opts.Metrics,
-		ctx: ctx, abort: abort, listings: make(map[string]Listing), unplaced: make(chan struct{}, maxUnplaced), troubles: newTroubles(opts.Logger),
+		noStored: &noStored{store: store},
+		ctx:      ctx, abort: abort, listings: make(map[string]Listing), unplaced: make(chan struct{}, maxUnplaced), troubles: newTroubles(opts.Logger),
 	}
 }
 
@@ -181,6 +186,9 @@ func (r *Reconciler) jobs(plan Plan) []job {
 	for i := range resources {
 		resource := resources[i]
 		resource.records = queue.NewRecordBudget()
+		if resource.Routing == nil {
+			resource.Routing = r.noStored
+		}
 		jobs = append(jobs, job{
 			name: resource.Name, lease: leaseTime, limit: resource.Limit, looks: resource.Looks, unconfirmed: resource.Unconfirmed,
 			do: func(ctx context.Context, lease queue.MarkLease, late time.Duration, place *place) bool {

@@ -91,7 +91,7 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		if d.uncertain && !lease.SettleAt.After(asked) {
 			reconciled.Unresolved = r.uncertain(resource, now)
 		}
-		return r.commit(ctx, lease, reconciled, result)
+		return r.commit(ctx, nil, lease, reconciled, result)
 	case early:
 		r.postpone(ctx, lease, now.Add(d.again))
 		return ResultEarly
@@ -113,7 +113,7 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		reconciled.Marks = bereaved(resource, lease, !isGone(answer))
 	}
 	reconciled.LookAt = resource.lookAt(lease, d, now, late, r.jitter())
-	return r.commit(ctx, lease, reconciled, result)
+	return r.commit(ctx, resource, lease, reconciled, result)
 }
 
 // uncertainReason is the reason of the record of an object that is first seen
@@ -206,9 +206,11 @@ func (r *Reconciler) missing(ctx context.Context, resource *Resource, lease queu
 	return r.giveUp(ctx, resource.records, lease, d.reason)
 }
 
-func (r *Reconciler) commit(ctx context.Context, lease queue.MarkLease, reconciled queue.Reconciled, result Result) Result {
+// commit commits what reconciling a mark has found. The resource is nil where there
+// are no events.
+func (r *Reconciler) commit(ctx context.Context, resource *Resource, lease queue.MarkLease, reconciled queue.Reconciled, result Result) Result {
 	failpoint.Here("reconciled.before")
-	switch err := r.store.CommitReconciled(ctx, lease, reconciled); {
+	switch err := r.commitRouted(ctx, resource, lease, &reconciled); {
 	case err == nil:
 	case errors.Is(err, queue.ErrLeaseLost):
 		return ResultLost

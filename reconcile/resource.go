@@ -59,6 +59,9 @@ type Resource struct {
 	Triggers []event.Trigger
 	// Route names the endpoints that an event goes to.
 	Route func(e *event.Event) []string
+	// Routing is what Route and Formats know of stored endpoints. Nil means that
+	// they know none.
+	Routing Routing
 	// Formats, if not nil, returns the current payload format of each endpoint.
 	Formats func(endpoints []string) map[string]string
 	// Callback, if not nil, sends events to the receiver that an exchange named

@@ -73,12 +73,9 @@ func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decisi
 			ContentType:    contentType,
 			Payload:        payload,
 		}
-		routed := queue.Routed{Event: e, Endpoints: r.route(lease, &e, handedOver)}
-		if r.Formats != nil {
-			routed.Formats = r.Formats(routed.Endpoints)
-		}
-		reconciled.Events = append(reconciled.Events, routed)
+		reconciled.Events = append(reconciled.Events, queue.Routed{Event: e})
 	}
+	r.send(lease, &reconciled)
 	return reconciled, conditions, nil
 }
 

@@ -27,7 +27,7 @@ func (r *Reconciler) rewatch(ctx context.Context, resource *Resource, lease queu
 	if err != nil {
 		return r.listFailed(ctx, lease.Key.Resource, lease, err, 0)
 	}
-	r.commit(ctx, lease, queue.Reconciled{
+	r.commit(ctx, nil, lease, queue.Reconciled{
 		AskedAt:  asked,
 		Snapshot: &event.Snapshot{Key: lease.Key, Version: resource.watchVersion(), Time: asked},
 	}, ResultListed)

@@ -31,8 +31,9 @@ type batch struct {
 
 	// intents and marked are the changes of the transaction that memory does
 	// not have yet.
-	intents stagedIntents
-	marked  map[event.Key]pendingMark
+	intents  stagedIntents
+	versions versions
+	marked   map[event.Key]pendingMark
 	// recent holds marks as earlier transactions have written them. Objects
 	// that change often are marked again before they are reconciled, and
 	// reading the mark from the store would cost as much as writing it.
@@ -97,6 +98,7 @@ func (b *batch) begin() {
 	b.arena = b.arena[:0]
 	b.durable = false
 	b.intents.reset()
+	b.versions = b.s.versions
 	clear(b.marked)
 	b.born = b.born[:0]
 	clear(b.events)

@@ -29,10 +29,13 @@ import (
 //	l endpoint object position     a pending delivery, in its lane
 //	d endpoint position            a delivery                              ttl once decided
 //	a endpoint position number     an attempt                              ttl
-//	g endpoint                     an endpoint's state
+//	r kind id                      a record                                ttl if it expires
+//	o kind owner id                a record of an owner, without a value   ttl if it expires
+//	k kind                         the epoch of a kind of records
 //
 // Rows of any other kind are left alone. h is not given to another kind: it
-// stood for endpoints of subscribers.
+// stood for endpoints of subscribers. Nor is g, for the states of endpoints: they
+// become records when the queue is opened.
 //
 // A position counts events over all objects. It orders the log, and with it
 // every lane.
@@ -54,6 +57,9 @@ const (
 	kindAttempt    = 'a'
 
 	kindEndpointState = 'g'
+	kindRecord        = 'r'
+	kindOwned         = 'o'
+	kindEpoch         = 'k'
 )
 
 // maxKey is the longest key that is accepted. It leaves room for what Badger

@@ -97,7 +97,7 @@ func (s *Store) findLanes(txn *badgerdb.Txn) error {
 // of names.
 const afterEndpoint = "\xff\xff\xff\xff\xff\xff\xff\xff\xff"
 
-// readLanes reads the lanes that findLanes has found. Nothing may have been committed
+// readLanes reads the lanes that findLanes has found. No delivery may have been committed
 // since, and the database stays open until awaitReaders returns.
 func (s *Store) readLanes(before func()) {
 	r := s.lanes.reading.Load()

@@ -99,7 +99,9 @@ func publish(t *testing.T, s *Store, id string, endpoints ...string) {
 	t.Helper()
 	markItem(t, s, id)
 	held := leaseMark(t, s)
-	must(t, s.CommitReconciled(t.Context(), held, found(held, endpoints...)))
+	reconciled := found(held, endpoints...)
+	reconciled.Epoch = s.epochs.Get(queue.KindEndpoint)
+	must(t, s.CommitReconciled(t.Context(), held, reconciled))
 }
 
 func finish(t *testing.T, s *Store, endpoint string, verdict queue.Verdict) queue.DeliveryLease {

@@ -98,7 +98,9 @@ type commitReconciled struct {
 	// stale are the keys of the Show parts that the snapshot replaces.
 	stale  [][]byte
 	events []routedEvent
-	marks  markings
+	// epoch is that of the endpoints that the events are routed to.
+	epoch uint64
+	marks markings
 	// unresolved is the record to keep, under number.
 	unresolved    []byte
 	number        queue.IntentID
@@ -115,6 +117,7 @@ func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, rec
 	wr := &commitReconciled{
 		lease:         lease,
 		askedAt:       reconciled.AskedAt,
+		epoch:         reconciled.Epoch,
 		lookAt:        reconciled.LookAt,
 		marks:         newMarkings(reconciled.Marks),
 		closeCallback: reconciled.CloseCallback,
@@ -185,6 +188,10 @@ func (wr *commitReconciled) stage(b *batch) error {
 	held, err := b.s.marks.due.Pin(wr.lease.Fence)
 	if err != nil {
 		return err
+	}
+	if len(wr.events) > 0 && wr.epoch != b.versions.routing {
+		b.s.marks.due.Unpin(wr.lease.Fence)
+		return queue.ErrStale
 	}
 	wr.held = held
 	key := event.Key{Resource: held.Group, ID: held.Key}

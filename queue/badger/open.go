@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/epoch"
 )
 
 // Open opens the queue of a directory, and makes it if there is none. It fails
@@ -99,6 +100,7 @@ func newStore(db *badgerdb.DB, options Options, g *ground, inspection *Inspectio
 		marks:      newMarks(options.Now),
 		lanes:      newLanes(options.Now),
 		recent:     newRecentEvents(),
+		epochs:     epoch.New(),
 		closing:    make(chan struct{}),
 	}
 	s.Configure(options.settings())
@@ -116,9 +118,13 @@ func newStore(db *badgerdb.DB, options Options, g *ground, inspection *Inspectio
 	if err != nil {
 		return nil, errors.Join(err, numbers.close())
 	}
-	s.readLanes(options.readLanes)
 	s.committer = newCommitter(s, numbers, logs)
 	go s.committer.run()
+	if err := s.adoptStates(); err != nil {
+		s.committer.stop()
+		return nil, errors.Join(err, logs.close(), numbers.close())
+	}
+	s.readLanes(options.readLanes)
 	if s.inspector = newInspector(g, options, inspection); s.inspector != nil {
 		go s.inspector.run()
 	}
@@ -171,11 +177,11 @@ func (s *Store) identify() error {
 	return s.db.Update(func(txn *badgerdb.Txn) error {
 		item, err := txn.Get(key)
 		if errors.Is(err, badgerdb.ErrKeyNotFound) {
-			meta := metaRecord{Format: storeFormat}
+			meta := metaRecord{Format: firstFormat}
 			// crypto/rand.Read never fails.
 			_, _ = rand.Read(meta.Instance.ID[:])
 			_, _ = rand.Read(meta.Instance.HashKey[:])
-			s.instance = meta.Instance
+			s.instance, s.versions.format = meta.Instance, meta.Format
 			return txn.Set(key, appendMeta(nil, &meta))
 		}
 		if err != nil {
@@ -186,7 +192,7 @@ func (s *Store) identify() error {
 			if errors.Is(err, queue.ErrNewerFormat) {
 				return fmt.Errorf("%w; use that version, or give this one a `queue badger DIR` of its own", err)
 			}
-			s.instance = meta.Instance
+			s.instance, s.versions.format = meta.Instance, meta.Format
 			return err
 		})
 	})

@@ -33,6 +33,7 @@ func (s *Store) rebuild() error {
 			s.rebuildMarks(txn),
 			s.rebuildShows(txn),
 			s.rebuildFloors(txn),
+			s.rebuildEpochs(txn),
 			s.rebuildPosition(txn),
 			s.findLanes(txn),
 		)

@@ -13,7 +13,16 @@ import (
 // storeFormat is the version of the keys' layout, and of what keys mean
 // together. It changes when an older version of this module could no longer
 // read the queue. A change of one record changes that record's own version.
-const storeFormat = 1
+//
+// A queue keeps the format that it was made with until it needs a newer one, so
+// that earlier versions open it as long as they lose nothing by it. In format 2,
+// endpoints of subscribers may be stored, which get nothing from a version that
+// knows none.
+const (
+	firstFormat    = 1
+	endpointFormat = 2
+	storeFormat    = endpointFormat
+)
 
 const metaVersion = 1
 

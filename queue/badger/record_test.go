@@ -3,6 +3,7 @@
 package badger
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -172,6 +173,27 @@ var kinds = []struct {
 		decode: func(b []byte) (any, error) { return parseEndpointState("erp", b) },
 	},
 	{
+		name:   "record",
+		golden: "010461636d65bfe9e689ee0108067365616c6564ac02",
+		record: recordExample,
+		encode: func() []byte { return appendRecord(nil, &recordExample) },
+		decode: func(b []byte) (any, error) { return parseRecord("endpoint", "ep_1", b) },
+	},
+	{
+		name:   "record that is empty",
+		golden: "010000000001",
+		record: queue.Record{Kind: "endpoint", ID: "ep_1", Value: []byte{}, Version: 1},
+		encode: func() []byte { return appendRecord(nil, &queue.Record{Value: []byte{}, Version: 1}) },
+		decode: func(b []byte) (any, error) { return parseRecord("endpoint", "ep_1", b) },
+	},
+	{
+		name:   "epoch",
+		golden: "01ac02",
+		record: uint64(300),
+		encode: func() []byte { return appendEpoch(nil, 300) },
+		decode: func(b []byte) (any, error) { return parseEpoch(b) },
+	},
+	{
 		name:   "callback",
 		golden: "0101067365616c6564",
 		record: queue.Callback{Sealed: []byte("sealed"), Closed: true},
@@ -188,6 +210,8 @@ var kinds = []struct {
 }
 
 var (
+	recordExample = queue.Record{Kind: "endpoint", ID: "ep_1", Owner: "acme", Version: 300, Expires: at, Value: []byte("sealed")}
+
 	markExample = mark.Record{
 		Mark:       queue.Mark{Key: key, Hints: queue.HintCreated | queue.HintMayBeDeleted, Version: "v1", Cause: cause, SettleAt: at.Add(time.Hour)},
 		Generation: 300,
@@ -255,6 +279,16 @@ func parseDecided(b []byte) (any, error) {
 	}
 	first, held, err := parseFirst("erp", b)
 	return decided{d, first, held}, err
+}
+
+// appendEndpointState encodes a state as earlier versions have.
+func appendEndpointState(b []byte, s *queue.EndpointState) []byte {
+	b = append(b, endpointStateVersion)
+	b = record.AppendText(b, s.Status)
+	b = record.AppendText(b, s.Reason)
+	b = record.AppendTime(b, s.Since)
+	b = record.AppendTime(b, s.FailingSince)
+	return binary.AppendUvarint(b, uint64(s.Failures))
 }
 
 func TestGoldenRecords(t *testing.T) {

@@ -61,6 +61,13 @@ func populate(t *testing.T, s *Store) {
 		AskedAt: time.Now(), LookAt: time.Now().Add(time.Hour), Unresolved: "why", CloseCallback: true,
 		Marks: []queue.Mark{{Key: item("7"), Hints: queue.HintLooked}},
 	}))
+	_, err = s.Change(ctx,
+		queue.Record{Kind: queue.KindEndpoint, ID: "ep_1", Owner: "acme", Value: []byte("sealed")},
+		queue.Record{Kind: "slots", ID: "acme", Value: []byte("1"), Expires: time.Now().Add(24 * time.Hour)},
+		queue.Record{Kind: "session", ID: "gone", Value: []byte("x")})
+	must(t, err)
+	_, err = s.Change(ctx, queue.Record{Kind: "session", ID: "gone", Version: queue.AnyVersion})
+	must(t, err)
 	// When the committer has done this, it has done that.
 	must(t, s.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{Key: item("6")}}}, true))
 }
@@ -93,6 +100,12 @@ func dump(t *testing.T, s *Store) string {
 	line(attempts, err)
 	unresolved, _, err := s.Unresolved(ctx, page)
 	line(unresolved, err)
+	for _, kind := range []string{queue.KindEndpoint, "slots", "session"} {
+		records, _, err := s.Records(ctx, kind, page)
+		line(records, err)
+		records, _, err = s.RecordsOf(ctx, kind, "acme", page)
+		line(records, err)
+	}
 	callback, err := s.Callback(ctx, event.Key{Resource: "users", ID: "1"})
 	if !errors.Is(err, queue.ErrNotFound) {
 		line(callback, err)
@@ -237,7 +250,7 @@ func TestNewerStore(t *testing.T) {
 	})
 	for range 2 {
 		_, err := Open(Options{Dir: dir})
-		if !errors.Is(err, queue.ErrNewerFormat) || !strings.Contains(err.Error(), "store format 9, this one knows 1") {
+		if !errors.Is(err, queue.ErrNewerFormat) || !strings.Contains(err.Error(), "store format 9, this one knows 2") {
 			t.Errorf("got %v", err)
 		}
 	}

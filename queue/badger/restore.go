@@ -188,8 +188,30 @@ func settle(db *badgerdb.DB, restored *Restored) error {
 		// crypto/rand.Read never fails.
 		_, _ = rand.Read(meta.Instance.ID[:])
 		at, err := time.Now().UTC().MarshalText()
-		return errors.Join(err, txn.Set(key, appendMeta(nil, &meta)), txn.Set(restoredKey, at))
+		return errors.Join(err, raiseEpochs(txn), txn.Set(key, appendMeta(nil, &meta)), txn.Set(restoredKey, at))
 	})
+}
+
+// restoredVersions is how far the versions of records are raised: further than they
+// can have come between the backup and the restore, so that none of them is given
+// to another state of its record.
+const restoredVersions = 1 << 32
+
+func raiseEpochs(txn *badgerdb.Txn) error {
+	epochs := make(map[string]uint64)
+	err := each(txn, kindEpoch, func(item *badgerdb.Item) error {
+		return item.Value(func(row []byte) error {
+			// Of one that cannot be read, opening the queue makes one.
+			if version, err := parseEpoch(row); err == nil {
+				epochs[string(item.Key()[1:])] = version + restoredVersions
+			}
+			return nil
+		})
+	})
+	for kind, version := range epochs {
+		err = errors.Join(err, txn.Set(epochKey(nil, kind), appendEpoch(nil, version)))
+	}
+	return err
 }
 
 // takePlace moves the files of a queue to their place. The manifest is last:

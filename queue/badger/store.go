@@ -23,6 +23,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/epoch"
 )
 
 // Store is a [queue.Store] in a directory.
@@ -54,6 +55,7 @@ type Store struct {
 	marks   *marks
 	lanes   *lanes
 	floors  floors
+	epochs  *epoch.Epochs
 
 	recent *recentEvents
 
@@ -65,6 +67,8 @@ type Store struct {
 	// lastPosition is the highest position given out. It belongs to the
 	// committer.
 	lastPosition uint64
+	// versions belong to the committer, too.
+	versions versions
 
 	// trimmed is the position of the last event that Trim has looked at.
 	trimmed atomic.Uint64
@@ -128,6 +132,7 @@ func (s *Store) Close() error {
 		close(s.closing)
 		s.marks.due.Close()
 		s.lanes.due.Close()
+		s.epochs.Close()
 		// From here on nobody submits or reads any more.
 		s.gate.Lock()
 		defer s.gate.Unlock()

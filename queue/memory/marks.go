@@ -51,6 +51,10 @@ func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, rec
 	if err != nil {
 		return err
 	}
+	if len(reconciled.Events) > 0 && reconciled.Epoch != s.records.epochs.Get(queue.KindEndpoint) {
+		s.marks.Unpin(lease.Fence)
+		return queue.ErrStale
+	}
 	now := s.now()
 	record := held.Value
 	cleared := record.Reconciled(lease.Generation, reconciled.AskedAt, reconciled.LookAt, now)

@@ -35,7 +35,7 @@ type Store struct {
 	snapshots  map[event.Key]event.Snapshot
 	floors     map[string]uint64
 	callbacks  map[event.Key]queue.Callback
-	states     map[string]queue.EndpointState
+	records    records
 	// events is the log; the position of an event is its index.
 	events []logged
 	byID   map[string]int
@@ -67,7 +67,7 @@ func New(now func() time.Time) *Store {
 		snapshots: make(map[event.Key]event.Snapshot),
 		floors:    make(map[string]uint64),
 		callbacks: make(map[event.Key]queue.Callback),
-		states:    make(map[string]queue.EndpointState),
+		records:   newRecords(),
 		byID:      make(map[string]int),
 	}
 	// crypto/rand.Read never fails.
@@ -100,6 +100,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.marks.Close()
 	s.lanes.Close()
+	s.records.epochs.Close()
 	return nil
 }
 

@@ -267,6 +267,7 @@ func closing(t *testing.T, s queue.Store) {
 
 	ctx := t.Context()
 	verbs := operationsEnd(t, s)
+	maps.Copy(verbs, recordsEnd(t, s))
 	maps.Copy(verbs, map[string]func() error{
 		"a waiting LeaseMark or LeaseDelivery": func() error { return <-failed },
 		"the other":                            func() error { return <-failed },

@@ -46,6 +46,7 @@ func runModel(t *testing.T, open Open) {
 				"count":   m.count,
 				"hasten":  m.hasten,
 				"wait":    m.wait,
+				"change":  m.changeRecords,
 			})
 		})
 	})
@@ -244,6 +245,16 @@ func (m *machine) commit(t *rapid.T) {
 	if rapid.Bool().Draw(t, "snapshot") || len(reconciled.Events) > 0 {
 		reconciled.Snapshot = &event.Snapshot{Key: held.Key, Sequence: sequence, Gone: rapid.Bool().Draw(t, "gone"), Time: time.Now()}
 	}
+	reconciled.Epoch = m.model.records.epochs[queue.KindEndpoint]
+	if rapid.IntRange(0, 3).Draw(t, "stale") == 0 {
+		reconciled.Epoch += rapid.SampledFrom([]uint64{1, 1 << 63, 1<<64 - 1}).Draw(t, "off by")
+		if m.model.holds(held, time.Now()) != nil && len(reconciled.Events) > 0 {
+			if err := m.store.CommitReconciled(m.ctx, held, reconciled); !errors.Is(err, queue.ErrStale) {
+				t.Fatalf("CommitReconciled: %v, want ErrStale", err)
+			}
+			return
+		}
+	}
 	err := m.store.CommitReconciled(m.ctx, held, reconciled)
 	if m.model.again(reconciled.Events) && m.model.holds(held, time.Now()) != nil {
 		t.Fatalf("an event of %s has the sequence of an earlier one: %+v", held.Key, reconciled.Events)
@@ -319,6 +330,7 @@ func (m *machine) wait(t *rapid.T) {
 // check compares all that can be seen.
 func (m *machine) check(t *rapid.T) {
 	m.checkStats(t)
+	m.checkRecords(t)
 	stale, err := m.store.StaleIntents(m.ctx, 1000)
 	if err != nil {
 		t.Fatalf("StaleIntents: %v", err)

@@ -21,6 +21,7 @@ type model struct {
 	snapshots  map[event.Key]event.Snapshot
 	floors     map[string]uint64
 	callbacks  map[event.Key]queue.Callback
+	records    modelRecords
 	events     []modelEvent
 	lastEvent  int
 	// orders are the orders of endpoints, nextOrders those that were set last.
@@ -50,6 +51,7 @@ func newModel() *model {
 		snapshots: make(map[event.Key]event.Snapshot),
 		floors:    make(map[string]uint64),
 		callbacks: make(map[event.Key]queue.Callback),
+		records:   modelRecords{epochs: make(map[string]uint64)},
 		orders:    make(map[string]queue.Order),
 
 		nextOrders: make(map[string]queue.Order),

@@ -240,38 +240,15 @@ func announcing(t *testing.T, s queue.Store) {
 	}
 }
 
-func statesKept(t *testing.T, s queue.Store) {
-	ctx := t.Context()
-	state := queue.EndpointState{
-		Name: "erp", Status: queue.EndpointDisabled, Reason: "410", Since: time.Now().UTC(), FailingSince: time.Now().UTC(), Failures: 3,
-	}
-	must(t, s.PutEndpointState(ctx, state))
-	must(t, s.PutEndpointState(ctx, queue.EndpointState{Name: "crm", Status: queue.EndpointPaused}))
-	states, err := s.EndpointStates(ctx)
-	must(t, err)
-	if len(states) != 2 || states[0].Name != "crm" || !states[1].Since.Equal(state.Since) || !states[1].FailingSince.Equal(state.FailingSince) {
-		t.Fatalf("got %+v", states)
-	}
-	if states[1].Since, states[1].FailingSince = state.Since, state.FailingSince; states[1] != state {
-		t.Errorf("got %+v, want %+v", states[1], state)
-	}
-	must(t, s.PutEndpointState(ctx, queue.EndpointState{Name: "erp", Status: queue.EndpointActive, Since: time.Now()}))
-	if states, err = s.EndpointStates(ctx); err != nil || len(states) != 1 {
-		t.Errorf("got %+v and %v", states, err)
-	}
-}
-
 func operationsEnd(t *testing.T, s queue.Store) map[string]func() error {
 	ctx := t.Context()
 	return map[string]func() error{
-		"Redeliver":        func() error { _, _, err := s.Redeliver(ctx, queue.Selection{}, queue.Page{}); return err },
-		"Replay":           func() error { _, _, err := s.Replay(ctx, "erp", queue.Selection{}, queue.Page{}); return err },
-		"Cancel":           func() error { _, _, err := s.Cancel(ctx, queue.Selection{}, queue.Page{}); return err },
-		"Expire":           func() error { _, _, err := s.Expire(ctx, queue.Selection{}, queue.Page{}); return err },
-		"Count":            func() error { _, err := s.Count(ctx, queue.Selection{}); return err },
-		"Announce":         func() error { return s.Announce(ctx, event.Event{Key: item("1")}, nil) },
-		"PutEndpointState": func() error { return s.PutEndpointState(ctx, queue.EndpointState{}) },
-		"EndpointStates":   func() error { _, err := s.EndpointStates(ctx); return err },
+		"Redeliver": func() error { _, _, err := s.Redeliver(ctx, queue.Selection{}, queue.Page{}); return err },
+		"Replay":    func() error { _, _, err := s.Replay(ctx, "erp", queue.Selection{}, queue.Page{}); return err },
+		"Cancel":    func() error { _, _, err := s.Cancel(ctx, queue.Selection{}, queue.Page{}); return err },
+		"Expire":    func() error { _, _, err := s.Expire(ctx, queue.Selection{}, queue.Page{}); return err },
+		"Count":     func() error { _, err := s.Count(ctx, queue.Selection{}); return err },
+		"Announce":  func() error { return s.Announce(ctx, event.Event{Key: item("1")}, nil) },
 	}
 }
 

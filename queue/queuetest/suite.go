@@ -96,8 +96,19 @@ func Run(t *testing.T, open Open) {
 		{"deliveries are cancelled", cancelling},
 		{"deliveries expire", expiring},
 		{"operational events are announced", announcing},
-		{"states of endpoints are kept", statesKept},
 		{"a bad cursor of an operation is refused", badOperationCursor},
+		{"records change as they are expected to be", recordsChange},
+		{"changes of records are all done or none", changesAllOrNone},
+		{"bad changes of records are refused", badChanges},
+		{"records expire", recordsExpire},
+		{"records are listed", recordsListed},
+		{"large records are listed", largeRecordsListed},
+		{"values of records are the store's own", valuesAreTheirs},
+		{"one of many changes a record", oneWins},
+		{"epochs move", epochsMove},
+		{"records have strange names", strangeRecords},
+		{"events are routed to the present endpoints", routedToPresent},
+		{"an acknowledged endpoint misses nothing", endpointMissesNothing},
 		{"maintenance is kept", maintenanceKept},
 		{"lists have pages", listsHavePages},
 		{"lists have filters", listsHaveFilters},
@@ -227,8 +238,11 @@ func publish(t *testing.T, s queue.Store, key event.Key, endpoints ...string) st
 		Time:     time.Now(),
 		Payload:  []byte(fmt.Sprintf(`{"sequence":%d}`, sequence)),
 	}
+	epoch, err := s.Epoch(t.Context(), queue.KindEndpoint)
+	must(t, err)
 	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{
 		AskedAt:  time.Now(),
+		Epoch:    epoch,
 		Snapshot: &event.Snapshot{Key: key, Sequence: sequence, Time: time.Now()},
 		Events:   []queue.Routed{{Event: e, Endpoints: endpoints}},
 	}))

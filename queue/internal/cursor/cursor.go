@@ -21,6 +21,7 @@ const (
 	Unresolved
 	Selection
 	Replay
+	Records
 )
 
 // version changes with the layout. Cursors do not outlive a page, so older ones

@@ -3,19 +3,15 @@
 package queue
 
 import (
-	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 )
 
-// EndpointStates keeps the states of endpoints, which mean nothing to the queue
-// itself. Another process may change them: a copy has to be read again.
-type EndpointStates interface {
-	// PutEndpointState replaces an endpoint's state, durably. One for which
-	// [EndpointState.IsZero] holds is forgotten.
-	PutEndpointState(ctx context.Context, state EndpointState) error
-	// EndpointStates returns all states, by name.
-	EndpointStates(ctx context.Context) ([]EndpointState, error)
-}
+// KindState is the kind of the states of endpoints. A record's id is the endpoint's
+// name, and its value an [EndpointState].
+const KindState = "state"
 
 // EndpointStatus is whether an endpoint gets deliveries.
 type EndpointStatus string
@@ -47,4 +43,34 @@ type EndpointState struct {
 // active.
 func (s *EndpointState) IsZero() bool {
 	return (s.Status == EndpointActive || s.Status == "") && s.Reason == "" && s.FailingSince.IsZero() && s.Failures == 0
+}
+
+// maxStateReason limits the reason of a state that is kept, in bytes.
+const maxStateReason = 1 << 10
+
+// Record returns the record that keeps the state: one that deletes if
+// [EndpointState.IsZero] holds. The version is the expected one.
+func (s EndpointState) Record(version uint64) (Record, error) {
+	kept := Record{Kind: KindState, ID: s.Name, Version: version}
+	if s.IsZero() {
+		return kept, nil
+	}
+	if len(s.Reason) > maxStateReason {
+		s.Reason = strings.ToValidUTF8(s.Reason[:maxStateReason], "")
+	}
+	var err error
+	if kept.Value, err = json.Marshal(s); err != nil {
+		return Record{}, fmt.Errorf("encoding the state of endpoint %s: %w", s.Name, err)
+	}
+	return kept, nil
+}
+
+// EndpointStateOf returns the state that a record keeps.
+func EndpointStateOf(r Record) (EndpointState, error) {
+	var s EndpointState
+	if err := json.Unmarshal(r.Value, &s); err != nil {
+		return EndpointState{}, fmt.Errorf("reading the state of endpoint %s: %w", r.ID, err)
+	}
+	s.Name = r.ID
+	return s, nil
 }

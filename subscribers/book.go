@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package subscribers
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// Store is the part of the queue that keeps endpoints.
+type Store interface {
+	Change(ctx context.Context, changes ...queue.Record) (version uint64, err error)
+	Record(ctx context.Context, kind, id string) (queue.Record, error)
+	RecordsOf(ctx context.Context, kind, owner string, page queue.Page) ([]queue.Record, queue.Cursor, error)
+}
+
+// kindSlots is the kind of the records, one for each tenant, that every change of
+// its endpoints writes which a [Policy] looks at. Their versions let such changes of
+// one tenant come one after the other.
+const kindSlots = "slots"
+
+// ErrChanged is returned for a change of an endpoint that is not as it was expected.
+var ErrChanged = errors.New("the endpoint was changed meanwhile")
+
+// Book keeps the endpoints of all tenants.
+type Book struct {
+	Store  Store
+	Sealer Sealer
+	Policy Policy
+	Now    func() time.Time
+}
+
+// Create makes an endpoint, with an id of its own. It fails with a [FieldError]
+// where it must not be.
+func (b *Book) Create(ctx context.Context, e Endpoint) (Endpoint, error) {
+	e.ID, e.Version, e.Created = "ep_"+strings.ToLower(rand.Text()), 0, b.Now().UTC()
+	if e.Status == "" {
+		e.Status = Active
+	}
+	err := b.write(ctx, &e, true)
+	return e, err
+}
+
+// Get returns a tenant's endpoint, or [queue.ErrNotFound], also for another's.
+func (b *Book) Get(ctx context.Context, tenant, id string) (Endpoint, error) {
+	kept, err := b.Store.Record(ctx, queue.KindEndpoint, id)
+	if err == nil && kept.Owner != tenant {
+		err = queue.ErrNotFound
+	}
+	if err != nil {
+		return Endpoint{}, err
+	}
+	e, _, err := opened(kept, b.Sealer)
+	return e, err
+}
+
+// Of lists a tenant's endpoints, by id.
+func (b *Book) Of(ctx context.Context, tenant string, page queue.Page) ([]Endpoint, queue.Cursor, error) {
+	kept, next, err := b.Store.RecordsOf(ctx, queue.KindEndpoint, tenant, page)
+	if err != nil {
+		return nil, "", err
+	}
+	endpoints := make([]Endpoint, len(kept))
+	for i := range kept {
+		if endpoints[i], _, err = opened(kept[i], b.Sealer); err != nil {
+			return nil, "", err
+		}
+	}
+	return endpoints, next, nil
+}
+
+// Change changes a tenant's endpoint. With a version other than
+// [queue.AnyVersion], it fails with [ErrChanged] if that is not the present one. The
+// function may be called again, with the state that somebody else has left.
+func (b *Book) Change(ctx context.Context, tenant, id string, version uint64, change func(*Endpoint) error) (Endpoint, error) {
+	for {
+		e, err := b.Get(ctx, tenant, id)
+		if err != nil {
+			return Endpoint{}, err
+		}
+		if version != queue.AnyVersion && version != e.Version {
+			return Endpoint{}, ErrChanged
+		}
+		was, created := e.Version, e.Created
+		if err := change(&e); err != nil {
+			return Endpoint{}, err
+		}
+		e.ID, e.Tenant, e.Version, e.Created = id, tenant, was, created
+		if err = b.write(ctx, &e, false); !errors.Is(err, ErrChanged) {
+			return e, err
+		}
+	}
+}
+
+// Delete deletes a tenant's endpoint, with its state. The version is as in Change.
+func (b *Book) Delete(ctx context.Context, tenant, id string, version uint64) error {
+	for {
+		kept, err := b.Store.Record(ctx, queue.KindEndpoint, id)
+		switch {
+		case err != nil:
+			return err
+		case kept.Owner != tenant:
+			return queue.ErrNotFound
+		case version != queue.AnyVersion && version != kept.Version:
+			return ErrChanged
+		}
+		_, err = b.Store.Change(ctx,
+			queue.Record{Kind: queue.KindEndpoint, ID: id, Version: kept.Version},
+			queue.Record{Kind: queue.KindState, ID: id, Version: queue.AnyVersion},
+			slotsOf(tenant, queue.AnyVersion))
+		if !errors.Is(err, queue.ErrConflict) {
+			return err
+		}
+	}
+}
+
+// slotsOf returns the record of a tenant's slots.
+func slotsOf(tenant string, version uint64) queue.Record {
+	return queue.Record{Kind: kindSlots, ID: "of " + tenant, Owner: tenant, Version: version, Value: []byte{}}
+}
+
+// write writes an endpoint, if its policy admits it beside the tenant's others. The
+// slots are read before the others, and written with the endpoint: so what was read
+// is still so, or the change is refused, and done again.
+func (b *Book) write(ctx context.Context, e *Endpoint, isNew bool) error {
+	if err := e.Check(); err != nil {
+		return err
+	}
+	for {
+		slots := slotsOf(e.Tenant, 0)
+		switch kept, err := b.Store.Record(ctx, kindSlots, slots.ID); {
+		case err == nil:
+			slots.Version = kept.Version
+		case !errors.Is(err, queue.ErrNotFound):
+			return err
+		}
+		others, err := b.others(ctx, e)
+		if err != nil {
+			return err
+		}
+		if err := b.Policy.Admits(others, e, isNew); err != nil {
+			return err
+		}
+		kept, err := record(e, b.Sealer)
+		if err != nil {
+			return err
+		}
+		version, err := b.Store.Change(ctx, kept, slots)
+		var conflict *queue.ConflictError
+		switch {
+		case err == nil:
+			e.Version = version
+			return nil
+		case !errors.As(err, &conflict):
+			return fmt.Errorf("storing endpoint %s: %w", e.ID, err)
+		case conflict.Kind == queue.KindEndpoint:
+			return ErrChanged
+		}
+	}
+}
+
+// others returns all endpoints of a tenant but one.
+func (b *Book) others(ctx context.Context, e *Endpoint) (others []Endpoint, err error) {
+	page := queue.Page{Limit: queue.MaxLimit}
+	for {
+		listed, next, err := b.Of(ctx, e.Tenant, page)
+		if err != nil {
+			return nil, err
+		}
+		others = append(others, slices.DeleteFunc(listed, func(other Endpoint) bool { return other.ID == e.ID })...)
+		if page.Cursor = next; next == "" {
+			return others, nil
+		}
+	}
+}
