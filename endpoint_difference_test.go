@@ -34,11 +34,13 @@ func TestDifferencesNeedTheShowBefore(t *testing.T) {
 		},
 		{
 			"one event of it", "endpoint erp https://a.example/ {\nsecret {env.GOOD_SECRET}\nevents items.* users.created\npayload merge\n}",
-			"resource items {\nkeep show\n}\nresource users", []string{"resource users"},
+			"resource items {\nkeep show\n}\nresource users",
+			[]string{"resource users"},
 		},
 		{
 			"a type that only a Show tells", "endpoint erp https://a.example/ {\nsecret {env.GOOD_SECRET}\nevents items.* users.gone\npayload merge\n}",
-			"resource items {\nkeep show\n}\nresource users {\nevent users.{state} on change state\n}", []string{"resource users"},
+			"resource items {\nkeep show\n}\nresource users {\nevent users.{state} on change state\n}",
+			[]string{"resource users"},
 		},
 		{
 			"requests name receivers", "endpoint notify.items requests {\nsignature none\npayload patch\n}", "resource items {\n" + notify + "\n}",

@@ -56,7 +56,7 @@ func TestChanged(t *testing.T) {
 	expect("nothing is kept", step(t, r, s, queue.HintUpdated, answer(200, `{"state":"older"}`)), `10: 9 0 ""`)
 
 	r = keeping(t)
-	s = expect("first seen", step(t, r, nil, queue.HintUpdated, answer(200, `{"state":"new"}`)), `1: 0 1 ""`)
+	expect("first seen", step(t, r, nil, queue.HintUpdated, answer(200, `{"state":"new"}`)), `1: 0 1 ""`)
 	s = step(t, r, nil, queue.HintLooked, answer(200, `{"state":"new"}`)).Snapshot
 	expect("seen, but never told", step(t, r, s, queue.HintUpdated, answer(200, `{"state":"old"}`)), `1: 0 1 "/state"`)
 }

@@ -74,11 +74,11 @@ func (f Format) wholeJSON(now []byte) (base []byte, name string, value []byte, e
 func (f Format) whole(show []byte) (name string, value []byte) {
 	var o object
 	o.embed("data", show)
-	name, value = "data", o.b[len(`{"data":`):]
-	switch {
-	case bytes.HasPrefix(o.b, []byte(`{"data_base64":`)):
-		return "data_base64", o.b[len(`{"data_base64":`):]
-	case f.config.Kind == Patch:
+	if encoded, ok := bytes.CutPrefix(o.b, []byte(`{"data_base64":`)); ok {
+		return "data_base64", encoded
+	}
+	value = bytes.TrimPrefix(o.b, []byte(`{"data":`))
+	if f.config.Kind == Patch {
 		return string(Patch), change.Whole(value)
 	}
 	return string(Merge), value
