@@ -96,6 +96,10 @@ func TestChange(t *testing.T) {
 			merge: `{"a":[null,{"n":null}],"b":{"n":"null \" null"},"n":1}`,
 		},
 		{
+			name: "null in an array of an object", previous: `{}`, now: `{"a":{"l":[{"n":null}]}}`,
+			pointers: []string{"/a"}, patch: `[{"op":"add","path":"/a","value":{"l":[{"n":null}]}}]`, merge: `{"a":{"l":[{"n":null}]}}`,
+		},
+		{
 			name: "null before", previous: `{"a":null,"b":null}`, now: `{"b":{}}`,
 			pointers: []string{"/a", "/b"}, patch: `[{"op":"remove","path":"/a"},{"op":"replace","path":"/b","value":{}}]`, merge: `{"a":null,"b":{}}`,
 		},
@@ -420,6 +424,18 @@ func TestDeep(t *testing.T) {
 		previous := strings.Repeat(opening, n) + text + strings.Repeat(closing, n)
 		check(t, []byte(previous), []byte(strings.Replace(previous, text, "1", 1)))
 		check(t, []byte(strings.Replace(previous, text, "1", 1)), []byte(previous))
+	}
+}
+
+// Where the canonical form does not sort members, their order counts.
+func TestOrderOfDeepMembers(t *testing.T) {
+	for depth, want := range map[int]int{63: 0, 64: 1} {
+		nest := func(value string) string { return strings.Repeat(`{"d":`, depth) + value + strings.Repeat("}", depth) }
+		previous, now := nest(`{"a":1,"b":2}`), nest(`{"b":2,"a":1}`)
+		if got := pointers(previous, now); len(got) != want {
+			t.Errorf("%d deep: %q", depth, got)
+		}
+		check(t, []byte(previous), []byte(now))
 	}
 }
 
