@@ -3,6 +3,7 @@
 package reconcile
 
 import (
+	"maps"
 	"net/http"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
@@ -33,7 +34,7 @@ func (r *Resource) before(last *event.Snapshot, d decision, tenant string) befor
 		return before{tenant: tenant}
 	}
 	b := before{
-		watched: last.Watched, shown: r.unhidden(last.Watched), show: last.Show, contentType: last.ContentType,
+		watched: last.Watched, shown: r.unhidden(last.Watched, d.next.Watched), show: last.Show, contentType: last.ContentType,
 		tenant: last.Tenant, sequence: last.Sequence,
 	}
 	if len(b.show) > 0 && last.Hidden != r.Projection.ID() {
@@ -56,17 +57,23 @@ func (b *before) base() uint64 {
 }
 
 // unhidden returns watched fields without those that are hidden by now, or were when
-// they were seen.
-func (r *Resource) unhidden(fields event.Fields) event.Fields {
+// they were seen. Next are the fields as they are now.
+func (r *Resource) unhidden(fields, next event.Fields) event.Fields {
 	fields = fields.Unmasked()
-	if r.Projection.IsZero() || fields == nil {
+	if r.Projection.IsZero() {
 		return fields
 	}
-	shown := make(event.Fields, len(fields))
-	for path, value := range fields {
-		if !r.hidden(path) {
-			shown[path] = value
+	shown, copied := fields, false
+	for path := range fields {
+		now := next[path]
+		// A value says by itself whether it is hidden, which else takes long to tell.
+		if len(now) > 0 && !event.IsMask(now) || len(now) == 0 && !r.hidden(path) {
+			continue
 		}
+		if !copied {
+			shown, copied = maps.Clone(fields), true
+		}
+		delete(shown, path)
 	}
 	return shown
 }

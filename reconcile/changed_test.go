@@ -90,6 +90,10 @@ func TestChangedOfHidden(t *testing.T) {
 			{nil, `{"n":1,"state":"secret-1"}`, `1: 0 1 "#"`},
 			{[]string{"state"}, `{"n":2,"state":"secret-1"}`, `2: 1 2 "/n"`},
 		},
+		"a watched field hidden since, and gone": {
+			{nil, `{"n":1,"state":"secret-1"}`, `1: 0 1 "#"`},
+			{[]string{"state"}, `{"n":2}`, `2: 1 2 "/n"`},
+		},
 		"shown since": {
 			{[]string{"ssn"}, `{"n":1,"ssn":"x"}`, `1: 0 1 "#"`},
 			{nil, `{"n":2,"ssn":"x"}`, `2: 1 2 "/n, /ssn"`},
