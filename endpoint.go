@@ -115,6 +115,9 @@ func (a *App) declareEndpoints(transport *egress.Transport) (declaredEndpoints, 
 			if _, twice := declared.named[made.Name]; twice {
 				return declared, fmt.Errorf("endpoint %s is declared twice; keep one of them", made.Name)
 			}
+			if err := validateNamed(made); err != nil {
+				return declared, err
+			}
 			declared.named[made.Name] = made
 			continue
 		}

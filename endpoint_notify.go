@@ -41,6 +41,13 @@ func (e *Endpoint) checkNamed() error {
 	return nil
 }
 
+// validateNamed returns what is wrong with an endpoint whose URL requests name. It is
+// found when the configuration is read, not when it starts.
+func validateNamed(e endpoint.Endpoint) error {
+	e.URL = "https://receiver.invalid"
+	return e.Validate()
+}
+
 // callbacks returns the endpoints of the receivers that requests name, one for each
 // resource with a `notify`, by resource. One that is not declared is delivered to
 // unsigned, with all defaults.

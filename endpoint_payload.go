@@ -14,8 +14,10 @@ import (
 type Payload struct {
 	// Format is `show`, the Show as the API gave it; `standard`, {type,
 	// timestamp, data}; `gateway`, {type, event_triggered, event_type,
-	// event_body, event_id}; `cloudevents`; `thin`, without the Show; or
-	// `fields`, some of the Show's fields. Default: `show`.
+	// event_body, event_id}; `cloudevents`; `thin`, without the Show; `fields`,
+	// some of the Show's fields; or what has changed since the Show before, as
+	// `patch` (RFC 6902) or `merge` (RFC 7396), which need `keep show`. Default:
+	// `show`.
 	Format string `json:"format,omitempty"`
 
 	// Binary puts the attributes of `cloudevents` into headers.
@@ -42,8 +44,8 @@ type PayloadField struct {
 
 	// Path says where its value stands in the Show; `:1`, `:2`, … for the
 	// object's key; or `event:id`, `event:type`, `event:time`,
-	// `event:sequence`, `event:op`, `event:tenant`, `event:object` and
-	// `event:version`.
+	// `event:sequence`, `event:op`, `event:tenant`, `event:object`,
+	// `event:version` and `event:changed`.
 	Path string `json:"path"`
 }
 
@@ -70,10 +72,11 @@ func (p *Payload) format(repl *filler) (payload.Format, error) {
 //	payload cloudevents [binary] [source <uri>]
 //	payload thin [<url>]
 //	payload fields <name=path...> [previous]
+//	payload patch|merge
 func (e *Endpoint) unmarshalPayload(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 {
-		return d.Err("payload takes show, standard, gateway, cloudevents, thin or fields")
+		return d.Err("payload takes show, standard, gateway, cloudevents, thin, fields, patch or merge")
 	}
 	e.Payload = &Payload{Format: args[0]}
 	for i := 1; i < len(args); i++ {
@@ -92,7 +95,7 @@ func (e *Endpoint) unmarshalPayload(d *caddyfile.Dispenser) error {
 			e.Payload.URL = arg
 		default:
 			return d.Errf("payload takes show, `standard [previous]`, `gateway [previous]`, `cloudevents [binary] [source URI]`, `thin [URL]` "+
-				"or `fields NAME=PATH... [previous]`; %q does not fit after %s", arg, args[0])
+				"`fields NAME=PATH... [previous]`, patch or merge; %q does not fit after %s", arg, args[0])
 		}
 	}
 	if strings.Contains(e.Payload.Source+e.Payload.URL, "{env.") || strings.Contains(e.Payload.Source+e.Payload.URL, "{file.") {

@@ -11,6 +11,7 @@ require (
 	github.com/dunglas/go-urlpattern v1.0.0
 	github.com/dunglas/httpsfv v1.1.1
 	github.com/dustin/go-humanize v1.1.0
+	github.com/evanphx/json-patch/v5 v5.9.11
 	github.com/jinzhu/inflection v1.0.0
 	github.com/klauspost/compress v1.20.1
 	github.com/prometheus/client_golang v1.24.1

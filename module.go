@@ -293,6 +293,9 @@ func (a *App) register(h *Handler) error {
 		if r.Name == emitter.OperationalResource {
 			return fmt.Errorf("resource %s has the name that operational events use; give it another", r.Name)
 		}
+		if err := a.checkDifferences(r); err != nil {
+			return err
+		}
 		other := a.owners[r.Name]
 		// A snippet that two sites import makes two handlers that are one.
 		if other != nil && !bytes.Equal(other.declared, h.declared) {

@@ -71,6 +71,9 @@ type script struct {
 	observer   *reconcile.Observer
 	handler    *Handler
 
+	// keepShow keeps the Shows of all resources.
+	keepShow bool
+
 	request  *http.Request
 	response scriptAnswer
 	seen     map[string]bool
@@ -97,9 +100,15 @@ func runScript(t *testing.T, name, rules, source string) {
 // runScriptThen is runScript with something else to look at in the end.
 func runScriptThen(t *testing.T, name, rules, source string, then func(*script)) {
 	t.Helper()
+	runScriptKeeping(t, false, name, rules, source, then)
+}
+
+// runScriptKeeping is runScriptThen, perhaps with `keep show` in every resource.
+func runScriptKeeping(t *testing.T, keepShow bool, name, rules, source string, then func(*script)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{
-			t: t, name: name, source: source, answers: make(map[string]*scriptAnswer),
+			t: t, name: name, source: source, keepShow: keepShow, answers: make(map[string]*scriptAnswer),
 			store: memory.New(time.Now), seen: make(map[string]bool), routes: make(map[string][]string),
 		}
 		s.handler = s.newHandler(rules)
@@ -156,6 +165,7 @@ func (s *script) start() {
 	app := &App{handlers: []*Handler{s.handler}, endpoints: endpoints}
 	plan := app.plan()
 	for i := range plan.Resources {
+		plan.Resources[i].KeepShow = plan.Resources[i].KeepShow || s.keepShow
 		plan.Resources[i].Route = func(e *event.Event) []string { return []string{"tenant=" + e.Tenant} }
 	}
 	s.reconciler = reconcile.New(s.store, reconcile.Options{Logger: s.logger, Jitter: func() float64 { return .5 }})

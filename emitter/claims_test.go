@@ -41,7 +41,8 @@ func TestClaimsAreSigned(t *testing.T) {
 	}
 	ev := &event.Event{
 		ID: "evt_1", Type: "items.updated", Key: key, Sequence: 3, Op: event.OpChange, Freshness: event.FreshnessUnproven,
-		ContentType: "application/json", Payload: []byte(`{"state":"paid"}`),
+		ContentType: "application/json", Payload: []byte(`{"state":"paid"}`), PreviousShow: []byte(`{"state":"new"}`),
+		Changed: event.Pointers{"/state", "/a,é"}, Base: 2, State: 3,
 	}
 	for _, config := range []payload.Config{
 		{},
@@ -67,13 +68,16 @@ func TestClaimsAreSigned(t *testing.T) {
 		if err := receiver.VerifyIgnoringTimestamp(body, request.Header); err != nil || !receiverAccepts(request.Header) {
 			t.Errorf("%+v: %v, %v", config, request.Header, err)
 		}
+		if got := request.Header.Get("webhook-changed"); got != "/state, /a%2C%C3%A9" {
+			t.Errorf("%+v: changed is %s", config, got)
+		}
 		for _, name := range []string{"webhook-event", "webhook-object", "webhook-sequence", "webhook-op", "webhook-freshness", "webhook-changed"} {
 			meddled := request.Header.Clone()
 			meddled.Set(name, "delete")
 			if receiverAccepts(meddled) {
 				t.Errorf("%+v: accepted with another %s", config, name)
 			}
-			if name != "webhook-changed" && !strings.Contains(request.Header.Get("Signature-Input"), `"`+name+`"`) {
+			if !strings.Contains(request.Header.Get("Signature-Input"), `"`+name+`"`) {
 				t.Errorf("%+v: RFC 9421 covers %s", config, request.Header.Get("Signature-Input"))
 			}
 		}

@@ -39,7 +39,7 @@ func (d *dispatcher) request(ctx context.Context, ev *event.Event, to destinatio
 	claims, id := ev.Claims(), ev.DeliveryID()
 	values := [...]string{
 		id, strconv.FormatInt(at.Unix(), 10),
-		claims.Type, claims.Object, claims.Sequence, claims.Op, claims.Freshness,
+		claims.Type, claims.Object, claims.Sequence, claims.Op, claims.Freshness, claims.Changed,
 		d.hop(ev.Cause.Hops, &to, at), trace,
 		d.options.UserAgent, body.ContentType, to.authorization,
 	}
@@ -87,7 +87,7 @@ func (d *dispatcher) request(ctx context.Context, ev *event.Event, to destinatio
 // form.
 var headerNames = [...]string{
 	"Webhook-Id", "Webhook-Timestamp",
-	"Webhook-Event", "Webhook-Object", "Webhook-Sequence", "Webhook-Op", "Webhook-Freshness",
+	"Webhook-Event", "Webhook-Object", "Webhook-Sequence", "Webhook-Op", "Webhook-Freshness", "Webhook-Changed",
 	hop.Header, "Traceparent",
 	"User-Agent", "Content-Type", "Authorization",
 }
@@ -105,6 +105,6 @@ func describing(header http.Header, body payload.Body) [][2]string {
 }
 
 // claimed is how many headers hold the claims of an event.
-const claimed = 5
+const claimed = 6
 
 func emptyBody() (io.ReadCloser, error) { return http.NoBody, nil }

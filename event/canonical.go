@@ -66,6 +66,18 @@ func Canonical(body []byte) []byte {
 	return NewDocument(body).Canonical()
 }
 
+// CanonicalAt returns the part of a valid JSON document's [Canonical] form that is
+// the value within so many objects and arrays.
+func CanonicalAt(value []byte, depth int) []byte {
+	c := canonicalizer{in: value, out: make([]byte, 0, len(value))}
+	c.value(depth)
+	return c.out
+}
+
+// SortsAt reports whether the order of an object's members does not count in the
+// [Canonical] form, if it is within so many objects and arrays.
+func SortsAt(depth int) bool { return depth < maxCanonicalDepth }
+
 // canonicalizer rewrites valid JSON in one pass.
 type canonicalizer struct {
 	in  []byte
@@ -110,7 +122,7 @@ func (c *canonicalizer) object(depth int) {
 		c.out = c.out[:len(c.out)-1]
 	}
 	c.copyByte()
-	if depth < maxCanonicalDepth {
+	if SortsAt(depth) {
 		c.sort(start, members, ends)
 	}
 }

@@ -13,9 +13,7 @@ import (
 // Claims are what the headers of a delivery say about its event. Most payloads do
 // not repeat them, so no signature over the body covers them.
 type Claims struct {
-	Type, Object, Sequence, Op, Freshness string
-	// Changed is reserved: no delivery says yet what has changed.
-	Changed string
+	Type, Object, Sequence, Op, Freshness, Changed string
 }
 
 // Claims returns what is claimed of the event. A value that no header can hold is
@@ -27,6 +25,7 @@ func (e *Event) Claims() Claims {
 		Sequence:  strconv.FormatUint(e.Sequence, 10),
 		Op:        headerValue(string(e.Op)),
 		Freshness: headerValue(string(e.Freshness)),
+		Changed:   e.Changed.Header(),
 	}
 }
 

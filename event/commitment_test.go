@@ -68,3 +68,20 @@ func TestIDOf(t *testing.T) {
 		}
 	}
 }
+
+// An id commits to what changed, as the header says it; where that is not known, the
+// id is as it was before there was the header.
+func TestDeliveryIDCommitsToChanged(t *testing.T) {
+	seen := map[string]string{}
+	for name, changed := range map[string]Pointers{"unknown": nil, "none": {}, "the whole": {""}, "one": {"/a"}, "two": {"/a", "/b"}, "one with a comma": {"/a, /b"}} {
+		e := vector()
+		e.Changed = changed
+		if was, ok := seen[e.DeliveryID()]; ok {
+			t.Errorf("%s: the same as %s", name, was)
+		}
+		seen[e.DeliveryID()] = name
+		if e.Claims().Changed != changed.Header() {
+			t.Errorf("%s: claimed is %s", name, e.Claims().Changed)
+		}
+	}
+}

@@ -115,6 +115,15 @@ type Event struct {
 	// PreviousShow is the whole previous Show, if the resource keeps it (`keep
 	// show`) and the previous state is known.
 	PreviousShow []byte `json:"-"`
+	// Changed tells what differs between the previous Show and this one, if the
+	// resource keeps it (`keep show`); nil if that is not known.
+	Changed Pointers `json:"changed,omitzero"`
+	// Base is the sequence of the event that had PreviousShow, 0 if none had or it
+	// is not known which.
+	Base uint64 `json:"-"`
+	// State is the sequence of the last event of the same transition, all of which
+	// have the same Show; 0 if it is not known.
+	State uint64 `json:"-"`
 	// Tenant owns the object, according to Show; empty if the resource names no
 	// owner.
 	Tenant string `json:"tenant,omitempty"`
@@ -160,6 +169,12 @@ type Snapshot struct {
 	// (`keep show`); otherwise both are empty.
 	Show        []byte
 	ContentType string
+	// Hidden is the [Projection.ID] of what was taken out of Show; "" if nothing was,
+	// or it was not recorded.
+	Hidden string
+	// Told is true if Show is that of the event with Sequence. It is false if the
+	// object has changed since without an event.
+	Told bool
 	// Uncertain is true if the object was first seen after an exchange of which
 	// nobody knows whether it changed the object. What it was before is not
 	// known, so its next confirmed change is announced, whatever its Show says.

@@ -4,6 +4,7 @@ package event
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +34,7 @@ var ErrNotProjectable = errors.New("hidden fields cannot be taken out of it")
 // A number in a path is a member with that name, or the element at that index.
 type Projection struct {
 	hide, only [][]jsonpath.Step
+	id         string
 }
 
 // NewProjection compiles paths. It refuses queries, modifiers and wildcards
@@ -45,8 +47,17 @@ func NewProjection(hide, only []string) (p Projection, err error) {
 	if p.only, err = compilePaths("only", only); err != nil {
 		return Projection{}, err
 	}
+	if !p.IsZero() {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%q %q", hide, only))
+		p.id = string(sum[:8])
+	}
 	return p, nil
 }
+
+// ID tells projections apart; that of the zero Projection is "". To apply the same
+// one twice may remove more than to apply it once: in a list, what follows a removed
+// element takes its place.
+func (p Projection) ID() string { return p.id }
 
 func compilePaths(word string, paths []string) (compiled [][]jsonpath.Step, err error) {
 	for _, path := range paths {

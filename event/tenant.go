@@ -37,14 +37,14 @@ func (e *Event) VisibleTo(tenant string) bool {
 }
 
 // For returns the event as a subscriber of a tenant may have it: without the
-// previous state, unless that was the tenant's own. It must be visible to the
-// tenant.
+// previous state and what has changed since, unless that was the tenant's own. It
+// must be visible to the tenant.
 func (e *Event) For(tenant string) *Event {
-	if tenant == "" || e.PreviousTenant == tenant || e.Previous == nil && len(e.PreviousShow) == 0 {
+	if tenant == "" || e.PreviousTenant == tenant || e.Previous == nil && len(e.PreviousShow) == 0 && e.Changed == nil && e.Base == 0 {
 		return e
 	}
 	seen := *e
-	seen.Previous, seen.PreviousShow = nil, nil
+	seen.Previous, seen.PreviousShow, seen.Changed, seen.Base = nil, nil, nil, 0
 	return &seen
 }
 

@@ -126,6 +126,6 @@ func (r *Resource) refreshed(last *event.Snapshot, next event.Snapshot) *event.S
 		return nil
 	}
 	next.Sequence, next.ChangedAt, next.Uncertain = last.Sequence, last.ChangedAt, last.Uncertain
-	next.Show, next.ContentType = last.Show, last.ContentType
+	next.Show, next.ContentType, next.Hidden, next.Told = last.Show, last.ContentType, last.Hidden, last.Told
 	return &next
 }

@@ -28,20 +28,17 @@ func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decisi
 		}
 	}
 	if r.KeepShow && !next.Gone {
-		next.Show, next.ContentType = payload, contentType
+		next.Show, next.ContentType, next.Hidden = payload, contentType, r.Projection.ID()
 	}
-	var previous event.Fields
-	var previousShow []byte
 	next.Sequence = lastSequence(lease)
 	handedOver := r.handedOver(last, next)
-	previousTenant := next.Tenant
-	if last != nil && !last.Gone && !d.unseen {
-		previous, previousShow, previousTenant = last.Watched, last.Show, last.Tenant
-	}
+	before := r.before(last, d, next.Tenant)
+	changed := r.changed(d.op, before, payload, contentType)
+	next.Told = before.told && changed != nil && len(changed) == 0
 	if d.op == event.OpDelete {
-		contentType, payload = "application/json", tombstone(lease.Key, previous)
-		if previousShow != nil {
-			contentType, payload = last.ContentType, previousShow
+		contentType, payload = "application/json", tombstone(lease.Key, before.shown)
+		if before.show != nil {
+			contentType, payload = before.contentType, before.show
 		}
 	}
 	reconciled := queue.Reconciled{Snapshot: &next}
@@ -50,9 +47,13 @@ func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decisi
 		return reconciled, nil, nil
 	}
 	happenings, conditions := event.Happenings(r.Triggers, event.Transition{
-		Op: d.op, Show: d.document, Previous: previous, Now: next.Watched, Cause: lease.Cause,
+		Op: d.op, Show: d.document, Previous: before.watched, Now: next.Watched, Cause: lease.Cause,
 	}, handedOver)
 	reconciled.CloseCallback = r.callbackEnds(lease, d, handedOver)
+	var state uint64
+	if r.KeepShow && len(happenings) > 0 {
+		next.Told, state = !next.Gone, next.Sequence+uint64(len(happenings))
+	}
 	for _, h := range happenings {
 		next.Sequence++
 		e := event.Event{
@@ -66,9 +67,12 @@ func (r *Resource) transition(instance [16]byte, lease queue.MarkLease, d decisi
 			Freshness:      d.freshness,
 			Cause:          lease.Cause,
 			Tenant:         next.Tenant,
-			Previous:       previous.Unmasked(),
-			PreviousShow:   previousShow,
-			PreviousTenant: previousTenant,
+			Previous:       before.shown,
+			PreviousShow:   before.show,
+			PreviousTenant: before.tenant,
+			Changed:        changed,
+			Base:           before.base(),
+			State:          state,
 			Audience:       h.Audience,
 			ContentType:    contentType,
 			Payload:        payload,

@@ -221,6 +221,8 @@ func (e Endpoint) validatePolicy() error {
 		return fmt.Errorf("order is object, endpoint or none, not %q", e.Order)
 	case e.Coalesce && e.Order == OrderNone:
 		return errors.New("coalesce keeps the newest of deliveries that wait for each other, and with order none they do not; leave one of them out")
+	case e.Coalesce && e.Payload.IsDifference():
+		return fmt.Errorf("payload %s tells the difference to the Show before, and coalesce leaves events out; leave one of them out", e.Payload.Kind())
 	case !e.Rate.valid():
 		return fmt.Errorf("rate %d per %s is not possible; write it as 10/s, 300/m or 1000/h", e.Rate.Count, e.Rate.Per)
 	case e.Deadline < 0 || e.Deadline > MaxDeadline:

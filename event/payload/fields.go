@@ -18,8 +18,8 @@ var eventValues = map[string]func(e *event.Event) string{
 	"tenant":  func(e *event.Event) string { return e.Tenant },
 	"object":  func(e *event.Event) string { return e.Key.String() },
 	"version": func(e *event.Event) string { return e.Version },
-	// A number, not a string; see fixedValue.
-	"sequence": nil,
+	// These are no strings; see fixedValue.
+	"sequence": nil, "changed": nil,
 }
 
 // fields is the projection of the Show.
@@ -89,6 +89,8 @@ func fixedValue(path string, e *event.Event, keyParts []string) []byte {
 		return nil
 	case name == "sequence":
 		return strconv.AppendUint(nil, e.Sequence, 10)
+	case name == "changed":
+		return appendPointers(nil, e.Changed)
 	}
 	if text := eventValues[name](e); text != "" {
 		return appendText(nil, text)

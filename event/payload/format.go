@@ -38,6 +38,10 @@ const (
 	Thin Kind = "thin"
 	// Fields: an object of some of the Show's fields.
 	Fields Kind = "fields"
+	// Patch: what makes the Show of the one before, as a JSON Patch (RFC 6902).
+	Patch Kind = "patch"
+	// Merge: the same, as a JSON Merge Patch (RFC 7396).
+	Merge Kind = "merge"
 )
 
 // ErrBadFormat is returned for an impossible format.
@@ -79,7 +83,7 @@ type Field struct {
 	// Path is where the value comes from: a gjson path of the Show, ":1", ":2",
 	// … for a part of the object's key, or "event:id", "event:type",
 	// "event:time", "event:sequence", "event:op", "event:tenant",
-	// "event:object" and "event:version". A missing value is null.
+	// "event:object", "event:version" and "event:changed". A missing value is null.
 	Path string `json:"path"`
 }
 
@@ -137,6 +141,19 @@ func (f Format) String() string {
 	return f.text
 }
 
+// Kind returns which of the formats it is.
+func (f Format) Kind() Kind {
+	if f.config.Kind == "" {
+		return Show
+	}
+	return f.config.Kind
+}
+
+// IsDifference reports whether the format tells the difference to the Show before,
+// which only resources that keep it have (`keep show`). A receiver needs each of the
+// events.
+func (f Format) IsDifference() bool { return f.config.Kind == Patch || f.config.Kind == Merge }
+
 // Equal reports whether two formats render alike.
 func (f Format) Equal(other Format) bool { return f.String() == other.String() }
 
@@ -146,8 +163,8 @@ func (f *Format) check() error {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("%w: payload %s: %s", ErrBadFormat, c.Kind, fmt.Sprintf(format, args...))
 	}
-	if !slices.Contains([]Kind{Show, Standard, Gateway, CloudEvents, Thin, Fields}, c.Kind) {
-		return fmt.Errorf("%w: there is no payload %q; there are show, standard, gateway, cloudevents, thin and fields", ErrBadFormat, c.Kind)
+	if !slices.Contains([]Kind{Show, Standard, Gateway, CloudEvents, Thin, Fields, Patch, Merge}, c.Kind) {
+		return fmt.Errorf("%w: there is no payload %q; there are show, standard, gateway, cloudevents, thin, fields, patch and merge", ErrBadFormat, c.Kind)
 	}
 	switch {
 	case c.Binary && c.Kind != CloudEvents:
@@ -186,7 +203,7 @@ func (f *Format) checkFields(fail func(string, ...any) error) error {
 			return fail("a field named previous stands where the previous state is to stand; give it another name")
 		case !isPath(field.Path):
 			return fail("%s=%s: write a path of the Show without modifiers, as items.state, with a name that begins with '@' or '!' behind a backslash; :1 for the first part of the object's key; "+
-				"or event:id, event:type, event:time, event:sequence, event:op, event:tenant, event:object, event:version", field.Name, field.Path)
+				"or event:id, event:type, event:time, event:sequence, event:op, event:tenant, event:object, event:version, event:changed", field.Name, field.Path)
 		}
 		seen[field.Name] = true
 	}

@@ -305,7 +305,7 @@ func TestFormatsThatCannotBe(t *testing.T) {
 func TestRenderIsPure(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		config := Config{
-			Kind:     rapid.SampledFrom([]Kind{Show, Standard, Gateway, CloudEvents, Thin, Fields}).Draw(t, "kind"),
+			Kind:     rapid.SampledFrom([]Kind{Show, Standard, Gateway, CloudEvents, Thin, Fields, Patch, Merge}).Draw(t, "kind"),
 			Previous: rapid.Bool().Draw(t, "previous"), Binary: rapid.Bool().Draw(t, "binary"),
 		}
 		config.Previous = config.Previous && (config.Kind == Standard || config.Kind == Gateway || config.Kind == Fields)
@@ -362,6 +362,8 @@ func FuzzParse(f *testing.F) {
 		{Kind: Standard, Previous: true},
 		{Kind: CloudEvents, Binary: true, Source: "/a"},
 		{Kind: Thin, URL: "https://a.example/{id.1}"},
+		{Kind: Patch},
+		{Kind: Merge},
 		{Kind: Fields, Fields: []Field{{"a", "b"}, {"c", ":1"}, {"d", "event:id"}}},
 	} {
 		f.Add(mustNew(f, config).String())
@@ -428,6 +430,8 @@ func TestCopied(t *testing.T) {
 		{Kind: Gateway},
 		{Kind: Gateway, Previous: true},
 		{Kind: Fields, Fields: []Field{{Name: "text", Path: "text"}}, Previous: true},
+		{Kind: Patch},
+		{Kind: Merge},
 	} {
 		format := mustNew(t, config)
 		for contentType, content := range contents {

@@ -44,6 +44,8 @@ func (f Format) Render(e *event.Event) Body {
 		return Body{ContentType: jsonType, Bytes: f.thin(e)}
 	case Fields:
 		return Body{ContentType: jsonType, Bytes: f.fields(e)}
+	case Patch, Merge:
+		return Body{ContentType: jsonType, Bytes: f.difference(e)}
 	default:
 		return Body{ContentType: e.ContentType, Bytes: e.Payload}
 	}
@@ -55,9 +57,12 @@ const jsonType = "application/json"
 // size, the payload and the previous Show together. The envelope adds less than
 // a kilobyte, unless a source or link is long. JSON is copied as it is; other
 // content is written as text or in base64, and counts twice. Fields count as if
-// they did not overlap.
+// they did not overlap. To find what differs takes the texts of both Shows, and the
+// names in them, beside what is rendered.
 func (f Format) Copied(size int64, contentType string) int64 {
 	switch kind := f.config.Kind; {
+	case f.IsDifference():
+		return 4 * size
 	case kind == Thin, kind == CloudEvents && f.config.Binary:
 		return 0
 	case kind != Standard && kind != Gateway && kind != CloudEvents && kind != Fields:
@@ -83,6 +88,7 @@ func (f Format) standard(e *event.Event) []byte {
 	o := begin(e, f.config.Previous)
 	o.text("type", e.Type)
 	o.text("timestamp", instant(e.Time))
+	o.changed("changed", e.Changed)
 	o.embed("data", e.Payload)
 	f.previous(&o, "previous", e)
 	return o.end()
@@ -93,6 +99,7 @@ func (f Format) gateway(e *event.Event) []byte {
 	o.text("type", "event")
 	o.text("event_triggered", e.Time.UTC().Format(gatewayTime))
 	o.text("event_type", e.Type)
+	o.changed("event_changed", e.Changed)
 	o.embed("event_body", e.Payload)
 	f.previous(&o, "event_previous", e)
 	o.text("event_id", e.ID)
@@ -110,6 +117,10 @@ func (f Format) structured(e *event.Event) []byte {
 	o.text("time", instant(e.Time))
 	if e.ContentType != "" {
 		o.text("datacontenttype", e.ContentType)
+	}
+	if e.Changed != nil {
+		// An attribute is no array.
+		o.text("changed", e.Changed.Header())
 	}
 	o.embed("data", e.Payload)
 	return o.end()
@@ -158,6 +169,7 @@ func (f Format) thin(e *event.Event) []byte {
 	if f.config.URL != "" {
 		o.text("url", f.url(e.Key))
 	}
+	o.changed("changed", e.Changed)
 	return o.end()
 }
 
@@ -250,11 +262,34 @@ func (o *object) embed(name string, body []byte) {
 	}
 }
 
+// changed adds what has changed, if it is known.
+func (o *object) changed(name string, pointers event.Pointers) {
+	if pointers != nil {
+		o.name(name)
+		o.b = appendPointers(o.b, pointers)
+	}
+}
+
 func (o *object) end() []byte {
 	if len(o.b) == 0 {
 		return []byte("{}")
 	}
 	return append(o.b, '}')
+}
+
+// appendPointers writes pointers as JSON, null if they are not known.
+func appendPointers(to []byte, pointers event.Pointers) []byte {
+	if pointers == nil {
+		return append(to, "null"...)
+	}
+	to = append(to, '[')
+	for i, pointer := range pointers {
+		if i > 0 {
+			to = append(to, ',')
+		}
+		to = appendText(to, pointer)
+	}
+	return append(to, ']')
 }
 
 // appendText writes a string as JSON. Unlike the standard library's default,

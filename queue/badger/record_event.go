@@ -11,9 +11,14 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// eventVersion 2 has no previous tenant and no audience; 1 has no tenant, no
-// previous Show and no formats, and its causes end after their time.
-const eventVersion = 3
+// eventVersion 3 does not tell what has changed, and is written where that is not
+// known, so that older versions read it; 2 has no previous tenant and no audience;
+// 1 has no tenant, no previous Show and no formats, and its causes end after their
+// time.
+const (
+	eventVersion          = 4
+	eventVersionUnchanged = 3
+)
 
 // eventRecord is an event in the log.
 type eventRecord struct {
@@ -40,9 +45,15 @@ type eventRecord struct {
 // version, freshness, cause, previous fields, content type, tenant, previous
 // tenant, audience, the previous Show's parts and either its number or itself,
 // created at, the number of endpoints and each with its format, parts, and then
-// either back or, to the end, the payload.
+// either back or, to the end, the payload. The fourth version has, after the
+// created at, base, state, and the number of pointers to what has changed plus one,
+// or 0, and each.
 func appendEvent(b []byte, e *eventRecord) []byte {
-	b = append(b, eventVersion)
+	version := byte(eventVersionUnchanged)
+	if e.State != 0 || e.Base != 0 || e.Changed != nil {
+		version = eventVersion
+	}
+	b = append(b, version)
 	b = record.AppendText(b, e.ID)
 	b = record.AppendText(b, e.Type)
 	b = record.AppendText(b, e.Key.Resource)
@@ -65,6 +76,11 @@ func appendEvent(b []byte, e *eventRecord) []byte {
 		b = record.AppendText(b, e.PreviousShow)
 	}
 	b = record.AppendTime(b, e.CreatedAt)
+	if version == eventVersion {
+		b = binary.AppendUvarint(b, e.Base)
+		b = binary.AppendUvarint(b, e.State)
+		b = appendPointers(b, e.Changed)
+	}
 	b = binary.AppendUvarint(b, uint64(len(e.Endpoints)))
 	for i, endpoint := range e.Endpoints {
 		b = record.AppendText(b, endpoint)
@@ -110,6 +126,9 @@ func parseEvent(b []byte) (eventRecord, error) {
 		previousShow(&r, &e)
 	}
 	e.CreatedAt = r.Time()
+	if r.Version >= 4 {
+		e.Base, e.State, e.Changed = r.Uint(), r.Uint(), pointers(&r)
+	}
 	if n := r.Count(); n > 0 {
 		e.Endpoints = make([]string, n)
 		e.Formats = make([]string, n)
@@ -156,4 +175,33 @@ func previousShow(r *record.Reader, e *eventRecord) {
 	default:
 		e.PreviousShow = r.Bytes()
 	}
+}
+
+// appendPointers encodes pointers so that nil and none stay apart.
+func appendPointers(b []byte, pointers event.Pointers) []byte {
+	if pointers == nil {
+		return binary.AppendUvarint(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(pointers))+1)
+	for _, pointer := range pointers {
+		b = record.AppendText(b, pointer)
+	}
+	return b
+}
+
+// pointers decodes pointers, each of which takes a byte at least, for its length.
+func pointers(r *record.Reader) event.Pointers {
+	n := r.Uint()
+	switch {
+	case r.Err != nil || n == 0:
+		return nil
+	case n-1 > uint64(len(r.Rest)):
+		r.Err = errDamaged
+		return nil
+	}
+	all := make(event.Pointers, n-1)
+	for i := range all {
+		all[i] = r.Text()
+	}
+	return all
 }

@@ -9,8 +9,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// snapshotVersion 1 ends with the time.
-const snapshotVersion = 2
+// snapshotVersion 2 does not tell what is hidden, and is written where nothing is,
+// so that older versions read it; 1 ends with the time.
+const (
+	snapshotVersion     = 3
+	snapshotVersionOpen = 2
+)
 
 // snapshotRecord is a stored snapshot.
 type snapshotRecord struct {
@@ -28,13 +32,20 @@ const (
 	// flagStructured is unknown to earlier versions, which ignore it.
 	flagStructured = 4
 	flagDeleting   = 8
+	// flagTold is unknown to earlier versions, which drop it with each change.
+	flagTold = 16
 )
 
 // appendSnapshot encodes: sequence, flags, hash, version, watched fields, time,
 // changed at, tenant, content type, alias, parts, then either slot or the Show, and
-// if the object is being deleted, since when. The object stands in the key.
+// if the object is being deleted, since when. The third version ends with what is
+// hidden. The object stands in the key.
 func appendSnapshot(b []byte, s *snapshotRecord) []byte {
-	b = append(b, snapshotVersion)
+	version := byte(snapshotVersionOpen)
+	if s.Hidden != "" {
+		version = snapshotVersion
+	}
+	b = append(b, version)
 	b = binary.AppendUvarint(b, s.Sequence)
 	var flags uint64
 	if s.Gone {
@@ -48,6 +59,9 @@ func appendSnapshot(b []byte, s *snapshotRecord) []byte {
 	}
 	if !s.Deleting.IsZero() {
 		flags |= flagDeleting
+	}
+	if s.Told {
+		flags |= flagTold
 	}
 	b = binary.AppendUvarint(b, flags)
 	b = record.AppendText(b, s.Hash)
@@ -67,6 +81,9 @@ func appendSnapshot(b []byte, s *snapshotRecord) []byte {
 	if !s.Deleting.IsZero() {
 		b = record.AppendTime(b, s.Deleting)
 	}
+	if version == snapshotVersion {
+		b = record.AppendText(b, s.Hidden)
+	}
 	return b
 }
 
@@ -82,6 +99,7 @@ func parseSnapshot(key event.Key, b []byte) (snapshotRecord, error) {
 		Uncertain: flags&flagUncertain != 0,
 
 		Structured: flags&flagStructured != 0,
+		Told:       flags&flagTold != 0,
 
 		Hash:    r.Bytes(),
 		Version: r.Text(),
@@ -103,6 +121,9 @@ func parseSnapshot(key event.Key, b []byte) (snapshotRecord, error) {
 	}
 	if flags&flagDeleting != 0 {
 		s.Deleting = r.Time()
+	}
+	if r.Version >= 3 {
+		s.Hidden = r.Text()
 	}
 	return s, r.End()
 }

@@ -88,6 +88,13 @@ var kinds = []struct {
 		decode: func(b []byte) (any, error) { return parseSnapshot(key, b) },
 	},
 	{
+		name:   "snapshot of which something is hidden",
+		golden: "030918000000bfe9e689ee0108000000000000027b7d83e9e689ee010803016964",
+		record: hiddenExample,
+		encode: func() []byte { return appendSnapshot(nil, &hiddenExample) },
+		decode: func(b []byte) (any, error) { return parseSnapshot(key, b) },
+	},
+	{
 		name:   "floor",
 		golden: "01ac02",
 		record: uint64(300),
@@ -117,6 +124,22 @@ var kinds = []struct {
 		golden: "030265310d6974656d732e75706461746564056974656d7302343209066368616e6765bfe9e689ee01080276310776657273696f6e105041544348202f6974656d732f3a6964076368616e676564bfe9e689ee0108055041544348092f6974656d732f34320563617274730930302d612d622d303103633a310304676f6e650005737461746505226e657722106170706c69636174696f6e2f6a736f6e0461636d6508756d6272656c6c61096f70657261746f727300087b226964223a347dbfe9e689ee010802036572700473686f770363726d00007b226964223a34327d",
 		record: eventExample,
 		encode: func() []byte { return appendEvent(nil, &eventExample) },
+		decode: func(b []byte) (any, error) { return parseEvent(b) },
+	},
+	{
+		name:   "event that tells what changed",
+		golden: "040265310d6974656d732e75706461746564056974656d73023432090000000000000000000000000000000000000000087b226964223a347dbfe9e689ee0108ac020a0300032f696401036572700473686f77007b226964223a34327d",
+		record: changedExample,
+		encode: func() []byte { return appendEvent(nil, &changedExample) },
+		decode: func(b []byte) (any, error) { return parseEvent(b) },
+	},
+	{
+		name:   "event of which nothing may be told",
+		golden: "0401650000000000000000000000000000000000000000000000000000000003010000",
+		record: eventRecord{Event: event.Event{ID: "e", Changed: event.Pointers{}, State: 3}},
+		encode: func() []byte {
+			return appendEvent(nil, &eventRecord{Event: event.Event{ID: "e", Changed: event.Pointers{}, State: 3}})
+		},
 		decode: func(b []byte) (any, error) { return parseEvent(b) },
 	},
 	{
@@ -241,6 +264,16 @@ var (
 		Endpoints: []string{"erp", "crm"},
 		Formats:   []string{"show", ""},
 	}
+	changedExample = eventRecord{
+		Event: event.Event{
+			ID: "e1", Type: "items.updated", Key: key, Sequence: 9, Payload: []byte(`{"id":42}`), PreviousShow: []byte(`{"id":4}`),
+			Changed: event.Pointers{"", "/id"}, Base: 300, State: 10,
+		},
+		CreatedAt: at, Endpoints: []string{"erp"}, Formats: []string{"show"},
+	}
+	hiddenExample = snapshotRecord{Snapshot: event.Snapshot{
+		Key: key, Sequence: 9, Time: at, Show: []byte(`{}`), Deleting: at.Add(-time.Minute), Hidden: "\x01id", Told: true,
+	}}
 	partsExample    = eventRecord{Event: event.Event{ID: "e"}, Parts: 3, Back: 2, PreviousParts: 4, PreviousAt: 5}
 	deliveryExample = queue.Delivery{
 		EventID: "e1", EventType: "items.updated", Key: key, Sequence: 9, Endpoint: "erp", Status: queue.StatusDelivered,
@@ -508,7 +541,7 @@ func TestCutRecords(t *testing.T) {
 	for _, kind := range kinds {
 		whole := kind.encode()
 		for n := range whole {
-			if kind.name == "event" && n >= len(whole)-len(eventExample.Payload) {
+			if e, ok := kind.record.(eventRecord); ok && n >= len(whole)-len(e.Payload) {
 				break
 			}
 			if _, err := kind.decode(whole[:n]); !errors.Is(err, errDamaged) {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,6 +33,9 @@ func eventComesBack(t *testing.T, s queue.Store) {
 		Tenant:       "acme",
 		PreviousShow: []byte(`{"id":0}`),
 		Previous:     map[string]json.RawMessage{"state": json.RawMessage(`"new"`)},
+		Changed:      event.Pointers{"/id", ""},
+		Base:         2,
+		State:        4,
 		ContentType:  "application/json",
 		Payload:      []byte(`{"id":1}`),
 	}
@@ -59,6 +63,20 @@ func eventComesBack(t *testing.T, s queue.Store) {
 			t.Errorf("got %+v", d)
 		}
 		noDelivery(t, s, endpoint)
+	}
+}
+
+// changedComesBack keeps apart what nobody knows to have changed from what has not.
+func changedComesBack(t *testing.T, s queue.Store) {
+	for _, changed := range []event.Pointers{nil, {}, {""}, {"/a", "/b~1c"}} {
+		id := "e" + changed.Header()
+		want := event.Event{ID: id, Type: "items.updated", Key: item("1"), Sequence: 1, Changed: changed, Payload: []byte("{}")}
+		commitEvents(t, s, queue.Routed{Event: want})
+		got, err := s.Event(t.Context(), id)
+		must(t, err)
+		if (got.Changed == nil) != (changed == nil) || !slices.Equal(got.Changed, changed) {
+			t.Errorf("got %#v, want %#v", got.Changed, changed)
+		}
 	}
 }
 

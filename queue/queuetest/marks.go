@@ -248,6 +248,8 @@ func snapshotComesBack(t *testing.T, s queue.Store) {
 		Tenant:      "acme",
 		Show:        []byte(`{"state":"paid"}`),
 		ContentType: "application/json",
+		Hidden:      "\x00id",
+		Told:        true,
 		Alias:       "2",
 	}
 	markKey(t, s, item("1"))

@@ -68,6 +68,7 @@ func Run(t *testing.T, open Open) {
 		{"many objects are forgotten", manyForgotten},
 		{"a snapshot comes back", snapshotComesBack},
 		{"an event comes back", eventComesBack},
+		{"what changed stays with an event", changedComesBack},
 		{"a format stays with its delivery", formatStays},
 		{"large payloads come back", largePayloads},
 		{"large Shows come back", largeShows},
