@@ -24,6 +24,17 @@ const (
 
 // openDatabase inspects the files of a directory and opens its database.
 // Damaged files are set aside, unchanged.
+//
+// So Badger is not opened before the inspection has ended. From the moment it is open,
+// it makes tables of its logs, cuts and deletes the logs, and compacts: a damaged table
+// would be merged with others as far as it can be read, and its files would no longer
+// be as they were. Nor can it be opened for reading only after a crash, as it refuses
+// logs whose end it would have to cut. What is to be read after it need not begin
+// earlier: the inspection reads as many tables at once as there are processors, and
+// lanes, which are most of the rest, hold nobody up that they do not concern.
+//
+// Tables that an earlier process has read to their end are the exception. Their
+// damage is found later, by the inspector, and their files are not as they were then.
 func openDatabase(options Options, owned ownership, g *ground) (*badgerdb.DB, *Inspection, error) {
 	inspection := new(Inspection)
 	if owned.lock != nil {
