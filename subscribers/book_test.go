@@ -7,8 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
@@ -262,11 +262,12 @@ func TestSealed(t *testing.T) {
 		}
 	}
 	must(t, s.Close())
-	must(t, filepath.WalkDir(dir, func(name string, entry os.DirEntry, err error) error {
+	files := os.DirFS(dir)
+	must(t, fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := os.ReadFile(name)
+		content, err := fs.ReadFile(files, name)
 		if bytes.Contains(content, []byte(canary)) {
 			t.Errorf("%s tells it", name)
 		}
