@@ -227,7 +227,7 @@ func TestAcknowledgedEndpointMissesNothing(t *testing.T) {
 		resource.Read = func(ctx context.Context, lease queue.MarkLease) (show.Show, error) {
 			n, _ := reads.LoadOrStore(lease.Key.ID, new(int))
 			*n.(*int)++
-			wait(ctx, []time.Duration{1, 2, 3}[*n.(*int)%3]*time.Millisecond)
+			wait(ctx, []time.Duration{time.Millisecond, 2 * time.Millisecond, 3 * time.Millisecond}[*n.(*int)%3])
 			return answer(200, fmt.Sprintf(`{"v":%d}`, *n.(*int))), nil
 		}
 		b.r.Apply(Plan{Resources: []Resource{*resource}})
@@ -245,7 +245,7 @@ func TestAcknowledgedEndpointMissesNothing(t *testing.T) {
 		}
 		// before has the events that were there when an endpoint was acknowledged,
 		// and until those when its delete was asked for.
-		before, until := make([]map[string]bool, rounds), make([]map[string]bool, rounds)
+		before, until := make([]map[string]bool, rounds), make(map[int]map[string]bool)
 		for i := range rounds {
 			for object := range objects {
 				key := event.Key{Resource: "items", ID: fmt.Sprint(object)}
