@@ -227,7 +227,7 @@ func TestAcknowledgedEndpointMissesNothing(t *testing.T) {
 		resource.Read = func(ctx context.Context, lease queue.MarkLease) (show.Show, error) {
 			n, _ := reads.LoadOrStore(lease.Key.ID, new(int))
 			*n.(*int)++
-			wait(ctx, time.Duration(1+*n.(*int)%3)*time.Millisecond)
+			wait(ctx, []time.Duration{time.Millisecond, 2 * time.Millisecond, 3 * time.Millisecond}[*n.(*int)%3])
 			return answer(200, fmt.Sprintf(`{"v":%d}`, *n.(*int))), nil
 		}
 		b.r.Apply(Plan{Resources: []Resource{*resource}})
@@ -245,7 +245,7 @@ func TestAcknowledgedEndpointMissesNothing(t *testing.T) {
 		}
 		// before has the events that were there when an endpoint was acknowledged,
 		// and until those when its delete was asked for.
-		before, until := make([]map[string]bool, rounds), make([]map[string]bool, rounds)
+		before, until := make([]map[string]bool, rounds), make(map[int]map[string]bool)
 		for i := range rounds {
 			for object := range objects {
 				key := event.Key{Resource: "items", ID: fmt.Sprint(object)}
@@ -257,9 +257,9 @@ func TestAcknowledgedEndpointMissesNothing(t *testing.T) {
 			time.Sleep(time.Duration(i%4) * time.Millisecond)
 			b.put(fmt.Sprint("ep_", i))
 			before[i] = known()
-			if i >= 10 {
-				until[i-10] = known()
-				_, err := b.store.Change(t.Context(), queue.Record{Kind: queue.KindEndpoint, ID: fmt.Sprint("ep_", i-10), Version: queue.AnyVersion})
+			if old := i - 10; old >= 0 {
+				until[old] = known()
+				_, err := b.store.Change(t.Context(), queue.Record{Kind: queue.KindEndpoint, ID: fmt.Sprint("ep_", old), Version: queue.AnyVersion})
 				if err != nil {
 					t.Fatal(err)
 				}

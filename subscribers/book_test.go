@@ -7,8 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
@@ -261,17 +261,27 @@ func TestSealed(t *testing.T) {
 			t.Errorf("as %s of %s: %v", moved.ID, moved.Owner, err)
 		}
 	}
+	// What is not sealed is found.
+	const open = "an-open-word"
+	_, err = s.Change(ctx, queue.Record{Kind: "note", ID: "1", Value: []byte(open)})
+	must(t, err)
 	must(t, s.Close())
-	must(t, filepath.WalkDir(dir, func(name string, entry os.DirEntry, err error) error {
+	found := false
+	files := os.DirFS(dir)
+	must(t, fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := os.ReadFile(name)
+		content, err := fs.ReadFile(files, name)
 		if bytes.Contains(content, []byte(canary)) {
 			t.Errorf("%s tells it", name)
 		}
+		found = found || bytes.Contains(content, []byte(open))
 		return err
 	}))
+	if !found {
+		t.Error("the search finds nothing")
+	}
 	if _, err := b.Get(context.Background(), "acme", made.ID); !errors.Is(err, queue.ErrClosed) {
 		t.Errorf("got %v", err)
 	}

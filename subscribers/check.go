@@ -57,8 +57,12 @@ func (e *Endpoint) Check() error {
 		pointer, text string
 		most          int
 	}{
-		{"/label", e.Label, maxLabel}, {"/url", e.URL, maxURL}, {"/payload", e.Payload, maxFormat},
-		{"/signature", e.Signature, maxText}, {"/rate", e.Rate, maxText}, {"/filter", e.Filter, maxFilter},
+		{"/label", e.Label, maxLabel},
+		{"/url", e.URL, maxURL},
+		{"/payload", e.Payload, maxFormat},
+		{"/signature", e.Signature, maxText},
+		{"/rate", e.Rate, maxText},
+		{"/filter", e.Filter, maxFilter},
 	} {
 		if err := checkText(text.pointer, text.text, text.most); err != nil {
 			return err
