@@ -163,14 +163,18 @@ func (l *lab) module(durability, shows string) (*process, error) {
 // moduleBeside is module with more resources, of five rules each, besides the
 // measured one.
 func (l *lab) moduleBeside(resources int, durability, shows string) (*process, error) {
+	return l.moduleAt("module", moduleAddress, resources, durability, shows)
+}
+
+// moduleAt is moduleBeside under a name and an address of its own.
+func (l *lab) moduleAt(name, address string, resources int, durability, shows string) (*process, error) {
 	var text strings.Builder
 	for i := range resources {
-		name := fmt.Sprintf("resource%d", i)
 		fmt.Fprintf(&text, "\t\tresource %[1]s {\n\t\t\tcreate POST /%[1]s\n\t\t\tupdate PUT|PATCH /%[1]s/:id\n"+
-			"\t\t\tupdate POST /%[1]s/:id/pay\n\t\t\tupdate * /%[1]s/:id/*\n\t\t\tdelete DELETE /%[1]s/:id\n\t\t}\n", name)
+			"\t\t\tupdate POST /%[1]s/:id/pay\n\t\t\tupdate * /%[1]s/:id/*\n\t\t\tdelete DELETE /%[1]s/:id\n\t\t}\n", fmt.Sprintf("resource%d", i))
 	}
-	return l.run("module", moduleAddress, moduleConfig, map[string]string{
-		"Durability": durability, "Shows": shows, "Resources": text.String(),
+	return l.run(name, address, moduleConfig, map[string]string{
+		"Address": address, "Durability": durability, "Shows": shows, "Resources": text.String(),
 	})
 }
 
@@ -222,7 +226,7 @@ var moduleConfig = template.Must(template.New("module").Parse(`{` + globalOption
 		}
 	}
 }
-http://` + moduleAddress + ` {
+http://{{.Address}} {
 	webhooks {
 		upstream {{.Shows}}
 		resource items {

@@ -25,6 +25,7 @@ type measure struct {
 var measures = []measure{
 	{"P1", measureThroughput},
 	{"P1.rules", measureRules},
+	{"P1.resources", measureResources},
 	{"P1.latency", measureLatency},
 	{"P2", measureMarks},
 	{"P3", measureDrain},

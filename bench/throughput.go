@@ -30,6 +30,25 @@ func measureRules(l *lab) error {
 	return throughput(l, "P1.rules", manyResources)
 }
 
+// measureResources prints P1.resources: requests per second with many resources of five
+// rules each besides the measured one, divided by those with that one alone.
+func measureResources(l *lab) error {
+	servers, err := startAll(
+		func() (*process, error) { return server("api", apiAddress) },
+		func() (*process, error) { return server("hole", holeAddress) },
+		func() (*process, error) { return l.moduleAt("alone", bareAddress, 0, "process", holeAddress) },
+		func() (*process, error) { return l.moduleBeside(manyResources, "process", holeAddress) },
+	)
+	defer servers.stop()
+	if err != nil {
+		return err
+	}
+	if err := compare(l, "P1.resources.unmatched", "PATCH", other); err != nil {
+		return err
+	}
+	return compare(l, "P1.resources", "PATCH", object)
+}
+
 func throughput(l *lab, name string, resources int) error {
 	servers, err := startAll(
 		func() (*process, error) { return server("api", apiAddress) },
