@@ -199,8 +199,8 @@ func (h *Handler) provisionUpstream(ctx caddy.Context) error {
 
 // keepConnections has as many connections to the API kept as Shows may be read at once,
 // unless the configuration says how many. Caddy keeps 32, and would close and dial the
-// others again and again: that costs the API and Caddy a tenth of their time where
-// changes are many.
+// others again and again. Where changes are many, a tenth of Caddy's time went into
+// dialling and closing, for these and for the connections of clients' requests.
 func (h *Handler) keepConnections(upstream any) {
 	proxy, ok := upstream.(*reverseproxy.Handler)
 	if !ok || gjson.GetBytes(h.declared, "upstream.transport.keep_alive.max_idle_conns_per_host").Exists() {
