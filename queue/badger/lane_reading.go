@@ -32,8 +32,8 @@ type laneReading struct {
 	mu sync.Mutex
 	// unknown holds the endpoints with lanes that are not known yet.
 	unknown map[string]*unknownLanes
-	// todo are those that no reader has begun with, in their order.
-	todo []string
+	// unread are those that no reader has begun with, in their order.
+	unread []string
 
 	// done is closed when the readers have ended, and failed is why they ended
 	// before all was known.
@@ -78,7 +78,7 @@ func (s *Store) findLanes(txn *badgerdb.Txn) error {
 			return err
 		}
 		r.unknown[endpoint] = &unknownLanes{known: make(chan struct{})}
-		r.todo = append(r.todo, endpoint)
+		r.unread = append(r.unread, endpoint)
 		newest.Seek(deliveryKey(nil, endpoint, math.MaxUint64))
 		if newest.Valid() {
 			if position, err := lastNumber(newest.Item().Key()); err == nil {
@@ -87,7 +87,7 @@ func (s *Store) findLanes(txn *badgerdb.Txn) error {
 		}
 		it.Seek(append(endpointPrefix(nil, kindLane, endpoint), afterEndpoint...))
 	}
-	if len(r.todo) > 0 {
+	if len(r.unread) > 0 {
 		s.lanes.reading.Store(r)
 	}
 	return nil
@@ -146,10 +146,10 @@ func (s *Store) readEndpoint(txn *badgerdb.Txn, endpoint string) (err error) {
 func (r *laneReading) take() (endpoint string, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.todo) == 0 || r.failed != nil {
+	if len(r.unread) == 0 || r.failed != nil {
 		return "", false
 	}
-	endpoint, r.todo = r.todo[0], r.todo[1:]
+	endpoint, r.unread = r.unread[0], r.unread[1:]
 	return endpoint, true
 }
 

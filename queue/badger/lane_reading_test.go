@@ -168,7 +168,7 @@ func TestEndpointIsServedBeforeOthersAreRead(t *testing.T) {
 	must(t, s.rebuildLanes(txn, "b"))
 	r.finish("b", s.lanes)
 	r.mu.Lock()
-	r.todo = r.todo[:1]
+	r.unread = r.unread[:1]
 	r.mu.Unlock()
 	if held := leaseDelivery(t, s, "b"); held.EventID != "items/1-1" {
 		t.Errorf("leased %s", held.EventID)
