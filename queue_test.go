@@ -3,9 +3,11 @@
 package webhooks
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,7 +49,44 @@ func (e memoryEngine) Dir() string  { return e.dir }
 
 func (e memoryEngine) Open(options queue.OpenOptions) (queue.Store, error) {
 	options.Owned()
-	return memory.New(time.Now), nil
+	return memoryStore{memory.New(time.Now)}, nil
+}
+
+// memoryStore does not know what is pending while uncounted is true, as a store that has
+// just been opened.
+type memoryStore struct{ queue.Store }
+
+var uncounted atomic.Bool
+
+func (s memoryStore) Stats(ctx context.Context) (queue.Stats, error) {
+	stats, err := s.Store.Stats(ctx)
+	if uncounted.Load() {
+		stats.PendingDeliveries, stats.Lanes = nil, nil
+	}
+	return stats, err
+}
+
+// What is pending is not told as none while it is not known yet, in any place.
+func TestCountsThatAreNotKnownYet(t *testing.T) {
+	s := newStage(t)
+	s.mustLoad(strings.Replace(s.config("", ""), "queue badger", "queue memory", 1))
+	counts := func() (metric bool, endpoints int, status any) {
+		endpoints, _ = s.get("/webhooks/endpoints")
+		_, answer := s.get("/webhooks/status")
+		return s.metric("deliveries_pending 0") && s.metric("lanes 0"), endpoints, answer["queue"].(map[string]any)["pending_deliveries"]
+	}
+	uncounted.Store(true)
+	defer uncounted.Store(false)
+	if metric, endpoints, status := counts(); metric || endpoints != http.StatusServiceUnavailable || status != nil {
+		t.Errorf("metrics: %t, endpoints: %d, status: %v", metric, endpoints, status)
+	}
+	if status, health := s.health(); status != http.StatusOK {
+		t.Errorf("health: %d, %s", status, health)
+	}
+	uncounted.Store(false)
+	if metric, endpoints, status := counts(); !metric || endpoints != http.StatusOK || status == nil {
+		t.Errorf("known: metrics: %t, endpoints: %d, status: %v", metric, endpoints, status)
+	}
 }
 
 // Another engine is one file at the top level: everything else works with it, and
