@@ -20,6 +20,9 @@ type QueueStatus struct {
 	Open    bool      `json:"open"`
 	Problem string    `json:"problem,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
+	// Closing is true while a queue that is not open any more still writes to its
+	// disk.
+	Closing bool `json:"closing,omitempty"`
 	// Dir is the queue's directory.
 	Dir string `json:"dir"`
 	// Space is `enough`, `low` or `critical`; the others are in bytes.
@@ -61,7 +64,7 @@ func (s *Server) queue(w http.ResponseWriter, r *http.Request) error {
 	store := s.Pipeline.Queue()
 	if store == nil {
 		if since, reason := s.Pipeline.NotOpen(); reason != nil {
-			status.Problem, status.Since = reason.Error(), since
+			status.Problem, status.Since, status.Closing = reason.Error(), since, s.Pipeline.Closing()
 		}
 		return writeJSON(w, http.StatusOK, status)
 	}

@@ -118,3 +118,9 @@ func (p *Pipeline) NotOpen() (since time.Time, reason error) {
 	}
 	return time.Time{}, nil
 }
+
+// Closing reports whether a queue that is not open any more still writes to its
+// disk what was only in logs and memory.
+func (p *Pipeline) Closing() bool {
+	return p.state.Load().closing
+}

@@ -186,7 +186,13 @@ func (p *Pipeline) suspend(reason error) {
 		return
 	}
 	p.fail(reason)
+	p.change(func(s *state) { s.closing = true })
 	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.change(func(s *state) { s.closing = false })
+	}()
 	ctx, cancel := context.WithTimeout(context.Background(), suspendTimeout)
 	defer cancel()
 	var err error

@@ -34,6 +34,8 @@ type moody struct {
 	gone atomic.Bool
 	// free is how much of the disk is free.
 	free atomic.Uint64
+	// closing is called by Close, unless it is nil.
+	closing func()
 }
 
 var errUnwell = errors.New("input/output error")
@@ -57,6 +59,9 @@ func (m *moody) Lacks() string { return "" }
 func (m *moody) Place() string { return "here" }
 
 func (m *moody) Close() error {
+	if m.closing != nil {
+		m.closing()
+	}
 	m.closed.Store(true)
 	return nil // so that it can be opened again
 }
@@ -314,6 +319,35 @@ func TestOpenedAgainAsStarted(t *testing.T) {
 	}
 	if !slices.Equal(reserves, []uint64{1, 1, 3}) {
 		t.Errorf("the queue was opened with the reserves %v", reserves)
+	}
+}
+
+// A queue that closes because its disk is full is told as closing until it has
+// closed, since it still writes: whoever fills its disk before that ends the process.
+func TestClosingIsTold(t *testing.T) {
+	store := newMoody()
+	p := New(&testEngine{dir: t.TempDir(), store: store}, Opening{}, silent())
+	defer func() {
+		if err := p.Destruct(); err != nil {
+			t.Error(err)
+		}
+	}()
+	unmonitored(p)
+	start(t, p, itemsConfig(t))
+	asked := false
+	store.closing = func() {
+		asked = true
+		if p.Queue() != nil || !p.Closing() {
+			t.Errorf("while it closes, the queue is %v, closing %v", p.Queue(), p.Closing())
+		}
+		store.closing = nil
+	}
+	if p.Closing() {
+		t.Error("an open queue is closing")
+	}
+	p.suspend(queue.ErrFull)
+	if !asked || p.Closing() {
+		t.Errorf("asked %v; closing afterwards: %v", asked, p.Closing())
 	}
 }
 

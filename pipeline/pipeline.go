@@ -85,6 +85,8 @@ type state struct {
 	// trouble is why the queue is not open; nil while it is open, and until the
 	// first attempt to open it has ended.
 	trouble *trouble
+	// closing is true while a queue that has failed is being closed.
+	closing bool
 	// ended is true when the pipeline has ended.
 	ended bool
 }

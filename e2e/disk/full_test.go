@@ -47,11 +47,16 @@ func TestFullDisk(t *testing.T) {
 	for round := range 2 {
 		ballast := fill(t, mounted)
 		c.Eventually(t, "the queue closes", 30*time.Second, func() error {
-			open, _, err := c.Queued()
-			if err == nil && open {
-				err = errors.New("it is open")
+			open, answer, err := c.Queued()
+			switch {
+			case err != nil:
+				return err
+			case open:
+				return errors.New("it is open")
+			case answer["closing"] == true:
+				return errors.New("it still writes")
 			}
-			return err
+			return nil
 		})
 		// Now the disk is full to the last byte.
 		rest := exhaust(t, mounted)

@@ -137,6 +137,9 @@ func printQueue(c call, q *admin.QueueStatus) error {
 	fields := []field{{"queue", "open"}, {"directory", q.Dir}}
 	if !q.Open {
 		fields = []field{{"queue", "not open: the API goes on without it"}, {"problem", q.Problem}, {"since", when(q.Since)}, {"directory", q.Dir}}
+		if q.Closing {
+			fields = append(fields, field{"closing", "it still writes to its disk"})
+		}
 	}
 	if q.Space != "" {
 		fields = append(fields, field{"free space", fmt.Sprintf("%s: %s (low below %s, critical below %s)",
