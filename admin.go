@@ -56,7 +56,7 @@ func (a *App) words() []effect.Line {
 // admin returns the operators' API of this configuration.
 func (a *App) admin() *admin.Server {
 	server := &admin.Server{
-		Pipeline: a.pipeline, Durability: a.durability, Endpoints: a.endpoints, Uncovered: uncovered, Words: a.words, Log: liveLogger("engine"),
+		Pipeline: a.pipeline, Durability: a.durability, Uncovered: uncovered, Words: a.words, Log: liveLogger("engine"),
 	}
 	for _, r := range a.resources() {
 		resource := admin.Resource{Name: r.Name, Proven: r.Version != "" || r.ETag, Listed: r.List != nil}

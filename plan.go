@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -101,13 +102,14 @@ func (a *App) intakeResources() []intake.Resource {
 // route returns the endpoints that get an event: those that want its type and
 // may see its object, less those that are disabled and want nothing kept.
 func (a *App) route(e *event.Event) []string {
-	names := a.endpoints.Match(e)
+	endpoints := a.pipeline.Endpoints()
+	names := endpoints.Match(e)
 	if !a.drops {
 		return names
 	}
 	kept := make([]string, 0, len(names))
 	for _, name := range names {
-		if subscriber, _ := a.endpoints.Get(name); !a.pipeline.Keeps(subscriber) {
+		if subscriber, _ := endpoints.Get(name); !a.pipeline.Keeps(subscriber) {
 			counted.Dropped()
 			continue
 		}
@@ -118,9 +120,13 @@ func (a *App) route(e *event.Event) []string {
 
 // formats returns the payload formats of endpoints.
 func (a *App) formats(endpoints []string) map[string]string {
+	return formatsOf(a.pipeline.Endpoints(), endpoints)
+}
+
+func formatsOf(set *endpoint.Set, endpoints []string) map[string]string {
 	formats := make(map[string]string, len(endpoints))
 	for _, name := range endpoints {
-		if e, ok := a.endpoints.Get(name); ok {
+		if e, ok := set.Get(name); ok {
 			formats[name] = e.Payload.String()
 		}
 	}

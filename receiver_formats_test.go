@@ -356,7 +356,7 @@ func TestFormatsAreCommitted(t *testing.T) {
 		secret {env.SEED_SECRET}
 		payload gateway
 	}`)
-	formats := app.formats([]string{"a", "b", "nobody"})
+	formats := formatsOf(app.endpoints, []string{"a", "b", "nobody"})
 	if len(formats) != 2 || formats["a"] != "show" || formats["b"] != `{"kind":"gateway"}` {
 		t.Errorf("got %v", formats)
 	}

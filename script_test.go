@@ -24,7 +24,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/exchange"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -158,15 +157,11 @@ func (s *script) newHandler(rules string) *Handler {
 
 // start begins to reconcile, as a process does.
 func (s *script) start() {
-	endpoints, err := endpoint.NewSet()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	app := &App{handlers: []*Handler{s.handler}, endpoints: endpoints}
-	plan := app.plan()
+	plan := (&App{handlers: []*Handler{s.handler}}).plan()
 	for i := range plan.Resources {
 		plan.Resources[i].KeepShow = plan.Resources[i].KeepShow || s.keepShow
 		plan.Resources[i].Route = func(e *event.Event) []string { return []string{"tenant=" + e.Tenant} }
+		plan.Resources[i].Formats = nil
 	}
 	s.reconciler = reconcile.New(s.store, reconcile.Options{Logger: s.logger, Jitter: func() float64 { return .5 }})
 	s.reconciler.Apply(plan)

@@ -40,7 +40,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
-	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
@@ -55,8 +54,6 @@ type Server struct {
 	Durability queue.Durability
 	// Resources are the configured resources.
 	Resources []Resource
-	// Endpoints are the configured endpoints.
-	Endpoints *endpoint.Set
 	// Uncovered counts unsafe requests that no rule matched.
 	Uncovered *coverage.Register
 	// Words returns the words of the configuration that have no effect. Nil means that

@@ -122,7 +122,7 @@ func (s *Server) permit(v deliveryVerb, refused *int) queue.Permit {
 	}
 	return func(name string, e *event.Event, routed bool) bool {
 		permitted := routed
-		if declared, ok := s.Endpoints.Get(name); ok {
+		if declared, ok := s.Pipeline.Endpoints().Get(name); ok {
 			permitted = e.VisibleTo(declared.Tenant)
 		}
 		if !permitted {

@@ -71,7 +71,7 @@ func (s *Server) endpoints(w http.ResponseWriter, r *http.Request) error {
 		if len(answer.Items) == q.page.Limit {
 			break
 		}
-		declared, _ := s.Endpoints.Get(name)
+		declared, _ := s.Pipeline.Endpoints().Get(name)
 		view := endpointView{
 			Standing: standings[name], Tenant: declared.Tenant,
 			Events: declared.Events.Patterns(), Pending: stats.PendingDeliveries[name], Expired: expired[name],

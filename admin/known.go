@@ -45,7 +45,7 @@ func (s *Server) requireKnown(ctx context.Context, store queue.Store, f queue.Fi
 // which nothing is kept.
 func (s *Server) requireEndpoint(ctx context.Context, store queue.Store, name string) error {
 	names := map[string]bool{}
-	for e := range s.Endpoints.All() {
+	for e := range s.Pipeline.Endpoints().All() {
 		names[e.Name] = true
 	}
 	if working := s.Pipeline.Emitter(); working != nil {

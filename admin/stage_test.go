@@ -149,7 +149,7 @@ func newStage(t *testing.T, e queue.Engine) *stage {
 	return &stage{
 		t: t,
 		server: &admin.Server{
-			Pipeline: line, Durability: queue.Process, Endpoints: endpoints, Uncovered: coverage.New(nil), Log: log,
+			Pipeline: line, Durability: queue.Process, Uncovered: coverage.New(nil), Log: log,
 			Resources: []admin.Resource{
 				{Name: "items", Proven: true, Listed: true, Types: []string{"items.created", "items.updated", "items.state.{state}"}},
 				{Name: "orders"},

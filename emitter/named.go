@@ -81,7 +81,7 @@ func (r *receiver) rank() rank {
 func (s *standing) beginNamed(l limits, to *destination, now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state.Status != queue.EndpointActive {
+	if s.present().Status != queue.EndpointActive {
 		return forever
 	}
 	known := s.receivers[to.receiver]

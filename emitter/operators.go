@@ -121,13 +121,13 @@ func (e *Emitter) Status(name string) queue.EndpointStatus {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state.Status
+	return s.present().Status
 }
 
 func (s *standing) view() Standing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Standing{EndpointState: condition(s.state, s.health), InFlight: s.inFlight, Unrecorded: len(s.unrecorded)}
+	return Standing{EndpointState: condition(s.present(), s.health), InFlight: s.inFlight, Unrecorded: len(s.unrecorded)}
 }
 
 // in is view with the limits of the endpoint's one receiver.

@@ -26,6 +26,9 @@ type standing struct {
 	// state says whether the endpoint gets deliveries, and why not.
 	state  queue.EndpointState
 	health health
+	// waits is true while the endpoint's owner wants its deliveries to wait. It is
+	// not part of the state, which is the operator's and the emitter's.
+	waits bool
 	// recovery says when what waits is brought forward.
 	recovery recovery
 	// receivers holds what is known of the endpoint's receivers: one, by its
@@ -87,6 +90,7 @@ func (s *standing) restore(state queue.EndpointState) {
 func (s *standing) configure(t Target) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.waits = t.Endpoint.Paused
 	if rated := t.Endpoint.Rate; rated != s.limited {
 		s.limited, s.limiter = rated, nil
 		if !rated.IsZero() {
@@ -102,6 +106,16 @@ func (s *standing) configure(t Target) {
 			delete(s.receivers, url)
 		}
 	}
+}
+
+// present returns whether the endpoint gets deliveries, and why not. The caller holds
+// the lock.
+func (s *standing) present() queue.EndpointState {
+	state := s.state
+	if s.waits && state.Status == queue.EndpointActive {
+		state.Status, state.Reason = queue.EndpointPaused, ownerReason
+	}
+	return state
 }
 
 // changed notes that the endpoint's settings have changed.
@@ -142,7 +156,7 @@ func (s *standing) ready(l limits, now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.state.Status != queue.EndpointActive:
+	case s.present().Status != queue.EndpointActive:
 		return forever
 	case s.rest.After(now):
 		return s.rest.Sub(now)
@@ -229,7 +243,7 @@ func (s *standing) leave() {
 func (s *standing) begin(l limits, name string, now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state.Status != queue.EndpointActive {
+	if s.present().Status != queue.EndpointActive {
 		return forever
 	}
 	r := s.receiver(name)
@@ -285,7 +299,7 @@ func (s *standing) end(l limits, name string, f finished, disableAfter time.Dura
 	case changed == recovered:
 		s.state.FailingSince, s.state.Failures, s.state.Reason = time.Time{}, 0, ""
 	}
-	return changed, condition(s.state, s.health)
+	return changed, condition(s.present(), s.health)
 }
 
 // hold adds to the memory of the endpoint's attempts; a negative size returns

@@ -112,7 +112,7 @@ func (t Target) same(other Target) bool {
 	a, b := t.Endpoint, other.Endpoint
 	return a.Name == b.Name && a.URL == b.URL && a.Tenant == b.Tenant && a.Timeout == b.Timeout && a.Concurrency == b.Concurrency &&
 		a.Order == b.Order && a.Coalesce == b.Coalesce && a.Rate == b.Rate && a.Success.Equal(b.Success) &&
-		a.Deadline == b.Deadline && a.DisableAfter == b.DisableAfter && a.Trace == b.Trace &&
+		a.Deadline == b.Deadline && a.DisableAfter == b.DisableAfter && a.Trace == b.Trace && a.Paused == b.Paused &&
 		slices.Equal(a.Schedule, b.Schedule) && slices.EqualFunc(a.Secrets, b.Secrets, sign.Secret.Equal) &&
 		sign.EqualSchemes(a.Signatures, b.Signatures) && auth.Equal(a.Auth, b.Auth) && a.Payload.Equal(b.Payload) &&
 		sameTransport(t.tokens(), other.tokens()) &&

@@ -111,7 +111,7 @@ func (d *dispatcher) tend() {
 func (s *standing) forward(receiver string) (forward, time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state.Status != queue.EndpointActive {
+	if s.present().Status != queue.EndpointActive {
 		return nothing, time.Time{}
 	}
 	return s.recovery.next(s.receiver(receiver).breaker)

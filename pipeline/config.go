@@ -32,8 +32,11 @@ type Config struct {
 	// Plan is what is reconciled.
 	Plan reconcile.Plan
 
-	// Endpoints are the subscribers.
+	// Endpoints are the subscribers that the operator has declared.
 	Endpoints *endpoint.Set
+	// Template is what the endpoints have that subscribers have made, as far as it is
+	// not theirs to say, see [subscribers.Endpoint.Resolve].
+	Template endpoint.Endpoint
 	// Callbacks are the endpoints of the receivers that requests name, by
 	// resource.
 	Callbacks map[string]endpoint.Endpoint
@@ -83,8 +86,9 @@ type Metrics interface {
 	retention.Metrics
 }
 
-// targets returns the endpoints as the emitter wants them.
-func (c *Config) targets(transport *egress.Transport, receiver func(resource string) emitter.Resolver) []emitter.Target {
+// targets returns endpoints, and those whose receivers requests name, as the emitter
+// wants them.
+func (c *Config) targets(endpoints *endpoint.Set, transport *egress.Transport, receiver func(resource string) emitter.Resolver) []emitter.Target {
 	var targets []emitter.Target
 	add := func(e endpoint.Endpoint, resolve emitter.Resolver) {
 		targets = append(targets, emitter.Target{
@@ -92,7 +96,7 @@ func (c *Config) targets(transport *egress.Transport, receiver func(resource str
 			Transport: transport.With(e.TLS), Tokens: transport.With(e.TLS.ForTokens()),
 		})
 	}
-	for e := range c.Endpoints.All() {
+	for e := range endpoints.All() {
 		add(e, nil)
 	}
 	for resource, e := range c.Callbacks {
@@ -112,6 +116,7 @@ func (c *Config) receiverTLS() []*egress.TLS {
 	for e := range c.Endpoints.All() {
 		add(e)
 	}
+	add(c.Template)
 	for _, e := range c.Callbacks {
 		add(e)
 	}

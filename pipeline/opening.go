@@ -156,9 +156,9 @@ func (p *Pipeline) finishOpening(o *opening, store queue.Store, err error) (queu
 func (p *Pipeline) use(o *opening, store queue.Store) {
 	before := p.state.Load().trouble
 	p.place = queue.CheckerOf(store).Place()
-	p.change(func(s *state) {
-		s.session, s.trouble = newSession(store, p.env), nil
-	})
+	opened := newSession(store, p.env)
+	p.newDirectory(opened)
+	p.change(func(s *state) { s.session, s.trouble = opened, nil })
 	if before != nil {
 		p.log.Info("the queue is open again", zap.Duration("after", time.Since(before.since)))
 	} else if took := time.Since(o.since); took > p.env.OpenTimeout {

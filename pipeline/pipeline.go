@@ -260,7 +260,10 @@ func (p *Pipeline) apply(s *session, c *Config) error {
 	if transport == nil || !p.policy.Equal(c.Policy) {
 		transport = c.Transport
 	}
-	if err := s.sending.apply(c, c.targets(transport, p.receiverOf)); err != nil {
+	if err := s.applyEndpoints(c); err != nil {
+		return err
+	}
+	if err := s.sending.apply(c, s.directory.Set(), c.targets(s.directory.Set(), transport, p.receiverOf)); err != nil {
 		return err
 	}
 	if p.transport != nil && p.transport != transport {
@@ -271,7 +274,7 @@ func (p *Pipeline) apply(s *session, c *Config) error {
 	p.opening = c.Opening
 	s.store.Configure(c.Settings)
 	p.atWork.Store(c)
-	s.reconciler.Apply(c.Plan)
+	s.reconciler.Apply(s.routed(c.Plan))
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/hop"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -34,9 +35,9 @@ func newSending(store queue.Store, env Environment) *sending {
 }
 
 // apply replaces the endpoints by those of a configuration; none for nil.
-func (s *sending) apply(c *Config, targets []emitter.Target) error {
+func (s *sending) apply(c *Config, endpoints *endpoint.Set, targets []emitter.Target) error {
 	if c != nil {
-		s.announcer.Apply(emitter.Audience{Endpoints: c.Endpoints, Tell: c.Tell})
+		s.announcer.Apply(emitter.Audience{Endpoints: endpoints, Tell: c.Tell})
 	}
 	return s.emitter.Apply(targets)
 }

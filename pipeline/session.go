@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
 // session is an open queue and its workers. When the queue closes, because nobody
@@ -18,6 +19,11 @@ type session struct {
 	reconciler *reconcile.Reconciler
 	sending    *sending
 	observer   *reconcile.Observer
+	// directory has the endpoints that events are routed to. unfollow ends its
+	// following of what is stored, and followed is closed then.
+	directory *subscribers.Directory
+	unfollow  context.CancelFunc
+	followed  chan struct{}
 }
 
 // newSession returns a session whose workers have nothing to do yet.
@@ -33,7 +39,7 @@ func newSession(store queue.Store, env Environment) *session {
 // rest leaves the queue open, and its workers without anything to do.
 func (s *session) rest(log *zap.Logger) {
 	s.reconciler.Apply(reconcile.Plan{})
-	if err := s.sending.apply(nil, nil); err != nil {
+	if err := s.sending.apply(nil, nil, nil); err != nil {
 		log.Error("ending deliveries", zap.Error(err))
 	}
 }
@@ -41,9 +47,14 @@ func (s *session) rest(log *zap.Logger) {
 // stop ends all work and closes the queue. Work that is cut short when ctx ends is
 // still in the queue.
 func (s *session) stop(ctx context.Context, log *zap.Logger) error {
+	s.unfollow()
 	s.observer.Stop()
 	err := s.reconciler.Stop(ctx)
 	s.sending.stop(ctx)
+	select {
+	case <-s.followed:
+	case <-ctx.Done():
+	}
 	if err != nil {
 		log.Warn("work was cut short; the next start takes it up again", zap.Error(err))
 	}

@@ -150,6 +150,9 @@ type Endpoint struct {
 	// Trace sends the trace of the exchange that caused an event, as the header
 	// traceparent.
 	Trace bool
+	// Paused means that its owner wants its deliveries to wait. An operator pauses an
+	// endpoint at the emitter, whatever its owner wants.
+	Paused bool
 }
 
 // WithDefaults returns the endpoint with its defaults filled in.

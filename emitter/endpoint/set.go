@@ -5,6 +5,8 @@ package endpoint
 import (
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
@@ -12,8 +14,11 @@ import (
 // Set is an immutable set of endpoints, built to find the endpoints of each
 // event. The nil Set is empty.
 type Set struct {
+	// endpoints are those of NewSet, in their order.
 	endpoints []Endpoint
-	index     map[string]int
+	// stored are those of With, by tenant.
+	stored map[string][]Endpoint
+	index  map[string]*Endpoint
 	// routes has the endpoints of each tenant, and the operator's under "".
 	routes map[string]*routes
 }
@@ -23,7 +28,7 @@ type Set struct {
 func NewSet(endpoints ...Endpoint) (*Set, error) {
 	set := &Set{
 		endpoints: make([]Endpoint, len(endpoints)),
-		index:     make(map[string]int, len(endpoints)),
+		index:     make(map[string]*Endpoint, len(endpoints)),
 		routes:    map[string]*routes{},
 	}
 	for i, endpoint := range endpoints {
@@ -34,15 +39,71 @@ func NewSet(endpoints ...Endpoint) (*Set, error) {
 			return nil, fmt.Errorf("%w: two are named %s; the name is an endpoint's identity, so give one of them another", ErrBadEndpoint, endpoint.Name)
 		}
 		set.endpoints[i] = endpoint.WithDefaults()
-		set.index[endpoint.Name] = i
-		of, ok := set.routes[endpoint.Tenant]
-		if !ok {
-			of = newRoutes()
-			set.routes[endpoint.Tenant] = of
-		}
-		of.add(endpoint.Name, endpoint.Events)
+		set.index[endpoint.Name] = &set.endpoints[i]
+		set.route(&set.endpoints[i])
 	}
 	return set, nil
+}
+
+func (s *Set) route(e *Endpoint) {
+	of, ok := s.routes[e.Tenant]
+	if !ok {
+		of = newRoutes()
+		s.routes[e.Tenant] = of
+	}
+	of.add(e.Name, e.Events)
+}
+
+// With returns the set with other stored endpoints of some tenants: those that are
+// given, which must be valid, in place of those that an earlier With has given. One
+// that has the name of another tenant's, or of an endpoint of NewSet, is left out.
+// The cost is that of copying maps, and not of the endpoints of all other tenants.
+func (s *Set) With(stored map[string][]Endpoint) *Set {
+	if s == nil {
+		s = &Set{}
+	}
+	next := &Set{endpoints: s.endpoints, stored: cloned(s.stored), index: cloned(s.index), routes: cloned(s.routes)}
+	for tenant := range stored {
+		for i := range next.stored[tenant] {
+			delete(next.index, next.stored[tenant][i].Name)
+		}
+		delete(next.stored, tenant)
+		delete(next.routes, tenant)
+		for i := range s.endpoints {
+			if s.endpoints[i].Tenant == tenant {
+				next.route(&s.endpoints[i])
+			}
+		}
+	}
+	for tenant, endpoints := range stored {
+		next.store(tenant, endpoints)
+	}
+	return next
+}
+
+// store adds stored endpoints of a tenant that has none.
+func (s *Set) store(tenant string, endpoints []Endpoint) {
+	kept := make([]Endpoint, 0, len(endpoints))
+	for _, e := range endpoints {
+		if _, taken := s.index[e.Name]; taken || e.Tenant != tenant {
+			continue
+		}
+		kept = append(kept, e.WithDefaults())
+		added := &kept[len(kept)-1]
+		s.index[added.Name] = added
+		s.route(added)
+	}
+	if len(kept) > 0 {
+		s.stored[tenant] = kept
+	}
+}
+
+// cloned returns a copy of a map, which is never nil.
+func cloned[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return make(map[K]V)
+	}
+	return maps.Clone(m)
 }
 
 // Match returns the names of the endpoints that get an event: the operator's
@@ -85,11 +146,11 @@ func (s *Set) Get(name string) (Endpoint, bool) {
 	if s == nil {
 		return Endpoint{}, false
 	}
-	i, ok := s.index[name]
+	e, ok := s.index[name]
 	if !ok {
 		return Endpoint{}, false
 	}
-	return s.endpoints[i], true
+	return *e, true
 }
 
 // Len returns the number of endpoints.
@@ -97,15 +158,26 @@ func (s *Set) Len() int {
 	if s == nil {
 		return 0
 	}
-	return len(s.endpoints)
+	return len(s.index)
 }
 
-// All returns the endpoints, in the order in which they were given.
+// All returns the endpoints: those of NewSet, in the order in which they were given,
+// then the stored ones, by tenant.
 func (s *Set) All() iter.Seq[Endpoint] {
 	return func(yield func(Endpoint) bool) {
-		for i := range s.Len() {
+		if s == nil {
+			return
+		}
+		for i := range s.endpoints {
 			if !yield(s.endpoints[i]) {
 				return
+			}
+		}
+		for _, tenant := range slices.Sorted(maps.Keys(s.stored)) {
+			for i := range s.stored[tenant] {
+				if !yield(s.stored[tenant][i]) {
+					return
+				}
 			}
 		}
 	}

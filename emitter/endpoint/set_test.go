@@ -5,6 +5,7 @@ package endpoint
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -220,5 +221,104 @@ func TestOperationalEvents(t *testing.T) {
 	}
 	if got := set.MatchOperational("endpoint.failing", of("second", "acme")); strings.Join(got, " ") != "both prefix acme" {
 		t.Errorf("about another of acme's: %q", got)
+	}
+}
+
+// A set with stored endpoints routes like one that was made with all of them,
+// whatever was stored before.
+func TestSetWithStored(t *testing.T) {
+	secret := someSecret(t)
+	tenants := []string{"", "acme", "umbrella"}
+	rapid.Check(t, func(rt *rapid.T) {
+		draw := func(prefix string) []Endpoint {
+			var endpoints []Endpoint
+			for i := range rapid.IntRange(0, 4).Draw(rt, prefix) {
+				e := newEndpoint(t, secret, fmt.Sprint(prefix, i), drawPatterns(rt)...)
+				e.Tenant = rapid.SampledFrom(tenants).Draw(rt, "tenant")
+				endpoints = append(endpoints, e)
+			}
+			return endpoints
+		}
+		declared := draw("d")
+		set, err := NewSet(declared...)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		stored := map[string][]Endpoint{}
+		for round := range 4 {
+			next := map[string][]Endpoint{}
+			for _, tenant := range rapid.SliceOfNDistinct(rapid.SampledFrom(tenants), 0, 3, rapid.ID).Draw(rt, "tenants") {
+				next[tenant] = nil
+			}
+			for _, e := range draw(fmt.Sprint("s", round, "-")) {
+				if _, of := next[e.Tenant]; of {
+					next[e.Tenant] = append(next[e.Tenant], e)
+				}
+			}
+			before, all := set, slices.Collect(set.All())
+			set = set.With(next)
+			if again := slices.Collect(before.All()); len(again) != len(all) {
+				rt.Fatalf("a set has changed: %d endpoints, then %d", len(all), len(again))
+			}
+			maps.Copy(stored, next)
+			want := slices.Clone(declared)
+			for _, tenant := range tenants {
+				want = append(want, stored[tenant]...)
+			}
+			whole, err := NewSet(want...)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			requireSame(rt, set, whole)
+		}
+	})
+}
+
+func requireSame(t *rapid.T, got, want *Set) {
+	if got.Len() != want.Len() || len(slices.Collect(got.All())) != want.Len() {
+		t.Fatalf("it has %d endpoints, want %d", got.Len(), want.Len())
+	}
+	for e := range want.All() {
+		if found, ok := got.Get(e.Name); !ok || found.Tenant != e.Tenant || found.Events.String() != e.Events.String() {
+			t.Fatalf("%s is %+v", e.Name, found)
+		}
+	}
+	for range 3 {
+		e := eventOf(drawType(t), rapid.SampledFrom([]string{"", "acme", "umbrella", "other"}).Draw(t, "owner"))
+		g, w := slices.Sorted(slices.Values(got.Match(e))), slices.Sorted(slices.Values(want.Match(e)))
+		if !slices.Equal(g, w) {
+			t.Fatalf("%s of %q goes to %v, want %v", e.Type, e.Tenant, g, w)
+		}
+	}
+}
+
+// A stored endpoint takes the place of no other, and none can be stored with another
+// tenant.
+func TestStoredTakesNoName(t *testing.T) {
+	secret := someSecret(t)
+	erp := newEndpoint(t, secret, "erp", "a")
+	set, err := NewSet(erp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := newEndpoint(t, secret, "ep_1", "a")
+	theirs.Tenant = "acme"
+	set = set.With(map[string][]Endpoint{"acme": {theirs}})
+	twin, taken, foreign := theirs, newEndpoint(t, secret, "erp", "b"), newEndpoint(t, secret, "ep_2", "b")
+	twin.Tenant, taken.Tenant, foreign.Tenant = "umbrella", "umbrella", "acme"
+	set = set.With(map[string][]Endpoint{"umbrella": {twin, taken, foreign}})
+	if got, _ := set.Get("ep_1"); got.Tenant != "acme" {
+		t.Errorf("ep_1 is %q's", got.Tenant)
+	}
+	if got, _ := set.Get("erp"); got.Tenant != "" || set.Len() != 2 {
+		t.Errorf("erp is %q's, of %d endpoints", got.Tenant, set.Len())
+	}
+	set = set.With(map[string][]Endpoint{"acme": nil})
+	if _, ok := set.Get("ep_1"); ok || set.Len() != 1 || set.Match(eventOf("a", "acme")) == nil {
+		t.Errorf("%d endpoints are left", set.Len())
+	}
+	var none *Set
+	if got := none.With(map[string][]Endpoint{"acme": {theirs}}).Match(eventOf("a", "acme")); len(got) != 1 {
+		t.Errorf("of no set: %v", got)
 	}
 }

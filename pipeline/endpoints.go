@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
+)
+
+// endpointsTimeout limits how long a configuration waits for the stored endpoints.
+const endpointsTimeout = 10 * time.Second
+
+// Endpoints returns the endpoints that events are routed to at present: those of the
+// configuration, and those that are stored in the open queue.
+func (p *Pipeline) Endpoints() *endpoint.Set {
+	if s := p.open(); s != nil {
+		if set := s.directory.Set(); set != nil {
+			return set
+		}
+	}
+	if c := p.Started(); c != nil {
+		return c.Endpoints
+	}
+	return nil
+}
+
+// newDirectory returns the directory of a session, and follows what is stored until
+// the session ends.
+func (p *Pipeline) newDirectory(s *session) {
+	s.directory = subscribers.NewDirectory(s.store, func() subscribers.Sealer {
+		if ring := p.keyring.Load(); ring != nil {
+			return ring
+		}
+		return nil
+	}, p.log)
+	ctx, cancel := context.WithCancel(context.Background())
+	s.unfollow, s.followed = cancel, make(chan struct{})
+	go func() {
+		defer close(s.followed)
+		s.directory.Follow(ctx, func() { p.endpointsChanged(s) })
+	}()
+}
+
+// endpointsChanged delivers to the endpoints as they are stored now.
+func (p *Pipeline) endpointsChanged(s *session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.atWork.Load()
+	if p.open() != s || len(p.started) == 0 || c == nil {
+		return
+	}
+	if err := s.sending.apply(c, s.directory.Set(), c.targets(s.directory.Set(), p.transport, p.receiverOf)); err != nil {
+		p.log.Error("delivering to the stored endpoints", zap.Error(err))
+	}
+}
+
+// applyEndpoints makes a configuration's endpoints, and those that are stored, the
+// ones that events are routed to. An endpoint that could not be read would seem to be
+// gone.
+func (s *session) applyEndpoints(c *Config) error {
+	s.directory.Apply(c.Endpoints, c.Template)
+	ctx, cancel := context.WithTimeout(context.Background(), endpointsTimeout)
+	defer cancel()
+	if err := s.directory.Refresh(ctx); err != nil {
+		return fmt.Errorf("reading the endpoints that subscribers have made: %w", err)
+	}
+	return nil
+}
+
+// routed returns a plan whose events are routed by the session's directory.
+func (s *session) routed(plan reconcile.Plan) reconcile.Plan {
+	plan.Resources = slices.Clone(plan.Resources)
+	for i := range plan.Resources {
+		plan.Resources[i].Routing = s.directory
+	}
+	return plan
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
+)
+
+const aSecret = "whsec_" + "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
+
+// changing returns a configuration of a resource whose objects have changed each time
+// that they are read.
+func changing(t *testing.T, p *Pipeline) *Config {
+	t.Helper()
+	c := newConfig(t)
+	transport, err := egress.New(egress.Policy{AllowHTTP: true, AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, egress.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Transport = transport
+	reads := new(atomic.Int64)
+	c.Plan.Resources = []reconcile.Resource{{
+		Name: "items",
+		Read: func(context.Context, queue.MarkLease) (show.Show, error) {
+			return show.Show{Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: fmt.Appendf(nil, `{"tenant":"acme","n":%d}`, reads.Add(1))}, nil
+		},
+		Tenant: "tenant",
+		Triggers: []event.Trigger{
+			{Type: typed(t, "items.created"), On: event.OpCreate}, {Type: typed(t, "items.updated"), On: event.OpChange},
+		},
+		Limit: reconcile.NewLimit(16, nil),
+		Route: func(e *event.Event) []string { return p.Endpoints().Match(e) },
+	}}
+	return c
+}
+
+func typed(t *testing.T, text string) event.Template {
+	t.Helper()
+	made, err := event.ParseTemplate(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+func book(t *testing.T, p *Pipeline) *subscribers.Book {
+	t.Helper()
+	return &subscribers.Book{Store: opened(t, p), Sealer: p.keyring.Load(), Now: time.Now, Policy: subscribers.Policy{Limit: 1000}}
+}
+
+func storedAt(url string) subscribers.Endpoint {
+	return subscribers.Endpoint{Tenant: "acme", URL: url, Secrets: []subscribers.Secret{{Text: aSecret}}}
+}
+
+// mark notes that an object may have changed, as an exchange does.
+func mark(t *testing.T, p *Pipeline, id string) {
+	t.Helper()
+	key := event.Key{Resource: "items", ID: id}
+	noted, err := p.Intake.Note(t.Context(), queue.Intent{Resource: "items", Kind: event.KindUpdate, Rule: "PUT /items/:id", Key: key})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	p.Intake.Resolve(t.Context(), "items", noted, queue.Resolution{Marks: []queue.Mark{{Key: key, Hints: queue.HintUpdated}}}, true)
+}
+
+// An endpoint that a subscriber has made gets events, as long as it wants them, without
+// another configuration.
+func TestStoredEndpointIsDeliveredTo(t *testing.T) {
+	var mu sync.Mutex
+	got := map[string]int{}
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		got[r.Header.Get("Webhook-Object")]++
+	}))
+	defer receiver.Close()
+	has := func(id string) func() bool {
+		return func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return got["items/"+id] > 0
+		}
+	}
+	p := newPipeline(t, silent(), nil)
+	start(t, p, changing(t, p))
+	b := book(t, p)
+	made, err := b.Create(t.Context(), storedAt(receiver.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark(t, p, "1")
+	eventually(t, "the event comes", has("1"))
+
+	set := func(status subscribers.Status) {
+		t.Helper()
+		if _, err := b.Change(t.Context(), "acme", made.ID, queue.AnyVersion, func(e *subscribers.Endpoint) error {
+			e.Status = status
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(subscribers.Paused)
+	eventually(t, "it is paused", func() bool { return p.Emitter().Status(made.ID) == queue.EndpointPaused })
+	if standing := p.Emitter().Standings()[made.ID]; !strings.Contains(standing.Reason, "owner") || p.Emitter().Receives(made.ID) {
+		t.Errorf("it stands as %+v", standing)
+	}
+	// An operator cannot take back what its owner wants.
+	if err := p.Emitter().Resume(t.Context(), made.ID); err != nil || p.Emitter().Status(made.ID) != queue.EndpointPaused {
+		t.Errorf("resumed by the operator: %v, %s", err, p.Emitter().Status(made.ID))
+	}
+	mark(t, p, "2")
+	pending := func() []queue.Delivery {
+		kept, _, err := opened(t, p).Deliveries(t.Context(), queue.Filter{Endpoint: made.ID, Status: queue.StatusPending}, queue.Page{Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return kept
+	}
+	eventually(t, "the next event waits", func() bool { return len(pending()) == 1 })
+	if has("2")() {
+		t.Error("a paused endpoint was delivered to")
+	}
+	set(subscribers.Active)
+	eventually(t, "what has waited comes", has("2"))
+
+	if err := b.Delete(t.Context(), "acme", made.ID, queue.AnyVersion); err != nil {
+		t.Fatal(err)
+	}
+	if kept := deliveriesOf(t, p, "3"); len(kept) > 0 {
+		t.Errorf("a deleted endpoint gets object 3: %v", kept)
+	}
+}
+
+// Whoever was told that their endpoint is made gets every event that is committed
+// afterwards, whatever is reconciled at the same time; and whoever was told that it is
+// deleted gets none.
+func TestAcknowledgedEndpointMissesNothing(t *testing.T) {
+	p := newPipeline(t, silent(), nil)
+	start(t, p, changing(t, p))
+	b := book(t, p)
+	// Nobody listens there: what is to come waits.
+	const nowhere = "http://127.0.0.1:1/"
+	acknowledged := func(t *testing.T, id string) {
+		made, err := b.Create(t.Context(), storedAt(nowhere))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kept := deliveriesOf(t, p, id); !slices.Contains(kept, made.ID) {
+			t.Errorf("%s is not among the %d that get %s", made.ID, len(kept), id)
+		}
+		if err := b.Delete(t.Context(), "acme", made.ID, queue.AnyVersion); err != nil {
+			t.Error(err)
+		}
+		if kept := deliveriesOf(t, p, id+"-later"); slices.Contains(kept, made.ID) {
+			t.Errorf("%s was deleted, and gets %s-later", made.ID, id)
+		}
+	}
+	for w := range 4 {
+		t.Run(fmt.Sprint(w), func(t *testing.T) {
+			t.Parallel()
+			for i := range 12 {
+				acknowledged(t, fmt.Sprintf("%d-%d", w, i))
+			}
+		})
+	}
+}
+
+// deliveriesOf changes an object that is not known yet, and returns the endpoints that
+// its event goes to.
+func deliveriesOf(t *testing.T, p *Pipeline, id string) (endpoints []string) {
+	t.Helper()
+	mark(t, p, id)
+	key := event.Key{Resource: "items", ID: id}
+	eventually(t, id+" is known", func() bool {
+		_, err := opened(t, p).Object(t.Context(), key)
+		return err == nil
+	})
+	kept, _, err := opened(t, p).Deliveries(t.Context(), queue.Filter{Key: key}, queue.Page{Limit: queue.MaxLimit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range kept {
+		endpoints = append(endpoints, kept[i].Endpoint)
+	}
+	return endpoints
+}
