@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/event/when"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/argument"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -24,6 +25,7 @@ import (
 //	    secrets_key <current> [<previous...>]
 //	    endpoint <name> <url> {
 //	        events  <types...>
+//	        filter  <condition>
 //	        secret  <current> [<previous...>]
 //	        signature standard|none|rfc9421|x-signature ...
 //	        auth      basic|bearer|header|oauth2 ...
@@ -143,6 +145,14 @@ func (e *Endpoint) unmarshalOption(d *caddyfile.Dispenser, word string) error {
 			return d.WrapErr(err)
 		}
 		return nil
+	case "filter":
+		if e.Filter, err = argument.One(d); err != nil {
+			return err
+		}
+		if _, err := when.CompileFilter(e.Filter); err != nil {
+			return d.WrapErr(err)
+		}
+		return nil
 	case "secret":
 		return e.unmarshalSecret(d)
 	case "signature":
@@ -176,7 +186,7 @@ func (e *Endpoint) unmarshalOption(d *caddyfile.Dispenser, word string) error {
 	if mine, err := e.DeliveryPolicy.unmarshalOption(d, word); mine || err != nil {
 		return err
 	}
-	return d.Errf("unknown option %q of endpoint %s; it takes events, secret, signature, auth, tls, payload, timeout, retry, %s", word, e.Name, policyWords)
+	return d.Errf("unknown option %q of endpoint %s; it takes events, filter, secret, signature, auth, tls, payload, timeout, retry, %s", word, e.Name, policyWords)
 }
 
 // checkURLs checks the endpoints' URLs against the egress policy, once both

@@ -155,6 +155,8 @@ func TestCaddyfileErrors(t *testing.T) {
 		"private address":           {global("endpoint erp https://10.0.0.1/ {\nsecret {env.S}\n}"), []string{"endpoint erp", "allow network", "Caddyfile:3"}},
 		"no URL":                    {global("endpoint erp nowhere {\nsecret {env.S}\n}"), []string{"endpoint erp", "Caddyfile:3"}},
 		"bad filter":                {global("endpoint erp https://a.example/ {\nevents i*\nsecret {env.S}\n}"), []string{"i*", "Caddyfile:4"}},
+		"bad condition":             {endpoint(`filter "object.amount >"`), []string{"filter, column 16", "Caddyfile:4"}},
+		"condition in words":        {endpoint(`filter object.amount > 100`), []string{"filter", "Caddyfile:4"}},
 		"bad retry":                 {global("endpoint erp https://a.example/ {\nsecret {env.S}\nretry often\n}"), []string{"retry takes durations", "Caddyfile:5"}},
 		"unknown endpoint":          {global("endpoint erp https://a.example/ {\nsecret {env.S}\npassword x\n}"), []string{`unknown option "password" of endpoint erp`, "Caddyfile:5"}},
 		"secret without value":      {endpoint("secret"), []string{"secret of endpoint erp takes a value", "Caddyfile:4"}},

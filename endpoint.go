@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/event/when"
 )
 
 // Endpoint is a subscriber that the operator has fixed.
@@ -29,6 +30,11 @@ type Endpoint struct {
 	// Events are the types of the events it gets; `items.*` stands for all
 	// types that begin with `items.`, and `*` for all. Default: all.
 	Events []string `json:"events,omitempty"`
+
+	// Filter is a condition in CEL on the events of those types: of `event`,
+	// `object`, `previous` and `changed`, as `object.amount > 100`. An event for
+	// which it cannot be decided is sent. Default: none.
+	Filter string `json:"filter,omitempty"`
 
 	// Secrets sign its deliveries, each with a signature of its own, so that
 	// one can be replaced by another without a gap: `whsec_` and the base64 of
@@ -148,6 +154,11 @@ func (e *Endpoint) endpoint(transport *egress.Transport, files *files) (endpoint
 	}
 	if made.Events, err = event.ParseFilter(e.Events...); err != nil {
 		return made, err
+	}
+	if e.Filter != "" {
+		if made.Filter, err = when.CompileFilter(e.Filter); err != nil {
+			return made, err
+		}
 	}
 	if err := e.DeliveryPolicy.apply(&made); err != nil {
 		return made, err

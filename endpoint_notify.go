@@ -35,8 +35,8 @@ func (e *Endpoint) checkNamed() error {
 	case !e.isNamed() && reserved:
 		return fmt.Errorf("names that begin with %q are those of endpoints whose receivers requests name; give it another, or write `endpoint %s %s`",
 			pipeline.CallbackPrefix, e.Name, namedByRequests)
-	case e.isNamed() && (len(e.Events) > 0 || e.Tenant != ""):
-		return errors.New("events and tenant: which events its receivers get stands in the resource's `notify`; leave them out")
+	case e.isNamed() && (len(e.Events) > 0 || e.Filter != "" || e.Tenant != ""):
+		return errors.New("events, filter and tenant: which events its receivers get stands in the resource's `notify`; leave them out")
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
@@ -100,22 +101,30 @@ func (a *App) intakeResources() []intake.Resource {
 }
 
 // route returns the endpoints that get an event: those that want its type and
-// may see its object, less those that are disabled and want nothing kept.
-func (a *App) route(e *event.Event) []string {
+// may see its object, less those that are disabled and want nothing kept; and those
+// whose filters leave it out.
+func (a *App) route(e *event.Event) (to, filtered []string) {
 	endpoints := a.pipeline.Endpoints()
-	names := endpoints.Match(e)
+	to, filtered = endpoints.Route(e, func() event.Document {
+		return show.Show{Header: http.Header{"Content-Type": {e.ContentType}}, Body: e.Payload}.Document()
+	}, func(name string, err error) {
+		counted.FilterFailed()
+		a.log.Debug("a filter cannot be decided, and lets the event through",
+			zap.String("endpoint", name), zap.String("event", e.Type), zap.Error(err))
+	})
+	counted.Filtered(len(filtered))
 	if !a.drops {
-		return names
+		return to, filtered
 	}
-	kept := make([]string, 0, len(names))
-	for _, name := range names {
+	kept := make([]string, 0, len(to))
+	for _, name := range to {
 		if subscriber, _ := endpoints.Get(name); !a.pipeline.Keeps(subscriber) {
 			counted.Dropped()
 			continue
 		}
 		kept = append(kept, name)
 	}
-	return kept
+	return kept, filtered
 }
 
 // formats returns the payload formats of endpoints.

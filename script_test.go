@@ -160,7 +160,7 @@ func (s *script) start() {
 	plan := (&App{handlers: []*Handler{s.handler}}).plan()
 	for i := range plan.Resources {
 		plan.Resources[i].KeepShow = plan.Resources[i].KeepShow || s.keepShow
-		plan.Resources[i].Route = func(e *event.Event) []string { return []string{"tenant=" + e.Tenant} }
+		plan.Resources[i].Route = func(e *event.Event) (to, filtered []string) { return []string{"tenant=" + e.Tenant}, nil }
 		plan.Resources[i].Formats = nil
 	}
 	s.reconciler = reconcile.New(s.store, reconcile.Options{Logger: s.logger, Jitter: func() float64 { return .5 }})

@@ -40,6 +40,8 @@ type Set struct {
 	unmatchedRequests *prometheus.CounterVec
 	unsent            prometheus.Counter
 	dropped           prometheus.Counter
+	filtered          prometheus.Counter
+	filtersUndecided  prometheus.Counter
 	expired           *prometheus.CounterVec
 	operational       *prometheus.CounterVec
 
@@ -86,6 +88,14 @@ func New(log func() *zap.Logger) *Set {
 			Namespace: "caddy", Subsystem: "webhooks", Name: "deliveries_dropped_total",
 			Help: "Events that a disabled endpoint did not get because it wants nothing kept.",
 		}),
+		filtered: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: "caddy", Subsystem: "webhooks", Name: "deliveries_filtered_total",
+			Help: "Events that an endpoint did not get because its filter leaves them out.",
+		}),
+		filtersUndecided: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: "caddy", Subsystem: "webhooks", Name: "filters_undecided_total",
+			Help: "Filters that could not be decided for an event, and let it through.",
+		}),
 		expired: counter("deliveries_expired_total",
 			"Deliveries that were given up because their endpoint gets none (it is disabled, paused or gone) and they have waited for too long: by age, or by the size of the queue.", "by"),
 		operational: counter("operational_events_total",
@@ -117,7 +127,7 @@ func (c *Set) Register(registry *prometheus.Registry, p *pipeline.Pipeline, word
 	for _, collector := range []prometheus.Collector{
 		c.exchanges, c.gaps, c.repaired, c.unresolved, c.reconciled, c.shows, c.events, c.attempts, c.durations, c.ages, c.troubles,
 		c.callbacksRefused, c.ownerless, c.conditionsFailed, c.unmatchedRequests,
-		c.unsent, c.dropped, c.expired, c.operational,
+		c.unsent, c.dropped, c.filtered, c.filtersUndecided, c.expired, c.operational,
 		queueCollector{p},
 		deliveryCollector{p},
 		showsCollector{p},
@@ -175,6 +185,12 @@ func (c *Set) Unmatched() {
 // Dropped counts an event that a disabled endpoint did not get because it wants nothing
 // kept.
 func (c *Set) Dropped() { c.dropped.Inc() }
+
+// Filtered counts events that filters of endpoints left out.
+func (c *Set) Filtered(n int) { c.filtered.Add(float64(n)) }
+
+// FilterFailed counts a filter that could not be decided.
+func (c *Set) FilterFailed() { c.filtersUndecided.Inc() }
 
 // Event implements reconcile.Metrics.
 func (c *Set) Event(eventType string) {

@@ -46,7 +46,9 @@ func changing(t *testing.T, p *Pipeline) *Config {
 			{Type: typed(t, "items.created"), On: event.OpCreate}, {Type: typed(t, "items.updated"), On: event.OpChange},
 		},
 		Limit: reconcile.NewLimit(16, nil),
-		Route: func(e *event.Event) []string { return p.Endpoints().Match(e) },
+		Route: func(e *event.Event) (to, filtered []string) {
+			return p.Endpoints().Route(e, func() event.Document { return event.NewDocument(e.Payload) }, func(string, error) {})
+		},
 	}}
 	return c
 }

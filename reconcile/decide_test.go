@@ -37,7 +37,7 @@ func testResource(t *testing.T) *Resource {
 			{Type: name("items.paid"), On: event.OpChange, Paths: []string{"state"}, To: []string{"paid"}},
 			{Type: name("items.deleted"), On: event.OpDelete},
 		},
-		Route: func(*event.Event) []string { return []string{"erp"} },
+		Route: func(*event.Event) (to, filtered []string) { return []string{"erp"}, nil },
 		Limit: NewLimit(4, nil),
 		Own: func(key event.Key, document event.Document) (event.Key, bool) {
 			id := event.Text(document.Field("id"))

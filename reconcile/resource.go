@@ -57,8 +57,9 @@ type Resource struct {
 	Moved func(key event.Key, answer show.Show) (event.Key, bool)
 	// Triggers say which transitions make events.
 	Triggers []event.Trigger
-	// Route names the endpoints that an event goes to.
-	Route func(e *event.Event) []string
+	// Route names the endpoints that an event goes to, and those that it would go to
+	// but for their filters.
+	Route func(e *event.Event) (to, filtered []string)
 	// Routing is what Route and Formats know of stored endpoints. Nil means that
 	// they know none.
 	Routing Routing

@@ -52,7 +52,7 @@ func (r *Resource) send(lease queue.MarkLease, reconciled *queue.Reconciled) {
 	handedOver := r.handedOver(lease.Snapshot, *reconciled.Snapshot)
 	for i := range reconciled.Events {
 		routed := &reconciled.Events[i]
-		routed.Endpoints = r.route(lease, &routed.Event, handedOver)
+		r.route(lease, routed, handedOver)
 		if r.Formats != nil {
 			routed.Formats = r.Formats(routed.Endpoints)
 		}

@@ -55,10 +55,10 @@ func (c *copied) Refresh(ctx context.Context) error {
 	return err
 }
 
-func (c *copied) route(*event.Event) []string {
+func (c *copied) route(*event.Event) (to, filtered []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.ids)
+	return slices.Clone(c.ids), nil
 }
 
 func formats(endpoints []string) map[string]string {

@@ -97,18 +97,17 @@ func (r *Resource) handedOver(last *event.Snapshot, next event.Snapshot) bool {
 	return r.Tenant != "" && last != nil && !last.Gone && last.Alias == "" && last.Tenant != next.Tenant
 }
 
-// route returns the endpoints of an event, the object's own receiver among
+// route fills in the endpoints of an event, the object's own receiver among
 // them, unless the object has been handed over: the receiver was named while
 // another tenant owned the object.
-func (r *Resource) route(lease queue.MarkLease, e *event.Event, handedOver bool) []string {
-	endpoints := r.Route(e)
+func (r *Resource) route(lease queue.MarkLease, e *queue.Routed, handedOver bool) {
+	e.Endpoints, e.Filtered = r.Route(&e.Event)
 	if handedOver {
-		return endpoints
+		return
 	}
 	if r.Callback != nil && lease.Callback != nil && !lease.Callback.Closed && r.Callback.Wants(e.Type) {
-		endpoints = append(endpoints[:len(endpoints):len(endpoints)], r.Callback.Endpoint)
+		e.Endpoints = append(e.Endpoints[:len(e.Endpoints):len(e.Endpoints)], r.Callback.Endpoint)
 	}
-	return endpoints
 }
 
 // callbackEnds reports whether the object's own receiver has got its last

@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
+	"github.com/caddy-webhooks/caddy-webhooks/event/when"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -23,7 +24,7 @@ const (
 	maxEvents   = 64
 	maxText     = 128
 	maxFormat   = 4 << 10
-	maxFilter   = 4 << 10
+	maxFilter   = when.MaxFilter
 	maxPairs    = 32
 	maxPair     = 1 << 10
 	maxSecret   = 512
@@ -48,7 +49,7 @@ func wrong(pointer, remedy, format string, args ...any) error {
 }
 
 // Check reports the first thing that is wrong with an endpoint, as a [FieldError].
-// Whether its URL may be called, and its filter compiles, is for others to say.
+// Whether its URL may be called is for others to say.
 func (e *Endpoint) Check() error {
 	if len(e.Tenant) > queue.MaxRecordOwner {
 		return wrong("", "use a shorter name of the tenant", "the tenant has %d bytes, and %d are possible", len(e.Tenant), queue.MaxRecordOwner)
@@ -71,7 +72,7 @@ func (e *Endpoint) Check() error {
 	if e.Status != Active && e.Status != Paused {
 		return wrong("/status", "say active or paused", "it is neither of its values")
 	}
-	for _, check := range []func() error{e.checkURL, e.checkEvents, e.checkDelivery, e.checkSecrets, e.checkAuth, e.checkHeaders} {
+	for _, check := range []func() error{e.checkURL, e.checkEvents, e.checkFilter, e.checkDelivery, e.checkSecrets, e.checkAuth, e.checkHeaders} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -121,6 +122,16 @@ func (e *Endpoint) checkEvents() error {
 		if _, err := event.ParseFilter(pattern); err != nil {
 			return wrong(pointer, "write a type, as items.created, or its beginning, as items.*", "%v", err)
 		}
+	}
+	return nil
+}
+
+func (e *Endpoint) checkFilter() error {
+	if e.Filter == "" {
+		return nil
+	}
+	if _, err := when.CompileFilter(e.Filter); err != nil {
+		return wrong("/filter", "write a condition, as object.amount > 100", "%v", err)
 	}
 	return nil
 }

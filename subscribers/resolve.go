@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
+	"github.com/caddy-webhooks/caddy-webhooks/event/when"
 )
 
 // The signatures that a subscriber may ask for. [SignatureX] may be followed by a
@@ -41,6 +42,11 @@ func (e *Endpoint) Resolve(template endpoint.Endpoint) (endpoint.Endpoint, error
 	var err error
 	if made.Events, err = event.ParseFilter(e.Events...); err != nil {
 		return made, err
+	}
+	if e.Filter != "" {
+		if made.Filter, err = when.CompileFilter(e.Filter); err != nil {
+			return made, err
+		}
 	}
 	if e.Payload != "" {
 		if made.Payload, err = payload.Parse(e.Payload); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
+	"github.com/caddy-webhooks/caddy-webhooks/event/when"
 )
 
 // Defaults of an endpoint.
@@ -113,6 +114,8 @@ type Endpoint struct {
 	TLS *egress.TLS
 	// Events says which event types the endpoint gets. The zero Filter is all.
 	Events event.Filter
+	// Filter is a condition on the events of those types; nil is none.
+	Filter *when.Filter
 	// Tenant, if not empty, limits the endpoint to events of objects that this
 	// tenant owns. An endpoint without a tenant is the operator's and gets
 	// every tenant's events.

@@ -21,6 +21,8 @@ type Set struct {
 	index  map[string]*Endpoint
 	// routes has the endpoints of each tenant, and the operator's under "".
 	routes map[string]*routes
+	// filtering is how many endpoints have a filter.
+	filtering int
 }
 
 // NewSet returns a set of endpoints, with their defaults filled in. It fails if
@@ -39,7 +41,7 @@ func NewSet(endpoints ...Endpoint) (*Set, error) {
 			return nil, fmt.Errorf("%w: two are named %s; the name is an endpoint's identity, so give one of them another", ErrBadEndpoint, endpoint.Name)
 		}
 		set.endpoints[i] = endpoint.WithDefaults()
-		set.index[endpoint.Name] = &set.endpoints[i]
+		set.note(&set.endpoints[i])
 		set.route(&set.endpoints[i])
 	}
 	return set, nil
@@ -54,6 +56,14 @@ func (s *Set) route(e *Endpoint) {
 	of.add(e.Name, e.Events)
 }
 
+// note adds an endpoint to the index.
+func (s *Set) note(e *Endpoint) {
+	s.index[e.Name] = e
+	if e.Filter != nil {
+		s.filtering++
+	}
+}
+
 // With returns the set with other stored endpoints of some tenants: those that are
 // given, which must be valid, in place of those that an earlier With has given. One
 // that has the name of another tenant's, or of an endpoint of NewSet, is left out.
@@ -62,10 +72,14 @@ func (s *Set) With(stored map[string][]Endpoint) *Set {
 	if s == nil {
 		s = &Set{}
 	}
-	next := &Set{endpoints: s.endpoints, stored: cloned(s.stored), index: cloned(s.index), routes: cloned(s.routes)}
+	next := &Set{endpoints: s.endpoints, stored: cloned(s.stored), index: cloned(s.index), routes: cloned(s.routes), filtering: s.filtering}
 	for tenant := range stored {
 		for i := range next.stored[tenant] {
-			delete(next.index, next.stored[tenant][i].Name)
+			left := &next.stored[tenant][i]
+			delete(next.index, left.Name)
+			if left.Filter != nil {
+				next.filtering--
+			}
 		}
 		delete(next.stored, tenant)
 		delete(next.routes, tenant)
@@ -90,7 +104,7 @@ func (s *Set) store(tenant string, endpoints []Endpoint) {
 		}
 		kept = append(kept, e.WithDefaults())
 		added := &kept[len(kept)-1]
-		s.index[added.Name] = added
+		s.note(added)
 		s.route(added)
 	}
 	if len(kept) > 0 {

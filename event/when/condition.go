@@ -6,6 +6,7 @@
 package when
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,7 +102,7 @@ func Compile(expression string) (*Condition, error) {
 	}
 	checked, issues := env.Compile(expression)
 	if issues.Err() != nil {
-		return nil, compileError(issues)
+		return nil, fmt.Errorf("condition%w", issueError(issues, "object, previous, changed and cause"))
 	}
 	if kind := checked.OutputType(); !kind.IsExactType(cel.BoolType) && !kind.IsExactType(cel.DynType) {
 		return nil, fmt.Errorf("condition: it must be true or false, and is of type %s", kind)
@@ -117,27 +118,28 @@ func Compile(expression string) (*Condition, error) {
 	return &Condition{text: expression, program: program, paths: reader.paths(), object: reader.object}, nil
 }
 
-// compileError formats the first issue as one line.
-func compileError(issues *cel.Issues) error {
+// issueError formats the first issue as one line. Names are the variables that there
+// are.
+func issueError(issues *cel.Issues, names string) error {
 	all := issues.Errors()
 	if len(all) == 0 {
-		return fmt.Errorf("condition: %w", issues.Err())
+		return fmt.Errorf(": %w", issues.Err())
 	}
 	first := all[0]
 	text := strings.TrimSuffix(first.Message, " (in container '')")
 	if strings.HasPrefix(text, "undeclared reference to") {
-		text += "; known are object, previous, changed and cause, and CEL's own functions"
+		text += "; known are " + names + ", and CEL's own functions"
 	}
-	return located(first.Location.Line(), first.Location.Column(), text)
+	return errors.New(located(first.Location.Line(), first.Location.Column(), text))
 }
 
-// located returns an error with its position, which CEL counts from line 1 and
-// column 0.
-func located(line, column int, text string) error {
+// located returns a text with its position, which CEL counts from line 1 and
+// column 0. It follows the name of what has it.
+func located(line, column int, text string) string {
 	if line > 1 {
-		return fmt.Errorf("condition, line %d, column %d: %s", line, max(column, 0)+1, text)
+		return fmt.Sprintf(", line %d, column %d: %s", line, max(column, 0)+1, text)
 	}
-	return fmt.Errorf("condition, column %d: %s", max(column, 0)+1, text)
+	return fmt.Sprintf(", column %d: %s", max(column, 0)+1, text)
 }
 
 // String returns the expression.
@@ -169,7 +171,7 @@ func (c *Condition) Eval(in Input) (bool, error) {
 	}
 	result, _, err := c.program.Eval(known)
 	if err != nil {
-		return false, fmt.Errorf("condition %q: %s", c.text, c.explain(err))
+		return false, fmt.Errorf("condition %q: %s", c.text, explain(c.text, err))
 	}
 	holds, ok := result.Value().(bool)
 	if !ok {
@@ -180,9 +182,9 @@ func (c *Condition) Eval(in Input) (bool, error) {
 
 // explain says why an evaluation failed, without the values it met: they may be
 // secret, and must not be logged.
-func (c *Condition) explain(err error) string {
+func explain(expression string, err error) string {
 	text := err.Error()
-	if key, ok := strings.CutPrefix(text, "no such key: "); ok && strings.Contains(c.text, key) {
+	if key, ok := strings.CutPrefix(text, "no such key: "); ok && strings.Contains(expression, key) {
 		return text
 	}
 	switch {
@@ -190,6 +192,8 @@ func (c *Condition) explain(err error) string {
 		return "it costs too much: the lists that it compares are too long"
 	case strings.HasPrefix(text, "no such overload"):
 		return "it compares or combines values of types that do not go together"
+	case strings.HasPrefix(text, "no such attribute"):
+		return "it reads what is not known of this event"
 	case strings.HasPrefix(text, "no such key"):
 		return "it reads a member that is not there"
 	}

@@ -3,6 +3,7 @@
 package when
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -43,7 +44,7 @@ func (r *reader) paths() []string {
 func (r *reader) fail(e ast.Expr, text string) {
 	if r.err == nil {
 		start := r.tree.SourceInfo().GetStartLocation(e.ID())
-		r.err = located(start.Line(), start.Column(), text)
+		r.err = errors.New("condition" + located(start.Line(), start.Column(), text))
 	}
 }
 
