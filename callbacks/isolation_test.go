@@ -109,7 +109,7 @@ func queriesOf(path, method string) []string {
 func (s *stage) snapshot() string {
 	s.t.Helper()
 	var all []any
-	for _, kind := range []string{queue.KindEndpoint, subscribers.KindKey, KindAudit, kindIdempotency} {
+	for _, kind := range []string{queue.KindEndpoint, subscribers.KindKey, subscribers.KindAudit, kindIdempotency} {
 		kept, _, err := s.store.RecordsOf(s.t.Context(), kind, "acme", queue.Page{})
 		must(s.t, err)
 		all = append(all, kept)

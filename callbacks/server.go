@@ -66,7 +66,7 @@ type Options struct {
 	Client func(r *http.Request) string
 	// Base returns the path below which clients reach the API, for links. Default: "".
 	Base func(r *http.Request) string
-	// AuditFor is how long it is kept who changed what. Default: [DefaultAuditFor].
+	// AuditFor is how long it is kept who changed what. Default: [subscribers.DefaultAuditFor].
 	AuditFor time.Duration
 	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
@@ -100,7 +100,7 @@ func (o Options) withDefaults() Options {
 		o.Base = func(*http.Request) string { return "" }
 	}
 	if o.AuditFor == 0 {
-		o.AuditFor = DefaultAuditFor
+		o.AuditFor = subscribers.DefaultAuditFor
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -126,7 +126,7 @@ type noAudit struct{ queue.Store }
 
 func (q noAudit) Change(ctx context.Context, changes ...queue.Record) (uint64, error) {
 	for i := range changes {
-		if changes[i].Kind == KindAudit {
+		if changes[i].Kind == subscribers.KindAudit {
 			return 0, errDisk
 		}
 	}
