@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhooks/caddy-webhooks/admin"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/livelog"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 )
@@ -56,7 +57,7 @@ func (a *App) words() []effect.Line {
 // admin returns the operators' API of this configuration.
 func (a *App) admin() *admin.Server {
 	server := &admin.Server{
-		Pipeline: a.pipeline, Durability: a.durability, Uncovered: uncovered, Words: a.words, Log: liveLogger("engine"),
+		Pipeline: a.pipeline, Durability: a.durability, Uncovered: uncovered, Words: a.words, Log: livelog.New("engine"),
 	}
 	for _, r := range a.resources() {
 		resource := admin.Resource{Name: r.Name, Proven: r.Version != "" || r.ETag, Listed: r.List != nil}

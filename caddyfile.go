@@ -26,6 +26,9 @@ func init() {
 	// authentication handlers, so that refused requests are not seen at all;
 	// and outside whatever leads to the API.
 	httpcaddyfile.RegisterDirectiveOrder("webhooks", httpcaddyfile.After, "encode")
+	// And so before webhooks: what it answers is no request to the API.
+	httpcaddyfile.RegisterHandlerDirective("webhooks_api", parseAPIDirective)
+	httpcaddyfile.RegisterDirectiveOrder("webhooks_api", httpcaddyfile.After, "encode")
 }
 
 func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {

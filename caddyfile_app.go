@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	callbacks "github.com/caddy-webhooks/caddy-webhooks/callbacks/parse"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/event/when"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/argument"
@@ -43,6 +44,9 @@ import (
 //	        only  host    <hosts...>
 //	        from  <address>
 //	        proxy <url>
+//	    }
+//	    subscribers {
+//	        # see callbacks/parse
 //	    }
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -92,8 +96,12 @@ func (a *App) unmarshalOption(d *caddyfile.Dispenser, word string, lines map[str
 		return a.unmarshalEndpoint(d, lines)
 	case "egress":
 		return a.unmarshalEgress(d)
+	case "subscribers":
+		var err error
+		a.Subscribers, err = callbacks.Subscribers(d)
+		return err
 	}
-	return d.Errf("unknown option %q of webhooks; it takes queue, durability, retention, free_space, secrets_key, endpoint and egress", word)
+	return d.Errf("unknown option %q of webhooks; it takes queue, durability, retention, free_space, secrets_key, endpoint, egress and subscribers", word)
 }
 
 func (a *App) unmarshalEndpoint(d *caddyfile.Dispenser, lines map[string]caddyfile.Token) error {

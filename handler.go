@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-webhooks/caddy-webhooks/exchange"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/livelog"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/syntax"
@@ -234,7 +235,7 @@ func (h *Handler) watchOptions(log *zap.Logger, sink exchange.Options) exchange.
 	sink.UpstreamTimeout = time.Duration(h.UpstreamTimeout)
 	sink.Capture = h.Capture
 	sink.Refuse = h.OnQueueError == onQueueErrorFail
-	sink.Logger = sparing(log)
+	sink.Logger = livelog.Sparing(log)
 	sink.Hosts = namedHosts(h.declared)
 	if h.upstream != nil && h.upstream.Fronts != nil {
 		sink.Confirmed = h.upstream.Fronts.Confirm

@@ -24,11 +24,13 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/exchange"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/livelog"
 	"github.com/caddy-webhooks/caddy-webhooks/metrics"
 	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -89,6 +91,10 @@ type App struct {
 	// HTTPS with a valid certificate.
 	Egress *Egress `json:"egress,omitempty"`
 
+	// Subscribers says what subscribers may have who manage their own endpoints, where
+	// a `webhooks_api` lets them.
+	Subscribers *syntax.Subscribers `json:"subscribers,omitempty"`
+
 	ctx        caddy.Context
 	log        *zap.Logger
 	durability queue.Durability
@@ -133,6 +139,16 @@ var counted = metrics.New(func() *zap.Logger { return pipelineLogger("metrics") 
 // environment is what pipelines get from this process.
 var environment = pipeline.Environment{Logger: pipelineLogger, Metrics: counted, Tracer: &traces}
 
+// pipelineLogger returns the logger of a part of the pipeline. It is sparing if
+// exchanges can cause its messages.
+func pipelineLogger(part string) *zap.Logger {
+	log := livelog.New(part)
+	if part == "engine" {
+		log = livelog.Sparing(log)
+	}
+	return log
+}
+
 // CaddyModule returns the Caddy module information.
 func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
@@ -157,6 +173,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	engine, err := a.provisionQueue(ctx)
 	if err != nil {
+		return err
+	}
+	if err := a.Subscribers.Check(); err != nil {
 		return err
 	}
 	a.files = newFiles()

@@ -21,6 +21,7 @@
 //	POST /webhooks/look          has an object looked at
 //	POST /webhooks/list          has all objects of a resource listed
 //	POST /webhooks/dismiss       forgets records of changes whose object is not known
+//	GET, POST /webhooks/keys     API keys of a tenant; DELETE /webhooks/keys/ID
 //
 // Lists take `limit` and `cursor`, and where it applies `event`, `type`,
 // `object`, `endpoint` and `status`. What is asked for that does not exist is
@@ -108,6 +109,9 @@ func (s *Server) routes() map[string]handler {
 		"POST /webhooks/look":                    s.look,
 		"POST /webhooks/list":                    s.list,
 		"POST /webhooks/dismiss":                 s.dismiss,
+		"GET /webhooks/keys":                     s.keys,
+		"POST /webhooks/keys":                    s.createKey,
+		"DELETE /webhooks/keys/{id}":             s.deleteKey,
 		"GET /webhooks/queue":                    s.queue,
 		"GET /webhooks/queue/backup":             s.backup,
 	}

@@ -28,3 +28,15 @@ func ForSubscriber(attempt queue.Attempt) queue.Attempt {
 	attempt.Error, attempt.Duration = noAnswer, 0
 	return attempt
 }
+
+// Standing returns how an applied endpoint stands, false for one that is not applied.
+// Its reason is the operator's to know, as an attempt's is before [ForSubscriber].
+func (e *Emitter) Standing(name string) (Standing, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	d, applied := e.active[name]
+	if !applied {
+		return Standing{}, false
+	}
+	return d.standing.in(d.limits, e.options.Now()), true
+}

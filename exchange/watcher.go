@@ -175,10 +175,30 @@ func (w *Watcher) Serve(writer http.ResponseWriter, request rules.Request, next 
 	if rules.IsSafe(request.Method) {
 		return w.observe(writer, &request, next)
 	}
-	if !w.opts.Rules.Ignores(&request) {
-		w.unmatched(request.Method, request.HTTP.URL.Path)
+	if w.opts.Rules.Ignores(&request) {
+		return next.ServeHTTP(writer, request.HTTP)
 	}
+	// A handler behind this one may strip the path, or answer what is no request to
+	// the API.
+	path := request.HTTP.URL.Path
+	defer func() {
+		if !isOurs(request.HTTP) {
+			w.unmatched(request.Method, path)
+		}
+	}()
 	return next.ServeHTTP(writer, request.HTTP)
+}
+
+// oursKey is the variable that marks a request as one of ours.
+const oursKey = "webhooks.ours"
+
+// MarkOurs notes that a request is answered by this module, and not by the API: so it
+// does not count as one that no rule matches.
+func MarkOurs(r *http.Request) { caddyhttp.SetVar(r.Context(), oursKey, true) }
+
+func isOurs(r *http.Request) bool {
+	ours, _ := caddyhttp.GetVar(r.Context(), oursKey).(bool)
+	return ours
 }
 
 // unmatched counts a request that may change something, and that no rule matches.

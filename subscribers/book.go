@@ -35,6 +35,11 @@ type Book struct {
 	Sealer Sealer
 	Policy Policy
 	Now    func() time.Time
+	// With, if not nil, returns records that are written in the same step as an
+	// endpoint, or as its end: a note of who did it, for example. It may be called
+	// again for one change. If one of them is not as it is expected, nothing is
+	// written, with a [queue.ConflictError].
+	With func(of *Endpoint) ([]queue.Record, error)
 }
 
 // Create makes an endpoint, with an id of its own. It fails with a [FieldError]
@@ -46,6 +51,19 @@ func (b *Book) Create(ctx context.Context, e Endpoint) (Endpoint, error) {
 	}
 	err := b.write(ctx, &e, true)
 	return e, err
+}
+
+// Admit reports why an endpoint cannot be written, as it is now: nothing of that is
+// certain before it is written.
+func (b *Book) Admit(ctx context.Context, e *Endpoint, isNew bool) error {
+	if err := e.Check(); err != nil {
+		return err
+	}
+	others, err := b.others(ctx, e)
+	if err != nil {
+		return err
+	}
+	return b.Policy.Admits(others, e, isNew)
 }
 
 // Get returns a tenant's endpoint, or [queue.ErrNotFound], also for another's.
@@ -111,11 +129,15 @@ func (b *Book) Delete(ctx context.Context, tenant, id string, version uint64) er
 		case version != queue.AnyVersion && version != kept.Version:
 			return ErrChanged
 		}
-		_, err = b.Store.Change(ctx,
+		with, err := b.with(&Endpoint{ID: id, Tenant: tenant, Version: kept.Version})
+		if err != nil {
+			return err
+		}
+		_, err = b.Store.Change(ctx, append(with,
 			queue.Record{Kind: queue.KindEndpoint, ID: id, Version: kept.Version},
 			queue.Record{Kind: queue.KindState, ID: id, Version: queue.AnyVersion},
-			slotsOf(tenant, queue.AnyVersion))
-		if !errors.Is(err, queue.ErrConflict) {
+			slotsOf(tenant, queue.AnyVersion))...)
+		if conflict := (*queue.ConflictError)(nil); !errors.As(err, &conflict) || conflict.Kind != queue.KindEndpoint {
 			return err
 		}
 	}
@@ -152,7 +174,11 @@ func (b *Book) write(ctx context.Context, e *Endpoint, isNew bool) error {
 		if err != nil {
 			return err
 		}
-		version, err := b.Store.Change(ctx, kept, slots)
+		with, err := b.with(e)
+		if err != nil {
+			return err
+		}
+		version, err := b.Store.Change(ctx, append(with, kept, slots)...)
 		var conflict *queue.ConflictError
 		switch {
 		case err == nil:
@@ -162,8 +188,18 @@ func (b *Book) write(ctx context.Context, e *Endpoint, isNew bool) error {
 			return fmt.Errorf("storing endpoint %s: %w", e.ID, err)
 		case conflict.Kind == queue.KindEndpoint:
 			return ErrChanged
+		case conflict.Kind != kindSlots:
+			return err
 		}
 	}
+}
+
+// with returns the records that are written with an endpoint.
+func (b *Book) with(e *Endpoint) ([]queue.Record, error) {
+	if b.With == nil {
+		return nil, nil
+	}
+	return b.With(e)
 }
 
 // others returns all endpoints of a tenant but one.

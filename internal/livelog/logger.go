@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+// Package livelog makes loggers for what outlives a configuration, and for what
+// strangers can cause.
+package livelog
 
 import (
 	"time"
@@ -11,33 +13,23 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// liveLogger returns a logger for what outlives a configuration. The writers
+// New returns a logger for what outlives a configuration. The writers
 // of a configuration's own loggers are closed when it is replaced, so this one
 // looks up the current default logger for every entry.
-func liveLogger(name string) *zap.Logger {
+func New(name string) *zap.Logger {
 	return zap.New(liveCore{}).Named("webhooks").Named(name)
 }
 
-// maxSaid is how many entries with the same words are logged in a second.
-const maxSaid = 10
+// MaxSaid is how many entries with the same words are logged in a second.
+const MaxSaid = 10
 
-// sparing limits how often a logger says the same. Messages about each exchange
+// Sparing limits how often a logger says the same. Messages about each exchange
 // would otherwise fill a log as fast as strangers send requests, most of all while
 // the disk is in trouble. Metrics count all of them.
-func sparing(log *zap.Logger) *zap.Logger {
+func Sparing(log *zap.Logger) *zap.Logger {
 	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
-		return zapcore.NewSamplerWithOptions(core, time.Second, maxSaid, 0)
+		return zapcore.NewSamplerWithOptions(core, time.Second, MaxSaid, 0)
 	}))
-}
-
-// pipelineLogger returns the logger of a part of the pipeline. It is sparing if
-// exchanges can cause its messages.
-func pipelineLogger(part string) *zap.Logger {
-	log := liveLogger(part)
-	if part == "engine" {
-		log = sparing(log)
-	}
-	return log
 }
 
 // liveCore hands entries to the current default logger.

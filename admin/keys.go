@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
+)
+
+// KeyView is an API key of a tenant.
+type KeyView struct {
+	ID      string    `json:"id"`
+	Tenant  string    `json:"tenant"`
+	Name    string    `json:"name,omitempty"`
+	By      string    `json:"by,omitempty"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires,omitzero"`
+	Used    time.Time `json:"used,omitzero"`
+	// Key is there once, in the answer to the request that made it.
+	Key string `json:"key,omitempty"`
+}
+
+func newKeyView(key subscribers.Key, text string) KeyView {
+	return KeyView{key.ID, key.Tenant, key.Name, key.By, key.Created, key.Expires, key.Used, text}
+}
+
+// operatorName is who operators are in the audit.
+const operatorName = "operator"
+
+// keysOf returns the store of API keys, and the tenant that a request names. It must
+// name one: a key of no tenant's would open what all have.
+func (s *Server) keysOf(r *http.Request, takes ...string) (keys *subscribers.Keys, tenant string, err error) {
+	store, err := s.store()
+	if err != nil {
+		return nil, "", err
+	}
+	values, err := parseMeant(r, append([]string{"tenant"}, takes...))
+	if err != nil {
+		return nil, "", err
+	}
+	if tenant = values.Get("tenant"); tenant == "" {
+		return nil, "", fmt.Errorf("%w: say whose key it is, as tenant=acme", errBadQuery)
+	}
+	return &subscribers.Keys{Store: store, Now: time.Now}, tenant, nil
+}
+
+// keys lists the API keys of a tenant.
+func (s *Server) keys(w http.ResponseWriter, r *http.Request) error {
+	keys, tenant, err := s.keysOf(r, pageParameters...)
+	if err != nil {
+		return err
+	}
+	q, err := parseQuery(r, append([]string{"tenant"}, pageParameters...), queue.DefaultLimit)
+	if err != nil {
+		return err
+	}
+	rows, next, err := keys.Of(r.Context(), tenant, q.page)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, list(rows, next, func(key subscribers.Key) any { return newKeyView(key, "") }))
+}
+
+// createKey makes an API key for a tenant, with a `name`, that ends after `for`.
+func (s *Server) createKey(w http.ResponseWriter, r *http.Request) error {
+	keys, tenant, err := s.keysOf(r, "name", "for")
+	if err != nil {
+		return err
+	}
+	key := subscribers.Key{Tenant: tenant, Name: r.URL.Query().Get("name"), By: operatorName}
+	if text := r.URL.Query().Get("for"); text != "" {
+		// It is how long ago that a time to come is, the other way round.
+		now := time.Now()
+		ago, err := parseWhen(text, now)
+		if err != nil || !ago.Before(now) {
+			return fmt.Errorf("%w: for is how long the key is valid, as 90d, not %q", errBadQuery, text)
+		}
+		key.Expires = now.Add(now.Sub(ago))
+	}
+	key, text, err := keys.Create(r.Context(), key, func(of *subscribers.Key, _ string) ([]queue.Record, error) {
+		audited, err := audit("key.create", of.ID, tenant, r)
+		return []queue.Record{audited}, err
+	})
+	if wrong := (*subscribers.FieldError)(nil); errors.As(err, &wrong) {
+		return fmt.Errorf("%w: %w", errBadQuery, err)
+	}
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusCreated, newKeyView(key, text))
+}
+
+// deleteKey ends an API key of a tenant at once.
+func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request) error {
+	keys, tenant, err := s.keysOf(r)
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("id")
+	audited, err := audit("key.delete", id, tenant, r)
+	if err != nil {
+		return err
+	}
+	if err := keys.Delete(r.Context(), tenant, id, audited); err != nil {
+		if errors.Is(err, queue.ErrNotFound) {
+			return refuse(http.StatusNotFound, "%s has no key %q", tenant, id)
+		}
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// audit returns the record of what an operator does to what a tenant has.
+func audit(action, object, tenant string, r *http.Request) (queue.Record, error) {
+	audited := subscribers.Audited{At: time.Now().UTC(), Who: operatorName, Action: action, Object: object, From: r.RemoteAddr}
+	return audited.Record(tenant, subscribers.DefaultAuditFor)
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package callbacks
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// What callers may do. These are far above what a person or a program that manages
+// endpoints needs.
+const (
+	callsEvery = time.Second / 20
+	callsBurst = 200
+	// Credentials that are not valid, from one address.
+	failuresEvery = 6 * time.Second
+	failuresBurst = 20
+	// Tests send requests to others, so there are few of them.
+	probesEvery = 3 * time.Second
+	probesBurst = 20
+	// maxLimited is of how many tenants, or addresses, it is known what they did.
+	maxLimited = 10_000
+)
+
+// Limits holds back who asks too often. It lives as long as the process, and its
+// memory is bounded.
+type Limits struct {
+	callers, failures, probes limited
+}
+
+// NewLimits returns limits that nobody has touched.
+func NewLimits() *Limits {
+	return &Limits{
+		callers:  limited{every: callsEvery, burst: callsBurst},
+		failures: limited{every: failuresEvery, burst: failuresBurst},
+		probes:   limited{every: probesEvery, burst: probesBurst},
+	}
+}
+
+// caller takes a request of a tenant. It returns how long to wait, 0 if it may be done.
+func (l *Limits) caller(tenant string, now time.Time) time.Duration {
+	return l.callers.take(tenant, now)
+}
+
+// probe takes a test of a tenant's.
+func (l *Limits) probe(tenant string, now time.Time) time.Duration { return l.probes.take(tenant, now) }
+
+// failing returns how long to wait until a credential from an address is looked at.
+func (l *Limits) failing(from string, now time.Time) time.Duration {
+	return l.failures.look(network(from), now)
+}
+
+// failed notes a credential from an address that was not valid.
+func (l *Limits) failed(from string, now time.Time) { l.failures.take(network(from), now) }
+
+// network returns what is counted as one address: who has an IPv6 address has all of
+// its /64.
+func network(from string) string {
+	addr, err := netip.ParseAddr(from)
+	if err != nil {
+		return from
+	}
+	addr = addr.Unmap().WithZone("")
+	if addr.Is6() {
+		if prefix, err := addr.Prefix(64); err == nil {
+			return prefix.String()
+		}
+	}
+	return addr.String()
+}
+
+// limited holds token buckets by name.
+type limited struct {
+	every time.Duration
+	burst int
+
+	mu      sync.Mutex
+	buckets map[string]*rate.Limiter
+}
+
+// take takes a token. It returns how long to wait for one, 0 if it has one.
+func (l *limited) take(name string, now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	bucket := l.buckets[name]
+	if bucket == nil {
+		l.makeRoom(now)
+		bucket = rate.NewLimiter(rate.Every(l.every), l.burst)
+		l.buckets[name] = bucket
+	}
+	if bucket.AllowN(now, 1) {
+		return 0
+	}
+	return l.wait(bucket, now)
+}
+
+// look returns how long to wait for a token, without taking it.
+func (l *limited) look(name string, now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	bucket := l.buckets[name]
+	if bucket == nil || bucket.TokensAt(now) >= 1 {
+		return 0
+	}
+	return l.wait(bucket, now)
+}
+
+func (l *limited) wait(bucket *rate.Limiter, now time.Time) time.Duration {
+	missing := 1 - bucket.TokensAt(now)
+	return max(time.Duration(missing*float64(l.every)), time.Millisecond)
+}
+
+// makeRoom forgets who has all tokens again, and if those are few, others: to begin anew
+// costs little beside memory without end. It forgets many at once, since it looks at all.
+// The caller holds the lock.
+func (l *limited) makeRoom(now time.Time) {
+	if l.buckets == nil {
+		l.buckets = make(map[string]*rate.Limiter)
+	}
+	if len(l.buckets) < maxLimited {
+		return
+	}
+	for name, bucket := range l.buckets {
+		if bucket.TokensAt(now) >= float64(l.burst) {
+			delete(l.buckets, name)
+		}
+	}
+	for name := range l.buckets {
+		if len(l.buckets) <= maxLimited*3/4 {
+			return
+		}
+		delete(l.buckets, name)
+	}
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package callbacks is the HTTP API by which subscribers manage their own endpoints,
+// and see what came of them:
+//
+//	GET POST                  /endpoints
+//	GET PUT PATCH DELETE      /endpoints/{id}
+//	POST                      /endpoints/{id}/pause, resume, test
+//	POST                      /endpoints/{id}/secrets            rotates
+//	DELETE                    /endpoints/{id}/secrets/{secret}   revokes
+//	GET                       /endpoints/{id}/deliveries
+//	GET POST                  /endpoints/{id}/recover, replay    GET counts
+//	GET                       /deliveries/{id}
+//	POST                      /deliveries/{id}/resend
+//	GET                       /events/{id}, /events/{id}/payload
+//	GET                       /why
+//	GET POST                  /keys
+//	DELETE                    /keys/{id}
+//	GET                       /me, /audit
+//
+// It knows no Caddy: a handler at the top level serves it. Who asks is found by
+// authentication alone: no path, parameter or cursor names a tenant, and what is
+// another tenant's is answered like what is not there.
+package callbacks
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
+)
+
+// Options holds what a Server needs. Queue, Sealer and Prober are required.
+type Options struct {
+	// Queue returns the open queue, nil while it is not open.
+	Queue func() queue.Store
+	// Emitter returns the emitter of the open queue, nil while it is not open.
+	// Default: nothing is known of how endpoints fare.
+	Emitter func() Emitter
+	// Sealer returns what seals endpoints, nil while there is no key.
+	Sealer func() subscribers.Sealer
+	// Policy says which endpoints a tenant may have, and Require which members an
+	// endpoint must have: label, url, events.
+	Policy  subscribers.Policy
+	Require []string
+	// Prober tries receivers. With Unverified, endpoints are made and changed
+	// without a test.
+	Prober     Prober
+	Unverified bool
+	// Authorize finds out who asks. The first that knows the caller counts; there
+	// must be one.
+	Authorize []Authorize
+	// Client returns the address from which a request came. Default: the
+	// connection's.
+	Client func(r *http.Request) string
+	// Base returns the path below which clients reach the API, for links. Default: "".
+	Base func(r *http.Request) string
+	// AuditFor is how long it is kept who changed what. Default: [subscribers.DefaultAuditFor].
+	AuditFor time.Duration
+	// Now is the clock. Default: [time.Now].
+	Now func() time.Time
+	// Log gets what is wrong on our side. Default: none.
+	Log *zap.Logger
+}
+
+// Emitter is the part of the emitter that knows how endpoints fare.
+type Emitter interface {
+	// Standing returns how an endpoint stands, false if nothing is delivered to it
+	// by this process.
+	Standing(name string) (emitter.Standing, bool)
+	// Resume has an endpoint get deliveries that was disabled.
+	Resume(ctx context.Context, name string) error
+}
+
+func (o Options) withDefaults() Options {
+	if o.Emitter == nil {
+		o.Emitter = func() Emitter { return nil }
+	}
+	if o.Client == nil {
+		o.Client = func(r *http.Request) string {
+			host, _, err := net.SplitHostPort(r.RemoteAddr)
+			if err != nil {
+				return r.RemoteAddr
+			}
+			return host
+		}
+	}
+	if o.Base == nil {
+		o.Base = func(*http.Request) string { return "" }
+	}
+	if o.AuditFor == 0 {
+		o.AuditFor = subscribers.DefaultAuditFor
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	return o
+}
+
+// Server answers for one running configuration. Use [New].
+type Server struct {
+	options Options
+	routes  []route
+	limits  *Limits
+}
+
+// New returns a server. The limits are those of the process: a new configuration goes
+// on with what the old one has counted.
+func New(options Options, limits *Limits) *Server {
+	s := &Server{options: options.withDefaults(), limits: limits}
+	s.routes = []route{
+		{"/endpoints", map[string]action{http.MethodGet: listEndpoints, http.MethodPost: once(createEndpoint)}},
+		{"/endpoints/{id}", map[string]action{
+			http.MethodGet: showEndpoint, http.MethodPut: replaceEndpoint, http.MethodPatch: patchEndpoint, http.MethodDelete: deleteEndpoint,
+		}},
+		{"/endpoints/{id}/pause", map[string]action{http.MethodPost: pauseEndpoint}},
+		{"/endpoints/{id}/resume", map[string]action{http.MethodPost: resumeEndpoint}},
+		{"/endpoints/{id}/test", map[string]action{http.MethodPost: testEndpoint}},
+		{"/endpoints/{id}/secrets", map[string]action{http.MethodPost: once(rotateSecret)}},
+		{"/endpoints/{id}/secrets/{secret}", map[string]action{http.MethodDelete: revokeSecret}},
+	}
+	s.routes = slices.Concat(s.routes, keyRoutes, auditRoutes)
+	return s
+}
+
+// Has reports whether the API has something at a path.
+func (s *Server) Has(path string) bool {
+	found, _ := match(s.routes, path)
+	return found != nil
+}
+
+// call is one request of a caller who is known.
+type call struct {
+	*Server
+	w      http.ResponseWriter
+	r      *http.Request
+	store  queue.Store
+	book   *subscribers.Book
+	caller Caller
+	values map[string]string
+	now    time.Time
+	// pending is the request with its Idempotency-Key, nil without one, and doing what
+	// is done to an endpoint.
+	pending *pending
+	doing   doing
+}
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	found, values := match(s.routes, r.URL.Path)
+	if found == nil {
+		s.refuse(w, r, notFound.problem("there is nothing at this path"))
+		return
+	}
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	do := found.methods[method]
+	switch {
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Allow", found.allow())
+		s.write(w, r, http.StatusNoContent, "", nil)
+		return
+	case do == nil:
+		w.Header().Set("Allow", found.allow())
+		s.refuse(w, r, wrongMethod.problem("use one of %s", found.allow()))
+		return
+	}
+	a, err := s.answer(w, r, values, do)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	s.reply(w, r, a)
+}
+
+// answer does what a request asks for, if its caller may.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, values map[string]string, do action) (*answer, error) {
+	c := &call{Server: s, w: w, r: r, values: values, now: s.options.Now()}
+	if c.store = s.options.Queue(); c.store == nil {
+		return nil, queue.ErrNotOpen
+	}
+	sealer := s.options.Sealer()
+	if sealer == nil {
+		return nil, queue.ErrNotOpen
+	}
+	var err error
+	if c.caller, err = s.authorize(w, r, c.store, c.now); err != nil {
+		return nil, err
+	}
+	c.book = &subscribers.Book{Store: c.store, Sealer: sealer, Policy: s.options.Policy, Now: s.options.Now, With: c.noted}
+	return do(c)
+}
+
+// link returns the path of something of the API, as clients reach it.
+func (c *call) link(path string) string {
+	return strings.TrimSuffix(c.options.Base(c.r), "/") + path
+}

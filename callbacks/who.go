@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package callbacks
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// Caller is who asks.
+type Caller struct {
+	// Tenant is whose endpoints they are; "" is the operator.
+	Tenant string
+	// Name says in the audit who it was, such as the name of a key.
+	Name string
+	// Until is when its credential ends; zero if it does not, or nobody knows.
+	Until time.Time
+}
+
+// Authorize finds out who makes a request. Its errors are [ErrNobody], [ErrRefused] or
+// those of the queue.
+type Authorize func(r *http.Request, store queue.Store) (Caller, error)
+
+var (
+	// ErrNobody is returned for a request that does not say who makes it.
+	ErrNobody = errors.New("the request has no credential")
+	// ErrRefused is returned for a credential that is not valid. Too many of them from
+	// one address end in an answer 429.
+	ErrRefused = errors.New("the credential is not valid")
+)
+
+// authorize returns who asks, within the limits of callers.
+func (s *Server) authorize(w http.ResponseWriter, r *http.Request, store queue.Store, now time.Time) (Caller, error) {
+	from := s.options.Client(r)
+	if wait := s.limits.failing(from, now); wait > 0 {
+		return Caller{}, tooMany.retry(wait, "too many credentials from this address were not valid")
+	}
+	refused, unseen := false, false
+	for _, authorize := range s.options.Authorize {
+		caller, err := authorize(r, store)
+		switch {
+		case err == nil:
+			if wait := s.limits.caller(caller.Tenant, now); wait > 0 {
+				return Caller{}, tooMany.retry(wait, "wait before the next request")
+			}
+			return caller, nil
+		case errors.Is(err, ErrRefused):
+			refused, unseen = true, unseen || errors.Is(err, errUnseen)
+			if asked := (*challenged)(nil); errors.As(err, &asked) {
+				w.Header()["Www-Authenticate"] = asked.with
+			}
+		case !errors.Is(err, ErrNobody):
+			return Caller{}, err
+		}
+	}
+	if refused {
+		s.limits.failed(from, now)
+	}
+	if unseen {
+		w.Header().Del("WWW-Authenticate")
+		return Caller{}, queue.ErrNotFound
+	}
+	if w.Header().Get("WWW-Authenticate") == "" {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="webhooks"`)
+	}
+	if refused {
+		return Caller{}, unauthenticated.problem("the credential is not valid, or has expired")
+	}
+	return Caller{}, unauthenticated.problem("send a credential")
+}

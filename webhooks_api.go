@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks/parse"
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks/syntax"
+	"github.com/caddy-webhooks/caddy-webhooks/exchange"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/livelog"
+	"github.com/caddy-webhooks/caddy-webhooks/show"
+	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
+)
+
+func init() {
+	caddy.RegisterModule(new(SubscribersAPI))
+}
+
+// apiLimits hold back who asks too often, whatever the configuration.
+var apiLimits = callbacks.NewLimits()
+
+// SubscribersAPI is a handler that serves subscribers the API by which they manage
+// their own endpoints.
+//
+// It answers below the path that a handler before it has stripped, as `handle_path`
+// does; without one, it answers the paths that it has, and passes on all others.
+type SubscribersAPI struct {
+	// UpstreamRaw is the handler that answers when the API is asked who a caller is,
+	// usually a `reverse_proxy` to the API. It is needed if `authorize` asks, and of no
+	// use otherwise.
+	UpstreamRaw json.RawMessage `json:"upstream,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
+
+	// Authorize are the ways to find out who asks: the first that knows the caller
+	// counts. Default: `key`.
+	Authorize []*syntax.Authorize `json:"authorize,omitempty"`
+
+	server *callbacks.Server
+	helper *httpcaddyfile.Helper
+}
+
+// CaddyModule returns the Caddy module information.
+func (*SubscribersAPI) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.webhooks_api",
+		New: func() caddy.Module { return new(SubscribersAPI) },
+	}
+}
+
+// Provision makes the server. It touches neither disk nor network.
+func (s *SubscribersAPI) Provision(ctx caddy.Context) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	found, err := ctx.App("webhooks")
+	if err != nil {
+		return fmt.Errorf("getting the webhooks app: %w", err)
+	}
+	upstream := new(show.Upstream)
+	if s.UpstreamRaw != nil {
+		module, err := ctx.LoadModule(s, "UpstreamRaw")
+		if err != nil {
+			return fmt.Errorf("loading upstream: %w", err)
+		}
+		middleware := module.(caddyhttp.MiddlewareHandler)
+		upstream.Handler = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			return middleware.ServeHTTP(w, r, nowhere)
+		})
+	}
+	options := found.(*App).subscribersAPI()
+	options.Log = livelog.Sparing(ctx.Logger())
+	for _, way := range s.Authorize {
+		options.Authorize = append(options.Authorize, authorizer(way, upstream))
+	}
+	s.server = callbacks.New(options, apiLimits)
+	return nil
+}
+
+// check reports what is impossible, and fills in defaults.
+func (s *SubscribersAPI) check() error {
+	if len(s.Authorize) == 0 {
+		s.Authorize = []*syntax.Authorize{{Key: true}}
+	}
+	asks := false
+	for _, way := range s.Authorize {
+		if err := way.Check(); err != nil {
+			return err
+		}
+		asks = asks || way.Asks()
+	}
+	switch {
+	case asks && s.UpstreamRaw == nil:
+		return fmt.Errorf("upstream is missing: say where the API is asked who a caller is, as `upstream 127.0.0.1:9000`")
+	case !asks && s.UpstreamRaw != nil:
+		return fmt.Errorf("upstream is of no use: no authorize asks the API; leave it out")
+	}
+	return nil
+}
+
+// subscribersAPI returns what an API for subscribers needs of the app.
+func (a *App) subscribersAPI() callbacks.Options {
+	return callbacks.Options{
+		Queue: a.pipeline.Queue,
+		Emitter: func() callbacks.Emitter {
+			if working := a.pipeline.Emitter(); working != nil {
+				return working
+			}
+			return nil
+		},
+		Sealer: func() subscribers.Sealer {
+			if keyring := a.pipeline.Keyring(); keyring != nil {
+				return keyring
+			}
+			return nil
+		},
+		Policy: a.Subscribers.Policy(), Require: a.Subscribers.Required(), Unverified: a.Subscribers.Unverified(),
+		Prober: &callbacks.Receivers{Transport: func() callbacks.Transport { return a.transport.Load() }},
+		Client: func(r *http.Request) string {
+			address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+			return address
+		},
+		Base: stripped,
+	}
+}
+
+// stripped returns the part of a request's path that handlers before this one have
+// stripped.
+func stripped(r *http.Request) string {
+	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if !ok || original.URL == nil || !strings.HasSuffix(original.URL.Path, r.URL.Path) {
+		return ""
+	}
+	return strings.TrimSuffix(original.URL.Path, r.URL.Path)
+}
+
+// authorizer returns one way to find out who asks.
+func authorizer(way *syntax.Authorize, upstream *show.Upstream) callbacks.Authorize {
+	switch {
+	case way.Key:
+		return callbacks.ByKey(time.Now)
+	case !way.Asks():
+		return callbacks.Surrounding(func(r *http.Request) (string, error) {
+			repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+			if !ok {
+				return "", nil
+			}
+			return repl.ReplaceAll(way.Tenant, ""), nil
+		})
+	}
+	asker := &callbacks.Asker{Tenant: way.Tenant, Now: time.Now}
+	asker.Ask = func(ctx context.Context, caller *http.Request, credential http.Header) (callbacks.Answered, error) {
+		front := show.Front{Host: caller.Host, Scheme: "http"}
+		if caller.TLS != nil {
+			front.Scheme = "https"
+		}
+		asked := *upstream
+		asked.Fronts = show.NewFronts()
+		asked.Fronts.Configure(front, true)
+		answer, err := asked.Read(ctx, show.Request{Method: way.Method, Path: way.Path, Header: credential})
+		return callbacks.Answered{Status: answer.Status, Header: answer.Header, Body: answer.Body}, err
+	}
+	return asker.Authorize
+}
+
+// ServeHTTP answers what is the API's.
+func (s *SubscribersAPI) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if stripped(r) == "" && !s.server.Has(r.URL.Path) {
+		return next.ServeHTTP(w, r)
+	}
+	exchange.MarkOurs(r)
+	s.server.ServeHTTP(w, r)
+	return nil
+}
+
+// UnmarshalCaddyfile sets up the handler from a Caddyfile. Syntax:
+//
+//	webhooks_api [<matcher>] {
+//	    upstream  <upstreams...> {
+//	        # the options of reverse_proxy
+//	    }
+//	    authorize key
+//	    authorize <placeholder>
+//	    authorize GET <path> tenant <path>
+//	}
+func (s *SubscribersAPI) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the directive's name
+	if d.NextArg() {
+		return d.Errf("unexpected %q after webhooks_api; its options stand in a block", d.Val())
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		switch word := d.Val(); {
+		case word == "upstream" && s.UpstreamRaw != nil:
+			return d.Err("upstream stands twice; keep one of them")
+		case word == "upstream":
+			proxied := &Handler{helper: s.helper}
+			if err := proxied.unmarshalUpstream(d); err != nil {
+				return err
+			}
+			s.UpstreamRaw = proxied.UpstreamRaw
+		case word == "authorize":
+			way, err := parse.Authorize(d)
+			if err != nil {
+				return err
+			}
+			s.Authorize = append(s.Authorize, way)
+		default:
+			return d.Errf("unknown option %q of webhooks_api; it takes upstream and authorize", word)
+		}
+	}
+	if err := s.check(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func parseAPIDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	api := &SubscribersAPI{helper: &h}
+	if err := api.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	return api, nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*SubscribersAPI)(nil)
+	_ caddyhttp.MiddlewareHandler = (*SubscribersAPI)(nil)
+	_ caddyfile.Unmarshaler       = (*SubscribersAPI)(nil)
+)
