@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -42,10 +43,18 @@ func (p *Pipeline) newDirectory(s *session) {
 		return nil
 	}, p.log)
 	ctx, cancel := context.WithCancel(context.Background())
-	s.unfollow, s.followed = cancel, make(chan struct{})
+	s.unfollow, s.followed, s.deleted = cancel, make(chan struct{}), make(chan struct{}, 1)
+	var following sync.WaitGroup
+	following.Go(func() { s.sweepDeleted(ctx, p.log) })
+	following.Go(func() {
+		s.directory.Follow(ctx, func() {
+			p.endpointsChanged(s)
+			s.wakeSweep()
+		})
+	})
 	go func() {
 		defer close(s.followed)
-		s.directory.Follow(ctx, func() { p.endpointsChanged(s) })
+		following.Wait()
 	}()
 }
 

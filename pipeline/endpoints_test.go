@@ -205,3 +205,52 @@ func deliveriesOf(t *testing.T, p *Pipeline, id string) (endpoints []string) {
 	}
 	return endpoints
 }
+
+// What is pending for an endpoint that was deleted is cancelled, also if nobody was there
+// to do it when it was deleted, and nothing else is.
+func TestDeletedEndpointLeavesNothingPending(t *testing.T) {
+	p := newPipeline(t, silent(), nil)
+	c := changing(t, p)
+	start(t, p, c)
+	b := book(t, p)
+	const nowhere = "http://127.0.0.1:1/"
+	create := func() string {
+		made, err := b.Create(t.Context(), storedAt(nowhere))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made.ID
+	}
+	deleted, kept := create(), create()
+	deliveriesOf(t, p, "1")
+	pending := func(name string) bool {
+		stats, err := opened(t, p).Stats(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stats.PendingDeliveries[name] > 0
+	}
+	eventually(t, "both have something pending", func() bool { return pending(deleted) && pending(kept) })
+	if err := b.Delete(t.Context(), "acme", deleted, queue.AnyVersion); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "what is pending for the deleted one is cancelled", func() bool { return !pending(deleted) })
+	if !pending(kept) {
+		t.Error("what was pending for the other is gone")
+	}
+	// What was left behind by a process that has ended, or whose endpoint cannot be read.
+	s := p.open()
+	for _, name := range []string{"erp", "ep_short", kept} {
+		err := s.store.Announce(t.Context(), event.Event{Type: "x", Key: event.Key{Resource: "items", ID: name}, Op: event.OpChange, Time: time.Now(), Payload: []byte("{}")}, []string{name, deleted})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.wakeSweep()
+	eventually(t, "what was left behind is cancelled", func() bool { return !pending(deleted) })
+	for _, name := range []string{"erp", "ep_short", kept} {
+		if !pending(name) {
+			t.Errorf("what was pending for %s is gone", name)
+		}
+	}
+}

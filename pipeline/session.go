@@ -24,6 +24,8 @@ type session struct {
 	directory *subscribers.Directory
 	unfollow  context.CancelFunc
 	followed  chan struct{}
+	// deleted wakes the sweep of what is pending for deleted endpoints.
+	deleted chan struct{}
 }
 
 // newSession returns a session whose workers have nothing to do yet.

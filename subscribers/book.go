@@ -4,11 +4,9 @@ package subscribers
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -45,7 +43,7 @@ type Book struct {
 // Create makes an endpoint, with an id of its own. It fails with a [FieldError]
 // where it must not be.
 func (b *Book) Create(ctx context.Context, e Endpoint) (Endpoint, error) {
-	e.ID, e.Version, e.Created = "ep_"+strings.ToLower(rand.Text()), 0, b.Now().UTC()
+	e.ID, e.Version, e.Created = newID(), 0, b.Now().UTC()
 	if e.Status == "" {
 		e.Status = Active
 	}
