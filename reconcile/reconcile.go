@@ -49,6 +49,7 @@ type Store interface {
 	queue.Unresolveds
 	// Epoch is that of [queue.Records].
 	Epoch(ctx context.Context, kind string) (uint64, error)
+	Await(ctx context.Context, kind string, after uint64) (uint64, error)
 	Instance() queue.Instance
 }
 

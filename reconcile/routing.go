@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -59,6 +60,10 @@ func (r *Resource) send(lease queue.MarkLease, reconciled *queue.Reconciled) {
 	}
 }
 
+// staleFor is how long a stale commit waits for the change that made it so: that may be
+// in the same batch of the queue, and is seen only when it is committed.
+const staleFor = time.Second
+
 // commitRouted commits, and routes the events again as often as endpoints have
 // changed meanwhile. The lease limits for how long.
 func (r *Reconciler) commitRouted(ctx context.Context, resource *Resource, lease queue.MarkLease, reconciled *queue.Reconciled) error {
@@ -67,13 +72,39 @@ func (r *Reconciler) commitRouted(ctx context.Context, resource *Resource, lease
 		if resource == nil || !errors.Is(err, queue.ErrStale) {
 			return err
 		}
-		if err := resource.Routing.Refresh(ctx); err != nil {
+		before := reconciled.Epoch
+		if err := r.reroute(ctx, resource, lease, reconciled); err != nil {
 			return err
 		}
-		before := reconciled.Epoch
-		if resource.send(lease, reconciled); reconciled.Epoch == before {
-			// The queue would refuse it for ever.
+		if reconciled.Epoch != before {
+			continue
+		}
+		waiting, cancel := context.WithTimeout(ctx, staleFor)
+		epoch, waitErr := r.store.Await(waiting, queue.KindEndpoint, before)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(waitErr, context.DeadlineExceeded):
+			continue // what would have changed the endpoints has failed
+		case waitErr != nil:
+			return waitErr
+		}
+		if err := r.reroute(ctx, resource, lease, reconciled); err != nil {
+			return err
+		}
+		if reconciled.Epoch < epoch {
+			// The copy does not become newer, and the queue would refuse it for ever.
 			return err
 		}
 	}
+}
+
+// reroute routes events by the endpoints that there are now.
+func (r *Reconciler) reroute(ctx context.Context, resource *Resource, lease queue.MarkLease, reconciled *queue.Reconciled) error {
+	if err := resource.Routing.Refresh(ctx); err != nil {
+		return err
+	}
+	resource.send(lease, reconciled)
+	return nil
 }

@@ -207,7 +207,7 @@ func TestRoutingThatIsStuck(t *testing.T) {
 		b.api.set(`{"v":1,"state":"pending"}`)
 		b.mark(queue.Mark{Hints: queue.HintCreated})
 		b.expect()
-		if stuck.refreshed != 1 || b.marks() != 1 {
+		if stuck.refreshed != 2 || b.marks() != 1 {
 			t.Errorf("refreshed %d times, and %d marks are there", stuck.refreshed, b.marks())
 		}
 	})
@@ -289,4 +289,52 @@ func TestAcknowledgedEndpointMissesNothing(t *testing.T) {
 			t.Errorf("%d events came after an endpoint, and the copy was read %d times", late, c.refreshed)
 		}
 	})
+}
+
+// late is a queue that refuses commits by a change of endpoints that it has taken, and
+// not committed yet.
+type late struct {
+	*bench
+	Store
+	left int
+	lost bool // the change fails in the end
+}
+
+func (l *late) CommitReconciled(ctx context.Context, lease queue.MarkLease, reconciled queue.Reconciled) error {
+	if l.left == 0 {
+		return l.Store.CommitReconciled(ctx, lease, reconciled)
+	}
+	if l.left--; l.left == 0 && !l.lost {
+		time.AfterFunc(50*time.Millisecond, func() { l.put("ep_late") })
+	}
+	return queue.ErrStale
+}
+
+// A commit that is refused by a change which is not seen yet waits for that, and is
+// made whatever becomes of it.
+func TestChangeThatIsNotSeenYet(t *testing.T) {
+	for name, lost := range map[string]bool{"it comes": false, "it fails": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := start(t)
+				c := new(copied)
+				resource := b.routing(c, &late{bench: b, Store: b.store, left: 1, lost: lost})
+				b.put("ep_a")
+				if err := c.Refresh(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				b.r.Apply(Plan{Resources: []Resource{*resource}})
+				b.api.set(`{"v":1,"state":"pending"}`)
+				b.mark(queue.Mark{Hints: queue.HintCreated})
+				pass(2 * time.Second)
+				want := "items.created>ep_a"
+				if !lost {
+					want += " items.created>ep_late"
+				}
+				if got := b.deliveries(); got != want {
+					t.Errorf("got %s, want %s", got, want)
+				}
+			})
+		})
+	}
 }

@@ -140,6 +140,24 @@ func (c *caddy) reload(ctx context.Context, caddyfile string) error {
 	return nil
 }
 
+// makeKey makes an API key of the tenant acme.
+func (c *caddy) makeKey(t *testing.T) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+c.Admin+"/webhooks/keys?tenant=acme&name=crash", strings.NewReader(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, body, err := sendAgain(request)
+	var made struct{ Key string }
+	if err == nil {
+		err = json.Unmarshal(body, &made)
+	}
+	if err != nil || made.Key == "" {
+		t.Fatalf("making a key: %v: %v: %s", err, response.Status, body)
+	}
+	return made.Key
+}
+
 // sendAgain sends a request until it is answered. Caddy replaces its admin
 // endpoint with every configuration, and a connection that is accepted at that
 // moment is reset.

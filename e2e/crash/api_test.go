@@ -225,7 +225,7 @@ func (a *api) commit(w write) (status int, show []byte, id string) {
 		return http.StatusOK, before, w.id // nothing is different
 	}
 	a.advance()
-	show = fmt.Appendf(nil, `{"id":%q,"version":%d,"value":%q}`, w.id, a.version, w.value)
+	show = fmt.Appendf(nil, `{"id":%q,"owner":"acme","version":%d,"value":%q}`, w.id, a.version, w.value)
 	a.shows[object] = show
 	a.oracle = append(a.oracle, change{object: object, version: a.version, show: show, request: w.request, minted: minted})
 	return status, show, w.id
