@@ -216,4 +216,8 @@ type Routed struct {
 	// same form however late it is attempted. An endpoint that is missing has
 	// none.
 	Formats map[string]string
+	// Filtered names the endpoints that the event would have gone to, but for their
+	// filters. It is kept for their feeds, and for those who ask why nothing came. An
+	// endpoint that is in Endpoints, too, gets the event.
+	Filtered []string
 }
