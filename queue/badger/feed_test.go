@@ -150,8 +150,11 @@ func TestFeedOfUnsynced(t *testing.T) {
 	awake := make(chan error)
 	go func() { awake <- s.AwaitFeed(t.Context(), erp, at) }()
 	for !s.sleepers.Any() {
-		if t.Context().Err() != nil {
-			t.Fatal("nobody waits")
+		select {
+		case err := <-awake:
+			t.Fatalf("nothing is readable, and the wait has ended with %v", err)
+		default:
+			runtime.Gosched()
 		}
 	}
 	s.committer.sync = sync
