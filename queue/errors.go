@@ -21,6 +21,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrBadCursor is returned for a cursor that is not one of the list.
 	ErrBadCursor = errors.New("not a cursor of this list")
+	// ErrExpired is wrapped by an [ExpiredError].
+	ErrExpired = errors.New("the position is too old, or of another queue: events behind it may have been removed")
 	// ErrTooLarge is returned by a verb that has done nothing, because its
 	// arguments are more than one step can hold. Every engine takes, in one
 	// step, 10,000 marks of up to 250 bytes each (key, version, and cause), or a

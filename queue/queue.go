@@ -35,6 +35,8 @@ type Store interface {
 	Operations
 	Records
 	History
+	Feed
+	Filtereds
 
 	// Instance returns the queue's identity. It is made when the queue is first
 	// opened and never changes.

@@ -42,6 +42,10 @@ type batch struct {
 	events []committedEvent
 	// born are deliveries that become leasable when the batch is durable.
 	born []birth
+	// log is what changes of the log of events, and fed are those whose readers may
+	// wait for them, until the batch is durable.
+	log logChange
+	fed []*routedEvent
 }
 
 // pendingMark is the state of a mark within the transaction.
@@ -66,6 +70,7 @@ const maxRecent = 16 << 10
 // remember keeps the marks and events of the transaction, once it is committed.
 // Nobody but the batch writes marks, so memory has what is stored.
 func (b *batch) remember() {
+	b.s.events.apply(&b.log)
 	if len(b.recent)+len(b.marked) > maxRecent {
 		clear(b.recent)
 	}
@@ -103,6 +108,9 @@ func (b *batch) begin() {
 	b.born = b.born[:0]
 	clear(b.events)
 	b.events = b.events[:0]
+	b.log.begin(&b.s.events)
+	clear(b.fed)
+	b.fed = b.fed[:0]
 	if cap(b.arena) > maxBytes {
 		b.arena = nil
 	}

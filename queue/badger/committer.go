@@ -45,6 +45,8 @@ type committer struct {
 	// held are deliveries that are committed and were not synced, because the
 	// sync failed. They wait for the next that does not.
 	held []birth
+	// unheard are the events of these batches.
+	unheard []*routedEvent
 
 	// busy is when the batch under way was begun, in nanoseconds since epoch; 0
 	// while there is none.
@@ -167,7 +169,7 @@ func (c *committer) next() (wr write, ok bool) {
 // finish commits the batch and ends its writes. Memory changes after the commit
 // and in the order of the writes. Deliveries of new events appear after the
 // sync, as a loss of power could otherwise give the place of a delivered event
-// to another one.
+// to another one, and take back what the reader of a feed has passed.
 func (c *committer) finish() {
 	b := c.batch
 	if len(b.writes) == 0 {
@@ -206,6 +208,7 @@ func (c *committer) finish() {
 		c.syncs.Add(1)
 		if err := c.sync(); err != nil {
 			c.held = append(c.held, b.born...)
+			c.unheard = append(c.unheard, b.fed...)
 			err = fmt.Errorf("syncing the queue: %w", err)
 			c.s.log.Error("the queue's disk failed", zap.Error(err))
 			c.endDurable(b, err)
@@ -227,6 +230,7 @@ func (c *committer) commit(b *batch) error {
 		b.txn.Discard()
 		return b.failed
 	}
+	b.writeLog()
 	if b.rows == 0 {
 		b.txn.Discard()
 		return nil
@@ -257,8 +261,11 @@ func (c *committer) commit(b *batch) error {
 
 func (c *committer) publish(b *batch) {
 	c.s.lanes.publish(c.held)
-	c.held = nil
 	c.s.lanes.publish(b.born)
+	c.s.events.publish()
+	c.s.wake(c.unheard)
+	c.s.wake(b.fed)
+	c.held, c.unheard = nil, nil
 }
 
 func (c *committer) end(b *batch, err error) {

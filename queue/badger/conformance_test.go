@@ -25,3 +25,17 @@ func TestConformance(t *testing.T) {
 		})
 	}
 }
+
+// What is promised over restarts does not depend on the durability.
+func TestKept(t *testing.T) {
+	queuetest.RunKept(t, func(t *testing.T, now func() time.Time) queuetest.Reopen {
+		dir := t.TempDir()
+		return func() queue.Store {
+			s, err := Open(Options{Dir: dir, Now: now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+	})
+}

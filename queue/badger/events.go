@@ -82,11 +82,17 @@ func (s *Store) wholeEvent(l *lazyRead, value []byte, position uint64, admit fun
 	if parts := int64(record.Parts + record.PreviousParts); parts > 0 && admit != nil && !admit(int64(len(value))+parts*partSize) {
 		return eventRecord{}, queue.ErrNotAdmitted
 	}
+	err = s.readShows(l, &record, position)
+	return record, err
+}
+
+// readShows reads the parts of an event's Shows.
+func (s *Store) readShows(l *lazyRead, record *eventRecord, position uint64) (err error) {
 	if record.Parts > 0 {
 		at := position - record.Back
 		record.Payload, err = readParts(l.begun(), record.Parts, func(part int) []byte { return partKey(nil, kindPart, at, part) })
 		if err != nil {
-			return eventRecord{}, err
+			return err
 		}
 	}
 	if record.PreviousParts > 0 {
@@ -99,7 +105,7 @@ func (s *Store) wholeEvent(l *lazyRead, value []byte, position uint64, admit fun
 			err = nil
 		}
 	}
-	return record, err
+	return err
 }
 
 // positionOf returns the position of an event by its id, or

@@ -3,7 +3,9 @@
 package badger
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -26,6 +28,9 @@ import (
 //	p position part                a part of a large payload               ttl
 //	q number part                  a part of a large previous Show         ttl
 //	x event id                     the event's position                    ttl
+//	t tenant position              an event of a tenant, without a value   ttl
+//	F endpoint position            an event that a filter left out         ttl
+//	n position                     a span of the log of events
 //	l endpoint object position     a pending delivery, in its lane
 //	d endpoint position            a delivery                              ttl once decided
 //	a endpoint position number     an attempt                              ttl
@@ -52,6 +57,9 @@ const (
 	kindPart       = 'p'
 	kindPrevious   = 'q'
 	kindEventID    = 'x'
+	kindTenant     = 't'
+	kindFiltered   = 'F'
+	kindSpan       = 'n'
 	kindLane       = 'l'
 	kindDelivery   = 'd'
 	kindAttempt    = 'a'
@@ -136,13 +144,40 @@ func parseLaneKey(key []byte) (endpoint, object []byte, position uint64, err err
 	return endpoint, object, binary.BigEndian.Uint64(r.Rest), nil
 }
 
-// endpointPrefix is the prefix of all keys of a kind for one endpoint.
+// endpointPrefix is the prefix of all keys of a kind for one endpoint, or one tenant.
 func endpointPrefix(b []byte, kind byte, endpoint string) []byte {
 	return record.AppendText(append(b, kind), endpoint)
 }
 
 func deliveryKey(b []byte, endpoint string, position uint64) []byte {
 	return binary.BigEndian.AppendUint64(endpointPrefix(b, kindDelivery, endpoint), position)
+}
+
+// tenantKey is the key by which an event of a tenant is found, see [indexedTenant].
+func tenantKey(b []byte, indexed string, position uint64) []byte {
+	return binary.BigEndian.AppendUint64(endpointPrefix(b, kindTenant, indexed), position)
+}
+
+// maxTenant is the longest tenant whose events have it in their keys.
+const maxTenant = 512
+
+// indexedTenant returns the name of a tenant in keys: a hash of one that is too long for
+// them. Shows name tenants, and may name any.
+func indexedTenant(tenant string) string {
+	if len(tenant) <= maxTenant {
+		return tenant
+	}
+	sum := sha256.Sum256([]byte(tenant))
+	return string(sum[:]) + strings.Repeat("\x00", maxTenant)
+}
+
+// filteredKey is the key of an event that an endpoint's filter has left out.
+func filteredKey(b []byte, endpoint string, position uint64) []byte {
+	return binary.BigEndian.AppendUint64(endpointPrefix(b, kindFiltered, endpoint), position)
+}
+
+func spanKey(b []byte, first uint64) []byte {
+	return numberKey(b, kindSpan, first)
 }
 
 func attemptPrefix(b []byte, endpoint string, position uint64) []byte {

@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/epoch"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/wake"
 )
 
 // Open opens the queue of a directory, and makes it if there is none. It fails
@@ -101,6 +102,7 @@ func newStore(db *badgerdb.DB, options Options, g *ground, inspection *Inspectio
 		lanes:      newLanes(options.Now),
 		recent:     newRecentEvents(),
 		epochs:     epoch.New(),
+		sleepers:   wake.New(),
 		closing:    make(chan struct{}),
 	}
 	s.Configure(options.settings())
@@ -124,6 +126,7 @@ func newStore(db *badgerdb.DB, options Options, g *ground, inspection *Inspectio
 		s.committer.stop()
 		return nil, errors.Join(err, logs.close(), numbers.close())
 	}
+	s.adoptLog()
 	s.readLanes(options.readLanes)
 	if s.inspector = newInspector(g, options, inspection); s.inspector != nil {
 		go s.inspector.run()

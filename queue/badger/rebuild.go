@@ -5,6 +5,7 @@ package badger
 import (
 	"bytes"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -166,7 +167,7 @@ func (s *Store) rebuildShows(txn *badgerdb.Txn) error {
 
 	it = txn.NewIterator(badgerdb.IteratorOptions{Prefix: []byte{kindPrevious}, Reverse: true})
 	defer it.Close()
-	it.Seek(bytes.Repeat([]byte{0xff}, 10))
+	it.Seek(partKey(nil, kindPrevious, math.MaxUint64, math.MaxUint32))
 	if key := it.Valid(); key && len(it.Item().Key()) == 13 {
 		number, _ := lastNumber(it.Item().Key()[:9])
 		s.firstIntent = max(s.firstIntent, queue.IntentID(number))
@@ -176,18 +177,30 @@ func (s *Store) rebuildShows(txn *badgerdb.Txn) error {
 
 // rebuildPosition finds the last event's position.
 func (s *Store) rebuildPosition(txn *badgerdb.Txn) error {
+	stored, err := s.lastStored(txn)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		s.lastPosition = max(s.lastPosition, stored, s.events.last)
+		s.events.opened = s.lastPosition
+	}()
+	return s.rebuildLog(txn, stored)
+}
+
+// lastStored returns the position of the last event that is stored.
+func (s *Store) lastStored(txn *badgerdb.Txn) (uint64, error) {
 	it := txn.NewIterator(badgerdb.IteratorOptions{Prefix: []byte{kindEvent}, Reverse: true})
 	defer it.Close()
-	it.Seek(bytes.Repeat([]byte{0xff}, 10))
+	it.Seek(numberKey(nil, kindEvent, math.MaxUint64))
 	if !it.Valid() {
-		return nil
+		return 0, nil
 	}
 	position, err := lastNumber(it.Item().Key())
 	if err != nil {
-		return s.heed("event", err)
+		return 0, s.heed("event", err)
 	}
-	s.lastPosition = max(s.lastPosition, position)
-	return nil
+	return position, nil
 }
 
 // rebuildLanes finds the head of each lane of an endpoint, and counts the deliveries

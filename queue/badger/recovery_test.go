@@ -442,7 +442,7 @@ func TestHistoryExpires(t *testing.T) {
 	}))
 	want := map[string]int{
 		"e expires": 3, "x expires": 3, "p expires": 2, "q expires": 2, "d expires": 2, "u expires": 1,
-		"pending d": 1, "l": 1, "i": 1, "m": 1, "s": 3, "M": 2,
+		"pending d": 1, "l": 1, "i": 1, "m": 1, "s": 3, "M": 3, "n": 1,
 	}
 	if !maps.Equal(count, want) {
 		t.Errorf("got %v, want %v", count, want)

@@ -133,6 +133,7 @@ func (wr *reopen) hastenOne(b *batch, row *selected) error {
 func (wr *reopen) committed(s *Store) {
 	for i := range wr.born {
 		s.lanes.reopen(&wr.born[i])
+		s.sleepers.Wake([]queue.Scope{queue.OfEndpoint(wr.born[i].endpoint)})
 	}
 	for i := range wr.hastened {
 		s.lanes.hasten(&wr.hastened[i])

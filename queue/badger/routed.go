@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
 )
@@ -15,10 +16,19 @@ type routedEvent struct {
 	id        string
 	object    string
 	endpoints []string
-	record    []byte
-	parts     [][]byte
-	delivery  []byte
-	lane      []byte
+	// filtered are the endpoints whose filters left the event out, and formats its form
+	// for each of them.
+	filtered []string
+	formats  []string
+	// owner and audience are the event's. indexed is what the owner's feed finds it by, ""
+	// if it is in none.
+	owner    string
+	audience event.Audience
+	indexed  string
+	record   []byte
+	parts    [][]byte
+	delivery []byte
+	lane     []byte
 }
 
 // encodeEvents does what needs no committer, and counts the records of the
@@ -54,8 +64,18 @@ func encodeEvents(w *waiter, events []queue.Routed, now time.Time, shows *showSt
 			}, nil),
 			lane: appendLane(nil, &laneRecord{EventID: routed.ID, DueAt: now}),
 		}
+		e.feed(routed)
 		if len(e.id) > maxKey {
 			return nil, queue.ErrTooLarge
+		}
+		if e.indexed != "" {
+			w.need(len(e.indexed) + 13)
+		}
+		for i, endpoint := range e.filtered {
+			if len(endpoint) > maxKey {
+				return nil, queue.ErrTooLarge
+			}
+			w.need(len(endpoint)+13, len(e.formats[i]))
 		}
 		w.need(9, len(e.record))
 		w.need(1+len(e.id), 9)
@@ -72,6 +92,25 @@ func encodeEvents(w *waiter, events []queue.Routed, now time.Time, shows *showSt
 		encoded = append(encoded, e)
 	}
 	return encoded, nil
+}
+
+// feed finds out in which feeds the event is.
+func (e *routedEvent) feed(routed *queue.Routed) {
+	for _, endpoint := range unique(routed.Filtered) {
+		if !slices.Contains(e.endpoints, endpoint) {
+			e.filtered = append(e.filtered, endpoint)
+			e.formats = append(e.formats, routed.Formats[endpoint])
+		}
+	}
+	e.owner, e.audience = routed.Tenant, routed.Audience
+	if routed.Tenant != "" && routed.VisibleTo(routed.Tenant) {
+		e.indexed = indexedTenant(routed.Tenant)
+	}
+}
+
+// scopes appends the feeds that have the event.
+func (e *routedEvent) scopes(to []queue.Scope) []queue.Scope {
+	return queue.ScopesOf(to, &event.Event{Tenant: e.owner, Audience: e.audience}, e.endpoints, e.filtered)
 }
 
 func inline(e *eventRecord) int {
@@ -96,12 +135,20 @@ func unique(endpoints []string) []string {
 func (b *batch) append(e *routedEvent, now time.Time) {
 	b.s.lastPosition++
 	position, expires := b.s.lastPosition, b.s.expiry()
+	b.extend(position, expires)
+	b.fed = append(b.fed, e)
 	b.events = append(b.events, committedEvent{position, e.record})
 	at := b.key(func(k []byte) []byte { return numberKey(k, kindEvent, position) })
 	b.setUntil(at, e.record, expires)
 	b.setUntil(b.key(func(k []byte) []byte { return eventIDKey(k, e.id) }), at[1:], expires)
 	for i, part := range e.parts {
 		b.setUntil(b.key(func(k []byte) []byte { return partKey(k, kindPart, position, i) }), part, expires)
+	}
+	if e.indexed != "" {
+		b.setUntil(b.key(func(k []byte) []byte { return tenantKey(k, e.indexed, position) }), nil, expires)
+	}
+	for i, endpoint := range e.filtered {
+		b.setUntil(b.key(func(k []byte) []byte { return filteredKey(k, endpoint, position) }), []byte(e.formats[i]), expires)
 	}
 	for _, endpoint := range e.endpoints {
 		b.set(b.key(func(k []byte) []byte { return deliveryKey(k, endpoint, position) }), e.delivery)

@@ -24,6 +24,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/epoch"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/wake"
 )
 
 // Store is a [queue.Store] in a directory.
@@ -58,6 +59,12 @@ type Store struct {
 	epochs  *epoch.Epochs
 
 	recent *recentEvents
+
+	// events is where the log of events begins and ends, and sleepers wait for more.
+	events   eventLog
+	sleepers *wake.Sleepers
+	// adopted is closed when nobody reads events of an earlier version any more.
+	adopted chan struct{}
 
 	committer *committer
 	// firstIntent is the highest number of an intent of an earlier process,
@@ -133,12 +140,14 @@ func (s *Store) Close() error {
 		s.marks.due.Close()
 		s.lanes.due.Close()
 		s.epochs.Close()
+		s.sleepers.Close()
 		// From here on nobody submits or reads any more.
 		s.gate.Lock()
 		defer s.gate.Unlock()
 		s.inspector.stop()
 		s.awaitReaders()
 		s.committer.stop()
+		<-s.adopted
 		s.closed = s.ground.close(s.db)
 		if s.closed == nil {
 			s.inspector.leave()

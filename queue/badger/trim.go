@@ -25,6 +25,7 @@ const (
 // written since.
 func (s *Store) Trim(ctx context.Context) (removed int, more bool, err error) {
 	var keys [][]byte
+	horizon := uint64(0)
 	err = s.view(ctx, func(txn *badgerdb.Txn) error {
 		candidates, err := s.oldest(ctx, txn)
 		if err != nil || len(candidates) == 0 {
@@ -43,11 +44,17 @@ func (s *Store) Trim(ctx context.Context) (removed int, more bool, err error) {
 		for i := range candidates {
 			if one := &candidates[i]; !pending[one.position] {
 				removed++
+				horizon = one.position
 				keys = one.keys(txn, keys, sharedBy(candidates[i+1:], one, pending))
 			}
 		}
-		return nil
+		keys, err = s.filteredAmong(ctx, txn, keys, candidates, pending)
+		return err
 	})
+	if err == nil && horizon > 0 {
+		// Readers must hear that they have missed something before they can.
+		err = s.submit(ctx, &raiseHorizon{to: horizon})
+	}
 	if err != nil {
 		return 0, false, err
 	}
@@ -123,6 +130,39 @@ func (s *Store) pendingAmong(ctx context.Context, txn *badgerdb.Txn, candidates 
 	return pending, err
 }
 
+// filteredAmong appends the keys that say which filters have left out the events that are
+// removed. The events do not tell.
+func (s *Store) filteredAmong(
+	ctx context.Context, txn *badgerdb.Txn, keys [][]byte, candidates []candidate, pending map[uint64]bool,
+) ([][]byte, error) {
+	endpoints, err := s.endpointsOf(ctx, txn, kindFiltered)
+	if err != nil {
+		return keys, err
+	}
+	it := txn.NewIterator(badgerdb.IteratorOptions{Prefix: []byte{kindFiltered}})
+	defer it.Close()
+	last := candidates[len(candidates)-1].position
+	for _, endpoint := range endpoints {
+		if err := ctx.Err(); err != nil {
+			return keys, err
+		}
+		prefix := endpointPrefix(nil, kindFiltered, endpoint)
+		for it.Seek(placed(prefix, candidates[0].position)); it.ValidForPrefix(prefix); it.Next() {
+			position, err := positionBehind(it.Item().Key(), prefix)
+			if err != nil {
+				continue
+			}
+			if position > last {
+				break
+			}
+			if !pending[position] {
+				keys = append(keys, it.Item().KeyCopy(nil))
+			}
+		}
+	}
+	return keys, nil
+}
+
 // sharedBy reports whether a later event that stays shares the payload of this
 // one, which then stays, too.
 func sharedBy(later []candidate, one *candidate, pending map[uint64]bool) bool {
@@ -145,6 +185,9 @@ func sharedBy(later []candidate, one *candidate, pending map[uint64]bool) bool {
 // attempts.
 func (c *candidate) keys(txn *badgerdb.Txn, keys [][]byte, shared bool) [][]byte {
 	keys = append(keys, numberKey(nil, kindEvent, c.position), eventIDKey(nil, c.record.ID))
+	if c.record.Tenant != "" && c.record.VisibleTo(c.record.Tenant) {
+		keys = append(keys, tenantKey(nil, indexedTenant(c.record.Tenant), c.position))
+	}
 	for part := range c.record.Parts {
 		if shared {
 			break

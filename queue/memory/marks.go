@@ -4,6 +4,7 @@ package memory
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -93,11 +94,18 @@ func (s *Store) log(routed queue.Routed, now time.Time) {
 			entry.deliveries = append(entry.deliveries, d)
 		}
 	}
+	for _, endpoint := range routed.Filtered {
+		if !slices.Contains(routed.Endpoints, endpoint) {
+			entry.filtered = append(entry.filtered, endpoint)
+		}
+	}
+	entry.formats = maps.Clone(routed.Formats)
 	s.events = append(s.events, entry)
 	s.byID[routed.ID] = position
 	for _, d := range entry.deliveries {
 		s.open(position, d, now)
 	}
+	s.sleepers.Wake(queue.ScopesOf(nil, &entry.Event, routed.Endpoints, entry.filtered))
 }
 
 // delivery makes a pending delivery of an event.

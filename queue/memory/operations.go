@@ -163,6 +163,7 @@ func (s *Store) replay(position int, endpoint string) bool {
 	d := entry.delivery(endpoint, now)
 	entry.deliveries = append(entry.deliveries, d)
 	s.open(position, d, now)
+	s.sleepers.Wake([]queue.Scope{queue.OfEndpoint(endpoint)})
 	return true
 }
 

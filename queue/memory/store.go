@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/mark"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/schedule"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/wake"
 )
 
 // Store is a [queue.Store] in memory. It has no goroutines of its own, and
@@ -36,6 +37,7 @@ type Store struct {
 	floors     map[string]uint64
 	callbacks  map[event.Key]queue.Callback
 	records    records
+	sleepers   *wake.Sleepers
 	// events is the log; the position of an event is its index.
 	events []logged
 	byID   map[string]int
@@ -49,6 +51,10 @@ type logged struct {
 	createdAt  time.Time
 	routed     []string
 	deliveries []*delivery
+	// filtered are the endpoints whose filters left the event out, and formats its
+	// form for them.
+	filtered []string
+	formats  map[string]string
 }
 
 type delivery struct {
@@ -68,6 +74,7 @@ func New(now func() time.Time) *Store {
 		floors:    make(map[string]uint64),
 		callbacks: make(map[event.Key]queue.Callback),
 		records:   newRecords(),
+		sleepers:  wake.New(),
 		byID:      make(map[string]int),
 	}
 	// crypto/rand.Read never fails.
@@ -101,6 +108,7 @@ func (s *Store) Close() error {
 	s.marks.Close()
 	s.lanes.Close()
 	s.records.epochs.Close()
+	s.sleepers.Close()
 	return nil
 }
 

@@ -110,6 +110,16 @@ func Run(t *testing.T, open Open) {
 		{"records have strange names", strangeRecords},
 		{"events are routed to the present endpoints", routedToPresent},
 		{"an acknowledged endpoint misses nothing", endpointMissesNothing},
+		{"a feed is in order", feedInOrder},
+		{"a feed tells tenants what is theirs", feedTellsTenants},
+		{"a feed keeps formats", feedFormats},
+		{"a feed of large events", feedLarge},
+		{"a feed wakes its readers", feedWaits},
+		{"a feed refuses positions of another queue", feedOfAnother},
+		{"a feed tells what was trimmed", feedTrimmed},
+		{"a feed tells what has expired", feedExpires},
+		{"a feed begins at a time", feedSince},
+		{"filtered events are listed", filteredListed},
 		{"maintenance is kept", maintenanceKept},
 		{"lists have pages", listsHavePages},
 		{"lists have filters", listsHaveFilters},
@@ -134,6 +144,9 @@ func Run(t *testing.T, open Open) {
 		})
 	}
 	t.Run("model", func(t *testing.T) { runModel(t, open) })
+	t.Run("feeds", func(t *testing.T) {
+		runFeeds(t, func(t *testing.T) (queue.Store, Reopen) { return open(t, time.Now), nil })
+	})
 }
 
 // lease is the time of the suite's leases.

@@ -22,6 +22,7 @@ const (
 	Selection
 	Replay
 	Records
+	Filtered
 )
 
 // version changes with the layout. Cursors do not outlive a page, so older ones
