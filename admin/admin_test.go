@@ -27,6 +27,7 @@ var routes = map[string]string{
 	"/webhooks/unresolved":           "GET, HEAD",
 	"/webhooks/endpoints":            "GET, HEAD",
 	"/webhooks/coverage":             "GET, HEAD",
+	"/webhooks/keys":                 "GET, HEAD, POST",
 	"/webhooks/queue":                "GET, HEAD",
 	"/webhooks/queue/backup":         "GET, HEAD",
 	"/webhooks/endpoints/erp/pause":  "POST",
@@ -43,7 +44,7 @@ var routes = map[string]string{
 
 // needed has the parameters of the routes that refuse a request without any.
 var needed = map[string]string{
-	"/webhooks/look": "?object=items/1", "/webhooks/list": "?resource=items", "/webhooks/dismiss": "?before=2026-03-04T05:06:07Z",
+	"/webhooks/look": "?object=items/1", "/webhooks/list": "?resource=items", "/webhooks/keys": "?tenant=acme", "/webhooks/dismiss": "?before=2026-03-04T05:06:07Z",
 	"/webhooks/resend": "?event=ID", "/webhooks/recover": "?since=1h", "/webhooks/replay": "?endpoint=erp", "/webhooks/cancel": "?endpoint=old",
 }
 

@@ -3,7 +3,6 @@
 package admin
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/verbs"
 )
 
 // deliveryVerb is an operation of operators on deliveries:
@@ -27,50 +27,17 @@ import (
 // harm. So are those whose endpoint's tenant may not have the event: the answer
 // counts them as refused.
 type deliveryVerb struct {
+	verbs.Verb
 	// takes names the parameters that may be given, and needs those of which
 	// one must be.
 	takes, needs []string
-	// narrow, if not nil, completes the selection.
-	narrow func(*queue.Selection)
-	// sends is true if the verb sends events, which their endpoint's tenant must
-	// be allowed to have.
-	sends bool
-	count func(context.Context, queue.Store, queue.Selection) (CountView, error)
-	// act returns how many deliveries it has changed, and where to go on.
-	act func(context.Context, queue.Operations, queue.Selection, queue.Page) (int, queue.Cursor, error)
 }
 
 var deliveryVerbs = map[string]deliveryVerb{
-	"resend": {
-		takes: []string{"event", "endpoint"}, needs: []string{"event"}, sends: true,
-		count: countDeliveries, act: redeliver,
-	},
-	"recover": {
-		takes: []string{"since", "until", "endpoint", "type", "object"}, needs: []string{"since"}, sends: true,
-		narrow: func(s *queue.Selection) { s.Statuses = []queue.Status{queue.StatusDead} },
-		count:  countDeliveries, act: redeliver,
-	},
-	"replay": {
-		takes: []string{"endpoint", "since", "until", "type", "object", "event"}, needs: []string{"endpoint"}, sends: true,
-		// The deliveries that a replay makes do not exist yet, so its events are
-		// counted.
-		count: countEvents,
-		act: func(ctx context.Context, q queue.Operations, s queue.Selection, p queue.Page) (int, queue.Cursor, error) {
-			return q.Replay(ctx, s.Endpoint, s, p)
-		},
-	},
-	"cancel": {
-		takes: []string{"endpoint", "event", "type", "object", "since", "until"}, needs: []string{"endpoint", "event", "type", "object"},
-		narrow: func(s *queue.Selection) { s.Statuses = []queue.Status{queue.StatusPending} },
-		count:  countDeliveries,
-		act: func(ctx context.Context, q queue.Operations, s queue.Selection, p queue.Page) (int, queue.Cursor, error) {
-			return q.Cancel(ctx, s, p)
-		},
-	},
-}
-
-func redeliver(ctx context.Context, q queue.Operations, s queue.Selection, p queue.Page) (int, queue.Cursor, error) {
-	return q.Redeliver(ctx, s, p)
+	"resend":  {verbs.Resend, []string{"event", "endpoint"}, []string{"event"}},
+	"recover": {verbs.Recover, []string{"since", "until", "endpoint", "type", "object"}, []string{"since"}},
+	"replay":  {verbs.Replay, []string{"endpoint", "since", "until", "type", "object", "event"}, []string{"endpoint"}},
+	"cancel":  {verbs.Cancel, []string{"endpoint", "event", "type", "object", "since", "until"}, []string{"endpoint", "event", "type", "object"}},
 }
 
 // CountView is the answer to GET of a verb.
@@ -107,8 +74,8 @@ func (v deliveryVerb) parse(r *http.Request) (query, error) {
 	if _, err := parseMeant(r, takes); err != nil {
 		return q, err
 	}
-	if v.narrow != nil {
-		v.narrow(&q.selection)
+	if v.Narrow != nil {
+		v.Narrow(&q.selection)
 	}
 	return q, nil
 }
@@ -117,7 +84,7 @@ func (v deliveryVerb) parse(r *http.Request) (query, error) {
 // not. Nothing is known of the tenant behind an endpoint that is not configured,
 // or whose receivers are named by requests: it gets what was meant for it.
 func (s *Server) permit(v deliveryVerb, refused *int) queue.Permit {
-	if !v.sends {
+	if !v.Sends {
 		return nil
 	}
 	return func(name string, e *event.Event, routed bool) bool {
@@ -145,11 +112,11 @@ func (s *Server) count(v deliveryVerb) handler {
 		}
 		refused := 0
 		q.selection.Permit = s.permit(v, &refused)
-		count, err := v.count(r.Context(), store, q.selection)
+		counted, err := v.Count(r.Context(), store, q.selection)
 		if err != nil {
 			return err
 		}
-		count.Refused = refused
+		count := CountView{counted.Count, counted.AtLeast, refused}
 		if count.Count == 0 && refused == 0 {
 			if err := s.requireKnown(r.Context(), store, q.filter); err != nil {
 				return err
@@ -172,7 +139,7 @@ func (s *Server) act(v deliveryVerb) handler {
 		}
 		var acted ActView
 		q.selection.Permit = s.permit(v, &acted.Refused)
-		if acted.Changed, acted.Next, err = v.act(r.Context(), store, q.selection, q.page); err != nil {
+		if acted.Changed, acted.Next, err = v.Act(r.Context(), store, q.selection, q.page); err != nil {
 			return err
 		}
 		if acted == (ActView{}) && q.page.Cursor == "" {
@@ -181,48 +148,5 @@ func (s *Server) act(v deliveryVerb) handler {
 			}
 		}
 		return writeJSON(w, http.StatusOK, acted)
-	}
-}
-
-func countDeliveries(ctx context.Context, store queue.Store, selection queue.Selection) (CountView, error) {
-	n, err := store.Count(ctx, selection)
-	return CountView{Count: n, AtLeast: n >= queue.MaxCount}, err
-}
-
-// Counting events reads them, so it takes small pages and has a lower limit than
-// counting deliveries.
-const (
-	countedEvents = 1000
-	countingPage  = 20
-)
-
-// countEvents counts the events that are selected, newest first.
-func countEvents(ctx context.Context, store queue.Store, selection queue.Selection) (CountView, error) {
-	filter := queue.Filter{EventID: selection.EventID, Key: selection.Key}
-	if len(selection.Types) == 1 {
-		filter.Type = selection.Types[0]
-	}
-	page := queue.Page{Limit: countingPage}
-	for n := 0; ; {
-		events, next, err := store.Events(ctx, filter, page)
-		if err != nil {
-			return CountView{}, err
-		}
-		for i := range events {
-			e := &events[i]
-			if !selection.From.IsZero() && e.Time.Before(selection.From) {
-				return CountView{Count: n}, nil
-			}
-			wanted := len(selection.Types) == 0 || slices.Contains(selection.Types, e.Type)
-			// Whether the event was meant for the endpoint is not read here, so this
-			// may count too many for an endpoint that is not configured.
-			if wanted && (selection.To.IsZero() || e.Time.Before(selection.To)) && selection.Permit(selection.Endpoint, e, true) {
-				n++
-			}
-		}
-		if next == "" || n >= countedEvents {
-			return CountView{Count: n, AtLeast: n >= countedEvents}, nil
-		}
-		page.Cursor = next
 	}
 }

@@ -92,7 +92,7 @@ func (s *Server) createKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusCreated, newKeyView(key, text))
+	return writeJSON(w, http.StatusOK, newKeyView(key, text))
 }
 
 // deleteKey ends an API key of a tenant at once.

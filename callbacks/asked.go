@@ -76,6 +76,9 @@ func (a *Asker) Authorize(r *http.Request, _ queue.Store) (Caller, error) {
 	if tenant, known := a.recall(hash); known {
 		return Caller{Tenant: tenant, Name: "tenant " + tenant}, nil
 	}
+	if isHeld(r) {
+		return Caller{}, ErrRefused
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), askTimeout)
 	defer cancel()
 	answered, err := a.Ask(ctx, r, credential)

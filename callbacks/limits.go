@@ -48,7 +48,7 @@ func (l *Limits) caller(tenant string, now time.Time) time.Duration {
 // probe takes a test of a tenant's.
 func (l *Limits) probe(tenant string, now time.Time) time.Duration { return l.probes.take(tenant, now) }
 
-// failing returns how long to wait until a credential from an address is looked at.
+// failing returns how long to wait until a guess from an address is looked at.
 func (l *Limits) failing(from string, now time.Time) time.Duration {
 	return l.failures.look(network(from), now)
 }

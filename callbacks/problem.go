@@ -168,7 +168,14 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, a *answer) {
 	for name, value := range a.header {
 		w.Header().Set(name, value)
 	}
-	s.write(w, r, a.status, "application/json", a.body)
+	contentType, body := typeJSON, a.body
+	if shown, isRaw := body.(raw); isRaw {
+		if contentType = shown.contentType; contentType == "" {
+			contentType = "application/octet-stream"
+		}
+		body = json.RawMessage(shown.text)
+	}
+	s.write(w, r, a.status, contentType, body)
 }
 
 // write sends a status and a body, nil for none. The headers say that nobody keeps

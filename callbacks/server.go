@@ -130,7 +130,7 @@ func New(options Options, limits *Limits) *Server {
 		{"/endpoints/{id}/secrets", map[string]action{http.MethodPost: once(rotateSecret)}},
 		{"/endpoints/{id}/secrets/{secret}", map[string]action{http.MethodDelete: revokeSecret}},
 	}
-	s.routes = slices.Concat(s.routes, keyRoutes, auditRoutes)
+	s.routes = slices.Concat(s.routes, historyRoutes, keyRoutes, auditRoutes)
 	return s
 }
 

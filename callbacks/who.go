@@ -3,6 +3,7 @@
 package callbacks
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -32,11 +33,25 @@ var (
 	ErrRefused = errors.New("the credential is not valid")
 )
 
+// heldKey is the key of the context of a request from an address from which too many
+// credentials were not valid.
+type heldKey struct{}
+
+func held(r *http.Request) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), heldKey{}, true))
+}
+
+// isHeld reports whether a credential of a request must not be tried where it can be
+// guessed. One that is known to be valid goes on: many callers may have one address, as
+// behind a proxy, and none of them is to lock out the others.
+func isHeld(r *http.Request) bool { return r.Context().Value(heldKey{}) != nil }
+
 // authorize returns who asks, within the limits of callers.
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request, store queue.Store, now time.Time) (Caller, error) {
 	from := s.options.Client(r)
-	if wait := s.limits.failing(from, now); wait > 0 {
-		return Caller{}, tooMany.retry(wait, "too many credentials from this address were not valid")
+	wait := s.limits.failing(from, now)
+	if wait > 0 {
+		r = held(r)
 	}
 	refused, unseen := false, false
 	for _, authorize := range s.options.Authorize {
@@ -55,6 +70,9 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, store queue.S
 		case !errors.Is(err, ErrNobody):
 			return Caller{}, err
 		}
+	}
+	if refused && wait > 0 {
+		return Caller{}, tooMany.retry(wait, "too many credentials from this address were not valid")
 	}
 	if refused {
 		s.limits.failed(from, now)

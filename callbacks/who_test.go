@@ -221,6 +221,39 @@ func TestAsking(t *testing.T) {
 	}
 }
 
+// From an address from which too many credentials were not valid, the API is asked
+// nothing more; whom it has just named goes on.
+func TestAskingForGuesses(t *testing.T) {
+	s := newStage(t)
+	asked := 0
+	asker := &Asker{Tenant: "id", Now: s.options.Now, Ask: func(_ context.Context, _ *http.Request, credential http.Header) (Answered, error) {
+		asked++
+		if credential.Get("Authorization") == "Bearer right" {
+			return Answered{Status: 200, Body: []byte(`{"id":"acme"}`)}, nil
+		}
+		return Answered{Status: 401}, nil
+	}}
+	s.options.Authorize = []Authorize{asker.Authorize}
+	s.server = New(*s.options, NewLimits())
+	ask := func(credential string) reply {
+		r := httptest.NewRequest(http.MethodGet, "/me", http.NoBody)
+		r.Header.Set("Authorization", "Bearer "+credential)
+		return s.serve(r)
+	}
+	ask("right").want(t, 200)
+	for i := range failuresBurst {
+		ask(fmt.Sprint("guess", i)).want(t, 401)
+	}
+	before := asked
+	ask("guess").want(t, 429)
+	ask("right").want(t, 200)
+	if asked != before {
+		t.Errorf("the API was asked %d times more", asked-before)
+	}
+	s.now = s.now.Add(failuresEvery)
+	ask("guess").want(t, 401)
+}
+
 func TestAskedMemoryIsBounded(t *testing.T) {
 	now := time.Now()
 	a := &Asker{Now: func() time.Time { return now }}

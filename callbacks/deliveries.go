@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package callbacks
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/emitter"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
+)
+
+const (
+	// shownAttempts is how many attempts of a delivery are shown, the last ones.
+	shownAttempts = 20
+	// maxPages is how many pages of a list one request looks through for rows of a time.
+	maxPages = 10
+	// maxShownDeliveries is how many deliveries of an event are looked at.
+	maxShownDeliveries = 200
+)
+
+// deliveryView is an event on its way to an endpoint.
+type deliveryView struct {
+	// ID names the delivery; Event is the event's.
+	ID         string        `json:"id"`
+	Event      string        `json:"event"`
+	Type       string        `json:"type"`
+	Object     string        `json:"object"`
+	Sequence   uint64        `json:"sequence"`
+	Endpoint   string        `json:"endpoint"`
+	Status     queue.Status  `json:"status"`
+	CreatedAt  time.Time     `json:"created_at"`
+	DueAt      time.Time     `json:"due_at,omitzero"`
+	FinishedAt time.Time     `json:"finished_at,omitzero"`
+	Attempts   []attemptView `json:"attempts"`
+}
+
+// attemptView is one try of a delivery. Response is absent if none came.
+type attemptView struct {
+	Number   int          `json:"number"`
+	At       time.Time    `json:"at"`
+	Response *gotResponse `json:"response,omitempty"`
+	Error    string       `json:"error,omitempty"`
+}
+
+// deliveryID returns the name of a delivery. No id of an event has a dot.
+func deliveryID(eventID, endpoint string) string { return eventID + "." + endpoint }
+
+// viewDelivery returns a delivery, with its attempts.
+func (c *call) viewDelivery(ctx context.Context, d *queue.Delivery) (deliveryView, error) {
+	v := deliveryView{
+		ID: deliveryID(d.EventID, d.Endpoint), Event: d.EventID, Type: d.EventType, Object: d.Key.String(), Sequence: d.Sequence,
+		Endpoint: d.Endpoint, Status: d.Status, CreatedAt: d.CreatedAt, DueAt: d.DueAt, FinishedAt: d.FinishedAt, Attempts: []attemptView{},
+	}
+	if d.Attempts == 0 {
+		return v, nil
+	}
+	attempts, _, err := c.store.Attempts(ctx, queue.Filter{EventID: d.EventID, Endpoint: d.Endpoint}, queue.Page{Limit: shownAttempts})
+	if err != nil {
+		return v, err
+	}
+	for i := range attempts {
+		a := emitter.ForSubscriber(attempts[i])
+		v.Attempts = append(v.Attempts, attemptView{a.Number, a.At, gotOf(a.Code, a.Duration, a.Response, shownAnswer), a.Error})
+	}
+	return v, nil
+}
+
+// listDeliveries lists what was sent to an endpoint, and how that went, newest first.
+func listDeliveries(c *call) (*answer, error) {
+	values, err := parameters(c.r, "status", "type", "object", "since", "until", "cursor", "limit")
+	if err != nil {
+		return nil, err
+	}
+	e, err := c.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	page, err := pageOf(values)
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := c.selection(values)
+	if err != nil {
+		return nil, err
+	}
+	filter := queue.Filter{Endpoint: e.ID, Type: values.Get("type"), Key: wanted.Key, Status: queue.Status(values.Get("status"))}
+	switch filter.Status {
+	case "", queue.StatusPending, queue.StatusDelivered, queue.StatusDead, queue.StatusSuperseded, queue.StatusCancelled:
+	default:
+		return nil, malformed.in(FieldProblem{"?status", "there is no such status", "say pending, delivered, dead, superseded or cancelled"})
+	}
+	answer := list[deliveryView]{Data: []deliveryView{}}
+	// Those of a time are looked for a bounded number of pages; the answer says where to
+	// go on.
+	for range maxPages {
+		rows, next, err := c.store.Deliveries(c.r.Context(), filter, page)
+		if err != nil {
+			return nil, err
+		}
+		answer.Next = string(next)
+		for i := range rows {
+			switch {
+			case !wanted.To.IsZero() && !rows[i].CreatedAt.Before(wanted.To):
+				continue
+			case !wanted.From.IsZero() && rows[i].CreatedAt.Before(wanted.From):
+				answer.Next = ""
+				return ok(answer)
+			}
+			row, err := c.viewDelivery(c.r.Context(), &rows[i])
+			if err != nil {
+				return nil, err
+			}
+			answer.Data = append(answer.Data, row)
+		}
+		if page.Cursor = next; next == "" || len(answer.Data) > 0 {
+			break
+		}
+	}
+	return ok(answer)
+}
+
+// selection reads which deliveries are meant, of those that parameters can name.
+func (c *call) selection(values url.Values) (queue.Selection, error) {
+	var s queue.Selection
+	var err error
+	if text := values.Get("object"); text != "" {
+		if s.Key, err = event.ParseKey(text); err != nil {
+			return s, malformed.in(FieldProblem{"?object", "it names no object", "write it as items/42"})
+		}
+	}
+	if text := values.Get("type"); text != "" {
+		s.Types = []string{text}
+	}
+	s.EventID = event.IDOf(values.Get("event"))
+	for name, to := range map[string]*time.Time{"since": &s.From, "until": &s.To} {
+		if text := values.Get(name); text != "" {
+			if *to, err = timeOf(text, c.now); err != nil {
+				return s, malformed.in(FieldProblem{"?" + name, "it is no time", "write it as 2026-03-04T05:06:07Z, or as how long ago it was, as 6h or 2d"})
+			}
+		}
+	}
+	return s, nil
+}
+
+// timeOf reads a time, or how long ago it was.
+func timeOf(text string, now time.Time) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	hours := int64(1)
+	if days, isDays := strings.CutSuffix(text, "d"); isDays {
+		text, hours = days+"h", 24
+	}
+	ago, err := time.ParseDuration(text)
+	if err != nil || ago < 0 || int64(ago) > int64(maxAgo)/hours {
+		return time.Time{}, errors.New("not a time")
+	}
+	return now.Add(-time.Duration(int64(ago) * hours)), nil
+}
+
+// maxAgo limits how long ago a time may be said to be.
+const maxAgo = 100 * 365 * 24 * time.Hour
+
+// delivery returns the delivery to one of the caller's endpoints that the path names.
+func (c *call) delivery() (*queue.Delivery, error) {
+	eventID, name, _ := strings.Cut(c.values["id"], ".")
+	if _, err := c.book.Get(c.r.Context(), c.caller.Tenant, name); err != nil {
+		return nil, err
+	}
+	return c.deliveryOf(event.IDOf(eventID), name)
+}
+
+// deliveryOf returns the delivery of an event to an endpoint.
+func (c *call) deliveryOf(eventID, endpoint string) (*queue.Delivery, error) {
+	if eventID == "" {
+		return nil, queue.ErrNotFound
+	}
+	rows, _, err := c.store.Deliveries(c.r.Context(), queue.Filter{EventID: eventID, Endpoint: endpoint}, queue.Page{Limit: 1})
+	if err == nil && len(rows) == 0 {
+		err = queue.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &rows[0], nil
+}
+
+func showDelivery(c *call) (*answer, error) {
+	if _, err := parameters(c.r); err != nil {
+		return nil, err
+	}
+	d, err := c.delivery()
+	if err != nil {
+		return nil, err
+	}
+	v, err := c.viewDelivery(c.r.Context(), d)
+	if err != nil {
+		return nil, err
+	}
+	return ok(v)
+}
+
+// eventView is an event as its tenant sees it.
+type eventView struct {
+	ID string `json:"id"`
+	// WebhookID is the id that receivers see.
+	WebhookID   string          `json:"webhook_id"`
+	Type        string          `json:"type"`
+	Object      string          `json:"object"`
+	Sequence    uint64          `json:"sequence"`
+	Op          event.Op        `json:"op"`
+	Time        time.Time       `json:"time"`
+	Freshness   event.Freshness `json:"freshness,omitempty"`
+	ContentType string          `json:"content_type,omitempty"`
+	Size        int             `json:"size"`
+	Deliveries  []deliveryView  `json:"deliveries"`
+}
+
+// event returns the event that the path names, as the caller may see it.
+func (c *call) event(id string) (*event.Event, error) {
+	e, err := c.store.Event(c.r.Context(), event.IDOf(id))
+	if err == nil && !e.VisibleTo(c.caller.Tenant) {
+		err = queue.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return e.For(c.caller.Tenant), nil
+}
+
+// showEvent answers with an event, and its deliveries to the caller's endpoints.
+func showEvent(c *call) (*answer, error) {
+	if _, err := parameters(c.r); err != nil {
+		return nil, err
+	}
+	e, err := c.event(c.values["id"])
+	if err != nil {
+		return nil, err
+	}
+	v := eventView{
+		ID: e.ID, WebhookID: e.DeliveryID(), Type: e.Type, Object: e.Key.String(), Sequence: e.Sequence, Op: e.Op, Time: e.Time,
+		Freshness: e.Freshness, ContentType: e.ContentType, Size: len(e.Payload), Deliveries: []deliveryView{},
+	}
+	rows, _, err := c.store.Deliveries(c.r.Context(), queue.Filter{EventID: e.ID}, queue.Page{Limit: maxShownDeliveries})
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		switch _, err := c.book.Get(c.r.Context(), c.caller.Tenant, rows[i].Endpoint); {
+		case errors.Is(err, queue.ErrNotFound):
+			continue // it is the operator's, or deleted
+		case err != nil:
+			return nil, err
+		}
+		row, err := c.viewDelivery(c.r.Context(), &rows[i])
+		if err != nil {
+			return nil, err
+		}
+		v.Deliveries = append(v.Deliveries, row)
+	}
+	return ok(v)
+}
+
+// showPayload answers with the Show of an event, as it is. It is whatever the API has
+// shown, so no browser is to run it.
+func showPayload(c *call) (*answer, error) {
+	if _, err := parameters(c.r); err != nil {
+		return nil, err
+	}
+	e, err := c.event(c.values["id"])
+	if err != nil {
+		return nil, err
+	}
+	a := &answer{status: http.StatusOK, body: raw{e.Payload, e.ContentType}}
+	return a.set("Content-Security-Policy", "sandbox; default-src 'none'").set("Content-Disposition", "attachment"), nil
+}
+
+// raw is a body that is sent as it is.
+type raw struct {
+	text        []byte
+	contentType string
+}
+
+var historyRoutes = []route{
+	{"/endpoints/{id}/deliveries", map[string]action{http.MethodGet: listDeliveries}},
+	{"/endpoints/{id}/recover", map[string]action{http.MethodGet: countRecover, http.MethodPost: doRecover}},
+	{"/endpoints/{id}/replay", map[string]action{http.MethodGet: countReplay, http.MethodPost: doReplay}},
+	{"/deliveries/{id}", map[string]action{http.MethodGet: showDelivery}},
+	{"/deliveries/{id}/resend", map[string]action{http.MethodPost: resendDelivery}},
+	{"/events/{id}", map[string]action{http.MethodGet: showEvent}},
+	{"/events/{id}/payload", map[string]action{http.MethodGet: showPayload}},
+	{"/why", map[string]action{http.MethodGet: showWhy}},
+}
+
+// wants reports whether an endpoint asks for a type of event.
+func wants(e *subscribers.Endpoint, eventType string) bool {
+	filter, err := event.ParseFilter(e.Events...)
+	return err == nil && filter.Match(eventType)
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package verbs is what operators and subscribers do to deliveries. Whoever offers it,
+// on whatever way, leads here: so there is one way to change anything.
+package verbs
+
+import (
+	"context"
+	"slices"
+
+	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
+)
+
+// Verb is an operation on deliveries. Those that are already as it would make them are
+// left, so to repeat it does no harm.
+type Verb struct {
+	// Narrow, if not nil, completes the selection.
+	Narrow func(*queue.Selection)
+	// Sends is true if the verb sends events, which their endpoint's tenant must be
+	// allowed to have.
+	Sends bool
+	// Count counts what is meant, and does nothing.
+	Count func(context.Context, queue.Store, queue.Selection) (Counted, error)
+	// Act acts on a page of it. It returns how many deliveries it has changed, and
+	// where to go on.
+	Act func(context.Context, queue.Operations, queue.Selection, queue.Page) (int, queue.Cursor, error)
+}
+
+// Counted is how much is meant; with AtLeast there may be more.
+type Counted struct {
+	Count   int
+	AtLeast bool
+}
+
+var (
+	// Resend sends events again, to all or one of their endpoints.
+	Resend = Verb{Sends: true, Count: countDeliveries, Act: redeliver}
+	// Recover sends dead deliveries again.
+	Recover = Verb{
+		Sends: true, Count: countDeliveries, Act: redeliver,
+		Narrow: func(s *queue.Selection) { s.Statuses = []queue.Status{queue.StatusDead} },
+	}
+	// Replay sends events to an endpoint, whether or not it got them.
+	Replay = Verb{
+		Sends: true,
+		// The deliveries that a replay makes do not exist yet, so its events are
+		// counted.
+		Count: countEvents,
+		Act: func(ctx context.Context, q queue.Operations, s queue.Selection, p queue.Page) (int, queue.Cursor, error) {
+			return q.Replay(ctx, s.Endpoint, s, p)
+		},
+	}
+	// Cancel gives up pending deliveries.
+	Cancel = Verb{
+		Narrow: func(s *queue.Selection) { s.Statuses = []queue.Status{queue.StatusPending} },
+		Count:  countDeliveries,
+		Act: func(ctx context.Context, q queue.Operations, s queue.Selection, p queue.Page) (int, queue.Cursor, error) {
+			return q.Cancel(ctx, s, p)
+		},
+	}
+)
+
+func redeliver(ctx context.Context, q queue.Operations, s queue.Selection, p queue.Page) (int, queue.Cursor, error) {
+	return q.Redeliver(ctx, s, p)
+}
+
+func countDeliveries(ctx context.Context, store queue.Store, selection queue.Selection) (Counted, error) {
+	n, err := store.Count(ctx, selection)
+	return Counted{Count: n, AtLeast: n >= queue.MaxCount}, err
+}
+
+// Counting events reads them, so it takes small pages and has a lower limit than
+// counting deliveries.
+const (
+	countedEvents = 1000
+	countingPage  = 20
+)
+
+// countEvents counts the events that are selected, newest first.
+func countEvents(ctx context.Context, store queue.Store, selection queue.Selection) (Counted, error) {
+	filter := queue.Filter{EventID: selection.EventID, Key: selection.Key}
+	if len(selection.Types) == 1 {
+		filter.Type = selection.Types[0]
+	}
+	page := queue.Page{Limit: countingPage}
+	for n := 0; ; {
+		events, next, err := store.Events(ctx, filter, page)
+		if err != nil {
+			return Counted{}, err
+		}
+		for i := range events {
+			e := &events[i]
+			if !selection.From.IsZero() && e.Time.Before(selection.From) {
+				return Counted{Count: n}, nil
+			}
+			wanted := len(selection.Types) == 0 || slices.Contains(selection.Types, e.Type)
+			// Whether the event was meant for the endpoint is not read here, so this
+			// may count too many for an endpoint that is not configured.
+			if wanted && (selection.To.IsZero() || e.Time.Before(selection.To)) && permits(&selection, e) {
+				n++
+			}
+		}
+		if next == "" || n >= countedEvents {
+			return Counted{Count: n, AtLeast: n >= countedEvents}, nil
+		}
+		page.Cursor = next
+	}
+}
+
+// permits reports whether the endpoint of a selection may have an event.
+func permits(selection *queue.Selection, e *event.Event) bool {
+	return selection.Permit == nil || selection.Permit(selection.Endpoint, e, true)
+}
