@@ -21,6 +21,10 @@ const (
 	// Tests send requests to others, so there are few of them.
 	probesEvery = 3 * time.Second
 	probesBurst = 20
+	// maxWaiting is how many requests of one tenant may wait at once, and maxAllWaiting
+	// of all.
+	maxWaiting    = 16
+	maxAllWaiting = 2000
 	// maxLimited is of how many tenants, or addresses, it is known what they did.
 	maxLimited = 10_000
 )
@@ -29,6 +33,10 @@ const (
 // memory is bounded.
 type Limits struct {
 	callers, failures, probes limited
+
+	waitingMu  sync.Mutex
+	waiting    map[string]int // requests that wait, by tenant
+	allWaiting int
 }
 
 // NewLimits returns limits that nobody has touched.
@@ -70,6 +78,29 @@ func network(from string) string {
 		}
 	}
 	return addr.String()
+}
+
+// waits takes a place for a request that waits for an event. The function gives it
+// back.
+func (l *Limits) waits(tenant string) (leave func(), err error) {
+	l.waitingMu.Lock()
+	defer l.waitingMu.Unlock()
+	if l.waiting[tenant] >= maxWaiting || l.allWaiting >= maxAllWaiting {
+		return nil, tooMany.retry(time.Second, "too many requests wait for events already")
+	}
+	if l.waiting == nil {
+		l.waiting = make(map[string]int)
+	}
+	l.waiting[tenant]++
+	l.allWaiting++
+	return func() {
+		l.waitingMu.Lock()
+		defer l.waitingMu.Unlock()
+		l.allWaiting--
+		if l.waiting[tenant]--; l.waiting[tenant] == 0 {
+			delete(l.waiting, tenant)
+		}
+	}, nil
 }
 
 // limited holds token buckets by name.

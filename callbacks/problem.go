@@ -32,6 +32,9 @@ type Problem struct { //nolint:errname // RFC 9457 calls it so, and it is an ans
 	Errors []FieldProblem `json:"errors,omitempty"`
 	// Verification is the test that the receiver did not accept.
 	Verification *Verification `json:"verification,omitempty"`
+	// Oldest is the first cursor from which a feed can be read, if the one that was
+	// given is too old.
+	Oldest string `json:"oldest,omitempty"`
 
 	// after is when the request may be made again; 0 if that is not known.
 	after time.Duration
@@ -62,6 +65,7 @@ var (
 	wrongMethod     = kind{"method", "The method is not possible here", http.StatusMethodNotAllowed}
 	underWay        = kind{"under-way", "The same request is being worked on", http.StatusConflict}
 	conflicting     = kind{"conflict", "It does not go together with how things stand", http.StatusConflict}
+	gone            = kind{"expired", "The cursor is too old", http.StatusGone}
 	precondition    = kind{"precondition", "It was changed meanwhile", http.StatusPreconditionFailed}
 	tooLarge        = kind{"too-large", "The request is too large", http.StatusRequestEntityTooLarge}
 	mediaType       = kind{"media-type", "The body is of a type that is not read here", http.StatusUnsupportedMediaType}
@@ -165,6 +169,9 @@ func (a *answer) set(name, value string) *answer {
 
 // reply sends an answer.
 func (s *Server) reply(w http.ResponseWriter, r *http.Request, a *answer) {
+	if a == nil {
+		return // it was sent already
+	}
 	for name, value := range a.header {
 		w.Header().Set(name, value)
 	}

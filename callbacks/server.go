@@ -10,6 +10,7 @@
 //	DELETE                    /endpoints/{id}/secrets/{secret}   revokes
 //	GET                       /endpoints/{id}/deliveries
 //	GET POST                  /endpoints/{id}/recover, replay    GET counts
+//	GET                       /endpoints/{id}/feed, /feed
 //	GET                       /deliveries/{id}
 //	POST                      /deliveries/{id}/resend
 //	GET                       /events/{id}, /events/{id}/payload
@@ -34,6 +35,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
@@ -47,6 +49,9 @@ type Options struct {
 	Emitter func() Emitter
 	// Sealer returns what seals endpoints, nil while there is no key.
 	Sealer func() subscribers.Sealer
+	// Template holds what is not a subscriber's to say of an endpoint, see
+	// [subscribers.Endpoint.Resolve].
+	Template endpoint.Endpoint
 	// Policy says which endpoints a tenant may have, and Require which members an
 	// endpoint must have: label, url, events.
 	Policy  subscribers.Policy
@@ -130,7 +135,7 @@ func New(options Options, limits *Limits) *Server {
 		{"/endpoints/{id}/secrets", map[string]action{http.MethodPost: once(rotateSecret)}},
 		{"/endpoints/{id}/secrets/{secret}", map[string]action{http.MethodDelete: revokeSecret}},
 	}
-	s.routes = slices.Concat(s.routes, historyRoutes, keyRoutes, auditRoutes)
+	s.routes = slices.Concat(s.routes, historyRoutes, feedRoutes, keyRoutes, auditRoutes)
 	return s
 }
 
