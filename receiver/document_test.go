@@ -98,15 +98,14 @@ func TestApply(t *testing.T) {
 
 func raw(text string) json.RawMessage { return json.RawMessage(text) }
 
-// Of a patch, all operations of senders do what another implementation does, or both
-// refuse.
+// Of a patch, what is applied below the root is what another implementation makes of it.
 func TestPatchAsOthers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := drawValue(3).Draw(t, "value")
 		var operations []map[string]any
 		for range rapid.IntRange(1, 3).Draw(t, "operations") {
 			o := map[string]any{
-				"op": rapid.SampledFrom([]string{"add", "remove", "replace"}).Draw(t, "op"), "path": rapid.StringMatching(`(/(a|b|~1|0|1|-)){0,3}`).Draw(t, "path"),
+				"op": rapid.SampledFrom([]string{"add", "remove", "replace"}).Draw(t, "op"), "path": rapid.StringMatching(`(/(a|b|~1|0|1|-)){1,3}`).Draw(t, "path"),
 			}
 			if o["op"] != "remove" {
 				o["value"] = json.RawMessage(drawValue(1).Draw(t, "new"))
@@ -118,6 +117,9 @@ func TestPatchAsOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := applyPatch(raw(value), patch)
+		if err != nil {
+			t.Skip("refused") // where the library panics for some
+		}
 		theirs, refused := jsonpatch.DecodePatch(patch)
 		if refused != nil {
 			t.Fatal(refused)
@@ -125,10 +127,10 @@ func TestPatchAsOthers(t *testing.T) {
 		options := jsonpatch.NewApplyOptions()
 		options.SupportNegativeIndices = false
 		want, refused := theirs.ApplyWithOptions([]byte(value), options)
-		if (err != nil) != (refused != nil) {
-			t.Skip("they differ in what they refuse") // below the root of what is no container
+		if refused != nil {
+			t.Fatalf("%s with %s is %s, and the library says: %v", value, patch, got, refused)
 		}
-		if err == nil && !same(got, want) {
+		if !same(got, want) {
 			t.Fatalf("%s with %s is %s, want %s", value, patch, got, want)
 		}
 	})

@@ -46,7 +46,7 @@ func (m *Memory) Look(_ context.Context, id, object string, sequence uint64) (Se
 
 func (m *Memory) look(id, object string, sequence uint64) Seen {
 	var s Seen
-	_, s.Handled = m.handled.get(id)
+	_, s.Handled = m.handled.by[id] // a repeat makes it no younger
 	if object != "" {
 		s.Position, _ = m.positions.get(object)
 		other, taken := m.taken[place{object, sequence}]

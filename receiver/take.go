@@ -45,16 +45,19 @@ func (r *Receiver) take(ctx context.Context, e *Event) (err error) {
 	return err
 }
 
+// fetch is the end of reading the feed.
+type fetch struct{ err error }
+
 // await waits for the event's turn, and handles it.
 func (p *passage) await(ctx context.Context, moved <-chan struct{}) error {
 	held := time.NewTimer(max(p.r.options.Hold, 0))
 	defer held.Stop()
-	var fetched chan error
+	var fetched chan fetch
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() {
 		cancel()
 		if fetched != nil {
-			_ = <-fetched // it was cut off, or has come too late to matter
+			<-fetched
 		}
 	}()
 	for {
@@ -69,12 +72,12 @@ func (p *passage) await(ctx context.Context, moved <-chan struct{}) error {
 				break
 			}
 			// What is fetched may have to wait for this event: it goes on looking.
-			fetched = make(chan error, 1)
-			go func() { fetched <- p.r.CatchUp(ctx) }()
-		case err := <-fetched:
+			fetched = make(chan fetch, 1)
+			go func() { fetched <- fetch{p.r.CatchUp(ctx)} }()
+		case done := <-fetched:
 			fetched = nil
-			if err != nil {
-				return p.failed(ctx, errors.Join(ErrFeed, err))
+			if done.err != nil {
+				return p.failed(ctx, errors.Join(ErrFeed, done.err))
 			}
 			p.fetched = true
 			p.giveUp()
