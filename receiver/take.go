@@ -12,6 +12,12 @@ import (
 // that handles the same object.
 const attempts = 8
 
+// How often the store is looked at for an event that waits.
+const (
+	looksWhileHeld = 10
+	minLook        = 10 * time.Millisecond
+)
+
 // passage is the way of one event through its lane.
 type passage struct {
 	r    *Receiver
@@ -52,6 +58,9 @@ type fetch struct{ err error }
 func (p *passage) await(ctx context.Context, moved <-chan struct{}) error {
 	held := time.NewTimer(max(p.r.options.Hold, 0))
 	defer held.Stop()
+	// Another process may handle what is missing; it wakes nobody here.
+	again := time.NewTicker(max(p.r.options.Hold/looksWhileHeld, minLook))
+	defer again.Stop()
 	var fetched chan fetch
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() {
@@ -63,6 +72,7 @@ func (p *passage) await(ctx context.Context, moved <-chan struct{}) error {
 	for {
 		select {
 		case <-moved:
+		case <-again.C:
 		case <-held.C:
 			if p.r.feed == nil || p.fetched {
 				p.giveUp()
@@ -226,6 +236,9 @@ func (p *passage) handle(ctx context.Context, seen Seen, t turn) error {
 
 // failed tells of an error, which the sender is not told.
 func (p *passage) failed(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err // nobody waits for it any more
+	}
 	p.r.options.Notice(ctx, Notice{Kind: Failed, Event: p.e, Err: err})
 	return err
 }
