@@ -174,7 +174,7 @@ func startProgram(t *testing.T, s *subject, dir, feed, command, file string) {
 	address := freeport.Address(t)
 	s.url = "http://" + address
 	ctx, cancel := context.WithCancel(context.Background())
-	program := exec.CommandContext(ctx, command, file)
+	program := exec.CommandContext(ctx, command, file) //nolint:gosec // one of the examples
 	program.Env = append(os.Environ(), "WEBHOOK_SECRET="+secret, "WEBHOOK_LISTEN="+address, "WEBHOOK_FEED="+feed,
 		"WEBHOOK_DB="+filepath.Join(dir, "webhooks.db"), "WEBHOOK_LOG="+filepath.Join(dir, "webhooks.log"))
 	var complaints strings.Builder
@@ -207,7 +207,7 @@ func startProgram(t *testing.T, s *subject, dir, feed, command, file string) {
 		}
 	})
 	eventually(t, func() error {
-		connection, err := http.Get(s.url) //nolint:gosec // its own address
+		connection, err := http.Get(s.url)
 		if err == nil {
 			_ = connection.Body.Close()
 		}
