@@ -243,3 +243,27 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// What is cut weighs what it may at most: otherwise whether the object around it is cut
+// would depend on the order.
+func TestCutBelowCut(t *testing.T) {
+	names := func(prefix string, size int) string {
+		var members []string
+		for n := 0; n*20 < size; n++ {
+			members = append(members, fmt.Sprintf(`"%s-%0*d":1`, prefix, 8, n))
+		}
+		return "{" + strings.Join(members, ",") + "}"
+	}
+	a := learn(t, `{"x":`+names("a", 19_000)+`,"y":`+names("a", 19_000)+`}`)
+	b := learn(t, `{"z":`+names("a", 19_000)+`,"w":`+names("a", 6_000)+`}`)
+	c := learn(t, `{"x":`+names("b", 5_000)+`}`)
+	if !a.Merge(b).Merge(c).Equal(a.Merge(c).Merge(b)) {
+		t.Error("it is not associative")
+	}
+	if got := string(a.Merge(c).Strict()); !strings.Contains(got, `"x":{"type":"object"}`) {
+		t.Errorf("x is not cut: %.200s", got)
+	}
+	if got := string(a.Merge(b).Strict()); got != `{"type":"object"}` {
+		t.Errorf("the whole is not cut: %.200s", got)
+	}
+}
