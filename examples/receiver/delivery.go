@@ -21,7 +21,10 @@ type delivery struct {
 
 // id is the event's id; a repeated delivery has the same one.
 func (d delivery) id() string {
-	id, _ := cutID(d.header.Get("webhook-id"))
+	id := d.header.Get("webhook-id")
+	if i := strings.LastIndex(id, "_"); i > len("evt") {
+		return id[:i] // without the hash of the headers
+	}
 	return id
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package receiver is a small webhook receiver: it verifies each delivery with
-// the Standard Webhooks library, recognises repeats, and prints the rest. It
-// shows what a subscriber has to do; a real one would store the payload first
-// and process it after answering.
+// Package receiver is a small webhook receiver on top of the package receiver of this
+// module: it verifies each delivery, recognises repeats, and prints the rest. A real one
+// would give the handler of that package a function that stores the payload.
 package receiver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +15,7 @@ import (
 	"sync"
 	"time"
 
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	kit "github.com/caddy-webhooks/caddy-webhooks/receiver"
 )
 
 // DefaultRemember is how many ids of deliveries are remembered by default.
@@ -40,14 +40,13 @@ type Options struct {
 	Remember int
 }
 
-// receiver answers deliveries: 204 if the signature is right, 401 otherwise.
+// receiver prints deliveries, and answers 204 if the signature is right.
 type receiver struct {
-	webhook *standardwebhooks.Webhook
-	now     func() time.Time
+	kit *kit.Receiver
+	now func() time.Time
 
-	mu   sync.Mutex
-	out  io.Writer
-	seen *memory
+	mu  sync.Mutex
+	out io.Writer
 }
 
 // New returns a receiver. It fails if the secret is missing or malformed.
@@ -55,12 +54,7 @@ func New(options Options) (http.Handler, error) {
 	if strings.TrimPrefix(options.Secret, "whsec_") == "" {
 		return nil, ErrNoSecret
 	}
-	webhook, err := standardwebhooks.NewWebhook(options.Secret)
-	if err != nil {
-		// The library's error is left out: it quotes parts of the secret.
-		return nil, errors.New("the secret must be base64 after whsec_")
-	}
-	r := &receiver{webhook: webhook, now: options.Now, out: options.Out}
+	r := &receiver{now: options.Now, out: options.Out}
 	if r.now == nil {
 		r.now = time.Now
 	}
@@ -70,11 +64,29 @@ func New(options Options) (http.Handler, error) {
 	if options.Remember <= 0 {
 		options.Remember = DefaultRemember
 	}
-	r.seen = newMemory(options.Remember)
+	var err error
+	r.kit, err = kit.New(kit.Options{
+		Secrets: []string{options.Secret},
+		Store:   kit.NewMemory(options.Remember),
+		Handle:  r.take,
+		// An event that was made up is printed as any other.
+		Test: r.take,
+		// What this receiver refuses is printed below. With the default order, deliveries
+		// of an object come one after the other.
+		Notice: func(context.Context, kit.Notice) {},
+		Hold:   kit.NoHold,
+	})
+	if err != nil {
+		return nil, err
+	}
 	return r, nil
 }
 
-// ServeHTTP handles one delivery.
+// takenKey is where a request learns that its delivery was not a repeat.
+type takenKey struct{}
+
+// ServeHTTP handles one delivery. If nothing is to be printed, the kit's own handler does
+// the same.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if request.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -94,58 +106,31 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	d := delivery{header: request.Header, at: r.now(), payload: payload}
-	if err := r.webhook.Verify(payload, request.Header); err != nil {
+	taken := false
+	ctx := context.WithValue(request.Context(), takenKey{}, &taken)
+	if err := r.kit.Receive(ctx, request.Header, payload); err != nil {
 		r.print(d.line("REJECTED: " + err.Error()))
-		http.Error(w, "the signature is not right", http.StatusUnauthorized)
+		http.Error(w, err.Error(), http.StatusUnauthorized)
 		return
 	}
-	// The library knows nothing of our own headers: what the event is.
-	if !claimsHold(request.Header) {
-		r.print(d.line("REJECTED: webhook-id was made with other headers"))
-		http.Error(w, "webhook-id was made with other headers", http.StatusUnauthorized)
-		return
+	if !taken {
+		r.print(d.line("verified, a repeat"))
 	}
-	r.take(d)
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// take prints a verified delivery, and a repeat without its payload.
-func (r *receiver) take(d delivery) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.seen.add(d.id()) {
-		fmt.Fprint(r.out, d.line("verified, a repeat"))
-		return
+// take prints a verified delivery. The kit calls it once for each event.
+func (r *receiver) take(ctx context.Context, e *kit.Event) error {
+	if taken, ok := ctx.Value(takenKey{}).(*bool); ok {
+		*taken = true
 	}
-	fmt.Fprint(r.out, d.line("verified"), d.pretty())
+	d := delivery{header: e.Header, at: r.now(), payload: e.Body}
+	r.print(d.line("verified") + d.pretty())
+	return nil
 }
 
 func (r *receiver) print(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	fmt.Fprint(r.out, text)
-}
-
-// memory holds the ids that were added last.
-type memory struct {
-	ids  map[string]struct{}
-	ring []string
-	next int
-}
-
-func newMemory(size int) *memory {
-	return &memory{ids: make(map[string]struct{}), ring: make([]string, size)}
-}
-
-// add remembers an id, and forgets the oldest one if there are too many. It
-// returns false if the id is remembered already.
-func (m *memory) add(id string) bool {
-	if _, ok := m.ids[id]; ok {
-		return false
-	}
-	delete(m.ids, m.ring[m.next])
-	m.ring[m.next] = id
-	m.next = (m.next + 1) % len(m.ring)
-	m.ids[id] = struct{}{}
-	return true
 }

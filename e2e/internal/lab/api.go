@@ -174,3 +174,6 @@ func (r *Receiver) Missing(a *API) (missing []string) {
 func clip(text string) string {
 	return text[:min(len(text), 80)]
 }
+
+// Address returns the API's own address.
+func (a *API) Address() string { return a.server.Listener.Addr().String() }
