@@ -290,6 +290,7 @@ type raw struct {
 
 var historyRoutes = []route{
 	{"/endpoints/{id}/deliveries", map[string]action{http.MethodGet: listDeliveries}},
+	{"/endpoints/{id}/filtered", map[string]action{http.MethodGet: listFiltered}},
 	{"/endpoints/{id}/recover", map[string]action{http.MethodGet: countRecover, http.MethodPost: doRecover}},
 	{"/endpoints/{id}/replay", map[string]action{http.MethodGet: countReplay, http.MethodPost: doReplay}},
 	{"/deliveries/{id}", map[string]action{http.MethodGet: showDelivery}},

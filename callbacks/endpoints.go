@@ -36,7 +36,9 @@ type endpointView struct {
 	CreatedAt time.Time    `json:"created_at"`
 	Secrets   []secretView `json:"secrets"`
 	// Secret is there once, in the answer to the request that made it.
-	Secret       string        `json:"secret,omitempty"`
+	Secret string `json:"secret,omitempty"`
+	// Cursor is where the endpoint's feed begins. It is told once, too.
+	Cursor       string        `json:"cursor,omitempty"`
 	Verification *Verification `json:"verification,omitempty"`
 }
 
@@ -194,9 +196,13 @@ func createEndpoint(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	_, begins, err := c.store.FeedEnds(c.r.Context())
+	if err != nil {
+		return nil, err
+	}
 	c.doing = doing{"create", change.names(), func(e *subscribers.Endpoint) *answer {
 		made := c.view(e)
-		made.Secret, made.Verification = secret, verification
+		made.Secret, made.Verification, made.Cursor = secret, verification, begins.String()
 		return (&answer{status: http.StatusCreated, body: made}).set("Location", c.link("/endpoints/"+e.ID))
 	}}
 	if e, err = c.book.Create(c.r.Context(), e); err != nil {

@@ -8,7 +8,7 @@
 //	POST                      /endpoints/{id}/pause, resume, test
 //	POST                      /endpoints/{id}/secrets            rotates
 //	DELETE                    /endpoints/{id}/secrets/{secret}   revokes
-//	GET                       /endpoints/{id}/deliveries
+//	GET                       /endpoints/{id}/deliveries, filtered
 //	GET POST                  /endpoints/{id}/recover, replay    GET counts
 //	GET                       /endpoints/{id}/feed, /feed
 //	GET                       /deliveries/{id}

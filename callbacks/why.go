@@ -5,6 +5,7 @@ package callbacks
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -14,12 +15,14 @@ import (
 // why says what became of an event at an endpoint.
 type why struct {
 	// Verdict is one of delivered, pending, paused, dead, superseded, cancelled,
-	// expired, type, older, and unrouted.
+	// expired, filtered, type, older, and unrouted.
 	Verdict string `json:"verdict"`
 	Detail  string `json:"detail"`
 	Remedy  string `json:"remedy,omitempty"`
 	// Delivery names the delivery, if there is one.
 	Delivery string `json:"delivery,omitempty"`
+	// Filter is the endpoint's present filter, if one left the event out.
+	Filter string `json:"filter,omitempty"`
 }
 
 // showWhy answers why an event was sent to an endpoint, or not.
@@ -47,6 +50,13 @@ func showWhy(c *call) (*answer, error) {
 	}
 	d, err := c.deliveryOf(of.ID, e.ID)
 	if errors.Is(err, queue.ErrNotFound) {
+		filtered, err := c.isFiltered(e.ID, of)
+		if err != nil {
+			return nil, err
+		}
+		if filtered {
+			return ok(why{Verdict: "filtered", Detail: "the filter that the endpoint had when the event was made leaves it out", Filter: e.Filter, Remedy: "change the filter, and replay it"})
+		}
 		return ok(whyNot(&e, of))
 	}
 	if err != nil {
@@ -60,6 +70,79 @@ func showWhy(c *call) (*answer, error) {
 	}
 	found.Delivery = deliveryID(d.EventID, d.Endpoint)
 	return ok(found)
+}
+
+// isFiltered reports whether an endpoint's filter left an event out. It looks through
+// what the endpoint got at that time.
+func (c *call) isFiltered(endpoint string, of *event.Event) (bool, error) {
+	after, err := c.store.FeedSince(c.r.Context(), of.Time)
+	for range maxPages {
+		if err != nil {
+			break
+		}
+		var page queue.FeedPage
+		if page, err = c.store.ReadFeed(c.r.Context(), queue.OfEndpoint(endpoint), after, maxPage); err != nil {
+			break
+		}
+		for i := range page.Entries {
+			if entry := &page.Entries[i]; entry.Event.ID == of.ID {
+				return entry.Filtered, nil
+			}
+		}
+		if after = page.Next; !page.More {
+			return false, nil
+		}
+	}
+	if errors.Is(err, queue.ErrExpired) {
+		return false, nil
+	}
+	return false, err
+}
+
+// filteredView is an event that a filter left out.
+type filteredView struct {
+	ID       string    `json:"id"`
+	Type     string    `json:"type"`
+	Object   string    `json:"object"`
+	Sequence uint64    `json:"sequence"`
+	Time     time.Time `json:"time"`
+}
+
+// filteredList is a page of what a filter left out. Count is of all, as far as they are
+// counted.
+type filteredList struct {
+	list[filteredView]
+	Count int `json:"count"`
+}
+
+// listFiltered lists the events that an endpoint did not get because of its filter: one
+// that is wrong is a loss to whoever wrote it.
+func listFiltered(c *call) (*answer, error) {
+	values, err := parameters(c.r, "cursor", "limit")
+	if err != nil {
+		return nil, err
+	}
+	e, err := c.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	page, err := pageOf(values)
+	if err != nil {
+		return nil, err
+	}
+	events, next, err := c.store.Filtered(c.r.Context(), e.ID, page)
+	if err != nil {
+		return nil, err
+	}
+	answer := filteredList{list: list[filteredView]{Data: make([]filteredView, 0, len(events)), Next: string(next)}}
+	for i := range events {
+		of := &events[i]
+		answer.Data = append(answer.Data, filteredView{of.ID, of.Type, of.Key.String(), of.Sequence, of.Time})
+	}
+	if answer.Count, err = c.store.CountFiltered(c.r.Context(), e.ID); err != nil {
+		return nil, err
+	}
+	return ok(answer)
 }
 
 // whyNot says why an event was never meant for an endpoint.
