@@ -70,7 +70,7 @@ func (f *feed) stream(after queue.Position) error {
 	c.w.WriteHeader(http.StatusOK)
 	for {
 		if err := f.send(&page); err != nil {
-			return nil //nolint:nilerr // the reader has gone, or is too slow: it comes back
+			return nil // the reader has gone, or is too slow: it comes back
 		}
 		if ctx.Err() != nil {
 			return nil
