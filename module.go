@@ -103,6 +103,9 @@ type App struct {
 	// named holds the endpoints whose receivers are named by requests, by the
 	// endpoints' names.
 	named map[string]endpoint.Endpoint
+	// shared and tenanted are true if an API for subscribers has callers who are one
+	// tenant, or who have tenants.
+	shared, tenanted bool
 	// drops is true if some endpoint wants nothing kept while it is disabled.
 	drops  bool
 	events *caddyevents.App
@@ -235,6 +238,9 @@ func (a *App) Validate() error {
 // Start opens the queue and begins to work.
 func (a *App) Start() error {
 	if err := a.refuseSelf(); err != nil {
+		return fmt.Errorf("starting webhooks: %w", err)
+	}
+	if err := a.checkOwners(); err != nil {
 		return fmt.Errorf("starting webhooks: %w", err)
 	}
 	a.configureFronts()

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -78,7 +80,9 @@ func (s *SubscribersAPI) Provision(ctx caddy.Context) error {
 			return middleware.ServeHTTP(w, r, nowhere)
 		})
 	}
-	options := found.(*App).subscribersAPI()
+	app := found.(*App)
+	app.serve(s.Authorize)
+	options := app.subscribersAPI()
 	options.Log = livelog.Sparing(ctx.Logger())
 	for _, way := range s.Authorize {
 		options.Authorize = append(options.Authorize, authorizer(way, upstream))
@@ -104,6 +108,35 @@ func (s *SubscribersAPI) check() error {
 		return fmt.Errorf("upstream is missing: say where the API is asked who a caller is, as `upstream 127.0.0.1:9000`")
 	case !asks && s.UpstreamRaw != nil:
 		return fmt.Errorf("upstream is of no use: no authorize asks the API; leave it out")
+	}
+	return nil
+}
+
+// serve notes in which ways the callers of an API are known.
+func (a *App) serve(ways []*syntax.Authorize) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, way := range ways {
+		a.shared, a.tenanted = a.shared || way.Shared, a.tenanted || !way.Shared
+	}
+}
+
+// checkOwners refuses a `shared` beside resources whose objects have owners: everybody
+// would get the events of all of them. It warns of resources without owners, whose
+// events no tenant gets.
+func (a *App) checkOwners() error {
+	a.mu.Lock()
+	shared, tenanted := a.shared, a.tenanted
+	a.mu.Unlock()
+	for _, r := range a.resources() {
+		switch {
+		case shared && r.Tenant != "":
+			return fmt.Errorf("webhooks_api: authorize … shared gives every caller the events of all objects, but those of %s have owners (tenant %s); "+
+				"find out who asks, as `authorize GET /me tenant id`, or leave the resource's tenant out", r.Name, r.Tenant)
+		case tenanted && r.Tenant == "":
+			a.log.Warn("no tenant gets the events of a resource: nothing says whose its objects are", zap.String("resource", r.Name),
+				zap.String("remedy", "say where the owner stands in its Show, as `tenant owner.id`"))
+		}
 	}
 	return nil
 }
@@ -158,7 +191,7 @@ func authorizer(way *syntax.Authorize, upstream *show.Upstream) callbacks.Author
 			return repl.ReplaceAll(way.Tenant, ""), nil
 		})
 	}
-	asker := &callbacks.Asker{Tenant: way.Tenant, Now: time.Now}
+	asker := &callbacks.Asker{Tenant: way.Tenant, Shared: way.Shared, Now: time.Now}
 	asker.Ask = func(ctx context.Context, caller *http.Request, credential http.Header) (callbacks.Answered, error) {
 		front := show.Front{Host: caller.Host, Scheme: "http"}
 		if caller.TLS != nil {
@@ -192,6 +225,7 @@ func (s *SubscribersAPI) ServeHTTP(w http.ResponseWriter, r *http.Request, next 
 //	    authorize key
 //	    authorize <placeholder>
 //	    authorize GET <path> tenant <path>
+//	    authorize GET <path> shared
 //	}
 func (s *SubscribersAPI) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name

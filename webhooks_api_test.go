@@ -36,7 +36,9 @@ func TestRefusedSubscribers(t *testing.T) {
 		"authorize nobody":             {site("authorize"), "takes key"},
 		"authorize a word":             {site("authorize acme"), "takes key"},
 		"authorize part of a text":     {site("authorize tenant-{http.auth.user.id}"), "takes key"},
-		"authorize everybody":          {site("upstream localhost:9000\nauthorize GET /me shared"), "takes key"},
+		"authorize everybody":          {site("upstream localhost:9000\nauthorize shared"), "takes key"},
+		"authorize all in two ways":    {site("upstream localhost:9000\nauthorize GET /me shared id"), "takes key"},
+		"shared, with no upstream":     {site("authorize GET /me shared"), "upstream is missing"},
 		"authorize by what acts":       {site("upstream localhost:9000\nauthorize POST /me tenant id"), "asks with GET"},
 		"authorize a tenant's path":    {site("upstream localhost:9000\nauthorize GET /partners/:tenant tenant id"), "no path names a tenant"},
 		"authorize no path":            {site("upstream localhost:9000\nauthorize GET me tenant id"), "write the path"},
@@ -200,6 +202,43 @@ func TestWhoSubscribersAre(t *testing.T) {
 	caller.header.Set("Authorization", "Bearer wrong")
 	if status, _, _ := caller.do(http.MethodGet, "/asked/me", ""); status != 401 {
 		t.Errorf("got %d", status)
+	}
+}
+
+// Where Shows do not say whose they are, all whom the API lets in are one tenant and get
+// the events of all objects. Where they do, that is refused.
+func TestSharedCallers(t *testing.T) {
+	s := newStage(t)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer platform" {
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	t.Cleanup(api.Close)
+	got := make(chan string, 10)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r.Header.Get("webhook-event") }))
+	t.Cleanup(receiver.Close)
+	shared := "}\nhandle_path /webhooks/* {\nwebhooks_api {\nupstream " + api.Listener.Addr().String() + "\nauthorize GET /marketplace shared\n}\n"
+	s.mustLoad(s.config("", shared))
+	s.putUntil("/items/1", "items.updated items/1")
+	caller := client{t, "http://" + s.address, http.Header{"Authorization": {"Bearer platform"}}}
+	if status, answer, _ := caller.do(http.MethodPost, "/webhooks/endpoints", `{"url":"`+receiver.URL+`","events":["items.*"]}`); status != 201 {
+		t.Fatalf("%d %v", status, answer)
+	}
+	if first := <-got; first != "webhooks.test" {
+		t.Errorf("first came %s", first)
+	}
+	s.put("/items/2", `{"id":"2"}`)
+	if next := <-got; next != "items.updated" {
+		t.Errorf("then came %s", next)
+	}
+	caller.header.Set("Authorization", "Bearer other")
+	if status, answer, _ := caller.do(http.MethodGet, "/webhooks/endpoints", ""); status != 404 {
+		t.Errorf("whom the API refuses gets %d %v", status, answer)
+	}
+	owned := strings.Replace(s.config("", shared), "resource items", "resource owned {\ntenant owner\n}\nresource items", 1)
+	if err := s.load(owned); err == nil || !strings.Contains(err.Error(), "have owners") {
+		t.Errorf("beside a tenant: %v", err)
 	}
 }
 

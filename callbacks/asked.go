@@ -33,8 +33,10 @@ type Asker struct {
 	// Ask sends the request to the API, with nothing of the caller's but its
 	// credential.
 	Ask func(ctx context.Context, caller *http.Request, credential http.Header) (Answered, error)
-	// Tenant is the path of the tenant in the answer.
+	// Tenant is the path of the tenant in the answer. With Shared, all whom the API
+	// answers with success are the one tenant "", who has the events of all objects.
 	Tenant string
+	Shared bool
 	// Now is the clock.
 	Now func() time.Time
 
@@ -74,7 +76,7 @@ func (a *Asker) Authorize(r *http.Request, _ queue.Store) (Caller, error) {
 	}
 	hash := a.hash(r.Host, credential)
 	if tenant, known := a.recall(hash); known {
-		return Caller{Tenant: tenant, Name: "tenant " + tenant}, nil
+		return a.caller(tenant), nil
 	}
 	if isHeld(r) {
 		return Caller{}, ErrRefused
@@ -90,7 +92,14 @@ func (a *Asker) Authorize(r *http.Request, _ queue.Store) (Caller, error) {
 		return Caller{}, err
 	}
 	a.remember(hash, tenant)
-	return Caller{Tenant: tenant, Name: "tenant " + tenant}, nil
+	return a.caller(tenant), nil
+}
+
+func (a *Asker) caller(tenant string) Caller {
+	if a.Shared {
+		return Caller{Name: "a caller of the API"}
+	}
+	return Caller{Tenant: tenant, Name: "tenant " + tenant}
 }
 
 // read returns the tenant that an answer names.
@@ -102,6 +111,8 @@ func (a *Asker) read(answered Answered) (string, error) {
 		return "", unavailable.retry(queueRetry, "the API did not answer who you are")
 	case status < 200 || status > 299:
 		return "", errUnseen
+	case a.Shared:
+		return "", nil
 	}
 	found := gjson.GetBytes(answered.Body, a.Tenant)
 	tenant := ""

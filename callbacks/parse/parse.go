@@ -63,6 +63,7 @@ func Subscribers(d *caddyfile.Dispenser) (*syntax.Subscribers, error) {
 //	authorize key
 //	authorize <placeholder>
 //	authorize GET <path> tenant <path>
+//	authorize GET <path> shared
 func Authorize(d *caddyfile.Dispenser) (*syntax.Authorize, error) {
 	args := d.RemainingArgs()
 	a := new(syntax.Authorize)
@@ -73,8 +74,10 @@ func Authorize(d *caddyfile.Dispenser) (*syntax.Authorize, error) {
 		a.Tenant = args[0]
 	case len(args) == 4 && args[2] == "tenant":
 		a.Method, a.Path, a.Tenant = args[0], args[1], args[3]
+	case len(args) == 3 && args[2] == "shared":
+		a.Method, a.Path, a.Shared = args[0], args[1], true
 	default:
-		return nil, d.Errf("authorize takes key, a placeholder as {http.auth.user.id}, or `GET PATH tenant PATH`, not `%s`", strings.Join(args, " "))
+		return nil, d.Errf("authorize takes key, a placeholder as {http.auth.user.id}, `GET PATH tenant PATH`, or `GET PATH shared`, not `%s`", strings.Join(args, " "))
 	}
 	if err := a.Check(); err != nil {
 		return nil, d.WrapErr(err)

@@ -64,7 +64,7 @@ func (s *Subscribers) Policy() subscribers.Policy {
 }
 
 // Authorize is one way to find out who asks. One of Key, Tenant alone, and Method with
-// Path and Tenant is given.
+// Path and either Tenant or Shared is given.
 type Authorize struct {
 	// Key takes the API keys that this module has made.
 	Key bool `json:"key,omitempty"`
@@ -78,6 +78,11 @@ type Authorize struct {
 	// `Authorization` and `Cookie`. Only GET is possible.
 	Method string `json:"method,omitempty"`
 	Path   string `json:"path,omitempty"`
+
+	// Shared makes all whom the API answers with success one tenant, who may have the
+	// events of all objects. It is for an API whose Shows do not say whose they are: no
+	// resource may have a `tenant` beside it. In place of Tenant.
+	Shared bool `json:"shared,omitempty"`
 }
 
 // Asks reports whether the API is asked.
@@ -86,18 +91,22 @@ func (a *Authorize) Asks() bool { return a.Method != "" || a.Path != "" }
 // Check reports what is impossible.
 func (a *Authorize) Check() error {
 	switch {
-	case a.Key && (a.Tenant != "" || a.Asks()):
+	case a.Key && (a.Tenant != "" || a.Asks() || a.Shared):
 		return errors.New("authorize key takes nothing else")
 	case a.Key:
 		return nil
 	case !a.Asks() && (!strings.HasPrefix(a.Tenant, "{") || !strings.HasSuffix(a.Tenant, "}") || strings.Count(a.Tenant, "{") != 1):
-		return fmt.Errorf("authorize takes key, a placeholder as {http.auth.user.id}, or `GET PATH tenant PATH`, not %q", a.Tenant)
+		return fmt.Errorf("authorize takes key, a placeholder as {http.auth.user.id}, `GET PATH tenant PATH`, or `GET PATH shared`, not %q", a.Tenant)
+	case !a.Asks() && a.Shared:
+		return errors.New("authorize: shared takes a request to the API, as `authorize GET /me shared`")
 	case !a.Asks():
 		return nil
+	case a.Shared && a.Tenant != "":
+		return fmt.Errorf("authorize %s %s: callers share one tenant, or the answer names it; keep one of `shared` and `tenant`", a.Method, a.Path)
 	case a.Method != http.MethodGet:
 		return fmt.Errorf("authorize asks with GET, not with %q", a.Method)
-	case a.Tenant == "" || jsonpath.HasModifier(a.Tenant):
-		return fmt.Errorf("authorize %s %s: say where the tenant stands in the answer, as `tenant brand.id`", a.Method, a.Path)
+	case !a.Shared && (a.Tenant == "" || jsonpath.HasModifier(a.Tenant)):
+		return fmt.Errorf("authorize %s %s: say where the tenant stands in the answer, as `tenant brand.id`, or `shared` if all callers are one", a.Method, a.Path)
 	}
 	if u, err := url.ParseRequestURI(a.Path); err != nil || !strings.HasPrefix(a.Path, "/") || strings.HasPrefix(a.Path, "//") || u.Fragment != "" || strings.ContainsAny(a.Path, "#{} ") {
 		return fmt.Errorf("authorize %s %s: write the path of a request, as /me", a.Method, a.Path)
