@@ -155,6 +155,31 @@ func TestFiltered(t *testing.T) {
 	}
 }
 
+// unsynced is a queue whose feeds do not have yet what was committed.
+type unsynced struct{ queue.Store }
+
+func (unsynced) ReadFeed(context.Context, queue.Scope, queue.Position, int) (queue.FeedPage, error) {
+	return queue.FeedPage{}, nil
+}
+
+// What a filter has just left out, no feed may have yet, and the reason is known all the
+// same: also if much was left out at once.
+func TestWhyFilteredJustNow(t *testing.T) {
+	s := newStage(t)
+	id := s.create("acme", `{"url":"https://erp.example/h","filter":"false"}`).text("id")
+	for i := range maxPage + 1 {
+		s.filtered(fmt.Sprint(i), id)
+	}
+	unrouted := s.announce("acme", "items.created", "other")
+	s.store = unsynced{s.store}
+	for of, verdict := range map[string]string{"evt_0": "filtered", fmt.Sprint("evt_", maxPage): "filtered", unrouted.ID: "unrouted"} {
+		got := s.as("acme", http.MethodGet, "/why?endpoint="+id+"&event="+of, "").want(t, 200)
+		if got.text("verdict") != verdict {
+			t.Errorf("%s: %s", of, got.body)
+		}
+	}
+}
+
 // An endpoint without a URL is sent nothing, and reads in its feed what it would be sent.
 func TestFeedWithoutURL(t *testing.T) {
 	s := newStage(t)

@@ -4,6 +4,7 @@ package callbacks
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,9 +73,18 @@ func showWhy(c *call) (*answer, error) {
 	return ok(found)
 }
 
+// lately is how old an event is at most that no feed may have yet: a feed has only what
+// survives a crash, and a subscriber may ask before that.
+const lately = 2 * time.Minute
+
 // isFiltered reports whether an endpoint's filter left an event out. It looks through
-// what the endpoint got at that time.
+// what was left out last, if the event is new, and what the endpoint got at that time.
 func (c *call) isFiltered(endpoint string, of *event.Event) (bool, error) {
+	if c.now.Sub(of.Time) < lately {
+		if found, err := c.isFilteredLately(endpoint, of.ID); found || err != nil {
+			return found, err
+		}
+	}
 	after, err := c.store.FeedSince(c.r.Context(), of.Time)
 	for range maxPages {
 		if err != nil {
@@ -97,6 +107,25 @@ func (c *call) isFiltered(endpoint string, of *event.Event) (bool, error) {
 		return false, nil
 	}
 	return false, err
+}
+
+// isFilteredLately reports whether an event is one of those that an endpoint's filter left
+// out last.
+func (c *call) isFilteredLately(endpoint, eventID string) (bool, error) {
+	page := queue.Page{Limit: maxPage}
+	for range maxPages {
+		events, next, err := c.store.Filtered(c.r.Context(), endpoint, page)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(events, func(e event.Event) bool { return e.ID == eventID }) {
+			return true, nil
+		}
+		if page.Cursor = next; next == "" {
+			break
+		}
+	}
+	return false, nil
 }
 
 // filteredView is an event that a filter left out.
