@@ -4,6 +4,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,6 +19,11 @@ import (
 // list is a subcommand that prints a page of a list of the admin API as a table.
 type list struct {
 	name, short string
+	// path is that of the list below /webhooks/, if it is not its name.
+	path string
+	// argument is the parameter that the command's one argument gives, "" if it takes
+	// none.
+	argument string
 	// filters are the parameters that narrow the list, each of which is a flag.
 	filters []string
 	// paged lists have a cursor, and byID shows one item with an argument.
@@ -88,6 +94,9 @@ func (l list) command() *cobra.Command {
 	if l.byID {
 		cmd.Use, cmd.Args = l.name+" [<id>]", cobra.MaximumNArgs(1)
 	}
+	if l.argument != "" {
+		cmd.Use, cmd.Args = l.name+" <"+l.argument+">", cobra.ExactArgs(1)
+	}
 	for _, name := range l.filters {
 		cmd.Flags().String(name, "", "show only those with this "+name)
 	}
@@ -100,13 +109,16 @@ func (l list) command() *cobra.Command {
 
 // run prints a page of the list, or the one item that an argument names.
 func (l list) run(c call) error {
-	if id := c.Arg(0); id != "" {
+	if id := c.Arg(0); l.byID && id != "" {
 		if err := c.without("an id shows one of the "+l.name, append([]string{"cursor", "limit"}, l.filters...)...); err != nil {
 			return err
 		}
 		return c.showEvent(id)
 	}
 	query := c.query(l.filters...)
+	if l.argument != "" {
+		query.Set(l.argument, c.Arg(0))
+	}
 	for _, name := range []string{"cursor", "limit"} {
 		if c.cmd.Flags().Changed(name) {
 			query.Set(name, c.cmd.Flags().Lookup(name).Value.String())
@@ -116,7 +128,7 @@ func (l list) run(c call) error {
 	if err != nil {
 		return err
 	}
-	answer, err := client.read("/webhooks/"+l.name, query)
+	answer, err := client.read("/webhooks/"+cmp.Or(l.path, l.name), query)
 	if err != nil {
 		return err
 	}
