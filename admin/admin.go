@@ -10,6 +10,7 @@
 //	GET  /webhooks/marks         objects that wait for reconciling
 //	GET  /webhooks/unresolved    changes whose object is not known
 //	GET  /webhooks/endpoints     endpoints, and how they stand
+//	GET  /webhooks/audit         who changed what a tenant has, newest first
 //	GET  /webhooks/coverage      what could be missed
 //	GET  /webhooks/queue         the queue as a whole; /webhooks/queue/backup a backup of it
 //
@@ -24,7 +25,7 @@
 //	GET, POST /webhooks/keys     API keys of a tenant; DELETE /webhooks/keys/ID
 //
 // Lists take `limit` and `cursor`, and where it applies `event`, `type`,
-// `object`, `endpoint` and `status`. What is asked for that does not exist is
+// `object`, `endpoint`, `status` and `tenant`. What is asked for that does not exist is
 // refused. Look and list take `wait`.
 package admin
 
@@ -105,6 +106,7 @@ func (s *Server) routes() map[string]handler {
 		"POST /webhooks/endpoints/{name}/pause":  s.pause,
 		"POST /webhooks/endpoints/{name}/resume": s.resume,
 		"POST /webhooks/endpoints/{name}/retry":  s.retry,
+		"GET /webhooks/audit":                    s.audits,
 		"GET /webhooks/coverage":                 s.coverage,
 		"POST /webhooks/look":                    s.look,
 		"POST /webhooks/list":                    s.list,

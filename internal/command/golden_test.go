@@ -62,6 +62,9 @@ var scene = map[string]string{
 		"unproven":["items"],"unlisted":["items"],"lists":[],"words":[
 			{"resource":"items","word":"hide buyer.crad","at":"Caddyfile:7","leaks":true,"since":"2026-03-04T04:06:07Z","looked":23,"in":"Shows that were new or had changed","instead":"buyer.card"},
 			{"resource":"orders","word":"update PUT /orders/:id","at":"Caddyfile:12","rule":true,"since":"2026-03-04T04:06:07Z","looked":40,"in":"","instead":"PUT /order/:id"}]}`,
+	"GET /webhooks/audit": `{"items":[
+		{"at":"2026-03-04T05:06:09Z","tenant":"acme","who":"key_5d0c1f2a3b4c5d6e7f80 (ci)","action":"endpoint.update","object":"ep_2v5k8m3q7r9t","changed":["events","url"],"from":"203.0.113.7:40112"},
+		{"at":"2026-03-04T05:06:07Z","tenant":"acme","who":"operator","action":"key.create","object":"key_5d0c1f2a3b4c5d6e7f80","from":"127.0.0.1:51234"}],"next":"b3"}`,
 	"GET /webhooks/keys": `{"items":[
 		{"id":"key_5d0c1f2a3b4c5d6e7f80","tenant":"acme","name":"ci","by":"operator","created":"2026-03-04T05:06:07Z","expires":"2027-03-04T05:06:07Z","used":"2026-03-05T05:06:07Z"},
 		{"id":"key_9a0c1f2a3b4c5d6e7f81","tenant":"acme","by":"key_5d0c1f2a3b4c5d6e7f80 (ci)","created":"2026-03-04T05:06:09Z"}]}`,
@@ -90,7 +93,7 @@ var shown = map[string]string{
 	"coverage": "coverage", "look": "look items/bicycle-1", "list": "list items", "dismiss": "dismiss --before 2d",
 	"recover": "recover --since 3h --yes", "resend": "resend evt_1 --yes", "replay": "replay crm --yes", "cancel": "cancel --endpoint crm",
 	"pause": "pause crm --reason moving", "resume": "resume crm", "retry": "retry crm",
-	"keys-list": "keys list acme", "keys-add": "keys add acme --name ci --expires 365d", "keys-delete": "keys delete key_5d0c1f2a3b4c5d6e7f80",
+	"audit": "audit --tenant acme", "keys-list": "keys list acme", "keys-add": "keys add acme --name ci --expires 365d", "keys-delete": "keys delete key_5d0c1f2a3b4c5d6e7f80",
 }
 
 // The command line prints what its golden files show, on 80 and on 120 columns. No

@@ -87,6 +87,14 @@ var lists = []list{
 			return []any{u["id"], clock(u["noted"]), u["resource"], u["rule"], u["reason"]}
 		},
 	},
+	{
+		name: "audit", short: "Lists who changed what tenants have", paged: true,
+		filters:  []string{"tenant"},
+		headings: []string{"TIME", "TENANT", "ACTION", "OBJECT", "WHO", "CHANGED", "FROM"},
+		row: func(a map[string]any) []any {
+			return []any{clock(a["at"]), a["tenant"], a["action"], a["object"], a["who"], joined(a["changed"]), a["from"]}
+		},
+	},
 }
 
 func (l list) command() *cobra.Command {
@@ -257,6 +265,16 @@ func printPayload(out io.Writer, event []byte) error {
 	}
 	_, err := fmt.Fprintf(out, "\n%s\n", text)
 	return err
+}
+
+// joined returns the texts of a list of an answer, one after the other.
+func joined(value any) string {
+	all, _ := value.([]any)
+	words := make([]string, len(all))
+	for i, each := range all {
+		words[i] = fmt.Sprint(each)
+	}
+	return strings.Join(words, " ")
 }
 
 // clockLayout is how operators read a time.
