@@ -5,6 +5,7 @@
 //	GET  /webhooks/status        what is in the queue, and what is configured
 //	GET  /webhooks/health        200 when the queue is open and its work is done, else 503
 //	GET  /webhooks/events        events, newest first; /webhooks/events/ID with its payload
+//	GET  /webhooks/feed          events in the order of their commits, and those to come
 //	GET  /webhooks/deliveries    deliveries, newest first
 //	GET  /webhooks/attempts      attempts, newest first
 //	GET  /webhooks/marks         objects that wait for reconciling
@@ -26,10 +27,11 @@
 //
 // Lists take `limit` and `cursor`, and where it applies `event`, `type`,
 // `object`, `endpoint`, `status` and `tenant`. What is asked for that does not exist is
-// refused. Look and list take `wait`.
+// refused. Look, list and feed take `wait`.
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,6 +63,8 @@ type Server struct {
 	// Words returns the words of the configuration that have no effect. Nil means that
 	// nobody knows.
 	Words func() []effect.Line
+	// Context ends with the configuration: nothing waits longer. Nil never ends.
+	Context context.Context
 	// Log gets errors that come too late for an answer.
 	Log *zap.Logger
 }
@@ -98,6 +102,7 @@ func (s *Server) routes() map[string]handler {
 		"GET /webhooks/health":                   s.health,
 		"GET /webhooks/events":                   s.events,
 		"GET /webhooks/events/{id}":              s.event,
+		"GET /webhooks/feed":                     s.feed,
 		"GET /webhooks/deliveries":               s.deliveries,
 		"GET /webhooks/attempts":                 s.attempts,
 		"GET /webhooks/marks":                    s.marks,

@@ -5,6 +5,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -126,5 +127,9 @@ func deleteKey(c call) error {
 		return err
 	}
 	defer answer.Close()
+	// Whatever else answers has something to say.
+	if text, err := io.ReadAll(io.LimitReader(answer, 1)); err != nil || len(text) > 0 {
+		return fmt.Errorf("reading the answer: it is not that of the admin API, so the key %s may be valid still", id)
+	}
 	return c.report(map[string]string{"deleted": id}, fmt.Sprintf("Key %s is deleted.\n", id))
 }

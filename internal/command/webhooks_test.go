@@ -196,6 +196,7 @@ func TestCommandsFail(t *testing.T) {
 	for _, args := range []string{
 		"status", "status --json", "events", "events evt_1", "marks --json", "coverage", "coverage --json", "look items/1", "list items", "dismiss 1",
 		"recover --since 1h --yes", "pause erp", "queue stats",
+		"audit", "keys list acme", "keys add acme", "keys delete key_1", "tail", "tail --json",
 	} {
 		for api, want := range map[*adminAPI]string{
 			strange: "reading the answer", gone: "no Caddy answers at", other: "has no webhooks: is it another program", broken: "said 502 Bad Gateway: no luck",
