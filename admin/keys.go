@@ -12,6 +12,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
+// KeyPrefix begins every API key, and no id of one.
+const KeyPrefix = subscribers.KeyPrefix
+
 // KeyView is an API key of a tenant.
 type KeyView struct {
 	ID      string    `json:"id"`

@@ -15,7 +15,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhooks/caddy-webhooks/admin"
-	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
 // keyList is the list of a tenant's API keys.
@@ -115,7 +114,7 @@ func (c call) printKey(key *admin.KeyView) error {
 // deleteKey ends a key.
 func deleteKey(c call) error {
 	id := c.Arg(0)
-	if strings.HasPrefix(id, subscribers.KeyPrefix) {
+	if strings.HasPrefix(id, admin.KeyPrefix) {
 		return errors.New("that is the key itself; name it by its id, as caddy webhooks keys list shows it")
 	}
 	client, err := c.client()
