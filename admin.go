@@ -57,7 +57,7 @@ func (a *App) words() []effect.Line {
 // admin returns the operators' API of this configuration.
 func (a *App) admin() *admin.Server {
 	server := &admin.Server{
-		Pipeline: a.pipeline, Durability: a.durability, Uncovered: uncovered, Words: a.words, Log: livelog.New("engine"),
+		Pipeline: a.pipeline, Durability: a.durability, Uncovered: uncovered, Words: a.words, Context: a.ctx, Log: livelog.New("engine"),
 	}
 	for _, r := range a.resources() {
 		resource := admin.Resource{Name: r.Name, Proven: r.Version != "" || r.ETag, Listed: r.List != nil}

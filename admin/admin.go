@@ -5,11 +5,13 @@
 //	GET  /webhooks/status        what is in the queue, and what is configured
 //	GET  /webhooks/health        200 when the queue is open and its work is done, else 503
 //	GET  /webhooks/events        events, newest first; /webhooks/events/ID with its payload
+//	GET  /webhooks/feed          events in the order of their commits, and those to come
 //	GET  /webhooks/deliveries    deliveries, newest first
 //	GET  /webhooks/attempts      attempts, newest first
 //	GET  /webhooks/marks         objects that wait for reconciling
 //	GET  /webhooks/unresolved    changes whose object is not known
 //	GET  /webhooks/endpoints     endpoints, and how they stand
+//	GET  /webhooks/audit         who changed what a tenant has, newest first
 //	GET  /webhooks/coverage      what could be missed
 //	GET  /webhooks/queue         the queue as a whole; /webhooks/queue/backup a backup of it
 //
@@ -24,11 +26,12 @@
 //	GET, POST /webhooks/keys     API keys of a tenant; DELETE /webhooks/keys/ID
 //
 // Lists take `limit` and `cursor`, and where it applies `event`, `type`,
-// `object`, `endpoint` and `status`. What is asked for that does not exist is
-// refused. Look and list take `wait`.
+// `object`, `endpoint`, `status` and `tenant`. What is asked for that does not exist is
+// refused. Look, list and feed take `wait`.
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,6 +63,8 @@ type Server struct {
 	// Words returns the words of the configuration that have no effect. Nil means that
 	// nobody knows.
 	Words func() []effect.Line
+	// Context ends with the configuration: nothing waits longer. Nil never ends.
+	Context context.Context
 	// Log gets errors that come too late for an answer.
 	Log *zap.Logger
 }
@@ -97,6 +102,7 @@ func (s *Server) routes() map[string]handler {
 		"GET /webhooks/health":                   s.health,
 		"GET /webhooks/events":                   s.events,
 		"GET /webhooks/events/{id}":              s.event,
+		"GET /webhooks/feed":                     s.feed,
 		"GET /webhooks/deliveries":               s.deliveries,
 		"GET /webhooks/attempts":                 s.attempts,
 		"GET /webhooks/marks":                    s.marks,
@@ -105,6 +111,7 @@ func (s *Server) routes() map[string]handler {
 		"POST /webhooks/endpoints/{name}/pause":  s.pause,
 		"POST /webhooks/endpoints/{name}/resume": s.resume,
 		"POST /webhooks/endpoints/{name}/retry":  s.retry,
+		"GET /webhooks/audit":                    s.audits,
 		"GET /webhooks/coverage":                 s.coverage,
 		"POST /webhooks/look":                    s.look,
 		"POST /webhooks/list":                    s.list,

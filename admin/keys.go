@@ -12,6 +12,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
+// KeyPrefix begins every API key, and no id of one.
+const KeyPrefix = subscribers.KeyPrefix
+
 // KeyView is an API key of a tenant.
 type KeyView struct {
 	ID      string    `json:"id"`
@@ -95,25 +98,45 @@ func (s *Server) createKey(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, newKeyView(key, text))
 }
 
-// deleteKey ends an API key of a tenant at once.
+// deleteKey ends an API key at once. Its id says whose it is; a `tenant` that is given
+// must be that one.
 func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request) error {
-	keys, tenant, err := s.keysOf(r)
+	store, err := s.store()
 	if err != nil {
 		return err
 	}
-	id := r.PathValue("id")
-	audited, err := audit("key.delete", id, tenant, r)
+	values, err := parseMeant(r, []string{"tenant"})
 	if err != nil {
 		return err
 	}
-	if err := keys.Delete(r.Context(), tenant, id, audited); err != nil {
-		if errors.Is(err, queue.ErrNotFound) {
-			return refuse(http.StatusNotFound, "%s has no key %q", tenant, id)
-		}
+	keys, id := &subscribers.Keys{Store: store, Now: time.Now}, r.PathValue("id")
+	key, err := keys.Get(r.Context(), id)
+	if err == nil && values.Has("tenant") && values.Get("tenant") != key.Tenant {
+		err = queue.ErrNotFound
+	}
+	var audited queue.Record
+	if err == nil {
+		audited, err = audit("key.delete", id, key.Tenant, r)
+	}
+	if err == nil {
+		err = keys.Delete(r.Context(), key.Tenant, id, audited)
+	}
+	if errors.Is(err, queue.ErrNotFound) {
+		return refuse(http.StatusNotFound, "there is no key %q%s", id, ofTenant(values.Get("tenant")))
+	}
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// ofTenant says whose something is, "" for anybody's.
+func ofTenant(tenant string) string {
+	if tenant == "" {
+		return ""
+	}
+	return fmt.Sprintf(" of %q", tenant)
 }
 
 // audit returns the record of what an operator does to what a tenant has.

@@ -152,6 +152,16 @@ func (k *Keys) Of(ctx context.Context, tenant string, page queue.Page) ([]Key, q
 	return keys, next, nil
 }
 
+// Get returns the key of an id, whoever's it is, or [queue.ErrNotFound].
+func (k *Keys) Get(ctx context.Context, id string) (Key, error) {
+	record, err := k.Store.Record(ctx, KindKey, id)
+	if err != nil {
+		return Key{}, err
+	}
+	key, _, err := keyOf(record)
+	return key, err
+}
+
 // Delete ends a tenant's key at once, and writes other records in the same step. It
 // fails with [queue.ErrNotFound], also for another tenant's.
 func (k *Keys) Delete(ctx context.Context, tenant, id string, with ...queue.Record) error {

@@ -66,7 +66,12 @@ func (r *refusal) Error() string { return r.reason }
 // open makes a request, with a body of JSON unless it is nil, and returns the
 // body of the answer. The caller closes it. A refusal is an error.
 func (c client) open(method, path string, query url.Values, body any) (io.ReadCloser, error) {
-	request, err := c.request(method, path, query, body)
+	return c.openWith(context.Background(), method, path, query, body)
+}
+
+// openWith is open with a context that ends the request and its answer.
+func (c client) openWith(ctx context.Context, method, path string, query url.Values, body any) (io.ReadCloser, error) {
+	request, err := c.request(ctx, method, path, query, body)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +91,7 @@ func (c client) open(method, path string, query url.Values, body any) (io.ReadCl
 }
 
 // request returns a request as the admin endpoint takes it from a local program.
-func (c client) request(method, path string, query url.Values, body any) (*http.Request, error) {
+func (c client) request(ctx context.Context, method, path string, query url.Values, body any) (*http.Request, error) {
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
@@ -102,7 +107,7 @@ func (c client) request(method, path string, query url.Values, body any) (*http.
 	if !c.address.IsUnixNetwork() {
 		origin = "http://" + c.address.JoinHostPort(0)
 	}
-	request, err := http.NewRequestWithContext(context.Background(), method, origin+path, sent)
+	request, err := http.NewRequestWithContext(ctx, method, origin+path, sent)
 	if err != nil {
 		return nil, fmt.Errorf("making the request: %w", err)
 	}

@@ -4,6 +4,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,6 +19,11 @@ import (
 // list is a subcommand that prints a page of a list of the admin API as a table.
 type list struct {
 	name, short string
+	// path is that of the list below /webhooks/, if it is not its name.
+	path string
+	// argument is the parameter that the command's one argument gives, "" if it takes
+	// none.
+	argument string
 	// filters are the parameters that narrow the list, each of which is a flag.
 	filters []string
 	// paged lists have a cursor, and byID shows one item with an argument.
@@ -81,12 +87,23 @@ var lists = []list{
 			return []any{u["id"], clock(u["noted"]), u["resource"], u["rule"], u["reason"]}
 		},
 	},
+	{
+		name: "audit", short: "Lists who changed what tenants have", paged: true,
+		filters:  []string{"tenant"},
+		headings: []string{"TIME", "TENANT", "ACTION", "OBJECT", "WHO", "CHANGED", "FROM"},
+		row: func(a map[string]any) []any {
+			return []any{clock(a["at"]), a["tenant"], a["action"], a["object"], a["who"], joined(a["changed"]), a["from"]}
+		},
+	},
 }
 
 func (l list) command() *cobra.Command {
 	cmd := subcommand(&cobra.Command{Use: l.name, Short: l.short, Args: cobra.NoArgs}, l.run)
 	if l.byID {
 		cmd.Use, cmd.Args = l.name+" [<id>]", cobra.MaximumNArgs(1)
+	}
+	if l.argument != "" {
+		cmd.Use, cmd.Args = l.name+" <"+l.argument+">", cobra.ExactArgs(1)
 	}
 	for _, name := range l.filters {
 		cmd.Flags().String(name, "", "show only those with this "+name)
@@ -100,13 +117,16 @@ func (l list) command() *cobra.Command {
 
 // run prints a page of the list, or the one item that an argument names.
 func (l list) run(c call) error {
-	if id := c.Arg(0); id != "" {
+	if id := c.Arg(0); l.byID && id != "" {
 		if err := c.without("an id shows one of the "+l.name, append([]string{"cursor", "limit"}, l.filters...)...); err != nil {
 			return err
 		}
 		return c.showEvent(id)
 	}
 	query := c.query(l.filters...)
+	if l.argument != "" {
+		query.Set(l.argument, c.Arg(0))
+	}
 	for _, name := range []string{"cursor", "limit"} {
 		if c.cmd.Flags().Changed(name) {
 			query.Set(name, c.cmd.Flags().Lookup(name).Value.String())
@@ -116,7 +136,7 @@ func (l list) run(c call) error {
 	if err != nil {
 		return err
 	}
-	answer, err := client.read("/webhooks/"+l.name, query)
+	answer, err := client.read("/webhooks/"+cmp.Or(l.path, l.name), query)
 	if err != nil {
 		return err
 	}
@@ -245,6 +265,16 @@ func printPayload(out io.Writer, event []byte) error {
 	}
 	_, err := fmt.Fprintf(out, "\n%s\n", text)
 	return err
+}
+
+// joined returns the texts of a list of an answer, one after the other.
+func joined(value any) string {
+	all, _ := value.([]any)
+	words := make([]string, len(all))
+	for i, each := range all {
+		words[i] = fmt.Sprint(each)
+	}
+	return strings.Join(words, " ")
 }
 
 // clockLayout is how operators read a time.

@@ -57,7 +57,7 @@ func addCommands(cmd *cobra.Command) {
 	}
 	cmd.AddCommand(endpointCommands()...)
 	cmd.AddCommand(detectionCommands()...)
-	cmd.AddCommand(queueCommand())
+	cmd.AddCommand(tailCommand(), keysCommand(), queueCommand())
 	group(cmd)
 	fitHelp(cmd, widthOf(os.Stdout))
 }

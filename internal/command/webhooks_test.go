@@ -125,6 +125,9 @@ func TestCommands(t *testing.T) {
 		{"events --limit 0", "GET /webhooks/events?limit=0", nil, "limit is too odd"},
 		{"events --colour red", "", nil, "unknown flag"},
 		{"marks --cursor abc", "", nil, "unknown flag"},
+		{"audit", "GET /webhooks/audit", []string{"TENANT", "WHO"}, ""},
+		{"audit --tenant acme --limit 3 --cursor c", "GET /webhooks/audit?cursor=c&limit=3&tenant=acme", []string{"TENANT"}, ""},
+		{"audit acme", "", nil, "unknown command"},
 		{"unresolved --json", "GET /webhooks/unresolved", []string{`"items": []`}, ""},
 		{"look items/42", "POST /webhooks/look?object=items%2F42&wait=10s", []string{"items/42 is noted"}, ""},
 		{"look items/42 --deleted --wait 0", "POST /webhooks/look?deleted=1&object=items%2F42", []string{"items/42 is noted"}, ""},
@@ -169,6 +172,10 @@ func TestEmpty(t *testing.T) {
 		{"deliveries", "--cursor", ""},
 		{"dismiss", "--before", "1h", "--resource", ""},
 		{"dismiss", ""},
+		{"audit", "--tenant", ""},
+		{"keys", "list", ""},
+		{"keys", "add", "acme", "--expires", ""},
+		{"keys", "delete", ""},
 		{"pause", ""},
 		{"queue", "verify", "--dir", ""},
 		{"status", "--config", ""},
@@ -189,6 +196,7 @@ func TestCommandsFail(t *testing.T) {
 	for _, args := range []string{
 		"status", "status --json", "events", "events evt_1", "marks --json", "coverage", "coverage --json", "look items/1", "list items", "dismiss 1",
 		"recover --since 1h --yes", "pause erp", "queue stats",
+		"audit", "keys list acme", "keys add acme", "keys delete key_1", "tail", "tail --json",
 	} {
 		for api, want := range map[*adminAPI]string{
 			strange: "reading the answer", gone: "no Caddy answers at", other: "has no webhooks: is it another program", broken: "said 502 Bad Gateway: no luck",
