@@ -90,10 +90,10 @@ func (t *tail) run(ctx context.Context) error {
 			err = t.again(ctx, err)
 		}
 	}
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil // it was told to end
 }
 
 // errPrinting is wrapped by the error of an output that takes no more.
