@@ -81,8 +81,8 @@ func (c *call) stand(e *subscribers.Endpoint, v *endpointView) {
 		return
 	}
 	standing, applied := working.Standing(e.ID)
-	if !applied {
-		return
+	if !applied || standing.Reason == emitter.OwnerPaused {
+		return // it has not taken over yet that its owner has resumed it
 	}
 	v.Status, v.Since = string(standing.Status), standing.Since
 	switch standing.Status {

@@ -236,6 +236,10 @@ func TestPauseAndResume(t *testing.T) {
 		t.Error("it is not paused")
 	}
 	s.as("acme", http.MethodPost, path+"/resume", "").want(t, 200, `"status":"active"`)
+	// The emitter takes over a moment later what the owner has said.
+	s.fares.of[id] = emitter.Standing{EndpointState: queue.EndpointState{Name: id, Status: queue.EndpointPaused, Reason: emitter.OwnerPaused}}
+	s.as("acme", http.MethodGet, path, "").want(t, 200, `"status":"active"`)
+	delete(s.fares.of, id)
 	// What was disabled because it failed goes on; what the operator has paused does not.
 	for _, status := range []queue.EndpointStatus{queue.EndpointDisabled, emitter.StatusFailing, queue.EndpointPaused} {
 		s.fares.of[id] = emitter.Standing{EndpointState: queue.EndpointState{Status: status, Reason: "canary-reason", Since: s.now}}

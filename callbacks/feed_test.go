@@ -193,6 +193,10 @@ func TestFeedWithoutURL(t *testing.T) {
 	if objects, states := got.objects(), got.rows("delivery"); objects != "items/1 items/2 items/3" || states != "<nil> filtered <nil>" {
 		t.Errorf("the feed has %s, %s", objects, states)
 	}
+	mine := s.announce("acme", "items.created", "6")
+	if got := s.as("acme", http.MethodGet, "/why?endpoint="+id+"&event="+mine.ID, "").want(t, 200); got.text("verdict") != "feed" {
+		t.Errorf("why: %s", got.body)
+	}
 }
 
 // A request waits for the next event, and no longer than it asks for.

@@ -16,7 +16,7 @@ import (
 // why says what became of an event at an endpoint.
 type why struct {
 	// Verdict is one of delivered, pending, paused, dead, superseded, cancelled,
-	// expired, filtered, type, older, and unrouted.
+	// expired, filtered, type, older, feed, and unrouted.
 	Verdict string `json:"verdict"`
 	Detail  string `json:"detail"`
 	Remedy  string `json:"remedy,omitempty"`
@@ -181,6 +181,9 @@ func whyNot(e *subscribers.Endpoint, of *event.Event) why {
 		return why{Verdict: "older", Detail: "the event is older than the endpoint", Remedy: "replay it"}
 	case !wants(e, of.Type):
 		return why{Verdict: "type", Detail: "the endpoint does not ask for " + of.Type, Remedy: "add the type to its events, and replay it"}
+	}
+	if e.URL == "" {
+		return why{Verdict: "feed", Detail: "the endpoint has no URL, and is sent nothing", Remedy: "read its feed, where the event stands"}
 	}
 	return why{Verdict: "unrouted", Detail: "the endpoint was not meant for it when it was made; it has been changed since then", Remedy: "replay it"}
 }

@@ -24,8 +24,8 @@ var Statuses = []queue.EndpointStatus{
 // pausedReason is the reason of a pause for which nobody gave one.
 const pausedReason = "an operator paused it"
 
-// ownerReason is the reason of a pause that is not the operator's.
-const ownerReason = "its owner paused it"
+// OwnerPaused is the reason of a pause that is its owner's, and not the operator's.
+const OwnerPaused = "its owner paused it"
 
 // condition returns how an endpoint stands, in the words in which it is told
 // everywhere: lists, metrics, health, operational events and the log. The state is

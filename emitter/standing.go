@@ -113,7 +113,7 @@ func (s *standing) configure(t Target) {
 func (s *standing) present() queue.EndpointState {
 	state := s.state
 	if s.waits && state.Status == queue.EndpointActive {
-		state.Status, state.Reason = queue.EndpointPaused, ownerReason
+		state.Status, state.Reason = queue.EndpointPaused, OwnerPaused
 	}
 	return state
 }
