@@ -14,7 +14,7 @@ func TestConformance(t *testing.T) {
 	for _, durability := range []queue.Durability{queue.Power, queue.Process} {
 		t.Run(durability.String(), func(t *testing.T) {
 			open := func(t *testing.T, now func() time.Time) queue.Store {
-				s, err := Open(Options{Dir: t.TempDir(), Now: now, Durability: durability})
+				s, err := Open(Options{Dir: t.TempDir(), Now: now, Durability: durability, FreeSpace: noReserve})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -31,7 +31,7 @@ func TestKept(t *testing.T) {
 	queuetest.RunKept(t, func(t *testing.T, now func() time.Time) queuetest.Reopen {
 		dir := t.TempDir()
 		return func() queue.Store {
-			s, err := Open(Options{Dir: dir, Now: now})
+			s, err := Open(Options{Dir: dir, Now: now, FreeSpace: noReserve})
 			if err != nil {
 				t.Fatal(err)
 			}
