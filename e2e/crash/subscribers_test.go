@@ -257,7 +257,7 @@ func TestKillWhileSubscribing(t *testing.T) {
 	cancel()
 	working.Wait()
 	r.cease()
-	r.caddy.stop(t, p)
+	p.kill()
 	v := r.judge(t)
 	acknowledged, events := 0, 0
 	for _, s := range subscribers {
