@@ -45,8 +45,8 @@ var commands = []struct {
 	command
 }{
 	{"make", command{reason: "it prints the targets"}},
-	{line: "caddy webhooks tail", reason: "it ends when it is interrupted; its own tests run it"},
-	{line: "GET /webhooks/feed?after=POSITION&limit=50&wait=30s", reason: "POSITION stands for one; its own tests ask for it"},
+	{"caddy webhooks tail", command{reason: "it ends when it is interrupted; its own tests run it"}},
+	{"GET /webhooks/feed?after=POSITION&limit=50&wait=30s", command{reason: "POSITION stands for one; its own tests ask for it"}},
 	{"make run", command{reason: "it takes fixed ports; examples/demo tests it"}},
 	{"make test", command{reason: "it runs this"}},
 	{"make build", command{reason: "make test has done it"}},
