@@ -45,6 +45,10 @@ var commands = []struct {
 	command
 }{
 	{"make", command{reason: "it prints the targets"}},
+	{"caddy webhooks keys delete ID", command{reason: "ID stands for one; its own tests run it"}},
+	{"caddy webhooks audit", command{reason: "its own tests run it"}},
+	{"caddy webhooks keys list TENANT", command{reason: "TENANT stands for one; its own tests run it"}},
+	{"caddy webhooks keys add TENANT", command{reason: "TENANT stands for one; its own tests run it"}},
 	{"caddy webhooks tail", command{reason: "it ends when it is interrupted; its own tests run it"}},
 	{"GET /webhooks/feed?after=POSITION&limit=50&wait=30s", command{reason: "POSITION stands for one; its own tests ask for it"}},
 	{"make run", command{reason: "it takes fixed ports; examples/demo tests it"}},
