@@ -163,7 +163,7 @@ func (a *App) subscribersAPI() callbacks.Options {
 			address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 			return address
 		},
-		Base: stripped,
+		Base: stripped, Ending: caddy.Exiting,
 	}
 }
 

@@ -202,7 +202,7 @@ func (f *feed) await(after queue.Position, limit int, wait time.Duration) (feedP
 		return page, err
 	}
 	defer leave()
-	waiting, cancel := context.WithTimeout(ctx, wait)
+	waiting, cancel := f.call.patience(wait)
 	defer cancel()
 	for {
 		err := f.call.store.AwaitFeed(waiting, f.scope, next)
@@ -213,6 +213,30 @@ func (f *feed) await(after queue.Position, limit int, wait time.Duration) (feedP
 			return page, err
 		}
 	}
+}
+
+// endingEvery is how often it is looked whether the process is about to end.
+const endingEvery = time.Second
+
+// patience returns a context for what waits for a time: it ends with the request too, and
+// before the process does.
+func (c *call) patience(wait time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(c.r.Context(), wait)
+	go func() {
+		tick := time.NewTicker(endingEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				if c.options.Ending() {
+					cancel()
+				}
+			}
+		}
+	}()
+	return ctx, cancel
 }
 
 // feedLimits reads how many events are wanted, and how long to wait for them.

@@ -11,7 +11,9 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -199,55 +201,80 @@ func TestFeedWithoutURL(t *testing.T) {
 	}
 }
 
-// A request waits for the next event, and no longer than it asks for.
+// A request waits for the next event, and no longer than it asks for, nor than the
+// process lasts.
 func TestFeedWaits(t *testing.T) {
-	s := newStage(t)
-	after := s.as("acme", http.MethodGet, "/feed?after=latest", "").text("next")
-	answered := make(chan reply, 1)
-	go func() { answered <- s.as("acme", http.MethodGet, "/feed?wait=60s&after="+after, "") }()
-	s.waiting(1)
-	s.announce("umbrella", "items.created", "1")
-	select {
-	case got := <-answered:
-		t.Fatalf("answered with %s", got.body)
-	case <-time.After(20 * time.Millisecond):
-	}
-	s.announce("acme", "items.created", "2")
-	if got := (<-answered).want(t, 200).objects(); got != "items/2" {
-		t.Errorf("got %s", got)
-	}
-	s.as("acme", http.MethodGet, "/feed?wait=10ms&after=latest", "").want(t, 200, `"data":[]`)
-	// Nobody takes all places.
-	ctx, cancel := context.WithCancel(t.Context())
-	for range maxWaiting {
-		go func() {
-			r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/feed?wait=60s&after=latest", http.NoBody)
-			r.Header.Set("Authorization", "Bearer "+s.keys["acme"])
-			s.server.ServeHTTP(httptest.NewRecorder(), r)
-		}()
-	}
-	s.waiting(maxWaiting)
-	s.as("acme", http.MethodGet, "/feed?wait=60s&after=latest", "").want(t, 429)
-	s.as("acme", http.MethodGet, "/feed", "").want(t, 200)
-	s.as("umbrella", http.MethodGet, "/feed?wait=1ms&after=latest", "").want(t, 200)
-	cancel()
-	s.waiting(0)
+	synctest.Test(t, func(t *testing.T) {
+		var ending atomic.Bool
+		s := newStage(t, func(o *Options) { o.Ending = ending.Load })
+		after := s.as("acme", http.MethodGet, "/feed?after=latest", "").text("next")
+		answers := make(chan reply, maxWaiting)
+		ask := func() { answers <- s.as("acme", http.MethodGet, "/feed?wait=60s&after="+after, "") }
+		waiting := func(want int) {
+			t.Helper()
+			synctest.Wait()
+			if s.server.limits.allWaiting != want || len(answers) > 0 {
+				t.Fatalf("%d requests wait, want %d; %d were answered", s.server.limits.allWaiting, want, len(answers))
+			}
+		}
+		go ask()
+		waiting(1)
+		s.announce("umbrella", "items.created", "1")
+		waiting(1)
+		s.announce("acme", "items.created", "2")
+		if got := (<-answers).want(t, 200).objects(); got != "items/2" {
+			t.Errorf("got %s", got)
+		}
+		after = s.as("acme", http.MethodGet, "/feed?after=latest", "").text("next")
+		began := time.Now()
+		go ask()
+		(<-answers).want(t, 200, `"data":[]`)
+		if waited := time.Since(began); waited != time.Minute {
+			t.Errorf("it waited for %s", waited)
+		}
+		// Nobody takes all places.
+		for range maxWaiting {
+			go ask()
+		}
+		waiting(maxWaiting)
+		s.as("acme", http.MethodGet, "/feed?wait=60s&after=latest", "").want(t, 429)
+		s.as("acme", http.MethodGet, "/feed", "").want(t, 200)
+		s.as("umbrella", http.MethodGet, "/feed?wait=1ms&after=latest", "").want(t, 200)
+		began = time.Now()
+		ending.Store(true)
+		for range maxWaiting {
+			(<-answers).want(t, 200, `"data":[]`)
+		}
+		if lasted := time.Since(began); lasted > 2*endingEvery {
+			t.Errorf("requests held up the end for %s", lasted)
+		}
+		waiting(0)
+	})
 }
 
-// waiting waits until so many requests wait.
-func (s *stage) waiting(n int) {
-	s.t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		s.server.limits.waitingMu.Lock()
-		now := s.server.limits.allWaiting
-		s.server.limits.waitingMu.Unlock()
-		if now == n {
-			return
+// A stream ends after its time, with its key, and before the process does.
+func TestFeedStreamEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ending atomic.Bool
+		s := newStage(t, func(o *Options) { o.Ending = ending.Load })
+		lasted := func() time.Duration {
+			began := time.Now()
+			s.as("acme", http.MethodGet, "/feed?after=latest", "", "Accept", typeStream).want(t, 200, "id: ")
+			return time.Since(began)
 		}
-		if time.Now().After(deadline) {
-			s.t.Fatalf("%d requests wait, want %d", now, n)
+		if got := lasted(); got != streamFor {
+			t.Errorf("it lasted for %s", got)
 		}
-	}
+		made := s.as("acme", http.MethodPost, "/keys", `{"name":"short","expires":"`+s.now.Add(time.Minute).Format(time.RFC3339)+`"}`).want(t, 201)
+		s.keys["acme"] = made.text("key")
+		if got := lasted(); got != time.Minute {
+			t.Errorf("with a key that ends, it lasted for %s", got)
+		}
+		ending.Store(true)
+		if got := lasted(); got > 2*endingEvery {
+			t.Errorf("it held up the end for %s", got)
+		}
+	})
 }
 
 // A cursor that is too old, or of another queue, is told with the oldest one.
@@ -263,7 +290,11 @@ func TestFeedExpired(t *testing.T) {
 // A stream sends each event with its cursor, and goes on from Last-Event-ID.
 func TestFeedStream(t *testing.T) {
 	s := newStage(t)
-	server := httptest.NewServer(s.server)
+	ended := make(chan struct{}, 2)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.server.ServeHTTP(w, r)
+		ended <- struct{}{}
+	}))
 	defer server.Close()
 	s.announce("acme", "items.created", "1")
 	open := func(last string) (read func() (id, object string), closed func()) {
@@ -310,7 +341,7 @@ func TestFeedStream(t *testing.T) {
 		t.Errorf("then came %s", object)
 	}
 	closed()
-	s.waiting(0)
+	<-ended // it has given back its place
 	read, closed = open(id)
 	defer closed()
 	if _, object := read(); object != "items/2" {

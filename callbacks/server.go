@@ -70,6 +70,9 @@ type Options struct {
 	Base func(r *http.Request) string
 	// AuditFor is how long it is kept who changed what. Default: [subscribers.DefaultAuditFor].
 	AuditFor time.Duration
+	// Ending reports whether the process is about to end: nothing waits then, as
+	// servers end only when all their requests have. Default: it never is.
+	Ending func() bool
 	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
 	// Log gets what is wrong on our side. Default: none.
@@ -103,6 +106,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.AuditFor == 0 {
 		o.AuditFor = subscribers.DefaultAuditFor
+	}
+	if o.Ending == nil {
+		o.Ending = func() bool { return false }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -55,7 +55,7 @@ func (f *feed) stream(after queue.Position) error {
 	if until := c.caller.Until; !until.IsZero() {
 		lasts = min(lasts, until.Sub(c.now))
 	}
-	ctx, cancel := context.WithTimeout(c.r.Context(), lasts)
+	ctx, cancel := c.patience(lasts)
 	defer cancel()
 	page, next, err := f.page(ctx, after, streamPage)
 	if err != nil {

@@ -4,7 +4,6 @@ package callbacks
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -51,7 +50,7 @@ func showWhy(c *call) (*answer, error) {
 	}
 	d, err := c.deliveryOf(of.ID, e.ID)
 	if errors.Is(err, queue.ErrNotFound) {
-		filtered, err := c.isFiltered(e.ID, of)
+		filtered, err := c.store.WasFiltered(c.r.Context(), e.ID, of.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -71,61 +70,6 @@ func showWhy(c *call) (*answer, error) {
 	}
 	found.Delivery = deliveryID(d.EventID, d.Endpoint)
 	return ok(found)
-}
-
-// lately is how old an event is at most that no feed may have yet: a feed has only what
-// survives a crash, and a subscriber may ask before that.
-const lately = 2 * time.Minute
-
-// isFiltered reports whether an endpoint's filter left an event out. It looks through
-// what was left out last, if the event is new, and what the endpoint got at that time.
-func (c *call) isFiltered(endpoint string, of *event.Event) (bool, error) {
-	if c.now.Sub(of.Time) < lately {
-		if found, err := c.isFilteredLately(endpoint, of.ID); found || err != nil {
-			return found, err
-		}
-	}
-	after, err := c.store.FeedSince(c.r.Context(), of.Time)
-	for range maxPages {
-		if err != nil {
-			break
-		}
-		var page queue.FeedPage
-		if page, err = c.store.ReadFeed(c.r.Context(), queue.OfEndpoint(endpoint), after, maxPage); err != nil {
-			break
-		}
-		for i := range page.Entries {
-			if entry := &page.Entries[i]; entry.Event.ID == of.ID {
-				return entry.Filtered, nil
-			}
-		}
-		if after = page.Next; !page.More {
-			return false, nil
-		}
-	}
-	if errors.Is(err, queue.ErrExpired) {
-		return false, nil
-	}
-	return false, err
-}
-
-// isFilteredLately reports whether an event is one of those that an endpoint's filter left
-// out last.
-func (c *call) isFilteredLately(endpoint, eventID string) (bool, error) {
-	page := queue.Page{Limit: maxPage}
-	for range maxPages {
-		events, next, err := c.store.Filtered(c.r.Context(), endpoint, page)
-		if err != nil {
-			return false, err
-		}
-		if slices.ContainsFunc(events, func(e event.Event) bool { return e.ID == eventID }) {
-			return true, nil
-		}
-		if page.Cursor = next; next == "" {
-			break
-		}
-	}
-	return false, nil
 }
 
 // filteredView is an event that a filter left out.

@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
+	"github.com/caddy-webhooks/caddy-webhooks/seal"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
@@ -253,4 +254,31 @@ func TestDeletedEndpointLeavesNothingPending(t *testing.T) {
 			t.Errorf("what was pending for %s is gone", name)
 		}
 	}
+}
+
+// Endpoints that nobody can read are told of in health: their owners lose events.
+func TestUnreadableEndpointsAreTold(t *testing.T) {
+	p := newPipeline(t, silent(), nil)
+	start(t, p, changing(t, p))
+	b := book(t, p)
+	foreign, err := seal.NewKeyring(seal.NewKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := func() bool {
+		return strings.Contains(fmt.Sprint(p.Problems()), "1 endpoints that subscribers have made cannot be read")
+	}
+	if told() {
+		t.Errorf("problems: %v", p.Problems())
+	}
+	b.Sealer = foreign
+	made, err := b.Create(t.Context(), storedAt("https://example.com/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "health tells of the endpoint", told)
+	if err := b.Delete(t.Context(), "acme", made.ID, queue.AnyVersion); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "health is good again", func() bool { return !told() })
 }

@@ -37,6 +37,9 @@ func (p *Pipeline) Problems() (problems []string) {
 	if p.keyring.Load() == nil && started > 0 {
 		problems = append(problems, "there is no key to seal secrets with; configure a secrets_key")
 	}
+	if session := p.open(); session != nil && session.directory.Unread() > 0 {
+		problems = append(problems, fmt.Sprintf("%d endpoints that subscribers have made cannot be read, and get no events: put the key that sealed them back into secrets_key", session.directory.Unread()))
+	}
 	if waiting := p.Intake.Waiting(); waiting > 0 && store != nil {
 		problems = append(problems, fmt.Sprintf("%d exchanges that passed while the queue was being opened are not in it yet", waiting))
 	}

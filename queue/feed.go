@@ -135,4 +135,7 @@ type Filtereds interface {
 	Filtered(ctx context.Context, endpoint string, page Page) ([]event.Event, Cursor, error)
 	// CountFiltered counts them, up to [MaxCount].
 	CountFiltered(ctx context.Context, endpoint string) (int, error)
+	// WasFiltered reports whether an event is one of them. It is false for one that is
+	// not kept any more.
+	WasFiltered(ctx context.Context, endpoint, eventID string) (bool, error)
 }

@@ -24,14 +24,15 @@ const (
 	// MaxFilter limits the text of a filter, in bytes.
 	MaxFilter = 4 << 10
 	// maxFilterCost limits one evaluation of a filter, in CEL's units of cost: a
-	// thousand comparisons or so. Strangers write filters, and many are evaluated for
-	// one event.
-	maxFilterCost = 10_000
-	// maxFacts limits what all filters of one tenant may cost for one event.
-	maxFacts = 10 * maxFilterCost
+	// thousand comparisons or so, some milliseconds at worst. Strangers write filters,
+	// and many are evaluated for one event.
+	maxFilterCost = 5_000
+	// maxFacts limits what all filters of one tenant may cost for one event: a hundred
+	// usual ones cost a quarter of it.
+	maxFacts = 4 * maxFilterCost
 )
 
-// event is the variable that says what an event is.
+// theEvent is the variable that says what an event is.
 const theEvent = "event"
 
 // Filter is a subscriber's condition on the events of an endpoint. It is immutable and

@@ -38,15 +38,30 @@ func (s *Store) Filtered(ctx context.Context, endpoint string, page queue.Page) 
 	return rows.page, rows.next, err
 }
 
-// CountFiltered implements [queue.Filtereds].
+// CountFiltered implements [queue.Filtereds]. The rows expire with their events, so
+// these need not be read.
 func (s *Store) CountFiltered(ctx context.Context, endpoint string) (count int, err error) {
 	err = s.view(ctx, func(txn *badgerdb.Txn) error {
-		return s.eachFiltered(ctx, txn, endpoint, math.MaxUint64, func(uint64) (bool, error) {
+		prefix := endpointPrefix(nil, kindFiltered, endpoint)
+		return s.eachKey(ctx, txn, prefix, filteredKey(nil, endpoint, math.MaxUint64), func(*badgerdb.Item) (bool, error) {
 			count++
 			return count < queue.MaxCount, nil
 		})
 	})
 	return count, err
+}
+
+// WasFiltered implements [queue.Filtereds].
+func (s *Store) WasFiltered(ctx context.Context, endpoint, eventID string) (was bool, err error) {
+	err = s.view(ctx, func(txn *badgerdb.Txn) error {
+		position, err := s.positionOf(txn, eventID)
+		if err == nil {
+			_, err = txn.Get(filteredKey(nil, endpoint, position))
+		}
+		was = err == nil
+		return ignoreGone(err)
+	})
+	return was, err
 }
 
 // eachFiltered visits the events that an endpoint's filter has left out and that are

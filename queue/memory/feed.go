@@ -154,3 +154,13 @@ func (s *Store) CountFiltered(ctx context.Context, endpoint string) (int, error)
 	}
 	return min(count, queue.MaxCount), nil
 }
+
+// WasFiltered implements [queue.Filtereds].
+func (s *Store) WasFiltered(ctx context.Context, endpoint, eventID string) (bool, error) {
+	if err := s.enter(ctx); err != nil {
+		return false, err
+	}
+	defer s.mu.Unlock()
+	at, known := s.byID[eventID]
+	return known && slices.Contains(s.events[at].filtered, endpoint), nil
+}

@@ -384,6 +384,9 @@ func feedExpires(t *testing.T, s queue.Store) {
 		want := []string{"b", "b", "", "b", "", ""}[i]
 		wantFeed(t, s, of, first, strings.Fields(want)...)
 	}
+	if was, err := s.WasFiltered(t.Context(), "crm", "a"); err != nil || was {
+		t.Errorf("what is removed was filtered: %v, %v", was, err)
+	}
 	if filtered, _, err := s.Filtered(t.Context(), "crm", queue.Page{}); err != nil || len(filtered) > 0 {
 		t.Errorf("got %v, %v", filtered, err)
 	}
@@ -457,6 +460,11 @@ func filteredListed(t *testing.T, s queue.Store) {
 	}
 	if count, err := s.CountFiltered(t.Context(), "crm"); err != nil || count != 5 {
 		t.Errorf("%d are filtered, %v", count, err)
+	}
+	for of, want := range map[[2]string]bool{{"crm", "3"}: true, {"erp", "3"}: false, {"crm", "nothing"}: false, {"nobody", "3"}: false, {"", ""}: false} {
+		if got, err := s.WasFiltered(t.Context(), of[0], of[1]); err != nil || got != want {
+			t.Errorf("%v: filtered is %v, %v", of, got, err)
+		}
 	}
 	if _, _, err := s.Filtered(t.Context(), "crm", queue.Page{Cursor: "x"}); !errors.Is(err, queue.ErrBadCursor) {
 		t.Errorf("got %v", err)
