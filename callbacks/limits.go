@@ -15,6 +15,10 @@ import (
 const (
 	callsEvery = time.Second / 20
 	callsBurst = 200
+	// What changes something is looked at by all: each reconciliation under way is routed
+	// again when an endpoint changes.
+	changesEvery = time.Second
+	changesBurst = 100
 	// Credentials that are not valid, from one address.
 	failuresEvery = 6 * time.Second
 	failuresBurst = 20
@@ -32,7 +36,7 @@ const (
 // Limits holds back who asks too often. It lives as long as the process, and its
 // memory is bounded.
 type Limits struct {
-	callers, failures, probes limited
+	callers, changes, failures, probes limited
 
 	waitingMu  sync.Mutex
 	waiting    map[string]int // requests that wait, by tenant
@@ -43,14 +47,20 @@ type Limits struct {
 func NewLimits() *Limits {
 	return &Limits{
 		callers:  limited{every: callsEvery, burst: callsBurst},
+		changes:  limited{every: changesEvery, burst: changesBurst},
 		failures: limited{every: failuresEvery, burst: failuresBurst},
 		probes:   limited{every: probesEvery, burst: probesBurst},
 	}
 }
 
-// caller takes a request of a tenant. It returns how long to wait, 0 if it may be done.
-func (l *Limits) caller(tenant string, now time.Time) time.Duration {
-	return l.callers.take(tenant, now)
+// caller takes a request of a tenant, which may change something. It returns how long
+// to wait, 0 if it may be done.
+func (l *Limits) caller(tenant string, changes bool, now time.Time) time.Duration {
+	wait := l.callers.take(tenant, now)
+	if changes && wait == 0 {
+		wait = l.changes.take(tenant, now)
+	}
+	return wait
 }
 
 // probe takes a test of a tenant's.

@@ -230,6 +230,23 @@ func TestCallersAreLimited(t *testing.T) {
 	s.as("acme", http.MethodGet, "/me", "").want(t, 200)
 }
 
+// What changes something is limited by itself, and reading goes on.
+func TestChangesAreLimited(t *testing.T) {
+	s := newStage(t)
+	path := "/endpoints/" + s.create("acme", simple).text("id")
+	for range changesBurst - 1 {
+		s.as("acme", http.MethodPatch, path, `{}`).want(t, 200)
+	}
+	if got := s.as("acme", http.MethodPatch, path, `{}`).want(t, 429); got.header.Get("Retry-After") != "1" {
+		t.Errorf("it is to wait for %q", got.header.Get("Retry-After"))
+	}
+	s.as("acme", http.MethodDelete, path, "").want(t, 429)
+	s.as("acme", http.MethodGet, path, "").want(t, 200)
+	s.create("umbrella", simple)
+	s.now = s.now.Add(changesEvery)
+	s.as("acme", http.MethodDelete, path, "").want(t, 204)
+}
+
 // The memory of limits does not grow with those who ask.
 func TestLimitsAreBounded(t *testing.T) {
 	l := limited{every: time.Second, burst: 2}

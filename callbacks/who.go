@@ -58,7 +58,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, store queue.S
 		caller, err := authorize(r, store)
 		switch {
 		case err == nil:
-			if wait := s.limits.caller(caller.Tenant, now); wait > 0 {
+			if wait := s.limits.caller(caller.Tenant, r.Method != http.MethodGet && r.Method != http.MethodHead, now); wait > 0 {
 				return Caller{}, tooMany.retry(wait, "wait before the next request")
 			}
 			return caller, nil

@@ -35,6 +35,8 @@ type Directory struct {
 
 	set   atomic.Pointer[endpoint.Set]
 	epoch atomic.Uint64
+	// changes counts how often the stored endpoints have changed.
+	changes atomic.Uint64
 
 	mu       sync.Mutex
 	declared *endpoint.Set
@@ -84,32 +86,27 @@ func (d *Directory) Apply(declared *endpoint.Set, template endpoint.Endpoint) {
 
 // Refresh implements [reconcile.Routing].
 func (d *Directory) Refresh(ctx context.Context) error {
-	_, err := d.refresh(ctx)
-	return err
-}
-
-// refresh reads what has changed, and reports whether anything has.
-func (d *Directory) refresh(ctx context.Context) (changed bool, err error) {
 	epoch, err := d.records.Epoch(ctx, queue.KindEndpoint)
 	if err != nil {
-		return false, fmt.Errorf("reading whether endpoints have changed: %w", err)
+		return fmt.Errorf("reading whether endpoints have changed: %w", err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	// While this one waited for another, that may have read all.
 	if epoch <= d.epoch.Load() && d.unread.Load() == 0 {
-		return false, nil
+		return nil
 	}
 	tenants, err := d.read(ctx)
 	if err != nil {
-		return false, fmt.Errorf("reading the stored endpoints: %w", err)
+		return fmt.Errorf("reading the stored endpoints: %w", err)
 	}
 	if len(tenants) > 0 {
 		d.set.Store(d.set.Load().With(d.resolved(tenants)))
+		d.changes.Add(1)
 	}
 	// Only now: whoever reads the epoch first must find the set.
 	d.epoch.Store(max(epoch, d.epoch.Load()))
-	return len(tenants) > 0, nil
+	return nil
 }
 
 // read reads all records, opens those that have changed, and returns their owners.
@@ -203,16 +200,25 @@ func (d *Directory) resolved(tenants map[string]bool) map[string][]endpoint.Endp
 	return all
 }
 
+// rests is how many times as long as it works Follow rests after a change, so that
+// changes of many endpoints, one after the other, take a fifth of a processor at most.
+const rests = 4
+
 // retryAfter is how long Follow waits after the queue has failed.
 const retryAfter = time.Second
 
 // Follow keeps the directory up to date until the context ends, and calls a function
-// after each change.
+// after changes. Whoever routes events need not wait for it, see [Directory.Refresh].
 func (d *Directory) Follow(ctx context.Context, changed func()) {
+	told := uint64(0)
 	for ctx.Err() == nil {
-		has, err := d.refresh(ctx)
-		if has {
+		began := time.Now()
+		err := d.Refresh(ctx)
+		// Whoever routes events may have read the change first.
+		if now := d.changes.Load(); now != told {
+			told = now
 			changed()
+			pause(ctx, rests*time.Since(began))
 		}
 		if err == nil {
 			_, err = d.records.Await(ctx, queue.KindEndpoint, d.epoch.Load())
@@ -221,9 +227,13 @@ func (d *Directory) Follow(ctx context.Context, changed func()) {
 			continue
 		}
 		d.log.Error("following the stored endpoints", zap.Error(err))
-		select {
-		case <-ctx.Done():
-		case <-time.After(retryAfter):
-		}
+		pause(ctx, retryAfter)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }

@@ -158,6 +158,30 @@ func (e either) Open(sealed, associated []byte) ([]byte, bool, error) {
 	return plain, stale, nil
 }
 
+// Who follows is told of a change although whoever routes events has read it first:
+// otherwise, nobody would deliver to a new endpoint.
+func TestDirectoryFollowsWhatOthersRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBook(t, memory.New(time.Now))
+		d := newDirectory(t, b)
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := b.Create(ctx, deliverable("acme"))
+		must(t, err)
+		must(t, d.Refresh(ctx))
+		told, ended := 0, make(chan struct{})
+		go func() {
+			defer close(ended)
+			d.Follow(ctx, func() { told++ })
+		}()
+		synctest.Wait()
+		if told != 1 {
+			t.Errorf("told %d times", told)
+		}
+		cancel()
+		<-ended
+	})
+}
+
 // ailing is a queue whose records cannot be read now and then.
 type ailing struct {
 	queue.Store
