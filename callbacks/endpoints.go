@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/verbs"
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
@@ -299,22 +300,13 @@ func deleteEndpoint(c *call) (*answer, error) {
 }
 
 // cancelPending cancels what is pending for an endpoint that was deleted. It is not
-// undone if that fails: nothing is delivered to it any more, and the retention ends
+// undone if that fails: nothing is delivered to it any more, and the pipeline cancels
 // what is left.
 func (c *call) cancelPending(id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), cancelTimeout)
 	defer cancel()
-	selection := queue.Selection{Endpoint: id, Statuses: []queue.Status{queue.StatusPending}}
-	page := queue.Page{Limit: queue.MaxLimit}
-	for {
-		_, next, err := c.store.Cancel(ctx, selection, page)
-		if err != nil {
-			c.options.Log.Warn("not all that was pending for a deleted endpoint is cancelled; the retention ends it", zap.String("endpoint", id), zap.Error(err))
-			return
-		}
-		if page.Cursor = next; next == "" {
-			return
-		}
+	if err := verbs.CancelAll(ctx, c.store, id); err != nil {
+		c.options.Log.Warn("not all that was pending for a deleted endpoint is cancelled; it is tried again", zap.String("endpoint", id), zap.Error(err))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/verbs"
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
@@ -72,23 +73,9 @@ func (s *session) cancelDeleted(ctx context.Context) (left bool, err error) {
 			continue
 		}
 		left = true
-		if err := s.cancelPending(ctx, name); err != nil {
+		if err := verbs.CancelAll(ctx, s.store, name); err != nil {
 			return true, err
 		}
 	}
 	return left, nil
-}
-
-func (s *session) cancelPending(ctx context.Context, endpoint string) error {
-	selection := queue.Selection{Endpoint: endpoint, Statuses: []queue.Status{queue.StatusPending}}
-	page := queue.Page{Limit: queue.MaxLimit}
-	for {
-		_, next, err := s.store.Cancel(ctx, selection, page)
-		if err != nil {
-			return err
-		}
-		if page.Cursor = next; next == "" {
-			return nil
-		}
-	}
 }

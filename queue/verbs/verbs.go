@@ -61,6 +61,20 @@ var (
 	}
 )
 
+// CancelAll gives up all that is pending for an endpoint and not leased.
+func CancelAll(ctx context.Context, q queue.Operations, endpoint string) error {
+	selection := queue.Selection{Endpoint: endpoint}
+	Cancel.Narrow(&selection)
+	page := queue.Page{Limit: queue.MaxLimit}
+	for {
+		_, next, err := Cancel.Act(ctx, q, selection, page)
+		if err != nil || next == "" {
+			return err
+		}
+		page.Cursor = next
+	}
+}
+
 func redeliver(ctx context.Context, q queue.Operations, s queue.Selection, p queue.Page) (int, queue.Cursor, error) {
 	return q.Redeliver(ctx, s, p)
 }
