@@ -30,13 +30,12 @@ func TestTransactions(t *testing.T) {
 		urls := []string{process(t, store, seed), process(t, second(t, dir), seed+1)}
 		random := rand.New(rand.NewPCG(seed, 0))
 		const objects, events = 3, 6
-		var senders sync.WaitGroup
+		var deliveries []func()
 		for object := range objects {
 			for n := range events {
 				for range 1 + random.IntN(2) {
-					url, delay := urls[random.IntN(2)], time.Duration(random.IntN(5))*time.Millisecond
-					senders.Go(func() {
-						time.Sleep(delay) // they come in any order
+					url := urls[random.IntN(2)]
+					deliveries = append(deliveries, func() {
 						e := number(string(rune('a'+object)), uint64(n+1))
 						for send(t, url, e, nil) != http.StatusNoContent && t.Context().Err() == nil {
 							continue
@@ -44,6 +43,12 @@ func TestTransactions(t *testing.T) {
 					})
 				}
 			}
+		}
+		// They come in any order, and at once.
+		random.Shuffle(len(deliveries), func(i, j int) { deliveries[i], deliveries[j] = deliveries[j], deliveries[i] })
+		var senders sync.WaitGroup
+		for _, deliver := range deliveries {
+			senders.Go(deliver)
 		}
 		senders.Wait()
 		for object := range objects {
