@@ -20,7 +20,7 @@ func listAudit(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := pageOf(values)
+	page, err := pageOf(values, maxPage)
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func listDeliveries(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := pageOf(values)
+	page, err := pageOf(values, maxPage)
 	if err != nil {
 		return nil, err
 	}

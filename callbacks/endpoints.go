@@ -126,7 +126,7 @@ func listEndpoints(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := pageOf(values)
+	page, err := pageOf(values, maxPage)
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func listKeys(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := pageOf(values)
+	page, err := pageOf(values, maxPage)
 	if err != nil {
 		return nil, err
 	}

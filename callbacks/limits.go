@@ -15,9 +15,10 @@ import (
 const (
 	callsEvery = time.Second / 20
 	callsBurst = 200
-	// What changes something is looked at by all: each reconciliation under way is routed
-	// again when an endpoint changes.
-	changesEvery = time.Second
+	// What changes something is looked at by all, as each reconciliation under way is
+	// routed again when an endpoint changes; and it leaves a record of who did it, for
+	// months, and of the answer, for a day.
+	changesEvery = 10 * time.Second
 	changesBurst = 100
 	// Credentials that are not valid, from one address.
 	failuresEvery = 6 * time.Second

@@ -51,13 +51,13 @@ func parameters(r *http.Request, takes ...string) (url.Values, error) {
 	return values, nil
 }
 
-// pageOf returns the page that parameters ask for.
-func pageOf(values url.Values) (queue.Page, error) {
+// pageOf returns the page that parameters ask for, of at most so many rows.
+func pageOf(values url.Values, most int) (queue.Page, error) {
 	page := queue.Page{Cursor: queue.Cursor(values.Get("cursor")), Limit: queue.DefaultLimit}
 	if text := values.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxPage {
-			return page, malformed.in(FieldProblem{"?limit", "it is no number that is possible", fmt.Sprintf("say 1 to %d", maxPage)})
+		if err != nil || n < 1 || n > most {
+			return page, malformed.in(FieldProblem{"?limit", "it is no number that is possible", fmt.Sprintf("say 1 to %d", most)})
 		}
 		page.Limit = n
 	}

@@ -88,7 +88,7 @@ func (c *call) act(action string, verb verbs.Verb) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := pageOf(values)
+	page, err := pageOf(values, queue.MaxLimit)
 	if err != nil {
 		return nil, err
 	}

@@ -237,7 +237,7 @@ func TestChangesAreLimited(t *testing.T) {
 	for range changesBurst - 1 {
 		s.as("acme", http.MethodPatch, path, `{}`).want(t, 200)
 	}
-	if got := s.as("acme", http.MethodPatch, path, `{}`).want(t, 429); got.header.Get("Retry-After") != "1" {
+	if got := s.as("acme", http.MethodPatch, path, `{}`).want(t, 429); got.header.Get("Retry-After") != "10" {
 		t.Errorf("it is to wait for %q", got.header.Get("Retry-After"))
 	}
 	s.as("acme", http.MethodDelete, path, "").want(t, 429)

@@ -99,7 +99,7 @@ func listFiltered(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := pageOf(values)
+	page, err := pageOf(values, maxPage)
 	if err != nil {
 		return nil, err
 	}
