@@ -114,11 +114,11 @@ func checkAttempts(t *testing.T, s *Store) {
 // it is redelivered, the attempt becomes a row, and expires when it would have
 // expired.
 func TestFirstAttempt(t *testing.T) {
-	clock := time.Now().Truncate(time.Second)
-	s := mustOpen(t, Options{Retention: time.Hour, Now: func() time.Time { return clock }})
+	clock := newClock(time.Now().Truncate(time.Second))
+	s := mustOpen(t, Options{Retention: time.Hour, Now: clock.now})
 	publish(t, s, "1", "erp", "crm")
 	finish(t, s, "erp", queue.Verdict{Status: queue.StatusDelivered})
-	finish(t, s, "crm", queue.Verdict{Status: queue.StatusPending, RetryAt: clock})
+	finish(t, s, "crm", queue.Verdict{Status: queue.StatusPending, RetryAt: clock.now()})
 	finish(t, s, "crm", queue.Verdict{Status: queue.StatusDelivered})
 	if rows := countKeys(t, s, kindAttempt); rows != 2 {
 		t.Errorf("there are %d rows of attempts, want 2", rows)
@@ -128,7 +128,7 @@ func TestFirstAttempt(t *testing.T) {
 	wantListed(t, s, queue.Filter{}, all...)
 	checkAttempts(t, s)
 
-	clock = clock.Add(10 * time.Minute)
+	clock.add(10 * time.Minute)
 	if n, _, err := s.Redeliver(t.Context(), queue.Selection{}, queue.Page{}); err != nil || n != 2 {
 		t.Fatalf("redelivered %d: %v", n, err)
 	}

@@ -348,12 +348,12 @@ func forgetFeeds(t *testing.T, dir string, behind uint64, logRow []byte) {
 func TestFeedOfEarlierVersion(t *testing.T) {
 	dir := t.TempDir()
 	began := time.Now()
-	clock := began
-	options := Options{Dir: dir, FreeSpace: noReserve, Now: func() time.Time { return clock }, Retention: 1000 * time.Hour}
+	clock := newClock(began)
+	options := Options{Dir: dir, FreeSpace: noReserve, Now: clock.now, Retention: 1000 * time.Hour}
 	s := mustOpen(t, options)
 	for i, tenant := range []string{"acme", "umbrella", "acme", ""} {
 		publishOwned(t, s, fmt.Sprint("old", i), tenant)
-		clock = clock.Add(100 * time.Hour)
+		clock.add(100 * time.Hour)
 	}
 	must(t, s.Close())
 	forgetFeeds(t, dir, 0, nil)
@@ -386,12 +386,12 @@ func TestFeedOfEarlierVersion(t *testing.T) {
 	wantAll(s)
 
 	// They expire one after the other, as they were committed.
-	clock = began.Add(1050 * time.Hour)
+	clock.set(began.Add(1050 * time.Hour))
 	if oldest := wantExpired(t, s, queue.Position{}); oldest != page.Entries[0].Position {
 		t.Errorf("the oldest is %v, want %v", oldest, page.Entries[0].Position)
 	}
 	wantFeed(t, s, acme, page.Entries[0].Position, "old2 new0")
-	clock = began.Add(1350 * time.Hour)
+	clock.set(began.Add(1350 * time.Hour))
 	wantFeed(t, s, acme, wantExpired(t, s, page.Entries[0].Position), "new0")
 }
 
@@ -502,13 +502,13 @@ func TestFeedOfRestored(t *testing.T) {
 
 // The spans of a long time are few, and those that are over go.
 func TestSpans(t *testing.T) {
-	clock := time.Now()
+	clock := newClock(time.Now())
 	const retention = 2000 * time.Second
 	dir := t.TempDir()
-	s := mustOpen(t, Options{Dir: dir, FreeSpace: noReserve, Now: func() time.Time { return clock }, Retention: retention})
+	s := mustOpen(t, Options{Dir: dir, FreeSpace: noReserve, Now: clock.now, Retention: retention})
 	for i := range 60 {
 		publishOwned(t, s, fmt.Sprint(i), "acme")
-		clock = clock.Add(retention / 20)
+		clock.add(retention / 20)
 		if i%3 == 0 {
 			publishOwned(t, s, fmt.Sprint(i, "b"), "acme")
 		}
@@ -520,7 +520,7 @@ func TestSpans(t *testing.T) {
 	}
 	oldest := wantExpired(t, s, queue.Position{})
 	must(t, s.Close())
-	s = mustOpen(t, Options{Dir: dir, FreeSpace: noReserve, Now: func() time.Time { return clock }, Retention: retention})
+	s = mustOpen(t, Options{Dir: dir, FreeSpace: noReserve, Now: clock.now, Retention: retention})
 	if again := wantExpired(t, s, queue.Position{}); again != oldest || len(s.events.spans) != len(spans) {
 		t.Errorf("the oldest is %v after %v, with %d spans", again, oldest, len(s.events.spans))
 	}

@@ -98,12 +98,12 @@ func TestReopenedOrders(t *testing.T) {
 // Deliveries are listed when their events have expired, but no longer
 // redelivered or replayed.
 func TestExpiredEvents(t *testing.T) {
-	clock := time.Now()
-	s := mustOpen(t, Options{Now: func() time.Time { return clock }, Retention: time.Hour})
+	clock := newClock(time.Now())
+	s := mustOpen(t, Options{Now: clock.now, Retention: time.Hour})
 	publish(t, s, "1", "erp", "crm")
-	clock = clock.Add(30 * time.Minute)
+	clock.add(30 * time.Minute)
 	finish(t, s, "erp", queue.Verdict{Status: queue.StatusDead})
-	clock = clock.Add(45 * time.Minute)
+	clock.add(45 * time.Minute)
 	deliveries, _, err := s.Deliveries(t.Context(), queue.Filter{}, queue.Page{})
 	must(t, err)
 	attempts, _, err := s.Attempts(t.Context(), queue.Filter{}, queue.Page{})

@@ -75,12 +75,12 @@ func TestRecentEventsAreTheStoredOnes(t *testing.T) {
 
 // An event whose retention has passed is gone from memory too.
 func TestRecentEventsExpire(t *testing.T) {
-	now := time.Now()
-	s, err := Open(Options{Dir: t.TempDir(), Retention: time.Hour, Now: func() time.Time { return now }})
+	clock := newClock(time.Now())
+	s, err := Open(Options{Dir: t.TempDir(), Retention: time.Hour, Now: clock.now})
 	must(t, err)
 	defer func() { must(t, s.Close()) }()
 	commitEvent(t, s, 0, []byte("{}"))
-	now = now.Add(2 * time.Minute)
+	clock.add(2 * time.Minute)
 	s.Configure(queue.Settings{Retention: time.Minute})
 	leased, err := s.LeaseDelivery(t.Context(), "e", queue.LeaseOptions{For: time.Minute})
 	must(t, err)

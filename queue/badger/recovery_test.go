@@ -370,14 +370,14 @@ func TestDamagedMark(t *testing.T) {
 
 // History goes when its retention has passed; pending work stays.
 func TestRetention(t *testing.T) {
-	clock := time.Now()
-	s := mustOpen(t, Options{Now: func() time.Time { return clock }, Retention: time.Hour})
+	clock := newClock(time.Now())
+	s := mustOpen(t, Options{Now: clock.now, Retention: time.Hour})
 	publish(t, s, "1", "erp")
 	id, err := s.NoteIntent(t.Context(), queue.Intent{Resource: "items"})
 	must(t, err)
 	must(t, s.ResolveIntent(t.Context(), id, queue.Resolution{Unresolved: "no id"}, true))
 
-	clock = clock.Add(time.Hour)
+	clock.add(time.Hour)
 	if _, err := s.Event(t.Context(), "items/1-1"); !errors.Is(err, queue.ErrNotFound) {
 		t.Errorf("the event: %v, want ErrNotFound", err)
 	}

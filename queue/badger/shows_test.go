@@ -58,14 +58,14 @@ func TestPartsOfShows(t *testing.T) {
 
 // A caller without the lease cannot write into the Show of the leaseholder.
 func TestPartsOfLostLease(t *testing.T) {
-	clock := time.Now()
-	s := mustOpen(t, Options{Durability: queue.Process, Now: func() time.Time { return clock }})
+	clock := newClock(time.Now())
+	s := mustOpen(t, Options{Durability: queue.Process, Now: clock.now})
 	markItem(t, s, "1")
 	first := leaseMark(t, s)
 	// The first has looked which slot is free before it loses the lease.
 	stager := showStager{s: s, fence: first.Fence}
 	stager.add(bytes.Repeat([]byte("a"), 2*partSize), false, func(part int) []byte { return showKey(nil, item("1"), 1, part) })
-	clock = clock.Add(2 * time.Hour)
+	clock.add(2 * time.Hour)
 	second := leaseMark(t, s)
 	want := bytes.Repeat([]byte("b"), 2*partSize)
 	must(t, s.CommitReconciled(t.Context(), second, showing(want)))
