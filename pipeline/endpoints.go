@@ -58,7 +58,8 @@ func (p *Pipeline) newDirectory(s *session) {
 	}()
 }
 
-// endpointsChanged delivers to the endpoints as they are stored now.
+// endpointsChanged delivers to the endpoints as they are stored now. If that fails, the
+// monitor tries again, as it does with a configuration.
 func (p *Pipeline) endpointsChanged(s *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -67,7 +68,8 @@ func (p *Pipeline) endpointsChanged(s *session) {
 		return
 	}
 	if err := s.sending.apply(c, s.directory.Set(), c.targets(s.directory.Set(), p.transport, p.receiverOf)); err != nil {
-		p.log.Error("delivering to the stored endpoints", zap.Error(err))
+		p.idle = err
+		p.log.Error("delivering to the endpoints that subscribers have made; it is tried again", zap.Error(err))
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 	"github.com/caddy-webhooks/caddy-webhooks/seal"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
@@ -281,4 +282,42 @@ func TestUnreadableEndpointsAreTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "health is good again", func() bool { return !told() })
+}
+
+// ordering is a queue that takes no order now and then.
+type ordering struct {
+	queue.Store
+	failing atomic.Bool
+}
+
+func (o *ordering) SetOrder(ctx context.Context, endpoint string, order queue.Order) error {
+	if o.failing.Load() {
+		return errUnwell
+	}
+	return o.Store.SetOrder(ctx, endpoint, order)
+}
+
+// A new endpoint that could not be delivered to at once is delivered to later, without
+// another change.
+func TestStoredEndpointIsTriedAgain(t *testing.T) {
+	store := &ordering{Store: memory.New(time.Now)}
+	p := New(&testEngine{dir: t.TempDir(), store: store}, Opening{}, silent())
+	defer func() {
+		if err := p.Destruct(); err != nil {
+			t.Error(err)
+		}
+	}()
+	m := unmonitored(p)
+	start(t, p, changing(t, p))
+	store.failing.Store(true)
+	made, err := book(t, p).Create(t.Context(), storedAt("http://127.0.0.1:1/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "health tells of it", func() bool { return strings.Contains(fmt.Sprint(p.Problems()), errUnwell.Error()) })
+	store.failing.Store(false)
+	m.look(t.Context())
+	if _, applied := p.Emitter().Standing(made.ID); !applied {
+		t.Error("it is not delivered to")
+	}
 }
