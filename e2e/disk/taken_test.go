@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/e2e/internal/lab"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/lab"
 )
 
 // steady starts Caddy with a queue in a directory, and a load whose first changes

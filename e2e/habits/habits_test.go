@@ -15,7 +15,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-webhooks/caddy-webhooks/e2e/internal/lab"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/lab"
 )
 
 var binary string

@@ -26,7 +26,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/e2e/internal/lab"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/lab"
 )
 
 var (

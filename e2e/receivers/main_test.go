@@ -27,9 +27,9 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	_ "modernc.org/sqlite" // a database without C
 
-	"github.com/caddy-webhooks/caddy-webhooks/e2e/internal/lab"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/lab"
 	"github.com/caddy-webhooks/caddy-webhooks/receiver"
 )
 

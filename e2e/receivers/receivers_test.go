@@ -12,8 +12,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/caddy-webhooks/caddy-webhooks/e2e/internal/lab"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/lab"
 )
 
 // Each receiver gets every event of a real Caddy once, and those of an object in order;

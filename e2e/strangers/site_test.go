@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/e2e/internal/lab"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/lab"
 )
 
 // arrival is a delivery, or another request that came.

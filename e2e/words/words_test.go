@@ -21,7 +21,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"github.com/caddy-webhooks/caddy-webhooks/e2e/internal/lab"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/lab"
 )
 
 var binary string
