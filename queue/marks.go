@@ -128,7 +128,7 @@ type Marks interface {
 	// one step, durably. It clears the mark if its generation has not moved
 	// since the lease and its SettleAt has passed by reconciled.AskedAt;
 	// otherwise the mark stays: due at once if the generation moved, else at
-	// SettleAt. Of a mark that stays because its generation moved, only the
+	// SettleAt, or at LookAt if that is sooner. Of a mark that stays because its generation moved, only the
 	// hints that came after the lease stay: the others have been acted upon.
 	// Until SettleAt, hints of changes that may yet be done or seen stay too:
 	// HintDeleted, HintExisted, HintMayBeDeleted, HintMayBeCreated and
@@ -195,7 +195,8 @@ type Reconciled struct {
 	// those that this one is another name of, or that it lists.
 	Marks []Mark
 	// LookAt, when not zero, is when the object is to be looked at next: where
-	// the mark would be cleared, it stays as a look that is due then.
+	// the mark would be cleared, it stays as a look that is due then; and one that
+	// stays until SettleAt is due then, if that is sooner.
 	LookAt time.Time
 	// Unresolved, when not empty, keeps a record for the operator, with this
 	// reason, in the same step: the mark's cause may have changed something

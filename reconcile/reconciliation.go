@@ -106,7 +106,7 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		return r.giveUp(ctx, resource.records, lease, d.reason, bereaved(resource, lease, false)...)
 	case nothing:
 		if wait := between(lease.MarkedAt, lease.SettleAt, now); wait > 0 {
-			r.postpone(ctx, lease, now.Add(wait))
+			r.postpone(ctx, lease, sooner(now.Add(wait), resource.lookAt(lease, d, now, late, r.jitter())))
 			return ResultEarly
 		}
 		reconciled.Snapshot = resource.refreshed(lease.Snapshot, d.next)

@@ -62,13 +62,22 @@ func lookComes(t *testing.T, s queue.Store) {
 	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now()}))
 	wantCounts(t, s, 0, 0)
 
-	// A mark that stays for another reason is no look.
+	// A mark that stays for another reason is no look. It is due when either is.
 	settles := time.Now().Add(time.Minute)
 	mark(t, s, queue.Mark{Key: item("1"), SettleAt: settles})
-	held = leaseMark(t, s, "items")
-	must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now(), LookAt: time.Now()}))
-	noMark(t, s, "items")
-	wantCounts(t, s, 1, 0)
+	for _, test := range []struct{ lookAt, due time.Time }{
+		{time.Now().Add(20 * time.Second), time.Now().Add(20 * time.Second)},
+		{settles.Add(time.Hour), settles},
+	} {
+		held = leaseMark(t, s, "items")
+		must(t, s.CommitReconciled(t.Context(), held, queue.Reconciled{AskedAt: time.Now(), LookAt: test.lookAt}))
+		noMark(t, s, "items")
+		wantCounts(t, s, 1, 0)
+		time.Sleep(time.Until(test.due))
+	}
+	if held = leaseMark(t, s, "items"); held.Look {
+		t.Errorf("got %+v", held)
+	}
 }
 
 func lookIsHastened(t *testing.T, s queue.Store) {

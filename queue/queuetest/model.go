@@ -221,6 +221,9 @@ func (m *model) commit(lease queue.MarkLease, reconciled queue.Reconciled, now t
 		mark.Tries, mark.lastError = 0, ""
 	case mark.SettleAt.After(reconciled.AskedAt):
 		mark.dueAt = mark.SettleAt
+		if !reconciled.LookAt.IsZero() && reconciled.LookAt.Before(mark.SettleAt) {
+			mark.dueAt = reconciled.LookAt
+		}
 		mark.Tries, mark.lastError = 0, ""
 	default:
 		delete(m.marks, lease.Key)

@@ -180,6 +180,9 @@ func (r *Record) Reconciled(generation uint64, askedAt, lookAt, now time.Time) (
 		r.DueAt = now
 	case r.SettleAt.After(askedAt):
 		r.DueAt = r.SettleAt
+		if !lookAt.IsZero() && lookAt.Before(r.SettleAt) {
+			r.DueAt = lookAt
+		}
 	case !lookAt.IsZero():
 		*r = look(r.Key, lookAt, now)
 	default:

@@ -90,6 +90,15 @@ func TestLooks(t *testing.T) {
 	if r.Reconciled(1, began, later, began) || r.IsLook() || !r.SettleAt.Equal(later) {
 		t.Errorf("left as %+v, want a mark that is not settled", r)
 	}
+
+	// Neither does it keep an object from being looked at that is watched.
+	soon := began.Add(later.Sub(began) / 2)
+	for _, test := range []struct{ lookAt, due time.Time }{{soon, soon}, {later.Add(1), later}, {time.Time{}, later}} {
+		r = New(queue.Mark{Hints: queue.HintMayBeUpdated, SettleAt: later}, began)
+		if r.Reconciled(1, began, test.lookAt, began) || r.IsLook() || !r.DueAt.Equal(test.due) {
+			t.Errorf("looked at %v: left as %+v, want a mark that is due at %v", test.lookAt, r, test.due)
+		}
+	}
 }
 
 // TestVersionOfTwoAnswers merges the marks of two writes whose answers came in
