@@ -10,13 +10,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/examples/internal/serve"
 	"github.com/caddy-webhooks/caddy-webhooks/examples/legacyapi"
 )
 
@@ -39,56 +37,6 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", *listen)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "listening on http://%s\n", listener.Addr())
-
-	server := &http.Server{
-		Handler:           logged(legacyapi.New(legacyapi.Options{SettleAfter: *settle}), out),
-		ReadHeaderTimeout: 10 * time.Second,
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	// The context has ended already; requests under way get a little more time.
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	err = server.Shutdown(grace)
-	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
-		return end
-	}
-	return err
-}
-
-// logged prints a line for each request.
-func logged(next http.Handler, out io.Writer) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
-		next.ServeHTTP(seen, r)
-		// EscapedPath, so that no path can send escapes to the terminal.
-		fmt.Fprintf(out, "%s %s %d\n", r.Method, r.URL.EscapedPath(), seen.status)
-	})
-}
-
-// statusWriter records the status of a response.
-type statusWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-func (w *statusWriter) WriteHeader(status int) {
-	w.status = status
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap lets [http.ResponseController] find the server's writer.
-func (w *statusWriter) Unwrap() http.ResponseWriter {
-	return w.ResponseWriter
+	api := legacyapi.New(legacyapi.Options{SettleAfter: *settle})
+	return serve.Until(ctx, *listen, serve.Logged(api, out), out)
 }

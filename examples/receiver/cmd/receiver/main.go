@@ -10,13 +10,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/examples/internal/serve"
 	"github.com/caddy-webhooks/caddy-webhooks/examples/receiver"
 )
 
@@ -50,28 +48,5 @@ func run(ctx context.Context, args []string, secretFromEnv string, out io.Writer
 	if err != nil {
 		return err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", *listen)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "listening on http://%s\n", listener.Addr())
-
-	server := &http.Server{Handler: handler, ReadTimeout: 30 * time.Second}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	// The context has ended already; deliveries under way get a little more
-	// time.
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	err = server.Shutdown(grace)
-	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
-		return end
-	}
-	return err
+	return serve.Until(ctx, *listen, handler, out)
 }
