@@ -78,6 +78,8 @@ type Caddy struct {
 	// Config replaces the whole Caddyfile, if it is not empty. In it, $ADMIN, $SITE
 	// and $QUEUE stand for the addresses and the directory.
 	Config string
+	// Environment is added to that of the process.
+	Environment []string
 	// Descriptors limits the file descriptors of the process; 0 for no limit.
 	Descriptors int
 
@@ -178,7 +180,7 @@ func (c *Caddy) Start(t testing.TB) {
 		c.command = exec.CommandContext(context.Background(), "/bin/sh", append([]string{"-c", limited, c.binary}, c.command.Args[1:]...)...)
 	}
 	c.command.Dir = c.home
-	c.command.Env = append(os.Environ(), "HOME="+c.home, "XDG_DATA_HOME="+c.home, "XDG_CONFIG_HOME="+c.home)
+	c.command.Env = append(append(os.Environ(), "HOME="+c.home, "XDG_DATA_HOME="+c.home, "XDG_CONFIG_HOME="+c.home), c.Environment...)
 	c.command.Stdout, c.command.Stderr = &c.log, &c.log
 	if err := c.command.Start(); err != nil {
 		t.Fatal(err)
