@@ -187,6 +187,8 @@ func TestCaddyfileErrors(t *testing.T) {
 		"payload's previous":        {endpoint("payload show previous"), []string{"no place for previous", "Caddyfile:4"}},
 		"payload's fields":          {endpoint("payload fields status"), []string{`"status" does not fit after fields`, "Caddyfile:4"}},
 		"payload without fields":    {endpoint("payload fields"), []string{"write them as NAME=PATH", "Caddyfile:4"}},
+		"payload's data":            {endpoint("payload gateway data"), []string{`"data" does not fit after gateway`, "Caddyfile:4"}},
+		"payload's data of show":    {endpoint("payload show data a=b"), []string{"standard and gateway have", "Caddyfile:4"}},
 		"payload's path":            {endpoint("payload fields a=items|@this"), []string{"without modifiers", "Caddyfile:4"}},
 		"payload's link":            {endpoint("payload thin https://a.example/{tenant}"), []string{"braces take resource, id", "Caddyfile:4"}},
 		"egress":                    {global("egress {\nallow everything\n}"), []string{"egress takes `allow http`", "Caddyfile:4"}},

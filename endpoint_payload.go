@@ -33,11 +33,15 @@ type Payload struct {
 	// Fields are the members of `fields`, in order.
 	Fields []PayloadField `json:"fields,omitempty"`
 
+	// Data is what `standard` and `gateway` have in the place of the Show, in order. A
+	// dot in a name goes one level down. Default: the Show.
+	Data []PayloadField `json:"data,omitempty"`
+
 	// Previous adds the state before to `standard`, `gateway` and `fields`.
 	Previous bool `json:"previous,omitempty"`
 }
 
-// PayloadField is a member of `fields`.
+// PayloadField is a member of `fields` or `data`.
 type PayloadField struct {
 	// Name is the member's name.
 	Name string `json:"name"`
@@ -45,7 +49,7 @@ type PayloadField struct {
 	// Path says where its value stands in the Show; `:1`, `:2`, … for the
 	// object's key; or `event:id`, `event:type`, `event:time`,
 	// `event:sequence`, `event:op`, `event:tenant`, `event:object`,
-	// `event:version` and `event:changed`.
+	// `event:version` and `event:changed`. In `data`, `.` is the whole Show.
 	Path string `json:"path"`
 }
 
@@ -62,13 +66,16 @@ func (p *Payload) format(repl *filler) (payload.Format, error) {
 	for _, field := range p.Fields {
 		config.Fields = append(config.Fields, payload.Field{Name: field.Name, Path: field.Path})
 	}
+	for _, field := range p.Data {
+		config.Data = append(config.Data, payload.Field{Name: field.Name, Path: field.Path})
+	}
 	return payload.New(config)
 }
 
 // unmarshalPayload reads
 //
 //	payload show
-//	payload standard|gateway [previous]
+//	payload standard|gateway [data <name=path...>] [previous]
 //	payload cloudevents [binary] [source <uri>]
 //	payload thin [<url>]
 //	payload fields <name=path...> [previous]
@@ -79,6 +86,7 @@ func (e *Endpoint) unmarshalPayload(d *caddyfile.Dispenser) error {
 		return d.Err("payload takes show, standard, gateway, cloudevents, thin, fields, patch or merge")
 	}
 	e.Payload = &Payload{Format: args[0]}
+	data := false
 	for i := 1; i < len(args); i++ {
 		name, path, isField := strings.Cut(args[i], "=")
 		switch arg := args[i]; {
@@ -91,10 +99,14 @@ func (e *Endpoint) unmarshalPayload(d *caddyfile.Dispenser) error {
 			e.Payload.Source = args[i]
 		case args[0] == string(payload.Fields) && isField:
 			e.Payload.Fields = append(e.Payload.Fields, PayloadField{Name: name, Path: path})
+		case arg == "data" && i == 1 && i+1 < len(args):
+			data = true
+		case data && isField:
+			e.Payload.Data = append(e.Payload.Data, PayloadField{Name: name, Path: path})
 		case args[0] == string(payload.Thin) && i == 1:
 			e.Payload.URL = arg
 		default:
-			return d.Errf("payload takes show, `standard [previous]`, `gateway [previous]`, `cloudevents [binary] [source URI]`, `thin [URL]` "+
+			return d.Errf("payload takes show, `standard [data NAME=PATH...] [previous]`, `gateway [data NAME=PATH...] [previous]`, `cloudevents [binary] [source URI]`, `thin [URL]`, "+
 				"`fields NAME=PATH... [previous]`, patch or merge; %q does not fit after %s", arg, args[0])
 		}
 	}

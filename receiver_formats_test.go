@@ -339,8 +339,8 @@ func TestReceiverWords(t *testing.T) {
 	if !strings.Contains(string(c.body), `"url":"https://api.example.com/items/42"`) {
 		t.Errorf("thin: %s", c.body)
 	}
-	c = send("signature x-signature slack {\nkey {env.TOKEN}\nheader X-Ours\n}\npayload standard")
-	if c.header.Get("X-Ours") == "" || c.header.Get("X-Slack-Request-Timestamp") == "" || !strings.HasPrefix(string(c.body), `{"type":"items.paid"`) {
+	c = send("signature x-signature slack {\nkey {env.TOKEN}\nheader X-Ours\n}\npayload standard data kind=event:op item=.")
+	if c.header.Get("X-Ours") == "" || c.header.Get("X-Slack-Request-Timestamp") == "" || !strings.HasPrefix(string(c.body), `{"type":"items.paid"`) || !strings.Contains(string(c.body), `"data":{"kind":"change","item":{`) {
 		t.Errorf("got %v %s", c.header, c.body)
 	}
 }

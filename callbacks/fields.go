@@ -80,6 +80,7 @@ type payloadView struct {
 	Source   string          `json:"source,omitempty"`
 	URL      string          `json:"url,omitempty"`
 	Fields   []payload.Field `json:"fields,omitempty"`
+	Data     []payload.Field `json:"data,omitempty"`
 	Previous bool            `json:"previous,omitempty"`
 }
 
@@ -97,12 +98,13 @@ func (d edit) payload(f *form, pointer string, value any, e *subscribers.Endpoin
 		"format": f.text(&view.Format), "binary": f.flag(&view.Binary), "source": f.text(&view.Source), "url": f.text(&view.URL),
 		"previous": f.flag(&view.Previous),
 		"fields":   func(pointer string, value any) { view.Fields = f.fields(pointer, value) },
+		"data":     func(pointer string, value any) { view.Data = f.fields(pointer, value) },
 	})
 	if len(f.problems) > 0 {
 		return
 	}
 	format, err := payload.New(payload.Config{
-		Kind: payload.Kind(view.Format), Binary: view.Binary, Source: view.Source, URL: view.URL, Fields: view.Fields, Previous: view.Previous,
+		Kind: payload.Kind(view.Format), Binary: view.Binary, Source: view.Source, URL: view.URL, Fields: view.Fields, Data: view.Data, Previous: view.Previous,
 	})
 	if err != nil {
 		f.wrong(pointer, "see which formats there are", "%s", cause(err))
@@ -135,7 +137,7 @@ func payloadOf(text string) payloadView {
 	if text == "" || json.Unmarshal([]byte(text), &config) != nil {
 		return payloadView{Format: string(payload.Show)}
 	}
-	return payloadView{string(config.Kind), config.Binary, config.Source, config.URL, config.Fields, config.Previous}
+	return payloadView{string(config.Kind), config.Binary, config.Source, config.URL, config.Fields, config.Data, config.Previous}
 }
 
 // cause returns the words of an error, without those of the sentinel before them. A

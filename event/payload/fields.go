@@ -22,26 +22,39 @@ var eventValues = map[string]func(e *event.Event) string{
 	"sequence": nil, "changed": nil,
 }
 
+// values finds the values of fields in an event.
+type values struct {
+	event       *event.Event
+	now, before event.Document
+	key         []string
+}
+
+func (f Format) values(e *event.Event) values {
+	return values{e, event.NewDocument(e.Payload), event.NewDocument(e.PreviousShow), e.Key.Parts()}
+}
+
+// of returns the value of a path, nil for none. A deleted object has no Show: its last
+// known state is all that can be sent.
+func (v values) of(path string) []byte {
+	value := fixedValue(path, v.event, v.key)
+	if value == nil {
+		value = v.now.Field(path)
+	}
+	if len(value) == 0 && v.event.Op == event.OpDelete {
+		value = lastKnown(path, v.before, v.event.Previous)
+	}
+	return value
+}
+
 // fields is the projection of the Show.
 func (f Format) fields(e *event.Event) []byte {
 	var o object
-	now, before := event.NewDocument(e.Payload), event.NewDocument(e.PreviousShow)
-	keyParts := e.Key.Parts()
-	deleted := e.Op == event.OpDelete
+	values := f.values(e)
 	for _, field := range f.config.Fields {
-		value := fixedValue(field.Path, e, keyParts)
-		if value == nil {
-			value = now.Field(field.Path)
-		}
-		if len(value) == 0 && deleted {
-			// A deleted object has no Show: its last known state is all that
-			// can be sent.
-			value = lastKnown(field.Path, before, e.Previous)
-		}
-		o.raw(field.Name, orNull(value))
+		o.raw(field.Name, orNull(values.of(field.Path)))
 	}
 	if f.config.Previous {
-		o.raw("previous", f.previousFields(e, before))
+		o.raw("previous", f.previousFields(e, values.before))
 	}
 	return o.end()
 }

@@ -70,6 +70,10 @@ type Config struct {
 	URL string `json:"url,omitempty"`
 	// Fields are the members of Fields, in order.
 	Fields []Field `json:"fields,omitempty"`
+	// Data is what Standard and Gateway have in the place of the Show: an object of its
+	// fields, in order, or of the whole, whose path is ".". A dot in a name goes one
+	// level down. Default: the Show.
+	Data []Field `json:"data,omitempty"`
 	// Previous adds the previous state: the whole Show if the resource keeps
 	// it, else the watched fields by their paths; null if it is unknown.
 	// Standard, Gateway and Fields can have it.
@@ -100,7 +104,7 @@ func New(config Config) (Format, error) {
 	if config.Kind == "" {
 		config.Kind = Show
 	}
-	config.Fields = slices.Clone(config.Fields)
+	config.Fields, config.Data = slices.Clone(config.Fields), slices.Clone(config.Data)
 	f := Format{config: config}
 	if err := f.check(); err != nil {
 		return Format{}, err
@@ -175,10 +179,14 @@ func (f *Format) check() error {
 		return fail("only thin has a URL")
 	case len(c.Fields) > 0 && c.Kind != Fields:
 		return fail("only fields has fields")
+	case len(c.Data) > 0 && c.Kind != Standard && c.Kind != Gateway:
+		return fail("it has no place for data; standard and gateway have")
 	case c.Previous && c.Kind != Standard && c.Kind != Gateway && c.Kind != Fields:
 		return fail("it has no place for previous; standard, gateway and fields have")
 	case c.Kind == Fields:
 		return f.checkFields(fail)
+	case len(c.Data) > 0:
+		return f.checkData(fail)
 	case c.Source != "":
 		return checkSource(c.Source, fail)
 	case c.URL != "":

@@ -68,6 +68,24 @@ func TestRender(t *testing.T) {
 			`{"type":"processes.accepted","timestamp":"2021-04-07T15:14:26.123456789Z","data":` + trimmed + `}`,
 		},
 		{
+			"standard with data of its own",
+			Config{Kind: Standard, Data: []Field{{"merchant.key", "status"}, {"object", "."}, {"merchant.process.id", ":2"}, {"none", "none"}}},
+			nil, json1,
+			`{"type":"processes.accepted","timestamp":"2021-04-07T15:14:26.123456789Z","data":{"merchant":{"key":"accepted","process":{"id":"3065"}},"object":` + trimmed + `,"none":null}}`,
+		},
+		{
+			"standard with data of what is no JSON",
+			Config{Kind: Standard, Data: []Field{{"object", "."}}},
+			func(e *event.Event) { e.ContentType, e.Payload = "text/xml", []byte("<a/>") }, json1,
+			`{"type":"processes.accepted","timestamp":"2021-04-07T15:14:26.123456789Z","data":{"object":{"show":"<a/>"}}}`,
+		},
+		{
+			"standard with data of what is gone",
+			Config{Kind: Standard, Data: []Field{{"status", "status"}, {"object", "."}}},
+			func(e *event.Event) { e.Op, e.Payload = event.OpDelete, nil }, json1,
+			`{"type":"processes.accepted","timestamp":"2021-04-07T15:14:26.123456789Z","data":{"status":"pending","object":null}}`,
+		},
+		{
 			"standard with the whole state before",
 			Config{Kind: Standard, Previous: true},
 			nil, json1,
@@ -271,6 +289,13 @@ func TestFormatsThatCannotBe(t *testing.T) {
 		"binary":                  {Config{Kind: Standard, Binary: true}, "only cloudevents can be binary"},
 		"source":                  {Config{Kind: Show, Source: "/a"}, "only cloudevents has a source"},
 		"URL":                     {Config{Kind: Standard, URL: "https://a.example"}, "only thin has a URL"},
+		"data of no envelope":     {Config{Kind: Show, Data: []Field{{"a", "b"}}}, "standard and gateway have"},
+		"data twice":              {Config{Kind: Gateway, Data: []Field{{"a", "b"}, {"a", "c"}}}, "a and a cannot both"},
+		"data within a value":     {Config{Kind: Gateway, Data: []Field{{"a", "b"}, {"a.b", "c"}}}, "a and a.b cannot both"},
+		"data around a value":     {Config{Kind: Gateway, Data: []Field{{"a.b.c", "b"}, {"a.b", "c"}}}, "a.b.c and a.b cannot both"},
+		"two wholes":              {Config{Kind: Gateway, Data: []Field{{"a", "."}, {"b", "."}}}, "keep one"},
+		"data without a name":     {Config{Kind: Gateway, Data: []Field{{"a..b", "c"}}}, "no name"},
+		"data by a modifier":      {Config{Kind: Gateway, Data: []Field{{"a", "@this"}}}, "the whole Show"},
 		"fields":                  {Config{Kind: Thin, Fields: []Field{{"a", "b"}}}, "only fields has fields"},
 		"previous of show":        {Config{Previous: true}, "no place for previous"},
 		"previous of cloudevents": {Config{Kind: CloudEvents, Previous: true}, "no place for previous"},
@@ -310,6 +335,9 @@ func TestRenderIsPure(t *testing.T) {
 		}
 		config.Previous = config.Previous && (config.Kind == Standard || config.Kind == Gateway || config.Kind == Fields)
 		config.Binary = config.Binary && config.Kind == CloudEvents
+		if (config.Kind == Standard || config.Kind == Gateway) && rapid.Bool().Draw(t, "has data") {
+			config.Data = []Field{{"object", "."}, {"a.b." + rapid.StringN(1, 10, 20).Draw(t, "name"), "a.b"}, {"a.c", ":1"}}
+		}
 		if config.Kind == Fields {
 			config.Fields = []Field{{rapid.StringN(1, 10, 20).Draw(t, "name"), rapid.SampledFrom([]string{"a", "a.b.0", ":1", "event:id"}).Draw(t, "path")}}
 		}
@@ -429,6 +457,7 @@ func TestCopied(t *testing.T) {
 		{Kind: Standard, Previous: true},
 		{Kind: Gateway},
 		{Kind: Gateway, Previous: true},
+		{Kind: Gateway, Data: []Field{{Name: "a.b.object", Path: "."}, {Name: "a.text", Path: "text"}}, Previous: true},
 		{Kind: Fields, Fields: []Field{{Name: "text", Path: "text"}}, Previous: true},
 		{Kind: Patch},
 		{Kind: Merge},

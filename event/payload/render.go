@@ -57,11 +57,11 @@ const jsonType = "application/json"
 // size, the payload and the previous Show together. The envelope adds less than
 // a kilobyte, unless a source or link is long. JSON is copied as it is; other
 // content is written as text or in base64, and counts twice. Fields count as if
-// they did not overlap. To find what differs takes the texts of both Shows, and the
+// they did not overlap; data of its own is copied from level to level. To find what differs takes the texts of both Shows, and the
 // names in them, beside what is rendered.
 func (f Format) Copied(size int64, contentType string) int64 {
 	switch kind := f.config.Kind; {
-	case f.IsDifference():
+	case f.IsDifference(), len(f.config.Data) > 0:
 		return 4 * size
 	case kind == Thin, kind == CloudEvents && f.config.Binary:
 		return 0
@@ -89,7 +89,7 @@ func (f Format) standard(e *event.Event) []byte {
 	o.text("type", e.Type)
 	o.text("timestamp", instant(e.Time))
 	o.changed("changed", e.Changed)
-	o.embed("data", e.Payload)
+	f.body(&o, "data", e)
 	f.previous(&o, "previous", e)
 	return o.end()
 }
@@ -100,10 +100,19 @@ func (f Format) gateway(e *event.Event) []byte {
 	o.text("event_triggered", e.Time.UTC().Format(gatewayTime))
 	o.text("event_type", e.Type)
 	o.changed("event_changed", e.Changed)
-	o.embed("event_body", e.Payload)
+	f.body(&o, "event_body", e)
 	f.previous(&o, "event_previous", e)
 	o.text("event_id", e.ID)
 	return o.end()
+}
+
+// body adds the Show, or what the format has in its place.
+func (f Format) body(o *object, name string, e *event.Event) {
+	if len(f.config.Data) > 0 {
+		o.raw(name, f.data(e))
+		return
+	}
+	o.embed(name, e.Payload)
 }
 
 // structured is a CloudEvent in its JSON form.
