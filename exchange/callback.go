@@ -3,6 +3,8 @@
 package exchange
 
 import (
+	"strings"
+
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -30,7 +32,8 @@ func (x *exchange) namedBy() (named Callback) {
 	if r.Callback == nil || x.watcher.opts.Seal == nil {
 		return named
 	}
-	named.URL = x.match.Text(&x.request, r.Callback.URL)
+	// A fragment is never sent, so it is no part of where a receiver is.
+	named.URL, _, _ = strings.Cut(x.match.Text(&x.request, r.Callback.URL), "#")
 	if named.URL != "" && !r.Callback.Authorization.IsZero() {
 		named.Authorization = x.match.Text(&x.request, r.Callback.Authorization)
 	}
