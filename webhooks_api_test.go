@@ -26,7 +26,7 @@ func TestRefusedSubscribers(t *testing.T) {
 		"verify on":                    {global("verify on"), "not `verify on`"},
 		"require what there is not":    {global("require name"), "events, label, url"},
 		"require twice":                {global("require label label"), "stands twice"},
-		"types":                        {global("type items.*"), "not `type items.*`"},
+		"a type of nothing":           {global("type"), "type takes a pattern"},
 		"an endpoint":                  {global("endpoint {\nsignature none\n}"), "not `endpoint`"},
 		"subscribers with a name":      {"{\n\twebhooks {\n\t\tsubscribers acme\n\t}\n}\n", "unexpected"},
 		"subscribers twice":            {"{\n\twebhooks {\n\t\tsubscribers {\n\t\t}\n\t\tsubscribers {\n\t\t}\n\t}\n}\n", "subscribers stands twice"},

@@ -19,6 +19,10 @@ import (
 //	    limit   one per type
 //	    verify  off
 //	    require <members...>
+//	    type    <pattern> [as <alias>] [<description>] {
+//	        schema <file|json>
+//	        sample <file|json>
+//	    }
 //	}
 func Subscribers(d *caddyfile.Dispenser) (*syntax.Subscribers, error) {
 	if d.NextArg() {
@@ -28,6 +32,17 @@ func Subscribers(d *caddyfile.Dispenser) (*syntax.Subscribers, error) {
 	seen := make(map[string]bool)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		word := d.Val()
+		if word == "type" {
+			t, err := unmarshalType(d)
+			if err != nil {
+				return nil, err
+			}
+			s.Types = append(s.Types, t)
+			if err := s.Check(); err != nil {
+				return nil, d.WrapErr(err)
+			}
+			continue
+		}
 		args := d.RemainingArgs()
 		line := strings.Join(append([]string{word}, args...), " ")
 		name := word
@@ -45,7 +60,7 @@ func Subscribers(d *caddyfile.Dispenser) (*syntax.Subscribers, error) {
 		case word == "require" && len(args) > 0:
 			s.Require = args
 		default:
-			return nil, d.Errf("subscribers takes `limit NUMBER`, `limit one per type`, `verify off` and `require MEMBER...`, not `%s`", line)
+			return nil, d.Errf("subscribers takes `limit NUMBER`, `limit one per type`, `verify off`, `require MEMBER...` and `type PATTERN`, not `%s`", line)
 		}
 		if seen[name] {
 			return nil, d.Errf("%s stands twice in subscribers; keep one of them", name)

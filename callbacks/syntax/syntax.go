@@ -34,6 +34,10 @@ type Subscribers struct {
 	// Require are the members that each endpoint must have: `label`, `url`, `events`.
 	// Default: none.
 	Require []string `json:"require,omitempty"`
+
+	// Types say more about the types of events than their rules do. Default: nothing;
+	// a schema is learned from the Shows that are seen.
+	Types []*Type `json:"types,omitempty"`
 }
 
 // Check reports what is impossible.
@@ -52,7 +56,7 @@ func (s *Subscribers) Check() error {
 			return fmt.Errorf("subscribers: require %s stands twice; keep one of them", name)
 		}
 	}
-	return nil
+	return checkTypes(s.Types)
 }
 
 // Policy returns which endpoints a tenant may have beside each other.
