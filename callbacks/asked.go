@@ -16,6 +16,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks/shape"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -30,11 +31,14 @@ type Answered struct {
 // API's answer is remembered for some seconds, under a keyed hash of the credential,
 // and nothing is stored.
 type Asker struct {
-	// Ask sends the request to the API, with nothing of the caller's but its
+	// Ask sends a request for a path to the API, with nothing of the caller's but its
 	// credential.
-	Ask func(ctx context.Context, caller *http.Request, credential http.Header) (Answered, error)
+	Ask func(ctx context.Context, caller *http.Request, path string, credential http.Header) (Answered, error)
+	// Path is that of the request. Its :names stand for the path values of the caller's.
+	Path string
 	// Tenant is the path of the tenant in the answer. With Shared, all whom the API
 	// answers with success are the one tenant "", who has the events of all objects.
+	// With neither, the tenant is the path value of that name, of which the API is asked.
 	Tenant string
 	Shared bool
 	// Now is the clock.
@@ -74,7 +78,11 @@ func (a *Asker) Authorize(r *http.Request, _ queue.Store) (Caller, error) {
 	if len(credential) == 0 {
 		return Caller{}, ErrNobody
 	}
-	hash := a.hash(r.Host, credential)
+	path, err := shape.Fill(a.Path, r.PathValue)
+	if err != nil {
+		return Caller{}, errUnseen // the API is not asked what it could take for something else
+	}
+	hash := a.hash(r.Host, path, credential)
 	if tenant, known := a.recall(hash); known {
 		return a.caller(tenant), nil
 	}
@@ -83,11 +91,11 @@ func (a *Asker) Authorize(r *http.Request, _ queue.Store) (Caller, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), askTimeout)
 	defer cancel()
-	answered, err := a.Ask(ctx, r, credential)
+	answered, err := a.Ask(ctx, r, path, credential)
 	if err != nil {
 		return Caller{}, unavailable.retry(queueRetry, "the API did not answer who you are")
 	}
-	tenant, err := a.read(answered)
+	tenant, err := a.read(answered, r.PathValue(shape.NameTenant))
 	if err != nil {
 		return Caller{}, err
 	}
@@ -102,8 +110,8 @@ func (a *Asker) caller(tenant string) Caller {
 	return Caller{Tenant: tenant, Name: "tenant " + tenant}
 }
 
-// read returns the tenant that an answer names.
-func (a *Asker) read(answered Answered) (string, error) {
+// read returns the tenant that an answer names, or that the API was asked about.
+func (a *Asker) read(answered Answered, asked string) (string, error) {
 	switch status := answered.Status; {
 	case status == http.StatusUnauthorized:
 		return "", &challenged{ErrRefused, answered.Header.Values("WWW-Authenticate")}
@@ -113,6 +121,10 @@ func (a *Asker) read(answered Answered) (string, error) {
 		return "", errUnseen
 	case a.Shared:
 		return "", nil
+	case a.Tenant == "" && isTenant(asked):
+		return asked, nil
+	case a.Tenant == "":
+		return "", errUnseen
 	}
 	found := gjson.GetBytes(answered.Body, a.Tenant)
 	tenant := ""
@@ -146,8 +158,8 @@ func (e *challenged) Unwrap() error { return e.error }
 // errUnseen is returned for a credential by which nothing can be seen here.
 var errUnseen = fmt.Errorf("%w: nothing is there for its holder", ErrRefused)
 
-// hash returns a keyed hash of a credential.
-func (a *Asker) hash(host string, credential http.Header) [sha256.Size]byte {
+// hash returns a keyed hash of a credential, and of what the API is asked with it.
+func (a *Asker) hash(host, path string, credential http.Header) [sha256.Size]byte {
 	a.mu.Lock()
 	if a.known == nil {
 		a.known = make(map[[sha256.Size]byte]remembered)
@@ -156,7 +168,7 @@ func (a *Asker) hash(host string, credential http.Header) [sha256.Size]byte {
 	key := a.key
 	a.mu.Unlock()
 	h := hmac.New(sha256.New, key[:])
-	fmt.Fprintf(h, "%d:%s", len(host), host)
+	fmt.Fprintf(h, "%d:%s%d:%s", len(host), host, len(path), path)
 	for _, name := range credentials {
 		values := credential[name]
 		fmt.Fprintf(h, "%d;", len(values))

@@ -26,6 +26,7 @@ const (
 const (
 	typeJSON  = "application/json"
 	typeMerge = "application/merge-patch+json"
+	typeForm  = "application/x-www-form-urlencoded"
 )
 
 // document is a request's body: an object, with numbers as [json.Number].
@@ -34,20 +35,30 @@ type document struct {
 	members map[string]any
 }
 
-// body reads a request's body. An empty one is an empty object where it may be left
-// out.
+// body reads a request's body, which is JSON. An empty one is an empty object where it
+// may be left out.
 func body(w http.ResponseWriter, r *http.Request, needed bool, types ...string) (document, error) {
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	text, _, err := read(w, r, needed, types...)
+	if err != nil {
+		return document{}, err
+	}
+	return documentOf(text)
+}
+
+// read reads a request's body, and its type, which is one of those that are read. The
+// text is empty where it may be left out.
+func read(w http.ResponseWriter, r *http.Request, needed bool, types ...string) (text []byte, given string, err error) {
+	text, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return document{}, tooLarge.problem("the body has more than %d bytes", maxBody)
+		return nil, "", tooLarge.problem("the body has more than %d bytes", maxBody)
 	case err != nil:
-		return document{}, malformed.problem("the body broke off")
+		return nil, "", malformed.problem("the body broke off")
 	case len(text) == 0 && !needed:
-		return document{members: map[string]any{}}, nil
+		return nil, "", nil
 	case len(text) == 0:
-		return document{}, malformed.problem("there is no body; send a JSON object")
+		return nil, "", malformed.problem("there is no body; send a JSON object")
 	}
 	given, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := strings.ToLower(parameters["charset"])
@@ -58,7 +69,15 @@ func body(w http.ResponseWriter, r *http.Request, needed bool, types ...string) 
 			accept = "Accept-Patch"
 		}
 		w.Header().Set(accept, strings.Join(types, ", "))
-		return document{}, p
+		return nil, "", p
+	}
+	return text, given, nil
+}
+
+// documentOf reads a JSON object; no text is an empty one.
+func documentOf(text []byte) (document, error) {
+	if len(text) == 0 {
+		return document{members: map[string]any{}}, nil
 	}
 	value, err := parse(text)
 	if err != nil {

@@ -3,6 +3,7 @@
 package callbacks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -90,7 +91,7 @@ func listDeliveries(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	filter := queue.Filter{Endpoint: e.ID, Type: values.Get("type"), Key: wanted.Key, Status: queue.Status(values.Get("status"))}
+	filter := queue.Filter{Endpoint: e.ID, Type: c.eventType(values.Get("type")), Key: wanted.Key, Status: queue.Status(values.Get("status"))}
 	switch filter.Status {
 	case "", queue.StatusPending, queue.StatusDelivered, queue.StatusDead, queue.StatusSuperseded, queue.StatusCancelled:
 	default:
@@ -136,7 +137,7 @@ func (c *call) selection(values url.Values) (queue.Selection, error) {
 		}
 	}
 	if text := values.Get("type"); text != "" {
-		s.Types = []string{text}
+		s.Types = []string{c.eventType(text)}
 	}
 	s.EventID = event.IDOf(values.Get("event"))
 	for name, to := range map[string]*time.Time{"since": &s.From, "until": &s.To} {
@@ -170,9 +171,13 @@ const maxAgo = 100 * 365 * 24 * time.Hour
 
 // delivery returns the delivery to one of the caller's endpoints that the path names.
 func (c *call) delivery() (*queue.Delivery, error) {
-	eventID, name, _ := strings.Cut(c.values["id"], ".")
+	eventID, name, _ := strings.Cut(c.values["delivery"], ".")
 	if _, err := c.book.Get(c.r.Context(), c.caller.Tenant, name); err != nil {
 		return nil, err
+	}
+	// A path may name the endpoint, too.
+	if of, err := c.endpointNamed(); err != nil || of != nil && of.ID != name {
+		return nil, cmp.Or(err, queue.ErrNotFound)
 	}
 	return c.deliveryOf(event.IDOf(eventID), name)
 }
@@ -240,7 +245,7 @@ func showEvent(c *call) (*answer, error) {
 	if _, err := parameters(c.r); err != nil {
 		return nil, err
 	}
-	e, err := c.event(c.values["id"])
+	e, err := c.event(c.values["event"])
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +279,7 @@ func showPayload(c *call) (*answer, error) {
 	if _, err := parameters(c.r); err != nil {
 		return nil, err
 	}
-	e, err := c.event(c.values["id"])
+	e, err := c.event(c.values["event"])
 	if err != nil {
 		return nil, err
 	}
@@ -293,10 +298,10 @@ var historyRoutes = []route{
 	{"/endpoints/{id}/filtered", map[string]action{http.MethodGet: listFiltered}},
 	{"/endpoints/{id}/recover", map[string]action{http.MethodGet: countRecover, http.MethodPost: doRecover}},
 	{"/endpoints/{id}/replay", map[string]action{http.MethodGet: countReplay, http.MethodPost: doReplay}},
-	{"/deliveries/{id}", map[string]action{http.MethodGet: showDelivery}},
-	{"/deliveries/{id}/resend", map[string]action{http.MethodPost: resendDelivery}},
-	{"/events/{id}", map[string]action{http.MethodGet: showEvent}},
-	{"/events/{id}/payload", map[string]action{http.MethodGet: showPayload}},
+	{"/deliveries/{delivery}", map[string]action{http.MethodGet: showDelivery}},
+	{"/deliveries/{delivery}/resend", map[string]action{http.MethodPost: resendDelivery}},
+	{"/events/{event}", map[string]action{http.MethodGet: showEvent}},
+	{"/events/{event}/payload", map[string]action{http.MethodGet: showPayload}},
 	{"/why", map[string]action{http.MethodGet: showWhy}},
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks/shape"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/verbs"
@@ -143,7 +144,50 @@ func listEndpoints(c *call) (*answer, error) {
 
 // endpoint returns the caller's endpoint that the path names.
 func (c *call) endpoint() (subscribers.Endpoint, error) {
-	return c.book.Get(c.r.Context(), c.caller.Tenant, c.values["id"])
+	e, err := c.endpointNamed()
+	if err == nil && e == nil {
+		err = queue.ErrNotFound
+	}
+	if err != nil {
+		return subscribers.Endpoint{}, err
+	}
+	return *e, nil
+}
+
+// endpointNamed returns the caller's endpoint that the path names, by its id or its type,
+// nil if it names none. If it names both, both must be the endpoint's.
+func (c *call) endpointNamed() (*subscribers.Endpoint, error) {
+	id, byID := c.values[shape.NameID]
+	name, byType := c.values[shape.NameType]
+	var pattern string
+	if byType {
+		var known bool
+		if pattern, known = c.options.Types.Pattern(name); !known {
+			return nil, queue.ErrNotFound
+		}
+	}
+	var e subscribers.Endpoint
+	var err error
+	switch {
+	case byID:
+		e, err = c.book.Get(c.r.Context(), c.caller.Tenant, id)
+	case byType:
+		e, err = c.book.Find(c.r.Context(), c.caller.Tenant, isOf(pattern))
+	default:
+		return nil, nil
+	}
+	if err == nil && byType && !isOf(pattern)(&e) {
+		err = queue.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &e, nil
+}
+
+// isOf reports whether an endpoint asks for one pattern, and nothing else.
+func isOf(pattern string) func(*subscribers.Endpoint) bool {
+	return func(e *subscribers.Endpoint) bool { return len(e.Events) == 1 && e.Events[0] == pattern }
 }
 
 // shows returns the answer that shows an endpoint.
@@ -176,16 +220,19 @@ func (c *call) check(e *subscribers.Endpoint, isNew bool) error {
 	return c.options.Prober.Check(e)
 }
 
-func createEndpoint(c *call) (*answer, error) {
+func createEndpoint(c *call) (*answer, error) { return c.create(nil) }
+
+// create makes an endpoint, unless one of the tenant's has its place already.
+func (c *call) create(taken func(*subscribers.Endpoint) bool) (*answer, error) {
 	if _, err := parameters(c.r); err != nil {
 		return nil, err
 	}
-	sent, err := body(c.w, c.r, true, typeJSON)
+	members, err := c.members(typeJSON)
 	if err != nil {
 		return nil, err
 	}
 	e := subscribers.Endpoint{Tenant: c.caller.Tenant, Status: subscribers.Active}
-	change := edit{members: sent.members}
+	change := edit{members: members}
 	if err := change.apply(&e); err != nil {
 		return nil, err
 	}
@@ -204,12 +251,46 @@ func createEndpoint(c *call) (*answer, error) {
 	c.doing = doing{"create", change.names(), func(e *subscribers.Endpoint) *answer {
 		made := c.view(e)
 		made.Secret, made.Verification, made.Cursor = secret, verification, begins.String()
-		return (&answer{status: http.StatusCreated, body: made}).set("Location", c.link("/endpoints/"+e.ID))
+		return (&answer{status: http.StatusCreated, body: made}).set("Location", c.shownAt(e))
 	}}
-	if e, err = c.book.Create(c.r.Context(), e); err != nil {
+	if e, err = c.book.CreateUnless(c.r.Context(), e, taken); err != nil {
 		return nil, err
 	}
 	return c.doing.answer(&e).set("ETag", c.etag(&e)), nil
+}
+
+// putEndpoint makes or replaces what the path names. Of requests that make the same at
+// once, one makes it, and the others replace it.
+func putEndpoint(c *call) (*answer, error) {
+	name, byType := c.values[shape.NameType]
+	if _, byID := c.values[shape.NameID]; byID || !byType {
+		return replaceEndpoint(c) // ids are ours to give
+	}
+	pattern, known := c.options.Types.Pattern(name)
+	if !known {
+		return nil, queue.ErrNotFound
+	}
+	for range maxRounds {
+		_, err := c.endpoint()
+		var a *answer
+		switch {
+		case err == nil && c.r.Header.Get("If-None-Match") == "*":
+			return nil, subscribers.ErrChanged
+		case err == nil:
+			a, err = replaceEndpoint(c)
+		case !errors.Is(err, queue.ErrNotFound):
+			return nil, err
+		case c.r.Header.Get("If-Match") != "":
+			return nil, subscribers.ErrChanged
+		default:
+			a, err = c.create(isOf(pattern))
+		}
+		// It was made, or deleted, meanwhile.
+		if !errors.Is(err, subscribers.ErrExists) && !errors.Is(err, queue.ErrNotFound) {
+			return a, err
+		}
+	}
+	return nil, conflicting.problem("others change it at the same time; try again")
 }
 
 func replaceEndpoint(c *call) (*answer, error) { return changeEndpoint(c, false, typeJSON) }
@@ -228,11 +309,11 @@ func changeEndpoint(c *call, merge bool, types ...string) (*answer, error) {
 	if _, err := c.endpoint(); err != nil {
 		return nil, err
 	}
-	sent, err := body(c.w, c.r, true, types...)
+	members, err := c.members(types...)
 	if err != nil {
 		return nil, err
 	}
-	change := edit{sent.members, merge}
+	change := edit{members, merge}
 	var tested *Verification
 	testedURL := ""
 	for range maxRounds {
@@ -268,6 +349,11 @@ func changeEndpoint(c *call, merge bool, types ...string) (*answer, error) {
 		}
 		if err != nil {
 			return nil, err
+		}
+		if _, said := members["status"]; said && e.Status == subscribers.Active {
+			if err := c.enable(e.ID); err != nil {
+				return nil, err
+			}
 		}
 		made := c.view(&e)
 		made.Secret, made.Verification = secret, tested

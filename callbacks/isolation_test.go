@@ -65,7 +65,7 @@ func TestTenantsAreApart(t *testing.T) {
 			for _, query := range queriesOf(rt.path, method) {
 				var got [2]reply
 				for i := range got {
-					path := strings.ReplaceAll(strings.ReplaceAll(rt.path, "{id}", acme[kind][i]), "{secret}", acme["secret"][i])
+					path := strings.NewReplacer("{id}", acme[kind][i], "{delivery}", acme[kind][i], "{event}", acme[kind][i], "{secret}", acme["secret"][i]).Replace(rt.path)
 					for name, values := range acme {
 						query = strings.ReplaceAll(query, "{"+name+"}", values[i])
 					}

@@ -38,6 +38,8 @@ type Problem struct { //nolint:errname // RFC 9457 calls it so, and it is an ans
 
 	// after is when the request may be made again; 0 if that is not known.
 	after time.Duration
+	// theirs is true if the pointers are in the names of a shape that is not ours.
+	theirs bool
 }
 
 // FieldProblem is what is wrong with one member of a body.
@@ -61,6 +63,7 @@ type kind struct {
 var (
 	malformed       = kind{"malformed", "The request cannot be read", http.StatusBadRequest}
 	unauthenticated = kind{"unauthenticated", "The request does not say who asks", http.StatusUnauthorized}
+	crossSite       = kind{"cross-site", "The request comes from a page of another site", http.StatusForbidden}
 	notFound        = kind{"not-found", "There is no such thing", http.StatusNotFound}
 	wrongMethod     = kind{"method", "The method is not possible here", http.StatusMethodNotAllowed}
 	underWay        = kind{"under-way", "The same request is being worked on", http.StatusConflict}
@@ -173,7 +176,9 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, a *answer) {
 		return // it was sent already
 	}
 	for name, value := range a.header {
-		w.Header().Set(name, value)
+		if value != "" {
+			w.Header().Set(name, value)
+		}
 	}
 	contentType, body := typeJSON, a.body
 	if shown, isRaw := body.(raw); isRaw {

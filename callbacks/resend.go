@@ -3,8 +3,10 @@
 package callbacks
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -125,4 +127,56 @@ func resendDelivery(c *call) (*answer, error) {
 		return of.VisibleTo(c.caller.Tenant)
 	}}
 	return c.acts("delivery.resend", deliveryID(d.EventID, d.Endpoint), verbs.Resend, selection, queue.Page{})
+}
+
+// maxLookedAt is how many events of an object are looked at for the last one that a
+// caller may see. Others are about how it passed from one owner to another.
+const maxLookedAt = 20
+
+// resendObject sends the last event of an object again that the path names: to the
+// caller's own endpoints, and to the receiver that a request has named for the object.
+// Other people's endpoints, and the operator's, are none of the caller's business.
+func resendObject(c *call) (*answer, error) {
+	if _, err := parameters(c.r); err != nil {
+		return nil, err
+	}
+	key, receiver, err := c.options.Object(c.shaped.object, c.r.PathValue)
+	if err != nil {
+		return nil, queue.ErrNotFound // no object can be called so
+	}
+	events, _, err := c.store.Events(c.r.Context(), queue.Filter{Key: key}, queue.Page{Limit: maxLookedAt})
+	if err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(events, func(e event.Event) bool { return e.VisibleTo(c.caller.Tenant) })
+	if at < 0 {
+		return nil, queue.ErrNotFound
+	}
+	last := events[at].ID
+	mine, err := c.mine(last)
+	if err != nil {
+		return nil, err
+	}
+	selection := queue.Selection{EventID: last, Permit: func(endpoint string, of *event.Event, _ bool) bool {
+		return of.VisibleTo(c.caller.Tenant) && (mine[endpoint] || receiver != "" && endpoint == receiver)
+	}}
+	return c.acts("object.resend", key.String(), verbs.Resend, selection, queue.Page{})
+}
+
+// mine returns which endpoints that an event was meant for are the caller's own.
+func (c *call) mine(eventID string) (map[string]bool, error) {
+	rows, _, err := c.store.Deliveries(c.r.Context(), queue.Filter{EventID: eventID}, queue.Page{Limit: maxShownDeliveries})
+	if err != nil {
+		return nil, err
+	}
+	own := make(map[string]bool)
+	for i := range rows {
+		switch _, err := c.book.Get(c.r.Context(), c.caller.Tenant, rows[i].Endpoint); {
+		case err == nil:
+			own[rows[i].Endpoint] = true
+		case !errors.Is(err, queue.ErrNotFound):
+			return nil, err
+		}
+	}
+	return own, nil
 }

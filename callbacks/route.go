@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks/shape"
 )
 
 // action does what a request asks for.
@@ -19,42 +21,68 @@ type route struct {
 	methods map[string]action
 }
 
-// methodsOf returns the methods of a route as Allow names them.
-func (rt *route) allow() string {
-	methods := slices.Collect(maps.Keys(rt.methods))
-	if rt.methods[http.MethodGet] != nil {
-		methods = append(methods, http.MethodHead)
-	}
-	methods = append(methods, http.MethodOptions)
-	slices.Sort(methods)
-	return strings.Join(methods, ", ")
+// served is a route as it is served.
+type served struct {
+	route
+	parsed shape.Path
+	// shaped is nil for a route of ours.
+	shaped *shaped
+	// authorize finds out who asks, empty for the ways of the whole server.
+	authorize []Authorize
 }
 
-// match finds the route of a path, and the values of its parts in braces. A slash at
-// the end does not matter.
-func match(routes []route, path string) (*route, map[string]string) {
-	parts := strings.Split(strings.TrimSuffix(path, "/"), "/")
+// serve returns a route as it is served. Its path has been checked.
+func serve(rt route) served {
+	parsed, err := shape.ParsePath(rt.path)
+	if err != nil {
+		panic(err)
+	}
+	return served{route: rt, parsed: parsed}
+}
+
+// matched is a route that matches a path, with the values of its names.
+type matched struct {
+	*served
+	values map[string]string
+}
+
+// matches are the routes of a path, that which says most of it first.
+type matches []matched
+
+// match finds the routes of an escaped path. A slash at the end does not matter.
+func match(routes []served, path string) (found matches) {
 	for i := range routes {
-		if values, matches := matchParts(strings.Split(routes[i].path, "/"), parts); matches {
-			return &routes[i], values
+		if values, is := routes[i].parsed.Match(path); is {
+			found = append(found, matched{&routes[i], values})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b matched) int { return a.parsed.Compare(b.parsed) })
+	return found
+}
+
+// of returns the route of a method, and what it does; nil if there is none.
+func (m matches) of(method string) (*matched, action) {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	for i := range m {
+		if do := m[i].methods[method]; do != nil {
+			return &m[i], do
 		}
 	}
 	return nil, nil
 }
 
-func matchParts(pattern, parts []string) (map[string]string, bool) {
-	if len(pattern) != len(parts) {
-		return nil, false
-	}
-	values := make(map[string]string)
-	for i, part := range pattern {
-		name, isValue := strings.CutPrefix(part, "{")
-		switch {
-		case isValue && parts[i] != "":
-			values[strings.TrimSuffix(name, "}")] = parts[i]
-		case part != parts[i]:
-			return nil, false
+// allow returns the methods of a path as Allow names them.
+func (m matches) allow() string {
+	all := map[string]bool{http.MethodOptions: true}
+	for i := range m {
+		for method := range m[i].methods {
+			all[method] = true
 		}
 	}
-	return values, true
+	if all[http.MethodGet] {
+		all[http.MethodHead] = true
+	}
+	return strings.Join(slices.Sorted(maps.Keys(all)), ", ")
 }

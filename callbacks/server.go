@@ -19,8 +19,11 @@
 //	DELETE                    /keys/{id}
 //	GET                       /me, /audit
 //
+// or in another shape, which a configuration says: paths, methods and the names of
+// members, see [Options].
+//
 // It knows no Caddy: a handler at the top level serves it. Who asks is found by
-// authentication alone: no path, parameter or cursor names a tenant, and what is
+// authentication alone: a path that names a tenant must name the caller's own, and what is
 // another tenant's is answered like what is not there.
 package callbacks
 
@@ -34,8 +37,10 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks/shape"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
@@ -63,6 +68,15 @@ type Options struct {
 	// Authorize finds out who asks. The first that knows the caller counts; there
 	// must be one.
 	Authorize []Authorize
+	// Routes are those that are served in place of ours, with Shapes by their things,
+	// and Types, what types are called. Default: ours.
+	Routes []Route
+	Shapes map[string]*shape.Shape
+	Types  shape.Types
+	// Object returns the object of a resource that the names of a route's path mean, and
+	// the endpoint whose receivers requests name, if that has its events. It is needed if
+	// a route is about one.
+	Object func(resource string, value func(name string) string) (key event.Key, receiver string, err error)
 	// Client returns the address from which a request came. Default: the
 	// connection's.
 	Client func(r *http.Request) string
@@ -122,7 +136,7 @@ func (o Options) withDefaults() Options {
 // Server answers for one running configuration. Use [New].
 type Server struct {
 	options Options
-	routes  []route
+	routes  []served
 	limits  *Limits
 }
 
@@ -130,26 +144,30 @@ type Server struct {
 // on with what the old one has counted.
 func New(options Options, limits *Limits) *Server {
 	s := &Server{options: options.withDefaults(), limits: limits}
-	s.routes = []route{
-		{"/endpoints", map[string]action{http.MethodGet: listEndpoints, http.MethodPost: once(createEndpoint)}},
-		{"/endpoints/{id}", map[string]action{
-			http.MethodGet: showEndpoint, http.MethodPut: replaceEndpoint, http.MethodPatch: patchEndpoint, http.MethodDelete: deleteEndpoint,
-		}},
-		{"/endpoints/{id}/pause", map[string]action{http.MethodPost: pauseEndpoint}},
-		{"/endpoints/{id}/resume", map[string]action{http.MethodPost: resumeEndpoint}},
-		{"/endpoints/{id}/test", map[string]action{http.MethodPost: testEndpoint}},
-		{"/endpoints/{id}/secrets", map[string]action{http.MethodPost: once(rotateSecret)}},
-		{"/endpoints/{id}/secrets/{secret}", map[string]action{http.MethodDelete: revokeSecret}},
+	if len(options.Routes) > 0 {
+		s.routes = s.shapedRoutes()
+		return s
 	}
-	s.routes = slices.Concat(s.routes, historyRoutes, feedRoutes, keyRoutes, auditRoutes)
+	for _, rt := range slices.Concat(endpointRoutes, historyRoutes, feedRoutes, keyRoutes, auditRoutes) {
+		s.routes = append(s.routes, serve(rt))
+	}
 	return s
 }
 
-// Has reports whether the API has something at a path.
-func (s *Server) Has(path string) bool {
-	found, _ := match(s.routes, path)
-	return found != nil
+var endpointRoutes = []route{
+	{"/endpoints", map[string]action{http.MethodGet: listEndpoints, http.MethodPost: once(createEndpoint)}},
+	{"/endpoints/{id}", map[string]action{
+		http.MethodGet: showEndpoint, http.MethodPut: replaceEndpoint, http.MethodPatch: patchEndpoint, http.MethodDelete: deleteEndpoint,
+	}},
+	{"/endpoints/{id}/pause", map[string]action{http.MethodPost: pauseEndpoint}},
+	{"/endpoints/{id}/resume", map[string]action{http.MethodPost: resumeEndpoint}},
+	{"/endpoints/{id}/test", map[string]action{http.MethodPost: testEndpoint}},
+	{"/endpoints/{id}/secrets", map[string]action{http.MethodPost: once(rotateSecret)}},
+	{"/endpoints/{id}/secrets/{secret}", map[string]action{http.MethodDelete: revokeSecret}},
 }
+
+// Has reports whether the API has something at an escaped path.
+func (s *Server) Has(path string) bool { return len(match(s.routes, path)) > 0 }
 
 // call is one request of a caller who is known.
 type call struct {
@@ -160,6 +178,8 @@ type call struct {
 	book   *subscribers.Book
 	caller Caller
 	values map[string]string
+	// shaped is the route's, nil if it is one of ours.
+	shaped *shaped
 	now    time.Time
 	// pending is the request with its Idempotency-Key, nil without one, and doing what
 	// is done to an endpoint.
@@ -169,16 +189,12 @@ type call struct {
 
 // ServeHTTP answers a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	found, values := match(s.routes, r.URL.Path)
-	if found == nil {
+	found := match(s.routes, r.URL.EscapedPath())
+	if len(found) == 0 {
 		s.refuse(w, r, notFound.problem("there is nothing at this path"))
 		return
 	}
-	method := r.Method
-	if method == http.MethodHead {
-		method = http.MethodGet
-	}
-	do := found.methods[method]
+	at, do := found.of(r.Method)
 	switch {
 	case r.Method == http.MethodOptions:
 		w.Header().Set("Allow", found.allow())
@@ -189,7 +205,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, wrongMethod.problem("use one of %s", found.allow()))
 		return
 	}
-	a, err := s.answer(w, r, values, do)
+	a, err := s.answer(w, r, at, do)
 	if err != nil {
 		s.refuse(w, r, err)
 		return
@@ -198,8 +214,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // answer does what a request asks for, if its caller may.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, values map[string]string, do action) (*answer, error) {
-	c := &call{Server: s, w: w, r: r, values: values, now: s.options.Now()}
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, at *matched, do action) (*answer, error) {
+	c := &call{Server: s, w: w, r: r, values: at.values, shaped: at.shaped, now: s.options.Now()}
 	if c.store = s.options.Queue(); c.store == nil {
 		return nil, queue.ErrNotOpen
 	}
@@ -207,11 +223,24 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, values map[strin
 	if sealer == nil {
 		return nil, queue.ErrNotOpen
 	}
+	for name, value := range at.values {
+		r.SetPathValue(name, value)
+	}
+	ways := at.authorize
+	if len(ways) == 0 {
+		ways = s.options.Authorize
+	}
 	var err error
-	if c.caller, err = s.authorize(w, r, c.store, c.now); err != nil {
+	if c.caller, err = s.authorize(w, r, ways, c.store, c.now); err != nil {
 		return nil, err
 	}
+	if tenant, named := at.values[shape.NameTenant]; named && tenant != c.caller.Tenant {
+		return nil, queue.ErrNotFound
+	}
 	c.book = &subscribers.Book{Store: c.store, Sealer: sealer, Policy: s.options.Policy, Now: s.options.Now, With: c.noted}
+	if c.shaped != nil {
+		return c.shaped.do(c, do)
+	}
 	return do(c)
 }
 

@@ -21,8 +21,8 @@ type Caller struct {
 	Until time.Time
 }
 
-// Authorize finds out who makes a request. Its errors are [ErrNobody], [ErrRefused] or
-// those of the queue.
+// Authorize finds out who makes a request, whose path values are the names in its
+// route. Its errors are [ErrNobody], [ErrRefused] or those of the queue.
 type Authorize func(r *http.Request, store queue.Store) (Caller, error)
 
 var (
@@ -46,15 +46,16 @@ func held(r *http.Request) *http.Request {
 // behind a proxy, and none of them is to lock out the others.
 func isHeld(r *http.Request) bool { return r.Context().Value(heldKey{}) != nil }
 
-// authorize returns who asks, within the limits of callers.
-func (s *Server) authorize(w http.ResponseWriter, r *http.Request, store queue.Store, now time.Time) (Caller, error) {
+// authorize returns who asks, by the first way that knows it, within the limits of
+// callers.
+func (s *Server) authorize(w http.ResponseWriter, r *http.Request, ways []Authorize, store queue.Store, now time.Time) (Caller, error) {
 	from := s.options.Client(r)
 	wait := s.limits.failing(from, now)
 	if wait > 0 {
 		r = held(r)
 	}
 	refused, unseen := false, false
-	for _, authorize := range s.options.Authorize {
+	for _, authorize := range ways {
 		caller, err := authorize(r, store)
 		switch {
 		case err == nil:

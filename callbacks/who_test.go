@@ -154,7 +154,7 @@ func TestAsking(t *testing.T) {
 	}
 	asked := 0
 	s := newStage(t)
-	asker := &Asker{Tenant: "brand.id", Now: s.options.Now, Ask: func(_ context.Context, _ *http.Request, credential http.Header) (Answered, error) {
+	asker := &Asker{Tenant: "brand.id", Now: s.options.Now, Path: "/me", Ask: func(_ context.Context, _ *http.Request, _ string, credential http.Header) (Answered, error) {
 		asked++
 		if len(credential) > 2 || credential.Get("X-Other") != "" {
 			t.Errorf("passed on %v", credential)
@@ -226,7 +226,7 @@ func TestAsking(t *testing.T) {
 func TestAskingForGuesses(t *testing.T) {
 	s := newStage(t)
 	asked := 0
-	asker := &Asker{Tenant: "id", Now: s.options.Now, Ask: func(_ context.Context, _ *http.Request, credential http.Header) (Answered, error) {
+	asker := &Asker{Tenant: "id", Now: s.options.Now, Path: "/me", Ask: func(_ context.Context, _ *http.Request, _ string, credential http.Header) (Answered, error) {
 		asked++
 		if credential.Get("Authorization") == "Bearer right" {
 			return Answered{Status: 200, Body: []byte(`{"id":"acme"}`)}, nil
@@ -258,7 +258,7 @@ func TestAskedMemoryIsBounded(t *testing.T) {
 	now := time.Now()
 	a := &Asker{Now: func() time.Time { return now }}
 	for i := range 3 * maxRemembered {
-		a.remember(a.hash("h", http.Header{"Cookie": {fmt.Sprint(i)}}), "acme")
+		a.remember(a.hash("h", "/me", http.Header{"Cookie": {fmt.Sprint(i)}}), "acme")
 	}
 	if len(a.known) > maxRemembered {
 		t.Errorf("%d are remembered", len(a.known))

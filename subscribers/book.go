@@ -3,10 +3,12 @@
 package subscribers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -23,6 +25,9 @@ type Store interface {
 // its endpoints writes which a [Policy] looks at. Their versions let such changes of
 // one tenant come one after the other.
 const kindSlots = "slots"
+
+// ErrExists is returned for an endpoint whose place another one has.
+var ErrExists = errors.New("there is such an endpoint already")
 
 // ErrChanged is returned for a change of an endpoint that is not as it was expected.
 var ErrChanged = errors.New("the endpoint was changed meanwhile")
@@ -43,11 +48,22 @@ type Book struct {
 // Create makes an endpoint, with an id of its own. It fails with a [FieldError]
 // where it must not be.
 func (b *Book) Create(ctx context.Context, e Endpoint) (Endpoint, error) {
+	return b.CreateUnless(ctx, e, nil)
+}
+
+// CreateUnless makes an endpoint as Create does. It fails with [ErrExists] if one of the
+// tenant's has its place: of many at once that take the same place, one is made.
+func (b *Book) CreateUnless(ctx context.Context, e Endpoint, taken func(other *Endpoint) bool) (Endpoint, error) {
 	e.ID, e.Version, e.Created = newID(), 0, b.Now().UTC()
 	if e.Status == "" {
 		e.Status = Active
 	}
-	err := b.write(ctx, &e, true)
+	err := b.write(ctx, &e, func(others []Endpoint) error {
+		if taken != nil && slices.ContainsFunc(others, func(other Endpoint) bool { return taken(&other) }) {
+			return ErrExists
+		}
+		return b.Policy.Admits(others, &e, true)
+	})
 	return e, err
 }
 
@@ -75,6 +91,19 @@ func (b *Book) Get(ctx context.Context, tenant, id string) (Endpoint, error) {
 	}
 	e, _, err := opened(kept, b.Sealer)
 	return e, err
+}
+
+// Find returns the oldest of a tenant's endpoints that match, or [queue.ErrNotFound].
+func (b *Book) Find(ctx context.Context, tenant string, matches func(*Endpoint) bool) (Endpoint, error) {
+	all, err := b.others(ctx, &Endpoint{Tenant: tenant})
+	if err != nil {
+		return Endpoint{}, err
+	}
+	all = slices.DeleteFunc(all, func(e Endpoint) bool { return !matches(&e) })
+	if len(all) == 0 {
+		return Endpoint{}, queue.ErrNotFound
+	}
+	return slices.MinFunc(all, func(a, b Endpoint) int { return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID)) }), nil
 }
 
 // Of lists a tenant's endpoints, by id.
@@ -109,7 +138,8 @@ func (b *Book) Change(ctx context.Context, tenant, id string, version uint64, ch
 			return Endpoint{}, err
 		}
 		e.ID, e.Tenant, e.Version, e.Created = id, tenant, was, created
-		if err = b.write(ctx, &e, false); !errors.Is(err, ErrChanged) {
+		admits := func(others []Endpoint) error { return b.Policy.Admits(others, &e, false) }
+		if err = b.write(ctx, &e, admits); !errors.Is(err, ErrChanged) {
 			return e, err
 		}
 	}
@@ -146,10 +176,10 @@ func slotsOf(tenant string, version uint64) queue.Record {
 	return queue.Record{Kind: kindSlots, ID: "of " + tenant, Owner: tenant, Version: version, Value: []byte{}}
 }
 
-// write writes an endpoint, if its policy admits it beside the tenant's others. The
-// slots are read before the others, and written with the endpoint: so what was read
-// is still so, or the change is refused, and done again.
-func (b *Book) write(ctx context.Context, e *Endpoint, isNew bool) error {
+// write writes an endpoint, if it is admitted beside the tenant's others. The slots are
+// read before the others, and written with the endpoint: so what was read is still so,
+// or the change is refused, and done again.
+func (b *Book) write(ctx context.Context, e *Endpoint, admits func(others []Endpoint) error) error {
 	if err := e.Check(); err != nil {
 		return err
 	}
@@ -165,7 +195,7 @@ func (b *Book) write(ctx context.Context, e *Endpoint, isNew bool) error {
 		if err != nil {
 			return err
 		}
-		if err := b.Policy.Admits(others, e, isNew); err != nil {
+		if err := admits(others); err != nil {
 			return err
 		}
 		kept, err := record(e, b.Sealer)
