@@ -106,6 +106,8 @@ type App struct {
 	// shared and tenanted are true if an API for subscribers has callers who are one
 	// tenant, or who have tenants.
 	shared, tenanted bool
+	// objectRoutes are the routes of such APIs that are about objects of resources.
+	objectRoutes []*syntax.Route
 	// drops is true if some endpoint wants nothing kept while it is disabled.
 	drops  bool
 	events *caddyevents.App
@@ -241,6 +243,9 @@ func (a *App) Start() error {
 		return fmt.Errorf("starting webhooks: %w", err)
 	}
 	if err := a.checkOwners(); err != nil {
+		return fmt.Errorf("starting webhooks: %w", err)
+	}
+	if err := a.checkObjects(); err != nil {
 		return fmt.Errorf("starting webhooks: %w", err)
 	}
 	a.configureFronts()

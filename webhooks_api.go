@@ -20,8 +20,11 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks/parse"
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks/syntax"
+	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/exchange"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/livelog"
+	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
+	"github.com/caddy-webhooks/caddy-webhooks/rules"
 	"github.com/caddy-webhooks/caddy-webhooks/show"
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
@@ -37,16 +40,15 @@ var apiLimits = callbacks.NewLimits()
 // their own endpoints.
 //
 // It answers below the path that a handler before it has stripped, as `handle_path`
-// does; without one, it answers the paths that it has, and passes on all others.
+// does; without one, or with routes of its own, it answers the paths that it has, and
+// passes on all others.
 type SubscribersAPI struct {
 	// UpstreamRaw is the handler that answers when the API is asked who a caller is,
 	// usually a `reverse_proxy` to the API. It is needed if `authorize` asks, and of no
 	// use otherwise.
 	UpstreamRaw json.RawMessage `json:"upstream,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
 
-	// Authorize are the ways to find out who asks: the first that knows the caller
-	// counts. Default: `key`.
-	Authorize []*syntax.Authorize `json:"authorize,omitempty"`
+	syntax.API
 
 	server *callbacks.Server
 	helper *httpcaddyfile.Helper
@@ -62,7 +64,7 @@ func (*SubscribersAPI) CaddyModule() caddy.ModuleInfo {
 
 // Provision makes the server. It touches neither disk nor network.
 func (s *SubscribersAPI) Provision(ctx caddy.Context) error {
-	if err := s.check(); err != nil {
+	if err := s.Check(s.UpstreamRaw != nil); err != nil {
 		return err
 	}
 	found, err := ctx.App("webhooks")
@@ -81,44 +83,26 @@ func (s *SubscribersAPI) Provision(ctx caddy.Context) error {
 		})
 	}
 	app := found.(*App)
-	app.serve(s.Authorize)
+	app.serve(&s.API)
 	options := app.subscribersAPI()
 	options.Log = livelog.Sparing(ctx.Logger())
-	for _, way := range s.Authorize {
-		options.Authorize = append(options.Authorize, authorizer(way, upstream))
+	options.Object = app.object
+	if err := s.Serve(&options, app.Subscribers, func(way *syntax.Authorize) callbacks.Authorize { return authorizer(way, upstream) }); err != nil {
+		return err
 	}
 	s.server = callbacks.New(options, apiLimits)
 	return nil
 }
 
-// check reports what is impossible, and fills in defaults.
-func (s *SubscribersAPI) check() error {
-	if len(s.Authorize) == 0 {
-		s.Authorize = []*syntax.Authorize{{Key: true}}
-	}
-	asks := false
-	for _, way := range s.Authorize {
-		if err := way.Check(); err != nil {
-			return err
-		}
-		asks = asks || way.Asks()
-	}
-	switch {
-	case asks && s.UpstreamRaw == nil:
-		return fmt.Errorf("upstream is missing: say where the API is asked who a caller is, as `upstream 127.0.0.1:9000`")
-	case !asks && s.UpstreamRaw != nil:
-		return fmt.Errorf("upstream is of no use: no authorize asks the API; leave it out")
-	}
-	return nil
-}
-
-// serve notes in which ways the callers of an API are known.
-func (a *App) serve(ways []*syntax.Authorize) {
+// serve notes in which ways the callers of an API are known, and of whose objects its
+// routes tell.
+func (a *App) serve(api *syntax.API) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, way := range ways {
+	for _, way := range api.Ways() {
 		a.shared, a.tenanted = a.shared || way.Shared, a.tenanted || !way.Shared
 	}
+	a.objectRoutes = append(a.objectRoutes, api.ObjectRoutes()...)
 }
 
 // checkOwners refuses a `shared` beside resources whose objects have owners: everybody
@@ -139,6 +123,45 @@ func (a *App) checkOwners() error {
 		}
 	}
 	return nil
+}
+
+// checkObjects reports a route about an object that its path does not name.
+func (a *App) checkObjects() error {
+	for _, route := range a.objectRoutes {
+		r, err := a.resource(route.Object)
+		if err == nil {
+			err = route.CheckObject(r.Show.Names)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resource returns a resource by its name.
+func (a *App) resource(name string) (*rules.Resource, error) {
+	for _, r := range a.resources() {
+		if r.Name == name {
+			return r, nil
+		}
+	}
+	return nil, fmt.Errorf("webhooks_api: there is no resource %s, which a route is about", name)
+}
+
+// object returns the object of a resource that has names' values in its key, and the
+// endpoint of the receivers that requests name for it.
+func (a *App) object(resource string, value func(name string) string) (key event.Key, receiver string, err error) {
+	r, err := a.resource(resource)
+	if err != nil {
+		return key, "", err
+	}
+	parts := make([]string, len(r.Show.Names))
+	for i, name := range r.Show.Names {
+		parts[i] = value(name)
+	}
+	key, err = r.NewKey(parts...)
+	return key, pipeline.CallbackPrefix + resource, err
 }
 
 // subscribersAPI returns what an API for subscribers needs of the app.
@@ -191,8 +214,8 @@ func authorizer(way *syntax.Authorize, upstream *show.Upstream) callbacks.Author
 			return repl.ReplaceAll(way.Tenant, ""), nil
 		})
 	}
-	asker := &callbacks.Asker{Tenant: way.Tenant, Shared: way.Shared, Now: time.Now}
-	asker.Ask = func(ctx context.Context, caller *http.Request, credential http.Header) (callbacks.Answered, error) {
+	asker := &callbacks.Asker{Path: way.Path, Tenant: way.Tenant, Shared: way.Shared, Now: time.Now}
+	asker.Ask = func(ctx context.Context, caller *http.Request, path string, credential http.Header) (callbacks.Answered, error) {
 		front := show.Front{Host: caller.Host, Scheme: "http"}
 		if caller.TLS != nil {
 			front.Scheme = "https"
@@ -200,7 +223,7 @@ func authorizer(way *syntax.Authorize, upstream *show.Upstream) callbacks.Author
 		asked := *upstream
 		asked.Fronts = show.NewFronts()
 		asked.Fronts.Configure(front, true)
-		answer, err := asked.Read(ctx, show.Request{Method: way.Method, Path: way.Path, Header: credential})
+		answer, err := asked.Read(ctx, show.Request{Method: way.Method, Path: path, Header: credential})
 		return callbacks.Answered{Status: answer.Status, Header: answer.Header, Body: answer.Body}, err
 	}
 	return asker.Authorize
@@ -208,7 +231,7 @@ func authorizer(way *syntax.Authorize, upstream *show.Upstream) callbacks.Author
 
 // ServeHTTP answers what is the API's.
 func (s *SubscribersAPI) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if stripped(r) == "" && !s.server.Has(r.URL.Path) {
+	if (stripped(r) == "" || len(s.Routes) > 0) && !s.server.Has(r.URL.EscapedPath()) {
 		return next.ServeHTTP(w, r)
 	}
 	exchange.MarkOurs(r)
@@ -222,16 +245,14 @@ func (s *SubscribersAPI) ServeHTTP(w http.ResponseWriter, r *http.Request, next 
 //	    upstream  <upstreams...> {
 //	        # the options of reverse_proxy
 //	    }
-//	    authorize key
-//	    authorize <placeholder>
-//	    authorize GET <path> tenant <path>
-//	    authorize GET <path> shared
+//	    # see parse.API
 //	}
 func (s *SubscribersAPI) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
 		return d.Errf("unexpected %q after webhooks_api; its options stand in a block", d.Val())
 	}
+	lines := make(parse.Lines)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		switch word := d.Val(); {
 		case word == "upstream" && s.UpstreamRaw != nil:
@@ -242,20 +263,13 @@ func (s *SubscribersAPI) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 			s.UpstreamRaw = proxied.UpstreamRaw
-		case word == "authorize":
-			way, err := parse.Authorize(d)
-			if err != nil {
+		default:
+			if err := parse.API(d, &s.API, lines); err != nil {
 				return err
 			}
-			s.Authorize = append(s.Authorize, way)
-		default:
-			return d.Errf("unknown option %q of webhooks_api; it takes upstream and authorize", word)
 		}
 	}
-	if err := s.check(); err != nil {
-		return d.WrapErr(err)
-	}
-	return nil
+	return lines.Locate(d, s.Check(s.UpstreamRaw != nil))
 }
 
 func parseAPIDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {

@@ -78,6 +78,7 @@ func Subscribers(d *caddyfile.Dispenser) (*syntax.Subscribers, error) {
 //	authorize key
 //	authorize <placeholder>
 //	authorize GET <path> tenant <path>
+//	authorize GET <path with :tenant>
 //	authorize GET <path> shared
 func Authorize(d *caddyfile.Dispenser) (*syntax.Authorize, error) {
 	args := d.RemainingArgs()
@@ -91,6 +92,8 @@ func Authorize(d *caddyfile.Dispenser) (*syntax.Authorize, error) {
 		a.Method, a.Path, a.Tenant = args[0], args[1], args[3]
 	case len(args) == 3 && args[2] == "shared":
 		a.Method, a.Path, a.Shared = args[0], args[1], true
+	case len(args) == 2 && strings.HasPrefix(args[1], "/"):
+		a.Method, a.Path = args[0], args[1]
 	default:
 		return nil, d.Errf("authorize takes key, a placeholder as {http.auth.user.id}, `GET PATH tenant PATH`, or `GET PATH shared`, not `%s`", strings.Join(args, " "))
 	}

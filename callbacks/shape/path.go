@@ -143,19 +143,20 @@ func (p Path) clashes(q Path) bool {
 	return more == less
 }
 
-// CheckRoutes reports routes of which nobody can tell which one is meant.
-func CheckRoutes(routes []Route) error {
-	paths := make([]Path, len(routes))
-	for i := range routes {
-		var err error
-		if paths[i], err = ParsePath(routes[i].Path); err != nil {
+// CheckRoute reports a route of some others of which nobody can tell which one is meant.
+func CheckRoute(others []Route, r Route) error {
+	path, err := ParsePath(r.Path)
+	if err != nil {
+		return err
+	}
+	for i := range others {
+		other, err := ParsePath(others[i].Path)
+		if err != nil {
 			return err
 		}
-		for j := range i {
-			shared := slices.ContainsFunc(routes[i].Methods, func(m string) bool { return slices.Contains(routes[j].Methods, m) })
-			if shared && paths[i].clashes(paths[j]) {
-				return fmt.Errorf("`%s` and `%s` match the same requests; change one of them", &routes[j], &routes[i])
-			}
+		shared := slices.ContainsFunc(r.Methods, func(m string) bool { return slices.Contains(others[i].Methods, m) })
+		if shared && path.clashes(other) {
+			return fmt.Errorf("`%s` and `%s` match the same requests; change one of them", &others[i], &r)
 		}
 	}
 	return nil

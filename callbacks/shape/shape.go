@@ -123,7 +123,12 @@ func (n *node) add(f *field, names []string) bool {
 	return true
 }
 
-// Has reports whether a member of ours can be read or, with given, set.
-func (s *Shape) Has(path string, given bool) bool {
-	return slices.ContainsFunc(s.fields, func(f field) bool { return f.ours() == path && (f.given || !given) })
+// Has reports whether a member of ours has a name.
+func (s *Shape) Has(path string) bool {
+	return slices.ContainsFunc(s.fields, func(f field) bool { return f.ours() == path })
+}
+
+// Sets reports whether a request can set a member of ours, by its name or another view.
+func (s *Shape) Sets(name string) bool {
+	return slices.ContainsFunc(s.fields, func(f field) bool { return f.given && f.shows()[0] == name })
 }

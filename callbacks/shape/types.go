@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
@@ -27,21 +28,25 @@ type Types struct {
 	names    []string
 }
 
-// NewTypes returns what an API calls its types.
+// NewTypes returns what an API calls its types. Beside aliases, a group without one only
+// describes the types in it, and is no name.
 func NewTypes(list ...Type) (Types, error) {
 	t := Types{patterns: make(map[string]string), aliases: make(map[string]string)}
+	aliased := slices.ContainsFunc(list, func(of Type) bool { return of.Alias != "" })
 	var patterns []string
 	for _, of := range list {
-		patterns = append(patterns, of.Pattern)
-		if of.Alias == "" {
-			t.names = append(t.names, of.Pattern)
+		switch other, twice := t.patterns[of.Alias]; {
+		case of.Alias == "" && aliased && strings.HasSuffix(of.Pattern, "*"):
 			continue
-		}
-		t.names = append(t.names, of.Alias)
-		if other, twice := t.patterns[of.Alias]; twice && other != of.Pattern {
+		case of.Alias == "":
+			t.names = append(t.names, of.Pattern)
+		case twice && other != of.Pattern:
 			return Types{}, fmt.Errorf("type %s as %s: %s is called so already; choose another", of.Pattern, of.Alias, other)
+		default:
+			t.names = append(t.names, of.Alias)
+			t.patterns[of.Alias], t.aliases[of.Pattern] = of.Pattern, of.Alias
 		}
-		t.patterns[of.Alias], t.aliases[of.Pattern] = of.Pattern, of.Alias
+		patterns = append(patterns, of.Pattern)
 	}
 	var err error
 	if len(patterns) > 0 {

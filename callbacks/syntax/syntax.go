@@ -5,15 +5,11 @@
 package syntax
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
-	"github.com/caddy-webhooks/caddy-webhooks/internal/jsonpath"
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
@@ -65,60 +61,6 @@ func (s *Subscribers) Policy() subscribers.Policy {
 		return subscribers.Policy{}
 	}
 	return subscribers.Policy{Limit: s.Limit, OnePerType: s.OnePerType}
-}
-
-// Authorize is one way to find out who asks. One of Key, Tenant alone, and Method with
-// Path and either Tenant or Shared is given.
-type Authorize struct {
-	// Key takes the API keys that this module has made.
-	Key bool `json:"key,omitempty"`
-
-	// Tenant is a placeholder for the caller's tenant, such as `{http.auth.user.id}`,
-	// which a handler before this one has filled. If Method and Path are given, it is the
-	// path of the tenant in the API's answer.
-	Tenant string `json:"tenant,omitempty"`
-
-	// Method and Path are a request to the API, which is sent with the caller's own
-	// `Authorization` and `Cookie`. Only GET is possible.
-	Method string `json:"method,omitempty"`
-	Path   string `json:"path,omitempty"`
-
-	// Shared makes all whom the API answers with success one tenant, who may have the
-	// events of all objects. It is for an API whose Shows do not say whose they are: no
-	// resource may have a `tenant` beside it. In place of Tenant.
-	Shared bool `json:"shared,omitempty"`
-}
-
-// Asks reports whether the API is asked.
-func (a *Authorize) Asks() bool { return a.Method != "" || a.Path != "" }
-
-// Check reports what is impossible.
-func (a *Authorize) Check() error {
-	switch {
-	case a.Key && (a.Tenant != "" || a.Asks() || a.Shared):
-		return errors.New("authorize key takes nothing else")
-	case a.Key:
-		return nil
-	case !a.Asks() && (!strings.HasPrefix(a.Tenant, "{") || !strings.HasSuffix(a.Tenant, "}") || strings.Count(a.Tenant, "{") != 1):
-		return fmt.Errorf("authorize takes key, a placeholder as {http.auth.user.id}, `GET PATH tenant PATH`, or `GET PATH shared`, not %q", a.Tenant)
-	case !a.Asks() && a.Shared:
-		return errors.New("authorize: shared takes a request to the API, as `authorize GET /me shared`")
-	case !a.Asks():
-		return nil
-	case a.Shared && a.Tenant != "":
-		return fmt.Errorf("authorize %s %s: callers share one tenant, or the answer names it; keep one of `shared` and `tenant`", a.Method, a.Path)
-	case a.Method != http.MethodGet:
-		return fmt.Errorf("authorize asks with GET, not with %q", a.Method)
-	case !a.Shared && (a.Tenant == "" || jsonpath.HasModifier(a.Tenant)):
-		return fmt.Errorf("authorize %s %s: say where the tenant stands in the answer, as `tenant brand.id`, or `shared` if all callers are one", a.Method, a.Path)
-	}
-	if u, err := url.ParseRequestURI(a.Path); err != nil || !strings.HasPrefix(a.Path, "/") || strings.HasPrefix(a.Path, "//") || u.Fragment != "" || strings.ContainsAny(a.Path, "#{} ") {
-		return fmt.Errorf("authorize %s %s: write the path of a request, as /me", a.Method, a.Path)
-	}
-	if strings.Contains(a.Path, "/:") {
-		return fmt.Errorf("authorize %s %s: no path names a tenant here, so none can be asked about; ask who the caller is, as `authorize GET /me tenant id`", a.Method, a.Path)
-	}
-	return nil
 }
 
 // Required returns the members that each endpoint must have.
