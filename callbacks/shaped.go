@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks/shape"
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
@@ -201,6 +203,7 @@ func (s *shaped) problem(err error) error {
 		field.Pointer = given.Pointer(field.Pointer)
 		translated.Errors[i] = field
 	}
+	slices.SortStableFunc(translated.Errors, func(a, b FieldProblem) int { return strings.Compare(a.Pointer, b.Pointer) })
 	return &translated
 }
 

@@ -165,9 +165,11 @@ func (s *stage) serve(r *http.Request) reply {
 	s.server.ServeHTTP(w, r)
 	got := reply{status: w.Code, header: w.Header(), body: w.Body.String()}
 	if got.body != "" && strings.Contains(w.Header().Get("Content-Type"), "json") {
-		if err := json.Unmarshal(w.Body.Bytes(), &got.json); err != nil {
+		var value any
+		if err := json.Unmarshal(w.Body.Bytes(), &value); err != nil {
 			s.t.Errorf("%s %s: %v in %q", r.Method, r.URL, err, got.body)
 		}
+		got.json, _ = value.(map[string]any)
 	}
 	if w.Code >= 400 {
 		s.checkProblem(r, got)
