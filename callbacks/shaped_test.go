@@ -546,6 +546,39 @@ func TestAskingAboutATenant(t *testing.T) {
 	ask("a", "GET", "/acme/callbacks").want(t, 404)
 }
 
+// What the API has said of one object holds for no other, also where all callers are one
+// tenant.
+func TestAskingAboutAnObject(t *testing.T) {
+	s := newStage(t)
+	asker := &Asker{Path: "/dossiers/:dossier", Shared: true, Now: s.options.Now, Ask: func(_ context.Context, _ *http.Request, path string, _ http.Header) (Answered, error) {
+		if path == "/dossiers/mine" {
+			return Answered{Status: 200}, nil
+		}
+		return Answered{Status: 404}, nil
+	}}
+	for _, test := range []struct {
+		dossier string
+		known   bool
+	}{{"mine", true}, {"theirs", false}, {"mine", true}, {"", false}} {
+		r := httptest.NewRequest(http.MethodPost, "/", http.NoBody)
+		r.Header.Set("Authorization", "Bearer x")
+		r.SetPathValue("dossier", test.dossier)
+		if _, err := asker.Authorize(r, s.store); (err == nil) != test.known {
+			t.Errorf("%q: %v", test.dossier, err)
+		}
+	}
+}
+
+// A path that names both an id and a type names what has both.
+func TestByIDAndType(t *testing.T) {
+	s := newStage(t, withShape(t, "create POST /:type\nshow GET /:type/:id", partnerShapes))
+	s.as("acme", "POST", "/5", `{}`).want(t, 201)
+	kept, _, err := s.store.RecordsOf(t.Context(), queue.KindEndpoint, "acme", queue.Page{})
+	must(t, err)
+	s.as("acme", "GET", "/5/"+kept[0].ID, "").want(t, 200)
+	s.as("acme", "GET", "/6/"+kept[0].ID, "").want(t, 404)
+}
+
 // The last event of an object is sent again by whoever may see it, to its own endpoints
 // and the receiver that was named for the object.
 func TestResendObject(t *testing.T) {
