@@ -26,13 +26,12 @@ func TestRefusedSubscribers(t *testing.T) {
 		"verify on":                    {global("verify on"), "not `verify on`"},
 		"require what there is not":    {global("require name"), "events, label, url"},
 		"require twice":                {global("require label label"), "stands twice"},
-		"a type of nothing":           {global("type"), "type takes a pattern"},
+		"a type of nothing":            {global("type"), "type takes a pattern"},
 		"an endpoint":                  {global("endpoint {\nsignature none\n}"), "not `endpoint`"},
 		"subscribers with a name":      {"{\n\twebhooks {\n\t\tsubscribers acme\n\t}\n}\n", "unexpected"},
 		"subscribers twice":            {"{\n\twebhooks {\n\t\tsubscribers {\n\t\t}\n\t\tsubscribers {\n\t\t}\n\t}\n}\n", "subscribers stands twice"},
 		"an argument":                  {":80 {\n\twebhooks_api keys now\n}\n", "unexpected"},
-		"another word":                 {site("endpoints 3"), "upstream and authorize"},
-		"a verb":                       {site("create POST /callbacks"), "upstream and authorize"},
+		"another word":                 {site("endpoints 3"), "upstream, authorize, shape"},
 		"authorize nobody":             {site("authorize"), "takes key"},
 		"authorize a word":             {site("authorize acme"), "takes key"},
 		"authorize part of a text":     {site("authorize tenant-{http.auth.user.id}"), "takes key"},
@@ -46,10 +45,50 @@ func TestRefusedSubscribers(t *testing.T) {
 		"authorize with a modifier":    {site("upstream localhost:9000\nauthorize GET /me tenant @this"), "where the tenant stands"},
 		"asking without an upstream":   {site("authorize GET /me tenant id"), "upstream is missing"},
 		"an upstream that nobody asks": {site("upstream localhost:9000\nauthorize key"), "of no use"},
+		"a verb without a path":        {site("create POST"), "create takes methods and a path"},
+		"a verb on another thing":      {site("pause delivery POST /callbacks/:delivery"), "pause takes `pause METHOD PATH`"},
+		"a verb with a wrong status":   {site("create POST /callbacks ok"), "a number as 202"},
+		"a status of failure":          {site("create POST /callbacks 404"), "no status of success"},
+		"no method":                    {site("create post /callbacks"), "create takes methods and a path"},
+		"a change by GET":              {site("delete GET /callbacks/:id"), "GET must change nothing"},
+		"a path that names nothing":    {site("show GET /callbacks"), "must have :id or :type"},
+		"a name that means nothing":    {site("create POST /callbacks/:name"), ":name means nothing here"},
+		"routes that clash":            {site("show GET /callbacks/:id\nupdate PATCH|GET /callbacks/:type\n"), "GET must change nothing"},
+		"routes that are the same":     {site("show GET /callbacks/:id\nlist deliveries GET /callbacks/:type\n"), "match the same requests"},
+		"a shape of our own paths":     {site("shape endpoint id"), "add routes"},
+		"a shape of nothing":           {site("create POST /callbacks\nshape partner id"), "no such thing"},
+		"a shape without names":        {site("create POST /callbacks\nshape endpoint"), "say the names"},
+		"a shape without a thing":      {site("create POST /callbacks\nshape"), "takes a thing and names"},
+		"a shape that nobody uses":     {site("create POST /callbacks\nshape delivery id"), "is of no use"},
+		"two shapes":                   {site("create POST /callbacks\nshape endpoint id\nshape endpoint url"), "stands twice"},
+		"a member that there is not":   {site("create POST /callbacks\nshape endpoint link=href"), "endpoint has no href"},
+		"a new secret without a name":  {site("rotate POST /callbacks/:id\nshape endpoint id"), "add `secret`"},
+		"an object without a resource": {site("resend POST /x/:id {\nobject\n}"), "takes one resource"},
+		"another option of a route":    {site("resend POST /x/:id {\nlimit 3\n}"), "it takes object and authorize"},
+		"an object of another verb":    {site("show GET /x/:id {\nobject items\n}"), "show takes"},
+		"a tenant of no path":          {site("upstream localhost:9000\nauthorize GET /partners/:tenant\nlist GET /callbacks"), "has no :tenant"},
+		"who asks about nobody":        {site("upstream localhost:9000\nlist GET /callbacks {\nauthorize GET /me\n}"), "where the tenant stands"},
+		"a tenant of all":              {site("upstream localhost:9000\nauthorize GET /me shared\nlist GET /:tenant/callbacks"), "callers share one tenant"},
+		"asking on a route":            {site("list GET /callbacks {\nauthorize GET /me shared\n}"), "upstream is missing"},
 		"two upstreams":                {site("upstream localhost:9000\nupstream localhost:9001\nauthorize GET /me tenant id"), "upstream stands twice"},
 	} {
 		if _, err := adapt(t, test.text); err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "Caddyfile:") {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+// What is wrong with a line is told with that line, also if only others show it.
+func TestRefusedShapesHaveLines(t *testing.T) {
+	for text, line := range map[string]int{
+		"list GET /callbacks\nshow GET /callbacks/:id\nlist deliveries GET /callbacks/:type": 5,
+		"authorize GET /partners/:tenant\nupstream localhost:9000\nlist GET /callbacks":      5,
+		"shape delivery id\nlist GET /callbacks":                                             3,
+		"list GET /callbacks\nshape endpoint href\nshow GET /callbacks/:id":                  4,
+	} {
+		want := fmt.Sprintf("Caddyfile:%d", line)
+		if _, err := adapt(t, ":80 {\n\twebhooks_api {\n"+text+"\n\t}\n}\n"); err == nil || !strings.HasSuffix(strings.TrimSpace(err.Error()), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
 }

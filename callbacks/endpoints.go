@@ -162,7 +162,7 @@ func (c *call) endpointNamed() (*subscribers.Endpoint, error) {
 	var pattern string
 	if byType {
 		var known bool
-		if pattern, known = c.options.Types.Pattern(name); !known {
+		if pattern, known = c.options.TypeNames.Pattern(name); !known {
 			return nil, queue.ErrNotFound
 		}
 	}
@@ -266,7 +266,7 @@ func putEndpoint(c *call) (*answer, error) {
 	if _, byID := c.values[shape.NameID]; byID || !byType {
 		return replaceEndpoint(c) // ids are ours to give
 	}
-	pattern, known := c.options.Types.Pattern(name)
+	pattern, known := c.options.TypeNames.Pattern(name)
 	if !known {
 		return nil, queue.ErrNotFound
 	}

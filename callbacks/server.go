@@ -69,10 +69,10 @@ type Options struct {
 	// must be one.
 	Authorize []Authorize
 	// Routes are those that are served in place of ours, with Shapes by their things,
-	// and Types, what types are called. Default: ours.
-	Routes []Route
-	Shapes map[string]*shape.Shape
-	Types  shape.Types
+	// and TypeNames, what types are called. Default: ours.
+	Routes    []Route
+	Shapes    map[string]*shape.Shape
+	TypeNames shape.Types
 	// Object returns the object of a resource that the names of a route's path mean, and
 	// the endpoint whose receivers requests name, if that has its events. It is needed if
 	// a route is about one.

@@ -69,11 +69,11 @@ func (s *Server) shapedRoutes() []served {
 		made := serve(rt)
 		made.authorize = of.Authorize
 		made.shaped = &shaped{
-			does: does, status: of.Status, object: of.Object, types: s.options.Types,
+			does: does, status: of.Status, object: of.Object, types: s.options.TypeNames,
 			shape: s.options.Shapes[does.Answers], words: s.options.Shapes[does.Thing],
 		}
 		if made.shaped.form = made.shaped.shape; made.shaped.form == nil && does.Takes {
-			made.shaped.form = shape.Own(does.Answers, s.options.Types)
+			made.shaped.form = shape.Own(does.Answers, s.options.TypeNames)
 		}
 		if shown == nil && does.Name == "show" && does.Thing == shape.Endpoint {
 			shown = &made.parsed
@@ -271,4 +271,4 @@ func (c *call) shownAt(e *subscribers.Endpoint) string {
 }
 
 // eventType returns the type of event that a parameter names.
-func (c *call) eventType(name string) string { return c.options.Types.PatternOf(name) }
+func (c *call) eventType(name string) string { return c.options.TypeNames.PatternOf(name) }

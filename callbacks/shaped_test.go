@@ -53,7 +53,7 @@ func withShape(t *testing.T, routes string, shapes map[string]string) func(*Opti
 	t.Helper()
 	return func(o *Options) {
 		var err error
-		o.Types, err = shape.NewTypes(shape.Type{Pattern: "process.completed", Alias: "5"}, shape.Type{Pattern: "process.rejected", Alias: "6"}, shape.Type{Pattern: "items.*", Alias: "items"})
+		o.TypeNames, err = shape.NewTypes(shape.Type{Pattern: "process.completed", Alias: "5"}, shape.Type{Pattern: "process.rejected", Alias: "6"}, shape.Type{Pattern: "items.*", Alias: "items"})
 		must(t, err)
 		o.Routes, o.Shapes = routesOf(t, routes), make(map[string]*shape.Shape)
 		for thing, line := range shapes {
@@ -66,7 +66,7 @@ func withShape(t *testing.T, routes string, shapes map[string]string) func(*Opti
 				name, path, _ := strings.Cut(word, "=")
 				fields = append(fields, shape.Field{Name: name, Path: path})
 			}
-			o.Shapes[thing], err = shape.New(thing, in, fields, o.Types)
+			o.Shapes[thing], err = shape.New(thing, in, fields, o.TypeNames)
 			must(t, err)
 		}
 	}

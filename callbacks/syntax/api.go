@@ -261,10 +261,10 @@ func (a *API) Serve(options *callbacks.Options, may *Subscribers, authorize func
 		return err
 	}
 	var err error
-	if options.Types, err = may.shaped(); err != nil {
+	if options.TypeNames, err = may.shaped(); err != nil {
 		return err
 	}
-	if options.Shapes, err = a.Compile(options.Types); err != nil {
+	if options.Shapes, err = a.Compile(options.TypeNames); err != nil {
 		return err
 	}
 	for _, r := range a.Routes {
