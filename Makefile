@@ -27,9 +27,9 @@ help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: build ## start the demonstration: legacy API, Caddy and a receiver
+run: build ## start the demonstration: legacy API, Caddy and a receiver; or, with SYSTEM=bond, one of the systems in examples/
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./examples/...
-	bin/demo
+	bin/demo $(if $(SYSTEM),-system $(SYSTEM))
 
 .PHONY: build
 build: ## build bin/caddy, as xcaddy would

@@ -32,10 +32,11 @@ const startTimeout = 60 * time.Second
 func main() {
 	bin := flag.String("bin", "bin", "the `directory` of the built programs")
 	config := flag.String("config", "Caddyfile.example", "the Caddyfile")
+	system := flag.String("system", "", "one of the example `systems`, in place of the demonstration: the name of its directory")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := demonstrate(ctx, *bin, *config, os.Stdout)
+	err := demonstrate(ctx, *bin, *config, *system, os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -43,14 +44,18 @@ func main() {
 	}
 }
 
-func demonstrate(ctx context.Context, bin, config string, out io.Writer) error {
+func demonstrate(ctx context.Context, bin, config, system string, out io.Writer) error {
 	client := &http.Client{Timeout: time.Second}
 	secret := os.Getenv(secretVariable)
 	if secret == "" {
 		secret = newSecret()
 	}
+	programs, hello := stages(bin, config, secret), greeting(time.Now())
+	if system != "" {
+		programs, hello = systemStages(bin, system), systemGreeting(system)
+	}
 	group := &group{
-		stages: stages(bin, config, secret),
+		stages: programs,
 		out:    &prefixer{out: out},
 		probe: func(ctx context.Context, url string) error {
 			return probe(ctx, client, url)
@@ -58,43 +63,48 @@ func demonstrate(ctx context.Context, bin, config string, out io.Writer) error {
 		startTimeout: startTimeout,
 		stopTimeout:  15 * time.Second,
 	}
-	return group.run(ctx, func() { fmt.Fprint(out, greeting(time.Now())) })
+	return group.run(ctx, func() { fmt.Fprint(out, hello) })
 }
 
 // stages are the programs, in the order in which they start; they end in
 // reverse order. Caddy starts last and ends first, so that the receiver is
 // there whenever Caddy runs.
 func stages(bin, config, secret string) [][]program {
-	path := func(name string) string {
-		if runtime.GOOS == "windows" {
-			name += ".exe"
-		}
-		return filepath.Join(bin, name)
-	}
 	environment := append(os.Environ(), secretVariable+"="+secret)
 	return [][]program{
 		{
 			{
 				name: "legacyapi",
-				path: path("legacyapi"), args: []string{"-listen", "127.0.0.1:9000"},
+				path: programPath(bin, "legacyapi"), args: []string{"-listen", "127.0.0.1:9000"},
 				ports: []string{"127.0.0.1:9000"},
 				ready: []string{"http://127.0.0.1:9000/items"},
 			},
 			{
 				name: "receiver",
-				path: path("receiver"), args: []string{"-listen", "127.0.0.1:9001"}, env: environment,
+				path: programPath(bin, "receiver"), args: []string{"-listen", "127.0.0.1:9001"}, env: environment,
 				ports: []string{"127.0.0.1:9001"},
 				ready: []string{"http://127.0.0.1:9001/"},
 			},
 		},
-		{
-			{
-				name: "caddy",
-				path: path("caddy"), args: []string{"run", "--config", config, "--adapter", "caddyfile"}, env: environment,
-				ports: []string{"localhost:8080", "localhost:2019"},
-				ready: []string{"http://localhost:2019/config/", "http://localhost:8080/items"},
-			},
-		},
+		{caddyProgram(bin, config, environment, "http://localhost:8080/items")},
+	}
+}
+
+// programPath returns where a built program is.
+func programPath(bin, name string) string {
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	return filepath.Join(bin, name)
+}
+
+// caddyProgram is Caddy, which is ready when it answers a URL of the API's.
+func caddyProgram(bin, config string, environment []string, url string) program {
+	return program{
+		name: "caddy",
+		path: programPath(bin, "caddy"), args: []string{"run", "--config", config, "--adapter", "caddyfile"}, env: environment,
+		ports: []string{"localhost:8080", "localhost:2019"},
+		ready: []string{"http://localhost:2019/config/", url},
 	}
 }
 

@@ -18,13 +18,15 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/caddy-webhooks/caddy-webhooks/examples/assure"
 	"github.com/caddy-webhooks/caddy-webhooks/examples/bond"
 	"github.com/caddy-webhooks/caddy-webhooks/examples/internal/serve"
 )
 
 // systems are the APIs, by the name of the system.
 var systems = map[string]func() http.Handler{
-	"bond": func() http.Handler { return bond.New(bond.Options{}).Handler() },
+	"assure": func() http.Handler { return assure.New(assure.Options{}).Handler() },
+	"bond":   func() http.Handler { return bond.New(bond.Options{}).Handler() },
 }
 
 func main() {
