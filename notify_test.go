@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/lab"
 )
 
 // processes is an API that is told with each process whom to notify, and
@@ -130,7 +132,7 @@ func TestNotify(t *testing.T) {
 	if err := caddy.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	kept := append(filesBelow(t, s.dir), recordsOf(t, s.dir)...)
+	kept := append(lab.Written(t, s.dir), recordsOf(t, s.dir)...)
 	for _, canary := range []string{"canary-5f2d8c11", "canary-77aa01"} {
 		if bytes.Contains(kept, []byte(canary)) {
 			t.Errorf("%s is on disk in clear", canary)

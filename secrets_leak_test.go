@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,6 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/lab"
 )
 
 // canaries are texts that must not be found where they do not belong.
@@ -107,7 +107,7 @@ func TestCanaries(t *testing.T) {
 	defer mu.Unlock()
 	for where, content := range map[string][]byte{
 		"the log": text, "the admin endpoint": answers, "payloads": received.Bytes(),
-		"the queue's files": filesBelow(t, s.dir), "the queue's records": recordsOf(t, s.dir),
+		"the queue's files": lab.Written(t, s.dir), "the queue's records": recordsOf(t, s.dir),
 	} {
 		if len(content) < 100 {
 			t.Errorf("%s has %d bytes: nothing was looked through", where, len(content))
@@ -180,23 +180,6 @@ func (s *stage) everything() []byte {
 		response.Body.Close()
 	}
 	return all.Bytes()
-}
-
-func filesBelow(t *testing.T, dir string) []byte {
-	t.Helper()
-	var all []byte
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		content, err := os.ReadFile(path) //nolint:gosec // the test's own directory
-		all = append(all, content...)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
 }
 
 // recordsOf returns all records of a closed queue, in every version that is

@@ -5,16 +5,15 @@ package callbacks
 import (
 	"bytes"
 	"encoding/json"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/lab"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
@@ -190,31 +189,17 @@ func TestCanaries(t *testing.T) {
 		told.WriteString(s.as("acme", request[0], request[1], request[2]).body)
 	}
 	// A closed queue may have compressed what an open one has written.
-	disk := filesBelow(t, dir)
+	disk := lab.Written(t, dir)
 	must(t, store.Close())
-	disk.Write(filesBelow(t, dir).Bytes())
-	if !bytes.Contains(disk.Bytes(), []byte(id)) {
+	disk = append(disk, lab.Written(t, dir)...)
+	if !bytes.Contains(disk, []byte(id)) {
 		t.Error("the search finds nothing")
 	}
-	for where, content := range map[string][]byte{"an answer": told.Bytes(), "the log": s.log.Bytes(), "the disk": disk.Bytes()} {
+	for where, content := range map[string][]byte{"an answer": told.Bytes(), "the log": s.log.Bytes(), "the disk": disk} {
 		for _, secret := range secrets {
 			if at := bytes.Index(content, []byte(secret)); at >= 0 {
 				t.Errorf("%s is in %s: %q", secret, where, content[max(0, at-80):min(len(content), at+80)])
 			}
 		}
 	}
-}
-
-func filesBelow(t *testing.T, dir string) *bytes.Buffer {
-	t.Helper()
-	all, files := new(bytes.Buffer), os.DirFS(dir)
-	must(t, fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		content, err := fs.ReadFile(files, name)
-		all.Write(content)
-		return err
-	}))
-	return all
 }
