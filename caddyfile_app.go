@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	callbacks "github.com/caddy-webhooks/caddy-webhooks/callbacks/parse"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/event/when"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/argument"
+	"github.com/caddy-webhooks/caddy-webhooks/policy"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -34,7 +34,7 @@ import (
 //	        payload   show|standard|gateway|cloudevents|thin|fields ...
 //	        timeout <duration>
 //	        retry   <durations...>|none
-//	        ...     as DeliveryPolicy has them
+//	        ...     as package policy has them
 //	    }
 //	    egress {
 //	        allow http
@@ -171,30 +171,14 @@ func (e *Endpoint) unmarshalOption(d *caddyfile.Dispenser, word string) error {
 		return e.unmarshalTLS(d)
 	case "payload":
 		return e.unmarshalPayload(d)
-	case "timeout":
-		return argument.Duration(d, &e.Timeout)
-	case "retry":
-		values, err := args()
-		if err != nil {
-			return err
-		}
-		if len(values) == 1 && values[0] == "none" {
-			e.NoRetry = true
-			return nil
-		}
-		for _, value := range values {
-			delay, err := caddy.ParseDuration(value)
-			if err != nil || delay <= 0 {
-				return d.Errf("retry takes durations, as 5s 5m 30m, or none; not %q", value)
-			}
-			e.Retry = append(e.Retry, caddy.Duration(delay))
-		}
-		return nil
 	}
-	if mine, err := e.DeliveryPolicy.unmarshalOption(d, word); mine || err != nil {
+	if mine, err := e.Attempts.Unmarshal(d, word); mine || err != nil {
 		return err
 	}
-	return d.Errf("unknown option %q of endpoint %s; it takes events, filter, secret, signature, auth, tls, payload, timeout, retry, %s", word, e.Name, policyWords)
+	if mine, err := e.Delivery.Unmarshal(d, word); mine || err != nil {
+		return err
+	}
+	return d.Errf("unknown option %q of endpoint %s; it takes events, filter, secret, signature, auth, tls, payload, %s, %s", word, e.Name, policy.AttemptsWords, policy.DeliveryWords)
 }
 
 // checkURLs checks the endpoints' URLs against the egress policy, once both

@@ -4,15 +4,13 @@ package webhooks
 
 import (
 	"fmt"
-	"time"
-
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/event/when"
+	"github.com/caddy-webhooks/caddy-webhooks/policy"
 )
 
 // Endpoint is a subscriber that the operator has fixed.
@@ -61,20 +59,9 @@ type Endpoint struct {
 	// Payload is the form in which events are sent. Default: the Show.
 	Payload *Payload `json:"payload,omitempty"`
 
-	// Timeout is how long an attempt may take. Default: 10s.
-	Timeout caddy.Duration `json:"timeout,omitempty"`
-
-	// Retry holds how long to wait after a failed attempt before the next, in
-	// order. Each is varied a little, so that what failed together does not
-	// return together. Default: 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h.
-	// If the receiver works again before, what waits is sent then.
-	Retry []caddy.Duration `json:"retry,omitempty"`
-
-	// NoRetry makes the first attempt the only one.
-	NoRetry bool `json:"no_retry,omitempty"`
-
+	policy.Attempts
 	Rotation
-	DeliveryPolicy
+	policy.Delivery
 }
 
 // provisionEndpoints checks the endpoints, and makes the transport to them.
@@ -92,7 +79,7 @@ func (a *App) provisionEndpoints() error {
 	if err != nil {
 		return err
 	}
-	a.endpoints, a.named, a.drops = declared.endpoints, declared.named, declared.drops
+	a.endpoints, a.named, a.drops = declared.endpoints, declared.named, declared.drops || a.template.WhenDisabled == endpoint.Drop
 	return nil
 }
 
@@ -138,7 +125,7 @@ func (a *App) declareEndpoints(transport *egress.Transport) (declaredEndpoints, 
 // endpoint checks the endpoint and returns it as the emitter wants it. The files that
 // it names are noted in files.
 func (e *Endpoint) endpoint(transport *egress.Transport, files *files) (endpoint.Endpoint, error) {
-	made := endpoint.Endpoint{Name: e.Name, Timeout: time.Duration(e.Timeout)}
+	made := endpoint.Endpoint{Name: e.Name}
 	repl := newFiller(files)
 	var err error
 	if made.URL, err = repl.ReplaceOrErr(e.URL); err != nil {
@@ -160,19 +147,10 @@ func (e *Endpoint) endpoint(transport *egress.Transport, files *files) (endpoint
 			return made, err
 		}
 	}
-	if err := e.DeliveryPolicy.apply(&made); err != nil {
+	if err := e.Delivery.Apply(&made); err != nil {
 		return made, err
 	}
-	for _, delay := range e.Retry {
-		made.Schedule = append(made.Schedule, time.Duration(delay))
-	}
-	if e.NoRetry {
-		if len(e.Retry) > 0 {
-			return made, fmt.Errorf("retry: it has both delays and `none`; keep one")
-		}
-		made.Schedule = []time.Duration{}
-	}
-	return made, nil
+	return made, e.Attempts.Apply(&made)
 }
 
 // provisionDelivery fills in how deliveries are signed, authenticated, connected and

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/policy"
 )
 
 func TestDeliveryPolicyErrors(t *testing.T) {
@@ -40,20 +41,20 @@ func TestDeliveryPolicyErrors(t *testing.T) {
 
 // TestDeliveryPolicyApplies sees that no word is read and ignored.
 func TestDeliveryPolicyApplies(t *testing.T) {
-	all := DeliveryPolicy{
+	all := policy.Delivery{
 		Order: endpoint.OrderEndpoint, Coalesce: true, Concurrency: 4, Rate: "10/m", Success: []string{"2xx", "409"},
 		Deadline: caddy.Duration(time.Hour), WhenDisabled: endpoint.Drop, DisableAfter: -1, Trace: true, Tenant: "acme",
 	}
 	var got endpoint.Endpoint
-	if err := all.apply(&got); err != nil {
+	if err := all.Apply(&got); err != nil {
 		t.Fatal(err)
 	}
 	if got.Order != endpoint.OrderEndpoint || !got.Coalesce || got.Concurrency != 4 || got.Rate.String() != "10/m" || !got.Success.Match(409) ||
 		got.Deadline != time.Hour || got.WhenDisabled != endpoint.Drop || got.DisableAfter != endpoint.Never || !got.Trace || got.Tenant != "acme" {
 		t.Errorf("got %+v", got)
 	}
-	for _, wrong := range []DeliveryPolicy{{Rate: "fast"}, {Success: []string{"ok"}}} {
-		if err := wrong.apply(&got); err == nil {
+	for _, wrong := range []policy.Delivery{{Rate: "fast"}, {Success: []string{"ok"}}} {
+		if err := wrong.Apply(&got); err == nil {
 			t.Errorf("%+v is accepted", wrong)
 		}
 	}

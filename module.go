@@ -106,6 +106,8 @@ type App struct {
 	// shared and tenanted are true if an API for subscribers has callers who are one
 	// tenant, or who have tenants.
 	shared, tenanted bool
+	// template is what all endpoints of subscribers have.
+	template endpoint.Endpoint
 	// objectRoutes are the routes of such APIs that are about objects of resources.
 	objectRoutes []*syntax.Route
 	// drops is true if some endpoint wants nothing kept while it is disabled.
@@ -183,6 +185,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.Subscribers.Check(); err != nil {
 		return err
 	}
+	if a.template, err = a.Subscribers.Endpoints().Template(); err != nil {
+		return err
+	}
 	a.files = newFiles()
 	if a.keys, err = a.secretsKeys(); err != nil {
 		return err
@@ -256,6 +261,8 @@ func (a *App) Start() error {
 		Resources:     a.intakeResources(),
 		Plan:          a.plan(),
 		Endpoints:     a.endpoints,
+		Template:      a.template,
+		Offer:         a.Subscribers.Endpoints().Offer(),
 		Callbacks:     a.callbacks(),
 		Policy:        a.policy,
 		Transport:     a.transport.Load(),

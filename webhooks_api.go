@@ -181,7 +181,8 @@ func (a *App) subscribersAPI() callbacks.Options {
 			return nil
 		},
 		Policy: a.Subscribers.Policy(), Require: a.Subscribers.Required(), Unverified: a.Subscribers.Unverified(),
-		Prober: &callbacks.Receivers{Transport: func() callbacks.Transport { return a.transport.Load() }},
+		Prober:   &callbacks.Receivers{Transport: func() callbacks.Transport { return a.transport.Load() }, Template: a.template},
+		Template: a.template,
 		Client: func(r *http.Request) string {
 			address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 			return address

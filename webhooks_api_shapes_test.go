@@ -120,29 +120,28 @@ http://%s {
 `, s.admin, s.dir, global, s.address, upstream, api, upstream, resources, upstream)
 }
 
-// curl makes a request, with a credential if there is one.
-func (s *system) curl(credential, method, path, body string, more ...string) (status int, answer string, header http.Header) {
+// curl makes a request, with a credential if there is one. For a moment after a reload, a
+// server of the old configuration may take the connection, and close it without a word.
+func (s *system) curl(credential, method, path, body string) (status int, answer string, header http.Header) {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.address+path, strings.NewReader(body))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if credential != "" {
-		r.Header.Set("Authorization", "Bearer "+credential)
-	}
-	if strings.HasPrefix(body, "{") {
-		r.Header.Set("Content-Type", "application/json")
-	} else if body != "" {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	for i := 0; i+1 < len(more); i += 2 {
-		r.Header.Set(more[i], more[i+1])
-	}
-	r.Close = true
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	var response *http.Response
+	eventually(s.t, method+" "+path+" is answered", func() bool {
+		r, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.address+path, strings.NewReader(body))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if credential != "" {
+			r.Header.Set("Authorization", "Bearer "+credential)
+		}
+		if strings.HasPrefix(body, "{") {
+			r.Header.Set("Content-Type", "application/json")
+		} else if body != "" {
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		r.Close = true
+		response, err = http.DefaultClient.Do(r)
+		return err == nil
+	})
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
@@ -274,6 +273,10 @@ func TestAssemblySystem(t *testing.T) {
 			limit one per type
 			type items.* as items
 			type users.* as users
+			endpoint {
+				payload show
+				signature none
+			}
 		}`, `
 		authorize GET /marketplace shared
 		create POST /callbacks
@@ -319,8 +322,8 @@ func TestAssemblySystem(t *testing.T) {
 
 	// The callback gets the Show, and what the receiver answered is listed.
 	s.wants("platform", "PUT", "/items/7", `{"id":"7","state":"completed"}`, 200)
-	if got := s.receives("items.updated", "/items"); got.body != `{"id":"7","state":"completed"}` {
-		t.Errorf("the payload is %s", got.body)
+	if got := s.receives("items.updated", "/items"); got.body != `{"id":"7","state":"completed"}` || got.header.Get("Webhook-Signature") != "" {
+		t.Errorf("the payload is %s with %v", got.body, got.header)
 	}
 	var responses struct {
 		List []struct {
@@ -344,6 +347,69 @@ func TestAssemblySystem(t *testing.T) {
 	s.wants("platform", "DELETE", path, "", 204)
 	s.wants("platform", "GET", path, "", 404)
 	s.wants("platform", "DELETE", path, "", 404)
+}
+
+// What the operator fixes holds for endpoints of subscribers, those that were made before
+// as well; what is offered can be chosen.
+func TestOfferedEndpoints(t *testing.T) {
+	s := newSystem(t)
+	s.who = map[string]string{"Bearer platform": "platform"}
+	api, resources := "authorize GET /marketplace shared\ncreate POST /callbacks\nshow GET /callbacks/:id\nupdate PATCH /callbacks/:id\n", "resource items\n"
+	s.start("subscribers {\n}", api, resources)
+	status, made, _ := s.curl("platform", "POST", "/callbacks", fmt.Sprintf(`{"url":"%s/before","payload":{"format":"standard"}}`, s.receiver.URL))
+	if status != 201 {
+		t.Fatalf("%d %s", status, made)
+	}
+	if got := s.receives("webhooks.test", "/before"); got.header.Get("Webhook-Signature") == "" {
+		t.Errorf("it is not signed: %v", got.header)
+	}
+	s.mustLoad(s.text(`
+		subscribers {
+			endpoint {
+				auth none|basic
+				signature none|x-signature
+				payload show
+				order object
+				rate 100/s
+				timeout 7s
+				retry none
+				trace
+			}
+		}`, api, resources))
+	eventually(t, "the new configuration answers", func() bool {
+		status, _, _ := s.curl("platform", "POST", "/callbacks", `{"signature":"standard"}`)
+		return status == 422
+	})
+	for body, pointer := range map[string]string{
+		`{"signature":"rfc9421"}`: "/signature", `{"payload":{"format":"thin"}}`: "/payload", `{"order":"none"}`: "/order", `{"rate":"1/s"}`: "/rate",
+		`{"auth":{"scheme":"bearer","credential":"x"}}`: "/auth",
+	} {
+		s.wants("platform", "POST", "/callbacks", body, 422, `"pointer":"`+pointer+`"`, "remedy")
+	}
+	id := gjson.Get(made, "id").Str
+	s.wants("platform", "GET", "/callbacks/"+id, "", 200, `"payload":{"format":"show"},"signature":"none"`)
+	s.wants("platform", "PATCH", "/callbacks/"+id, `{"signature":"standard"}`, 422, "none or x-signature")
+	s.wants("platform", "POST", "/callbacks", fmt.Sprintf(`{"url":"%s/signed","signature":"x-signature","auth":{"scheme":"basic","name":"u","credential":"p"}}`, s.receiver.URL), 201)
+	if got := s.receives("webhooks.test", "/signed"); got.header.Get("X-Signature") == "" || got.header.Get("Authorization") == "" {
+		t.Errorf("got %v", got.header)
+	}
+	s.wants("platform", "PUT", "/items/7", `{"id":"7"}`, 200)
+	for range 2 {
+		select {
+		case got := <-s.got:
+			if got.body != `{"id":"7"}` || got.header.Get("Webhook-Signature") != "" || (got.header.Get("X-Signature") != "") != (got.path == "/signed") {
+				t.Errorf("%s got %s with %v", got.path, got.body, got.header)
+			}
+		case <-time.After(testTimeout):
+			t.Fatal("an event does not come")
+		}
+	}
+	app := runningApp(t)
+	for e := range app.pipeline.Endpoints().All() {
+		if e.Timeout != 7*time.Second || len(e.Schedule) != 0 || e.Schedule == nil || !e.Trace || e.Rate.String() != "100/s" {
+			t.Errorf("%s has %+v", e.Name, e)
+		}
+	}
 }
 
 // Assure: no callback is sent again by itself, but by whoever the API shows the process.

@@ -214,6 +214,9 @@ func (c *call) check(e *subscribers.Endpoint, isNew bool) error {
 	if err := c.requires(e); err != nil {
 		return err
 	}
+	if err := c.options.Policy.Offer.Admits(e); err != nil {
+		return err
+	}
 	if err := c.book.Admit(c.r.Context(), e, isNew); err != nil {
 		return err
 	}
@@ -236,6 +239,7 @@ func (c *call) create(taken func(*subscribers.Endpoint) bool) (*answer, error) {
 	if err := change.apply(&e); err != nil {
 		return nil, err
 	}
+	c.options.Policy.Offer.Complete(&e)
 	secret := giveSecret(&e)
 	if err := c.check(&e, true); err != nil {
 		return nil, err
@@ -328,6 +332,7 @@ func changeEndpoint(c *call, merge bool, types ...string) (*answer, error) {
 		if err := change.apply(&next); err != nil {
 			return nil, err
 		}
+		c.options.Policy.Offer.Complete(&next)
 		secret := giveSecret(&next)
 		if err := c.check(&next, false); err != nil {
 			return nil, err

@@ -54,9 +54,6 @@ func (d edit) apply(e *subscribers.Endpoint) error {
 		"headers":  f.pairs(&e.Headers, d.merge),
 		"metadata": f.pairs(&e.Metadata, d.merge),
 	})
-	if e.Signature == subscribers.SignatureStandard {
-		e.Signature = ""
-	}
 	return f.err()
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/retention"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 	"github.com/caddy-webhooks/caddy-webhooks/seal"
+	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
 // Config is what a configuration hands to the pipeline. It does not change.
@@ -37,6 +38,8 @@ type Config struct {
 	// Template is what the endpoints have that subscribers have made, as far as it is
 	// not theirs to say, see [subscribers.Endpoint.Resolve].
 	Template endpoint.Endpoint
+	// Offer is what of them subscribers may say.
+	Offer subscribers.Offer
 	// Callbacks are the endpoints of the receivers that requests name, by
 	// resource.
 	Callbacks map[string]endpoint.Endpoint

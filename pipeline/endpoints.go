@@ -77,7 +77,7 @@ func (p *Pipeline) endpointsChanged(s *session) {
 // ones that events are routed to. An endpoint that could not be read would seem to be
 // gone.
 func (s *session) applyEndpoints(c *Config) error {
-	s.directory.Apply(c.Endpoints, c.Template)
+	s.directory.Apply(c.Endpoints, c.Template, c.Offer)
 	ctx, cancel := context.WithTimeout(context.Background(), endpointsTimeout)
 	defer cancel()
 	if err := s.directory.Refresh(ctx); err != nil {

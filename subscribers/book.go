@@ -89,7 +89,15 @@ func (b *Book) Get(ctx context.Context, tenant, id string) (Endpoint, error) {
 	if err != nil {
 		return Endpoint{}, err
 	}
+	return b.opened(kept)
+}
+
+// opened returns the endpoint that a record stores, as it may be now.
+func (b *Book) opened(kept queue.Record) (Endpoint, error) {
 	e, _, err := opened(kept, b.Sealer)
+	if err == nil {
+		b.Policy.Offer.Hold(&e)
+	}
 	return e, err
 }
 
@@ -114,7 +122,7 @@ func (b *Book) Of(ctx context.Context, tenant string, page queue.Page) ([]Endpoi
 	}
 	endpoints := make([]Endpoint, len(kept))
 	for i := range kept {
-		if endpoints[i], _, err = opened(kept[i], b.Sealer); err != nil {
+		if endpoints[i], err = b.opened(kept[i]); err != nil {
 			return nil, "", err
 		}
 	}

@@ -41,6 +41,7 @@ type Directory struct {
 	mu       sync.Mutex
 	declared *endpoint.Set
 	template endpoint.Endpoint
+	offer    Offer
 	known    map[string]*stored
 	// unread is how many stored endpoints cannot be read at present.
 	unread atomic.Int64
@@ -71,12 +72,12 @@ func (d *Directory) Epoch() uint64 { return d.epoch.Load() }
 // Unread returns how many stored endpoints cannot be read, and get no events.
 func (d *Directory) Unread() int { return int(d.unread.Load()) }
 
-// Apply replaces the declared endpoints, and the template of the stored ones, see
-// [Endpoint.Resolve].
-func (d *Directory) Apply(declared *endpoint.Set, template endpoint.Endpoint) {
+// Apply replaces the declared endpoints, and what the stored ones have: the template, see
+// [Endpoint.Resolve], and what of their own is offered.
+func (d *Directory) Apply(declared *endpoint.Set, template endpoint.Endpoint, offer Offer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.declared, d.template = declared, template
+	d.declared, d.template, d.offer = declared, template, offer
 	tenants := make(map[string]bool)
 	for _, s := range d.known {
 		tenants[s.owner] = true
@@ -184,7 +185,9 @@ func (d *Directory) resolved(tenants map[string]bool) map[string][]endpoint.Endp
 		if s.err != nil || !tenants[s.owner] {
 			continue
 		}
-		made, err := s.endpoint.Resolve(d.template)
+		held := s.endpoint
+		d.offer.Hold(&held)
+		made, err := held.Resolve(d.template)
 		if err != nil {
 			if !errors.Is(err, ErrNoURL) {
 				d.log.Error("a stored endpoint cannot be delivered to, and gets no events", zap.String("endpoint", id), zap.Error(err),

@@ -34,7 +34,7 @@ func newDirectory(t *testing.T, b *Book) *Directory {
 	d := NewDirectory(b.Store.(queue.Store), func() Sealer { return b.Sealer }, zap.NewNop())
 	declared, err := endpoint.NewSet(endpoint.Endpoint{Name: "erp", URL: "https://erp.example", Signatures: []sign.Scheme{}})
 	must(t, err)
-	d.Apply(declared, endpoint.Endpoint{Timeout: 7 * time.Second})
+	d.Apply(declared, endpoint.Endpoint{Timeout: 7 * time.Second}, Offer{})
 	return d
 }
 
@@ -98,7 +98,7 @@ func TestDirectory(t *testing.T) {
 	// Another configuration: other declared endpoints, another template.
 	none, err := endpoint.NewSet()
 	must(t, err)
-	d.Apply(none, endpoint.Endpoint{Timeout: 9 * time.Second})
+	d.Apply(none, endpoint.Endpoint{Timeout: 9 * time.Second}, Offer{})
 	want("users.created", "acme", made.ID)
 	if e, _ := d.Set().Get(other.ID); e.Timeout != 9*time.Second {
 		t.Errorf("the timeout is %s", e.Timeout)

@@ -18,6 +18,8 @@ type Policy struct {
 	Limit int
 	// OnePerType lets one enabled endpoint get each type of event.
 	OnePerType bool
+	// Offer says what an endpoint may have.
+	Offer Offer
 }
 
 // Admits reports, as a [FieldError], why a tenant may not have an endpoint beside

@@ -23,6 +23,9 @@ import (
 //	        schema <file|json>
 //	        sample <file|json>
 //	    }
+//	    endpoint {
+//	        # see unmarshalEndpoint
+//	    }
 //	}
 func Subscribers(d *caddyfile.Dispenser) (*syntax.Subscribers, error) {
 	if d.NextArg() {
@@ -43,6 +46,16 @@ func Subscribers(d *caddyfile.Dispenser) (*syntax.Subscribers, error) {
 			}
 			continue
 		}
+		if word == "endpoint" {
+			if s.Endpoint != nil {
+				return nil, d.Err("endpoint stands twice in subscribers; merge the two")
+			}
+			var err error
+			if s.Endpoint, err = unmarshalEndpoint(d); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		args := d.RemainingArgs()
 		line := strings.Join(append([]string{word}, args...), " ")
 		name := word
@@ -60,7 +73,7 @@ func Subscribers(d *caddyfile.Dispenser) (*syntax.Subscribers, error) {
 		case word == "require" && len(args) > 0:
 			s.Require = args
 		default:
-			return nil, d.Errf("subscribers takes `limit NUMBER`, `limit one per type`, `verify off`, `require MEMBER...` and `type PATTERN`, not `%s`", line)
+			return nil, d.Errf("subscribers takes `limit NUMBER`, `limit one per type`, `verify off`, `require MEMBER...`, `type PATTERN` and `endpoint { … }`, not `%s`", line)
 		}
 		if seen[name] {
 			return nil, d.Errf("%s stands twice in subscribers; keep one of them", name)

@@ -34,6 +34,10 @@ type Subscribers struct {
 	// Types say more about the types of events than their rules do. Default: nothing;
 	// a schema is learned from the Shows that are seen.
 	Types []*Type `json:"types,omitempty"`
+
+	// Endpoint says what their endpoints have, and what of that is theirs to say.
+	// Default: as an endpoint of the operator's without a word.
+	Endpoint *Endpoint `json:"endpoint,omitempty"`
 }
 
 // Check reports what is impossible.
@@ -52,6 +56,9 @@ func (s *Subscribers) Check() error {
 			return fmt.Errorf("subscribers: require %s stands twice; keep one of them", name)
 		}
 	}
+	if err := s.Endpoint.check(); err != nil {
+		return err
+	}
 	return checkTypes(s.Types)
 }
 
@@ -60,7 +67,7 @@ func (s *Subscribers) Policy() subscribers.Policy {
 	if s == nil {
 		return subscribers.Policy{}
 	}
-	return subscribers.Policy{Limit: s.Limit, OnePerType: s.OnePerType}
+	return subscribers.Policy{Limit: s.Limit, OnePerType: s.OnePerType, Offer: s.Endpoint.Offer()}
 }
 
 // Required returns the members that each endpoint must have.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhooks
+// Package policy is what a configuration says of how endpoints are delivered to: those
+// of the operator, and those of subscribers.
+package policy
 
 import (
 	"strconv"
@@ -13,8 +15,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/argument"
 )
 
-// DeliveryPolicy says how an endpoint is delivered to.
-type DeliveryPolicy struct {
+// Delivery says how an endpoint is delivered to.
+type Delivery struct {
 	// Order says which deliveries wait for each other: those of one `object`,
 	// in the order of its events; all of the `endpoint`, in the order in which
 	// events were found; or `none`. One that fails holds up those that wait
@@ -61,8 +63,8 @@ type DeliveryPolicy struct {
 	Tenant string `json:"tenant,omitempty"`
 }
 
-// apply checks the policy and sets it for an endpoint.
-func (p *DeliveryPolicy) apply(to *endpoint.Endpoint) error {
+// Apply checks the policy and sets it for an endpoint.
+func (p *Delivery) Apply(to *endpoint.Endpoint) error {
 	to.Order, to.Coalesce, to.Concurrency = p.Order, p.Coalesce, p.Concurrency
 	to.Deadline, to.WhenDisabled, to.DisableAfter = time.Duration(p.Deadline), p.WhenDisabled, time.Duration(p.DisableAfter)
 	to.Trace, to.Tenant = p.Trace, p.Tenant
@@ -79,10 +81,10 @@ func (p *DeliveryPolicy) apply(to *endpoint.Endpoint) error {
 	return err
 }
 
-// policyWords are the words of a DeliveryPolicy, for messages.
-const policyWords = "order, coalesce, concurrency, rate, success, deadline, when_disabled, disable_after, trace and tenant"
+// DeliveryWords are the words of a Delivery, for messages.
+const DeliveryWords = "order, coalesce, concurrency, rate, success, deadline, when_disabled, disable_after, trace and tenant"
 
-// unmarshalOption reads one word of an endpoint's block. It reports false for a word
+// Unmarshal reads one word of an endpoint's block. It reports false for a word
 // that is not of the policy. Syntax:
 //
 //	order         object|endpoint|none
@@ -95,7 +97,7 @@ const policyWords = "order, coalesce, concurrency, rate, success, deadline, when
 //	disable_after <duration>|never
 //	trace
 //	tenant        <name>
-func (p *DeliveryPolicy) unmarshalOption(d *caddyfile.Dispenser, word string) (bool, error) {
+func (p *Delivery) Unmarshal(d *caddyfile.Dispenser, word string) (bool, error) {
 	switch word {
 	case "coalesce":
 		p.Coalesce = true
@@ -125,7 +127,7 @@ func (p *DeliveryPolicy) unmarshalOption(d *caddyfile.Dispenser, word string) (b
 }
 
 // unmarshalValue reads the value of a word that has one.
-func (p *DeliveryPolicy) unmarshalValue(d *caddyfile.Dispenser, word, value string) error {
+func (p *Delivery) unmarshalValue(d *caddyfile.Dispenser, word, value string) error {
 	var err error
 	switch word {
 	case "order":

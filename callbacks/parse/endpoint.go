@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package parse
+
+import (
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks/syntax"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/argument"
+	"github.com/caddy-webhooks/caddy-webhooks/policy"
+)
+
+// unmarshalEndpoint reads
+//
+//	endpoint {
+//	    auth      none|basic|bearer|header
+//	    signature standard|rfc9421|x-signature|none
+//	    payload   show|standard|...
+//	    order     object|endpoint|none
+//	    ...       as package policy has them, but for tenant
+//	}
+//
+// Of the first four, those that are joined by | are offered.
+func unmarshalEndpoint(d *caddyfile.Dispenser) (*syntax.Endpoint, error) {
+	if d.NextArg() {
+		return nil, d.Errf("endpoint of subscribers has no name and no URL, which are theirs; remove %q", d.Val())
+	}
+	e := new(syntax.Endpoint)
+	seen := make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word := d.Val()
+		if seen[word] {
+			return nil, d.Errf("%s stands twice in endpoint; keep one of them", word)
+		}
+		seen[word] = true
+		if err := endpointOption(d, word, e); err != nil {
+			return nil, err
+		}
+		if err := (&syntax.Subscribers{Endpoint: e}).Check(); err != nil {
+			return nil, d.WrapErr(err)
+		}
+	}
+	return e, nil
+}
+
+func endpointOption(d *caddyfile.Dispenser, word string, e *syntax.Endpoint) error {
+	if to, offered := map[string]*[]string{"auth": &e.Auth, "signature": &e.Signature, "payload": &e.Payload, "order": &e.Order}[word]; offered {
+		value, err := argument.One(d)
+		*to = strings.Split(value, "|")
+		return err
+	}
+	if word == "events" || word == "filter" || word == "secret" || word == "tenant" {
+		return d.Errf("%s is each subscriber's own; leave it out", word)
+	}
+	known, err := e.Attempts.Unmarshal(d, word)
+	if !known && err == nil {
+		known, err = e.Delivery.Unmarshal(d, word)
+	}
+	if !known && err == nil {
+		err = d.Errf("unknown option %q of subscribers' endpoint; it takes auth, signature, payload, %s, %s", word, policy.AttemptsWords, strings.Replace(policy.DeliveryWords, ", trace and tenant", " and trace", 1))
+	}
+	return err
+}
