@@ -150,7 +150,8 @@ func (e *Endpoint) endpoint(transport *egress.Transport, files *files) (endpoint
 	if err := e.Delivery.Apply(&made); err != nil {
 		return made, err
 	}
-	return made, e.Attempts.Apply(&made)
+	err = e.Attempts.Apply(&made)
+	return made, err
 }
 
 // provisionDelivery fills in how deliveries are signed, authenticated, connected and

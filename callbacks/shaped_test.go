@@ -436,9 +436,12 @@ func TestShapedTenantsAreApart(t *testing.T) {
 	rows, _, err := s.store.Events(t.Context(), queue.Filter{}, queue.Page{Limit: 1})
 	must(t, err)
 	nobodys := "ep_" + strings.Repeat("a", 26)
-	real := map[string]string{"tenant": "acme", "id": id, "type": "5", "delivery": rows[0].ID + "." + id, "event": rows[0].ID}
+	acme := map[string]string{"tenant": "acme", "id": id, "type": "5", "delivery": rows[0].ID + "." + id, "event": rows[0].ID}
 	guesses := []map[string]string{
-		{"tenant": "nobody"}, {"tenant": "umbrella"}, {"tenant": "ACME"}, {"tenant": "acme/"},
+		{"tenant": "nobody"},
+		{"tenant": "umbrella"},
+		{"tenant": "ACME"},
+		{"tenant": "acme/"},
 		{"tenant": "umbrella", "id": nobodys, "type": "6", "delivery": "evt_x." + nobodys, "event": "evt_x"},
 		{"tenant": "nobody", "id": nobodys, "type": "unknown"},
 	}
@@ -449,7 +452,7 @@ func TestShapedTenantsAreApart(t *testing.T) {
 			ask := func(with map[string]string) reply {
 				path := rt.path
 				for _, name := range rt.parsed.Names() {
-					value := real[name]
+					value := acme[name]
 					if other, differs := with[name]; differs {
 						value = other
 					}
@@ -628,4 +631,44 @@ func TestResendObject(t *testing.T) {
 	if len(audited) == 0 || !strings.Contains(string(audited[0].Value), `"object.resend"`) || !strings.Contains(string(audited[0].Value), "processes/d1/p%2F7") {
 		t.Errorf("noted %v", audited)
 	}
+}
+
+// Whatever is sent to another shape, the answer is never that something is wrong on our
+// side, and what is wrong has a pointer into what was sent.
+func FuzzShapedRequests(f *testing.F) {
+	for _, seed := range []string{
+		`{"url":"https://erp.example/h","object_type":"items"}`, `{"callbacks":{"enabled":false}}`, `{"callbacks":[]}`, `[]`, `{"object_type":5e0}`, `{"extra":{"a":null}}`,
+		"url=https%3A%2F%2Ferp.example&enabled=1", "extra=x&url=a&url=b", "%", "\xff",
+	} {
+		for method := range 5 {
+			f.Add(uint8(method), "/callbacks/ep_x", seed, method%2 == 0)
+			f.Add(uint8(method), "/callbacks", seed, method%2 == 1)
+			f.Add(uint8(method), "/typed/5", seed, true)
+		}
+	}
+	f.Add(uint8(0), "/callbacks/ep_x/responses/evt_x.ep_x", "", true)
+	f.Add(uint8(1), "/typed/%00", "{}", false)
+	methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+	f.Fuzz(func(t *testing.T, method uint8, path, body string, form bool) {
+		s := newStage(t, withShape(t, assembly+"put PUT /typed/:type\n", assemblyShapes))
+		id := s.as("acme", "POST", "/callbacks", `{"url":"https://erp.example/h"}`).want(t, 201).json["callbacks"].(map[string]any)["id"].(string)
+		r := httptest.NewRequest(methods[int(method)%len(methods)], "/", strings.NewReader(body))
+		r.URL.Path = strings.ReplaceAll(path, "ep_x", id)
+		r.Header = http.Header{"Authorization": {"Bearer " + s.keys["acme"]}, "Content-Type": {typeJSON}}
+		if form {
+			r.Header.Set("Content-Type", typeForm)
+		}
+		got := s.serve(r)
+		if got.status >= 500 {
+			t.Errorf("%s %q %q: %d %s, %s", r.Method, path, body, got.status, got.body, s.log)
+		}
+		if got.json["errors"] == nil {
+			return
+		}
+		for _, pointer := range got.pointers() {
+			if pointer != "" && !strings.HasPrefix(pointer, "/") && !strings.HasPrefix(pointer, "?") {
+				t.Errorf("%q: the pointer is %q", body, pointer)
+			}
+		}
+	})
 }

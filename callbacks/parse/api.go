@@ -119,8 +119,8 @@ func (l Lines) Locate(d *caddyfile.Dispenser, err error) error {
 		return nil
 	}
 	var wrong syntax.PartError
-	if line, known := l[nil], errors.As(err, &wrong); known {
-		if line, known = l[wrong.Part]; known {
+	if errors.As(err, &wrong) {
+		if line, known := l[wrong.Part]; known {
 			return fmt.Errorf("%w, at %s:%d", err, line.File, line.Line)
 		}
 	}

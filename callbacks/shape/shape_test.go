@@ -108,8 +108,10 @@ func TestOut(t *testing.T) {
 		{"paused", Endpoint, "", "enabled status", `{"status":"paused"}`, `{"enabled":false,"status":"paused"}`},
 		{"disabled", Endpoint, "", "enabled", `{"status":"disabled"}`, `{"enabled":false}`},
 		{"failing", Endpoint, "", "enabled", `{"status":"failing"}`, `{"enabled":true}`},
-		{"a delivery", Delivery, "", "id type object_id=object.id kind=object.resource n=last.number e=last.error code=last.status", delivery,
-			`{"id":"evt_1.ep_1","type":5,"object_id":"a/b","kind":"items","n":2,"e":"no answer came from the receiver"}`},
+		{
+			"a delivery", Delivery, "", "id type object_id=object.id kind=object.resource n=last.number e=last.error code=last.status", delivery,
+			`{"id":"evt_1.ep_1","type":5,"object_id":"a/b","kind":"items","n":2,"e":"no answer came from the receiver"}`,
+		},
 		{"no attempt", Delivery, "", "code=last.status n=last.number", `{"attempts":[]}`, `{}`},
 		{"an answer", Delivery, "", "code=last.status took=last.ms", `{"attempts":[{"number":1,"response":{"status":204,"ms":3}}]}`, `{"code":204,"took":3}`},
 	} {

@@ -51,10 +51,10 @@ func (e *Endpoint) Template() (made endpoint.Endpoint, err error) {
 	if e == nil {
 		return made, nil
 	}
-	if err := e.Attempts.Apply(&made); err != nil {
-		return made, err
+	if err = e.Attempts.Apply(&made); err == nil {
+		err = e.Delivery.Apply(&made)
 	}
-	return made, e.Delivery.Apply(&made)
+	return made, err
 }
 
 // check reports what is impossible.
