@@ -15,6 +15,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
@@ -199,7 +200,9 @@ func TestPartnerSystem(t *testing.T) {
 		list GET /:tenant/callbacks
 		delete DELETE /:tenant/callbacks/:type
 		shape endpoint notificationType=type callbackUrl=url secret
-		`, `
+	}
+	handle_path /webhooks/* {
+		webhooks_api`, `
 		resource processes {
 			show GET /partners/:partner/processes/:id
 			create POST /partners/:partner/processes
@@ -261,6 +264,9 @@ func TestPartnerSystem(t *testing.T) {
 	s.wants("acme", "DELETE", "/acme/callbacks/5", "", 404)
 	s.wants("acme", "GET", process, "", 200, "completed")
 	s.wants("acme", "GET", "/endpoints", "", 404)
+	// Our own API is there beside it, for those who have a key.
+	s.wants("acme", "GET", "/webhooks/endpoints", "", 401)
+	s.wants("acme", "GET", "/webhooks/acme/callbacks", "", 404)
 }
 
 // Assembly: one callback for each kind of object, tested when it is made; its responses
@@ -373,6 +379,7 @@ func TestOfferedEndpoints(t *testing.T) {
 				rate 100/s
 				timeout 7s
 				retry none
+				when_disabled drop
 				trace
 			}
 		}`, api, resources))
@@ -405,8 +412,11 @@ func TestOfferedEndpoints(t *testing.T) {
 		}
 	}
 	app := runningApp(t)
+	if !app.drops {
+		t.Error("it does not look for what is to be dropped")
+	}
 	for e := range app.pipeline.Endpoints().All() {
-		if e.Timeout != 7*time.Second || len(e.Schedule) != 0 || e.Schedule == nil || !e.Trace || e.Rate.String() != "100/s" {
+		if e.Timeout != 7*time.Second || len(e.Schedule) != 0 || e.Schedule == nil || !e.Trace || e.WhenDisabled != endpoint.Drop || e.Rate.String() != "100/s" {
 			t.Errorf("%s has %+v", e.Name, e)
 		}
 	}

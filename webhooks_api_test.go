@@ -81,6 +81,7 @@ func TestRefusedSubscribers(t *testing.T) {
 		"a tenant of no path":          {site("upstream localhost:9000\nauthorize GET /partners/:tenant\nlist GET /callbacks"), "has no :tenant"},
 		"who asks about nobody":        {site("upstream localhost:9000\nlist GET /callbacks {\nauthorize GET /me\n}"), "where the tenant stands"},
 		"a tenant of all":              {site("upstream localhost:9000\nauthorize GET /me shared\nlist GET /:tenant/callbacks"), "callers share one tenant"},
+		"asking where nobody is asked": {site("authorize key\nlist GET /callbacks {\nauthorize {http.auth.user.id}\n}"), "each route has its own"},
 		"asking on a route":            {site("list GET /callbacks {\nauthorize GET /me shared\n}"), "upstream is missing"},
 		"two upstreams":                {site("upstream localhost:9000\nupstream localhost:9001\nauthorize GET /me tenant id"), "upstream stands twice"},
 	} {

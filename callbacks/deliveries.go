@@ -91,7 +91,7 @@ func listDeliveries(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	filter := queue.Filter{Endpoint: e.ID, Type: c.eventType(values.Get("type")), Key: wanted.Key, Status: queue.Status(values.Get("status"))}
+	filter := queue.Filter{Endpoint: e.ID, Type: strings.Join(wanted.Types, ""), Key: wanted.Key, Status: queue.Status(values.Get("status"))}
 	switch filter.Status {
 	case "", queue.StatusPending, queue.StatusDelivered, queue.StatusDead, queue.StatusSuperseded, queue.StatusCancelled:
 	default:
@@ -137,7 +137,11 @@ func (c *call) selection(values url.Values) (queue.Selection, error) {
 		}
 	}
 	if text := values.Get("type"); text != "" {
-		s.Types = []string{c.eventType(text)}
+		name, err := c.eventType(text)
+		if err != nil {
+			return s, err
+		}
+		s.Types = []string{name}
 	}
 	s.EventID = event.IDOf(values.Get("event"))
 	for name, to := range map[string]*time.Time{"since": &s.From, "until": &s.To} {

@@ -40,6 +40,9 @@ func serve(rt route) served {
 	return served{route: rt, parsed: parsed}
 }
 
+// ofObject reports whether the names in the path are those of an object of the API's own.
+func (s *served) ofObject() bool { return s.shaped != nil && s.shaped.object != "" }
+
 // matched is a route that matches a path, with the values of its names.
 type matched struct {
 	*served

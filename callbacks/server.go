@@ -234,7 +234,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, at *matched, do 
 	if c.caller, err = s.authorize(w, r, ways, c.store, c.now); err != nil {
 		return nil, err
 	}
-	if tenant, named := at.values[shape.NameTenant]; named && tenant != c.caller.Tenant {
+	if tenant, named := at.values[shape.NameTenant]; named && tenant != c.caller.Tenant && !at.ofObject() {
 		return nil, queue.ErrNotFound
 	}
 	c.book = &subscribers.Book{Store: c.store, Sealer: sealer, Policy: s.options.Policy, Now: s.options.Now, With: c.noted}

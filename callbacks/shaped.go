@@ -270,5 +270,12 @@ func (c *call) shownAt(e *subscribers.Endpoint) string {
 	return c.link(path)
 }
 
-// eventType returns the type of event that a parameter names.
-func (c *call) eventType(name string) string { return c.options.TypeNames.PatternOf(name) }
+// eventType returns the type of event that a parameter names. Of a group, lists would be
+// empty without a word.
+func (c *call) eventType(name string) (string, error) {
+	name = c.options.TypeNames.PatternOf(name)
+	if strings.HasSuffix(name, "*") {
+		return "", malformed.in(FieldProblem{"?type", "it is a group of types", "name one type"})
+	}
+	return name, nil
+}

@@ -153,6 +153,7 @@ func TestVerbs(t *testing.T) {
 	list := s.as("acme", "GET", path+"/responses", "").want(t, 200, `{"callback_responses":[{"id":"`, `"kind":5,"object_id":"1","attempts":[]`)
 	s.as("acme", "GET", path+"/responses?type=5", "").want(t, 200, `"kind":5`)
 	s.as("acme", "GET", path+"/responses?type=6", "").want(t, 200, `{"callback_responses":[]}`)
+	s.as("acme", "GET", path+"/responses?type=items", "").want(t, 400, `"?type"`)
 	delivery := list.json["callback_responses"].([]any)[0].(map[string]any)["id"].(string)
 	s.as("acme", "GET", path+"/responses/"+delivery, "").want(t, 200, `{"callback_responses":{"id":"`+delivery)
 	s.as("acme", "POST", path+"/responses/"+delivery+"/again", "").want(t, 200, `{"changed":`)
@@ -585,9 +586,9 @@ func TestByIDAndType(t *testing.T) {
 // The last event of an object is sent again by whoever may see it, to its own endpoints
 // and the receiver that was named for the object.
 func TestResendObject(t *testing.T) {
-	s := newStage(t, withShape(t, "resend POST /dossiers/:dossier/processes/:id/notify 200 object=processes", nil), func(o *Options) {
+	s := newStage(t, withShape(t, "resend POST /dossiers/:dossier/processes/:id/notify 200 object=processes\nresend POST /tenants/:tenant/:id 200 object=processes", nil), func(o *Options) {
 		o.Object = func(resource string, value func(string) string) (event.Key, string, error) {
-			key, err := event.NewKey(resource, value("dossier"), value("id"))
+			key, err := event.NewKey(resource, value("dossier")+value("tenant"), value("id"))
 			return key, "notify." + resource, err
 		}
 	})
@@ -617,6 +618,9 @@ func TestResendObject(t *testing.T) {
 	}
 	s.as("acme", "POST", "/dossiers/../processes/p/notify", "").want(t, 404)
 	s.as("acme", "POST", path, "").want(t, 200, `{"changed":2}`)
+	// There, a tenant is a name like others, and the object's.
+	s.as("acme", "POST", "/tenants/d1/p%2F7", "").want(t, 200)
+	s.as("umbrella", "POST", "/tenants/d1/p%2F7", "").want(t, 404)
 	rows, _, err := s.store.Deliveries(t.Context(), queue.Filter{Status: queue.StatusPending}, queue.Page{})
 	must(t, err)
 	var again []string

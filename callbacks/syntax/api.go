@@ -103,6 +103,11 @@ func (a *API) Ways() []*Authorize {
 	return all
 }
 
+// inherits reports whether some route has no ways of its own to find out who asks.
+func (a *API) inherits() bool {
+	return len(a.Routes) == 0 || slices.ContainsFunc(a.Routes, func(r *Route) bool { return len(r.Authorize) == 0 })
+}
+
 // ObjectRoutes returns the routes that are about objects of resources.
 func (a *API) ObjectRoutes() []*Route {
 	return slices.DeleteFunc(slices.Clone(a.Routes), func(r *Route) bool { return r.Object == "" })
@@ -139,8 +144,11 @@ func (a *API) Check(upstream bool) error {
 }
 
 func (a *API) check() error {
-	if len(a.Authorize) == 0 {
+	switch inherits := a.inherits(); {
+	case inherits && len(a.Authorize) == 0:
 		a.Authorize = []*Authorize{{Key: true}}
+	case !inherits && len(a.Authorize) > 0:
+		return PartError{a.Authorize[0], errors.New("authorize is of no use here: each route has its own; leave it out")}
 	}
 	for _, way := range a.Ways() {
 		if err := way.Check(); err != nil {
