@@ -380,6 +380,7 @@ func TestOfferedEndpoints(t *testing.T) {
 				timeout 7s
 				retry none
 				when_disabled drop
+				success 202
 				trace
 			}
 		}`, api, resources))
@@ -396,6 +397,12 @@ func TestOfferedEndpoints(t *testing.T) {
 	id := gjson.Get(made, "id").Str
 	s.wants("platform", "GET", "/callbacks/"+id, "", 200, `"payload":{"format":"show"},"signature":"none"`)
 	s.wants("platform", "PATCH", "/callbacks/"+id, `{"signature":"standard"}`, 422, "none or x-signature")
+	// What counts as success does for tests, too.
+	s.wants("platform", "POST", "/callbacks", fmt.Sprintf(`{"url":"%s/refused"}`, s.receiver.URL), 422, "verification-failed")
+	s.receives("webhooks.test", "/refused")
+	s.mu.Lock()
+	s.answers = 202
+	s.mu.Unlock()
 	s.wants("platform", "POST", "/callbacks", fmt.Sprintf(`{"url":"%s/signed","signature":"x-signature","auth":{"scheme":"basic","name":"u","credential":"p"}}`, s.receiver.URL), 201)
 	if got := s.receives("webhooks.test", "/signed"); got.header.Get("X-Signature") == "" || got.header.Get("Authorization") == "" {
 		t.Errorf("got %v", got.header)
@@ -464,5 +471,24 @@ func TestNotifyAgain(t *testing.T) {
 	}
 	if err := s.load(s.text(global, strings.Replace(api, "object processes", "object items", 1), resources)); err == nil || !strings.Contains(err.Error(), "no resource items") {
 		t.Errorf("a resource that there is not: %v", err)
+	}
+}
+
+// A member that each endpoint must have needs a name where endpoints are made.
+func TestRequiredMembersHaveNames(t *testing.T) {
+	s := newSystem(t)
+	for _, test := range []struct{ require, api, want string }{
+		{"label", "create POST /callbacks\nshape endpoint id url", "require label"},
+		{"events", "put PUT /callbacks/:id\ncreate POST /callbacks\nshape endpoint id url", "require events"},
+		{"events", "put PUT /callbacks/:type\nshape endpoint id url", ""},
+		{"events url", "create POST /callbacks\nshape endpoint hook.url=url kind=type", ""},
+		{"label", "show GET /callbacks/:id\nshape endpoint id url", ""},
+		{"label", "create POST /callbacks", ""},
+	} {
+		text := s.text("subscribers {\nrequire "+test.require+"\n}", "authorize GET /marketplace shared\n"+test.api, "resource items")
+		err := s.load(text)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s with %q: %v", test.require, test.api, err)
+		}
 	}
 }
