@@ -167,7 +167,9 @@ var endpointRoutes = []route{
 }
 
 // Has reports whether the API has something at an escaped path.
-func (s *Server) Has(path string) bool { return len(match(s.routes, path)) > 0 }
+func (s *Server) Has(path string) bool {
+	return slices.ContainsFunc(s.routes, func(at served) bool { return at.parsed.Matches(path) })
+}
 
 // call is one request of a caller who is known.
 type call struct {

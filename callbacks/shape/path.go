@@ -80,27 +80,38 @@ func (p Path) Names() []string {
 	return names
 }
 
-// Match reports whether an escaped path is one of these, and returns the values of the
-// names. A slash at its end does not matter.
-func (p Path) Match(escaped string) (values map[string]string, matches bool) {
+// Matches reports whether an escaped path is one of these. A slash at its end does not
+// matter.
+func (p Path) Matches(escaped string) bool {
 	rest, rooted := strings.CutPrefix(strings.TrimSuffix(escaped, "/"), "/")
 	if !rooted && rest != "" || strings.Count(rest, "/")+1 != len(p.segments) {
-		return nil, false
+		return false
 	}
-	values = make(map[string]string)
 	i := 0
 	for part := range strings.SplitSeq(rest, "/") {
 		plain, err := url.PathUnescape(part)
 		s := p.segments[i]
 		i++
-		switch {
-		case err != nil:
-			return nil, false
-		case s.named && plain != "" && utf8.ValidString(plain):
-			values[s.text] = plain
-		case s.named || s.text != plain:
-			return nil, false
+		if err != nil || !s.named && s.text != plain || s.named && (plain == "" || !utf8.ValidString(plain)) {
+			return false
 		}
+	}
+	return true
+}
+
+// Match reports whether an escaped path is one of these, and returns the values of the
+// names.
+func (p Path) Match(escaped string) (values map[string]string, matches bool) {
+	if !p.Matches(escaped) {
+		return nil, false
+	}
+	values = make(map[string]string)
+	i := 0
+	for part := range strings.SplitSeq(strings.TrimPrefix(escaped, "/"), "/") {
+		if i < len(p.segments) && p.segments[i].named {
+			values[p.segments[i].text], _ = url.PathUnescape(part) // it matches, so it can be read
+		}
+		i++
 	}
 	return values, true
 }

@@ -44,6 +44,18 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// Each request to an API passes by the routes of one at its root: to see that it is none
+// of theirs costs no memory.
+func TestMatchesAllocatesNothing(t *testing.T) {
+	p, err := ParsePath("/:tenant/callbacks/:type")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() { p.Matches("/items/42/pay"); p.Matches("/acme/callbacks/5") }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestPathsThatAreNone(t *testing.T) {
 	for _, text := range []string{"", "callbacks", "/callbacks?x", "/callbacks/*", "/a//b", "/:id/:id", "/a:b", "/:", "/{id", "/:a-b", "/%zz", strings.Repeat("/a", 40)} {
 		if _, err := ParsePath(text); err == nil {
