@@ -284,7 +284,13 @@ func FuzzCaddyfile(f *testing.F) {
 	} {
 		f.Add(seed, "endpoint a https://a.example/ {\nsecret {env.S}\nretry none\n}\negress {\nallow network ::/0\n}")
 	}
+	for _, api := range []string{
+		"put PUT|POST /:tenant/callbacks/:type 200", "resend POST /x/:id {\nobject items\nauthorize GET /x/:id shared\n}", "shape endpoint in callbacks a.b=url id", "authorize GET /p/:tenant",
+	} {
+		f.Add(api, "subscribers {\ntype items.* as items\nendpoint {\nauth none|basic\npayload show\nretry none\n}\n}")
+	}
 	f.Fuzz(func(_ *testing.T, site, global string) {
+		_ = new(SubscribersAPI).UnmarshalCaddyfile(caddyfile.NewTestDispenser("webhooks_api {\nupstream localhost:9000\n" + site + "\n}"))
 		// The only demand is that nothing panics: errors are as good as JSON.
 		_ = new(App).UnmarshalCaddyfile(caddyfile.NewTestDispenser("webhooks {\n" + global + "\n}"))
 		_ = new(Handler).UnmarshalCaddyfile(caddyfile.NewTestDispenser("webhooks {\nupstream localhost:9000\n" + site + "\n}"))

@@ -43,6 +43,14 @@ func serve(rt route) served {
 // ofObject reports whether the names in the path are those of an object of the API's own.
 func (s *served) ofObject() bool { return s.shaped != nil && s.shaped.object != "" }
 
+// changes reports whether a request by a method may change something.
+func (s *served) changes(method string) bool {
+	if s.shaped != nil {
+		return !s.shaped.does.Reads
+	}
+	return method != http.MethodGet && method != http.MethodHead
+}
+
 // matched is a route that matches a path, with the values of its names.
 type matched struct {
 	*served

@@ -228,12 +228,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, at *matched, do 
 	for name, value := range at.values {
 		r.SetPathValue(name, value)
 	}
-	ways := at.authorize
-	if len(ways) == 0 {
-		ways = s.options.Authorize
-	}
 	var err error
-	if c.caller, err = s.authorize(w, r, ways, c.store, c.now); err != nil {
+	if c.caller, err = s.authorize(w, r, at, c.store, c.now); err != nil {
 		return nil, err
 	}
 	if tenant, named := at.values[shape.NameTenant]; named && tenant != c.caller.Tenant && !at.ofObject() {

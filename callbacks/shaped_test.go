@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks/shape"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
@@ -220,4 +221,18 @@ func TestShapedMethodsAndPaths(t *testing.T) {
 	if got := s.as("acme", "PUT", "/callbacks/new", "").want(t, 405).header.Get("Allow"); got != "GET, HEAD, OPTIONS, POST" {
 		t.Errorf("Allow %q", got)
 	}
+}
+
+// What only reads is not limited as what changes something, whatever its method is.
+func TestReadingByPost(t *testing.T) {
+	s := newStage(t, withShape(t, "list POST /callbacks/search\npause POST /callbacks/:id/pause", nil))
+	for range changesBurst + 1 {
+		s.as("acme", "POST", "/callbacks/search", "").want(t, 200)
+	}
+	s.now = s.now.Add(time.Minute)
+	for range changesBurst {
+		s.as("acme", "POST", "/callbacks/x/pause", "").want(t, 404)
+		s.now = s.now.Add(50 * time.Millisecond)
+	}
+	s.as("acme", "POST", "/callbacks/x/pause", "").want(t, 429)
 }

@@ -46,9 +46,13 @@ func held(r *http.Request) *http.Request {
 // behind a proxy, and none of them is to lock out the others.
 func isHeld(r *http.Request) bool { return r.Context().Value(heldKey{}) != nil }
 
-// authorize returns who asks, by the first way that knows it, within the limits of
-// callers.
-func (s *Server) authorize(w http.ResponseWriter, r *http.Request, ways []Authorize, store queue.Store, now time.Time) (Caller, error) {
+// authorize returns who asks a route, by the first way that knows it, within the limits
+// of callers.
+func (s *Server) authorize(w http.ResponseWriter, r *http.Request, at *matched, store queue.Store, now time.Time) (Caller, error) {
+	ways := at.authorize
+	if len(ways) == 0 {
+		ways = s.options.Authorize
+	}
 	from := s.options.Client(r)
 	wait := s.limits.failing(from, now)
 	if wait > 0 {
@@ -59,7 +63,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, ways []Author
 		caller, err := authorize(r, store)
 		switch {
 		case err == nil:
-			if wait := s.limits.caller(caller.Tenant, r.Method != http.MethodGet && r.Method != http.MethodHead, now); wait > 0 {
+			if wait := s.limits.caller(caller.Tenant, at.changes(r.Method), now); wait > 0 {
 				return Caller{}, tooMany.retry(wait, "wait before the next request")
 			}
 			return caller, nil
