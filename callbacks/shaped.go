@@ -105,20 +105,18 @@ func (c *call) members(types ...string) (map[string]any, error) {
 		return sent.members, err
 	}
 	if c.shaped.given == nil {
-		given, err := c.shaped.read(c, types...)
-		if err != nil {
+		if err := c.shaped.read(c, types...); err != nil {
 			return nil, err
 		}
-		c.shaped.given = given
 	}
 	return c.shaped.given.Members, nil
 }
 
 // read reads a body, JSON or a form, and translates it.
-func (s *shaped) read(c *call, types ...string) (*shape.Given, error) {
+func (s *shaped) read(c *call, types ...string) error {
 	text, kind, err := read(c.w, c.r, true, append(types, typeForm)...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var body map[string]any
 	if kind == typeForm {
@@ -129,15 +127,15 @@ func (s *shaped) read(c *call, types ...string) (*shape.Given, error) {
 		body = sent.members
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	given := &shape.Given{Members: body}
+	s.given = &shape.Given{Members: body}
 	if s.shape != nil || kind == typeForm {
-		if given = s.form.In(body); len(given.Problems) > 0 {
-			return nil, theirProblem(given.Problems)
+		if s.given = s.form.In(body); len(s.given.Problems) > 0 {
+			return theirProblem(s.given.Problems)
 		}
 	}
-	return given, s.addType(c, given)
+	return s.addType(c)
 }
 
 // readForm reads a form. Browsers send forms from pages of any site, with the cookies of
@@ -158,13 +156,13 @@ func (s *shaped) readForm(r *http.Request, text []byte) (map[string]any, error) 
 
 // addType has a request that makes or replaces what its path names by a type ask for
 // that type. A body that says another is refused.
-func (s *shaped) addType(c *call, given *shape.Given) error {
+func (s *shaped) addType(c *call) error {
 	name, named := c.values[shape.NameType]
 	if !named || s.does.Name != "put" && s.does.Name != "create" {
 		return nil
 	}
 	pattern, known := s.types.Pattern(name)
-	said, saysIt := given.Members["events"]
+	said, saysIt := s.given.Members["events"]
 	list, _ := said.([]any)
 	switch {
 	case !known:
@@ -172,7 +170,7 @@ func (s *shaped) addType(c *call, given *shape.Given) error {
 	case saysIt && (len(list) != 1 || list[0] != pattern):
 		return invalid.in(FieldProblem{"/events", "the path says another type", "leave it out, or send the same"})
 	}
-	given.Members["events"] = []any{pattern}
+	s.given.Members["events"] = []any{pattern}
 	return nil
 }
 

@@ -47,6 +47,9 @@ func TestTranslatedPointers(t *testing.T) {
 	if got := s.as("acme", "PUT", "/typed/5", `{"object_type":6}`).want(t, 422); got.pointers()[0] != "/object_type" {
 		t.Errorf("another type than the path: %s", got.body)
 	}
+	if got := s.as("acme", "PUT", "/typed/5", `{"callbacks":{"object_type":6}}`).want(t, 422); got.pointers()[0] != "/callbacks/object_type" {
+		t.Errorf("another type than the path, wrapped: %s", got.body)
+	}
 	s.prober.refuse = true
 	if got := s.as("acme", "POST", "/callbacks", `{"callback":{"url":"https://erp.example/"},"object_type":5}`).want(t, 422, "verification-failed"); got.pointers()[0] != "/callback/url" {
 		t.Errorf("a test: %s", got.body)
