@@ -75,7 +75,9 @@ func (t *Type) check() error {
 	if _, err := event.ParseFilter(t.Pattern); err != nil {
 		return err
 	}
-	odd := func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) || strings.ContainsRune("/?#%{}*", r) }
+	odd := func(r rune) bool {
+		return !unicode.IsPrint(r) || unicode.IsSpace(r) || strings.ContainsRune("/?#%{}*", r)
+	}
 	switch {
 	case t.Alias != "" && (len(t.Alias) > maxAlias || strings.ContainsFunc(t.Alias, odd) || strings.Trim(t.Alias, ".") == ""):
 		return fmt.Errorf("the alias %q is no name for a path: use at most %d letters, digits, '.', '_' or '-'", t.Alias, maxAlias)
