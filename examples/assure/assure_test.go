@@ -118,6 +118,17 @@ func (s *stage) attempts(want int) []map[string]any {
 
 var errNotYet = errors.New("it is not so yet")
 
+// part runs a part of a test, in which nothing else happens.
+func (s *stage) part(name string, story func(t *testing.T)) {
+	s.t.Helper()
+	whole := s.t
+	defer func() { s.t = whole }()
+	whole.Run(name, func(t *testing.T) {
+		s.t = t
+		story(t)
+	})
+}
+
 // What the document says, see the README.
 func TestAssure(t *testing.T) {
 	s := newStage(t)
@@ -125,7 +136,7 @@ func TestAssure(t *testing.T) {
 	dossier := "/dossiers/" + made["dossierId"].(string) + "/processes"
 	receiver := s.Receiver.URL() + "/hook"
 
-	t.Run("create process", func(t *testing.T) {
+	s.part("create process", func(t *testing.T) {
 		process := s.begin(dossier, "passport", receiver, "Basic c2VjcmV0")
 		s.decide() // no request passes
 		got := s.notified(process, "accepted")
@@ -136,21 +147,21 @@ func TestAssure(t *testing.T) {
 			t.Errorf("notified with %v", got.Header)
 		}
 	})
-	t.Run("capture flow", func(t *testing.T) {
+	s.part("capture flow", func(t *testing.T) {
 		process := s.begin("/capture-flow", "passport", receiver, "")
 		s.decide()
 		if got := s.notified(process, "accepted"); got.Header.Get("Authorization") != "" {
 			t.Errorf("notified with %v", got.Header)
 		}
 	})
-	t.Run("not successful", func(t *testing.T) {
+	s.part("not successful", func(*testing.T) {
 		for document, status := range map[string]string{"forged": "rejected", "blurred": "failed"} {
 			process := s.begin(dossier, document, receiver, "")
 			s.decide()
 			s.notified(process, status)
 		}
 	})
-	t.Run("nothing before", func(t *testing.T) {
+	s.part("nothing before", func(t *testing.T) {
 		process := s.begin(dossier, "passport", receiver, "")
 		s.Eventually(t, "the process is known", 2*time.Minute, func() error {
 			var status map[string]any
@@ -168,7 +179,7 @@ func TestAssure(t *testing.T) {
 		s.decide()
 		s.notified(process, "accepted")
 	})
-	t.Run("process by its ids", func(t *testing.T) {
+	s.part("process by its ids", func(t *testing.T) {
 		process := s.begin(dossier, "passport", receiver, "")
 		s.decide()
 		s.notified(process, "accepted")
@@ -176,7 +187,7 @@ func TestAssure(t *testing.T) {
 			t.Errorf("it shows %d %v", status, shown)
 		}
 	})
-	t.Run("fragment", func(t *testing.T) {
+	s.part("fragment", func(t *testing.T) {
 		process := s.begin(dossier, "passport", s.Receiver.URL()+"/view/#!/705bcdd5", "")
 		s.decide()
 		if got := s.notified(process, "accepted"); got.Path != "/view/" {

@@ -98,7 +98,8 @@ func testsHere(t *testing.T) map[string]bool {
 	return tests
 }
 
-// partOf returns the name of a part of a test, as t.Run("of a charge", …) has it.
+// partOf returns the name of a part of a test, as t.Run("of a charge", …) has it, or part
+// in its place.
 func partOf(n ast.Node) (string, bool) {
 	call, isCall := n.(*ast.CallExpr)
 	if !isCall || len(call.Args) != 2 {
@@ -106,7 +107,7 @@ func partOf(n ast.Node) (string, bool) {
 	}
 	method, isMethod := call.Fun.(*ast.SelectorExpr)
 	text, isText := call.Args[0].(*ast.BasicLit)
-	if !isMethod || method.Sel.Name != "Run" || !isText || text.Kind != token.STRING {
+	if !isMethod || method.Sel.Name != "Run" && method.Sel.Name != "part" || !isText || text.Kind != token.STRING {
 		return "", false
 	}
 	part, err := strconv.Unquote(text.Value)
