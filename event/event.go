@@ -45,6 +45,10 @@ const (
 	OpCreate Op = "create"
 	OpChange Op = "change"
 	OpDelete Op = "delete"
+	// OpSnapshot is no change: an endpoint that begins with a snapshot is told how the
+	// object is. The event has the sequence of the object's last one, so the next change
+	// follows it.
+	OpSnapshot Op = "snapshot"
 )
 
 // Freshness says how an event's Show was proven to be no older than the change
@@ -96,7 +100,8 @@ type Event struct {
 	Type string `json:"type"`
 	// Key names the object.
 	Key Key `json:"-"`
-	// Sequence counts the object's events from 1 without gaps.
+	// Sequence counts the object's events from 1 without gaps. With [OpSnapshot] it is
+	// that of the last one, 0 if there was none.
 	Sequence uint64 `json:"sequence"`
 	// Op is what happened.
 	Op Op `json:"op"`

@@ -50,3 +50,11 @@ func ID(instance [16]byte, key Key, sequence uint64, eventType string, hash []by
 	sum.Write(hash)
 	return "evt_" + idEncoding.EncodeToString(sum.Sum(nil)[:20])
 }
+
+// SnapshotID derives the id of an event that tells an endpoint how an object is, from
+// all that makes an event, the endpoint and the run of its snapshot. Within a run, an
+// object in one state has one id, however often it is begun again.
+func SnapshotID(instance [16]byte, endpoint, run string, key Key, sequence uint64, hash []byte) string {
+	// No event type holds a space.
+	return ID(instance, key, sequence, "snapshot "+endpoint+" "+run, hash)
+}

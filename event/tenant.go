@@ -36,6 +36,12 @@ func (e *Event) VisibleTo(tenant string) bool {
 	return e.Tenant == tenant && e.Audience != AudienceOperators
 }
 
+// InFeedOf reports whether the feed of all that a tenant may see has the event. It has
+// no snapshots: they are one endpoint's, and repeat what the feed has told.
+func (e *Event) InFeedOf(tenant string) bool {
+	return e.Op != OpSnapshot && e.VisibleTo(tenant)
+}
+
 // For returns the event as a subscriber of a tenant may have it: without the
 // previous state and what has changed since, unless that was the tenant's own. It
 // must be visible to the tenant.

@@ -17,6 +17,9 @@ var (
 	// of subscribers have changed since its events were routed. The lease is still
 	// held: route the events again, and commit.
 	ErrStale = errors.New("the endpoints have changed since the events were routed")
+	// ErrMoved is returned by an introduction that has done nothing, because the object
+	// is not as it was sighted.
+	ErrMoved = errors.New("the object has moved since it was sighted")
 	// ErrNotFound is returned for something that is not, or no longer, kept.
 	ErrNotFound = errors.New("not found")
 	// ErrBadCursor is returned for a cursor that is not one of the list.

@@ -91,8 +91,8 @@ const (
 // Everything is the scope of all events, whoever may have them.
 func Everything() Scope { return Scope{kind: scopeEverything} }
 
-// OfTenant is the scope of the events that are visible to a tenant, see
-// [event.Event.VisibleTo]. The tenant "" is the operator.
+// OfTenant is the scope of the events that a tenant's feed has, see
+// [event.Event.InFeedOf]. The tenant "" is the operator.
 func OfTenant(tenant string) Scope { return Scope{kind: scopeTenant, name: tenant} }
 
 // OfEndpoint is the scope of the events that were routed to an endpoint, wherever their
@@ -113,10 +113,10 @@ func (s Scope) Endpoint() (endpoint string, ok bool) { return s.name, s.kind == 
 // ScopesOf returns the scopes that have an event: those whose readers wait for it.
 func ScopesOf(scopes []Scope, e *event.Event, endpoints, filtered []string) []Scope {
 	scopes = append(scopes, Everything())
-	if e.VisibleTo("") {
+	if e.InFeedOf("") {
 		scopes = append(scopes, OfTenant(""))
 	}
-	if e.Tenant != "" && e.VisibleTo(e.Tenant) {
+	if e.Tenant != "" && e.InFeedOf(e.Tenant) {
 		scopes = append(scopes, OfTenant(e.Tenant))
 	}
 	for _, names := range [][]string{endpoints, filtered} {

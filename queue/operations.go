@@ -30,7 +30,8 @@ type Operations interface {
 	// Replay makes pending deliveries of the selected events to one endpoint,
 	// whether or not they were ever meant for it, due at once and in the order
 	// of the events. Pending ones are left; decided ones are as with Redeliver.
-	// The selection's Endpoint and Statuses do not count.
+	// Snapshots ([event.OpSnapshot]) are left, too: they were of one endpoint, at
+	// that time. The selection's Endpoint and Statuses do not count.
 	Replay(ctx context.Context, endpoint string, selection Selection, page Page) (int, Cursor, error)
 
 	// Cancel decides pending deliveries that are not leased:

@@ -31,6 +31,7 @@ type Store interface {
 	Marks
 	Objects
 	Forgets
+	Introductions
 	Deliveries
 	Operations
 	Records

@@ -44,7 +44,7 @@ func (w *feedWalk) of(of queue.Scope, visit func(*fed) (bool, error)) (looked ui
 	if !ok {
 		return w.upTo, nil
 	}
-	visible := func(e *eventRecord) bool { return e.VisibleTo(tenant) }
+	visible := func(e *eventRecord) bool { return e.InFeedOf(tenant) }
 	if tenant == "" {
 		// The operator may have nearly all events.
 		return w.log(w.upTo, visible, visit)

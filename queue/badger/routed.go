@@ -20,10 +20,11 @@ type routedEvent struct {
 	// for each of them.
 	filtered []string
 	formats  []string
-	// owner and audience are the event's. indexed is what the owner's feed finds it by, ""
+	// owner, audience and op are the event's. indexed is what the owner's feed finds it by, ""
 	// if it is in none.
 	owner    string
 	audience event.Audience
+	op       event.Op
 	indexed  string
 	record   []byte
 	parts    [][]byte
@@ -102,15 +103,15 @@ func (e *routedEvent) feed(routed *queue.Routed) {
 			e.formats = append(e.formats, routed.Formats[endpoint])
 		}
 	}
-	e.owner, e.audience = routed.Tenant, routed.Audience
-	if routed.Tenant != "" && routed.VisibleTo(routed.Tenant) {
+	e.owner, e.audience, e.op = routed.Tenant, routed.Audience, routed.Op
+	if routed.Tenant != "" && routed.InFeedOf(routed.Tenant) {
 		e.indexed = indexedTenant(routed.Tenant)
 	}
 }
 
 // scopes appends the feeds that have the event.
 func (e *routedEvent) scopes(to []queue.Scope) []queue.Scope {
-	return queue.ScopesOf(to, &event.Event{Tenant: e.owner, Audience: e.audience}, e.endpoints, e.filtered)
+	return queue.ScopesOf(to, &event.Event{Tenant: e.owner, Audience: e.audience, Op: e.op}, e.endpoints, e.filtered)
 }
 
 func inline(e *eventRecord) int {

@@ -201,7 +201,7 @@ func (s *Store) selectEvents(ctx context.Context, endpoint string, selection que
 			Status: queue.StatusPending, CreatedAt: record.CreatedAt,
 		}}
 		looked++
-		matches := selectsEvent(&selection, &row.Delivery) && permits(&selection, endpoint, record)
+		matches := record.Op != event.OpSnapshot && selectsEvent(&selection, &row.Delivery) && permits(&selection, endpoint, record)
 		return found.take(cursor.Replay, row, matches, looked, limit)
 	}
 	err = s.view(ctx, func(txn *badgerdb.Txn) error {

@@ -185,7 +185,7 @@ func sharedBy(later []candidate, one *candidate, pending map[uint64]bool) bool {
 // attempts.
 func (c *candidate) keys(txn *badgerdb.Txn, keys [][]byte, shared bool) [][]byte {
 	keys = append(keys, numberKey(nil, kindEvent, c.position), eventIDKey(nil, c.record.ID))
-	if c.record.Tenant != "" && c.record.VisibleTo(c.record.Tenant) {
+	if c.record.Tenant != "" && c.record.InFeedOf(c.record.Tenant) {
 		keys = append(keys, tenantKey(nil, indexedTenant(c.record.Tenant), c.position))
 	}
 	for part := range c.record.Parts {

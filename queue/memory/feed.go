@@ -62,7 +62,7 @@ func (e *logged) entry(of queue.Scope) (queue.FeedEntry, bool) {
 		return entry, true
 	}
 	if tenant, ok := of.Tenant(); ok {
-		return entry, e.VisibleTo(tenant)
+		return entry, e.InFeedOf(tenant)
 	}
 	endpoint, ok := of.Endpoint()
 	if !ok {

@@ -137,7 +137,7 @@ func (s *Store) Replay(ctx context.Context, endpoint string, selection queue.Sel
 	}
 	changed, left := 0, cursor.Limit(page)
 	for position := int(after.Position); position < len(s.events); position++ {
-		if !s.selectsEvent(&selection, position) {
+		if s.events[position].Op == event.OpSnapshot || !s.selectsEvent(&selection, position) {
 			continue
 		}
 		if s.permits(&selection, position, endpoint) && s.replay(position, endpoint) {

@@ -42,6 +42,11 @@ func (s *Store) Change(ctx context.Context, changes ...queue.Record) (version ui
 		return 0, err
 	}
 	defer s.mu.Unlock()
+	return s.changeRecords(changes...)
+}
+
+// changeRecords is Change of a store that is locked.
+func (s *Store) changeRecords(changes ...queue.Record) (version uint64, err error) {
 	now, moved := s.now(), make(map[string]bool)
 	for i := range changes {
 		change := &changes[i]

@@ -108,7 +108,7 @@ type feedReader struct {
 // in reports whether an event is in a feed, and whether as one that was filtered.
 func (e *fedEvent) in(of queue.Scope) (in, filtered bool) {
 	if tenant, ok := of.Tenant(); ok {
-		return e.VisibleTo(tenant), false
+		return e.Op != event.OpSnapshot && e.VisibleTo(tenant), false
 	}
 	if endpoint, ok := of.Endpoint(); ok {
 		routed := slices.Contains(e.Endpoints, endpoint)
@@ -129,6 +129,7 @@ func (m *feedMachine) commit(t *rapid.T) {
 			e := event.Event{ID: fmt.Sprint("e", m.committed), Type: "x", Key: key, Sequence: uint64(m.committed)}
 			e.Tenant = rapid.SampledFrom([]string{"acme", "umbrella", ""}).Draw(t, "tenant")
 			e.Audience = rapid.SampledFrom([]event.Audience{"", "", event.AudienceOperators, event.AudienceTenant}).Draw(t, "audience")
+			e.Op = rapid.SampledFrom([]event.Op{event.OpChange, event.OpChange, event.OpSnapshot}).Draw(t, "op")
 			events = append(events, queue.Routed{
 				Event:     e,
 				Endpoints: rapid.SliceOfNDistinct(someEndpoints, 0, 2, rapid.ID).Draw(t, "endpoints"),

@@ -38,6 +38,8 @@ func runModel(t *testing.T, open Open) {
 				"retry":   m.retry,
 				"dismiss": m.dismiss,
 				"forget":  m.forget,
+				"sight":   m.sight,
+				"tell":    m.introduce,
 				"order":   m.setOrder,
 				"deliver": m.leaseDelivery,
 				"finish":  m.finish,
@@ -58,6 +60,7 @@ type machine struct {
 	model      *model
 	ctx        context.Context
 	marks      []queue.MarkLease
+	sightings  []queue.Sighting
 	deliveries []queue.DeliveryLease
 }
 
@@ -244,6 +247,7 @@ func (m *machine) commit(t *rapid.T) {
 	}
 	if rapid.Bool().Draw(t, "snapshot") || len(reconciled.Events) > 0 {
 		reconciled.Snapshot = &event.Snapshot{Key: held.Key, Sequence: sequence, Gone: rapid.Bool().Draw(t, "gone"), Time: time.Now()}
+		reconciled.Snapshot.Hash = rapid.SampledFrom([][]byte{[]byte("a"), []byte("b")}).Draw(t, "hash")
 	}
 	reconciled.Epoch = m.model.records.epochs[queue.KindEndpoint]
 	if rapid.IntRange(0, 3).Draw(t, "stale") == 0 {

@@ -214,7 +214,7 @@ func (m *model) end(selection queue.Selection, as queue.Status, now time.Time) (
 func (m *model) replay(endpoint string, selection queue.Selection, now time.Time) (changed int) {
 	for i := range m.events {
 		e := &m.events[i]
-		if !m.selects(selection, e) {
+		if e.Op == event.OpSnapshot || !m.selects(selection, e) {
 			continue
 		}
 		at := slices.IndexFunc(e.deliveries, func(d *modelDelivery) bool { return d.Endpoint == endpoint })

@@ -108,7 +108,7 @@ func countEvents(ctx context.Context, store queue.Store, selection queue.Selecti
 			if !selection.From.IsZero() && e.Time.Before(selection.From) {
 				return Counted{Count: n}, nil
 			}
-			wanted := len(selection.Types) == 0 || slices.Contains(selection.Types, e.Type)
+			wanted := e.Op != event.OpSnapshot && (len(selection.Types) == 0 || slices.Contains(selection.Types, e.Type))
 			// Whether the event was meant for the endpoint is not read here, so this
 			// may count too many for an endpoint that is not configured.
 			if wanted && (selection.To.IsZero() || e.Time.Before(selection.To)) && permits(&selection, e) {
