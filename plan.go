@@ -188,7 +188,8 @@ func showReader(h *Handler, r *rules.Resource) func(context.Context, queue.MarkL
 			return show.Show{}, fmt.Errorf("%w: %w", reconcile.ErrNever, err)
 		}
 		request.Object = lease.Key
-		if r.ShowFrom == syntax.ShowFromOperator {
+		// What an exchange has lent is its mark's, and without a mark nobody's.
+		if r.ShowFrom == syntax.ShowFromOperator || lease.Generation == 0 {
 			return r.Read(ctx, h.upstream, request)
 		}
 		lent := h.watcher.Remembered.Take(lease.Key)

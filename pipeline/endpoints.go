@@ -46,6 +46,7 @@ func (p *Pipeline) newDirectory(s *session) {
 	s.unfollow, s.followed, s.deleted = cancel, make(chan struct{}), make(chan struct{}, 1)
 	var following sync.WaitGroup
 	following.Go(func() { s.sweepDeleted(ctx, p.log) })
+	following.Go(func() { p.newSnapshots(s).Follow(ctx) })
 	following.Go(func() {
 		s.directory.Follow(ctx, func() {
 			p.endpointsChanged(s)

@@ -83,6 +83,8 @@ type Reconciler struct {
 	// lists holds the ID of each resource's list, and listings how they fare.
 	lists    map[string]string
 	listings map[string]Listing
+	// sighted holds the resources of the plan, by name.
+	sighted map[string]*Resource
 	// unplaced has one for each object that gave its place back before its
 	// reconciliation is committed.
 	unplaced chan struct{}
@@ -138,6 +140,7 @@ func (r *Reconciler) Apply(plan Plan) {
 		r.cancel()
 	}
 	r.planLists(plan.Lists)
+	r.planSights(plan.Resources)
 	r.troubles.ask(plan.Resources)
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(r.ctx)

@@ -153,7 +153,7 @@ func (b *Book) Change(ctx context.Context, tenant, id string, version uint64, ch
 	}
 }
 
-// Delete deletes a tenant's endpoint, with its state. The version is as in Change.
+// Delete deletes a tenant's endpoint, with its state and its run. The version is as in Change.
 func (b *Book) Delete(ctx context.Context, tenant, id string, version uint64) error {
 	for {
 		kept, err := b.Store.Record(ctx, queue.KindEndpoint, id)
@@ -172,6 +172,7 @@ func (b *Book) Delete(ctx context.Context, tenant, id string, version uint64) er
 		_, err = b.Store.Change(ctx, append(with,
 			queue.Record{Kind: queue.KindEndpoint, ID: id, Version: kept.Version},
 			queue.Record{Kind: queue.KindState, ID: id, Version: queue.AnyVersion},
+			queue.Record{Kind: KindRun, ID: id, Version: queue.AnyVersion},
 			slotsOf(tenant, queue.AnyVersion))...)
 		if conflict := (*queue.ConflictError)(nil); !errors.As(err, &conflict) || conflict.Kind != queue.KindEndpoint {
 			return err

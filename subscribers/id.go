@@ -19,3 +19,6 @@ func IsID(name string) bool {
 	random, ok := strings.CutPrefix(name, idPrefix)
 	return ok && len(random) == 26 && strings.Trim(random, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
+
+// newRunID returns an id that no run has.
+func newRunID() string { return strings.ToLower(rand.Text()) }
