@@ -24,8 +24,17 @@ func (c *call) create(taken func(*subscribers.Endpoint) bool) (*answer, error) {
 	}
 	e := subscribers.Endpoint{Tenant: c.caller.Tenant, Status: subscribers.Active}
 	change := edit{members: members}
+	named := change.names()
+	if c.run, err = c.beginning(members); err != nil {
+		return nil, err
+	}
 	if err := change.apply(&e); err != nil {
 		return nil, err
+	}
+	if c.run != nil {
+		if err := deliverable(&e, "/"+beginMember); err != nil {
+			return nil, err
+		}
 	}
 	c.options.Policy.Offer.Complete(&e)
 	secret := giveSecret(&e)
@@ -40,7 +49,7 @@ func (c *call) create(taken func(*subscribers.Endpoint) bool) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.doing = doing{"create", change.names(), func(e *subscribers.Endpoint) *answer {
+	c.doing = doing{"create", named, func(e *subscribers.Endpoint) *answer {
 		made := c.view(e)
 		made.Secret, made.Verification, made.Cursor = secret, verification, begins.String()
 		return (&answer{status: http.StatusCreated, body: made}).set("Location", c.shownAt(e))

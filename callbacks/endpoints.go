@@ -112,6 +112,13 @@ func (c *call) noted(of *subscribers.Endpoint) ([]queue.Record, error) {
 		return nil, err
 	}
 	with := []queue.Record{audited}
+	if c.run != nil && c.doing.action == "create" {
+		begun, err := c.begun(of)
+		if err != nil {
+			return nil, err
+		}
+		with = append(with, begun)
+	}
 	if c.pending != nil && c.doing.answer != nil {
 		kept, err := c.pending.done(c.doing.answer(of))
 		if err != nil {

@@ -25,7 +25,7 @@ type names map[string][2]string
 // has fills the queue with things of acme's.
 func (s *stage) has(tenant string) names {
 	s.t.Helper()
-	id := s.create(tenant, simple).text("id")
+	id := s.create(tenant, strings.Replace(simple, `{`, `{"begin":"snapshot",`, 1)).text("id")
 	rotated := s.as(tenant, http.MethodPost, "/endpoints/"+id+"/secrets", "").want(s.t, 201)
 	secret := rotated.json["secrets"].([]any)[1].(map[string]any)["id"].(string)
 	key := s.as(tenant, http.MethodPost, "/keys", `{"name":"second"}`).want(s.t, 201)
@@ -108,7 +108,7 @@ func queriesOf(path, method string) []string {
 func (s *stage) snapshot() string {
 	s.t.Helper()
 	var all []any
-	for _, kind := range []string{queue.KindEndpoint, subscribers.KindKey, subscribers.KindAudit, kindIdempotency} {
+	for _, kind := range []string{queue.KindEndpoint, subscribers.KindKey, subscribers.KindAudit, subscribers.KindRun, kindIdempotency} {
 		kept, _, err := s.store.RecordsOf(s.t.Context(), kind, "acme", queue.Page{})
 		must(s.t, err)
 		all = append(all, kept)

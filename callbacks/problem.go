@@ -116,6 +116,9 @@ func problemOf(err error) (p *Problem, ours bool) {
 		already *Problem
 		field   *subscribers.FieldError
 	)
+	if p := runProblem(err); p != nil {
+		return p, false
+	}
 	switch {
 	case errors.As(err, &already):
 		return already, false

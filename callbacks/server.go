@@ -11,6 +11,7 @@
 //	GET                       /endpoints/{id}/deliveries, filtered
 //	GET POST                  /endpoints/{id}/recover, replay    GET counts
 //	GET                       /endpoints/{id}/feed, /feed
+//	GET POST DELETE           /endpoints/{id}/snapshot           starts again, cancels
 //	GET                       /deliveries/{id}
 //	POST                      /deliveries/{id}/resend
 //	GET                       /events/{id}, /events/{id}/payload
@@ -148,7 +149,7 @@ func New(options Options, limits *Limits) *Server {
 		s.routes = s.shapedRoutes()
 		return s
 	}
-	for _, rt := range slices.Concat(endpointRoutes, historyRoutes, feedRoutes, keyRoutes, auditRoutes) {
+	for _, rt := range slices.Concat(endpointRoutes, historyRoutes, feedRoutes, snapshotRoutes, keyRoutes, auditRoutes) {
 		s.routes = append(s.routes, serve(rt))
 	}
 	return s
@@ -187,6 +188,8 @@ type call struct {
 	// is done to an endpoint.
 	pending *pending
 	doing   doing
+	// run is what a new endpoint begins with, nil for what happens from now on.
+	run *subscribers.Run
 }
 
 // ServeHTTP answers a request.

@@ -15,7 +15,7 @@ import (
 // why says what became of an event at an endpoint.
 type why struct {
 	// Verdict is one of delivered, pending, paused, dead, superseded, cancelled,
-	// expired, filtered, type, older, feed, and unrouted.
+	// expired, filtered, type, older, feed, snapshot, and unrouted.
 	Verdict string `json:"verdict"`
 	Detail  string `json:"detail"`
 	Remedy  string `json:"remedy,omitempty"`
@@ -121,6 +121,8 @@ func listFiltered(c *call) (*answer, error) {
 // whyNot says why an event was never meant for an endpoint.
 func whyNot(e *subscribers.Endpoint, of *event.Event) why {
 	switch {
+	case of.Op == event.OpSnapshot:
+		return why{Verdict: "snapshot", Detail: "it was told to another endpoint, which began with a snapshot", Remedy: "begin a snapshot of this one"}
 	case of.Time.Before(e.Created):
 		return why{Verdict: "older", Detail: "the event is older than the endpoint", Remedy: "replay it"}
 	case !wants(e, of.Type):

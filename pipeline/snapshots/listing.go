@@ -88,7 +88,7 @@ func (r *run) wasListed(ctx context.Context, key event.Key) (bool, error) {
 	if errors.Is(err, queue.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil && last.Time.After(r.Began), err
+	return err == nil && !last.Time.Before(r.Began), err
 }
 
 // listFails reports whether the list of the present resource does not complete.
