@@ -44,11 +44,12 @@ type difference struct {
 // goes into the document with the payload's state ([Document.Replace]).
 func (d *Document) Apply(payload []byte) (changed bool, err error) {
 	var p difference
-	if err := json.Unmarshal(payload, &p); err != nil || p.State == nil || *p.State == 0 {
+	if err := json.Unmarshal(payload, &p); err != nil || p.State == nil || *p.State == 0 && p.Base != nil {
 		return false, ErrPatch
 	}
 	switch {
-	case d.State >= *p.State:
+	// A snapshot of an object that has had no event has the state 0.
+	case d.State > 0 && d.State >= *p.State:
 		return false, nil
 	case p.Base != nil && *p.Base != d.State:
 		return false, ErrBase

@@ -72,6 +72,15 @@ func TestApply(t *testing.T) {
 			name: "a merge after one that is not exact", held: Document{State: 2, Value: raw(`{}`), Inexact: true}, payload: `{"base":2,"state":3,"merge":{"b":1}}`,
 			want: Document{State: 3, Value: raw(`{"b":1}`), Inexact: true}, changed: true,
 		},
+		{
+			name: "a snapshot of what has had no event", held: Document{Value: raw(`{"a":1}`)}, payload: `{"base":null,"state":0,"merge":{"a":2}}`,
+			want: Document{Value: raw(`{"a":2}`)}, changed: true,
+		},
+		{
+			name: "an old snapshot", held: Document{State: 1, Value: raw(`{"a":1}`)}, payload: `{"base":null,"state":0,"merge":{"a":2}}`,
+			want: Document{State: 1, Value: raw(`{"a":1}`)},
+		},
+		{name: "a difference to nothing", payload: `{"base":0,"state":0,"merge":{"a":2}}`, err: ErrPatch},
 		{name: "null", payload: `{"base":null,"state":2,"merge":null}`, want: Document{State: 2, Value: raw(`null`)}, changed: true},
 		{name: "bytes", payload: `{"base":null,"state":2,"data_base64":"AAE="}`, want: Document{State: 2, Data: []byte{0, 1}}, changed: true},
 		{name: "no payload of these formats", payload: `{"type":"items.updated"}`, err: ErrPatch},

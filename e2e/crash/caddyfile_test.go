@@ -24,9 +24,9 @@ type settings struct {
 	Users bool
 	// AttemptTimeout is the time limit of an attempt.
 	AttemptTimeout time.Duration
-	// Resource is inserted into the block of items, Global at the end of the
-	// global webhooks block, Sites at the end of the file: they may be broken.
-	Resource, Global, Sites string
+	// Resource is inserted into the block of items, Handler into that of the site,
+	// Global at the end of the global webhooks block, Sites at the end of the file: they may be broken.
+	Resource, Handler, Global, Sites string
 }
 
 // Retry is a schedule that outlasts every test.
@@ -61,6 +61,7 @@ http://{{.Site}} {
 	webhooks {
 		upstream {{.API}}
 		upstream_timeout {{.UpstreamTimeout}}
+		{{.Handler}}
 		resource items {
 			version version
 			event items.created on create

@@ -67,6 +67,20 @@ type rough struct {
 
 func newRough(t *testing.T) *rough {
 	t.Helper()
+	r := newIdle(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	r.cease = func() {
+		cancel()
+		r.load.wait()
+	}
+	t.Cleanup(r.cease)
+	r.load.run(ctx, 8)
+	return r
+}
+
+// newIdle returns an installation whose clients have not begun.
+func newIdle(t *testing.T) *rough {
+	t.Helper()
 	t.Logf("-seed %d", *seed)
 	r := &rough{
 		api: newAPI(t, streamAPI, true), receiver: newReceiver(t, streamReceiver, true),
@@ -75,13 +89,7 @@ func newRough(t *testing.T) *rough {
 	r.caddy = newCaddy(t, r.api, r.receiver, upstreamTimeout)
 	r.load = newLoad(t, r.caddy.Site, streamLoad)
 	r.load.rough = true
-	ctx, cancel := context.WithCancel(t.Context())
-	r.cease = func() {
-		cancel()
-		r.load.wait()
-	}
-	t.Cleanup(r.cease)
-	r.load.run(ctx, 8)
+	r.cease = func() {}
 	return r
 }
 

@@ -137,6 +137,37 @@ func TestDeliveries(t *testing.T) {
 	}
 }
 
+// A snapshot is the state at the number of the object's last event: nothing is missing
+// before it, it is handled unless something newer was, and what follows has the next number.
+func TestSnapshot(t *testing.T) {
+	for name, start := range subjects {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := new(subject)
+			start(t, s, t.TempDir(), "")
+			snapshot := func(object string, n uint64, run int) *event.Event {
+				e := number(object, n)
+				e.ID += fmt.Sprintf("s%d", run)
+				e.Op, e.Type = event.OpSnapshot, "items.snapshot"
+				return e
+			}
+			expect(t, s, snapshot("a", 7, 1))
+			want(t, s, "items/a", 7) // and not after a while
+			expect(t, s, snapshot("a", 7, 1))
+			expect(t, s, number("a", 8))
+			expect(t, s, snapshot("a", 7, 2))
+			expect(t, s, snapshot("a", 8, 2))
+			expect(t, s, number("a", 9))
+			want(t, s, "items/a", 7, 8, 8, 9)
+			// Of an object that has had no event.
+			expect(t, s, snapshot("b", 0, 1))
+			expect(t, s, number("b", 1))
+			expect(t, s, snapshot("b", 0, 1))
+			want(t, s, "items/b", 0, 1)
+		})
+	}
+}
+
 // What is missing is fetched from the feed.
 func TestFeed(t *testing.T) {
 	for name, start := range subjects {

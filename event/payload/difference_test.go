@@ -75,6 +75,12 @@ func TestDifference(t *testing.T) {
 			`"base":6,"state":8,"changed":[""],"merge":[{"a":null}]}`,
 		},
 		{
+			"a snapshot", func(e *event.Event) {
+				e.Op, e.PreviousShow, e.Base, e.State, e.Changed, e.Payload = event.OpSnapshot, nil, 0, 7, nil, []byte(`{"a":1}`)
+			},
+			`"base":null,"state":7,"patch":[{"op":"add","path":"","value":{"a":1}}]}`, `"base":null,"state":7,"merge":{"a":1}}`,
+		},
+		{
 			"a delete", func(e *event.Event) { e.Op, e.Payload, e.Changed = event.OpDelete, e.PreviousShow, event.Pointers{""} },
 			`"base":null,"state":8,"changed":[""],"deleted":true}`, `"base":null,"state":8,"changed":[""],"deleted":true}`,
 		},

@@ -49,15 +49,16 @@ def take(event, body, hold=HOLD):
         try:
             while not one("SELECT 1 FROM seen WHERE id = ?", event["id"]):
                 last, rest = one("SELECT position FROM objects WHERE name = ?", name, default=0), until - time.monotonic()
-                if number > last + 1 and (rest > 0 or hold and (name, number) != min(w for w in waiting if w[0] == name)):
+                whole = event["op"] == "snapshot"  # the state at the object's last number: it misses nothing, and is no repeat of it
+                if number > last + 1 and not whole and (rest > 0 or hold and (name, number) != min(w for w in waiting if w[0] == name)):
                     turn.wait(max(rest, 0.05))
                     continue
-                if number > last + 1 and FEED and hold:
+                if number > last + 1 and not whole and FEED and hold:
                     hold = catch_up() or 0
                     continue
                 db.execute("BEGIN IMMEDIATE")
                 with db:  # commits, or rolls back if there is an exception
-                    if event["op"] != "test" and number > last:  # what comes too late, or was made up, is not handled
+                    if event["op"] != "test" and (number > last or whole and number == last):  # what comes too late, or was made up, is not handled
                         handle(event, body)
                         db.execute("REPLACE INTO objects VALUES (?, ?)", (name, number))
                     db.execute("INSERT INTO seen VALUES (?)", (event["id"],))

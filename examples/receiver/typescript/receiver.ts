@@ -58,12 +58,13 @@ async function take(event: Event, body: Buffer, patience = hold): Promise<void> 
     for (;;) {
       await busy.get(self.object)?.catch(() => {});
       if (busy.has(self.object)) continue; // another was faster
-      const last = positions.get(self.object) ?? 0, early = self.sequence > last + 1;
+      const last = positions.get(self.object) ?? 0, whole = event.op === "snapshot", early = !whole && self.sequence > last + 1;
       if (seen.has(event.id)) return;
       if (early && (Date.now() < until || (patience > 0 && !first()))) await new Promise((wake) => setTimeout(wake, 20));
       else if (early && env.WEBHOOK_FEED && patience > 0) { await (fetching ??= catchUp().finally(() => (fetching = undefined))); patience = 0; }
       else {
-        const handled = event.op !== "test" && self.sequence > last; // what comes too late, or was made up, is not
+        // What comes too late, or was made up, is not handled. A snapshot is the state at the object's last number.
+        const handled = event.op !== "test" && (self.sequence > last || (whole && self.sequence === last));
         const work = (handled ? handle(event, body) : Promise.resolve()).then(() => note(handled ? { id: event.id, ...self } : { id: event.id }));
         busy.set(self.object, work.finally(() => busy.delete(self.object)));
         return await work;
