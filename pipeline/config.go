@@ -90,8 +90,8 @@ type Metrics interface {
 }
 
 // targets returns endpoints, and those whose receivers requests name, as the emitter
-// wants them.
-func (c *Config) targets(endpoints *endpoint.Set, transport *egress.Transport, receiver func(resource string) emitter.Resolver) []emitter.Target {
+// wants them. Those that are held are sent nothing yet.
+func (c *Config) targets(endpoints *endpoint.Set, held map[string]bool, transport *egress.Transport, receiver func(resource string) emitter.Resolver) []emitter.Target {
 	var targets []emitter.Target
 	add := func(e endpoint.Endpoint, resolve emitter.Resolver) {
 		targets = append(targets, emitter.Target{
@@ -100,6 +100,7 @@ func (c *Config) targets(endpoints *endpoint.Set, transport *egress.Transport, r
 		})
 	}
 	for e := range endpoints.All() {
+		e.Paused = e.Paused || held[e.Name]
 		add(e, nil)
 	}
 	for resource, e := range c.Callbacks {

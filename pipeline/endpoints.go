@@ -68,7 +68,11 @@ func (p *Pipeline) endpointsChanged(s *session) {
 	if p.open() != s || len(p.started) == 0 || c == nil {
 		return
 	}
-	if err := s.sending.apply(c, s.directory.Set(), c.targets(s.directory.Set(), p.transport, p.receiverOf)); err != nil {
+	held, err := s.held()
+	if err == nil {
+		err = s.sending.apply(c, s.directory.Set(), c.targets(s.directory.Set(), held, p.transport, p.receiverOf))
+	}
+	if err != nil {
 		p.idle = err
 		p.log.Error("delivering to the endpoints that subscribers have made; it is tried again", zap.Error(err))
 	}

@@ -263,7 +263,11 @@ func (p *Pipeline) apply(s *session, c *Config) error {
 	if err := s.applyEndpoints(c); err != nil {
 		return err
 	}
-	if err := s.sending.apply(c, s.directory.Set(), c.targets(s.directory.Set(), transport, p.receiverOf)); err != nil {
+	held, err := s.held()
+	if err != nil {
+		return err
+	}
+	if err := s.sending.apply(c, s.directory.Set(), c.targets(s.directory.Set(), held, transport, p.receiverOf)); err != nil {
 		return err
 	}
 	if p.transport != nil && p.transport != transport {

@@ -3,6 +3,9 @@
 package pipeline
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/caddy-webhooks/caddy-webhooks/pipeline/snapshots"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 )
@@ -17,5 +20,18 @@ func (p *Pipeline) newSnapshots(s *session) *snapshots.Worker {
 			}
 			return nil
 		},
+		Replaying: func() { p.endpointsChanged(s) },
 	})
+}
+
+// held returns the endpoints that are sent nothing yet: those that begin with older
+// events, which would come after what happens now.
+func (s *session) held() (map[string]bool, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), endpointsTimeout)
+	defer cancel()
+	held, err := snapshots.Replaying(ctx, s.store)
+	if err != nil {
+		return nil, fmt.Errorf("reading what endpoints begin with: %w", err)
+	}
+	return held, nil
 }

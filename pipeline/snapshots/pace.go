@@ -17,11 +17,12 @@ const (
 )
 
 // turn waits for the run's turn: until there is room on the disk, not too much waits for
-// the endpoint already, and the pace of all runs allows a step.
+// the endpoint already, and the pace of all runs allows a step. What is replayed is on the
+// disk anyway, and the endpoint is sent nothing before it is all there.
 func (r *run) turn(ctx context.Context) error {
 	for {
 		free := queue.LevelOf(r.Store) == queue.SpaceEnough
-		if free && r.steps%countEvery == 0 {
+		if free && !r.IsReplay() && r.steps%countEvery == 0 {
 			stats, err := r.Store.Stats(ctx)
 			if err != nil {
 				return err

@@ -73,16 +73,16 @@ func (r *run) resend(ctx context.Context, e *event.Event) error {
 	if err != nil || !to.Events.Match(e.Type) {
 		return err
 	}
+	known, _, err := r.Store.Deliveries(ctx, queue.Filter{EventID: e.ID, Endpoint: r.name}, queue.Page{Limit: 1})
+	if err != nil || len(known) > 0 {
+		return err
+	}
 	r.Done++
 	r.Of = max(r.Of, r.Done)
 	document := show.Show{Header: http.Header{"Content-Type": {e.ContentType}}, Body: e.Payload}.Document()
 	if !r.keeps(&to.Endpoint, e, document) {
 		r.Filtered++
 		return nil
-	}
-	known, _, err := r.Store.Deliveries(ctx, queue.Filter{EventID: e.ID, Endpoint: r.name}, queue.Page{Limit: 1})
-	if err != nil || len(known) > 0 {
-		return err
 	}
 	if err := r.turn(ctx); err != nil {
 		return err

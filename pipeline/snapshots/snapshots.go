@@ -11,6 +11,7 @@ package snapshots
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -50,13 +51,16 @@ type Endpoints interface {
 	Set() *endpoint.Set
 }
 
-// Options holds what a Worker needs. All but Now and Log are required.
+// Options holds what a Worker needs. Those without a default are required.
 type Options struct {
 	Store      queue.Store
 	Reconciler Reconciler
 	Endpoints  Endpoints
 	// Plan returns what is reconciled, nil if nothing is at present.
 	Plan func() *reconcile.Plan
+	// Replaying is called when others are the endpoints that [Replaying] returns. Default:
+	// nobody is told.
+	Replaying func()
 	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
 	// Log is for operators. Default: none.
@@ -71,6 +75,9 @@ type Worker struct {
 
 // New returns a worker, which does nothing before [Worker.Follow].
 func New(options Options) *Worker {
+	if options.Replaying == nil {
+		options.Replaying = func() {}
+	}
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -86,10 +93,15 @@ func (w *Worker) Follow(ctx context.Context) {
 	defer working.Wait()
 	ended := make(chan string, maxRuns)
 	atWork := make(map[string]bool)
+	var replaying map[string]bool
 	for ctx.Err() == nil {
 		epoch, found, err := w.look(ctx)
 		if err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
 			w.Log.Warn("looking for what endpoints begin with; it is tried again", zap.Error(err))
+		}
+		if now := replays(found); err == nil && !maps.Equal(now, replaying) {
+			replaying = now
+			w.Replaying()
 		}
 		for len(ended) > 0 {
 			delete(atWork, <-ended)
@@ -100,7 +112,7 @@ func (w *Worker) Follow(ctx context.Context) {
 			}
 			atWork[record.ID] = true
 			working.Go(func() {
-				w.work(ctx, record)
+				w.work(ctx, record.Record)
 				ended <- record.ID
 			})
 		}
@@ -113,9 +125,15 @@ func (w *Worker) Follow(ctx context.Context) {
 	}
 }
 
-// look returns the records of the runs that something is left to do of, and the epoch from
-// which on others may be.
-func (w *Worker) look(ctx context.Context) (epoch uint64, found []queue.Record, err error) {
+// running is a run that something is left to do of, with its record.
+type running struct {
+	queue.Record
+	run subscribers.Run
+}
+
+// look returns the runs that something is left to do of, if this process is to do it, and
+// the epoch from which on others may be.
+func (w *Worker) look(ctx context.Context) (epoch uint64, found []running, err error) {
 	held, err := w.Store.LeaseMaintenance(ctx, "snapshots", heldFor)
 	if err != nil {
 		return 0, nil, err
@@ -123,23 +141,52 @@ func (w *Worker) look(ctx context.Context) (epoch uint64, found []queue.Record, 
 	if epoch, err = w.Store.Epoch(ctx, subscribers.KindRun); err != nil || !held {
 		return epoch, nil, err
 	}
+	found, unread, err := runs(ctx, w.Store)
+	if unread != nil {
+		w.Log.Error("what endpoints begin with cannot be read", zap.Error(unread))
+	}
+	return epoch, found, err
+}
+
+// runs returns the runs that something is left to do of. Unread is why some of them cannot
+// be read.
+func runs(ctx context.Context, store queue.Store) (found []running, unread, err error) {
 	page := queue.Page{Limit: queue.MaxLimit}
 	for {
-		records, next, err := w.Store.Records(ctx, subscribers.KindRun, page)
+		records, next, err := store.Records(ctx, subscribers.KindRun, page)
 		if err != nil {
-			return epoch, nil, err
+			return nil, unread, err
 		}
 		for i := range records {
 			if run, err := subscribers.RunOf(records[i]); err != nil {
-				w.Log.Error("what an endpoint begins with cannot be read", zap.String("endpoint", records[i].ID), zap.Error(err))
+				unread = err
 			} else if run.Running() {
-				found = append(found, records[i])
+				found = append(found, running{records[i], run})
 			}
 		}
 		if page.Cursor = next; next == "" {
-			return epoch, found, nil
+			return found, unread, nil
 		}
 	}
+}
+
+// replays returns the endpoints whose runs send older events.
+func replays(found []running) map[string]bool {
+	names := make(map[string]bool)
+	for i := range found {
+		if found[i].run.State == subscribers.Replaying {
+			names[found[i].ID] = true
+		}
+	}
+	return names
+}
+
+// Replaying returns the endpoints that begin with older events, and have not got all of
+// them yet. If they were sent what happens now, something older would come after something
+// newer.
+func Replaying(ctx context.Context, store queue.Store) (map[string]bool, error) {
+	found, _, err := runs(ctx, store)
+	return replays(found), err
 }
 
 func pause(ctx context.Context, d time.Duration) {
