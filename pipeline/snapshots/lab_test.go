@@ -56,6 +56,8 @@ type lab struct {
 	// objects are those of the API, by id; down is true while it answers nothing.
 	objects map[string]object
 	down    bool
+	// unreadable is an object whose Show fails.
+	unreadable string
 	// during, if not nil, is called before a Show is answered.
 	during func(id string)
 	reads  map[string]int
@@ -196,6 +198,8 @@ func (l *lab) read(id string) (show.Show, error) {
 	switch {
 	case down:
 		return show.Show{}, errors.New("connection refused")
+	case id == l.unreadable:
+		return show.Show{Status: http.StatusInternalServerError}, nil
 	case !there:
 		return show.Show{Status: http.StatusNotFound}, nil
 	}

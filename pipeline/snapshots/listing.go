@@ -128,9 +128,9 @@ func (r *run) count(ctx context.Context) error {
 	}
 	r.Of = 0
 	for _, name := range names {
-		after := event.Key{}
+		after := event.Key{Resource: name}
 		for {
-			objects, err := r.Store.Objects(ctx, name, after, page)
+			objects, err := r.objects(ctx, after)
 			if err != nil {
 				return err
 			}
@@ -146,6 +146,15 @@ func (r *run) count(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// objects returns some known objects of a resource behind a key, when its turn comes: to
+// look through all of a million takes a minute.
+func (r *run) objects(ctx context.Context, after event.Key) ([]event.Snapshot, error) {
+	if err := r.scan.Wait(ctx); err != nil {
+		return nil, err
+	}
+	return r.Store.Objects(ctx, after.Resource, after, page)
 }
 
 // has reports whether an object is one of the endpoint's.

@@ -36,6 +36,8 @@ type run struct {
 	unsaved int
 	// steps counts the steps, by which it is seldom looked how much waits.
 	steps int
+	// unread counts the last objects in a row that could not be read.
+	unread int
 }
 
 // work works on a run until nothing is left to do of it, or it is lost.

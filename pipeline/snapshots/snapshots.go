@@ -31,6 +31,8 @@ const (
 	// perSecond is how many steps all runs make together: so few that what passes, and
 	// the deliveries of others, do not feel them.
 	perSecond = 200
+	// pagesPerSecond is how many pages of known objects they look through.
+	pagesPerSecond = 1000
 	// heldFor is how long this process works on runs before it has to say so again, and
 	// lookEvery how often it looks for new ones if it is not told.
 	heldFor   = time.Minute
@@ -70,7 +72,7 @@ type Options struct {
 // Worker works on the runs of a queue.
 type Worker struct {
 	Options
-	pace *rate.Limiter
+	pace, scan *rate.Limiter
 }
 
 // New returns a worker, which does nothing before [Worker.Follow].
@@ -84,7 +86,9 @@ func New(options Options) *Worker {
 	if options.Log == nil {
 		options.Log = zap.NewNop()
 	}
-	return &Worker{Options: options, pace: rate.NewLimiter(perSecond, perSecond/10)}
+	return &Worker{
+		Options: options, pace: rate.NewLimiter(perSecond, perSecond/10), scan: rate.NewLimiter(pagesPerSecond, pagesPerSecond/10),
+	}
 }
 
 // Follow works on all runs until the context ends, and waits for what is under way.

@@ -305,6 +305,30 @@ func TestListed(t *testing.T) {
 		l.want(second, "create 0 1", "snapshot 1 0", "snapshot 2 0")
 		l.want(id, "snapshot 1 0", "snapshot 2 0", "create 0 1")
 	})
+	// What the first list has found may take long to read.
+	experiment(t, func(l *lab) {
+		l.listed = true
+		for n := range 20 {
+			l.objects[fmt.Sprintf("%02d", n)] = object{tenant: "acme"}
+		}
+		l.during = func(string) { time.Sleep(time.Minute) }
+	}, func(l *lab) {
+		if run := l.done(l.endpoint(nil)); !run.Complete() || run.Of != 20 || run.Done != 20 {
+			t.Errorf("slowly read: the run is %+v", run)
+		}
+	})
+	// What can never be read is not waited for without end.
+	experiment(t, func(l *lab) {
+		l.listed = true
+		l.objects["1"], l.objects["2"] = object{tenant: "acme"}, object{tenant: "acme"}
+		l.unreadable = "2"
+	}, func(l *lab) {
+		id := l.endpoint(nil)
+		if run := l.done(id); run.Complete() || run.Unread != 1 || run.Done != 1 {
+			t.Errorf("one cannot be read: the run is %+v", run)
+		}
+		l.want(id, "snapshot 1 0")
+	})
 	experiment(t, nil, func(l *lab) {
 		l.stock()
 		l.put("unseen", object{tenant: "acme"}, 0)
@@ -345,6 +369,25 @@ func TestUnread(t *testing.T) {
 		if run := l.done(id); run.Unread != 3 || run.Complete() {
 			t.Errorf("the run is %+v", run)
 		}
+	})
+	// It is not given up object by object while the API is down for longer.
+	experiment(t, nil, func(l *lab) {
+		for n := range 6 {
+			l.put(fmt.Sprint(n), object{tenant: "acme"}, queue.HintCreated)
+		}
+		l.settle()
+		l.mu.Lock()
+		l.down = true
+		l.mu.Unlock()
+		id := l.endpoint(nil)
+		time.Sleep(75 * time.Minute)
+		l.mu.Lock()
+		l.down = false
+		l.mu.Unlock()
+		if run := l.done(id); run.Unread != trouble || run.Done != 6 {
+			t.Errorf("the run is %+v", run)
+		}
+		l.want(id, "snapshot 3 1", "snapshot 4 1", "snapshot 5 1")
 	})
 }
 

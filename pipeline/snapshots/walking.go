@@ -28,6 +28,10 @@ const (
 	// is known: for some minutes. MaxMoves is how often one is that changes meanwhile.
 	maxLooks = 12
 	maxMoves = 64
+	// trouble is after how many objects in a row that cannot be read it is the API that is
+	// in trouble. Then the run is patient for an hour with each.
+	trouble       = 3
+	patientlyLook = maxLooks + 60
 	// movedWait is how long it takes until an object is looked at again that has changed
 	// meanwhile, the longer the more often.
 	movedWait = 20 * time.Millisecond
@@ -51,7 +55,7 @@ func (r *run) walk(ctx context.Context) error {
 			r.End(subscribers.Done, r.Now())
 			return r.save(ctx)
 		}
-		objects, err := r.Store.Objects(ctx, r.Resource, event.Key{Resource: r.Resource, ID: r.After}, page)
+		objects, err := r.objects(ctx, event.Key{Resource: r.Resource, ID: r.After})
 		if err != nil {
 			return err
 		}
@@ -97,14 +101,18 @@ func (r *run) visit(ctx context.Context, resource *reconcile.Resource, listed *e
 	if !r.has(listed) {
 		return r.pass(ctx, listed.Key, subscribers.Skipped)
 	}
-	looks, moves := 0, 0
-	for looks < maxLooks && moves < maxMoves {
+	looks, most, moves := 0, maxLooks, 0
+	if r.unread >= trouble {
+		most = patientlyLook
+	}
+	for looks < most && moves < maxMoves {
 		if err := r.turn(ctx); err != nil {
 			return err
 		}
 		done, err := r.tell(ctx, resource, listed.Key)
 		switch {
 		case err == nil:
+			r.unread = 0
 			return r.passed(ctx, listed.Key, done)
 		case errors.Is(err, queue.ErrStale):
 			moves++
@@ -116,17 +124,17 @@ func (r *run) visit(ctx context.Context, resource *reconcile.Resource, listed *e
 			looks++
 			err = r.settle(ctx, listed.Key)
 		case errors.Is(err, reconcile.ErrNever), errors.Is(err, reconcile.ErrNoCredential):
-			looks = maxLooks
-			err = nil
+			return r.pass(ctx, listed.Key, subscribers.Unread)
 		case errors.Is(err, reconcile.ErrUnsighted):
 			r.Log.Debug("an object cannot be read", zap.String("object", listed.Key.String()), zap.Error(err))
-			err = r.wait(ctx, min(again<<looks, lastAgain))
+			err = r.wait(ctx, min(again<<min(looks, maxLooks), lastAgain))
 			looks++
 		}
 		if err != nil {
 			return err
 		}
 	}
+	r.unread++
 	return r.pass(ctx, listed.Key, subscribers.Unread)
 }
 
