@@ -71,7 +71,8 @@ func (r *Reconciler) Sight(ctx context.Context, known event.Snapshot) (Sight, er
 		sight.Freshness = event.FreshnessVersion
 	}
 	if resource.KeepShow && len(known.Show) > 0 {
-		return sight, sight.keep(resource, &known)
+		err := sight.keep(resource, &known)
+		return sight, err
 	}
 	answer, err := resource.look(ctx, known)
 	if err != nil {

@@ -80,7 +80,7 @@ func (o object) show(id string) string {
 	return fmt.Sprintf(`{"id":%q,"tenant":%q,"a":%d,"b":%d}`, id, o.tenant, o.a, o.b)
 }
 
-func newLab(t failing, ctx context.Context, change func(*lab)) *lab {
+func newLab(ctx context.Context, t failing, change func(*lab)) *lab {
 	t.Helper()
 	l := &lab{t: t, ctx: ctx, objects: map[string]object{}, reads: map[string]int{}}
 	l.open = func() queue.Store { return memory.New(time.Now) }
@@ -172,7 +172,8 @@ func (l *lab) resource() reconcile.Resource {
 		Read: func(_ context.Context, lease queue.MarkLease) (show.Show, error) { return l.read(lease.Key.ID) },
 		// What b is, nobody is told.
 		Triggers: []event.Trigger{
-			{Type: typed("items.created"), On: event.OpCreate}, {Type: typed("items.updated"), On: event.OpChange, Paths: []string{"a"}},
+			{Type: typed("items.created"), On: event.OpCreate},
+			{Type: typed("items.updated"), On: event.OpChange, Paths: []string{"a"}},
 			{Type: typed("items.deleted"), On: event.OpDelete},
 		},
 		Route: func(e *event.Event) (to, filtered []string) {

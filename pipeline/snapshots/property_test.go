@@ -48,7 +48,7 @@ func TestProperty(t *testing.T) {
 	directory := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		rapid.Check(bubble{t}, func(rt *rapid.T) {
-			w := &world{lab: newLab(rt, t.Context(), func(l *lab) {
+			w := &world{lab: newLab(t.Context(), rt, func(l *lab) {
 				l.keepShow = rapid.Bool().Draw(rt, "keep show")
 				l.listed = rapid.Bool().Draw(rt, "list")
 				dir, err := os.MkdirTemp(directory, "")

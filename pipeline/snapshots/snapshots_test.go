@@ -20,7 +20,7 @@ import (
 func experiment(t *testing.T, change func(*lab), test func(l *lab)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		l := newLab(t, t.Context(), change)
+		l := newLab(t.Context(), t, change)
 		defer l.close()
 		test(l)
 	})
