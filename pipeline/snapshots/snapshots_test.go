@@ -192,17 +192,18 @@ func TestRestarts(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	experiment(t, nil, func(l *lab) {
 		l.stock()
-		var id string
+		made := make(chan string, 1)
 		l.mu.Lock()
 		l.during = func(object string) {
 			if object == "2" {
-				if _, err := l.book.CancelRun(l.ctx, "acme", id); err != nil {
+				if _, err := l.book.CancelRun(l.ctx, "acme", <-made); err != nil {
 					t.Error(err)
 				}
 			}
 		}
 		l.mu.Unlock()
-		id = l.endpoint(nil)
+		id := l.endpoint(nil)
+		made <- id
 		if run := l.done(id); run.State != subscribers.Cancelled || run.Done != 1 || run.Ended.IsZero() {
 			t.Errorf("the run is %+v", run)
 		}
@@ -226,17 +227,18 @@ func TestCancelled(t *testing.T) {
 	})
 	experiment(t, nil, func(l *lab) {
 		l.stock()
-		var id string
+		made := make(chan string, 1)
 		l.mu.Lock()
 		l.during = func(object string) {
 			if object == "2" {
-				if err := l.book.Delete(l.ctx, "acme", id, queue.AnyVersion); err != nil {
+				if err := l.book.Delete(l.ctx, "acme", <-made, queue.AnyVersion); err != nil {
 					t.Error(err)
 				}
 			}
 		}
 		l.mu.Unlock()
-		id = l.endpoint(nil)
+		id := l.endpoint(nil)
+		made <- id
 		time.Sleep(time.Hour)
 		l.want(id, "snapshot 1 1")
 		if _, err := l.store.Record(l.ctx, subscribers.KindRun, id); err == nil {
