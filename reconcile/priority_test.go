@@ -128,8 +128,11 @@ func TestConfirmedBeforeUnconfirmed(t *testing.T) {
 				}
 				a.mu.Unlock()
 				pass(10 * time.Minute)
-				if a.most > 4 {
-					t.Errorf("%d Shows were read at once, with a limit of 4", a.most)
+				a.mu.Lock()
+				most := a.most
+				a.mu.Unlock()
+				if most > 4 {
+					t.Errorf("%d Shows were read at once, with a limit of 4", most)
 				}
 				if a.first(5000).IsZero() || a.first(5002).IsZero() {
 					t.Error("what was confirmed is not read")
