@@ -58,7 +58,7 @@ func TestProperty(t *testing.T) {
 			defer func() { w.close(); _ = os.RemoveAll(w.dir) }()
 			rt.Repeat(map[string]func(*rapid.T){
 				"put": w.change, "put more": w.change, "remove": w.take, "look": w.notice, "begin": w.begin, "again": w.again,
-				"cancel": w.cancel, "delete": w.drop, "restart": w.restart, "wait": w.pass, "read": w.readOn,
+				"cancel": w.cancel, "delete": w.drop, "expire": w.expire, "forget": w.forget, "restart": w.restart, "wait": w.pass, "read": w.readOn,
 			})
 			w.finish(rt)
 		})
@@ -179,6 +179,18 @@ func (w *world) drop(t *rapid.T) {
 	b := w.some(t)
 	w.must(w.book.Delete(w.ctx, "acme", b.id, queue.AnyVersion))
 	b.deleted = true
+}
+
+// expire gives up what waits for an endpoint for too long: it was told all the same.
+func (w *world) expire(t *rapid.T) {
+	_, _, err := w.store.Expire(w.ctx, queue.Selection{Endpoint: w.some(t).id, Statuses: []queue.Status{queue.StatusPending}}, queue.Page{Limit: 3})
+	w.must(err)
+}
+
+// forget forgets the objects that are gone. If one comes back, nothing is known of it.
+func (w *world) forget(*rapid.T) {
+	_, _, err := w.store.Forget(w.ctx, time.Now(), event.Key{})
+	w.must(err)
 }
 
 func (w *world) restart(*rapid.T) { w.reopen() }
