@@ -109,7 +109,7 @@ func (l *lab) start() {
 	l.directory = subscribers.NewDirectory(l.store, func() subscribers.Sealer { return l.ring }, zap.NewNop())
 	none, err := endpoint.NewSet()
 	l.must(err)
-	l.directory.Apply(none, endpoint.Endpoint{})
+	l.directory.Apply(none, endpoint.Endpoint{}, subscribers.Offer{})
 	l.must(l.directory.Refresh(l.ctx))
 	l.r = reconcile.New(l.store, reconcile.Options{Jitter: func() float64 { return .5 }})
 	l.plan = &reconcile.Plan{Resources: []reconcile.Resource{l.resource()}}

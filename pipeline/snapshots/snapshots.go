@@ -115,6 +115,7 @@ func (w *Worker) Follow(ctx context.Context) {
 				continue
 			}
 			atWork[record.ID] = true
+			w.Log.Info("an endpoint is told what it begins with", zap.String("endpoint", record.ID), zap.String("state", string(record.run.State)), zap.Int("done", record.run.Done))
 			working.Go(func() {
 				w.work(ctx, record.Record)
 				ended <- record.ID
