@@ -154,7 +154,12 @@ func (r *run) objects(ctx context.Context, after event.Key) ([]event.Snapshot, e
 	if err := r.scan.Wait(ctx); err != nil {
 		return nil, err
 	}
-	return r.Store.Objects(ctx, after.Resource, after, page)
+	objects, err := r.Store.Objects(ctx, after.Resource, after, page)
+	for i := range objects {
+		// A run may wait for long before it comes to them, and reads each again then.
+		objects[i].Show, objects[i].Watched = nil, nil
+	}
+	return objects, err
 }
 
 // has reports whether an object is one of the endpoint's.

@@ -26,8 +26,9 @@ import (
 )
 
 const (
-	// maxRuns is how many runs are worked on at once; the others wait.
-	maxRuns = 8
+	// maxRuns is how many runs are worked on at once; the others wait. Most of those that
+	// take long wait for their receivers, and must not hold up anybody else's.
+	maxRuns = 10_000
 	// perSecond is how many steps all runs make together: so few that what passes, and
 	// the deliveries of others, do not feel them.
 	perSecond = 200
@@ -73,6 +74,7 @@ type Options struct {
 type Worker struct {
 	Options
 	pace, scan *rate.Limiter
+	waiting    waiting
 }
 
 // New returns a worker, which does nothing before [Worker.Follow].

@@ -396,19 +396,26 @@ func TestUnread(t *testing.T) {
 // A receiver that is slow holds up the run, before the disk fills.
 func TestAhead(t *testing.T) {
 	experiment(t, func(l *lab) { l.keepShow = true }, func(l *lab) {
-		for n := range maxAhead + 2*countEvery {
+		const objects, most = maxAhead + 2*perSecond, maxAhead + perSecond + countEvery
+		for n := range objects {
 			l.put(fmt.Sprintf("%04d", n), object{tenant: "acme"}, queue.HintCreated)
 		}
 		l.settle()
 		id := l.endpoint(nil)
 		time.Sleep(time.Hour)
 		run := l.run(id)
-		if !run.Running() || run.Done < maxAhead || run.Done >= maxAhead+countEvery {
+		if !run.Running() || run.Done < maxAhead || run.Done > most {
 			t.Errorf("the run is %+v", run)
+		}
+		// Nobody else waits for it.
+		other := l.endpoint(nil)
+		time.Sleep(time.Minute)
+		if run := l.run(other); run.Done < maxAhead {
+			t.Errorf("the other run is %+v", run)
 		}
 		_, _, err := l.store.Cancel(l.ctx, queue.Selection{Endpoint: id}, queue.Page{Limit: queue.MaxLimit})
 		l.must(err)
-		if run := l.done(id); run.Done != maxAhead+2*countEvery {
+		if run := l.done(id); run.Done != objects {
 			t.Errorf("the run is %+v", run)
 		}
 	})
