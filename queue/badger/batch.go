@@ -194,7 +194,7 @@ func (b *batch) mark(key event.Key) pendingMark {
 		return pending
 	}
 	if record, ok := b.recent[key]; ok {
-		return pendingMark{record: record, exists: true}
+		return b.s.marks.postponed(pendingMark{record: record, exists: true})
 	}
 	if !b.s.marks.has(key) {
 		return pendingMark{}
@@ -215,7 +215,7 @@ func (b *batch) mark(key event.Key) pendingMark {
 		pending.record = mark.New(queue.Mark{Key: key}, b.s.now())
 	}
 	pending.exists = true
-	return pending
+	return b.s.marks.postponed(pending)
 }
 
 // unpublished reports whether a delivery is not leasable yet, as its event waits

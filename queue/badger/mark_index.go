@@ -176,6 +176,18 @@ func (m *marks) later(fence uint64, at time.Time) (bool, error) {
 	return true, nil
 }
 
+// postponed returns a mark as it is due: that a look waits is not written, see later.
+func (m *marks) postponed(pending pendingMark) pendingMark {
+	r := &pending.record
+	if !r.IsLook() {
+		return pending
+	}
+	if _, info, scheduled := m.due.Get(r.Key.Resource, r.Key.ID); scheduled && info.Due > schedule.Nanos(r.DueAt) {
+		r.DueAt = time.Unix(0, info.Due)
+	}
+	return pending
+}
+
 // oldest returns marks that are not looks, oldest first.
 func (m *marks) oldest(limit int) []event.Key {
 	m.mu.Lock()

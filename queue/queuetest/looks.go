@@ -104,6 +104,26 @@ func lookIsHastened(t *testing.T, s queue.Store) {
 	}
 }
 
+// lookWaits has a look wait for its turn. What only a client stands for does not have it
+// come sooner than the client's own turn.
+func lookWaits(t *testing.T, s queue.Store) {
+	mark(t, s, look(item("1")))
+	must(t, s.RetryMark(t.Context(), leaseMark(t, s, "items"), time.Now().Add(10*time.Minute), ""))
+	turn := time.Now().Add(time.Minute)
+	mark(t, s, queue.Mark{Key: item("1"), Hints: queue.HintMayBeUpdated | queue.HintUnconfirmed, After: turn})
+	noMark(t, s, "items")
+	pending, err := s.Pending(t.Context(), 10)
+	must(t, err)
+	if len(pending) != 1 || !pending[0].DueAt.Equal(turn) {
+		t.Errorf("pending is %+v, want it to be due at %v", pending, turn)
+	}
+	held, err := s.LeaseMark(t.Context(), "items", lease)
+	must(t, err)
+	if held.Look || !time.Now().Equal(turn) {
+		t.Errorf("got %+v at %v", held, time.Now())
+	}
+}
+
 func marksBeforeLooks(t *testing.T, s queue.Store) {
 	mark(t, s, look(item("1")), look(item("2")))
 	for _, id := range []string{"3", "2"} {
