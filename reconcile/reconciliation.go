@@ -231,6 +231,9 @@ func (r *Reconciler) commit(ctx context.Context, resource *Resource, lease queue
 	for i := range reconciled.Events {
 		e := &reconciled.Events[i]
 		r.metrics.Event(e.Type)
+		if resource != nil && resource.Made != nil {
+			resource.Made(&e.Event)
+		}
 		if c := r.log.Check(zap.DebugLevel, "event"); c != nil {
 			c.Write(zap.String("event", e.ID), zap.String("type", e.Type), zap.String("object", e.Key.String()),
 				zap.Uint64("sequence", e.Sequence), zap.Strings("endpoints", e.Endpoints))

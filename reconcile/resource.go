@@ -36,6 +36,9 @@ type Resource struct {
 	// Noted, if not nil, takes the Show of an object that is new or has changed, to note
 	// what of it the configuration looks at.
 	Noted func(document event.Document, header http.Header)
+	// Made, if not nil, takes each event once it is committed. It must not wait, nor
+	// change the event.
+	Made func(e *event.Event)
 	// Projection removes the fields from a Show that must not be stored or
 	// sent. The zero Projection removes nothing.
 	Projection event.Projection
