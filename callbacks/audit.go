@@ -3,8 +3,6 @@
 package callbacks
 
 import (
-	"net/http"
-
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
@@ -43,9 +41,4 @@ func showMe(c *call) (*answer, error) {
 		return nil, err
 	}
 	return ok(map[string]string{"tenant": c.caller.Tenant, "name": c.caller.Name})
-}
-
-var auditRoutes = []route{
-	{"/audit", map[string]action{http.MethodGet: listAudit}},
-	{"/me", map[string]action{http.MethodGet: showMe}},
 }

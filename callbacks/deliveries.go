@@ -297,18 +297,6 @@ type raw struct {
 	contentType string
 }
 
-var historyRoutes = []route{
-	{"/endpoints/{id}/deliveries", map[string]action{http.MethodGet: listDeliveries}},
-	{"/endpoints/{id}/filtered", map[string]action{http.MethodGet: listFiltered}},
-	{"/endpoints/{id}/recover", map[string]action{http.MethodGet: countRecover, http.MethodPost: doRecover}},
-	{"/endpoints/{id}/replay", map[string]action{http.MethodGet: countReplay, http.MethodPost: doReplay}},
-	{"/deliveries/{delivery}", map[string]action{http.MethodGet: showDelivery}},
-	{"/deliveries/{delivery}/resend", map[string]action{http.MethodPost: resendDelivery}},
-	{"/events/{event}", map[string]action{http.MethodGet: showEvent}},
-	{"/events/{event}/payload", map[string]action{http.MethodGet: showPayload}},
-	{"/why", map[string]action{http.MethodGet: showWhy}},
-}
-
 // wants reports whether an endpoint asks for a type of event.
 func wants(e *subscribers.Endpoint, eventType string) bool {
 	filter, err := event.ParseFilter(e.Events...)

@@ -27,11 +27,6 @@ const (
 	maxFeedLimit = 1000
 )
 
-var feedRoutes = []route{
-	{"/feed", map[string]action{http.MethodGet: readFeed(false)}},
-	{"/endpoints/{id}/feed", map[string]action{http.MethodGet: readFeed(true)}},
-}
-
 // feedPage is a page of a feed.
 type feedPage struct {
 	Data []feedItem `json:"data"`

@@ -141,8 +141,3 @@ func deleteKey(c *call) (*answer, error) {
 	}
 	return &answer{status: http.StatusNoContent}, nil
 }
-
-var keyRoutes = []route{
-	{"/keys", map[string]action{http.MethodGet: listKeys, http.MethodPost: once(createKey)}},
-	{"/keys/{id}", map[string]action{http.MethodDelete: deleteKey}},
-}

@@ -14,11 +14,17 @@ import (
 // action does what a request asks for.
 type action func(*call) (*answer, error)
 
+// operation is what a method of a path does, and what is said of it.
+type operation struct {
+	do action
+	about
+}
+
 // route is a path of the API, and what its methods do. A part in braces stands for any
 // value, which is called so.
 type route struct {
 	path    string
-	methods map[string]action
+	methods map[string]operation
 }
 
 // served is a route as it is served.
@@ -77,7 +83,7 @@ func (m matches) of(method string) (*matched, action) {
 		method = http.MethodGet
 	}
 	for i := range m {
-		if do := m[i].methods[method]; do != nil {
+		if do := m[i].methods[method].do; do != nil {
 			return &m[i], do
 		}
 	}

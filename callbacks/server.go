@@ -18,6 +18,7 @@
 //	GET                       /why
 //	GET POST                  /keys
 //	DELETE                    /keys/{id}
+//	GET                       /types, /types/{name}, /openapi.json
 //	GET                       /me, /audit
 //
 // or in another shape, which a configuration says: paths, methods and the names of
@@ -149,22 +150,10 @@ func New(options Options, limits *Limits) *Server {
 		s.routes = s.shapedRoutes()
 		return s
 	}
-	for _, rt := range slices.Concat(endpointRoutes, historyRoutes, feedRoutes, snapshotRoutes, keyRoutes, auditRoutes) {
+	for _, rt := range slices.Concat(endpointRoutes, historyRoutes, snapshotRoutes, catalogueRoutes, accountRoutes) {
 		s.routes = append(s.routes, serve(rt))
 	}
 	return s
-}
-
-var endpointRoutes = []route{
-	{"/endpoints", map[string]action{http.MethodGet: listEndpoints, http.MethodPost: once(createEndpoint)}},
-	{"/endpoints/{id}", map[string]action{
-		http.MethodGet: showEndpoint, http.MethodPut: replaceEndpoint, http.MethodPatch: patchEndpoint, http.MethodDelete: deleteEndpoint,
-	}},
-	{"/endpoints/{id}/pause", map[string]action{http.MethodPost: pauseEndpoint}},
-	{"/endpoints/{id}/resume", map[string]action{http.MethodPost: resumeEndpoint}},
-	{"/endpoints/{id}/test", map[string]action{http.MethodPost: testEndpoint}},
-	{"/endpoints/{id}/secrets", map[string]action{http.MethodPost: once(rotateSecret)}},
-	{"/endpoints/{id}/secrets/{secret}", map[string]action{http.MethodDelete: revokeSecret}},
 }
 
 // Has reports whether the API has something at an escaped path.

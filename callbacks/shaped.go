@@ -62,9 +62,9 @@ func (s *Server) shapedRoutes() []served {
 	for i := range s.options.Routes {
 		of := &s.options.Routes[i]
 		does := of.Does()
-		rt := route{path: of.Path, methods: make(map[string]action)}
+		rt := route{path: of.Path, methods: make(map[string]operation)}
 		for _, method := range of.Methods {
-			rt.methods[method] = actions[does.Thing][does.Name]
+			rt.methods[method] = operation{do: actions[does.Thing][does.Name]}
 		}
 		made := serve(rt)
 		made.authorize = of.Authorize

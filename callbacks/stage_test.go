@@ -87,6 +87,8 @@ type stage struct {
 	// keys are those of the tenants.
 	keys map[string]string
 	log  *bytes.Buffer
+	// api is the document by which answers are checked.
+	api *openAPI
 }
 
 func must(t *testing.T, err error) {
@@ -174,6 +176,7 @@ func (s *stage) serve(r *http.Request) reply {
 	if w.Code >= 400 {
 		s.checkProblem(r, got)
 	}
+	s.described(r, got)
 	return got
 }
 

@@ -37,6 +37,9 @@ func (d Description) check() error {
 			return fmt.Errorf("the schema %s %w", name, err)
 		}
 	}
+	if err := checkSchema(d.Problem); err != nil {
+		return fmt.Errorf("problem details %w", err)
+	}
 	for _, s := range d.Security {
 		if !componentName.MatchString(s.Name) || (s.Scheme == "") == (s.Header == "") {
 			return fmt.Errorf("the security scheme %q needs a name, and either a scheme or a header", s.Name)
@@ -94,8 +97,12 @@ func (r Route) check() error {
 		if a.Text == "" {
 			return fmt.Errorf("answer %d needs a text", a.Status)
 		}
+		bodies := a.Others
 		if a.Body != nil {
-			if err := a.Body.check(); err != nil {
+			bodies = append([]Content{*a.Body}, bodies...)
+		}
+		for _, body := range bodies {
+			if err := body.check(); err != nil {
 				return fmt.Errorf("answer %d %w", a.Status, err)
 			}
 		}

@@ -20,6 +20,9 @@ type Description struct {
 	Security []SecurityScheme
 	// Schemas are those that others refer to, by name: {"$ref":"#/components/schemas/NAME"}.
 	Schemas map[string]json.RawMessage
+	// Problem is the schema of problem details. Default: that of RFC 9457, with errors that
+	// have a pointer, a detail and a remedy.
+	Problem json.RawMessage
 }
 
 // Route is a method of a path.
@@ -92,6 +95,8 @@ type Answer struct {
 	Headers map[string]string
 	// Body is nil if there is none.
 	Body *Content
+	// Others are bodies of other types that it may have in its place.
+	Others []Content
 }
 
 // Webhook is a type of event.

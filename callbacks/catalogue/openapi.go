@@ -4,12 +4,13 @@ package catalogue
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
 )
 
-// problemSchema is that of problem details, as the API's problems have them.
+// problemSchema is that of problem details.
 const problemSchema = `{"type":"object","required":["type","title","status"],"properties":{
 	"type":{"type":"string","format":"uri-reference"},"title":{"type":"string"},"status":{"type":"integer","minimum":400,"maximum":599},
 	"detail":{"type":"string"},"instance":{"type":"string","format":"uri-reference"},
@@ -135,7 +136,11 @@ func (c Content) request() object {
 func (a Answer) document() object {
 	document := object{"description": a.Text}
 	if a.Body != nil {
-		document["content"] = a.Body.document()
+		content := a.Body.document()
+		for _, other := range a.Others {
+			maps.Copy(content, other.document())
+		}
+		document["content"] = content
 	}
 	if len(a.Headers) > 0 {
 		headers := make(object)
@@ -148,7 +153,7 @@ func (a Answer) document() object {
 }
 
 func (d Description) components() object {
-	schemas := object{problemName: json.RawMessage(problemSchema)}
+	schemas := object{problemName: orElse(d.Problem, problemSchema)}
 	for name, schema := range d.Schemas {
 		schemas[name] = schema
 	}
