@@ -24,6 +24,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks/learning"
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
@@ -113,6 +114,8 @@ type App struct {
 	// drops is true if some endpoint wants nothing kept while it is disabled.
 	drops  bool
 	events *caddyevents.App
+	// catalogue knows and learns of the types of events, from Start to Stop.
+	catalogue learning.Catalogue
 	// policy says where deliveries may go, and transport keeps to it. Requests
 	// may come before the app starts, and that completes the policy.
 	policy    egress.Policy
@@ -253,6 +256,9 @@ func (a *App) Start() error {
 	if err := a.checkObjects(); err != nil {
 		return fmt.Errorf("starting webhooks: %w", err)
 	}
+	if err := a.startCatalogue(); err != nil {
+		return fmt.Errorf("starting webhooks: %w", err)
+	}
 	a.configureFronts()
 	a.config = &pipeline.Config{
 		Opening:       a.opening(),
@@ -299,6 +305,7 @@ func (a *App) logStart() {
 // after this one.
 func (a *App) Stop() error {
 	a.refresher.stop()
+	a.catalogue.Stop()
 	a.pipeline.Stop(a.config)
 	return nil
 }
@@ -312,6 +319,7 @@ func (a *App) Cleanup() error {
 	a.acquired = false
 	a.logValidated()
 	a.refresher.stop()
+	a.catalogue.Stop()
 	// A Start that fails is not followed by a Stop.
 	a.pipeline.Stop(a.config)
 	_, err := pipelines.Delete(a.queue)

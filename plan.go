@@ -148,7 +148,7 @@ func (a *App) planResource(h *Handler, r *rules.Resource, b budgets) reconcile.R
 	made := reconcile.Resource{
 		Name: r.Name, Read: showReader(h, r), Version: r.Version, ETag: r.ETag, Lag: r.Lag, Tenant: r.Tenant, HTML: r.HTML, Asks: r.Asks(),
 		Noted: r.NoteShow, Projection: r.Projection, KeepShow: r.KeepShow, Triggers: r.Triggers, Limit: b.limit, Looks: b.looks, Unconfirmed: b.unconfirmed,
-		Route: a.route,
+		Route: a.route, Made: a.catalogue.See,
 		// What is sent is decided when the event is committed.
 		Formats:    a.formats,
 		Own:        r.Own,

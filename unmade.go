@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks/catalogue"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
@@ -38,6 +39,22 @@ func (a *App) types() []event.Template {
 		}
 	}
 	return all
+}
+
+// startCatalogue learns from the events that rules make. What is said of types that no rule
+// makes is known only now, when all handlers are provisioned.
+func (a *App) startCatalogue() error {
+	var made []catalogue.Made
+	for _, r := range a.resources() {
+		for _, trigger := range r.Triggers {
+			made = append(made, catalogue.Made{Resource: r.Name, Type: trigger.Type, Projection: r.Projection})
+		}
+	}
+	types, err := a.Subscribers.Catalogue(made)
+	if err == nil {
+		a.catalogue.Begin(types, a.pipeline.Queue, pipelineLogger("catalogue"))
+	}
+	return err
 }
 
 // unmade returns those of some patterns that match none of the types.

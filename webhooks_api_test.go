@@ -125,6 +125,13 @@ func (c client) do(method, path, body string) (int, map[string]any, http.Header)
 	}
 	r.Close = true
 	response, err := http.DefaultClient.Do(r)
+	for range 20 {
+		// A server that is just closing after a reload may have taken the connection.
+		if err == nil || method != http.MethodGet {
+			break
+		}
+		response, err = http.DefaultClient.Do(r)
+	}
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -30,9 +30,15 @@ var problemsOfAll = []int{
 	http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable,
 }
 
-// variables says what the variables of paths are.
-var variables = map[string]string{
-	"id": "The id, as answers have it.", "secret": "The id of a secret.", "name": "The name or the alias of a type of event.",
+// variable says what a variable of a path is.
+func variable(name string) string {
+	switch name {
+	case "secret":
+		return "The id of a secret."
+	case "name":
+		return "The name or the alias of a type of event."
+	}
+	return "The id, as answers have it."
 }
 
 // describe returns what is said of routes, in the order of their paths.
@@ -55,7 +61,7 @@ func (a about) describe(method, path string) catalogue.Route {
 	for part := range strings.SplitSeq(path, "/") {
 		if name, isVariable := strings.CutPrefix(part, "{"); isVariable {
 			name = strings.TrimSuffix(name, "}")
-			described.Parameters = append(described.Parameters, catalogue.Parameter{Name: name, In: catalogue.InPath, Text: variables[name]})
+			described.Parameters = append(described.Parameters, catalogue.Parameter{Name: name, In: catalogue.InPath, Text: variable(name)})
 		}
 	}
 	described.Problems = slices.Concat(problemsOfAll, a.problems)

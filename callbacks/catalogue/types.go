@@ -75,6 +75,9 @@ func (t *Types) names() string {
 	return strings.Join(slices.Compact(names), ", ")
 }
 
+// Made returns what rules make.
+func (t *Types) Made() []Made { return t.made }
+
 // All returns all types and groups, by name.
 func (t *Types) All() []Type { return t.all }
 

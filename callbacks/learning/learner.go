@@ -51,7 +51,7 @@ type Store interface {
 
 // Learner learns the schemas of one configuration's types.
 type Learner struct {
-	store    func() Store
+	store    func() queue.Store
 	now      func() time.Time
 	log      *zap.Logger
 	subjects map[string]*subject
@@ -75,7 +75,7 @@ type offer struct {
 
 // New returns a Learner that learns nothing before Start. Store returns the open queue, nil
 // while it is not open.
-func New(made []catalogue.Made, store func() Store, now func() time.Time, log *zap.Logger) *Learner {
+func New(made []catalogue.Made, store func() queue.Store, now func() time.Time, log *zap.Logger) *Learner {
 	l := &Learner{
 		store: store, now: now, log: log, subjects: make(map[string]*subject), exact: make(map[[2]string]*subject), open: make(map[string][]*subject),
 		all: rate.NewLimiter(allPerSec, allPerSec), offers: make(chan offer, maxWaiting),

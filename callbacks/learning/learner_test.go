@@ -51,7 +51,7 @@ func (s *counting) Change(ctx context.Context, changes ...queue.Record) (uint64,
 func newStore() *counting { return &counting{Store: memory.New(time.Now)} }
 
 func learnerOf(store *counting, all ...catalogue.Made) *Learner {
-	return New(all, func() Store { return store }, time.Now, zap.NewNop())
+	return New(all, func() queue.Store { return store }, time.Now, zap.NewNop())
 }
 
 func seen(resource, name, payload string) *event.Event {
@@ -201,7 +201,7 @@ func TestQueueFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, items := newStore(), made(t, "items", "items.updated")
 		isOpen := false
-		l := New([]catalogue.Made{items}, func() Store {
+		l := New([]catalogue.Made{items}, func() queue.Store {
 			if !isOpen {
 				return nil
 			}

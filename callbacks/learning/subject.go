@@ -78,15 +78,14 @@ func (s *subject) kept(ctx context.Context, store Store) (catalogue.Schema, uint
 	case err != nil:
 		return catalogue.Schema{}, 0, err
 	}
-	known, err := catalogue.Decode(record.Value, s.made.Projection)
-	if err != nil {
-		// It is written anew, whatever of it was known.
-		s.mu.Lock()
-		s.written = catalogue.Schema{}
-		s.mu.Unlock()
-		return catalogue.Schema{}, record.Version, nil
+	if known, err := catalogue.Decode(record.Value, s.made.Projection); err == nil {
+		return known, record.Version, nil
 	}
-	return known, record.Version, nil
+	// It is written anew, whatever of it was known.
+	s.mu.Lock()
+	s.written = catalogue.Schema{}
+	s.mu.Unlock()
+	return catalogue.Schema{}, record.Version, nil
 }
 
 // known returns what is kept, and what was seen since.

@@ -262,6 +262,9 @@ func (a *API) Serve(options *callbacks.Options, may *Subscribers, authorize func
 		return all
 	}
 	options.Authorize = made(a.Authorize)
+	for _, way := range a.Authorize {
+		options.Security = append(options.Security, way.Security())
+	}
 	if len(a.Routes) == 0 {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks/catalogue"
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks/shape"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/jsonpath"
 )
@@ -40,6 +41,17 @@ type Authorize struct {
 
 // Asks reports whether the API is asked.
 func (a *Authorize) Asks() bool { return a.Method != "" || a.Path != "" }
+
+// Security says in the description of the API how callers are known.
+func (a *Authorize) Security() catalogue.SecurityScheme {
+	switch {
+	case a.Key:
+		return catalogue.SecurityScheme{Name: "key", Scheme: "bearer", Text: "An API key, whk_…"}
+	case a.Asks():
+		return catalogue.SecurityScheme{Name: "api", Header: "Authorization", Text: "The credential that the API itself takes; a Cookie is one, too."}
+	}
+	return catalogue.SecurityScheme{Name: "site", Header: "Authorization", Text: "What the site asks for."}
+}
 
 // Check reports what is impossible.
 func (a *Authorize) Check() error {

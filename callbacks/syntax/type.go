@@ -115,6 +115,27 @@ func checkSample(types []*Type, t *Type) error {
 	return nil
 }
 
+// Catalogue returns the types of events that rules make, with what is said of them. It fails
+// with what is said of none, and with a sample that has what the payload has not.
+func (s *Subscribers) Catalogue(made []catalogue.Made) (*catalogue.Types, error) {
+	if s == nil {
+		return catalogue.NewTypes(made, nil)
+	}
+	types, err := catalogue.NewTypes(made, Declared(s.Types))
+	if err != nil {
+		return nil, fmt.Errorf("subscribers: %w", err)
+	}
+	for _, of := range types.All() {
+		for _, m := range of.Made {
+			shown, err := m.Projection.Apply(of.Sample)
+			if of.Sample != nil && (err != nil || string(shown) != string(of.Sample)) {
+				return nil, fmt.Errorf("subscribers: type %s: its sample has what resource %s hides; leave that out of the sample", of.Name, m.Resource)
+			}
+		}
+	}
+	return types, nil
+}
+
 // Declared returns types as the catalogue has them.
 func Declared(types []*Type) []catalogue.Declared {
 	all := make([]catalogue.Declared, len(types))
