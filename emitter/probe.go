@@ -20,9 +20,8 @@ import (
 // What a test is. It has one body in every format: a sample in the form of a Show
 // could be taken for an event.
 const (
-	probeType          = "webhooks.test"
-	probeBody          = `{"test":true}`
-	probeOp   event.Op = "test"
+	probeType = "webhooks.test"
+	probeBody = `{"test":true}`
 )
 
 // Probed is what a test sent to a receiver, and what came back.
@@ -57,7 +56,7 @@ func Probe(ctx context.Context, target Target, options Options) (probed Probed, 
 	d := &dispatcher{options: options.withDefaults(), target: target, url: u, template: newTemplate(u)}
 	began := d.options.Now()
 	ev := &event.Event{
-		ID: "test_" + strings.ToLower(rand.Text()), Type: probeType, Key: event.Key{Resource: "webhooks", ID: "test"}, Op: probeOp,
+		ID: "test_" + strings.ToLower(rand.Text()), Type: probeType, Key: event.Key{Resource: "webhooks", ID: "test"}, Op: event.OpTest,
 		Time: began, ContentType: "application/json", Payload: []byte(probeBody),
 	}
 	format, err := payload.New(payload.Config{Kind: payload.Show})

@@ -49,6 +49,9 @@ const (
 	// object is. The event has the sequence of the object's last one, so the next change
 	// follows it.
 	OpSnapshot Op = "snapshot"
+	// OpTest is the operation of an event that somebody made up to try a receiver. It is of
+	// no object, and is for those alone to whom it was sent.
+	OpTest Op = "test"
 )
 
 // Freshness says how an event's Show was proven to be no older than the change

@@ -51,6 +51,9 @@ type Operations interface {
 	// it the next sequence of its Key, counted in the Key's snapshot, and an ID.
 	// The Key must be of a resource that nothing marks. Announce returns when
 	// the event is durable.
+	//
+	// An event of [event.OpTest] keeps its ID and its sequence, which must be its
+	// own, and leaves nothing behind for its Key: it is of no object.
 	Announce(ctx context.Context, e event.Event, endpoints []string) error
 }
 

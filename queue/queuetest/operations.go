@@ -240,6 +240,29 @@ func announcing(t *testing.T, s queue.Store) {
 	}
 }
 
+// announcingTests: events that somebody made up are delivered and listed as all others, and
+// no object has them.
+func announcingTests(t *testing.T, s queue.Store) {
+	key := event.Key{Resource: "endpoint", ID: "test_1"}
+	made := event.Event{
+		ID: event.ID(s.Instance().ID, key, 1, "items.updated", nil), Type: "items.updated", Key: key, Sequence: 1, Op: event.OpTest, Tenant: "acme",
+		Time: time.Now(), Payload: []byte(`{"id":1}`), ContentType: "application/json",
+	}
+	must(t, s.Announce(t.Context(), made, []string{"crm", "erp"}))
+	lease := leaseDelivery(t, s, "crm")
+	if got := lease.Event; got.ID != made.ID || got.Op != event.OpTest || got.Sequence != 1 || got.Tenant != "acme" || string(got.Payload) != `{"id":1}` {
+		t.Errorf("got %+v", got)
+	}
+	deliver(t, s, lease)
+	if kept, err := s.Event(t.Context(), made.ID); err != nil || kept.DeliveryID() != made.DeliveryID() {
+		t.Errorf("got %+v and %v", kept, err)
+	}
+	if object, err := s.Object(t.Context(), key); !errors.Is(err, queue.ErrNotFound) {
+		t.Errorf("there is an object %+v: %v", object, err)
+	}
+	wantPending(t, s, map[string]int{"erp": 1}, nil)
+}
+
 func operationsEnd(t *testing.T, s queue.Store) map[string]func() error {
 	ctx := t.Context()
 	return map[string]func() error{

@@ -107,6 +107,7 @@ func Run(t *testing.T, open Open) {
 		{"deliveries are cancelled", cancelling},
 		{"deliveries expire", expiring},
 		{"operational events are announced", announcing},
+		{"events that somebody made up are of no object", announcingTests},
 		{"a bad cursor of an operation is refused", badOperationCursor},
 		{"records change as they are expected to be", recordsChange},
 		{"changes of records are all done or none", changesAllOrNone},

@@ -41,13 +41,18 @@ var (
 		Sends: true, Count: countDeliveries, Act: redeliver,
 		Narrow: func(s *queue.Selection) { s.Statuses = []queue.Status{queue.StatusDead} },
 	}
-	// Replay sends events to an endpoint, whether or not it got them.
+	// Replay sends events to an endpoint, whether or not it got them. Those that somebody
+	// made up have not happened, and are left out.
 	Replay = Verb{
 		Sends: true,
 		// The deliveries that a replay makes do not exist yet, so its events are
 		// counted.
-		Count: countEvents,
+		Count: func(ctx context.Context, store queue.Store, s queue.Selection) (Counted, error) {
+			s.Permit = happened(s.Permit)
+			return countEvents(ctx, store, s)
+		},
 		Act: func(ctx context.Context, q queue.Operations, s queue.Selection, p queue.Page) (int, queue.Cursor, error) {
+			s.Permit = happened(s.Permit)
 			return q.Replay(ctx, s.Endpoint, s, p)
 		},
 	}
@@ -82,6 +87,13 @@ func redeliver(ctx context.Context, q queue.Operations, s queue.Selection, p que
 func countDeliveries(ctx context.Context, store queue.Store, selection queue.Selection) (Counted, error) {
 	n, err := store.Count(ctx, selection)
 	return Counted{Count: n, AtLeast: n >= queue.MaxCount}, err
+}
+
+// happened permits what is permitted, of the events that have happened.
+func happened(permit queue.Permit) queue.Permit {
+	return func(endpoint string, e *event.Event, routed bool) bool {
+		return e.Op != event.OpTest && (permit == nil || permit(endpoint, e, routed))
+	}
 }
 
 // Counting events reads them, so it takes small pages and has a lower limit than
