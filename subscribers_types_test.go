@@ -3,12 +3,17 @@
 package webhooks
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/receiver"
 )
 
 // subscriberOf returns a client with an API key of a tenant.
@@ -84,5 +89,70 @@ func TestRefusedTypes(t *testing.T) {
 		if err := s.load(text); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
 		}
+	}
+}
+
+// What a subscriber makes up reaches its receiver as any other event, signed, and marked so
+// that no receiver takes it for one: it counts for the order of no object.
+func TestEchoReachesReceivers(t *testing.T) {
+	s := newStage(t)
+	text := strings.Replace(s.config("", "}\nhandle_path /webhooks/* {\nwebhooks_api"), "resource items\n", "resource items {\ntenant seller\n}\n", 1)
+	s.mustLoad(text)
+	s.putUntil("/items/1", "items.updated items/1")
+	acme := s.subscriberOf("acme")
+	// The receiver is made when its secret is known.
+	var made struct {
+		sync.Mutex
+		*receiver.Receiver
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		made.Lock()
+		handler := made.Receiver
+		made.Unlock()
+		if handler != nil {
+			handler.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	status, endpoint, _ := acme.do(http.MethodPost, "/webhooks/endpoints", `{"url":"`+server.URL+`","events":["items.*"]}`)
+	if status != http.StatusCreated {
+		t.Fatalf("%d %v", status, endpoint)
+	}
+	got := make(chan *receiver.Event, 10)
+	take := func(_ context.Context, e *receiver.Event) error { got <- e; return nil }
+	handler, err := receiver.New(receiver.Options{Secrets: []string{endpoint["secret"].(string)}, Store: receiver.NewMemory(100), Handle: take, Test: take})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.Lock()
+	made.Receiver = handler
+	made.Unlock()
+	status, answer, _ := acme.do(http.MethodPost, "/webhooks/types/items.created/echo?wait=60s", `{"id":"7","seller":"acme"}`)
+	if said := fmt.Sprint(answer["deliveries"]); status != http.StatusAccepted || !strings.Contains(said, "delivered") || !strings.Contains(said, "attempts:[map") {
+		t.Errorf("%d %v", status, answer)
+	}
+	s.put("/items/7", `{"id":"7","seller":"acme"}`)
+	next := func() *receiver.Event {
+		t.Helper()
+		select {
+		case e := <-got:
+			return e
+		case <-time.After(testTimeout):
+			t.Fatal("nothing comes")
+			return nil
+		}
+	}
+	first, second := next(), next()
+	if first.Op != receiver.OpTest || first.Type != "items.created" || !strings.HasPrefix(first.Object, "endpoint/test_") || string(first.Body) != `{"id":"7","seller":"acme"}` {
+		t.Errorf("first came %+v", first)
+	}
+	if second.Object != "items/7" || second.Op == receiver.OpTest || second.Sequence != 1 {
+		t.Errorf("then came %+v", second)
+	}
+	if status, answer, _ := acme.do(http.MethodPost, "/webhooks/endpoints/"+endpoint["id"].(string)+"/test?wait=60s", `{"type":"items.updated"}`); status != http.StatusAccepted {
+		t.Errorf("%d %v", status, answer)
+	}
+	if third := next(); third.Op != receiver.OpTest || third.Type != "items.updated" {
+		t.Errorf("last came %+v", third)
 	}
 }

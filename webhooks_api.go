@@ -187,7 +187,7 @@ func (a *App) subscribersAPI() callbacks.Options {
 			address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 			return address
 		},
-		Base: stripped, Ending: caddy.Exiting, Types: a.catalogue.Types, Learned: a.catalogue.Schema,
+		Base: stripped, Ending: caddy.Exiting, EventTypes: a.catalogue.Types, Learned: a.catalogue.Schema,
 	}
 }
 

@@ -255,24 +255,10 @@ func showEvent(c *call) (*answer, error) {
 	}
 	v := eventView{
 		ID: e.ID, WebhookID: e.DeliveryID(), Type: e.Type, Object: e.Key.String(), Sequence: e.Sequence, Op: e.Op, Time: e.Time,
-		Freshness: e.Freshness, ContentType: e.ContentType, Size: len(e.Payload), Deliveries: []deliveryView{},
+		Freshness: e.Freshness, ContentType: e.ContentType, Size: len(e.Payload),
 	}
-	rows, _, err := c.store.Deliveries(c.r.Context(), queue.Filter{EventID: e.ID}, queue.Page{Limit: maxShownDeliveries})
-	if err != nil {
+	if v.Deliveries, err = c.deliveriesOf(e.ID); err != nil {
 		return nil, err
-	}
-	for i := range rows {
-		switch _, err := c.book.Get(c.r.Context(), c.caller.Tenant, rows[i].Endpoint); {
-		case errors.Is(err, queue.ErrNotFound):
-			continue // it is the operator's, or deleted
-		case err != nil:
-			return nil, err
-		}
-		row, err := c.viewDelivery(c.r.Context(), &rows[i])
-		if err != nil {
-			return nil, err
-		}
-		v.Deliveries = append(v.Deliveries, row)
 	}
 	return ok(v)
 }

@@ -35,8 +35,12 @@ func variable(name string) string {
 	switch name {
 	case "secret":
 		return "The id of a secret."
-	case "name":
+	case "type":
 		return "The name or the alias of a type of event."
+	case "event":
+		return "The id of an event, or a webhook-id."
+	case "delivery":
+		return "The id of a delivery."
 	}
 	return "The id, as answers have it."
 }
@@ -124,6 +128,7 @@ func inHeader(name, text string) catalogue.Parameter {
 var (
 	cursorParameter = asks("cursor", "`next` of the page before.", `{"type":"string","minLength":1}`)
 	paging          = []catalogue.Parameter{cursorParameter, asks("limit", "How many rows at most.", fmt.Sprintf(`{"type":"integer","minimum":1,"maximum":%d}`, maxPage))}
+	waiting         = asks("wait", "How long to wait for the attempts, as 10s; a minute at most. Default: the answer comes at once.", "")
 	ifMatch         = inHeader("If-Match", "The etag of the state that is to be changed.")
 	idempotencyKey  = inHeader("Idempotency-Key", "A text of your own: a repeat within a day gets the first answer.")
 	changesProblems = []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity}

@@ -115,6 +115,9 @@ func (f *feed) page(ctx context.Context, after queue.Position, limit int) (feedP
 func (f *feed) item(entry *queue.FeedEntry) (feedItem, bool, error) {
 	item := feedItem{Cursor: entry.Position.String(), Headers: make(map[string]string)}
 	switch {
+	case entry.Event.Op == event.OpTest && (f.endpoint == nil || f.pulls != nil):
+		// It was sent to those that it was made up for, and is no part of what happened.
+		return item, false, nil
 	case f.pulls != nil:
 		if entry.Event.Time.Before(f.endpoint.Created) {
 			return item, false, nil

@@ -67,6 +67,12 @@ func (l *Limits) caller(tenant string, changes bool, now time.Time) time.Duratio
 // probe takes a test of a tenant's.
 func (l *Limits) probe(tenant string, now time.Time) time.Duration { return l.probes.take(tenant, now) }
 
+// simulate takes tests of so many receivers of a tenant's at once. They are counted up to
+// what may be sent at once, so that who has more of them can send one at all.
+func (l *Limits) simulate(tenant string, receivers int, now time.Time) time.Duration {
+	return l.probes.takeN(tenant, min(receivers, probesBurst), now)
+}
+
 // failing returns how long to wait until a guess from an address is looked at.
 func (l *Limits) failing(from string, now time.Time) time.Duration {
 	return l.failures.look(network(from), now)
@@ -124,7 +130,10 @@ type limited struct {
 }
 
 // take takes a token. It returns how long to wait for one, 0 if it has one.
-func (l *limited) take(name string, now time.Time) time.Duration {
+func (l *limited) take(name string, now time.Time) time.Duration { return l.takeN(name, 1, now) }
+
+// takeN takes some tokens, all or none.
+func (l *limited) takeN(name string, n int, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	bucket := l.buckets[name]
@@ -133,10 +142,10 @@ func (l *limited) take(name string, now time.Time) time.Duration {
 		bucket = rate.NewLimiter(rate.Every(l.every), l.burst)
 		l.buckets[name] = bucket
 	}
-	if bucket.AllowN(now, 1) {
+	if bucket.AllowN(now, n) {
 		return 0
 	}
-	return l.wait(bucket, now)
+	return l.wait(bucket, n, now)
 }
 
 // look returns how long to wait for a token, without taking it.
@@ -147,11 +156,11 @@ func (l *limited) look(name string, now time.Time) time.Duration {
 	if bucket == nil || bucket.TokensAt(now) >= 1 {
 		return 0
 	}
-	return l.wait(bucket, now)
+	return l.wait(bucket, 1, now)
 }
 
-func (l *limited) wait(bucket *rate.Limiter, now time.Time) time.Duration {
-	missing := 1 - bucket.TokensAt(now)
+func (l *limited) wait(bucket *rate.Limiter, n int, now time.Time) time.Duration {
+	missing := float64(n) - bucket.TokensAt(now)
 	return max(time.Duration(missing*float64(l.every)), time.Millisecond)
 }
 

@@ -211,6 +211,23 @@ func TestDocumentSchemas(t *testing.T) {
 	s := newStage(t)
 	text := s.as("acme", http.MethodGet, "/openapi.json", "").want(t, 200).body
 	d := openAPIOf(t, []byte(text))
+	for path, operations := range d.document["paths"].(map[string]any) {
+		for method, operation := range operations.(map[string]any) {
+			if bodySchema(operation) != nil {
+				if _, err := d.schema("paths", path, method, "requestBody", "content", typeJSON, "schema"); err != nil {
+					t.Error(err)
+				}
+			}
+			for status, answer := range at(operation, "responses").(map[string]any) {
+				contents, _ := at(answer, "content").(map[string]any)
+				for media := range contents {
+					if _, err := d.schema("paths", path, method, "responses", status, "content", media, "schema"); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		}
+	}
 	for name := range components {
 		if _, err := d.schema("components", "schemas", name); err != nil {
 			t.Error(err)

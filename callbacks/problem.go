@@ -62,6 +62,7 @@ type kind struct {
 
 var (
 	malformed       = kind{"malformed", "The request cannot be read", http.StatusBadRequest}
+	misfits         = kind{"schema", "The body does not fit its schema", http.StatusBadRequest}
 	unauthenticated = kind{"unauthenticated", "The request does not say who asks", http.StatusUnauthorized}
 	crossSite       = kind{"cross-site", "The request comes from a page of another site", http.StatusForbidden}
 	notFound        = kind{"not-found", "There is no such thing", http.StatusNotFound}

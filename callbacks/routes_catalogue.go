@@ -3,6 +3,7 @@
 package callbacks
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks/catalogue"
@@ -13,8 +14,14 @@ var catalogueRoutes = []route{
 	{"/types", map[string]operation{http.MethodGet: {listTypes, about{
 		id: "listTypes", summary: "List the types of events, with their schemas.", parameters: paging, answers: listed("Types and groups, by name.", "Type"),
 	}}}},
-	{"/types/{name}", map[string]operation{http.MethodGet: {showType, about{
+	{"/types/{type}", map[string]operation{http.MethodGet: {showType, about{
 		id: "showType", summary: "Show a type of event.", answers: answers(http.StatusOK, "The type.", "Type"),
+	}}}},
+	{"/types/{type}/echo", map[string]operation{http.MethodPost: {echoType, about{
+		id: "echoType", summary: "Send a payload of your own as an event to your endpoints that ask for the type.",
+		text:       "It must fit the type's schema, goes the way of all events, and is marked with `webhook-op: test`.",
+		parameters: []catalogue.Parameter{waiting}, body: &catalogue.Content{Schema: json.RawMessage(`{"type":"object"}`)},
+		answers: answers(http.StatusAccepted, "It is on its way.", "Simulated"), problems: bodyProblems,
 	}}}},
 	{"/openapi.json", map[string]operation{http.MethodGet: {showOpenAPI, about{
 		id: "describeAPI", summary: "Describe this API.", answers: []catalogue.Answer{{Status: http.StatusOK, Text: "This document.", Body: &catalogue.Content{}}},

@@ -55,7 +55,9 @@ var endpointRoutes = []route{
 	}}}},
 	{"/endpoints/{id}/test", map[string]operation{http.MethodPost: {testEndpoint, about{
 		id: "testEndpoint", summary: "Send a test to the receiver, and see what came of it.",
-		answers: answers(http.StatusOK, "What was sent, and what came back.", "Verification"), problems: []int{http.StatusUnprocessableEntity},
+		text:       "With a `type`, a sample of it is sent as an event, which is marked with `webhook-op: test`.",
+		parameters: []catalogue.Parameter{waiting}, body: sends("TestChange", true), problems: bodyProblems,
+		answers: append(answers(http.StatusOK, "What was sent, and what came back.", "Verification"), answers(http.StatusAccepted, "The sample is on its way.", "Simulated")...),
 	}}}},
 	{"/endpoints/{id}/secrets", map[string]operation{http.MethodPost: {once(rotateSecret), about{
 		id: "rotateSecret", summary: "Replace the secret.", text: "Those before sign beside it for `overlap`; with `0s` they end at once.",

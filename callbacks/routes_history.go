@@ -69,16 +69,16 @@ var historyRoutes = []route{
 	{"/feed", map[string]operation{http.MethodGet: {readFeed(false), about{
 		id: "readFeed", summary: "Read all events that you may see.", parameters: reading, answers: fed, problems: []int{http.StatusGone},
 	}}}},
-	{"/deliveries/{id}", map[string]operation{http.MethodGet: {showDelivery, about{
+	{"/deliveries/{delivery}", map[string]operation{http.MethodGet: {showDelivery, about{
 		id: "showDelivery", summary: "Show a delivery, with its attempts.", answers: answers(http.StatusOK, "The delivery.", "Delivery"),
 	}}}},
-	{"/deliveries/{id}/resend", map[string]operation{http.MethodPost: {resendDelivery, about{
+	{"/deliveries/{delivery}/resend", map[string]operation{http.MethodPost: {resendDelivery, about{
 		id: "resendDelivery", summary: "Send a delivery again.", answers: answers(http.StatusAccepted, "It is due.", "Acted"), problems: []int{http.StatusConflict},
 	}}}},
-	{"/events/{id}", map[string]operation{http.MethodGet: {showEvent, about{
+	{"/events/{event}", map[string]operation{http.MethodGet: {showEvent, about{
 		id: "showEvent", summary: "Show an event, with its deliveries to your endpoints.", answers: answers(http.StatusOK, "The event.", "Event"),
 	}}}},
-	{"/events/{id}/payload", map[string]operation{http.MethodGet: {showPayload, about{
+	{"/events/{event}/payload", map[string]operation{http.MethodGet: {showPayload, about{
 		id: "showPayload", summary: "Show the object as it was then.",
 		answers: []catalogue.Answer{{Status: http.StatusOK, Text: "What the API showed.", Body: &catalogue.Content{Types: []string{"*/*"}}}},
 	}}}},

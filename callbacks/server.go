@@ -18,7 +18,8 @@
 //	GET                       /why
 //	GET POST                  /keys
 //	DELETE                    /keys/{id}
-//	GET                       /types, /types/{name}, /openapi.json
+//	GET                       /types, /types/{type}, /openapi.json
+//	POST                      /types/{type}/echo
 //	GET                       /me, /audit
 //
 // or in another shape, which a configuration says: paths, methods and the names of
@@ -39,6 +40,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks/catalogue"
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks/shape"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
@@ -79,6 +81,14 @@ type Options struct {
 	// the endpoint whose receivers requests name, if that has its events. It is needed if
 	// a route is about one.
 	Object func(resource string, value func(name string) string) (key event.Key, receiver string, err error)
+	// EventTypes returns the types of events that there are, nil before that is known.
+	// Default: there are none.
+	EventTypes func() *catalogue.Types
+	// Learned returns what was learned of the payloads of what rules make. Default:
+	// nothing was.
+	Learned func(ctx context.Context, made []catalogue.Made) (catalogue.Schema, error)
+	// Security says how callers are known, for the description of the API.
+	Security []catalogue.SecurityScheme
 	// Client returns the address from which a request came. Default: the
 	// connection's.
 	Client func(r *http.Request) string
@@ -107,6 +117,13 @@ type Emitter interface {
 func (o Options) withDefaults() Options {
 	if o.Emitter == nil {
 		o.Emitter = func() Emitter { return nil }
+	}
+	if o.EventTypes == nil {
+		none := new(catalogue.Types)
+		o.EventTypes = func() *catalogue.Types { return none }
+	}
+	if o.Learned == nil {
+		o.Learned = func(context.Context, []catalogue.Made) (catalogue.Schema, error) { return catalogue.Schema{}, nil }
 	}
 	if o.Client == nil {
 		o.Client = func(r *http.Request) string {

@@ -31,7 +31,7 @@ type typeView struct {
 
 // types returns the types of events that there are.
 func (c *call) types() (*catalogue.Types, error) {
-	if types := c.options.Types(); types != nil {
+	if types := c.options.EventTypes(); types != nil {
 		return types, nil
 	}
 	return nil, queue.ErrNotOpen
@@ -120,7 +120,7 @@ func (c *call) typeNamed() (catalogue.Type, error) {
 	if err != nil {
 		return catalogue.Type{}, err
 	}
-	of, found := types.Find(c.values["name"])
+	of, found := types.Find(c.values["type"])
 	if !found {
 		return of, queue.ErrNotFound
 	}

@@ -35,7 +35,7 @@ func catalogued(t *testing.T) func(*Options) {
 	learned, err := catalogue.Infer([]byte(`{"id":"42","amount":80,"state":"new"}`), event.Projection{})
 	must(t, err)
 	return func(o *Options) {
-		o.Types = func() *catalogue.Types { return types }
+		o.EventTypes = func() *catalogue.Types { return types }
 		o.Learned = func(_ context.Context, of []catalogue.Made) (all catalogue.Schema, err error) {
 			for _, m := range of {
 				if m.Type.String() == "items.updated" {
@@ -85,7 +85,7 @@ func TestShowTypes(t *testing.T) {
 func TestTypesAreNotKnownYet(t *testing.T) {
 	s := newStage(t, catalogued(t))
 	s.as("acme", http.MethodGet, "/types", "").want(t, 200) // the document is made while they are known
-	s.options.Types = func() *catalogue.Types { return nil }
+	s.options.EventTypes = func() *catalogue.Types { return nil }
 	s.server = New(*s.options, NewLimits())
 	for _, path := range []string{"/types", "/types/items.updated", "/openapi.json"} {
 		s.as("acme", http.MethodGet, path, "").want(t, 503)

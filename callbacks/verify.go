@@ -161,13 +161,25 @@ func quoted(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// testEndpoint sends the test again, and answers what came of it.
+// testEndpoint sends the test again, and answers what came of it; or a sample of a type of
+// event: {"type": "items.updated"}.
 func testEndpoint(c *call) (*answer, error) {
-	if _, err := parameters(c.r); err != nil {
+	values, err := parameters(c.r, "wait")
+	if err != nil {
 		return nil, err
 	}
 	e, err := c.endpoint()
 	if err != nil {
+		return nil, err
+	}
+	sent, err := body(c.w, c.r, false, typeJSON)
+	if err != nil {
+		return nil, err
+	}
+	var f form
+	name := ""
+	f.members("", sent.members, map[string]taker{"type": f.text(&name)})
+	if err := f.err(); err != nil {
 		return nil, err
 	}
 	if e.URL == "" {
@@ -175,6 +187,9 @@ func testEndpoint(c *call) (*answer, error) {
 	}
 	if err := c.options.Prober.Check(&e); err != nil {
 		return nil, err
+	}
+	if name != "" {
+		return c.sample(&e, name, values.Get("wait"))
 	}
 	made, err := c.probe(&e)
 	if err != nil {
