@@ -42,7 +42,7 @@ import (
 //	        allow self
 //	        deny  network <networks...>
 //	        only  host    <hosts...>
-//	        from  <address>
+//	        from  <addresses...>
 //	        proxy <url>
 //	    }
 //	    subscribers {

@@ -196,6 +196,7 @@ func TestCaddyfileErrors(t *testing.T) {
 		"deny network":              {global("egress {\ndeny network 10.0.0.1\n}"), []string{"deny network 10.0.0.1", "write the network with its length", "Caddyfile:4"}},
 		"proxy":                     {global("egress {\nproxy socks5://proxy.example\n}"), []string{"http://HOST:PORT", "Caddyfile:4"}},
 		"from":                      {global("egress {\nfrom here\n}"), []string{"write an IP address", "Caddyfile:4"}},
+		"from two kinds":            {global("egress {\nfrom 192.0.2.1 2001:db8::1\n}"), []string{"name addresses of one kind", "Caddyfile:4"}},
 		"only host":                 {global("egress {\nonly host a*b.example\n}"), []string{"a*b.example", "Caddyfile:4"}},
 		"argument of egress":        {global("egress all {\n}"), []string{`unexpected "all" after egress`, "Caddyfile:3"}},
 	} {

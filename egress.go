@@ -33,8 +33,9 @@ type Egress struct {
 	// `*.example.com` stands for all hosts below example.com.
 	OnlyHosts []string `json:"only_hosts,omitempty"`
 
-	// From is the source address of deliveries. Default: the system's choice.
-	From string `json:"from,omitempty"`
+	// From are the source addresses of deliveries, all of IPv4 or all of IPv6. Those of an
+	// endpoint always come from the same one. Default: the system's choice.
+	From []string `json:"from,omitempty"`
 
 	// Proxy is the HTTP proxy through which deliveries go, as
 	// `http://proxy.example:3128` or `https://…`, with `USER:PASSWORD@` before
@@ -76,14 +77,23 @@ func (e *Egress) policy() (egress.Policy, error) {
 	if policy.Proxy, err = fill(newFiller(nil), "egress: proxy", e.Proxy); err != nil {
 		return policy, err
 	}
-	if e.From != "" {
-		address, err := netip.ParseAddr(e.From)
+	for _, from := range e.From {
+		address, err := netip.ParseAddr(from)
 		if err != nil {
-			return policy, fmt.Errorf("egress: from %s: write an IP address", e.From)
+			return policy, fmt.Errorf("egress: from %s: write an IP address", from)
 		}
-		policy.From = address
+		policy.From = append(policy.From, address)
 	}
 	return policy, nil
+}
+
+// addresses returns those from which deliveries come, as far as they are known: through a
+// proxy, they come from that.
+func (e *Egress) addresses() []string {
+	if e == nil || e.Proxy != "" {
+		return nil
+	}
+	return e.From
 }
 
 // written returns the part that can be checked before placeholders are replaced.
@@ -129,11 +139,11 @@ func (a *App) unmarshalEgress(d *caddyfile.Dispenser) error {
 			a.Egress.Proxy = args[0]
 		case word == "only" && len(args) > 1 && args[0] == "host":
 			a.Egress.OnlyHosts = append(a.Egress.OnlyHosts, args[1:]...)
-		case word == "from" && len(args) == 1:
-			a.Egress.From = args[0]
+		case word == "from" && len(args) > 0:
+			a.Egress.From = append(a.Egress.From, args...)
 		default:
 			return d.Errf("egress takes `allow http`, `allow network NETWORK...`, `allow self`, `deny network NETWORK...`, "+
-				"`only host HOST...`, `from ADDRESS` and `proxy URL`, not `%s`", word)
+				"`only host HOST...`, `from ADDRESS...` and `proxy URL`, not `%s`", word)
 		}
 		if _, err := a.Egress.written().transport(); err != nil {
 			return d.WrapErr(err)

@@ -181,13 +181,13 @@ func (a *App) subscribersAPI() callbacks.Options {
 			return nil
 		},
 		Policy: a.Subscribers.Policy(), Require: a.Subscribers.Required(), Unverified: a.Subscribers.Unverified(),
-		Prober:   &callbacks.Receivers{Transport: func() callbacks.Transport { return a.transport.Load() }, Template: a.template},
+		Prober:   &callbacks.Receivers{Transport: func(name string) callbacks.Transport { return a.transport.Load().For(name) }, Template: a.template},
 		Template: a.template,
 		Client: func(r *http.Request) string {
 			address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 			return address
 		},
-		Base: stripped, Ending: caddy.Exiting, EventTypes: a.catalogue.Types, Learned: a.catalogue.Schema,
+		Base: stripped, Ending: caddy.Exiting, EventTypes: a.catalogue.Types, Learned: a.catalogue.Schema, Addresses: a.Egress.addresses(),
 	}
 }
 

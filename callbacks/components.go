@@ -67,6 +67,7 @@ var components = map[string]json.RawMessage{
 	"Type": having(`"name":{"type":"string"},"alias":{"type":"string"},"description":{"type":"string"},"resources":{"type":"array","items":{"type":"string"}},
 		"events":{"type":"string","description":"what an endpoint asks for to get it"},"schema":{"type":["object","boolean"],"description":"a JSON Schema of the payload, in the format show"},
 		"learned":{"type":"boolean","description":"true if the schema says what was seen until now"},"sample":{}`, "name", "resources", "events", "schema", "learned"),
+	"Addresses":  having(`"addresses":{"type":"array","items":{"type":"string"}},"fixed":{"type":"boolean","description":"false if deliveries may come from any address"}`, "addresses", "fixed"),
 	"TestChange": exactly(`"type":{"type":["string","null"],"description":"a type of event, or its alias"}`),
 	"Simulated": having(`"event":{"type":"string"},"webhook_id":{"type":"string"},"type":{"type":"string"},"deliveries":{"type":"array","items":{"$ref":"#/components/schemas/Delivery"}}`,
 		"event", "webhook_id", "type", "deliveries"),

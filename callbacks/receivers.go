@@ -19,8 +19,9 @@ import (
 // Receivers is the [Prober] of a way to receivers: what it tries goes where deliveries
 // go, within the same egress policy.
 type Receivers struct {
-	// Transport returns the way to receivers.
-	Transport func() Transport
+	// Transport returns the way to the receiver of an endpoint, by its id; "" is that of one
+	// that is not made yet.
+	Transport func(endpoint string) Transport
 	// Template holds what is not a subscriber's to say.
 	Template endpoint.Endpoint
 	// Emitter is how deliveries are sent.
@@ -42,7 +43,7 @@ func (p *Receivers) Check(e *subscribers.Endpoint) error {
 	if e.URL == "" {
 		return nil
 	}
-	if err := p.Transport().CheckURL(e.URL); err != nil {
+	if err := p.Transport(e.ID).CheckURL(e.URL); err != nil {
 		return &subscribers.FieldError{Pointer: "/url", Detail: egress.ForSubscriber(err), Remedy: "use another URL"}
 	}
 	if _, err := p.resolve(e); err != nil {
@@ -99,5 +100,5 @@ func (p *Receivers) Probe(ctx context.Context, e *subscribers.Endpoint) (emitter
 	if err != nil {
 		return emitter.Probed{}, err
 	}
-	return emitter.Probe(ctx, emitter.Target{Endpoint: made, Transport: p.Transport()}, p.Emitter)
+	return emitter.Probe(ctx, emitter.Target{Endpoint: made, Transport: p.Transport(e.ID)}, p.Emitter)
 }

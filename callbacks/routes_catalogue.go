@@ -23,6 +23,9 @@ var catalogueRoutes = []route{
 		parameters: []catalogue.Parameter{waiting}, body: &catalogue.Content{Schema: json.RawMessage(`{"type":"object"}`)},
 		answers: answers(http.StatusAccepted, "It is on its way.", "Simulated"), problems: bodyProblems,
 	}}}},
+	{"/addresses", map[string]operation{http.MethodGet: {showAddresses, about{
+		id: "showAddresses", summary: "Say from which addresses deliveries come.", answers: answers(http.StatusOK, "The addresses to let in.", "Addresses"),
+	}}}},
 	{"/openapi.json", map[string]operation{http.MethodGet: {showOpenAPI, about{
 		id: "describeAPI", summary: "Describe this API.", answers: []catalogue.Answer{{Status: http.StatusOK, Text: "This document.", Body: &catalogue.Content{}}},
 	}}}},

@@ -18,7 +18,7 @@
 //	GET                       /why
 //	GET POST                  /keys
 //	DELETE                    /keys/{id}
-//	GET                       /types, /types/{type}, /openapi.json
+//	GET                       /types, /types/{type}, /addresses, /openapi.json
 //	POST                      /types/{type}/echo
 //	GET                       /me, /audit
 //
@@ -87,6 +87,8 @@ type Options struct {
 	// Learned returns what was learned of the payloads of what rules make. Default:
 	// nothing was.
 	Learned func(ctx context.Context, made []catalogue.Made) (catalogue.Schema, error)
+	// Addresses are those from which deliveries come. Default: it is not known.
+	Addresses []string
 	// Security says how callers are known, for the description of the API.
 	Security []catalogue.SecurityScheme
 	// Client returns the address from which a request came. Default: the

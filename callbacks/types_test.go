@@ -92,6 +92,14 @@ func TestTypesAreNotKnownYet(t *testing.T) {
 	}
 }
 
+// The addresses are those of the configuration; none is none that is known.
+func TestAddresses(t *testing.T) {
+	newStage(t).as("acme", http.MethodGet, "/addresses", "").want(t, 200, `{"addresses":[],"fixed":false}`)
+	s := newStage(t, func(o *Options) { o.Addresses = []string{"192.0.2.1", "192.0.2.2"} })
+	s.as("acme", http.MethodGet, "/addresses", "").want(t, 200, `{"addresses":["192.0.2.1","192.0.2.2"],"fixed":true}`)
+	s.as("nobody", http.MethodGet, "/addresses", "").want(t, 401)
+}
+
 // What cannot be read of the queue is our trouble, and is told as that.
 func TestLearnedFails(t *testing.T) {
 	s := newStage(t, catalogued(t))

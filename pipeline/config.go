@@ -94,9 +94,10 @@ type Metrics interface {
 func (c *Config) targets(endpoints *endpoint.Set, held map[string]bool, transport *egress.Transport, receiver func(resource string) emitter.Resolver) []emitter.Target {
 	var targets []emitter.Target
 	add := func(e endpoint.Endpoint, resolve emitter.Resolver) {
+		from := transport.For(e.Name)
 		targets = append(targets, emitter.Target{
 			Endpoint: e, Resolve: resolve,
-			Transport: transport.With(e.TLS), Tokens: transport.With(e.TLS.ForTokens()),
+			Transport: from.With(e.TLS), Tokens: from.With(e.TLS.ForTokens()),
 		})
 	}
 	for e := range endpoints.All() {

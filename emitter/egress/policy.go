@@ -29,9 +29,9 @@ type Policy struct {
 	// addresses as written in the URL, or "*.partner.example" for every name
 	// below partner.example, but not itself.
 	OnlyHosts []string
-	// From is the source address of connections; the zero Addr leaves it to
-	// the system.
-	From netip.Addr
+	// From are the source addresses of connections, all of IPv4 or all of IPv6; none
+	// leaves it to the system. See [Transport.For].
+	From []netip.Addr
 	// Proxy is the HTTP proxy through which everything goes, as
 	// http://proxy.example:3128 or https://…, with credentials before the host
 	// if it needs any; "" is none. Receivers' addresses are still checked here,
@@ -45,7 +45,7 @@ type Policy struct {
 
 // Equal reports whether two policies permit the same.
 func (p Policy) Equal(other Policy) bool {
-	return p.AllowHTTP == other.AllowHTTP && p.From == other.From && p.Proxy == other.Proxy &&
+	return p.AllowHTTP == other.AllowHTTP && slices.Equal(p.From, other.From) && p.Proxy == other.Proxy &&
 		p.AllowOwn == other.AllowOwn && p.Own.Equal(other.Own) &&
 		slices.Equal(p.AllowNetworks, other.AllowNetworks) && slices.Equal(p.DenyNetworks, other.DenyNetworks) &&
 		slices.Equal(p.OnlyHosts, other.OnlyHosts)
@@ -56,7 +56,6 @@ type compiled struct {
 	allowHTTP bool
 	addresses addressRule
 	hosts     hostRule
-	from      netip.Addr
 	own       ownRule
 }
 
@@ -73,11 +72,7 @@ func (p Policy) compile(resolver *net.Resolver) (compiled, error) {
 	if err != nil {
 		return compiled{}, err
 	}
-	from := p.From.Unmap()
-	if from.IsValid() && (from.IsUnspecified() || from.IsMulticast()) {
-		return compiled{}, fmt.Errorf("%w: from %s is no address that a connection can come from; name one of this machine's own", ErrBadPolicy, from)
-	}
-	rules := compiled{allowHTTP: p.AllowHTTP, addresses: newAddressRule(allowed, denied), hosts: hosts, from: from}
+	rules := compiled{allowHTTP: p.AllowHTTP, addresses: newAddressRule(allowed, denied), hosts: hosts}
 	if !p.AllowOwn {
 		rules.own, err = newOwnRule(p.Own, resolver)
 	}

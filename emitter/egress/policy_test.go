@@ -117,8 +117,9 @@ func TestPolicyRefuses(t *testing.T) {
 		{Policy{Proxy: "http://canary:canary@proxy.example/canary"}, "the proxy is not given as"},
 		{Policy{Proxy: "http://canary:%zz@proxy.example"}, "the proxy is not given as"},
 		{Policy{Own: Own{Upstreams: []string{"api.internal"}}}, "has no port"},
-		{Policy{From: netip.IPv4Unspecified()}, "from 0.0.0.0"},
-		{Policy{From: netip.MustParseAddr("224.0.0.1")}, "from 224.0.0.1"},
+		{Policy{From: []netip.Addr{netip.IPv4Unspecified()}}, "from 0.0.0.0"},
+		{Policy{From: []netip.Addr{netip.MustParseAddr("224.0.0.1")}}, "from 224.0.0.1"},
+		{Policy{From: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}}, "name addresses of one kind"},
 	} {
 		if _, err := New(test.policy, Options{}); !errors.Is(err, ErrBadPolicy) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%+v: got %v, want %q", test.policy, err, test.want)
@@ -128,7 +129,7 @@ func TestPolicyRefuses(t *testing.T) {
 
 func TestPolicyEqual(t *testing.T) {
 	policy := func() Policy {
-		return Policy{AllowHTTP: true, AllowNetworks: networks("10.0.0.0/8"), OnlyHosts: []string{"a.example"}, From: netip.MustParseAddr("192.0.2.1")}
+		return Policy{AllowHTTP: true, AllowNetworks: networks("10.0.0.0/8"), OnlyHosts: []string{"a.example"}, From: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}
 	}
 	if !policy().Equal(policy()) || !(Policy{}).Equal(Policy{AllowNetworks: networks()}) {
 		t.Error("equal policies differ")
@@ -137,7 +138,7 @@ func TestPolicyEqual(t *testing.T) {
 		func(p *Policy) { p.AllowHTTP = false },
 		func(p *Policy) { p.AllowNetworks = networks("10.0.0.0/9") },
 		func(p *Policy) { p.OnlyHosts = append(p.OnlyHosts, "b.example") },
-		func(p *Policy) { p.From = netip.Addr{} },
+		func(p *Policy) { p.From = nil },
 		func(p *Policy) { p.DenyNetworks = networks("10.0.0.0/9") },
 		func(p *Policy) { p.Proxy = "http://proxy.example" },
 		func(p *Policy) { p.AllowOwn = true },

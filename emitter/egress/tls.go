@@ -127,6 +127,9 @@ func (t *Transport) With(settings *TLS) *Transport {
 // Keep drops the transports of settings that are not in use. Requests under way
 // on them are not disturbed.
 func (t *Transport) Keep(inUse []*TLS) {
+	for _, other := range t.others {
+		other.Keep(inUse)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for settings, variant := range t.variants {

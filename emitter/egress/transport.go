@@ -53,6 +53,9 @@ type Transport struct {
 	rules compiled
 	base  *http.Transport
 	proxy *proxy
+	// from is the source address, and others are the transports of the other ones.
+	from   netip.Addr
+	others []*Transport
 
 	mu sync.Mutex
 	// variants are the transports of receivers with their own TLS settings.
@@ -68,7 +71,26 @@ func New(policy Policy, options Options) (*Transport, error) {
 	if options.LocalAddresses != nil {
 		rules.own.local = options.LocalAddresses
 	}
-	t := &Transport{rules: rules, variants: map[*TLS]*Transport{}}
+	sources, err := policy.sources()
+	if err != nil {
+		return nil, err
+	}
+	if len(sources) == 0 {
+		sources = []netip.Addr{{}}
+	}
+	all := make([]*Transport, len(sources))
+	for i, from := range sources {
+		if all[i], err = newSource(policy, rules, options, from); err != nil {
+			return nil, err
+		}
+	}
+	all[0].others = all[1:]
+	return all[0], nil
+}
+
+// newSource returns the transport of one source address.
+func newSource(policy Policy, rules compiled, options Options, from netip.Addr) (*Transport, error) {
+	t := &Transport{rules: rules, from: from, variants: map[*TLS]*Transport{}}
 	dialer := &net.Dialer{
 		Timeout:  dialTimeout,
 		Resolver: options.Resolver,
@@ -76,10 +98,11 @@ func New(policy Policy, options Options) (*Transport, error) {
 			Enable: true, Idle: keepAliveIdle, Interval: keepAliveInterval, Count: keepAliveProbeCount,
 		},
 	}
-	if rules.from.IsValid() {
-		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(rules.from, 0))
+	if from.IsValid() {
+		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
 	}
 	dial := dialer.DialContext
+	var err error
 	if policy.Proxy != "" {
 		// The dialer only connects to the operator's own proxy; the addresses
 		// of receivers are checked before the proxy gets them.
@@ -146,6 +169,9 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 // may be called more than once.
 func (t *Transport) Close() {
 	t.base.CloseIdleConnections()
+	for _, other := range t.others {
+		other.Close()
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, variant := range t.variants {

@@ -187,7 +187,7 @@ func TestFrom(t *testing.T) {
 	var from atomic.Value
 	there := newReceiver(t, anyPort("127.0.0.1"), func(_ http.ResponseWriter, r *http.Request) { from.Store(r.RemoteAddr) })
 	policy := forTrying()
-	policy.From = netip.MustParseAddr("127.0.0.5")
+	policy.From = []netip.Addr{netip.MustParseAddr("127.0.0.5")}
 	if code, err := post(t, newTransport(t, policy, Options{}), there.URL); code != http.StatusOK || err != nil {
 		t.Fatalf("got %d, %v", code, err)
 	}
