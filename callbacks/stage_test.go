@@ -87,8 +87,8 @@ type stage struct {
 	// keys are those of the tenants.
 	keys map[string]string
 	log  *bytes.Buffer
-	// api is the document by which answers are checked.
-	api *openAPI
+	// document returns what answers are checked by, made for the first of them.
+	document func() *openAPI
 }
 
 func must(t *testing.T, err error) {
@@ -125,6 +125,7 @@ func (s *stage) on(store queue.Store, with ...func(*Options)) *stage {
 		change(s.options)
 	}
 	s.server = New(*s.options, NewLimits())
+	s.document = sync.OnceValue(s.documented)
 	keys := subscribers.Keys{Store: store, Now: clock}
 	for _, tenant := range []string{"acme", "umbrella"} {
 		_, text, err := keys.Create(s.t.Context(), subscribers.Key{Tenant: tenant, Name: "first"}, nil)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,15 +37,15 @@ func made(t interface{ Fatal(args ...any) }, resource, name string, hide ...stri
 // counting is a store that counts what is written, and can fail.
 type counting struct {
 	queue.Store
-	writes int
-	fails  error
+	writes atomic.Int64
+	fails  atomic.Bool
 }
 
 func (s *counting) Change(ctx context.Context, changes ...queue.Record) (uint64, error) {
-	if s.fails != nil {
-		return 0, s.fails
+	if s.fails.Load() {
+		return 0, queue.ErrDisk
 	}
-	s.writes++
+	s.writes.Add(1)
 	return s.Store.Change(ctx, changes...)
 }
 
@@ -80,27 +81,27 @@ func TestLearning(t *testing.T) {
 		}
 		synctest.Wait()
 		const want = `{"additionalProperties":false,"properties":{"id":{"type":"integer"}},"required":["id"],"type":"object"}`
-		if got := schema(t, l, items); got != want || store.writes != 0 {
-			t.Errorf("at once: %s, %d writes", got, store.writes)
+		if got := schema(t, l, items); got != want || store.writes.Load() != 0 {
+			t.Errorf("at once: %s, %d writes", got, store.writes.Load())
 		}
 		time.Sleep(writeEvery)
 		synctest.Wait()
-		if store.writes != 1 {
-			t.Errorf("%d writes", store.writes)
+		if store.writes.Load() != 1 {
+			t.Errorf("%d writes", store.writes.Load())
 		}
 		l.See(seen("items", "items.updated", `{"id":2}`))
 		l.See(seen("items", "items.updated", `<id/>`))
 		time.Sleep(10 * writeEvery)
 		synctest.Wait()
-		if store.writes != 1 {
-			t.Errorf("%d writes of what was known", store.writes)
+		if store.writes.Load() != 1 {
+			t.Errorf("%d writes of what was known", store.writes.Load())
 		}
 		l.See(seen("items", "items.updated", `{"id":null,"name":"x"}`))
 		l.Stop()
 		l.Stop()
 		next := learnerOf(store, items)
-		if got := schema(t, next, items); !strings.Contains(got, `"name"`) || store.writes != 2 {
-			t.Errorf("after a restart: %s, %d writes", got, store.writes)
+		if got := schema(t, next, items); !strings.Contains(got, `"name"`) || store.writes.Load() != 2 {
+			t.Errorf("after a restart: %s, %d writes", got, store.writes.Load())
 		}
 	})
 }
@@ -200,9 +201,9 @@ func TestTwoProcesses(t *testing.T) {
 func TestQueueFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, items := newStore(), made(t, "items", "items.updated")
-		isOpen := false
+		var isOpen atomic.Bool
 		l := New([]catalogue.Made{items}, func() queue.Store {
-			if !isOpen {
+			if !isOpen.Load() {
 				return nil
 			}
 			return store
@@ -213,13 +214,14 @@ func TestQueueFails(t *testing.T) {
 		l.Start()
 		l.See(seen("items", "items.updated", `{"id":1}`))
 		time.Sleep(writeEvery)
-		isOpen, store.fails = true, queue.ErrDisk
+		store.fails.Store(true)
+		isOpen.Store(true)
 		time.Sleep(writeEvery)
-		store.fails = nil
+		store.fails.Store(false)
 		time.Sleep(2 * writeEvery)
 		synctest.Wait()
-		if store.writes != 1 {
-			t.Errorf("%d writes", store.writes)
+		if store.writes.Load() != 1 {
+			t.Errorf("%d writes", store.writes.Load())
 		}
 		l.Stop()
 	})
