@@ -156,3 +156,14 @@ func TestEchoReachesReceivers(t *testing.T) {
 		t.Errorf("last came %+v", third)
 	}
 }
+
+// A route of another shape echoes, and its path says which type is meant.
+func TestEchoRoute(t *testing.T) {
+	adapted, err := adapt(t, ":80 {\n\twebhooks_api {\n\t\techo POST /v1/callbacks/echo/:tenant/:type 202\n\t}\n}\n")
+	if err != nil || !strings.Contains(string(adapted), `"verb":"echo"`) || !strings.Contains(string(adapted), `"status":202`) {
+		t.Errorf("%s, %v", adapted, err)
+	}
+	if _, err := adapt(t, ":80 {\n\twebhooks_api {\n\t\techo POST /v1/callbacks/echo\n\t}\n}\n"); err == nil || !strings.Contains(err.Error(), "it must have :type") {
+		t.Errorf("without a type: %v", err)
+	}
+}

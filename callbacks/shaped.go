@@ -26,7 +26,7 @@ type Route struct {
 var actions = map[string]map[string]action{
 	shape.Endpoint: {
 		"create": once(createEndpoint), "put": once(putEndpoint), "list": listEndpoints, "show": showEndpoint, "update": patchEndpoint,
-		"delete": deleteEndpoint, "pause": pauseEndpoint, "resume": resumeEndpoint, "rotate": once(rotateSecret), "test": testEndpoint,
+		"delete": deleteEndpoint, "pause": pauseEndpoint, "resume": resumeEndpoint, "rotate": once(rotateSecret), "test": testEndpoint, "echo": echoType,
 		"recover": doRecover, "replay": doReplay,
 	},
 	shape.Delivery: {"list": listDeliveries, "show": showDelivery, "resend": resendDelivery},

@@ -79,7 +79,8 @@ func (c *call) fits(of *catalogue.Type, text []byte) error {
 		return nil
 	}
 	p := misfits.in(wrong...)
-	p.Detail = "it is no payload of " + of.Name
+	// The names are those of the payload, whatever an endpoint's members are called.
+	p.Detail, p.theirs = "it is no payload of "+of.Name, true
 	return p
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks/shape"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -187,4 +188,19 @@ func TestEchoIsLimited(t *testing.T) {
 	}
 	s.now = s.now.Add(time.Hour)
 	s.as("acme", http.MethodPost, "/types/5/echo", `{"processUniqueId":"p1"}`).want(t, 202)
+}
+
+// In another API's shape, the path names the tenant and the type by its alias.
+func TestEchoInAnotherShape(t *testing.T) {
+	s := newStage(t, catalogued(t), withShape(t, "put PUT /:tenant/callbacks/:type\necho POST /v1/callbacks/echo/:tenant/:type 200",
+		map[string]string{shape.Endpoint: "processUniqueId=label callbackUrl=url"}))
+	echo := func(tenant, name, body string) reply { return s.as("acme", http.MethodPost, "/v1/callbacks/echo/"+tenant+"/"+name, body) }
+	echo("acme", "5", `{"processUniqueId":"p1"}`).want(t, 404)
+	s.as("acme", http.MethodPut, "/acme/callbacks/5", `{"callbackUrl":"https://erp.example/h"}`)
+	echo("acme", "5", `{"processUniqueId":"p1"}`).want(t, 200, `"type":"process.completed"`)
+	echo("acme", "5", `{"processUniqueId":"p1","simulationUniqueId":"s1"}`).want(t, 400, "fits more than one")
+	echo("acme", "5", `{"processUniqueId":1}`).want(t, 400, `"pointer":"/processUniqueId"`)
+	echo("acme", "7", `{"processUniqueId":"p1"}`).want(t, 404)
+	echo("umbrella", "5", `{"processUniqueId":"p1"}`).want(t, 404)
+	echo("acme", "items", `{"id":"1","amount":1,"state":"x"}`).want(t, 404, "none of your endpoints")
 }
