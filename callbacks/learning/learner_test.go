@@ -39,11 +39,17 @@ type counting struct {
 	queue.Store
 	writes atomic.Int64
 	fails  atomic.Bool
+	// before, if not nil, is called once, right before a change.
+	before func()
 }
 
 func (s *counting) Change(ctx context.Context, changes ...queue.Record) (uint64, error) {
 	if s.fails.Load() {
 		return 0, queue.ErrDisk
+	}
+	if before := s.before; before != nil {
+		s.before = nil
+		before()
 	}
 	s.writes.Add(1)
 	return s.Store.Change(ctx, changes...)
@@ -195,6 +201,24 @@ func TestTwoProcesses(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 	})
+}
+
+// What another process has written between our reading and writing is not lost.
+func TestWrittenMeanwhile(t *testing.T) {
+	store, items := newStore(), made(t, "items", "items.updated")
+	store.before = func() {
+		_, err := store.Store.Change(t.Context(), queue.Record{Kind: Kind, ID: items.ID(), Value: learned(t, `{"theirs":1}`).Encode(items.Projection)})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	l := learnerOf(store, items)
+	l.Start()
+	l.See(seen("items", "items.updated", `{"ours":1}`))
+	l.Stop()
+	if got := schema(t, learnerOf(store, items), items); !strings.Contains(got, "theirs") || !strings.Contains(got, "ours\":{\"type") {
+		t.Errorf("got %s", got)
+	}
 }
 
 // A queue that is closed or fails costs nothing but time.
