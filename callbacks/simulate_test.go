@@ -194,7 +194,9 @@ func TestEchoIsLimited(t *testing.T) {
 func TestEchoInAnotherShape(t *testing.T) {
 	s := newStage(t, catalogued(t), withShape(t, "put PUT /:tenant/callbacks/:type\necho POST /v1/callbacks/echo/:tenant/:type 200",
 		map[string]string{shape.Endpoint: "processUniqueId=label callbackUrl=url"}))
-	echo := func(tenant, name, body string) reply { return s.as("acme", http.MethodPost, "/v1/callbacks/echo/"+tenant+"/"+name, body) }
+	echo := func(tenant, name, body string) reply {
+		return s.as("acme", http.MethodPost, "/v1/callbacks/echo/"+tenant+"/"+name, body)
+	}
 	echo("acme", "5", `{"processUniqueId":"p1"}`).want(t, 404)
 	s.as("acme", http.MethodPut, "/acme/callbacks/5", `{"callbackUrl":"https://erp.example/h"}`)
 	echo("acme", "5", `{"processUniqueId":"p1"}`).want(t, 200, `"type":"process.completed"`)
