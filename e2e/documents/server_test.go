@@ -53,9 +53,11 @@ func TestServerDocument(t *testing.T) {
 	types := typesOf(t)
 	server := callbacks.New(callbacks.Options{
 		Queue: func() queue.Store { return store }, Sealer: func() subscribers.Sealer { return keyring },
-		Authorize: []callbacks.Authorize{func(*http.Request, queue.Store) (callbacks.Caller, error) { return callbacks.Caller{Tenant: "acme"}, nil }},
-		Security:  []catalogue.SecurityScheme{{Name: "key", Scheme: "bearer", Text: "An API key."}, {Name: "site", Header: "Authorization"}},
-		Base:      func(*http.Request) string { return "/webhooks" }, EventTypes: func() *catalogue.Types { return types },
+		Authorize: []callbacks.Authorize{func(*http.Request, queue.Store) (callbacks.Caller, error) {
+			return callbacks.Caller{Tenant: "acme"}, nil
+		}},
+		Security: []catalogue.SecurityScheme{{Name: "key", Scheme: "bearer", Text: "An API key."}, {Name: "site", Header: "Authorization"}},
+		Base:     func(*http.Request) string { return "/webhooks" }, EventTypes: func() *catalogue.Types { return types },
 		Learned: func(context.Context, []catalogue.Made) (catalogue.Schema, error) {
 			return learn(t, `{"id":1,"state":"new"}`, `{"id":2,"state":null,"list":[{"a":1}]}`), nil
 		},
