@@ -12,10 +12,6 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
-var snapshotRoutes = []route{
-	{"/endpoints/{id}/snapshot", map[string]action{http.MethodGet: showSnapshot, http.MethodPost: startSnapshot, http.MethodDelete: cancelSnapshot}},
-}
-
 // beginMember is the member of a new endpoint that says what it begins with.
 const beginMember = "begin"
 

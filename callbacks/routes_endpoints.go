@@ -20,7 +20,7 @@ var endpointRoutes = []route{
 			text:       "A test is posted to `url`, and nothing is made unless it is answered with success. The secret is shown this once.",
 			parameters: []catalogue.Parameter{idempotencyKey}, body: sends("EndpointChange", false),
 			answers:  answers(http.StatusCreated, "It is there.", "Endpoint", "Location", "ETag", "Idempotency-Replayed"),
-			problems: slices.Concat(bodyProblems, []int{http.StatusConflict}),
+			problems: slices.Concat(bodyProblems, []int{http.StatusConflict, http.StatusGone}),
 		}},
 	}},
 	{"/endpoints/{id}", map[string]operation{
@@ -69,4 +69,17 @@ var endpointRoutes = []route{
 		id: "revokeSecret", summary: "Have a replaced secret sign nothing more.", parameters: []catalogue.Parameter{ifMatch},
 		answers: answers(http.StatusNoContent, "It signs nothing more.", ""), problems: changesProblems,
 	}}}},
+	{"/endpoints/{id}/snapshot", map[string]operation{
+		http.MethodGet: {showSnapshot, about{
+			id: "showSnapshot", summary: "Say how far what the endpoint begins with is.", answers: answers(http.StatusOK, "How far it is.", "Run"),
+		}},
+		http.MethodPost: {startSnapshot, about{
+			id: "startSnapshot", summary: "Have the endpoint be told of all objects, once more.",
+			answers:  answers(http.StatusAccepted, "It has begun.", "Run", "Location"),
+			problems: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity},
+		}},
+		http.MethodDelete: {cancelSnapshot, about{
+			id: "cancelSnapshot", summary: "End it, wherever it is.", answers: answers(http.StatusOK, "It has ended.", "Run"), problems: []int{http.StatusConflict},
+		}},
+	}},
 }

@@ -169,7 +169,7 @@ func New(options Options, limits *Limits) *Server {
 		s.routes = s.shapedRoutes()
 		return s
 	}
-	for _, rt := range slices.Concat(endpointRoutes, historyRoutes, snapshotRoutes, catalogueRoutes, accountRoutes) {
+	for _, rt := range slices.Concat(endpointRoutes, historyRoutes, catalogueRoutes, accountRoutes) {
 		s.routes = append(s.routes, serve(rt))
 	}
 	return s
