@@ -23,7 +23,7 @@ func TestSourcesOfTargets(t *testing.T) {
 	for n := range 20 {
 		name := fmt.Sprintf("erp%d", n)
 		c := &Config{Callbacks: map[string]endpoint.Endpoint{"items": {Name: name}}}
-		targets := c.targets(nil, transport, func(string) emitter.Resolver { return nil })
+		targets := c.targets(nil, nil, transport, func(string) emitter.Resolver { return nil })
 		if len(targets) != 1 || targets[0].Transport != transport.For(name) {
 			t.Fatalf("%s goes by another way", name)
 		}
