@@ -21,12 +21,14 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/examples/assure"
 	"github.com/caddy-webhooks/caddy-webhooks/examples/bond"
 	"github.com/caddy-webhooks/caddy-webhooks/examples/internal/serve"
+	"github.com/caddy-webhooks/caddy-webhooks/examples/partner"
 )
 
 // systems are the APIs, by the name of the system.
 var systems = map[string]func() http.Handler{
-	"assure": func() http.Handler { return assure.New(assure.Options{}).Handler() },
-	"bond":   func() http.Handler { return bond.New(bond.Options{}).Handler() },
+	"assure":  func() http.Handler { return assure.New(assure.Options{}).Handler() },
+	"bond":    func() http.Handler { return bond.New(bond.Options{}).Handler() },
+	"partner": func() http.Handler { return partner.New(partner.Options{}).Handler() },
 }
 
 func main() {

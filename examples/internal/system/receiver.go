@@ -18,6 +18,7 @@ const patience = 2 * time.Minute
 
 // Delivery is what a receiver got.
 type Delivery struct {
+	Method string
 	Path   string
 	Header http.Header
 	Body   string
@@ -64,7 +65,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if err != nil {
 		return
 	}
-	d := Delivery{request.URL.Path, request.Header.Clone(), string(body)}
+	d := Delivery{request.Method, request.URL.Path, request.Header.Clone(), string(body)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	status := http.StatusOK
