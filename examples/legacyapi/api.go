@@ -9,7 +9,8 @@
 //	POST /items {"items":{"name":"Bicycle","amount":12500}}
 //
 // A payment (PATCH /items/:id/make_payment) settles some seconds later, without
-// a further request, like payments that wait for a bank.
+// a further request, like payments that wait for a bank. The seller is paid some
+// seconds after that, to a bank account that may turn out to be none.
 package legacyapi
 
 import (
@@ -47,7 +48,7 @@ type api struct {
 	bankAccounts *table[bankAccount]
 	transactions *table[transaction]
 	batches      *table[batchTransaction]
-	payments     []payment
+	jobs         []job
 }
 
 // New returns an empty API.
@@ -83,18 +84,21 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (a *api) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	for pattern, actions := range map[string]methods{
-		"/items":                   {"GET": a.listItems, "POST": a.createItem},
-		"/items/{id}":              {"GET": a.showItem, "PUT": a.updateItem, "PATCH": a.updateItem, "DELETE": a.deleteItem},
-		"/items/{id}/make_payment": {"PATCH": a.makePayment},
-		"/items/{id}/transactions": {"GET": a.listItemTransactions},
-		"/users":                   {"GET": a.listUsers, "POST": a.createUser},
-		"/users/{id}":              {"GET": a.showUser, "PUT": a.updateUser, "PATCH": a.updateUser, "DELETE": a.deleteUser},
-		"/bank_accounts":           {"GET": a.listBankAccounts, "POST": a.createBankAccount},
-		"/bank_accounts/{id}":      {"GET": a.showBankAccount, "DELETE": a.deactivateBankAccount},
-		"/transactions":            {"GET": a.listTransactions},
-		"/transactions/{id}":       {"GET": a.showTransaction},
-		"/batch_transactions":      {"GET": a.listBatchTransactions},
-		"/batch_transactions/{id}": {"GET": a.showBatchTransaction},
+		"/items":                         {"GET": a.listItems, "POST": a.createItem},
+		"/items/{id}":                    {"GET": a.showItem, "PUT": a.updateItem, "PATCH": a.updateItem, "DELETE": a.deleteItem},
+		"/items/{id}/make_payment":       {"PATCH": a.makePayment},
+		"/items/{id}/release_payment":    {"PATCH": a.releasePayment},
+		"/items/{id}/refund":             {"PATCH": a.refund},
+		"/items/{id}/transactions":       {"GET": a.listItemTransactions},
+		"/items/{id}/batch_transactions": {"GET": a.listItemBatchTransactions},
+		"/users":                         {"GET": a.listUsers, "POST": a.createUser},
+		"/users/{id}":                    {"GET": a.showUser, "PUT": a.updateUser, "PATCH": a.updateUser, "DELETE": a.deleteUser},
+		"/bank_accounts":                 {"GET": a.listBankAccounts, "POST": a.createBankAccount},
+		"/bank_accounts/{id}":            {"GET": a.showBankAccount, "DELETE": a.deactivateBankAccount},
+		"/transactions":                  {"GET": a.listTransactions},
+		"/transactions/{id}":             {"GET": a.showTransaction},
+		"/batch_transactions":            {"GET": a.listBatchTransactions},
+		"/batch_transactions/{id}":       {"GET": a.showBatchTransaction},
 	} {
 		mux.Handle(pattern, &endpoint{api: a, methods: actions})
 	}

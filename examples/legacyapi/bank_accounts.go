@@ -12,6 +12,7 @@ import (
 const (
 	accountActive      = "active"
 	accountDeactivated = "deactivated"
+	accountInvalid     = "invalid"
 )
 
 // bankAccount is the source or destination of a user's money. It cannot be

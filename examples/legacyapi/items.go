@@ -11,7 +11,9 @@ import (
 const (
 	itemPending        = "pending"
 	itemPaymentPending = "payment_pending"
+	itemPaymentHeld    = "payment_held"
 	itemCompleted      = "completed"
+	itemRefunded       = "refunded"
 )
 
 // item is something that a buyer buys from a seller.
@@ -120,7 +122,7 @@ func (a *api) updateItem(r *http.Request, body []byte) (reply, error) {
 	case input.ID != it.ID:
 		return reply{}, invalid("id", "cannot be changed")
 	case input.State != it.State:
-		return reply{}, invalid("state", "changes by make_payment only")
+		return reply{}, invalid("state", "changes by payments only")
 	case input.itemFields.equal(it.itemFields):
 		return show("items", it)
 	case input.Amount != it.Amount && it.State != itemPending:
@@ -144,7 +146,7 @@ func (a *api) deleteItem(r *http.Request, _ []byte) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if it.State == itemPaymentPending {
+	if it.State == itemPaymentPending || it.State == itemPaymentHeld {
 		return reply{}, invalid("state", "is %q: an item that is being paid cannot be deleted", it.State)
 	}
 	a.items.remove(it.ID)

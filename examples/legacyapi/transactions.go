@@ -2,22 +2,48 @@
 
 package legacyapi
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // States of transactions and batch transactions.
 const (
 	statePending    = "pending"
 	stateSuccessful = "successful"
+	stateFailed     = "failed"
 )
 
-// transaction is money that moves for an item. Only payments create
-// transactions.
+// Types of transactions and batch transactions.
+const (
+	typePayment      = "payment"
+	typeRefund       = "refund"
+	typeDisbursement = "disbursement"
+)
+
+// transaction is money that moves for an item.
 type transaction struct {
 	record
+	Type   string    `json:"type"`
 	State  string    `json:"state"`
 	Amount int64     `json:"amount"`
 	Item   reference `json:"item"`
-	Batch  reference `json:"batch_transaction"`
+	// Batch is null if no bank moves it.
+	Batch *reference `json:"batch_transaction"`
+}
+
+// move makes a transaction for an item.
+func (a *api) move(id string, it item, t transaction, now time.Time) {
+	t.record, t.Item, t.Amount = newRecord(id, now), reference{it.ID}, it.Amount
+	a.transactions.put(id, t)
+}
+
+// setTransaction changes the state of a transaction.
+func (a *api) setTransaction(id, state string, at time.Time) {
+	moved := a.transactions.rows[id]
+	moved.State = state
+	moved.touch(at)
+	a.transactions.put(id, moved)
 }
 
 func (a *api) listTransactions(r *http.Request, _ []byte) (reply, error) {
