@@ -18,17 +18,20 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/caddy-webhooks/caddy-webhooks/examples/assembly"
 	"github.com/caddy-webhooks/caddy-webhooks/examples/assure"
 	"github.com/caddy-webhooks/caddy-webhooks/examples/bond"
 	"github.com/caddy-webhooks/caddy-webhooks/examples/internal/serve"
+	"github.com/caddy-webhooks/caddy-webhooks/examples/legacyapi"
 	"github.com/caddy-webhooks/caddy-webhooks/examples/partner"
 )
 
 // systems are the APIs, by the name of the system.
 var systems = map[string]func() http.Handler{
-	"assure":  func() http.Handler { return assure.New(assure.Options{}).Handler() },
-	"bond":    func() http.Handler { return bond.New(bond.Options{}).Handler() },
-	"partner": func() http.Handler { return partner.New(partner.Options{}).Handler() },
+	"assembly": func() http.Handler { return assembly.New(legacyapi.Options{}) },
+	"assure":   func() http.Handler { return assure.New(assure.Options{}).Handler() },
+	"bond":     func() http.Handler { return bond.New(bond.Options{}).Handler() },
+	"partner":  func() http.Handler { return partner.New(partner.Options{}).Handler() },
 }
 
 func main() {

@@ -5,6 +5,7 @@ package system
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,6 +23,8 @@ type Delivery struct {
 	Path   string
 	Header http.Header
 	Body   string
+	// From is the address from which it came, without the port.
+	From string
 }
 
 // Type returns the type of the event.
@@ -65,7 +68,11 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if err != nil {
 		return
 	}
-	d := Delivery{request.Method, request.URL.Path, request.Header.Clone(), string(body)}
+	from, _, err := net.SplitHostPort(request.RemoteAddr)
+	if err != nil {
+		return
+	}
+	d := Delivery{request.Method, request.URL.Path, request.Header.Clone(), string(body), from}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	status := http.StatusOK
