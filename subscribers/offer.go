@@ -3,6 +3,8 @@
 package subscribers
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,6 +23,9 @@ type Offer struct {
 	Auth []string
 	// Signature are the ways of signing, Payload the formats, and Order the orders.
 	Signature, Payload, Order []string
+	// Data is what the one format that is offered has in the place of the Show; without
+	// it, that is theirs to say.
+	Data []payload.Field
 	// NoRate leaves no rate to say: it is the operator's.
 	NoRate bool
 }
@@ -85,6 +90,33 @@ func (o Offer) Complete(e *Endpoint) {
 			of.set(e, of.offered[0])
 		}
 	}
+	if format, err := formatOf(e); err == nil && len(o.Data) > 0 && len(format.Data) == 0 {
+		o.setData(e, format)
+	}
+}
+
+// setData gives the payload of an endpoint the data that is the same for all.
+func (o Offer) setData(e *Endpoint, format payload.Config) {
+	format.Data = o.Data
+	if made, err := payload.New(format); err == nil {
+		e.Payload = made.String()
+	}
+}
+
+// formatOf returns the payload of an endpoint.
+func formatOf(e *Endpoint) (format payload.Config, err error) {
+	if e.Payload == "" {
+		return payload.Config{Kind: payload.Show}, nil
+	}
+	err = json.Unmarshal([]byte(e.Payload), &format)
+	return format, err
+}
+
+// sameData reports whether the payload of an endpoint has the data that is the same for
+// all.
+func (o Offer) sameData(e *Endpoint) bool {
+	format, err := formatOf(e)
+	return len(o.Data) == 0 || err == nil && slices.Equal(format.Data, o.Data)
 }
 
 // Admits reports, as a [FieldError], what of an endpoint is not offered. It must have
@@ -101,6 +133,9 @@ func (o Offer) Admits(e *Endpoint) error {
 			return wrong(of.pointer, "say "+strings.Join(of.offered, " or "), "it is not offered here")
 		}
 	}
+	if !o.sameData(e) {
+		return wrong("/payload/data", "leave it out", "it is the same for all endpoints")
+	}
 	if o.NoRate && e.Rate != "" {
 		return wrong("/rate", "leave it out", "it is the same for all endpoints")
 	}
@@ -115,6 +150,9 @@ func (o Offer) Hold(e *Endpoint) {
 		if len(of.offered) > 0 && !slices.Contains(of.offered, of.is(e)) {
 			of.set(e, of.offered[0])
 		}
+	}
+	if format, err := formatOf(e); err == nil && !o.sameData(e) {
+		o.setData(e, format)
 	}
 	if o.NoRate {
 		e.Rate = ""
@@ -147,6 +185,20 @@ func (o Offer) Check() error {
 	}
 	if len(o.Payload) > 0 && o.Payload[0] == string(payload.Fields) {
 		return fmt.Errorf("payload: fields cannot come first, since each endpoint must say which; offer another before it, as `payload show|fields`")
+	}
+	return o.checkData()
+}
+
+// checkData reports data that no payload can have.
+func (o Offer) checkData() error {
+	switch {
+	case len(o.Data) == 0:
+		return nil
+	case len(o.Payload) != 1:
+		return errors.New("payload: data is that of one format; offer standard or gateway alone, as `payload gateway data object=.`")
+	}
+	if _, err := payload.New(payload.Config{Kind: payload.Kind(o.Payload[0]), Data: o.Data}); err != nil {
+		return fmt.Errorf("payload: %w", err)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
 )
 
 var some = Offer{
@@ -71,6 +72,35 @@ func TestHold(t *testing.T) {
 	}
 }
 
+// What one format has in the place of the Show is the operator's, whatever an endpoint had
+// before.
+func TestDataForAll(t *testing.T) {
+	offer := Offer{Payload: []string{"gateway"}, Data: []payload.Field{{Name: "object", Path: "."}}}
+	const want = `{"kind":"gateway","data":[{"name":"object","path":"."}]}`
+	for has, admitted := range map[string]bool{
+		"":                   true,
+		`{"kind":"gateway"}`: true,
+		want:                 true,
+		`{"kind":"gateway","data":[{"name":"other","path":"."}]}`: false,
+		`{"kind":"standard"}`: false,
+		`{"kind":"show"}`:     false,
+	} {
+		e := Endpoint{Payload: has}
+		offer.Complete(&e)
+		if err := offer.Admits(&e); (err == nil) != admitted || admitted && e.Payload != want {
+			t.Errorf("%s became %s: %v", has, e.Payload, err)
+		}
+		e = Endpoint{Payload: has}
+		if offer.Hold(&e); e.Payload != want {
+			t.Errorf("%s is held to %s", has, e.Payload)
+		}
+	}
+	e := Endpoint{Payload: `{"kind":"gateway","previous":true}`}
+	if offer.Complete(&e); offer.Admits(&e) != nil || !strings.Contains(e.Payload, `"previous":true`) {
+		t.Errorf("previous is theirs to say, and became %s", e.Payload)
+	}
+}
+
 func TestOffersThatAreNone(t *testing.T) {
 	for want, offer := range map[string]Offer{
 		"auth offers none, basic": {Auth: []string{"digest"}},
@@ -78,6 +108,8 @@ func TestOffersThatAreNone(t *testing.T) {
 		"payload offers show":     {Payload: []string{"envelope"}},
 		"order offers object":     {Order: []string{"random"}},
 		"cannot come first":       {Payload: []string{"fields"}},
+		"data is that of one":     {Payload: []string{"standard", "gateway"}, Data: []payload.Field{{Name: "a", Path: "."}}},
+		"payload: ":               {Payload: []string{"gateway"}, Data: []payload.Field{{Name: "", Path: "."}}},
 	} {
 		if err := offer.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

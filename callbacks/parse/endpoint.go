@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks/syntax"
+	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/argument"
 	"github.com/caddy-webhooks/caddy-webhooks/policy"
 )
@@ -18,11 +19,12 @@ import (
 //	    auth      none|basic|bearer|header
 //	    signature standard|rfc9421|x-signature|none
 //	    payload   show|standard|...
+//	    payload   standard|gateway data <name=path...>
 //	    order     object|endpoint|none
 //	    ...       as package policy has them, but for tenant
 //	}
 //
-// Of the first four, those that are joined by | are offered.
+// Of the first four, those that are joined by | are offered; data goes with one.
 func unmarshalEndpoint(d *caddyfile.Dispenser) (*syntax.Endpoint, error) {
 	if d.NextArg() {
 		return nil, d.Errf("endpoint of subscribers has no name and no URL, which are theirs; remove %q", d.Val())
@@ -46,7 +48,10 @@ func unmarshalEndpoint(d *caddyfile.Dispenser) (*syntax.Endpoint, error) {
 }
 
 func endpointOption(d *caddyfile.Dispenser, word string, e *syntax.Endpoint) error {
-	if to, offered := map[string]*[]string{"auth": &e.Auth, "signature": &e.Signature, "payload": &e.Payload, "order": &e.Order}[word]; offered {
+	if word == "payload" {
+		return payloadOption(d, e)
+	}
+	if to, offered := map[string]*[]string{"auth": &e.Auth, "signature": &e.Signature, "order": &e.Order}[word]; offered {
 		value, err := argument.One(d)
 		*to = strings.Split(value, "|")
 		return err
@@ -62,4 +67,21 @@ func endpointOption(d *caddyfile.Dispenser, word string, e *syntax.Endpoint) err
 		err = d.Errf("unknown option %q of subscribers' endpoint; it takes auth, signature, payload, %s, %s", word, policy.AttemptsWords, strings.Replace(policy.DeliveryWords, ", trace and tenant", " and trace", 1))
 	}
 	return err
+}
+
+// payloadOption reads which payloads are offered, and what the one has as its data.
+func payloadOption(d *caddyfile.Dispenser, e *syntax.Endpoint) error {
+	args := d.RemainingArgs()
+	if len(args) != 1 && (len(args) < 3 || args[1] != "data") {
+		return d.Errf("payload takes the formats that are offered, as `payload show|standard`, or one with its data, as `payload gateway data object=.`, not `payload %s`", strings.Join(args, " "))
+	}
+	e.Payload = strings.Split(args[0], "|")
+	for _, arg := range args[min(2, len(args)):] {
+		name, path, isField := strings.Cut(arg, "=")
+		if !isField {
+			return d.Errf("data takes NAME=PATH, as `payload gateway data object=.`, not %q", arg)
+		}
+		e.Data = append(e.Data, payload.Field{Name: name, Path: path})
+	}
+	return nil
 }

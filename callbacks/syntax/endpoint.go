@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/policy"
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
@@ -27,6 +28,11 @@ type Endpoint struct {
 	// `fields`, `patch`, `merge`. Default: all, and `show` without a word.
 	Payload []string `json:"payload,omitempty"`
 
+	// Data is what the payload has in the place of the Show, in order, if `standard` or
+	// `gateway` is the only one that is offered. A dot in a name goes one level down.
+	// Default: what each endpoint says, and the Show without a word.
+	Data []payload.Field `json:"data,omitempty"`
+
 	// Order are the orders: `object`, `endpoint`, `none`. Default: all, and `object`
 	// without a word.
 	Order []string `json:"order,omitempty"`
@@ -43,7 +49,7 @@ func (e *Endpoint) Offer() subscribers.Offer {
 	if e == nil {
 		return subscribers.Offer{}
 	}
-	return subscribers.Offer{Auth: e.Auth, Signature: e.Signature, Payload: e.Payload, Order: e.Order, NoRate: e.Rate != ""}
+	return subscribers.Offer{Auth: e.Auth, Signature: e.Signature, Payload: e.Payload, Data: e.Data, Order: e.Order, NoRate: e.Rate != ""}
 }
 
 // Template returns what is the same for all.
