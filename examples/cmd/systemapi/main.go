@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/examples/assembly"
 	"github.com/caddy-webhooks/caddy-webhooks/examples/assure"
 	"github.com/caddy-webhooks/caddy-webhooks/examples/bond"
+	"github.com/caddy-webhooks/caddy-webhooks/examples/gateway"
 	"github.com/caddy-webhooks/caddy-webhooks/examples/internal/serve"
 	"github.com/caddy-webhooks/caddy-webhooks/examples/legacyapi"
 	"github.com/caddy-webhooks/caddy-webhooks/examples/partner"
@@ -31,6 +32,7 @@ var systems = map[string]func() http.Handler{
 	"assembly": func() http.Handler { return assembly.New(legacyapi.Options{}) },
 	"assure":   func() http.Handler { return assure.New(assure.Options{}).Handler() },
 	"bond":     func() http.Handler { return bond.New(bond.Options{}).Handler() },
+	"gateway":  func() http.Handler { return gateway.New(gateway.Options{}).Handler() },
 	"partner":  func() http.Handler { return partner.New(partner.Options{}).Handler() },
 }
 

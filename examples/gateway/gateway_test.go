@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/examples/internal/system"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/lab"
+)
+
+var binary string
+
+func TestMain(m *testing.M) { lab.Main(m, &binary) }
+
+// stage is the running example. What happens inside the API happens when a test says so.
+type stage struct {
+	*system.System
+	t     *testing.T
+	later system.Later
+	// unseen keeps objects from being read with the platform's key.
+	unseen sync.RWMutex
+	// read are the paths of those that were.
+	read sync.Map
+}
+
+// another is a second merchant, as Caddy knows it.
+const another = "basic_auth {\n\t\t\t" + Other + " $2a$12$Dk1L68XTGNb40O0uZdQA8ehvU2z2SkjzfPuX0NeWkIa9ml/5/Ku8C"
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	t.Setenv("GATEWAY_PLATFORM_KEY", PlatformKey)
+	s := &stage{t: t}
+	api := New(Options{Later: s.later.Hold}).Handler()
+	s.System = system.Start(t, binary, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
+			s.unseen.RLock()
+			defer s.unseen.RUnlock()
+			defer s.read.Store(r.URL.Path, true)
+		}
+		api.ServeHTTP(w, r)
+	}), "every 10s", "every 1s", "basic_auth {", another)
+	return s
+}
+
+// request sends a request through Caddy, as a merchant.
+func (s *stage) request(merchant, password, method, path, body string) system.Answer {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.Site()+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.SetBasicAuth(merchant, password)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return system.Answer{Status: response.StatusCode, Header: response.Header, Body: string(text)}
+}
+
+// asks sends a request as a merchant, which must be answered with a status.
+func (s *stage) asks(merchant, method, path, body string, want int) map[string]any {
+	s.t.Helper()
+	got := s.request(merchant, Passwords[merchant], method, path, body)
+	if got.Status != want {
+		s.t.Fatalf("%s %s %s: %d %s, want %d", method, path, body, got.Status, got.Body, want)
+	}
+	var answer map[string]any
+	if got.Body != "" {
+		if err := json.Unmarshal([]byte(got.Body), &answer); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return answer
+}
+
+func (s *stage) ask(method, path, body string, want int) map[string]any {
+	s.t.Helper()
+	return s.asks(Merchant, method, path, body, want)
+}
+
+// webhook is what the fields of a webhook are filled in with.
+type webhook map[string]any
+
+// add adds a webhook of a merchant at a path of the receiver.
+func (s *stage) add(merchant, path string, fields webhook) (id string, made map[string]any) {
+	s.t.Helper()
+	all := webhook{"label": "Till " + path, "url": s.Receiver.URL() + path, "events": []string{"*"}}
+	for name, value := range fields {
+		all[name] = value
+	}
+	body, err := json.Marshal(all)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	made = s.asks(merchant, "POST", "/webhooks/endpoints", string(body), http.StatusCreated)
+	id, _ = made["id"].(string)
+	return id, made
+}
+
+// edit changes fields of a webhook.
+func (s *stage) edit(id, fields string) map[string]any {
+	s.t.Helper()
+	return s.ask("PATCH", "/webhooks/endpoints/"+id, fields, http.StatusOK)
+}
+
+// make makes an object, and returns its path.
+func (s *stage) make(kind, body string) string {
+	s.t.Helper()
+	key, _ := s.ask("POST", "/"+kind, body, http.StatusCreated)["key"].(string)
+	return "/" + kind + "/" + key
+}
+
+// sale makes a sale that is approved at once.
+func (s *stage) sale() string {
+	s.t.Helper()
+	return s.make("transactions", `{"kind":"sale","amount":"5.00"}`)
+}
+
+// told waits for an event at a path of the receiver, and returns what is in its body.
+func (s *stage) told(path, eventType, object string) (system.Delivery, envelope) {
+	s.t.Helper()
+	object = strings.TrimPrefix(object, "/")
+	got := s.Receiver.Await(s.t, eventType+" of "+object+" at "+path, func(d system.Delivery) bool {
+		return d.Path == path && d.Type() == eventType && d.Object() == object
+	})
+	e := opened(s.t, got.Body)
+	if e.EventType != eventType || !strings.HasSuffix(object, "/"+e.Body.Object.Key) || e.Body.Merchant.MerchKey == "" {
+		s.t.Errorf("%s of %s is %s", eventType, object, got.Body)
+	}
+	return got, e
+}
+
+// envelope is the document's example.
+type envelope struct {
+	Type      string `json:"type"`
+	Triggered string `json:"event_triggered"`
+	EventType string `json:"event_type"`
+	Body      struct {
+		Merchant struct {
+			MerchKey string `json:"merch_key"`
+		} `json:"merchant"`
+		Object struct {
+			Type      string
+			Key       string
+			Status    string
+			Inventory int
+			Notes     []string
+			Amount    amountDetail `json:"amount_detail"`
+		} `json:"object"`
+	} `json:"event_body"`
+	ID string `json:"event_id"`
+}
+
+func opened(t *testing.T, body string) (e envelope) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(body), &e); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	return e
+}
+
+// at returns the events that came at a path, without tests.
+func (s *stage) at(path string) (types []string) {
+	for _, d := range s.Receiver.Got() {
+		if d.Path == path && d.Header.Get("Webhook-Op") != "test" {
+			types = append(types, d.Type())
+		}
+	}
+	return types
+}
+
+// sent returns the types of what was meant for a webhook, the newest first.
+func (s *stage) sent(id string) (types []string) {
+	s.t.Helper()
+	listed, _ := s.ask("GET", "/webhooks/endpoints/"+id+"/deliveries", "", http.StatusOK)["data"].([]any)
+	for _, item := range listed {
+		delivery, _ := item.(map[string]any)
+		types = append(types, fmt.Sprint(delivery["type"]))
+	}
+	return types
+}
+
+// events are those of the document's table.
+var events = []string{
+	"cau.submitted", "cau.updated_expiration", "cau.updated_card", "cau.contact_customer", "cau.account_closed",
+	"ach.submitted", "ach.settled", "ach.returned", "ach.failed", "ach.note_added",
+	"product.inventory.ordered", "product.inventory.adjusted",
+	"transaction.sale.success", "transaction.sale.failure", "transaction.sale.voided", "transaction.sale.captured",
+	"transaction.sale.adjusted", "transaction.sale.queued", "transaction.sale.unvoided",
+	"transaction.refund.success", "transaction.refund.voided",
+	"settlement.batch.success", "settlement.batch.failure",
+}
+
+// Each event of the document's table comes of what it says, and no other event is made.
+func TestEvents(t *testing.T) {
+	s := newStage(t)
+	s.add(Merchant, "/all", nil)
+	// cardUpdate has a card brought up to date, which leads to an event.
+	cardUpdate := func(t *testing.T, card, eventType string) {
+		t.Helper()
+		update := s.make("card_updates", `{"card":"`+card+`"}`)
+		s.told("/all", "cau.submitted", update)
+		s.later.Happen()
+		s.told("/all", eventType, update)
+	}
+	// payment makes an ACH payment, which ends with an event.
+	payment := func(t *testing.T, account, eventType string) {
+		t.Helper()
+		made := s.make("ach", `{"amount":"5.00","account":"`+account+`"}`)
+		s.later.Happen()
+		s.told("/all", "ach.submitted", made)
+		s.later.Happen()
+		s.told("/all", eventType, made)
+	}
+	// change changes an object, which leads to an event.
+	change := func(t *testing.T, method, path, body, eventType, object string) envelope {
+		t.Helper()
+		s.ask(method, path, body, http.StatusOK)
+		_, e := s.told("/all", eventType, object)
+		return e
+	}
+	approved := func(t *testing.T, kind string) string {
+		t.Helper()
+		made := s.make("transactions", `{"kind":"`+kind+`","amount":"5.00"}`)
+		s.told("/all", "transaction."+kind+".success", made)
+		return made
+	}
+
+	t.Run("cau submitted", func(t *testing.T) {
+		s.told("/all", "cau.submitted", s.make("card_updates", `{}`))
+		s.later.Happen()
+	})
+	t.Run("cau updated expiration", func(t *testing.T) { cardUpdate(t, CardExpiration, "cau.updated_expiration") })
+	t.Run("cau updated card", func(t *testing.T) { cardUpdate(t, "", "cau.updated_card") })
+	t.Run("cau contact customer", func(t *testing.T) { cardUpdate(t, CardContact, "cau.contact_customer") })
+	t.Run("cau account closed", func(t *testing.T) { cardUpdate(t, CardClosed, "cau.account_closed") })
+
+	t.Run("ach submitted", func(t *testing.T) {
+		made := s.make("ach", `{"amount":"5.00"}`)
+		s.later.Happen()
+		if _, e := s.told("/all", "ach.submitted", made); e.Body.Object.Status != "submitted" {
+			t.Errorf("told %+v", e)
+		}
+		s.later.Happen()
+	})
+	t.Run("ach settled", func(t *testing.T) { payment(t, "", "ach.settled") })
+	t.Run("ach returned", func(t *testing.T) { payment(t, AccountReturned, "ach.returned") })
+	t.Run("ach failed", func(t *testing.T) { payment(t, AccountFailed, "ach.failed") })
+	t.Run("ach note added", func(t *testing.T) {
+		made := s.make("ach", `{"amount":"5.00"}`)
+		s.later.Happen()
+		s.told("/all", "ach.submitted", made)
+		e := change(t, "POST", made+"/notes", `{"note":"Ann has called"}`, "ach.note_added", made)
+		if !slices.Equal(e.Body.Object.Notes, []string{"Ann has called"}) {
+			t.Errorf("told %+v", e)
+		}
+		s.later.Happen()
+	})
+
+	t.Run("product inventory ordered", func(t *testing.T) {
+		cup := s.known(s.make("products", `{"name":"cup","inventory":9}`))
+		sale := s.make("transactions", `{"kind":"sale","amount":"5.00","line_items":[{"product_key":"`+strings.TrimPrefix(cup, "/products/")+`","quantity":2}]}`)
+		s.told("/all", "transaction.sale.success", sale)
+		if _, e := s.told("/all", "product.inventory.ordered", cup); e.Body.Object.Inventory != 7 {
+			t.Errorf("told %+v", e)
+		}
+	})
+	t.Run("product inventory adjusted", func(t *testing.T) {
+		cup := s.known(s.make("products", `{"name":"cup","inventory":9}`))
+		e := change(t, "PATCH", cup, `{"inventory":5}`, "product.inventory.adjusted", cup)
+		if e.Body.Object.Inventory != 5 || e.Body.Object.Type != "product" {
+			t.Errorf("told %+v", e)
+		}
+	})
+
+	t.Run("sale success", func(t *testing.T) { approved(t, "sale") })
+	t.Run("sale failure", func(t *testing.T) {
+		for _, card := range []string{CardDeclined, CardError} {
+			s.told("/all", "transaction.sale.failure", s.make("transactions", `{"kind":"sale","amount":"5.00","card":"`+card+`"}`))
+		}
+	})
+	t.Run("sale voided", func(t *testing.T) {
+		sale := approved(t, "sale")
+		change(t, "POST", sale+"/void", "", "transaction.sale.voided", sale)
+	})
+	t.Run("sale captured", func(t *testing.T) {
+		sale := approved(t, "sale")
+		change(t, "POST", sale+"/capture", "", "transaction.sale.captured", sale)
+	})
+	t.Run("sale adjusted", func(t *testing.T) {
+		sale := approved(t, "sale")
+		e := change(t, "POST", sale+"/adjust", `{"amount":"6.50"}`, "transaction.sale.adjusted", sale)
+		if e.Body.Object.Amount.Amount != "6.50" {
+			t.Errorf("told %+v", e)
+		}
+	})
+	t.Run("sale queued", func(t *testing.T) {
+		sale := s.make("transactions", `{"kind":"sale","amount":"5.00","queue":true}`)
+		s.told("/all", "transaction.sale.queued", sale)
+		declined := s.make("transactions", `{"kind":"sale","amount":"5.00","queue":true,"card":"`+CardDeclined+`"}`)
+		s.told("/all", "transaction.sale.queued", declined)
+		s.later.Happen()
+		s.told("/all", "transaction.sale.success", sale)
+		s.told("/all", "transaction.sale.failure", declined)
+	})
+	t.Run("sale unvoided", func(t *testing.T) {
+		sale := approved(t, "sale")
+		change(t, "POST", sale+"/void", "", "transaction.sale.voided", sale)
+		change(t, "POST", sale+"/unvoid", "", "transaction.sale.unvoided", sale)
+	})
+	t.Run("refund success", func(t *testing.T) { approved(t, "refund") })
+	t.Run("refund voided", func(t *testing.T) {
+		refund := approved(t, "refund")
+		change(t, "POST", refund+"/void", "", "transaction.refund.voided", refund)
+	})
+
+	t.Run("batch success", func(t *testing.T) { s.settle("5.00", "settlement.batch.success") })
+	t.Run("batch failure", func(t *testing.T) { s.settle(AmountRefused, "settlement.batch.failure") })
+
+	t.Run("no others", func(t *testing.T) {
+		// A refund that is declined has no event in the table.
+		s.make("transactions", `{"kind":"refund","amount":"5.00","card":"`+CardDeclined+`"}`)
+		s.told("/all", "transaction.sale.success", s.sale())
+		came := s.at("/all")
+		slices.Sort(came)
+		wanted := slices.Sorted(slices.Values(events))
+		if came = slices.Compact(came); !slices.Equal(came, wanted) || len(wanted) != 23 {
+			t.Errorf("these came: %q", came)
+		}
+	})
+	t.Run("descriptions", func(t *testing.T) {
+		var types []struct{ Pattern, Description string }
+		if err := s.Ask("/config/apps/webhooks/subscribers/types", &types); err != nil {
+			t.Fatal(err)
+		}
+		var named []string
+		for _, of := range types {
+			if named = append(named, of.Pattern); of.Description == "" {
+				t.Errorf("nobody says what %s is", of.Pattern)
+			}
+		}
+		if !slices.Equal(named, events) {
+			t.Errorf("merchants can choose from %q", named)
+		}
+	})
+}
+
+// known waits until an object was read, and what was found is noted.
+func (s *stage) known(path string) string {
+	s.t.Helper()
+	s.Eventually(s.t, path+" is known", patience, func() error {
+		if _, read := s.read.Load(path); !read {
+			return errors.New("it was not read")
+		}
+		var marks struct {
+			Items []struct {
+				Object string
+				DueAt  time.Time `json:"due_at"`
+				Leased bool
+			}
+		}
+		if err := s.Ask("/webhooks/marks", &marks); err != nil {
+			return err
+		}
+		for _, mark := range marks.Items {
+			if "/"+mark.Object == path && (mark.Leased || mark.DueAt.Before(time.Now())) {
+				return errors.New("it is being looked at")
+			}
+		}
+		return nil
+	})
+	return path
+}
+
+// settle captures a sale, and has its batch settled, which leads to an event.
+func (s *stage) settle(amount, eventType string) {
+	s.t.Helper()
+	s.later.Happen() // what others have captured
+	sale := s.make("transactions", `{"kind":"sale","amount":"`+amount+`"}`)
+	s.ask("POST", sale+"/capture", "", http.StatusOK)
+	s.later.Happen()
+	made := s.batches()
+	s.known(made)
+	s.later.Happen()
+	s.told("/all", eventType, made)
+}
+
+// batches returns the path of the newest batch.
+func (s *stage) batches() string {
+	s.t.Helper()
+	listed, _ := s.ask("GET", "/batches", "", http.StatusOK)["batches"].([]any)
+	last, _ := listed[len(listed)-1].(map[string]any)
+	return "/batches/" + fmt.Sprint(last["key"])
+}
+
+// What is over before an object is read for the first time is told all the same.
+func TestFast(t *testing.T) {
+	s := newStage(t)
+	s.add(Merchant, "/all", nil)
+	unseen := func(what func() string) string {
+		s.unseen.Lock()
+		defer s.unseen.Unlock()
+		return what()
+	}
+	for _, test := range []struct {
+		kind, body, then string
+		told             []string
+	}{
+		{"card_updates", `{}`, "", []string{"cau.submitted", "cau.updated_card"}},
+		{"ach", `{"amount":"5.00"}`, "", []string{"ach.settled"}},
+		{"transactions", `{"kind":"sale","amount":"5.00","queue":true}`, "", []string{"transaction.sale.success"}},
+		{"transactions", `{"kind":"sale","amount":"5.00"}`, "/void", []string{"transaction.sale.success", "transaction.sale.voided"}},
+		{"transactions", `{"kind":"sale","amount":"5.00"}`, "/capture", []string{"transaction.sale.success", "transaction.sale.captured"}},
+	} {
+		made := unseen(func() string {
+			path := s.make(test.kind, test.body)
+			if test.then != "" {
+				s.ask("POST", path+test.then, "", http.StatusOK)
+			}
+			s.later.Happen()
+			s.later.Happen()
+			return path
+		})
+		for _, eventType := range test.told {
+			s.told("/all", eventType, made)
+		}
+	}
+	s.told("/all", "settlement.batch.success", s.batches())
+}
+
+// example is what the document's example has, in its order.
+var example = regexp.MustCompile(`^\{"type":"event","event_triggered":"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d","event_type":"transaction\.sale\.success",` +
+	`"event_body":\{"merchant":\{"merch_key":"7qwnw4j2kmqvrb3"\},` +
+	`"object":\{"type":"transaction","key":"[a-z0-9]{15}",[^}]*"amount_detail":\{"amount":"5\.00"\},"authcode":"\d{6}"[^}]*\}\},"event_id":"[^"]+"\}$`)
+
+func TestEnvelope(t *testing.T) {
+	s := newStage(t)
+	s.add(Merchant, "/all", nil)
+	made := s.ask("POST", "/transactions", `{"kind":"sale","amount":"5.00"}`, http.StatusCreated)
+	got, e := s.told("/all", "transaction.sale.success", "/transactions/"+fmt.Sprint(made["key"]))
+	if !example.MatchString(got.Body) || !strings.Contains(got.Body, fmt.Sprint(`"authcode":"`, made["authcode"], `"`)) {
+		t.Errorf("told %s", got.Body)
+	}
+	if id, _, _ := strings.Cut(strings.TrimPrefix(got.Header.Get("Webhook-Id"), "evt_"), "_"); e.ID != "evt_"+id {
+		t.Errorf("event_id is %s, that of the header %s", e.ID, got.Header.Get("Webhook-Id"))
+	}
+	if kind := got.Header.Get("Content-Type"); kind != "application/json" {
+		t.Errorf("it is %s", kind)
+	}
+}
