@@ -414,11 +414,6 @@ func (s *stage) batches() string {
 func TestFast(t *testing.T) {
 	s := newStage(t)
 	s.add(Merchant, "/all", nil)
-	unseen := func(what func() string) string {
-		s.unseen.Lock()
-		defer s.unseen.Unlock()
-		return what()
-	}
 	for _, test := range []struct {
 		kind, body, then string
 		told             []string
@@ -429,20 +424,50 @@ func TestFast(t *testing.T) {
 		{"transactions", `{"kind":"sale","amount":"5.00"}`, "/void", []string{"transaction.sale.success", "transaction.sale.voided"}},
 		{"transactions", `{"kind":"sale","amount":"5.00"}`, "/capture", []string{"transaction.sale.success", "transaction.sale.captured"}},
 	} {
-		made := unseen(func() string {
-			path := s.make(test.kind, test.body)
-			if test.then != "" {
-				s.ask("POST", path+test.then, "", http.StatusOK)
-			}
-			s.later.Happen()
-			s.later.Happen()
-			return path
-		})
+		s.unseen.Lock()
+		made := s.make(test.kind, test.body)
+		if test.then != "" {
+			s.ask("POST", made+test.then, "", http.StatusOK)
+		}
+		s.later.Happen()
+		s.later.Happen()
+		s.unseen.Unlock()
 		for _, eventType := range test.told {
 			s.told("/all", eventType, made)
 		}
 	}
 	s.told("/all", "settlement.batch.success", s.batches())
+}
+
+// Of what happens between two reads, the end is told.
+func TestBetweenReads(t *testing.T) {
+	s := newStage(t)
+	id, _ := s.add(Merchant, "/all", nil)
+	payment := s.known(s.make("ach", `{"amount":"5.00"}`))
+	cup := s.known(s.make("products", `{"name":"cup","inventory":9}`))
+
+	s.unseen.Lock()
+	s.later.Happen()
+	s.later.Happen()
+	sale := s.make("transactions", `{"kind":"sale","amount":"5.00","line_items":[{"product_key":"`+strings.TrimPrefix(cup, "/products/")+`","quantity":2}]}`)
+	s.ask("PATCH", cup, `{"inventory":5}`, http.StatusOK)
+	s.unseen.Unlock()
+
+	s.told("/all", "ach.settled", payment)
+	s.told("/all", "transaction.sale.success", sale)
+	s.Receiver.Await(t, "an event of the product", func(d system.Delivery) bool { return "/"+d.Object() == cup })
+	s.ask("PATCH", cup, `{"inventory":4}`, http.StatusOK) // nothing more comes of what was before
+	s.Receiver.Await(t, "the second event of the product", func(d system.Delivery) bool {
+		return "/"+d.Object() == cup && opened(t, d.Body).Body.Object.Inventory == 4
+	})
+	sent := s.sent(id)
+	slices.Sort(sent)
+	if sent = slices.DeleteFunc(sent, func(of string) bool { return strings.HasPrefix(of, "product.") }); !slices.Equal(sent, []string{"ach.settled", "transaction.sale.success"}) {
+		t.Errorf("sent %q", sent)
+	}
+	if came := s.at("/all"); len(came) != 4 {
+		t.Errorf("%q came", came)
+	}
 }
 
 // example is what the document's example has, in its order.
@@ -460,6 +485,9 @@ func TestEnvelope(t *testing.T) {
 	}
 	if id, _, _ := strings.Cut(strings.TrimPrefix(got.Header.Get("Webhook-Id"), "evt_"), "_"); e.ID != "evt_"+id {
 		t.Errorf("event_id is %s, that of the header %s", e.ID, got.Header.Get("Webhook-Id"))
+	}
+	if at, err := time.Parse(time.DateTime, e.Triggered); err != nil || time.Since(at).Abs() > 10*time.Minute {
+		t.Errorf("event_triggered is %s: %v", e.Triggered, err)
 	}
 	if kind := got.Header.Get("Content-Type"); kind != "application/json" {
 		t.Errorf("it is %s", kind)

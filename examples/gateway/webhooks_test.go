@@ -244,3 +244,18 @@ func TestMerchants(t *testing.T) {
 		}
 	}
 }
+
+func TestReadme(t *testing.T) {
+	system.CheckReadme(t, 45)
+	system.CheckCaddyfile(t, binary)
+	s := newStage(t)
+	happens := s.Reader.Meanwhile
+	s.Reader.Meanwhile = func(what string) error {
+		if what == "inside" {
+			s.later.Happen()
+			return nil
+		}
+		return happens(what)
+	}
+	s.ReadAlong(t)
+}
