@@ -477,7 +477,9 @@ var example = regexp.MustCompile(`^\{"type":"event","event_triggered":"\d{4}-\d\
 
 func TestEnvelope(t *testing.T) {
 	s := newStage(t)
-	s.add(Merchant, "/all", nil)
+	id, _ := s.add(Merchant, "/all", nil)
+	s.ask("PATCH", "/webhooks/endpoints/"+id, `{"payload":{"data":[{"name":"object","path":"key"}]}}`, http.StatusUnprocessableEntity)
+	s.edit(id, `{"payload":null}`) // it is the same again
 	made := s.ask("POST", "/transactions", `{"kind":"sale","amount":"5.00"}`, http.StatusCreated)
 	got, e := s.told("/all", "transaction.sale.success", "/transactions/"+fmt.Sprint(made["key"]))
 	if !example.MatchString(got.Body) || !strings.Contains(got.Body, fmt.Sprint(`"authcode":"`, made["authcode"], `"`)) {
