@@ -8,7 +8,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks/syntax"
-	"github.com/caddy-webhooks/caddy-webhooks/event/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/argument"
 	"github.com/caddy-webhooks/caddy-webhooks/policy"
 )
@@ -81,7 +80,7 @@ func payloadOption(d *caddyfile.Dispenser, e *syntax.Endpoint) error {
 		if !isField {
 			return d.Errf("data takes NAME=PATH, as `payload gateway data object=.`, not %q", arg)
 		}
-		e.Data = append(e.Data, payload.Field{Name: name, Path: path})
+		e.Data = append(e.Data, syntax.Data{Name: name, Path: path})
 	}
 	return nil
 }

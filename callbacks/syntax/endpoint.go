@@ -31,7 +31,7 @@ type Endpoint struct {
 	// Data is what the payload has in the place of the Show, in order, if `standard` or
 	// `gateway` is the only one that is offered. A dot in a name goes one level down.
 	// Default: what each endpoint says, and the Show without a word.
-	Data []payload.Field `json:"data,omitempty"`
+	Data []Data `json:"data,omitempty"`
 
 	// Order are the orders: `object`, `endpoint`, `none`. Default: all, and `object`
 	// without a word.
@@ -43,6 +43,9 @@ type Endpoint struct {
 	policy.Attempts
 	policy.Delivery
 }
+
+// Data is a member of what the payload has in the place of the Show.
+type Data = payload.Field
 
 // Offer returns what subscribers may say.
 func (e *Endpoint) Offer() subscribers.Offer {

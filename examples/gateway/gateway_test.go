@@ -27,6 +27,7 @@ func TestMain(m *testing.M) { lab.Main(m, &binary) }
 type stage struct {
 	*system.System
 	t     *testing.T
+	parts parts
 	later system.Later
 	// unseen keeps objects from being read with the platform's key.
 	unseen sync.RWMutex
@@ -41,6 +42,7 @@ func newStage(t *testing.T) *stage {
 	t.Helper()
 	t.Setenv("GATEWAY_PLATFORM_KEY", PlatformKey)
 	s := &stage{t: t}
+	s.parts.stage = s
 	api := New(Options{Later: s.later.Hold}).Handler()
 	s.System = system.Start(t, binary, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
@@ -51,6 +53,19 @@ func newStage(t *testing.T) *stage {
 		api.ServeHTTP(w, r)
 	}), "every 10s", "every 1s", "basic_auth {", another)
 	return s
+}
+
+// parts are those of a test.
+type parts struct{ stage *stage }
+
+// Run runs one, which fails by itself.
+func (p parts) Run(name string, part func()) {
+	whole := p.stage.t
+	whole.Run(name, func(t *testing.T) {
+		p.stage.t = t
+		defer func() { p.stage.t = whole }()
+		part()
+	})
 }
 
 // request sends a request through Caddy, as a merchant.
@@ -213,16 +228,16 @@ func TestEvents(t *testing.T) {
 	s := newStage(t)
 	s.add(Merchant, "/all", nil)
 	// cardUpdate has a card brought up to date, which leads to an event.
-	cardUpdate := func(t *testing.T, card, eventType string) {
-		t.Helper()
+	cardUpdate := func(card, eventType string) {
+		s.t.Helper()
 		update := s.make("card_updates", `{"card":"`+card+`"}`)
 		s.told("/all", "cau.submitted", update)
 		s.later.Happen()
 		s.told("/all", eventType, update)
 	}
 	// payment makes an ACH payment, which ends with an event.
-	payment := func(t *testing.T, account, eventType string) {
-		t.Helper()
+	payment := func(account, eventType string) {
+		s.t.Helper()
 		made := s.make("ach", `{"amount":"5.00","account":"`+account+`"}`)
 		s.later.Happen()
 		s.told("/all", "ach.submitted", made)
@@ -230,88 +245,88 @@ func TestEvents(t *testing.T) {
 		s.told("/all", eventType, made)
 	}
 	// change changes an object, which leads to an event.
-	change := func(t *testing.T, method, path, body, eventType, object string) envelope {
-		t.Helper()
+	change := func(method, path, body, eventType, object string) envelope {
+		s.t.Helper()
 		s.ask(method, path, body, http.StatusOK)
 		_, e := s.told("/all", eventType, object)
 		return e
 	}
-	approved := func(t *testing.T, kind string) string {
-		t.Helper()
+	approved := func(kind string) string {
+		s.t.Helper()
 		made := s.make("transactions", `{"kind":"`+kind+`","amount":"5.00"}`)
 		s.told("/all", "transaction."+kind+".success", made)
 		return made
 	}
 
-	t.Run("cau submitted", func(t *testing.T) {
+	s.parts.Run("cau submitted", func() {
 		s.told("/all", "cau.submitted", s.make("card_updates", `{}`))
 		s.later.Happen()
 	})
-	t.Run("cau updated expiration", func(t *testing.T) { cardUpdate(t, CardExpiration, "cau.updated_expiration") })
-	t.Run("cau updated card", func(t *testing.T) { cardUpdate(t, "", "cau.updated_card") })
-	t.Run("cau contact customer", func(t *testing.T) { cardUpdate(t, CardContact, "cau.contact_customer") })
-	t.Run("cau account closed", func(t *testing.T) { cardUpdate(t, CardClosed, "cau.account_closed") })
+	s.parts.Run("cau updated expiration", func() { cardUpdate(CardExpiration, "cau.updated_expiration") })
+	s.parts.Run("cau updated card", func() { cardUpdate("", "cau.updated_card") })
+	s.parts.Run("cau contact customer", func() { cardUpdate(CardContact, "cau.contact_customer") })
+	s.parts.Run("cau account closed", func() { cardUpdate(CardClosed, "cau.account_closed") })
 
-	t.Run("ach submitted", func(t *testing.T) {
+	s.parts.Run("ach submitted", func() {
 		made := s.make("ach", `{"amount":"5.00"}`)
 		s.later.Happen()
 		if _, e := s.told("/all", "ach.submitted", made); e.Body.Object.Status != "submitted" {
-			t.Errorf("told %+v", e)
+			s.t.Errorf("told %+v", e)
 		}
 		s.later.Happen()
 	})
-	t.Run("ach settled", func(t *testing.T) { payment(t, "", "ach.settled") })
-	t.Run("ach returned", func(t *testing.T) { payment(t, AccountReturned, "ach.returned") })
-	t.Run("ach failed", func(t *testing.T) { payment(t, AccountFailed, "ach.failed") })
-	t.Run("ach note added", func(t *testing.T) {
+	s.parts.Run("ach settled", func() { payment("", "ach.settled") })
+	s.parts.Run("ach returned", func() { payment(AccountReturned, "ach.returned") })
+	s.parts.Run("ach failed", func() { payment(AccountFailed, "ach.failed") })
+	s.parts.Run("ach note added", func() {
 		made := s.make("ach", `{"amount":"5.00"}`)
 		s.later.Happen()
 		s.told("/all", "ach.submitted", made)
-		e := change(t, "POST", made+"/notes", `{"note":"Ann has called"}`, "ach.note_added", made)
+		e := change("POST", made+"/notes", `{"note":"Ann has called"}`, "ach.note_added", made)
 		if !slices.Equal(e.Body.Object.Notes, []string{"Ann has called"}) {
-			t.Errorf("told %+v", e)
+			s.t.Errorf("told %+v", e)
 		}
 		s.later.Happen()
 	})
 
-	t.Run("product inventory ordered", func(t *testing.T) {
+	s.parts.Run("product inventory ordered", func() {
 		cup := s.known(s.make("products", `{"name":"cup","inventory":9}`))
 		sale := s.make("transactions", `{"kind":"sale","amount":"5.00","line_items":[{"product_key":"`+strings.TrimPrefix(cup, "/products/")+`","quantity":2}]}`)
 		s.told("/all", "transaction.sale.success", sale)
 		if _, e := s.told("/all", "product.inventory.ordered", cup); e.Body.Object.Inventory != 7 {
-			t.Errorf("told %+v", e)
+			s.t.Errorf("told %+v", e)
 		}
 	})
-	t.Run("product inventory adjusted", func(t *testing.T) {
+	s.parts.Run("product inventory adjusted", func() {
 		cup := s.known(s.make("products", `{"name":"cup","inventory":9}`))
-		e := change(t, "PATCH", cup, `{"inventory":5}`, "product.inventory.adjusted", cup)
+		e := change("PATCH", cup, `{"inventory":5}`, "product.inventory.adjusted", cup)
 		if e.Body.Object.Inventory != 5 || e.Body.Object.Type != "product" {
-			t.Errorf("told %+v", e)
+			s.t.Errorf("told %+v", e)
 		}
 	})
 
-	t.Run("sale success", func(t *testing.T) { approved(t, "sale") })
-	t.Run("sale failure", func(t *testing.T) {
+	s.parts.Run("sale success", func() { approved("sale") })
+	s.parts.Run("sale failure", func() {
 		for _, card := range []string{CardDeclined, CardError} {
 			s.told("/all", "transaction.sale.failure", s.make("transactions", `{"kind":"sale","amount":"5.00","card":"`+card+`"}`))
 		}
 	})
-	t.Run("sale voided", func(t *testing.T) {
-		sale := approved(t, "sale")
-		change(t, "POST", sale+"/void", "", "transaction.sale.voided", sale)
+	s.parts.Run("sale voided", func() {
+		sale := approved("sale")
+		change("POST", sale+"/void", "", "transaction.sale.voided", sale)
 	})
-	t.Run("sale captured", func(t *testing.T) {
-		sale := approved(t, "sale")
-		change(t, "POST", sale+"/capture", "", "transaction.sale.captured", sale)
+	s.parts.Run("sale captured", func() {
+		sale := approved("sale")
+		change("POST", sale+"/capture", "", "transaction.sale.captured", sale)
 	})
-	t.Run("sale adjusted", func(t *testing.T) {
-		sale := approved(t, "sale")
-		e := change(t, "POST", sale+"/adjust", `{"amount":"6.50"}`, "transaction.sale.adjusted", sale)
+	s.parts.Run("sale adjusted", func() {
+		sale := approved("sale")
+		e := change("POST", sale+"/adjust", `{"amount":"6.50"}`, "transaction.sale.adjusted", sale)
 		if e.Body.Object.Amount.Amount != "6.50" {
-			t.Errorf("told %+v", e)
+			s.t.Errorf("told %+v", e)
 		}
 	})
-	t.Run("sale queued", func(t *testing.T) {
+	s.parts.Run("sale queued", func() {
 		sale := s.make("transactions", `{"kind":"sale","amount":"5.00","queue":true}`)
 		s.told("/all", "transaction.sale.queued", sale)
 		declined := s.make("transactions", `{"kind":"sale","amount":"5.00","queue":true,"card":"`+CardDeclined+`"}`)
@@ -320,21 +335,21 @@ func TestEvents(t *testing.T) {
 		s.told("/all", "transaction.sale.success", sale)
 		s.told("/all", "transaction.sale.failure", declined)
 	})
-	t.Run("sale unvoided", func(t *testing.T) {
-		sale := approved(t, "sale")
-		change(t, "POST", sale+"/void", "", "transaction.sale.voided", sale)
-		change(t, "POST", sale+"/unvoid", "", "transaction.sale.unvoided", sale)
+	s.parts.Run("sale unvoided", func() {
+		sale := approved("sale")
+		change("POST", sale+"/void", "", "transaction.sale.voided", sale)
+		change("POST", sale+"/unvoid", "", "transaction.sale.unvoided", sale)
 	})
-	t.Run("refund success", func(t *testing.T) { approved(t, "refund") })
-	t.Run("refund voided", func(t *testing.T) {
-		refund := approved(t, "refund")
-		change(t, "POST", refund+"/void", "", "transaction.refund.voided", refund)
+	s.parts.Run("refund success", func() { approved("refund") })
+	s.parts.Run("refund voided", func() {
+		refund := approved("refund")
+		change("POST", refund+"/void", "", "transaction.refund.voided", refund)
 	})
 
-	t.Run("batch success", func(t *testing.T) { s.settle("5.00", "settlement.batch.success") })
-	t.Run("batch failure", func(t *testing.T) { s.settle(AmountRefused, "settlement.batch.failure") })
+	s.parts.Run("batch success", func() { s.settle("5.00", "settlement.batch.success") })
+	s.parts.Run("batch failure", func() { s.settle(AmountRefused, "settlement.batch.failure") })
 
-	t.Run("no others", func(t *testing.T) {
+	s.parts.Run("no others", func() {
 		// A refund that is declined has no event in the table.
 		s.make("transactions", `{"kind":"refund","amount":"5.00","card":"`+CardDeclined+`"}`)
 		s.told("/all", "transaction.sale.success", s.sale())
@@ -342,22 +357,22 @@ func TestEvents(t *testing.T) {
 		slices.Sort(came)
 		wanted := slices.Sorted(slices.Values(events))
 		if came = slices.Compact(came); !slices.Equal(came, wanted) || len(wanted) != 23 {
-			t.Errorf("these came: %q", came)
+			s.t.Errorf("these came: %q", came)
 		}
 	})
-	t.Run("descriptions", func(t *testing.T) {
+	s.parts.Run("descriptions", func() {
 		var types []struct{ Pattern, Description string }
 		if err := s.Ask("/config/apps/webhooks/subscribers/types", &types); err != nil {
-			t.Fatal(err)
+			s.t.Fatal(err)
 		}
 		var named []string
 		for _, of := range types {
 			if named = append(named, of.Pattern); of.Description == "" {
-				t.Errorf("nobody says what %s is", of.Pattern)
+				s.t.Errorf("nobody says what %s is", of.Pattern)
 			}
 		}
 		if !slices.Equal(named, events) {
-			t.Errorf("merchants can choose from %q", named)
+			s.t.Errorf("merchants can choose from %q", named)
 		}
 	})
 }

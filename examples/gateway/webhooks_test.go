@@ -30,32 +30,32 @@ func TestFields(t *testing.T) {
 		}
 		body, err := json.Marshal(fields)
 		if err != nil {
-			t.Fatal(err)
+			s.t.Fatal(err)
 		}
 		return string(body)
 	}
-	refused := func(t *testing.T, body, pointer string) {
-		t.Helper()
+	refused := func(body, pointer string) {
+		s.t.Helper()
 		got := s.request(Merchant, Passwords[Merchant], "POST", "/webhooks/endpoints", body)
 		if got.Status != http.StatusUnprocessableEntity || !strings.Contains(got.Body, `"pointer":"`+pointer) {
-			t.Errorf("%s: %d %s", body, got.Status, got.Body)
+			s.t.Errorf("%s: %d %s", body, got.Status, got.Body)
 		}
 	}
-	t.Run("label", func(t *testing.T) {
-		refused(t, full("label", nil), "/label")
+	s.parts.Run("label", func() {
+		refused(full("label", nil), "/label")
 		s.ask("POST", "/webhooks/endpoints", full("", nil), http.StatusCreated)
 		listed, _ := s.ask("GET", "/webhooks/endpoints", "", http.StatusOK)["data"].([]any)
 		if first, _ := listed[0].(map[string]any); len(listed) != 1 || first["label"] != "Shop" {
-			t.Errorf("listed %v", listed)
+			s.t.Errorf("listed %v", listed)
 		}
 	})
-	t.Run("url", func(t *testing.T) {
-		refused(t, full("url", nil), "/url")
+	s.parts.Run("url", func() {
+		refused(full("url", nil), "/url")
 		s.told("/shop", "transaction.sale.success", s.sale())
 	})
-	t.Run("events", func(t *testing.T) {
-		refused(t, full("events", nil), "/events")
-		refused(t, full("events", []string{}), "/events")
+	s.parts.Run("events", func() {
+		refused(full("events", nil), "/events")
+		refused(full("events", []string{}), "/events")
 		chosen, _ := s.add(Merchant, "/chosen", webhook{"events": []string{"transaction.sale.voided", "transaction.sale.adjusted"}})
 		sale := s.sale()
 		s.told("/shop", "transaction.sale.success", sale)
@@ -64,7 +64,7 @@ func TestFields(t *testing.T) {
 		s.ask("POST", sale+"/void", "", http.StatusOK)
 		s.told("/chosen", "transaction.sale.voided", sale)
 		if sent := s.sent(chosen); !slices.Equal(sent, []string{"transaction.sale.voided", "transaction.sale.adjusted"}) {
-			t.Errorf("sent %q", sent)
+			s.t.Errorf("sent %q", sent)
 		}
 	})
 }
@@ -76,43 +76,43 @@ func basic(name, password string) string {
 // What the Authorization of deliveries is, and what becomes of it.
 func TestAuthentication(t *testing.T) {
 	s := newStage(t)
-	wants := func(t *testing.T, path, want string) {
-		t.Helper()
+	wants := func(path, want string) {
+		s.t.Helper()
 		got, _ := s.told(path, "transaction.sale.success", s.sale())
 		if got := got.Header.Values("Authorization"); strings.Join(got, ",") != want {
-			t.Errorf("the Authorization is %q, want %q", got, want)
+			s.t.Errorf("the Authorization is %q, want %q", got, want)
 		}
 	}
 	var id string
-	t.Run("none", func(t *testing.T) {
+	s.parts.Run("none", func() {
 		s.add(Merchant, "/none", nil)
-		wants(t, "/none", "")
+		wants("/none", "")
 	})
-	t.Run("basic", func(t *testing.T) {
+	s.parts.Run("basic", func() {
 		var made map[string]any
 		id, made = s.add(Merchant, "/basic", webhook{"auth": webhook{"scheme": "basic", "name": "hook", "credential": "s3cret"}})
 		if text, _ := json.Marshal(made); strings.Contains(string(text), "s3cret") {
-			t.Errorf("the password comes back: %s", text)
+			s.t.Errorf("the password comes back: %s", text)
 		}
-		wants(t, "/basic", basic("hook", "s3cret"))
+		wants("/basic", basic("hook", "s3cret"))
 	})
-	t.Run("no other", func(t *testing.T) {
+	s.parts.Run("no other", func() {
 		s.ask("POST", "/webhooks/endpoints", `{"label":"a","url":"`+s.Receiver.URL()+`","events":["*"],"auth":{"scheme":"bearer","credential":"t"}}`, http.StatusUnprocessableEntity)
 	})
-	t.Run("keep", func(t *testing.T) {
+	s.parts.Run("keep", func() {
 		s.edit(id, `{"label":"Another"}`)
-		wants(t, "/basic", basic("hook", "s3cret"))
+		wants("/basic", basic("hook", "s3cret"))
 		// It goes with a new URL, too.
 		s.edit(id, `{"url":"`+s.Receiver.URL()+`/moved"}`)
-		wants(t, "/moved", basic("hook", "s3cret"))
+		wants("/moved", basic("hook", "s3cret"))
 	})
-	t.Run("reset", func(t *testing.T) {
+	s.parts.Run("reset", func() {
 		s.edit(id, `{"auth":{"scheme":"basic","name":"new","credential":"other"}}`)
-		wants(t, "/moved", basic("new", "other"))
+		wants("/moved", basic("new", "other"))
 		// Nothing of the old one is mixed with the new one.
 		s.ask("PATCH", "/webhooks/endpoints/"+id, `{"auth":{"scheme":"basic","name":"third"}}`, http.StatusUnprocessableEntity)
 		s.edit(id, `{"auth":null}`)
-		wants(t, "/moved", "")
+		wants("/moved", "")
 	})
 }
 
@@ -129,43 +129,43 @@ func TestSignature(t *testing.T) {
 		got, _ := s.told(path, "transaction.sale.success", s.sale())
 		return got
 	}
-	t.Run("none", func(t *testing.T) {
+	s.parts.Run("none", func() {
 		_, made := s.add(Merchant, "/none", nil)
 		got := sale("/none").Header
 		if made["secret"] != nil || got.Get("X-Signature") != "" || got.Get("Webhook-Signature") != "" {
-			t.Errorf("made %v, sent %v", made, got)
+			s.t.Errorf("made %v, sent %v", made, got)
 		}
 	})
-	t.Run("signature key", func(t *testing.T) {
+	s.parts.Run("signature key", func() {
 		_, a := s.add(Merchant, "/a", webhook{"signature": "x-signature"})
 		_, b := s.add(Merchant, "/b", webhook{"signature": "x-signature"})
 		key, _ := a["secret"].(string)
 		other, _ := b["secret"].(string)
 		got := sale("/a")
 		if signature := got.Header.Get("X-Signature"); key == "" || signature != signed(key, got.Body) {
-			t.Errorf("X-Signature is %s with the key %s", signature, key)
+			s.t.Errorf("X-Signature is %s with the key %s", signature, key)
 		}
 		if got.Header.Get("X-Signature") == signed(other, got.Body) {
-			t.Error("two webhooks have the same key")
+			s.t.Error("two webhooks have the same key")
 		}
 	})
-	t.Run("another key", func(t *testing.T) {
+	s.parts.Run("another key", func() {
 		id, made := s.add(Merchant, "/c", webhook{"signature": "x-signature"})
 		replaced := s.ask("POST", "/webhooks/endpoints/"+id+"/secrets", `{"overlap":"0s"}`, http.StatusCreated)
 		key, _ := replaced["secret"].(string)
 		if got := sale("/c"); key == made["secret"] || got.Header.Get("X-Signature") != signed(key, got.Body) {
-			t.Errorf("X-Signature is %s with the key %s", got.Header.Get("X-Signature"), key)
+			s.t.Errorf("X-Signature is %s with the key %s", got.Header.Get("X-Signature"), key)
 		}
 	})
-	t.Run("edit", func(t *testing.T) {
+	s.parts.Run("edit", func() {
 		id, _ := s.add(Merchant, "/d", nil)
 		key, _ := s.edit(id, `{"signature":"x-signature"}`)["secret"].(string)
 		if got := sale("/d"); key == "" || got.Header.Get("X-Signature") != signed(key, got.Body) {
-			t.Errorf("X-Signature is %s with the key %s", got.Header.Get("X-Signature"), key)
+			s.t.Errorf("X-Signature is %s with the key %s", got.Header.Get("X-Signature"), key)
 		}
 		s.edit(id, `{"signature":"none"}`)
 		if got := sale("/d").Header.Get("X-Signature"); got != "" {
-			t.Errorf("X-Signature is %s", got)
+			s.t.Errorf("X-Signature is %s", got)
 		}
 	})
 }
@@ -175,29 +175,29 @@ func TestEdit(t *testing.T) {
 	s := newStage(t)
 	s.add(Merchant, "/all", nil)
 	id, _ := s.add(Merchant, "/edited", webhook{"events": []string{"transaction.sale.success"}})
-	t.Run("any field", func(t *testing.T) {
+	s.parts.Run("any field", func() {
 		edited := s.edit(id, `{"label":"Till 2","url":"`+s.Receiver.URL()+`/second"}`)
 		if edited["label"] != "Till 2" || edited["url"] != s.Receiver.URL()+"/second" {
-			t.Errorf("edited %v", edited)
+			s.t.Errorf("edited %v", edited)
 		}
 		s.told("/second", "transaction.sale.success", s.sale())
 		if again := s.ask("GET", "/webhooks/endpoints/"+id, "", http.StatusOK); again["label"] != "Till 2" {
-			t.Errorf("it is %v", again)
+			s.t.Errorf("it is %v", again)
 		}
 	})
-	t.Run("required", func(t *testing.T) {
+	s.parts.Run("required", func() {
 		for _, fields := range []string{`{"label":null}`, `{"url":null}`, `{"events":[]}`} {
 			s.ask("PATCH", "/webhooks/endpoints/"+id, fields, http.StatusUnprocessableEntity)
 		}
 	})
-	t.Run("add events", func(t *testing.T) {
+	s.parts.Run("add events", func() {
 		s.edit(id, `{"events":["transaction.sale.success","transaction.sale.voided"]}`)
 		sale := s.sale()
 		s.told("/second", "transaction.sale.success", sale)
 		s.ask("POST", sale+"/void", "", http.StatusOK)
 		s.told("/second", "transaction.sale.voided", sale)
 	})
-	t.Run("remove events", func(t *testing.T) {
+	s.parts.Run("remove events", func() {
 		s.edit(id, `{"events":["transaction.sale.voided"]}`)
 		before := len(s.sent(id))
 		sale := s.sale()
@@ -205,7 +205,7 @@ func TestEdit(t *testing.T) {
 		s.ask("POST", sale+"/void", "", http.StatusOK)
 		s.told("/second", "transaction.sale.voided", sale)
 		if sent := s.sent(id); len(sent) != before+1 || sent[0] != "transaction.sale.voided" {
-			t.Errorf("sent %q", sent)
+			s.t.Errorf("sent %q", sent)
 		}
 	})
 }
