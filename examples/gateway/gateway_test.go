@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,12 +39,16 @@ type stage struct {
 // another is a second merchant, as Caddy knows it.
 const another = "basic_auth {\n\t\t\t" + Other + " $2a$12$Dk1L68XTGNb40O0uZdQA8ehvU2z2SkjzfPuX0NeWkIa9ml/5/Ku8C"
 
-func newStage(t *testing.T) *stage {
+// newStage starts it, after something was done with the API alone.
+func newStage(t *testing.T, before ...func(http.Handler)) *stage {
 	t.Helper()
 	t.Setenv("GATEWAY_PLATFORM_KEY", PlatformKey)
 	s := &stage{t: t}
 	s.parts.stage = s
 	api := New(Options{Later: s.later.Hold}).Handler()
+	for _, done := range before {
+		done(api)
+	}
 	s.System = system.Start(t, binary, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
 			s.unseen.RLock()
@@ -160,6 +165,25 @@ func (s *stage) told(path, eventType, object string) (system.Delivery, envelope)
 		s.t.Errorf("%s of %s is %s", eventType, object, got.Body)
 	}
 	return got, e
+}
+
+// becomes makes sales until one is delivered as is wanted, and returns that. An edit counts
+// for the routing of events when it is answered, and for how they are sent a moment later;
+// the paths are those of the webhook before and after.
+func (s *stage) becomes(what string, wanted func(system.Delivery) bool, paths ...string) system.Delivery {
+	s.t.Helper()
+	for end := time.Now().Add(patience); ; {
+		sale := s.sale()
+		got := s.Receiver.Await(s.t, sale, func(d system.Delivery) bool {
+			return "/"+d.Object() == sale && slices.Contains(paths, d.Path)
+		})
+		switch {
+		case wanted(got):
+			return got
+		case time.Now().After(end):
+			s.t.Fatalf("%s: got %v at %s", what, got.Header, got.Path)
+		}
+	}
 }
 
 // envelope is the document's example.
@@ -452,6 +476,24 @@ func TestFast(t *testing.T) {
 		}
 	}
 	s.told("/all", "settlement.batch.success", s.batches())
+}
+
+// Products that were there before Caddy was are known, so that a change is seen as one.
+func TestProductsOfBefore(t *testing.T) {
+	var cup product
+	s := newStage(t, func(api http.Handler) {
+		request := httptest.NewRequestWithContext(t.Context(), "POST", "/products", strings.NewReader(`{"name":"cup","inventory":9}`))
+		request.SetBasicAuth(Merchant, Passwords[Merchant])
+		made := httptest.NewRecorder()
+		api.ServeHTTP(made, request)
+		if err := json.Unmarshal(made.Body.Bytes(), &cup); err != nil || cup.Key == "" {
+			t.Fatalf("%v: %s", err, made.Body)
+		}
+	})
+	s.add(Merchant, "/all", nil)
+	path := s.known("/products/" + cup.Key)
+	s.ask("PATCH", path, `{"inventory":5}`, http.StatusOK)
+	s.told("/all", "product.inventory.adjusted", path)
 }
 
 // Of what happens between two reads, the end is told.
