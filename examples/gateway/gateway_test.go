@@ -39,16 +39,20 @@ type stage struct {
 // another is a second merchant, as Caddy knows it.
 const another = "basic_auth {\n\t\t\t" + Other + " $2a$12$Dk1L68XTGNb40O0uZdQA8ehvU2z2SkjzfPuX0NeWkIa9ml/5/Ku8C"
 
-// newStage starts it, after something was done with the API alone.
-func newStage(t *testing.T, before ...func(http.Handler)) *stage {
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	return newStageAfter(t, func(*stage, http.Handler) {})
+}
+
+// newStageAfter starts it after something was done with the API alone, and replaces texts
+// in the Caddyfile.
+func newStageAfter(t *testing.T, before func(*stage, http.Handler), replace ...string) *stage {
 	t.Helper()
 	t.Setenv("GATEWAY_PLATFORM_KEY", PlatformKey)
 	s := &stage{t: t}
 	s.parts.stage = s
 	api := New(Options{Later: s.later.Hold}).Handler()
-	for _, done := range before {
-		done(api)
-	}
+	before(s, api)
 	s.System = system.Start(t, binary, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
 			s.unseen.RLock()
@@ -56,7 +60,7 @@ func newStage(t *testing.T, before ...func(http.Handler)) *stage {
 			defer s.read.Store(r.URL.Path, true)
 		}
 		api.ServeHTTP(w, r)
-	}), "every 10s", "every 1s", "basic_auth {", another)
+	}), append([]string{"every 10s", "every 1s", "basic_auth {", another}, replace...)...)
 	return s
 }
 
@@ -478,22 +482,44 @@ func TestFast(t *testing.T) {
 	s.told("/all", "settlement.batch.success", s.batches())
 }
 
+// alone sends a request to the API when Caddy is not there yet, and returns the key of what
+// it answers with.
+func (s *stage) alone(api http.Handler, path, body string) (key string) {
+	s.t.Helper()
+	request := httptest.NewRequestWithContext(s.t.Context(), "POST", path, strings.NewReader(body))
+	request.SetBasicAuth(Merchant, Passwords[Merchant])
+	made := httptest.NewRecorder()
+	api.ServeHTTP(made, request)
+	var shown head
+	if err := json.Unmarshal(made.Body.Bytes(), &shown); err != nil || shown.Key == "" {
+		s.t.Fatalf("%v: %s", err, made.Body)
+	}
+	return shown.Key
+}
+
 // Products that were there before Caddy was are known, so that a change is seen as one.
 func TestProductsOfBefore(t *testing.T) {
-	var cup product
-	s := newStage(t, func(api http.Handler) {
-		request := httptest.NewRequestWithContext(t.Context(), "POST", "/products", strings.NewReader(`{"name":"cup","inventory":9}`))
-		request.SetBasicAuth(Merchant, Passwords[Merchant])
-		made := httptest.NewRecorder()
-		api.ServeHTTP(made, request)
-		if err := json.Unmarshal(made.Body.Bytes(), &cup); err != nil || cup.Key == "" {
-			t.Fatalf("%v: %s", err, made.Body)
-		}
+	var cup string
+	s := newStageAfter(t, func(s *stage, api http.Handler) {
+		cup = "/products/" + s.alone(api, "/products", `{"name":"cup","inventory":9}`)
 	})
 	s.add(Merchant, "/all", nil)
-	path := s.known("/products/" + cup.Key)
-	s.ask("PATCH", path, `{"inventory":5}`, http.StatusOK)
-	s.told("/all", "product.inventory.adjusted", path)
+	s.known(cup)
+	s.ask("PATCH", cup, `{"inventory":5}`, http.StatusOK)
+	s.told("/all", "product.inventory.adjusted", cup)
+}
+
+// A batch that is known is read until it ends, whether or not it is listed again.
+func TestKnownBatch(t *testing.T) {
+	s := newStageAfter(t, func(s *stage, api http.Handler) {
+		sale := s.alone(api, "/transactions", `{"kind":"sale","amount":"5.00"}`)
+		s.alone(api, "/transactions/"+sale+"/capture", "")
+		s.later.Happen()
+	}, "{\n\t\t\t\tevery 1s", "{\n\t\t\t\tevery 1h")
+	s.add(Merchant, "/all", nil)
+	made := s.known(s.batches())
+	s.later.Happen()
+	s.told("/all", "settlement.batch.success", made)
 }
 
 // Of what happens between two reads, the end is told.
