@@ -12,13 +12,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/examples/internal/system"
 )
-
-// patience is how long tests wait for what has to come.
-const patience = 2 * time.Minute
 
 // What a webhook must have, and what it can.
 func TestFields(t *testing.T) {
