@@ -50,6 +50,7 @@ var commands = []struct {
 	{"caddy webhooks keys list TENANT", command{reason: "TENANT stands for one; its own tests run it"}},
 	{"caddy webhooks keys add TENANT", command{reason: "TENANT stands for one; its own tests run it"}},
 	{"caddy webhooks tail", command{reason: "it ends when it is interrupted; its own tests run it"}},
+	{"caddy webhooks listen", command{reason: "it ends when it is interrupted; e2e/receivers runs it"}},
 	{"GET /webhooks/feed?after=POSITION&limit=50&wait=30s", command{reason: "POSITION stands for one; its own tests ask for it"}},
 	{"make run", command{reason: "it takes fixed ports; examples/demo tests it"}},
 	{"make test", command{reason: "it runs this"}},

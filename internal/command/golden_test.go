@@ -171,7 +171,7 @@ func TestGoldenHelp(t *testing.T) {
 func TestGoldenIsComplete(t *testing.T) {
 	reasons := map[string]string{
 		"queue backup": "it is shown by TestQueueFiles", "queue verify": "it is shown by TestQueueFiles", "queue restore": "it is shown by TestQueueFiles",
-		"queue probe": "nobody types it", "tail": "it is shown by TestTail",
+		"queue probe": "nobody types it", "tail": "it is shown by TestTail", "listen": "it is shown by TestListen",
 	}
 	webhooks, _, err := newRoot().Find([]string{"webhooks"})
 	if err != nil {

@@ -57,7 +57,7 @@ func addCommands(cmd *cobra.Command) {
 	}
 	cmd.AddCommand(endpointCommands()...)
 	cmd.AddCommand(detectionCommands()...)
-	cmd.AddCommand(tailCommand(), keysCommand(), queueCommand())
+	cmd.AddCommand(tailCommand(), listenCommand(), keysCommand(), queueCommand())
 	group(cmd)
 	fitHelp(cmd, widthOf(os.Stdout))
 }

@@ -177,6 +177,7 @@ func TestEmpty(t *testing.T) {
 		{"keys", "add", "acme", "--expires", ""},
 		{"keys", "delete", ""},
 		{"pause", ""},
+		{"listen", "--secret", ""},
 		{"queue", "verify", "--dir", ""},
 		{"status", "--config", ""},
 	} {
