@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -415,7 +416,10 @@ func TestListenBadFlags(t *testing.T) {
 		"--secret " + listenSecret + " --address 192.0.2.1:1": "name an address",
 	} {
 		t.Setenv(secretVariable, "")
-		err := newListenRoot(io.Discard, io.Discard, strings.Fields(args)...).ExecuteContext(t.Context())
+		// What is not refused would listen for ever.
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		err := newListenRoot(io.Discard, io.Discard, strings.Fields(args)...).ExecuteContext(ctx)
+		cancel()
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "password123") || strings.Contains(err.Error(), "AAECAw") {
 			t.Errorf("%s: %v, want %s", args, err, want)
 		}
@@ -439,6 +443,44 @@ func TestListenInterrupted(t *testing.T) {
 	if err := <-ended; err != nil || !strings.Contains(out.String(), "  verified  ") {
 		t.Errorf("%v, printed %s", err, out)
 	}
+}
+
+// No more connections are served at once than it has room for; what comes then waits.
+func TestListenIsBounded(t *testing.T) {
+	l := newListening(t)
+	address := strings.TrimSuffix(strings.TrimPrefix(l.url, "http://"), "/")
+	dial := func() net.Conn {
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	var held []net.Conn
+	for range maxListening {
+		held = append(held, dial())
+	}
+	last := dial()
+	if _, err := io.WriteString(last, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, len("HTTP/1.1 405"))
+	// A machine that is slow makes this no stricter.
+	_ = last.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+	if n, err := last.Read(answer); err == nil {
+		t.Errorf("one more was answered: %s", answer[:n])
+	}
+	_ = held[0].Close()
+	_ = last.SetReadDeadline(time.Now().Add(2 * time.Minute))
+	if _, err := io.ReadFull(last, answer); err != nil || string(answer) != "HTTP/1.1 405" {
+		t.Errorf("%v, answered %q", err, answer)
+	}
+	for _, conn := range append(held, last) {
+		_ = conn.Close()
+	}
+	l.end()
 }
 
 // An output that takes no more ends it, with an error.
