@@ -289,7 +289,7 @@ func FuzzCaddyfile(f *testing.F) {
 		"put PUT|POST /:tenant/callbacks/:type 200", "resend POST /x/:id {\nobject items\nauthorize GET /x/:id shared\n}", "shape endpoint in callbacks a.b=url id", "authorize GET /p/:tenant",
 	} {
 		f.Add(api, "subscribers {\ntype items.* as items\nendpoint {\nauth none|basic\npayload show\nretry none\n}\n}")
-		f.Add(api, "subscribers {\nendpoint {\npayload gateway data merchant.merch_key=event:tenant object=.\n}\n}")
+		f.Add(api, "subscribers {\nendpoint {\nsecret own\npayload gateway data merchant.merch_key=event:tenant object=.\n}\n}")
 	}
 	f.Fuzz(func(_ *testing.T, site, global string) {
 		_ = new(SubscribersAPI).UnmarshalCaddyfile(caddyfile.NewTestDispenser("webhooks_api {\nupstream localhost:9000\n" + site + "\n}"))

@@ -5,6 +5,7 @@ package callbacks
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
@@ -21,20 +22,12 @@ var components = map[string]json.RawMessage{
 		"secrets":{"type":"array","items":{"$ref":"#/components/schemas/SecretID"}},"secret":{"type":"string"},"cursor":{"type":"string"},
 		"verification":{"$ref":"#/components/schemas/Verification"}`,
 		"id", "events", "payload", "signature", "order", "status", "created_at", "secrets"),
-	"EndpointChange": exactly(`"label":{"type":["string","null"],"maxLength":256},"url":{"type":["string","null"],"maxLength":2048},
-		"events":{"type":["array","null"],"items":{"type":["string","null"]},"maxItems":64,"description":"types of events, and groups as items.*; none is all"},
-		"payload":{"anyOf":[{"type":"null"},{"$ref":"#/components/schemas/PayloadChange"}]},
-		"signature":{"type":["string","null"],"description":"standard, rfc9421, none, or x-signature with one of the styles ` + strings.Join(sign.Presets(), ", ") + `"},
-		"auth":{"anyOf":[{"type":"null"},{"$ref":"#/components/schemas/AuthChange"}]},"rate":{"type":["string","null"],"examples":["10/s"]},
-		"order":{"enum":["object","endpoint","none","",null]},"headers":` + textsOrNull + `,"metadata":` + textsOrNull + `,
-		"filter":{"type":["string","null"],"maxLength":4096,"examples":["object.amount > 100"]},"status":{"enum":["active","paused","",null]},
-		"begin":{"type":["string","null"],"description":"what a new endpoint begins with: now, snapshot, a cursor of a feed, or a time"}`),
+	"EndpointChange": exactly(endpointMembers),
 	"Run": having(`"state":{"enum":["listing","walking","replaying","done","cancelled"]},"resource":{"type":"string"},"done":{"type":"integer"},"of":{"type":"integer"},
 		"filtered":{"type":"integer"},"unread":{"type":"integer"},"complete":{"type":"boolean"},"began_at":`+moment+`,"ended_at":`+moment, "state", "done", "of", "complete", "began_at"),
-	"Payload": having(payloadMembers+`,"fields":{"type":"array","items":{"$ref":"#/components/schemas/Field"}}`, "format"),
+	"Payload": having(payloadMembers+`,"fields":{"type":"array","items":{"$ref":"#/components/schemas/Field"}},"data":{"type":"array","items":{"$ref":"#/components/schemas/Field"}}`, "format"),
 	"PayloadChange": exactly(`"format":{"type":["string","null"]},"binary":{"type":["boolean","null"]},"source":{"type":["string","null"]},"url":{"type":["string","null"]},
-		"previous":{"type":["boolean","null"]},"fields":{"type":["array","null"],"maxItems":` + fmt.Sprint(payload.MaxFields) + `,"items":{"type":"object","additionalProperties":false,
-		"properties":{"name":{"type":["string","null"]},"path":{"type":["string","null"]}}}}`),
+		"previous":{"type":["boolean","null"]},"fields":` + fieldsOrNull + `,"data":` + fieldsOrNull),
 	"Field":      having(`"name":{"type":"string"},"path":{"type":"string"}`),
 	"Auth":       having(`"scheme":{"enum":["basic","bearer","header"]},"name":{"type":"string"}`, "scheme"),
 	"AuthChange": exactly(`"scheme":{"type":["string","null"],"description":"basic, bearer or header"},"name":{"type":["string","null"]},"credential":{"type":["string","null"]}`),
@@ -91,6 +84,32 @@ const (
 	moment         = `{"type":"string","format":"date-time"}`
 	payloadMembers = `"format":{"type":"string"},"binary":{"type":"boolean"},"source":{"type":"string"},"url":{"type":"string"},"previous":{"type":"boolean"}`
 )
+
+// What requests say of endpoints, and of fields in their payloads.
+var (
+	endpointMembers = `"label":{"type":["string","null"],"maxLength":256},"url":{"type":["string","null"],"maxLength":2048},
+		"events":{"type":["array","null"],"items":{"type":["string","null"]},"maxItems":64,"description":"types of events, and groups as items.*; none is all"},
+		"payload":{"anyOf":[{"type":"null"},{"$ref":"#/components/schemas/PayloadChange"}]},
+		"signature":{"type":["string","null"],"description":"standard, rfc9421, none, or x-signature with one of the styles ` + strings.Join(sign.Presets(), ", ") + `"},
+		"auth":{"anyOf":[{"type":"null"},{"$ref":"#/components/schemas/AuthChange"}]},"rate":{"type":["string","null"],"examples":["10/s"]},
+		"order":{"enum":["object","endpoint","none","",null]},"headers":` + textsOrNull + `,"metadata":` + textsOrNull + `,
+		"filter":{"type":["string","null"],"maxLength":4096,"examples":["object.amount > 100"]},"status":{"enum":["active","paused","",null]},
+		"begin":{"type":["string","null"],"description":"what a new endpoint begins with: now, snapshot, a cursor of a feed, or a time"}`
+	// secretMember is theirs to say where the operator lets them.
+	secretMember = `,"secret":{"type":["string","null"],"maxLength":512,"writeOnly":true,"description":"what signs from now on; null for one that is made here"}`
+	fieldsOrNull = `{"type":["array","null"],"maxItems":` + fmt.Sprint(payload.MaxFields) + `,"items":{"type":"object","additionalProperties":false,
+		"properties":{"name":{"type":["string","null"]},"path":{"type":["string","null"]}}}}`
+)
+
+// schemas returns the schemas of bodies as this server has them.
+func (s *Server) schemas() map[string]json.RawMessage {
+	if !s.options.Policy.Offer.OwnSecret {
+		return components
+	}
+	own := maps.Clone(components)
+	own["EndpointChange"] = exactly(endpointMembers + secretMember)
+	return own
+}
 
 // having returns the schema of an object that an answer has.
 func having(members string, required ...string) json.RawMessage {

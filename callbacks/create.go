@@ -23,7 +23,7 @@ func (c *call) create(taken func(*subscribers.Endpoint) bool) (*answer, error) {
 		return nil, err
 	}
 	e := subscribers.Endpoint{Tenant: c.caller.Tenant, Status: subscribers.Active}
-	change := edit{members: members}
+	change := edit{members: members, ownSecret: c.options.Policy.Offer.OwnSecret}
 	named := change.names()
 	if c.run, err = c.beginning(members); err != nil {
 		return nil, err

@@ -227,7 +227,10 @@ func (c *call) check(e *subscribers.Endpoint, isNew bool) error {
 	if err := c.book.Admit(c.r.Context(), e, isNew); err != nil {
 		return err
 	}
-	return c.options.Prober.Check(e)
+	if err := c.options.Prober.Check(e); err != nil {
+		return err
+	}
+	return checkSecrets(e)
 }
 
 func replaceEndpoint(c *call) (*answer, error) { return changeEndpoint(c, false, typeJSON) }
@@ -250,7 +253,7 @@ func changeEndpoint(c *call, merge bool, types ...string) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	change := edit{members, merge}
+	change := edit{members, merge, c.options.Policy.Offer.OwnSecret}
 	var tested *Verification
 	testedURL := ""
 	for range maxRounds {

@@ -22,6 +22,8 @@ type edit struct {
 	// name gets its default. Credentials are another thing: they never come back in an
 	// answer, so whoever does not name them keeps them, in either case.
 	merge bool
+	// ownSecret lets a body say what signs.
+	ownSecret bool
 }
 
 // names returns the members that a body names, for the audit.
@@ -36,7 +38,7 @@ func (d edit) apply(e *subscribers.Endpoint) error {
 	}
 	var f form
 	var order, status string
-	f.members("", d.members, map[string]taker{
+	takers := map[string]taker{
 		"label": f.text(&e.Label), "url": f.text(&e.URL), "events": f.texts(&e.Events),
 		"signature": f.text(&e.Signature), "rate": f.text(&e.Rate), "filter": f.text(&e.Filter),
 		"order": func(pointer string, value any) {
@@ -53,7 +55,11 @@ func (d edit) apply(e *subscribers.Endpoint) error {
 		"auth":     func(pointer string, value any) { e.Auth = f.auth(pointer, value) },
 		"headers":  f.pairs(&e.Headers, d.merge),
 		"metadata": f.pairs(&e.Metadata, d.merge),
-	})
+	}
+	if d.ownSecret {
+		takers["secret"] = func(pointer string, value any) { e.Secrets = f.secret(pointer, value) }
+	}
+	f.members("", d.members, takers)
 	return f.err()
 }
 

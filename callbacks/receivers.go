@@ -68,8 +68,11 @@ func checkSignature(text string) error {
 // wrongMember returns the member that an error of an endpoint as a whole is about, "" if
 // it does not say.
 func wrongMember(err error) string {
-	if errors.Is(err, sign.ErrBadScheme) {
+	switch {
+	case errors.Is(err, sign.ErrBadScheme):
 		return "/signature"
+	case errors.Is(err, sign.ErrBadSecret):
+		return "/secret"
 	}
 	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
@@ -41,6 +42,35 @@ func giveSecret(e *subscribers.Endpoint) string {
 	text := newSecret()
 	e.Secrets = []subscribers.Secret{{Text: text}}
 	return text
+}
+
+// secret takes a secret of the caller's own, which signs at once in the place of others:
+// who has sent it knows when. Null is none, so that one is made here.
+func (f *form) secret(pointer string, value any) []subscribers.Secret {
+	var text string
+	if f.text(&text)(pointer, value); text == "" {
+		return nil
+	}
+	return []subscribers.Secret{{Text: text}}
+}
+
+// checkSecrets reports, as a [subscribers.FieldError], a secret that cannot sign as the
+// endpoint is signed. It shows nothing of the secret.
+func checkSecrets(e *subscribers.Endpoint) error {
+	scheme, _, _ := strings.Cut(e.Signature, " ")
+	parse, remedy := sign.ParseSecret, "send whsec_ and the base64 of 24 to 64 random bytes, or null for one of ours"
+	switch scheme {
+	case subscribers.SignatureNone:
+		return nil
+	case subscribers.SignatureX:
+		parse, remedy = sign.ParseKey, "send a longer or shorter text, or null for one of ours"
+	}
+	for i := range e.Secrets {
+		if _, err := parse(e.Secrets[i].Text); err != nil {
+			return &subscribers.FieldError{Pointer: "/secret", Detail: cause(innermost(err)), Remedy: remedy}
+		}
+	}
+	return nil
 }
 
 // secretID returns the name of a secret, which reveals nothing of it.

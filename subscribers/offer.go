@@ -28,6 +28,9 @@ type Offer struct {
 	Data []payload.Field
 	// NoRate leaves no rate to say: it is the operator's.
 	NoRate bool
+	// OwnSecret lets an endpoint be signed with a secret that its owner sends. Otherwise
+	// each is made here.
+	OwnSecret bool
 }
 
 // choice is one member of an endpoint of which some values are offered.

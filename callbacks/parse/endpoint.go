@@ -20,6 +20,7 @@ import (
 //	    payload   show|standard|...
 //	    payload   standard|gateway data <name=path...>
 //	    order     object|endpoint|none
+//	    secret    own
 //	    ...       as package policy has them, but for tenant
 //	}
 //
@@ -55,7 +56,14 @@ func endpointOption(d *caddyfile.Dispenser, word string, e *syntax.Endpoint) err
 		*to = strings.Split(value, "|")
 		return err
 	}
-	if word == "events" || word == "filter" || word == "secret" || word == "tenant" {
+	if word == "secret" {
+		value, err := argument.One(d)
+		if e.OwnSecret = value == "own"; err == nil && !e.OwnSecret {
+			err = d.Err("secret takes `own`: subscribers may send one of their own; without it, each is made here")
+		}
+		return err
+	}
+	if word == "events" || word == "filter" || word == "tenant" {
 		return d.Errf("%s is each subscriber's own; leave it out", word)
 	}
 	known, err := e.Attempts.Unmarshal(d, word)
@@ -63,7 +71,7 @@ func endpointOption(d *caddyfile.Dispenser, word string, e *syntax.Endpoint) err
 		known, err = e.Delivery.Unmarshal(d, word)
 	}
 	if !known && err == nil {
-		err = d.Errf("unknown option %q of subscribers' endpoint; it takes auth, signature, payload, %s, %s", word, policy.AttemptsWords, strings.Replace(policy.DeliveryWords, ", trace and tenant", " and trace", 1))
+		err = d.Errf("unknown option %q of subscribers' endpoint; it takes auth, signature, payload, secret, %s, %s", word, policy.AttemptsWords, strings.Replace(policy.DeliveryWords, ", trace and tenant", " and trace", 1))
 	}
 	return err
 }

@@ -37,6 +37,10 @@ type Endpoint struct {
 	// without a word.
 	Order []string `json:"order,omitempty"`
 
+	// OwnSecret lets subscribers send the secret that signs, as a key that they have
+	// already. Without one, it is made here. Default: it is always made here.
+	OwnSecret bool `json:"own_secret,omitempty"`
+
 	// What follows is the same for all, and never a subscriber's to say, but for the
 	// rate: that is theirs if there is none.
 
@@ -52,7 +56,7 @@ func (e *Endpoint) Offer() subscribers.Offer {
 	if e == nil {
 		return subscribers.Offer{}
 	}
-	return subscribers.Offer{Auth: e.Auth, Signature: e.Signature, Payload: e.Payload, Data: e.Data, Order: e.Order, NoRate: e.Rate != ""}
+	return subscribers.Offer{Auth: e.Auth, Signature: e.Signature, Payload: e.Payload, Data: e.Data, Order: e.Order, NoRate: e.Rate != "", OwnSecret: e.OwnSecret}
 }
 
 // Template returns what is the same for all.

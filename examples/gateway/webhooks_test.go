@@ -149,6 +149,16 @@ func TestSignature(t *testing.T) {
 			s.t.Error("two webhooks have the same key")
 		}
 	})
+	s.parts.Run("source key", func() {
+		const key, next = "source-key-of-a-till", "source-key-of-another"
+		id, made := s.add(Merchant, "/source", webhook{"signature": "x-signature", "secret": key})
+		got := sale("/source")
+		if made["secret"] != nil || got.Header.Get("X-Signature") != signed(key, got.Body) {
+			s.t.Errorf("made %v, signed %s", made, got.Header.Get("X-Signature"))
+		}
+		s.edit(id, `{"secret":"`+next+`"}`)
+		s.becomes("signed with the next key", isSigned(next), "/source")
+	})
 	s.parts.Run("another key", func() {
 		id, made := s.add(Merchant, "/c", webhook{"signature": "x-signature"})
 		replaced := s.ask("POST", "/webhooks/endpoints/"+id+"/secrets", `{"overlap":"0s"}`, http.StatusCreated)
