@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,42 @@ type stage struct {
 
 	mu  sync.Mutex
 	now time.Time
+	// hurry is a request that is made before the API answers the next one that makes
+	// an object: what is done with that object, and the body.
+	hurry [2]string
+}
+
+// hurried makes the requests that are in a hurry.
+func (s *stage) hurried(api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		hurry := s.hurry
+		if r.Method == http.MethodPost {
+			s.hurry = [2]string{}
+		}
+		s.mu.Unlock()
+		if r.Method != http.MethodPost || hurry[0] == "" {
+			api.ServeHTTP(w, r)
+			return
+		}
+		made := httptest.NewRecorder()
+		api.ServeHTTP(made, r)
+		method, action, _ := strings.Cut(hurry[0], " ")
+		again := httptest.NewRequestWithContext(r.Context(), method, made.Header().Get("Location")+action, strings.NewReader(hurry[1]))
+		again.Header.Set("Authorization", "Bearer "+Key)
+		api.ServeHTTP(httptest.NewRecorder(), again)
+		w.Header().Set("Location", made.Header().Get("Location"))
+		w.Header().Set("Content-Type", made.Header().Get("Content-Type"))
+		w.WriteHeader(made.Code)
+		_, _ = w.Write(made.Body.Bytes())
+	})
+}
+
+// inAHurry has something done with the next object before its making is answered.
+func (s *stage) inAHurry(action, body string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hurry = [2]string{action, body}
 }
 
 func newStage(t *testing.T, replace ...string) *stage {
@@ -49,7 +86,7 @@ func newStageListing(t *testing.T, every string, replace ...string) *stage {
 		defer s.mu.Unlock()
 		return s.now
 	}})
-	s.System = system.Start(t, binary, api, append(replace, "every 10s", "every 1s", "every 1m", every)...)
+	s.System = system.Start(t, binary, s.hurried(api), append(replace, "every 10s", "every 1s", "every 1m", every)...)
 	return s
 }
 
@@ -249,6 +286,15 @@ func TestObjects(t *testing.T) {
 		id := s.create("items", `{"name":"Drum","amount":8}`)
 		s.pay(id, "wallet")
 		s.told("transactions", "item.id", id, "type", "payment", "state", "successful")
+	})
+	s.part("changes in a hurry", func(*testing.T) {
+		s.inAHurry("PATCH /make_payment", `{"payment":{"from":"wallet"}}`)
+		s.told("items", "id", s.create("items", `{"name":"Bell","amount":5}`), "state", "completed")
+		s.inAHurry("PATCH ", `{"users":{"kyc_state":"approved"}}`)
+		s.told("users", "id", s.create("users", `{"email":"bob@market.example"}`), "kyc_state", "approved")
+		s.inAHurry("DELETE ", "")
+		account := s.create("bank_accounts", `{"user":{"id":"nobody"},"bank_name":"Bank","account_number":"12345678"}`)
+		s.told("bank_accounts", "id", account, "enabled", "false")
 	})
 	s.part("nothing else", func(t *testing.T) {
 		for _, d := range s.Receiver.Got() {
