@@ -4,7 +4,6 @@ package partner
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -12,7 +11,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,131 +24,6 @@ import (
 var binary string
 
 func TestMain(m *testing.M) { lab.Main(m, &binary) }
-
-// stage is the running example. What happens inside the API happens when a test says so.
-type stage struct {
-	*system.System
-	t     *testing.T
-	later system.Later
-	// fast is a duration: what happens after no more than that happens at once.
-	fast atomic.Int64
-}
-
-func newStage(t *testing.T) *stage {
-	t.Helper()
-	return newStageWith(t, "every 10s", "every 1s")
-}
-
-// newStageWith replaces texts in the Caddyfile.
-func newStageWith(t *testing.T, replace ...string) *stage {
-	t.Helper()
-	t.Setenv("PARTNER_PLATFORM_KEY", PlatformKey)
-	s := &stage{t: t}
-	api := New(Options{Later: func(after time.Duration, what func()) {
-		if int64(after) <= s.fast.Load() {
-			what()
-			return
-		}
-		s.later.Hold(what)
-	}})
-	s.System = system.Start(t, binary, api.Handler(), replace...)
-	return s
-}
-
-// callback is what a partner is told of a callback.
-type callback struct {
-	NotificationType int    `json:"notificationType"`
-	CallbackURL      string `json:"callbackUrl"`
-	Active           bool   `json:"active"`
-	Secret           string `json:"secret,omitempty"`
-}
-
-// register sets Acme's callback of a type, at a path of the receiver.
-func (s *stage) register(notificationType int, path string) callback {
-	s.t.Helper()
-	var made callback
-	s.Wants(s.t, "acme-key", "PUT", callbackPath(Acme, notificationType), fmt.Sprintf(`{"callbackUrl":%q}`, s.Receiver.URL()+path), 200, &made)
-	return made
-}
-
-func callbackPath(partner string, notificationType int) string {
-	return fmt.Sprintf("/%s/callbacks/%d", partner, notificationType)
-}
-
-// callbacks returns those that a partner has.
-func (s *stage) callbacks(key, partner string) (list []callback) {
-	s.t.Helper()
-	s.Wants(s.t, key, "GET", "/"+partner+"/callbacks", "", 200, &list)
-	return list
-}
-
-// begin begins a process or a simulation, and returns its id.
-func (s *stage) begin(key, partner, kind string, amount int) string {
-	s.t.Helper()
-	var made map[string]any
-	s.Wants(s.t, key, "POST", "/partners/"+partner+"/"+kind, fmt.Sprintf(`{"amount":%d}`, amount), 201, &made)
-	id, _ := cmp.Or(made["processUniqueId"], made["simulationUniqueId"]).(string)
-	return id
-}
-
-// told waits for what a path of the receiver is told of an object.
-func (s *stage) told(path, id string) system.Delivery {
-	s.t.Helper()
-	return s.Receiver.Await(s.t, id+" at "+path, func(d system.Delivery) bool { return d.Path == path && strings.Contains(d.Body, id) })
-}
-
-// at returns how many deliveries a path has got.
-func (s *stage) at(path string) (n int) {
-	for _, d := range s.Receiver.Got() {
-		if d.Path == path {
-			n++
-		}
-	}
-	return n
-}
-
-// sign signs a process that has been approved.
-func (s *stage) sign(id string) {
-	s.t.Helper()
-	s.later.Happen()
-	s.Wants(s.t, "acme-key", "POST", "/partners/"+Acme+"/processes/"+id+"/signature", "", 200, nil)
-}
-
-// schemas returns what a body of each type has, compiled by another hand than ours.
-func (s *stage) schemas() map[string]*jsonschema.Schema {
-	s.t.Helper()
-	var types []struct {
-		Alias  string          `json:"alias"`
-		Schema json.RawMessage `json:"schema"`
-	}
-	if err := s.Ask("/config/apps/webhooks/subscribers/types", &types); err != nil {
-		s.t.Fatal(err)
-	}
-	made := make(map[string]*jsonschema.Schema)
-	for _, of := range types {
-		document, err := jsonschema.UnmarshalJSON(strings.NewReader(string(of.Schema)))
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		compiler := jsonschema.NewCompiler()
-		if err := compiler.AddResource("type.json", document); err != nil {
-			s.t.Fatal(err)
-		}
-		made[of.Alias] = compiler.MustCompile("type.json")
-	}
-	return made
-}
-
-// part runs a part of a test, in which nothing else happens.
-func (s *stage) part(name string, story func(t *testing.T)) {
-	s.t.Helper()
-	whole := s.t
-	defer func() { s.t = whole }()
-	whole.Run(name, func(t *testing.T) {
-		s.t = t
-		story(t)
-	})
-}
 
 // What the document says of callbacks, see the README.
 func TestCallbacks(t *testing.T) {
@@ -432,96 +305,6 @@ func TestInactive(t *testing.T) {
 		t.Errorf("it is %+v", woken)
 	}
 	s.told("/completed", id)
-}
-
-// The test endpoint sends what it is given to the callback of a type.
-func TestEcho(t *testing.T) {
-	s := newStage(t)
-	for number, path := range map[int]string{5: "/completed", 6: "/rejected", 7: "/expired"} {
-		s.register(number, path)
-	}
-	echo := func(key, partner, number, body string) system.Answer {
-		t.Helper()
-		return s.Request(t, key, "POST", "/v1/callbacks/echo/"+partner+"/"+number, body)
-	}
-	bodies := map[string]string{
-		"5": `{"status":"completed","amount":1,%s"note":"of a test"}`,
-		"6": `{"status":"rejected","reason":"amount",%s"note":"of a test"}`,
-		"7": `{"status":"expired",%s"note":"of a test"}`,
-	}
-	paths := map[string]string{"5": "/completed", "6": "/rejected", "7": "/expired"}
-	process, simulation := `"processUniqueId":"p1",`, `"simulationUniqueId":"s1",`
-	s.part("simulated event", func(t *testing.T) {
-		for number, body := range bodies {
-			for _, id := range []string{process, simulation} {
-				want := fmt.Sprintf(body, id)
-				if got := echo("acme-key", Acme, number, want); got.Status != http.StatusAccepted {
-					t.Fatalf("%s: %d %s", want, got.Status, got.Body)
-				}
-				s.Receiver.Await(t, want, func(d system.Delivery) bool {
-					return d.Path == paths[number] && d.Body == want && d.Header.Get("Webhook-Op") == "test" && d.Header.Get("Webhook-Signature") != ""
-				})
-			}
-		}
-	})
-	came := len(s.Receiver.Got())
-	s.part("both ids", func(t *testing.T) {
-		for number, body := range bodies {
-			if got := echo("acme-key", Acme, number, fmt.Sprintf(body, process+simulation)); got.Status != http.StatusBadRequest {
-				t.Errorf("%s: %d %s", number, got.Status, got.Body)
-			}
-		}
-	})
-	s.part("neither id", func(t *testing.T) {
-		for number, body := range bodies {
-			if got := echo("acme-key", Acme, number, fmt.Sprintf(body, "")); got.Status != http.StatusBadRequest {
-				t.Errorf("%s: %d %s", number, got.Status, got.Body)
-			}
-		}
-	})
-	s.part("body of its type", func(t *testing.T) {
-		odd := `{"status":"approved","amount":1,"reason":"amount","processUniqueId":"p1"}`
-		for number := range bodies {
-			if got := echo("acme-key", Acme, number, odd); got.Status != http.StatusBadRequest {
-				t.Errorf("another status for %s: %d %s", number, got.Status, got.Body)
-			}
-			for other, body := range bodies {
-				if number == other {
-					continue
-				}
-				if got := echo("acme-key", Acme, number, fmt.Sprintf(body, process)); got.Status != http.StatusBadRequest {
-					t.Errorf("the body of %s for %s: %d %s", other, number, got.Status, got.Body)
-				}
-			}
-		}
-	})
-	s.part("path parameters", func(t *testing.T) {
-		body := fmt.Sprintf(bodies["5"], process)
-		for name, ask := range map[string]struct {
-			key, partner, number string
-			status               int
-		}{
-			"a type that there is not":    {"acme-key", Acme, "8", 404},
-			"a name in place of one":      {"acme-key", Acme, "five", 404},
-			"a partner who is not":        {"acme-key", "00000000-0000-4000-8000-000000000000", "5", 404},
-			"another partner":             {"globex-key", Acme, "5", 404},
-			"a partner without callbacks": {"globex-key", Globex, "5", 404},
-			"nobody":                      {"nobodys-key", Acme, "5", 401},
-		} {
-			if got := echo(ask.key, ask.partner, ask.number, body); got.Status != ask.status {
-				t.Errorf("%s: %d %s, want %d", name, got.Status, got.Body, ask.status)
-			}
-		}
-	})
-	// What was refused reached nobody: of each type, one that comes after it is the next.
-	for number, body := range bodies {
-		last := fmt.Sprintf(body, `"processUniqueId":"last",`)
-		echo("acme-key", Acme, number, last)
-		s.Receiver.Await(t, last, func(d system.Delivery) bool { return d.Body == last })
-	}
-	if got := s.Receiver.Got()[came:]; len(got) != len(bodies) {
-		t.Errorf("the receiver got %+v", got)
-	}
 }
 
 func TestReadme(t *testing.T) {
