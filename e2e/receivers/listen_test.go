@@ -24,7 +24,7 @@ func TestListen(t *testing.T) {
 	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	listen := exec.CommandContext(t.Context(), binary, "webhooks", "listen", "--address", "127.0.0.1:0", "--secret-file", file, "--json")
+	listen := exec.CommandContext(t.Context(), binary, "webhooks", "listen", "--address", "127.0.0.1:0", "--secret-file", file, "--json") //nolint:gosec // the binary is our own
 	notes, err := listen.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
