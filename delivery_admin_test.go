@@ -291,7 +291,7 @@ func TestCaddysEvents(t *testing.T) {
 	if adapted, err = json.Marshal(config); err != nil {
 		t.Fatal(err)
 	}
-	if err := caddy.Load(adapted, true); err != nil {
+	if err := s.loadJSON(adapted); err != nil {
 		t.Fatal(err)
 	}
 	s.put("/items/1", `{"id":"1"}`)

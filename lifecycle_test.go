@@ -117,7 +117,17 @@ func (s *stage) load(text string) error {
 	if err != nil {
 		return err
 	}
-	return caddy.Load(adapted, true)
+	return s.loadJSON(adapted)
+}
+
+// loadJSON replaces the configuration, and waits until the servers of the one
+// before, and the connections to them, are in nobody's way.
+func (s *stage) loadJSON(config []byte) error {
+	s.t.Helper()
+	err := caddy.Load(config, true)
+	freeport.Single(s.t, s.address, s.admin)
+	http.DefaultClient.CloseIdleConnections()
+	return err
 }
 
 func (s *stage) mustLoad(text string) {

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 )
 
@@ -108,7 +106,7 @@ func TestWordsOfConfigurations(t *testing.T) {
 	if adapted, err = json.Marshal(tree); err != nil {
 		t.Fatal(err)
 	}
-	if err := caddy.Load(adapted, true); err != nil {
+	if err := s.loadJSON(adapted); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"update POST /order/:id/ship at resources/1/rules/0: 20"}

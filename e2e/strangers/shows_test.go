@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
 // Requests that fail, are refused, or never reach the API announce nothing, whatever
@@ -303,6 +305,7 @@ func TestFiles(t *testing.T) {
 		if err != nil {
 			t.Errorf("reload to %s: %v, %s", way, err, last(output))
 		}
+		freeport.Single(t, s.Site(), s.Admin())
 		s.do(t, "POST", "/items", `{}`, http.StatusCreated)
 	}
 	s.Queue = queue
