@@ -459,7 +459,7 @@ func TestHealth(t *testing.T) {
 	if got := s.do("GET", "/webhooks/health", ""); got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "77 records of the queue could not be used") {
 		t.Errorf("records are damaged: %d %s", got.status, got.body)
 	}
-	disk.statsErr = errDisk
+	disk.statsErr.Store(&errDisk)
 	for target, want := range map[string]int{
 		"/webhooks/status": http.StatusInternalServerError, "/webhooks/coverage": http.StatusInternalServerError,
 		"/webhooks/endpoints": http.StatusServiceUnavailable, "/webhooks/queue": http.StatusOK, "/webhooks/events": http.StatusOK,

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,7 +73,7 @@ func (filer) SetAside() ([]string, error)                         { return []str
 type diskStore struct {
 	*memory.Store
 	level     queue.SpaceLevel
-	statsErr  error
+	statsErr  atomic.Pointer[error] // the pipeline reads it in the background
 	backupErr error
 }
 
@@ -87,8 +88,8 @@ func (s *diskStore) WasRestored() bool     { return false }
 func (s *diskStore) ForgetRestored() error { return nil }
 
 func (s *diskStore) Stats(ctx context.Context) (queue.Stats, error) {
-	if s.statsErr != nil {
-		return queue.Stats{}, s.statsErr
+	if err := s.statsErr.Load(); err != nil {
+		return queue.Stats{}, *err
 	}
 	return s.Store.Stats(ctx)
 }

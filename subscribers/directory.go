@@ -217,14 +217,17 @@ func (d *Directory) Follow(ctx context.Context, changed func()) {
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := d.Refresh(ctx)
-		// Whoever routes events may have read the change first.
+		// Whoever routes events may have read the change first, or read another one
+		// at any time from here on: the epoch that is awaited has to be from before
+		// it is seen what has changed.
+		epoch := d.epoch.Load()
 		if now := d.changes.Load(); now != told {
 			told = now
 			changed()
 			pause(ctx, rests*time.Since(began))
 		}
 		if err == nil {
-			_, err = d.records.Await(ctx, queue.KindEndpoint, d.epoch.Load())
+			_, err = d.records.Await(ctx, queue.KindEndpoint, epoch)
 		}
 		if err == nil || ctx.Err() != nil {
 			continue

@@ -182,6 +182,36 @@ func TestDirectoryFollowsWhatOthersRead(t *testing.T) {
 	})
 }
 
+// Who follows is told again of what others have read while it was told.
+func TestDirectoryFollowsWhatOthersReadMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBook(t, memory.New(time.Now))
+		d := newDirectory(t, b)
+		ctx, cancel := context.WithCancel(t.Context())
+		create := func() {
+			_, err := b.Create(ctx, deliverable("acme"))
+			must(t, err)
+			must(t, d.Refresh(ctx))
+		}
+		create()
+		told, ended := 0, make(chan struct{})
+		go func() {
+			defer close(ended)
+			d.Follow(ctx, func() {
+				if told++; told == 1 {
+					create()
+				}
+			})
+		}()
+		synctest.Wait()
+		if told != 2 {
+			t.Errorf("told %d times", told)
+		}
+		cancel()
+		<-ended
+	})
+}
+
 // ailing is a queue whose records cannot be read now and then.
 type ailing struct {
 	queue.Store
