@@ -77,8 +77,13 @@ func (o Options) withDefaults() Options {
 // with a payload of 4 MiB allows.
 const (
 	memTableSize = 32 << 20
-	// baseTableSize is the size of tables in the first levels.
-	baseTableSize = memTableSize / 2
+	// tableSize is the size of tables that merges make, on all levels.
+	tableSize = 8 << 20
+	// mergedTables is how many tables of the first level are merged into the next at
+	// once, and stalledTables how many there are at most: fewer than four that wait
+	// beside those that are being merged, see engineOptions.
+	mergedTables  = 5
+	stalledTables = mergedTables + 3
 	// maxBytes and maxEntries limit one transaction.
 	maxBytes   = memTableSize*15/100 - 64<<10
 	maxEntries = maxBytes / 128
@@ -108,17 +113,23 @@ func engineOptions(o Options) badgerdb.Options {
 		// levels, and an event is rewritten on its way through each. Fewer
 		// cost a third less processor time while a backlog is filled.
 		WithBaseLevelSize(128 << 20).
-		// A table is built in memory that begins with twice its size and doubles.
-		// Beginning with 2 MiB, as Badger does by default, a memtable takes 124
-		// MiB of new memory each time, and a merge builds many tables at once:
-		// while a queue is filled, that is a third more memory in all and twice as
-		// much at the most.
-		WithBaseTableSize(baseTableSize).
+		// A table is built in memory that begins with twice its size and doubles, and
+		// that Badger keeps for the next ones, however little they need. A merge builds a
+		// dozen tables at once, and larger ones on each level by default. With tables of
+		// 8 MiB on all levels (see below), filling 1.5 GB takes 650 MiB at most, where 16 MiB that
+		// double with the levels take 1,090; smaller ones save nothing more.
+		WithBaseTableSize(tableSize).
+		// While one merge of the first level is under way, Badger merges four others
+		// that wait into a single table of any size, in memory of 256 MiB. Whoever
+		// writes waits before there are so many.
+		WithNumLevelZeroTables(mergedTables).
+		WithNumLevelZeroTablesStall(stalledTables).
 		// Compacting on closing would hold up a reload for seconds.
 		WithCompactL0OnClose(false).
 		WithChecksumVerificationMode(options.OnBlockRead)
 	// Expired rows of the last level would stay there if the third compactor
 	// did not rewrite it.
 	engine.LmaxCompaction = true
+	engine.TableSizeMultiplier = 1
 	return engine
 }
