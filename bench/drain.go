@@ -33,7 +33,8 @@ const (
 
 // measureDrain prints P3: deliveries per second from a backlog, signed and
 // recorded, divided by those of a bare http.Client that posts the same bytes,
-// both with TLS and 64 at a time. P3.100 and P3.10000 have as many endpoints.
+// both with TLS and 64 at a time. P3.100 and P3.10000 have as many endpoints, each of
+// which has events of its own; in P3.fanout, each event is for all of 100 endpoints.
 func measureDrain(l *lab) error {
 	trusted, err := l.makeCertificate()
 	if err != nil {
@@ -47,20 +48,22 @@ func measureDrain(l *lab) error {
 	for _, m := range []struct {
 		name      string
 		endpoints int
-	}{{"P3", 1}, {"P3.100", 100}, {"P3.10000", 10_000}} {
-		if err := compareDrain(l, m.name, m.endpoints, trusted); err != nil {
+		forAll    bool
+	}{{"P3", 1, false}, {"P3.100", 100, false}, {"P3.10000", 10_000, false}, {"P3.fanout", 100, true}} {
+		if err := compareDrain(l, m.name, m.endpoints, m.forAll, trusted); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func compareDrain(l *lab, name string, endpoints int, trusted *x509.CertPool) error {
+func compareDrain(l *lab, name string, endpoints int, forAll bool, trusted *x509.CertPool) error {
 	b, err := newBacklog(l, trusted, endpoints, func(int) string { return "" })
 	if err != nil {
 		return err
 	}
 	defer b.close()
+	b.forAll = forAll
 	var ratios, with, without []float64
 	for i := range drainRounds + 1 {
 		if err := b.fill(drained); err != nil {
@@ -91,6 +94,7 @@ type backlog struct {
 	client  *http.Client
 	body    []byte
 	number  uint64
+	forAll  bool // each event is for all endpoints
 	left    atomic.Int64
 	done    chan struct{}
 }
@@ -129,8 +133,8 @@ func (b *backlog) close() {
 	_ = b.store.Close()
 }
 
-// fill puts deliveries into the queue, each for another object, for each
-// endpoint in turn.
+// fill puts deliveries into the queue. Each event is of another object, for each
+// endpoint in turn or for all.
 func (b *backlog) fill(n int) error {
 	var failed atomic.Pointer[error]
 	var writers sync.WaitGroup
@@ -138,11 +142,18 @@ func (b *backlog) fill(n int) error {
 	for range markWriters {
 		writers.Go(func() {
 			for number := range work {
-				if err := b.publish(number, b.names[int(number)%len(b.names)]); err != nil {
+				to := b.names
+				if !b.forAll {
+					to = b.names[int(number)%len(b.names):][:1]
+				}
+				if err := b.publish(number, to...); err != nil {
 					failed.Store(&err)
 				}
 			}
 		})
+	}
+	if b.forAll {
+		n /= len(b.names)
 	}
 	for range n {
 		b.number++

@@ -30,7 +30,7 @@ func (s *Store) readDelivery(l *lazyRead, held schedule.Lease[lane], admit func(
 		}
 		leased.PriorAttempts, leased.ExtraAttempts, leased.HastenedFrom = int(row.Prior), int(row.Extra), row.From
 	}
-	record, err := s.eventToLease(l, held.Value.head, admit)
+	record, format, err := s.eventToLease(l, held.Value.head, held.Group, admit)
 	if errors.Is(err, errDamaged) {
 		// The lane goes on without the event.
 		s.damaged("event", err)
@@ -48,7 +48,7 @@ func (s *Store) readDelivery(l *lazyRead, held schedule.Lease[lane], admit func(
 	leased.Sequence = record.Sequence
 	leased.CreatedAt = record.CreatedAt
 	leased.Event = record.Event
-	leased.Format = record.format(held.Group)
+	leased.Format = format
 	return leased, nil
 }
 

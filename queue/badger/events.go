@@ -52,34 +52,33 @@ func (s *Store) admittedEvent(
 	if err != nil {
 		return eventRecord{}, err
 	}
-	if withPayload {
-		return s.wholeEvent(l, value, position, admit)
-	}
-	record, err := s.keptEvent(value)
-	record.Payload = nil
-	return record, err
-}
-
-// keptEvent decodes an event's record, and returns [queue.ErrNotFound] if its
-// retention has passed.
-func (s *Store) keptEvent(value []byte) (eventRecord, error) {
 	record, err := parseEvent(value)
-	if err == nil && !s.kept(record.CreatedAt) {
-		err = queue.ErrNotFound
-	}
 	if err != nil {
 		return eventRecord{}, err
+	}
+	if withPayload {
+		return s.wholeEvent(l, record, len(value), position, admit)
+	}
+	record.Payload = nil
+	return s.keptEvent(record)
+}
+
+// keptEvent returns an event, or [queue.ErrNotFound] if its retention has passed.
+func (s *Store) keptEvent(record eventRecord) (eventRecord, error) {
+	if !s.kept(record.CreatedAt) {
+		return eventRecord{}, queue.ErrNotFound
 	}
 	return record, nil
 }
 
-// wholeEvent decodes an event's record and reads its parts.
-func (s *Store) wholeEvent(l *lazyRead, value []byte, position uint64, admit func(size int64) bool) (eventRecord, error) {
-	record, err := s.keptEvent(value)
+// wholeEvent reads the parts of an event whose record has a size. It returns
+// [queue.ErrNotFound] if the event's retention has passed.
+func (s *Store) wholeEvent(l *lazyRead, record eventRecord, size int, position uint64, admit func(size int64) bool) (eventRecord, error) {
+	record, err := s.keptEvent(record)
 	if err != nil {
 		return eventRecord{}, err
 	}
-	if parts := int64(record.Parts + record.PreviousParts); parts > 0 && admit != nil && !admit(int64(len(value))+parts*partSize) {
+	if parts := int64(record.Parts + record.PreviousParts); parts > 0 && admit != nil && !admit(int64(size)+parts*partSize) {
 		return eventRecord{}, queue.ErrNotAdmitted
 	}
 	err = s.readShows(l, &record, position)

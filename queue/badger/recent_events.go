@@ -19,8 +19,8 @@ const (
 	// recentCost is about what a record costs besides its bytes.
 	recentCost = 128
 	// maxRecentRecord limits each record, so that a few large ones do not push
-	// all others out.
-	maxRecentRecord = 16 << 10
+	// all others out. That of an event for a thousand endpoints has some 50 KiB.
+	maxRecentRecord = 64 << 10
 	// maxReadAhead and minReadAhead limit how many events are read at once from a
 	// backlog, whose events follow each other in the log.
 	maxReadAhead = 128
@@ -57,8 +57,29 @@ type recentEvents struct {
 // recentEvent is the record of an event.
 type recentEvent struct {
 	record []byte
+	// shared is the event for more than one endpoint, once it was leased for the first:
+	// its record names all of them, and to decode it for each would take a time that
+	// grows with their square.
+	shared *sharedEvent
+	// cost is what it takes of the memory.
+	cost int
 	// unused is true for an event that was read ahead, until it is leased.
 	unused bool
+}
+
+// sharedEvent is a decoded event that several leases have. It must not change.
+type sharedEvent struct {
+	eventRecord
+	// formats has its form for each endpoint.
+	formats map[string]string
+}
+
+func newSharedEvent(record *eventRecord) *sharedEvent {
+	formats := make(map[string]string, len(record.Endpoints))
+	for i, endpoint := range record.Endpoints {
+		formats[endpoint] = record.Formats[i]
+	}
+	return &sharedEvent{*record, formats}
 }
 
 func newRecentEvents() *recentEvents {
@@ -66,9 +87,9 @@ func newRecentEvents() *recentEvents {
 	return &recentEvents{limit: int(limit), records: make(map[uint64]*recentEvent), ahead: maxReadAhead}
 }
 
-// get returns the record of the event at a position. If it is not here, get returns how
-// many of the positions behind it are worth reading, 0 for none.
-func (r *recentEvents) get(position uint64) (record []byte, ahead int) {
+// get returns the event at a position, its record and what is shared of it. If it is not
+// here, get returns how many of the positions behind it are worth reading, 0 for none.
+func (r *recentEvents) get(position uint64) (record []byte, shared *sharedEvent, ahead int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if kept, ok := r.records[position]; ok {
@@ -77,13 +98,29 @@ func (r *recentEvents) get(position uint64) (record []byte, ahead int) {
 			r.used++
 			r.adapt()
 		}
-		return kept.record, 0
+		return kept.record, kept.shared, 0
 	}
 	if position >= r.expected && position-r.expected < maxReadAhead {
 		ahead = r.ahead
 	}
 	r.expected = position + 1
-	return nil, ahead
+	return nil, nil, ahead
+}
+
+// share keeps the decoded event of a record that is here.
+func (r *recentEvents) share(position uint64, shared *sharedEvent) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	kept, ok := r.records[position]
+	if !ok || kept.shared != nil {
+		return
+	}
+	// Each endpoint's name and form have a string for the record, and a place in a map.
+	more := len(kept.record) + len(shared.Endpoints)*recentCost
+	kept.shared = shared
+	kept.cost += more
+	r.bytes += more
+	r.drop()
 }
 
 // put keeps a record, if it is small. The record must not change any more. Ahead means
@@ -97,20 +134,26 @@ func (r *recentEvents) put(position uint64, record []byte, ahead bool) {
 	if _, known := r.records[position]; known {
 		return
 	}
-	r.records[position] = &recentEvent{record, ahead}
+	kept := &recentEvent{record: record, cost: len(record) + recentCost, unused: ahead}
+	r.records[position] = kept
 	r.order = append(r.order, position)
-	r.bytes += len(record) + recentCost
-	drop := 0
-	for ; r.bytes > r.limit; drop++ {
-		oldest := r.records[r.order[drop]]
-		r.bytes -= len(oldest.record) + recentCost
-		delete(r.records, r.order[drop])
+	r.bytes += kept.cost
+	r.drop()
+}
+
+// drop forgets the oldest events until the others fit.
+func (r *recentEvents) drop() {
+	gone := 0
+	for ; r.bytes > r.limit; gone++ {
+		oldest := r.records[r.order[gone]]
+		r.bytes -= oldest.cost
+		delete(r.records, r.order[gone])
 		if oldest.unused {
 			r.wasted++
 			r.adapt()
 		}
 	}
-	r.order = r.order[drop:]
+	r.order = r.order[gone:]
 }
 
 // adapt reads more ahead if nearly all of it is used, and less if half of it is not.
@@ -133,21 +176,33 @@ func (r *recentEvents) passed(position uint64) {
 	r.expected = max(r.expected, position)
 }
 
-// eventToLease returns the event at a position with its payload, if there is
-// room: it fails with [queue.ErrNotAdmitted] before it reads more than there is
-// room for, and with [queue.ErrNotFound] if the event is no longer kept.
-func (s *Store) eventToLease(l *lazyRead, position uint64, admit func(size int64) bool) (eventRecord, error) {
-	record, ahead := s.recent.get(position)
-	if record != nil {
-		if admit != nil && !admit(int64(len(record))) {
-			return eventRecord{}, queue.ErrNotAdmitted
+// eventToLease returns the event at a position with its payload, and its form for an
+// endpoint, if there is room: it fails with [queue.ErrNotAdmitted] before it reads more
+// than there is room for, and with [queue.ErrNotFound] if the event is no longer kept.
+func (s *Store) eventToLease(l *lazyRead, position uint64, endpoint string, admit func(size int64) bool) (record eventRecord, format string, err error) {
+	kept, shared, ahead := s.recent.get(position)
+	switch {
+	case kept == nil:
+		if ahead > 0 {
+			s.readEventsAhead(l.begun(), position+1, ahead)
 		}
-		return s.wholeEvent(l, record, position, admit)
+		record, err = s.readAdmitted(l, position, admit)
+		format = record.format(endpoint)
+		return record, format, err
+	case admit != nil && !admit(int64(len(kept))):
+		return eventRecord{}, "", queue.ErrNotAdmitted
+	case shared == nil:
+		if record, err = parseEvent(kept); err != nil {
+			return eventRecord{}, "", err
+		}
+		if format = record.format(endpoint); len(record.Endpoints) > 1 {
+			s.recent.share(position, newSharedEvent(&record))
+		}
+	default:
+		record, format = shared.eventRecord, shared.formats[endpoint]
 	}
-	if ahead > 0 {
-		s.readEventsAhead(l.begun(), position+1, ahead)
-	}
-	return s.readAdmitted(l, position, admit)
+	record, err = s.wholeEvent(l, record, len(kept), position, admit)
+	return record, format, err
 }
 
 // readEventsAhead reads some events from a position on. It ignores errors: whoever

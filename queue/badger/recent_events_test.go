@@ -117,7 +117,7 @@ func TestRecentEventsAreLimited(t *testing.T) {
 	if uint64(len(r.records)) != most || uint64(len(r.order)) != most || r.bytes != int(most)*(100+recentCost) {
 		t.Errorf("%d events, %d in order, %d bytes; want %d events", len(r.records), len(r.order), r.bytes, most)
 	}
-	if record, _ := r.get(10*most - 1); record == nil {
+	if record, _, _ := r.get(10*most - 1); record == nil {
 		t.Error("the newest is gone")
 	}
 	for i := range uint64(1000) {
@@ -127,7 +127,7 @@ func TestRecentEventsAreLimited(t *testing.T) {
 		t.Errorf("%d bytes are kept, more than %d", r.bytes, r.limit)
 	}
 	r.put(1<<40, make([]byte, maxRecentRecord+1), false)
-	if record, _ := r.get(1 << 40); record != nil {
+	if record, _, _ := r.get(1 << 40); record != nil {
 		t.Error("a large record is kept")
 	}
 }
@@ -158,7 +158,7 @@ func TestReadingAheadFollowsItsUse(t *testing.T) {
 				for i := range leased {
 					position := uint64((round*leased+i)*endpoints + endpoint)
 					asked++
-					record, ahead := r.get(position)
+					record, _, ahead := r.get(position)
 					if record != nil {
 						continue
 					}
@@ -189,5 +189,80 @@ func TestReadingAheadFollowsItsUse(t *testing.T) {
 	}
 	if drain(r, 1, 64, 1000); r.ahead != maxReadAhead {
 		t.Errorf("afterwards one endpoint: %d are read at once", r.ahead)
+	}
+}
+
+// The event of many endpoints is decoded once, and each of them is leased the same as
+// from a store that has just been opened, in its own form.
+func TestRecentEventsAreShared(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(Options{Dir: dir})
+	must(t, err)
+	const endpoints = 50
+	key := event.Key{Resource: "x", ID: "1"}
+	to := queue.Routed{Formats: map[string]string{}, Event: event.Event{
+		ID: "evt_1", Type: "x.updated", Key: key, Time: s.now(), Op: event.OpChange, Changed: event.Pointers{"/a"},
+		Previous: event.Fields{"state": []byte(`"old"`)}, Payload: []byte(`{"a":1}`),
+	}}
+	for i := range endpoints {
+		name := fmt.Sprintf("e%d", i)
+		to.Endpoints = append(to.Endpoints, name)
+		to.Formats[name] = fmt.Sprintf("form %d", i%3)
+	}
+	must(t, s.ResolveIntent(t.Context(), 0, queue.Resolution{Marks: []queue.Mark{{Key: key}}}, true))
+	mark, err := s.LeaseMark(t.Context(), key.Resource, time.Minute)
+	must(t, err)
+	must(t, s.CommitReconciled(t.Context(), mark, queue.Reconciled{Events: []queue.Routed{to}}))
+	lease := func(s *Store) (leases []queue.DeliveryLease) {
+		for _, name := range to.Endpoints {
+			leased, err := s.LeaseDelivery(t.Context(), name, queue.LeaseOptions{For: time.Minute})
+			must(t, err)
+			if leased.Format != to.Formats[name] {
+				t.Errorf("%s gets %q, want %q", name, leased.Format, to.Formats[name])
+			}
+			leased.Fence = 0
+			leases = append(leases, leased)
+		}
+		return leases
+	}
+	fromMemory := lease(s)
+	if len(s.recent.records) != 1 {
+		t.Fatalf("%d events are kept", len(s.recent.records))
+	}
+	for _, kept := range s.recent.records {
+		if kept.shared == nil || kept.cost < 2*len(kept.record)+endpoints*recentCost || s.recent.bytes != kept.cost {
+			t.Errorf("the event is shared: %t; it costs %d of %d bytes", kept.shared != nil, kept.cost, s.recent.bytes)
+		}
+	}
+	must(t, s.Close())
+	s, err = Open(Options{Dir: dir})
+	must(t, err)
+	defer func() { must(t, s.Close()) }()
+	for i, want := range lease(s) {
+		if got := fromMemory[i]; fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+			t.Errorf("delivery %d: from memory\n%+v\nfrom disk\n%+v", i, got, want)
+		}
+	}
+}
+
+// What is shared counts for the limit, and an event that is gone is not shared.
+func TestSharedEventsAreLimited(t *testing.T) {
+	r := newRecentEvents()
+	r.limit = 100_000
+	shared := newSharedEvent(&eventRecord{Endpoints: make([]string, 100), Formats: make([]string, 100)})
+	for i := range uint64(100) {
+		r.put(i, make([]byte, 1000), false)
+		r.share(i, shared)
+		r.share(i, shared) // by another at the same time
+		if r.bytes > r.limit {
+			t.Fatalf("%d bytes are kept, more than %d", r.bytes, r.limit)
+		}
+	}
+	if want := r.limit / (2*1000 + 101*recentCost); len(r.records) != want || len(r.order) != want || r.bytes != want*(2*1000+101*recentCost) {
+		t.Errorf("%d events are kept, %d in order, %d bytes; want %d events", len(r.records), len(r.order), r.bytes, want)
+	}
+	before := r.bytes
+	if r.share(0, shared); r.bytes != before {
+		t.Error("an event that is gone is shared")
 	}
 }
