@@ -55,7 +55,8 @@ soak: ## the long runs: 1,000 kills and 125 while opening, each failpoint with t
 	$(GO) test -timeout 6h . -run TestPromisesOfRelations -rapid.checks=20000
 	$(GO) test -timeout 6h ./e2e/kubernetes -kubernetes
 	$(GO) test -timeout 6h ./queue/memory -run TestConformance/model -rapid.checks=900 -count=60
-	$(GO) test -timeout 6h ./queue/badger -run TestConformance/.*/model -rapid.checks=100 -count=90
+	$(GO) test -timeout 6h ./queue/badger -run "TestConformance.*/model" -rapid.checks=100 -count=90
+	$(GO) test -timeout 6h ./queue/badger -run "Test(ConformanceOfProcess|Kept)/feeds" -rapid.checks=100 -count=10
 
 .PHONY: lint
 lint: ## check format, go vet and golangci-lint

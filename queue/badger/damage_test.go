@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,7 +24,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-var rounds = flag.Uint64("rounds", 4, "how many damages TestDamage makes of each of 8 kinds of files of 3 installations")
+var rounds = flag.Uint64("rounds", 2, "how many damages TestDamage makes of each of 8 kinds of files of 3 installations")
 
 // installation is a queue that is not open: its files, and all that can be seen
 // of it when it is opened.
@@ -68,8 +70,27 @@ func store(t *testing.T, files map[string][]byte) string {
 // noReserve keeps tests from filling the disk.
 var noReserve = func(string) (free, total uint64, err error) { return 512 << 20, 1 << 40, nil }
 
-// installations are queues in all states in which a process can leave one.
+// installations returns queues in all states in which a process can leave one. They are
+// made once; a test may change what it gets.
 func installations(t *testing.T) []installation {
+	t.Helper()
+	made.Do(func() { madeInstallations = makeInstallations(t) })
+	all := slices.Clone(madeInstallations)
+	if len(all) == 0 {
+		t.Fatal("making the installations has failed before")
+	}
+	for i := range all {
+		all[i].files = maps.Clone(all[i].files)
+	}
+	return all
+}
+
+var (
+	made              sync.Once
+	madeInstallations []installation
+)
+
+func makeInstallations(t *testing.T) []installation {
 	t.Helper()
 	var all []installation
 	add := func(name, dir string) {

@@ -15,4 +15,5 @@ func TestConformance(t *testing.T) {
 	open := func(_ *testing.T, now func() time.Time) queue.Store { return memory.New(now) }
 	queuetest.Run(t, open)
 	queuetest.RunAlone(t, open)
+	queuetest.RunUnkept(t, open)
 }

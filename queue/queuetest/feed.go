@@ -361,7 +361,7 @@ func feedTrimmed(t *testing.T, s queue.Store) {
 
 // feedExpires tells what has expired, and goes on from behind it.
 func feedExpires(t *testing.T, s queue.Store) {
-	const retention = 1000 * time.Second
+	const retention = 100 * time.Second
 	s.Configure(queue.Settings{Retention: retention})
 	commitEvents(t, s, queue.Routed{Event: owned("a", "acme"), Endpoints: []string{"erp"}, Filtered: []string{"crm"}})
 	_, first, err := s.FeedEnds(t.Context())

@@ -32,6 +32,13 @@ func RunKept(t *testing.T, create func(t *testing.T, now func() time.Time) Reope
 	})
 }
 
+// RunUnkept runs what [RunKept] does, for engines that keep nothing.
+func RunUnkept(t *testing.T, open Open) {
+	t.Run("feeds", func(t *testing.T) {
+		runFeeds(t, func(t *testing.T) (queue.Store, Reopen) { return open(t, time.Now), nil })
+	})
+}
+
 // runFeeds has readers read feeds at any time while events are committed by several at
 // once, expire, are trimmed, and the queue is opened again if it can be. Each reader gets
 // what a model says that it must get, or is told that it cannot.

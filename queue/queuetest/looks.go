@@ -39,7 +39,7 @@ func wantCounts(t *testing.T, s queue.Store, marks, looks int) {
 }
 
 func lookComes(t *testing.T, s queue.Store) {
-	at := time.Now().Add(20 * time.Minute)
+	at := time.Now().Add(2 * time.Minute)
 	lookLater(t, s, item("1"), at)
 	noMark(t, s, "items")
 	wantCounts(t, s, 0, 1)

@@ -22,9 +22,9 @@ import (
 // there.
 type bubble struct{ *testing.T }
 
-// runModel makes random calls of the store and of the model, and compares the
+// RunModel makes random calls of the store and of the model, and compares the
 // results.
-func runModel(t *testing.T, open Open) {
+func RunModel(t *testing.T, open Open) {
 	synctest.Test(t, func(t *testing.T) {
 		rapid.Check(bubble{t}, func(rt *rapid.T) {
 			m := &machine{store: open(t, time.Now), model: newModel(), ctx: t.Context()}

@@ -21,7 +21,7 @@ import (
 type Open func(t *testing.T, now func() time.Time) queue.Store
 
 // Run runs the suite. It lets figures be some seconds old; engines of one
-// process run [RunAlone], too. Each test runs in a bubble of testing/synctest
+// process run [RunAlone], too. Every engine also runs [RunKept] or [RunUnkept]. Each test runs in a bubble of testing/synctest
 // and opens its queue there, so an engine must wait with timers and channels.
 func Run(t *testing.T, open Open) {
 	tests := []struct {
@@ -154,10 +154,7 @@ func Run(t *testing.T, open Open) {
 			})
 		})
 	}
-	t.Run("model", func(t *testing.T) { runModel(t, open) })
-	t.Run("feeds", func(t *testing.T) {
-		runFeeds(t, func(t *testing.T) (queue.Store, Reopen) { return open(t, time.Now), nil })
-	})
+	t.Run("model", func(t *testing.T) { RunModel(t, open) })
 }
 
 // lease is the time of the suite's leases.
