@@ -6,11 +6,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/regularfile"
 )
 
 // filePlaceholder is what placeholders begin with that stand for the content of a
@@ -75,23 +75,10 @@ func (f *filler) read(name string) ([]byte, error) {
 	if f.files != nil {
 		f.files.note(name)
 	}
-	// Opening what is no file, such as a pipe, may take for ever.
-	if info, err := os.Stat(name); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", name)
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	content, err := regularfile.Read(name, maxFile)
 	switch {
 	case err != nil:
 		return nil, err
-	case len(content) > maxFile:
-		return nil, fmt.Errorf("%s is larger than %d bytes", name, maxFile)
 	case len(bytes.TrimSpace(content)) == 0:
 		return nil, fmt.Errorf("%s is empty", name)
 	}

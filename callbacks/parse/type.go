@@ -7,13 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks/syntax"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/regularfile"
 )
 
 // unmarshalType reads
@@ -75,7 +74,7 @@ func document(text string) (json.RawMessage, error) {
 	content := []byte(text)
 	if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
 		var err error
-		if content, err = read(text); err != nil {
+		if content, err = regularfile.Read(text, maxFile); err != nil {
 			return nil, err
 		}
 	}
@@ -88,28 +87,6 @@ func document(text string) (json.RawMessage, error) {
 		return nil, fmt.Errorf("it is not JSON: %w", err)
 	}
 	return compact.Bytes(), nil
-}
-
-// read reads a file. Opening what is no file, such as a pipe, may take for ever.
-func read(name string) ([]byte, error) {
-	if info, err := os.Stat(name); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", name)
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(content) > maxFile:
-		return nil, fmt.Errorf("%s has more than %d bytes", name, maxFile)
-	}
-	return content, nil
 }
 
 // maxFile limits a file, in bytes: white space in it does not count in the end.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -25,34 +24,17 @@ func TestMain(m *testing.M) { lab.Main(m, &binary) }
 // stage is the running example. The provider decides when a test says so.
 type stage struct {
 	*system.System
-	t *testing.T
-
-	mu    sync.Mutex
-	later []func()
+	t     *testing.T
+	later system.Later
 }
 
 func newStage(t *testing.T, replace ...string) *stage {
 	t.Helper()
 	t.Setenv("ASSURE_PLATFORM_KEY", PlatformKey)
 	s := &stage{t: t}
-	api := New(Options{Later: func(what func()) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.later = append(s.later, what)
-	}})
+	api := New(Options{Later: s.later.Hold})
 	s.System = system.Start(t, binary, api.Handler(), append(replace, "every 5s", "every 1s")...)
 	return s
-}
-
-// decide lets the provider decide what is pending.
-func (s *stage) decide() {
-	s.mu.Lock()
-	later := s.later
-	s.later = nil
-	s.mu.Unlock()
-	for _, what := range later {
-		what()
-	}
 }
 
 // ask sends a request through Caddy, and returns the answer.
@@ -62,22 +44,9 @@ func (s *stage) ask(key, method, path string, body any) (status int, answer map[
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.Site()+path, strings.NewReader(string(text)))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	request.Header.Set("Authorization", "Bearer "+key)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	got, err := io.ReadAll(response.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	_ = json.Unmarshal(got, &answer) // some answers are empty
-	return response.StatusCode, answer
+	got := s.Request(s.t, key, method, path, string(text))
+	_ = json.Unmarshal([]byte(got.Body), &answer) // some answers are empty
+	return got.Status, answer
 }
 
 // begin creates a process, and returns its path.
@@ -138,7 +107,7 @@ func TestAssure(t *testing.T) {
 
 	s.part("create process", func(t *testing.T) {
 		process := s.begin(dossier, "passport", receiver, "Basic c2VjcmV0")
-		s.decide() // no request passes
+		s.later.Happen() // no request passes
 		got := s.notified(process, "accepted")
 		if got.Path != "/hook" || got.Header.Get("Authorization") != "Basic c2VjcmV0" {
 			t.Errorf("notified at %s with %q", got.Path, got.Header.Get("Authorization"))
@@ -149,7 +118,7 @@ func TestAssure(t *testing.T) {
 	})
 	s.part("capture flow", func(t *testing.T) {
 		process := s.begin("/capture-flow", "passport", receiver, "")
-		s.decide()
+		s.later.Happen()
 		if got := s.notified(process, "accepted"); got.Header.Get("Authorization") != "" {
 			t.Errorf("notified with %v", got.Header)
 		}
@@ -157,7 +126,7 @@ func TestAssure(t *testing.T) {
 	s.part("not successful", func(*testing.T) {
 		for document, status := range map[string]string{"forged": "rejected", "blurred": "failed"} {
 			process := s.begin(dossier, document, receiver, "")
-			s.decide()
+			s.later.Happen()
 			s.notified(process, status)
 		}
 	})
@@ -176,12 +145,12 @@ func TestAssure(t *testing.T) {
 		if slices.ContainsFunc(s.Receiver.Got(), func(d system.Delivery) bool { return strings.Contains(d.Body, `"pending"`) }) {
 			t.Error("it was notified of a process that is not finished")
 		}
-		s.decide()
+		s.later.Happen()
 		s.notified(process, "accepted")
 	})
 	s.part("process by its ids", func(t *testing.T) {
 		process := s.begin(dossier, "passport", receiver, "")
-		s.decide()
+		s.later.Happen()
 		s.notified(process, "accepted")
 		if status, shown := s.ask("ann-key", "GET", process, nil); status != http.StatusOK || shown["status"] != "accepted" || shown["document"] != "passport" {
 			t.Errorf("it shows %d %v", status, shown)
@@ -189,7 +158,7 @@ func TestAssure(t *testing.T) {
 	})
 	s.part("fragment", func(t *testing.T) {
 		process := s.begin(dossier, "passport", s.Receiver.URL()+"/view/#!/705bcdd5", "")
-		s.decide()
+		s.later.Happen()
 		if got := s.notified(process, "accepted"); got.Path != "/view/" {
 			t.Errorf("notified at %s", got.Path)
 		}
@@ -201,7 +170,7 @@ func TestNotify(t *testing.T) {
 	s := newStage(t)
 	s.Receiver.Answer(func(system.Delivery) int { return http.StatusAccepted })
 	process := s.begin("/capture-flow", "passport", s.Receiver.URL(), "Basic c2VjcmV0")
-	s.decide()
+	s.later.Happen()
 	if got := s.attempts(1); got[0]["code"] != 202.0 {
 		t.Errorf("the attempt is %v", got[0])
 	}
@@ -235,7 +204,7 @@ func TestTenSeconds(t *testing.T) {
 		return http.StatusOK
 	})
 	s.begin("/capture-flow", "passport", s.Receiver.URL(), "")
-	s.decide()
+	s.later.Happen()
 	got := s.attempts(1)
 	release()
 	if _, answered := got[0]["code"]; answered || got[0]["error"] == "" {
@@ -247,7 +216,7 @@ func TestTenSeconds(t *testing.T) {
 func TestAllowList(t *testing.T) {
 	s := newStage(t, "only host 127.0.0.1 webhook.site", "only host *.customer.example")
 	process := s.begin("/capture-flow", "passport", s.Receiver.URL(), "")
-	s.decide()
+	s.later.Happen()
 	parts := strings.Split(process, "/")
 	s.Eventually(t, "the process is finished", 2*time.Minute, func() error {
 		var events struct{ Items []any }
@@ -271,7 +240,7 @@ func TestReadme(t *testing.T) {
 	happens := s.Reader.Meanwhile
 	s.Reader.Meanwhile = func(what string) error {
 		if what == "inside" {
-			s.decide()
+			s.later.Happen()
 			return nil
 		}
 		return happens(what)

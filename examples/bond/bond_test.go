@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -29,10 +28,10 @@ func TestMain(m *testing.M) { lab.Main(m, &binary) }
 // stage is the running example. What happens inside the API happens when a test says so.
 type stage struct {
 	*system.System
-	t *testing.T
+	t     *testing.T
+	later system.Later
 
-	mu    sync.Mutex
-	later []func()
+	mu sync.Mutex
 	// dropping is called when the API has done what a request asks for, and does not
 	// answer it until the client has gone. It is for one request.
 	dropping func()
@@ -42,11 +41,7 @@ func newStage(t *testing.T) *stage {
 	t.Helper()
 	t.Setenv("BOND_PLATFORM_KEY", PlatformKey)
 	s := &stage{t: t}
-	api := New(Options{Later: func(what func()) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.later = append(s.later, what)
-	}})
+	api := New(Options{Later: s.later.Hold})
 	s.System = system.Start(t, binary, s.dropped(api.Handler()), "every 10s", "every 1s")
 	return s
 }
@@ -73,41 +68,14 @@ func (s *stage) dropped(api http.Handler) http.Handler {
 	})
 }
 
-// happen lets happen inside the API what requests have begun.
-func (s *stage) happen() {
-	s.mu.Lock()
-	later := s.later
-	s.later = nil
-	s.mu.Unlock()
-	for _, what := range later {
-		what()
-	}
-}
-
-// ask sends a request through Caddy, and returns the answer.
+// ask sends a request through Caddy, which must be answered with a status, and returns
+// the answer.
 func (s *stage) ask(key, method, path, body string, want int) map[string]any {
 	s.t.Helper()
-	request, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.Site()+path, strings.NewReader(body))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	request.Header.Set("Authorization", "Bearer "+key)
-	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if response.StatusCode != want {
-		s.t.Fatalf("%s %s: %d %s, want %d", method, path, response.StatusCode, text, want)
-	}
 	var answer map[string]any
-	if len(text) > 0 {
-		if err := json.Unmarshal(text, &answer); err != nil {
+	got := s.Wants(s.t, key, method, path, body, want, nil)
+	if got.Body != "" {
+		if err := json.Unmarshal([]byte(got.Body), &answer); err != nil {
 			s.t.Fatal(err)
 		}
 	}
@@ -173,7 +141,7 @@ func TestBond(t *testing.T) {
 		id := s.make("acme-key", "customers", "customer_id", `{"name":"Ann","ssn":"123-45-6789"}`)
 		s.told("/all", "customers.created", "customers/"+id)
 		s.ask("acme-key", "POST", "/customers/"+id+"/verification", "", http.StatusAccepted)
-		s.happen() // no request passes from here on
+		s.later.Happen() // no request passes from here on
 		told := s.told("/all", "kyc.verification.success", "customers/"+id)
 		if !strings.Contains(told.Body, `"success"`) || strings.Contains(told.Body, "6789") {
 			t.Errorf("told %s", told.Body)
@@ -182,24 +150,24 @@ func TestBond(t *testing.T) {
 	s.part("verification that fails", func(*testing.T) {
 		id := s.make("acme-key", "customers", "customer_id", `{"name":"Bob","ssn":"`+refusedSSN+`"}`)
 		s.ask("acme-key", "POST", "/customers/"+id+"/verification", "", http.StatusAccepted)
-		s.happen()
+		s.later.Happen()
 		s.told("/all", "kyc.verification.failure", "customers/"+id)
 	})
 	s.part("payment", func(*testing.T) {
 		id := s.make("acme-key", "payments", "payment_id", `{"amount":5}`)
 		s.told("/all", "payments.created", "payments/"+id)
-		s.happen()
+		s.later.Happen()
 		s.told("/all", "payment.confirmed", "payments/"+id)
 	})
 	s.part("fast payment", func(*testing.T) {
 		// It is confirmed before it is read for the first time.
 		id := s.make("acme-key", "payments", "payment_id", `{"amount":6}`)
-		s.happen()
+		s.later.Happen()
 		s.told("/all", "payment.confirmed", "payments/"+id)
 	})
 	s.part("recurring payment", func(*testing.T) {
 		id := s.make("acme-key", "payments", "payment_id", `{"amount":7,"recurring":true}`)
-		s.happen()
+		s.later.Happen()
 		s.told("/all", "payment.recurring.succeeded", "payments/"+id)
 	})
 	s.part("dispute", func(*testing.T) {
@@ -212,7 +180,7 @@ func TestBond(t *testing.T) {
 	s.part("subscription by type", func(t *testing.T) {
 		s.subscribe("acme-key", "/confirmed", "payment.confirmed")
 		id := s.make("acme-key", "payments", "payment_id", `{"amount":9}`)
-		s.happen()
+		s.later.Happen()
 		s.told("/confirmed", "payment.confirmed", "payments/"+id)
 		for _, told := range s.at("/confirmed") {
 			if !strings.HasPrefix(told, "payment.confirmed ") {
@@ -305,7 +273,7 @@ func TestStateIsRightInTheEnd(t *testing.T) {
 		return http.StatusOK
 	})
 	id := s.make("acme-key", "payments", "payment_id", `{"amount":1}`)
-	s.happen()
+	s.later.Happen()
 	// The next attempts would be due in seconds, then in minutes.
 	s.Eventually(t, "the delivery is retried until it is taken", 2*time.Minute, func() error {
 		if len(s.at("/a")) > 0 {
@@ -326,7 +294,7 @@ func TestReadme(t *testing.T) {
 	happens := s.Reader.Meanwhile
 	s.Reader.Meanwhile = func(what string) error {
 		if what == "inside" {
-			s.happen()
+			s.later.Happen()
 			return nil
 		}
 		return happens(what)

@@ -325,13 +325,17 @@ func (c *Caddy) Health() (status int, problems string, err error) {
 	return response.StatusCode, string(text), err
 }
 
-// Ask requests a view from the admin API.
+// Ask requests a view from the admin API. What is no success is an error.
 func (c *Caddy) Ask(view string, into any) error {
 	response, err := c.client.Get("http://" + c.admin + view)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		text, err := io.ReadAll(response.Body)
+		return errors.Join(fmt.Errorf("%s: %s: %s", view, response.Status, text), err)
+	}
 	return json.NewDecoder(response.Body).Decode(into)
 }
 
