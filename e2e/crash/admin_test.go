@@ -80,7 +80,7 @@ func (c *caddy) drained(t *testing.T) {
 	t.Helper()
 	const often = 6
 	times := 0
-	err := eventually(within(t, 2*time.Minute), 25*time.Millisecond, func() error {
+	err := eventually(within(t, patience), 25*time.Millisecond, func() error {
 		if err := c.idle(t.Context()); err != nil {
 			times = 0
 			return err

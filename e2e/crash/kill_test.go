@@ -28,11 +28,13 @@ const (
 // lost, nothing may be delivered under two ids, and events of one object must
 // be delivered in order.
 func TestKill(t *testing.T) {
+	t.Parallel()
+	kills := *kills
 	if testing.Short() {
-		*kills = min(*kills, 8)
+		kills = min(kills, 8)
 	}
 	r := newRough(t)
-	for i := range *kills {
+	for i := range kills {
 		p := r.caddy.start(t, "")
 		before := len(r.api.changes())
 		life := time.Duration(100+r.random.IntN(300)) * time.Millisecond
@@ -48,9 +50,9 @@ func TestKill(t *testing.T) {
 		p.kill()
 	}
 	v := r.judge(t)
-	t.Logf("kills %d, %s", *kills, v)
-	if v.changes < 5**kills || v.repeats == 0 {
-		t.Errorf("%d changes and %d repeats in %d kills: this was no test", v.changes, v.repeats, *kills)
+	t.Logf("kills %d, %s", kills, v)
+	if v.changes < 5*kills || v.repeats == 0 {
+		t.Errorf("%d changes and %d repeats in %d kills: this was no test", v.changes, v.repeats, kills)
 	}
 }
 
@@ -100,7 +102,7 @@ const changesInALife = 10
 // busy waits until there are enough changes since a number of them.
 func (r *rough) busy(t *testing.T, before int) {
 	t.Helper()
-	err := eventually(within(t, time.Minute), 5*time.Millisecond, func() error {
+	err := eventually(within(t, patience), 5*time.Millisecond, func() error {
 		if got := len(r.api.changes()) - before; got < changesInALife {
 			return fmt.Errorf("%d changes within a life", got)
 		}
@@ -128,7 +130,7 @@ func (r *rough) judge(t *testing.T) verdict {
 // the committed changes. No client may be at work any more.
 func (c *caddy) compare(t *testing.T, a *api, r *receiver, l *load) verdict {
 	t.Helper()
-	if err := a.settle(within(t, time.Minute)); err != nil {
+	if err := a.settle(within(t, patience)); err != nil {
 		t.Fatal(err)
 	}
 	c.drained(t)

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/testflags"
 )
 
 // raced and plain are Caddy with this module and the failpoints; raced has the
@@ -24,14 +26,14 @@ var raced, plain string
 
 var (
 	seed  = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of what the tests do at random")
-	kills = flag.Int("kills", 25, "how often TestKill kills the process")
+	kills = flag.Int("kills", 12, "how often TestKill kills the process")
 	// With the detector, a start takes four times as long, and each failpoint
 	// needs two or three.
-	raceFailpoints = flag.Bool("race-failpoints", false, "let the processes that die at failpoints have the race detector, too")
+	raceFailpoints = flag.Bool("race-failpoints", false, "let the processes that die at failpoints have the race detector, too, and those of each flow die at all of them")
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
+	testflags.AtOnce(6)
 	os.Exit(run(m))
 }
 

@@ -25,7 +25,7 @@ func (c *caddy) held(t *testing.T) string {
 // serving waits until a process whose queue is held serves the API.
 func (c *caddy) serving(t *testing.T, p *process) {
 	t.Helper()
-	err := eventually(within(t, time.Minute), 5*time.Millisecond, func() error {
+	err := eventually(within(t, patience), 5*time.Millisecond, func() error {
 		select {
 		case <-p.exited:
 			t.Fatalf("the process has ended: %v\n%s", p.err, c.tail())
@@ -45,7 +45,8 @@ const leastPassed = 20
 // without it; or soon after, while the queue takes over the exchanges noted
 // meanwhile. The expectations are those of any kill.
 func TestKillOpening(t *testing.T) {
-	rounds := *kills / 8
+	t.Parallel()
+	rounds := max(*kills/8, 3)
 	if testing.Short() {
 		rounds = 2
 	}
@@ -58,7 +59,7 @@ func TestKillOpening(t *testing.T) {
 		// The first exchanges wait for the queue, as long as that is
 		// worthwhile.
 		before := len(r.api.changes())
-		err := eventually(within(t, time.Minute), 5*time.Millisecond, func() error {
+		err := eventually(within(t, patience), 5*time.Millisecond, func() error {
 			if now := len(r.api.changes()) - before; now < leastPassed {
 				return fmt.Errorf("%d changes have passed", now)
 			}

@@ -39,7 +39,7 @@ func newCaddy(t *testing.T, a *api, r *receiver, upstreamTimeout time.Duration) 
 		settings: settings{
 			Admin: freePort(t), Site: freePort(t), Queue: filepath.Join(home, "queue"),
 			API: a.address(), Receiver: r.server.URL + "/hooks", Secret: secret,
-			UpstreamTimeout: upstreamTimeout, Updated: "items.updated", AttemptTimeout: 5 * time.Second,
+			UpstreamTimeout: upstreamTimeout, Updated: "items.updated", AttemptTimeout: 30 * time.Second,
 		},
 		binary: raced, home: home, configFile: filepath.Join(home, "Caddyfile"), log: log,
 	}
@@ -109,7 +109,7 @@ func (c *caddy) startHeld(t *testing.T, point, file string) *process {
 // ready waits until a process works.
 func (c *caddy) ready(t *testing.T, p *process) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	err := eventually(ctx, 5*time.Millisecond, func() error {
 		select {
@@ -156,7 +156,7 @@ func (c *caddy) stop(t *testing.T, p *process) {
 		if p.err != nil {
 			t.Errorf("Caddy did not stop well: %v\n%s", p.err, c.tail())
 		}
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		t.Errorf("Caddy does not stop\n%s", c.tail())
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
 // variants are configurations of the same queue. Loading one twice changes
@@ -23,7 +25,7 @@ func variants(s settings) []settings {
 	renamed.Updated = "items.changed"
 	both.Users, both.Updated = true, "items.changed"
 	// The endpoint changes, so its dispatcher is replaced.
-	retimed.AttemptTimeout = 7 * time.Second
+	retimed.AttemptTimeout += 10 * time.Second
 	return []settings{s, users, renamed, both, retimed}
 }
 
@@ -67,12 +69,16 @@ func TestReloadUnderLoad(t *testing.T) {
 	t.Cleanup(cancel)
 	l.run(ctx, 4)
 
-	rounds := 6
+	rounds := 3
 	if testing.Short() {
 		rounds = 2
 	}
 	loaded, refused := 0, 0
 	for range rounds {
+		// A connection that meets the end of the last configuration is reset, and the
+		// API would wait for its request.
+		freeport.Single(t, c.Site)
+		l.client.CloseIdleConnections()
 		held := c.holdRequests(t, a, l)
 		for _, s := range variants(c.settings) {
 			if err := c.reload(t.Context(), s.caddyfile(t)); err != nil {
@@ -123,7 +129,7 @@ func (c *caddy) touchUsers(t *testing.T, a *api, r *receiver, l *load) {
 		t.Fatal(err)
 	}
 	users := 0
-	err := eventually(within(t, time.Minute), 200*time.Millisecond, func() error {
+	err := eventually(within(t, patience), 200*time.Millisecond, func() error {
 		shown := make(map[string][]byte)
 		for _, change := range a.changes() {
 			if strings.HasPrefix(change.object, "users/") {
@@ -206,7 +212,7 @@ func TestBesideARunningServer(t *testing.T) {
 	p := c.start(t, "")
 	c.ready(t, p)
 
-	validate := c.command(within(t, time.Minute), "validate", "--config", c.configFile, "--adapter", "caddyfile")
+	validate := c.command(within(t, patience), "validate", "--config", c.configFile, "--adapter", "caddyfile")
 	if output, err := validate.CombinedOutput(); err != nil {
 		t.Errorf("caddy validate beside the running server: %v\n%s", err, output)
 	}
@@ -217,7 +223,7 @@ func TestBesideARunningServer(t *testing.T) {
 	if err := os.WriteFile(file, []byte(second.caddyfile(t)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	output, err := c.command(within(t, time.Minute), "run", "--config", file, "--adapter", "caddyfile").CombinedOutput()
+	output, err := c.command(within(t, patience), "run", "--config", file, "--adapter", "caddyfile").CombinedOutput()
 	if err == nil {
 		t.Error("a second process on the same directory started")
 	}

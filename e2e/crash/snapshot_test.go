@@ -73,7 +73,10 @@ func (i *inbox) count(s *subscription) int {
 // object is missing, none is told twice, and nothing older came after something newer.
 func TestKillDuringSnapshot(t *testing.T) {
 	for name, resource := range map[string]string{"kept": "tenant owner\nkeep show", "read": "tenant owner"} {
-		t.Run(name, func(t *testing.T) { killDuringSnapshot(t, resource) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			killDuringSnapshot(t, resource)
+		})
 	}
 }
 
@@ -142,7 +145,7 @@ func (b *beginning) again(t *testing.T) {
 // what the API has. It returns how many objects the snapshot told of.
 func (b *beginning) finish(t *testing.T, objects int) (snapshots int) {
 	t.Helper()
-	if err := b.api.settle(within(t, time.Minute)); err != nil {
+	if err := b.api.settle(within(t, patience)); err != nil {
 		t.Fatal(err)
 	}
 	b.caddy.drained(t)
@@ -169,17 +172,18 @@ func (b *beginning) finish(t *testing.T, objects int) (snapshots int) {
 func TestCrashInSnapshot(t *testing.T) {
 	for _, point := range []string{"snapshot.read", "snapshot.read:3", "snapshot.introduced", "snapshot.introduced:3"} {
 		t.Run(point, func(t *testing.T) {
+			t.Parallel()
 			const objects = 6
 			r := newIdle(t)
 			r.api.rough, r.load.rough = false, false
 			b := begin(t, r, "tenant owner", point, objects)
 			select {
 			case <-b.process.exited:
-			case <-within(t, 2*time.Minute).Done():
+			case <-within(t, patience).Done():
 				t.Fatal("the process has not died")
 			}
 			b.again(t)
-			if err := eventually(within(t, 2*time.Minute), 50*time.Millisecond, func() error {
+			if err := eventually(within(t, patience), 50*time.Millisecond, func() error {
 				if !b.over(t.Context()) {
 					return errors.New("the snapshot is not done")
 				}
@@ -195,7 +199,7 @@ func TestCrashInSnapshot(t *testing.T) {
 }
 
 func killDuringSnapshot(t *testing.T, resource string) {
-	const objects, arrivals = 150, 20
+	const objects, arrivals = 150, 40
 	b := begin(t, newIdle(t), resource, "", objects)
 	ctx, cancel := context.WithCancel(t.Context())
 	var changing sync.WaitGroup
@@ -217,7 +221,7 @@ func killDuringSnapshot(t *testing.T, resource string) {
 	kills, during := 0, 0
 	for done := false; !done || kills < 2; kills++ {
 		before := b.box.count(b.subscription)
-		err := eventually(within(t, 2*time.Minute), 20*time.Millisecond, func() error {
+		err := eventually(within(t, patience), 20*time.Millisecond, func() error {
 			if done = b.over(t.Context()); !done && b.box.count(b.subscription) < before+arrivals {
 				return errors.New("little has come")
 			}

@@ -216,6 +216,7 @@ func (s *subscriber) subscribe(ctx context.Context, inbox string) bool {
 // endpoints. Whoever was told that it is done gets every event of what is changed
 // afterwards, and none that must not come.
 func TestKillWhileSubscribing(t *testing.T) {
+	t.Parallel()
 	r := newRough(t)
 	site := freePort(t)
 	r.caddy.Resource = "tenant owner"
@@ -240,7 +241,7 @@ func TestKillWhileSubscribing(t *testing.T) {
 	lives := max(*kills/4, 2)
 	for range lives {
 		before := acknowledgedBy(subscribers)
-		err := eventually(within(t, time.Minute), 5*time.Millisecond, func() error {
+		err := eventually(within(t, patience), 5*time.Millisecond, func() error {
 			if got := acknowledgedBy(subscribers) - before; got < 6 {
 				return fmt.Errorf("%d endpoints were acknowledged within a life", got)
 			}

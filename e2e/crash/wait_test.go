@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// patience is how long the tests wait for what must come, on the slowest of machines.
+const patience = 3 * time.Minute
+
 // pause waits for a while, or until ctx ends. It reports whether the while has
 // passed.
 func pause(ctx context.Context, d time.Duration) bool {

@@ -9,22 +9,20 @@
 package habits
 
 import (
-	"flag"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/lab"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/testflags"
 )
 
 var binary string
 
 func TestMain(m *testing.M) {
 	// The tests wait more than they work.
-	if err := flag.Set("test.parallel", "6"); err != nil {
-		panic(err)
-	}
+	testflags.AtOnce(6)
 	lab.Main(m, &binary)
 }
 
