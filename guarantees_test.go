@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -45,11 +46,13 @@ func TestPromises(t *testing.T) {
 	})
 }
 
+var walksOnDisk = flag.Int("walks-on-disk", 2, "how many walks TestPromisesOnDisk makes")
+
 // TestPromisesOnDisk is the same with the queue that people run. Its
 // housekeeping turns some hundred thousand times in the hours of a run, so
 // there are few of them, always the same.
 func TestPromisesOnDisk(t *testing.T) {
-	for _, seed := range []int{0, 1, 4, 5} {
+	for seed := range *walksOnDisk {
 		t.Run(strconv.Itoa(seed), func(t *testing.T) {
 			dir := t.TempDir()
 			world := rapid.Custom(drawTrial).Example(seed)

@@ -20,6 +20,7 @@ import (
 // A hundred configurations come and go under load. No change is lost, and when
 // the last one is gone, so are all goroutines and all files.
 func TestManyReloads(t *testing.T) {
+	const reloads = 40
 	s := newStage(t)
 	told := &sync.Map{}
 	s.receiver.Config.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -48,7 +49,7 @@ func TestManyReloads(t *testing.T) {
 	stop := make(chan struct{})
 	var clients sync.WaitGroup
 	written := make([]int, 4)
-	cycle(100, func() {
+	cycle(reloads, func() {
 		for client := range written {
 			clients.Go(func() {
 				for {
@@ -73,7 +74,7 @@ func TestManyReloads(t *testing.T) {
 			eventually(t, object+" is told of", func() bool { _, ok := told.Load(object); return ok })
 		}
 	}
-	t.Logf("%d changes under 100 reloads", total)
+	t.Logf("%d changes under %d reloads", total, reloads)
 	if err := caddy.Stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -23,11 +23,13 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/testflags"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
 )
 
 func TestMain(m *testing.M) {
+	testflags.Checks(40)
 	goleak.VerifyTestMain(m)
 }
 

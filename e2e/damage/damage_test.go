@@ -26,7 +26,7 @@ import (
 
 var (
 	binary string
-	cases  = flag.Int("cases", 4, "how many damages there are of each of the eight kinds of files")
+	cases  = flag.Int("cases", 2, "how many damages there are of each of the eight kinds of files")
 	seed   = flag.Uint64("seed", 1, "seed of the places")
 )
 

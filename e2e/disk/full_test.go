@@ -17,11 +17,19 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/lab"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/testflags"
 )
 
 var binary string
 
-func TestMain(m *testing.M) { lab.Main(m, &binary) }
+// patience is how long the tests wait for what must come, on the slowest of machines.
+const patience = 3 * time.Minute
+
+func TestMain(m *testing.M) {
+	// Each test has a disk of its own, and waits for it.
+	testflags.AtOnce(4)
+	lab.Main(m, &binary)
+}
 
 // The size of the volume, and the space that the queue leaves free on it.
 const (
@@ -33,6 +41,7 @@ const (
 // start on a full disk. Whatever happens, clients get the API's answers, the
 // process lives, and every change ends as an event.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	mounted := t.TempDir()
 	lab.Mount(t, mounted, "-t", "tmpfs", "-o", "size="+volume, "tmpfs")
 	a, r := lab.NewAPI(t), lab.NewReceiver(t)
@@ -46,7 +55,7 @@ func TestFullDisk(t *testing.T) {
 
 	for round := range 2 {
 		ballast := fill(t, mounted)
-		c.Eventually(t, "the queue closes", 30*time.Second, func() error {
+		c.Eventually(t, "the queue closes", patience, func() error {
 			open, answer, err := c.Queued()
 			switch {
 			case err != nil:
@@ -77,7 +86,7 @@ func TestFullDisk(t *testing.T) {
 			}
 		}
 		remove(t, rest, ballast)
-		c.Eventually(t, "the queue opens again", 30*time.Second, func() error {
+		c.Eventually(t, "the queue opens again", patience, func() error {
 			open, answer, err := c.Queued()
 			if err == nil && !open {
 				err = fmt.Errorf("it is not: %v", answer["problem"])
@@ -87,7 +96,7 @@ func TestFullDisk(t *testing.T) {
 		moment(t, c, load, 200)
 	}
 	load.Stop()
-	c.Told(t, 2*time.Minute)
+	c.Told(t, patience)
 	if failed := load.Failed.Load(); failed > 0 {
 		t.Errorf("%d requests failed, the first: %s", failed, load.FirstFailure())
 	}
@@ -96,7 +105,7 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("the log has %q", bad)
 		}
 	}
-	c.Eventually(t, "health is good again", time.Minute, func() error {
+	c.Eventually(t, "health is good again", patience, func() error {
 		status, problems, err := c.Health()
 		if err == nil && status != 200 {
 			err = errors.New(problems)
@@ -113,6 +122,7 @@ func TestFullDisk(t *testing.T) {
 
 // TestLoadFillsTheDisk lets the queue itself fill its disk.
 func TestLoadFillsTheDisk(t *testing.T) {
+	t.Parallel()
 	mounted := t.TempDir()
 	lab.Mount(t, mounted, "-t", "tmpfs", "-o", "size=480m", "tmpfs")
 	a, r := lab.NewAPI(t), lab.NewReceiver(t)
@@ -121,7 +131,7 @@ func TestLoadFillsTheDisk(t *testing.T) {
 	c.Start(t)
 	load := lab.NewLoad(t.Context(), c, 16, 50, 60_000)
 	defer load.Stop()
-	c.Eventually(t, "the queue has little space left", 3*time.Minute, func() error {
+	c.Eventually(t, "the queue has little space left", patience, func() error {
 		if !c.Alive() {
 			t.Fatal("Caddy has ended")
 		}
@@ -140,7 +150,7 @@ func TestLoadFillsTheDisk(t *testing.T) {
 	if err := lab.TryMount(t, mounted, "-o", "remount,size=3g"); err != nil {
 		t.Fatal(err)
 	}
-	c.Told(t, 3*time.Minute)
+	c.Told(t, patience)
 	t.Logf("%d requests, none failed; %d deliveries, %d of them again; opened again %d times", load.Requests.Load(), r.Total(), r.Again(), strings.Count(c.Log(), "is open again"))
 	c.Stop(t)
 }
@@ -158,7 +168,7 @@ func restart(t *testing.T, c *lab.Caddy, before *lab.Load) *lab.Load {
 func moment(t *testing.T, c *lab.Caddy, load *lab.Load, requests int64) {
 	t.Helper()
 	target := load.Requests.Load() + requests
-	c.Eventually(t, "requests go on", time.Minute, func() error {
+	c.Eventually(t, "requests go on", patience, func() error {
 		if !c.Alive() {
 			t.Fatalf("Caddy has ended:\n%s", c.Tail())
 		}

@@ -31,7 +31,7 @@ func steady(t *testing.T, dir string, body int, configure func(c *lab.Caddy)) (*
 	load := lab.NewLoad(t.Context(), c, 4, 10, body)
 	moment(t, c, load, 100)
 	load.Stop()
-	c.Told(t, time.Minute)
+	c.Told(t, patience)
 	load = lab.NewLoad(t.Context(), c, 4, 10, body)
 	t.Cleanup(load.Stop)
 	return c, load
@@ -40,7 +40,7 @@ func steady(t *testing.T, dir string, body int, configure func(c *lab.Caddy)) (*
 // closes waits until the queue is closed and health says why.
 func closes(t *testing.T, c *lab.Caddy, why string) {
 	t.Helper()
-	c.Eventually(t, "health says "+why, 10*time.Second, func() error {
+	c.Eventually(t, "health says "+why, patience, func() error {
 		if !c.Alive() {
 			t.Fatalf("Caddy has ended:\n%s", c.Tail())
 		}
@@ -55,7 +55,7 @@ func closes(t *testing.T, c *lab.Caddy, why string) {
 // opens waits until the queue is open.
 func opens(t *testing.T, c *lab.Caddy) {
 	t.Helper()
-	c.Eventually(t, "the queue opens again", 20*time.Second, func() error {
+	c.Eventually(t, "the queue opens again", patience, func() error {
 		open, answer, err := c.Queued()
 		if err == nil && !open {
 			err = fmt.Errorf("it is not: %v", answer["problem"])
@@ -69,11 +69,11 @@ func opens(t *testing.T, c *lab.Caddy) {
 func unharmed(t *testing.T, c *lab.Caddy, load *lab.Load) {
 	t.Helper()
 	load.Stop()
-	c.Told(t, time.Minute)
+	c.Told(t, patience)
 	if failed := load.Failed.Load(); failed > 0 {
 		t.Errorf("%d requests failed, the first: %s", failed, load.FirstFailure())
 	}
-	c.Eventually(t, "health is good again", time.Minute, func() error {
+	c.Eventually(t, "health is good again", patience, func() error {
 		status, problems, err := c.Health()
 		if err == nil && status != 200 {
 			err = errors.New(problems)
@@ -87,6 +87,7 @@ func unharmed(t *testing.T, c *lab.Caddy, load *lab.Load) {
 // one some time later. What was in the queue is gone, and what changes afterwards
 // is told.
 func TestDirectoryDeleted(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "queue")
 	c, load := steady(t, dir, 2000, nil)
 	if err := os.RemoveAll(dir); err != nil {
@@ -108,6 +109,7 @@ func TestDirectoryDeleted(t *testing.T) {
 // TestVolumeUnmounted unmounts the volume of an open queue, as `umount -l` or a
 // detached disk does, and mounts it again.
 func TestVolumeUnmounted(t *testing.T) {
+	t.Parallel()
 	volume, mounted := t.TempDir(), t.TempDir()
 	if err := lab.TryMount(t, mounted, "--bind", volume); err != nil {
 		lab.NotPermitted(t, err)
@@ -133,6 +135,7 @@ func TestVolumeUnmounted(t *testing.T) {
 // while Badger needs new files. Requests of others may fail then, as they do
 // without the module; the process lives, and what was confirmed is told.
 func TestDescriptorsUsedUp(t *testing.T) {
+	t.Parallel()
 	c, load := steady(t, filepath.Join(t.TempDir(), "queue"), 100_000, func(c *lab.Caddy) { c.Descriptors = 300 })
 	var slow []net.Conn
 	leave := func() {
@@ -160,7 +163,7 @@ func TestDescriptorsUsedUp(t *testing.T) {
 	made := load.Requests.Load()
 	leave()
 	load.Stop()
-	c.Eventually(t, "it answers again", 30*time.Second, func() error { _, _, err := c.Queued(); return err })
+	c.Eventually(t, "it answers again", patience, func() error { _, _, err := c.Queued(); return err })
 	opens(t, c)
 	load = lab.NewLoad(t.Context(), c, 4, 10, 2000)
 	moment(t, c, load, 200)
@@ -171,6 +174,7 @@ func TestDescriptorsUsedUp(t *testing.T) {
 // TestReadOnlyVolume lets a file system fail under an open queue: it takes no more
 // writes, and whoever writes by a memory map is killed.
 func TestReadOnlyVolume(t *testing.T) {
+	t.Parallel()
 	mounted := t.TempDir()
 	mountImage(t, mounted, filepath.Join(t.TempDir(), "image"))
 	source, err := exec.Command("findmnt", "-no", "SOURCE", mounted).Output() //nolint:gosec // a directory of the test
@@ -213,6 +217,7 @@ func mountImage(t *testing.T, mounted, image string) {
 // TestDiskErrors has the disk fail with EIO, as a volume does that was promised more
 // than there is: its file system has room, and the file that it is in has not.
 func TestDiskErrors(t *testing.T) {
+	t.Parallel()
 	below, mounted := t.TempDir(), t.TempDir()
 	lab.Mount(t, below, "-t", "tmpfs", "-o", "size=400m", "tmpfs")
 	mountImage(t, mounted, filepath.Join(below, "image"))

@@ -31,7 +31,7 @@ import (
 
 var (
 	binary string
-	cuts   = flag.Int("cuts", 8, "how often the power is cut")
+	cuts   = flag.Int("cuts", 4, "how often the power is cut")
 	seed   = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the moments")
 )
 

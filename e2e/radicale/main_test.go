@@ -57,8 +57,9 @@ func (l *lab) of(user string) []witness.Event {
 // If each request waits for the events of the one before, events and feed correspond one
 // to one, whatever the request was.
 func TestLockstep(t *testing.T) {
-	l := newLab(t, "ann", "bob")
-	l.run(t, 130, (*lab).awaited, witness.Exact, "ann", "bob")
+	users := []string{"ann", "bob", "cora", "dan"}
+	l := newLab(t, users...)
+	l.run(t, 45, (*lab).awaited, witness.Exact, users...)
 }
 
 // If no request waits for an event, events may skip states. They still follow the order
@@ -66,7 +67,7 @@ func TestLockstep(t *testing.T) {
 func TestBurst(t *testing.T) {
 	users := []string{"carl", "dora", "eve", "fay"}
 	l := newLab(t, users...)
-	l.run(t, 60, func(*lab, context.Context, *feed) error { return nil }, witness.Merged, users...)
+	l.run(t, 40, func(*lab, context.Context, *feed) error { return nil }, witness.Merged, users...)
 }
 
 // run lets users send requests side by side, and compares what they and the receiver

@@ -49,6 +49,7 @@ func (a rpc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Whatever a request is taken for, a change is announced, or recorded for the operator:
 // it is never silent.
 func TestReadOtherwise(t *testing.T) {
+	t.Parallel()
 	api, inbox := rpc{newObjects()}, newInbox(t, nil)
 	s := newSite(t, api, inbox, parts{rules: `capture 64KiB
 		resource items {
@@ -103,6 +104,7 @@ func TestReadOtherwise(t *testing.T) {
 
 // A method that the API does not honour hides no change.
 func TestStatedMethod(t *testing.T) {
+	t.Parallel()
 	api, inbox := newObjects(), newInbox(t, nil)
 	s := newSite(t, api, inbox, parts{rules: "method_override query:_method header:X-HTTP-Method-Override\n resource items"})
 	s.Start(t)
@@ -115,6 +117,7 @@ func TestStatedMethod(t *testing.T) {
 
 // A path that is another object's to the API shows nobody that object.
 func TestSpelledPaths(t *testing.T) {
+	t.Parallel()
 	objects, inbox := newObjects(), newInbox(t, nil)
 	objects.put("/items/77/card", `{"number":"4111"}`)
 	objects.put("/items/ID", `{"n":1}`)
@@ -231,6 +234,7 @@ func TestBombs(t *testing.T) {
 // One request that is broken off and names thousands of objects makes no more Shows
 // than its budget lets it, and holds up nobody.
 func TestManyIDs(t *testing.T) {
+	t.Parallel()
 	objects, inbox := newObjects(), newInbox(t, nil)
 	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/bulk" {

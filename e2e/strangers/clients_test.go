@@ -13,6 +13,7 @@ import (
 // What one client breaks off waits for its turn; another client's broken off request
 // does not wait for it.
 func TestTurnsOfClients(t *testing.T) {
+	t.Parallel()
 	objects, inbox := newObjects(), newInbox(t, nil)
 	s := newSite(t, objects, inbox, parts{
 		options: "servers {\n trusted_proxies static 127.0.0.0/8\n }",

@@ -18,6 +18,7 @@ const notifies = "resource items {\n notify url request:notify\n }"
 
 // A receiver that a confirmed create has named stays, whoever names another.
 func TestReceiverStays(t *testing.T) {
+	t.Parallel()
 	inbox, api := newInbox(t, nil), newObjects()
 	s := newSite(t, api, inbox, parts{rules: notifies})
 	s.Start(t)
@@ -65,6 +66,7 @@ func hang(t *testing.T) (port int) {
 
 // Hundreds of receivers that hang, each on its own host, do not hold up one that answers.
 func TestHangingReceivers(t *testing.T) {
+	t.Parallel()
 	const hanging = 700
 	inbox, api := newInbox(t, nil), newObjects()
 	s := newSite(t, api, inbox, parts{rules: notifies})
@@ -87,6 +89,7 @@ func TestHangingReceivers(t *testing.T) {
 
 // A receiver of a gateway that asks for an hour's rest, or fails, speaks for itself.
 func TestGateway(t *testing.T) {
+	t.Parallel()
 	inbox := newInbox(t, func(w http.ResponseWriter, r *http.Request) bool {
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/gateway/rests"):
@@ -120,6 +123,7 @@ func TestGateway(t *testing.T) {
 // What listens on all addresses is ours on all: a receiver at another of the machine's
 // addresses is the API, or Caddy itself.
 func TestOwnAddresses(t *testing.T) {
+	t.Parallel()
 	inbox, api := newInbox(t, nil), newObjects()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp4", "0.0.0.0:0")
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 // Requests that fail, are refused, or never reach the API announce nothing, whatever
 // they are about.
 func TestEventsOfNothing(t *testing.T) {
+	t.Parallel()
 	objects, inbox := newObjects(), newInbox(t, nil)
 	for i := range 20 {
 		objects.put(fmt.Sprintf("/items/old%d", i), fmt.Sprintf(`{"id":"old%d","state":"paid"}`, i))
@@ -94,6 +95,7 @@ func (s *site) fail(t *testing.T, method, path string) {
 // A Show that nobody can ask for, or that is too large, ends as a record; health stays
 // as it is, and others are not held up.
 func TestPoison(t *testing.T) {
+	t.Parallel()
 	objects, inbox := newObjects(), newInbox(t, nil)
 	large := fmt.Sprintf(`{"padding":%q}`, strings.Repeat("x", 5<<20))
 	objects.show = func(path, body string) string {
@@ -130,6 +132,7 @@ func TestPoison(t *testing.T) {
 
 // The account that `me` stands for is the caller's: the operator's is never read.
 func TestCallerIDs(t *testing.T) {
+	t.Parallel()
 	objects, inbox := newObjects(), newInbox(t, nil)
 	objects.put("/users/me", `{"id":"operator","secret":"s"}`)
 	objects.put("/users/Self", `{"id":"operator","secret":"s"}`)
@@ -156,6 +159,7 @@ func TestCallerIDs(t *testing.T) {
 
 // What an id could break out of is refused when the configuration is read.
 func TestInnerQuotes(t *testing.T) {
+	t.Parallel()
 	for _, rule := range []string{
 		"show POST /graphql body `{\"query\":\"query { item(id: \\\"{id}\\\") { id } }\"}`",
 		"show GET /odata?$filter=Code%20eq%20'{id}'",
@@ -177,6 +181,7 @@ func last(output string) string {
 
 // Clients that read objects whose Shows always differ use up nobody's looks.
 func TestLooks(t *testing.T) {
+	t.Parallel()
 	objects, inbox := newObjects(), newInbox(t, nil)
 	var nonce, paid atomic.Int64
 	objects.show = func(path, body string) string {
@@ -243,6 +248,7 @@ var eventType = regexp.MustCompile(`(?m)^caddy_webhooks_events_total\{[^}]*type=
 
 // Traffic cannot make metrics grow without end.
 func TestLabels(t *testing.T) {
+	t.Parallel()
 	objects, inbox := newObjects(), newInbox(t, nil)
 	s := newSite(t, objects, inbox, parts{rules: "resource items {\n event items.created on create\n event items.{state} on change state\n }"})
 	s.Start(t)
@@ -268,6 +274,7 @@ func TestLabels(t *testing.T) {
 // Nobody else on the machine can read the queue, whatever its directory's mode, and a
 // directory is one queue, whichever way leads there.
 func TestFiles(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, newObjects(), nil, parts{rules: "resource items"})
 	if err := os.MkdirAll(s.Queue, 0o755); err != nil {
 		t.Fatal(err)

@@ -28,14 +28,18 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/lab"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/testflags"
 )
 
 var (
 	binary string
-	lasts  = flag.Duration("lasts", 10*time.Second, "how long the strangers are at it")
+	lasts  = flag.Duration("lasts", 5*time.Second, "how long the strangers are at it")
 )
 
-func TestMain(m *testing.M) { lab.Main(m, &binary) }
+func TestMain(m *testing.M) {
+	testflags.AtOnce(4)
+	lab.Main(m, &binary)
+}
 
 // victims is how many objects there are that the queue has never seen.
 const victims = 200

@@ -30,6 +30,7 @@ const tenants = `endpoint a INBOX/tenant-a {
 
 // A tenant's endpoint gets what the tenant owns, whatever an operator asks to be sent.
 func TestTenants(t *testing.T) {
+	t.Parallel()
 	objects, inbox := newObjects(), newInbox(t, nil)
 	s := newSite(t, objects, inbox, parts{
 		global: strings.ReplaceAll(tenants, "INBOX", inbox.URL),
@@ -92,6 +93,7 @@ func TestTenants(t *testing.T) {
 // What a delivery says in its headers is covered by its signature, and a receiver
 // notices what has been changed.
 func TestClaims(t *testing.T) {
+	t.Parallel()
 	inbox := newInbox(t, nil)
 	s := newSite(t, newObjects(), inbox, parts{rules: "resource items"})
 	s.Start(t)
@@ -140,6 +142,7 @@ func claims(header http.Header) bool {
 
 // A tenant's receiver that hangs, or refuses everything, costs nobody else.
 func TestTenantThatHangs(t *testing.T) {
+	t.Parallel()
 	objects := newObjects()
 	inbox := newInbox(t, func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/tenant-a" {

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/testflags"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
@@ -38,6 +39,11 @@ type world struct {
 	beginners []*beginner
 	// made counts changes, so that each makes a state of its own.
 	made int
+}
+
+func TestMain(m *testing.M) {
+	testflags.Checks(40)
+	os.Exit(m.Run())
 }
 
 // TestProperty lets objects be made, changed, noticed and deleted, with and without

@@ -11,12 +11,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
-	"github.com/caddy-webhooks/caddy-webhooks/internal/repetitions"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/testflags"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 func TestMain(m *testing.M) {
-	repetitions.Checks(30)
+	testflags.Checks(30)
 	goleak.VerifyTestMain(m)
 }
 
