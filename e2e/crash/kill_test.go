@@ -51,7 +51,7 @@ func TestKill(t *testing.T) {
 	}
 	v := r.judge(t)
 	t.Logf("kills %d, %s", kills, v)
-	if v.changes < 5*kills || v.repeats == 0 {
+	if v.changes < 4*kills || v.repeats == 0 {
 		t.Errorf("%d changes and %d repeats in %d kills: this was no test", v.changes, v.repeats, kills)
 	}
 }
