@@ -12,6 +12,9 @@ BUILD_FLAGS   := -trimpath -ldflags "-w -s" -tags $(BUILD_TAGS)
 NESTED        := $(patsubst %/go.mod,%,$(shell find e2e -name go.mod 2>/dev/null))
 # A program that only `make soak` builds is one, too.
 NESTED_TESTS  := $(foreach dir,$(NESTED),$(if $(wildcard $(dir)/*_test.go),$(dir)))
+# Many tests wait for other processes more than they work: there is one package more at
+# work than there are processors, and one of the nested modules.
+PACKAGES      := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 # The linter is pinned, since another version reports other issues. An
 # installed one of this version is used; else it is installed into bin/.
@@ -40,11 +43,19 @@ build: ## build bin/caddy, as xcaddy would
 .PHONY: test
 test: export CADDY_WEBHOOKS_BINARY := $(CURDIR)/bin/caddy
 test: build ## run all tests with the race detector
-	$(GO) test -race -count=1 -timeout 30m ./...
-	@set -e; for dir in $(NESTED_TESTS); do echo "in $$dir:"; (cd $$dir && $(GO) test -race -count=1 -timeout 30m ./...); done
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 test-root $(NESTED_TESTS:=/test)
+
+.PHONY: test-root
+test-root:
+	$(GO) test -race -count=1 -p $(PACKAGES) -timeout 30m ./...
+
+# What a module says comes in one piece.
+.PHONY: $(NESTED_TESTS:=/test)
+$(NESTED_TESTS:=/test): %/test:
+	@said=$$(cd $* && $(GO) test -race -count=1 -timeout 30m ./... 2>&1); failed=$$?; echo "in $*:"; echo "$$said"; exit $$failed
 
 .PHONY: soak
-soak: ## the long runs: 1,000 kills and 125 while opening, each failpoint with the race detector, every answer on every target, 10 minutes of strangers, 100 power cuts, 2,400 damages, 70,000 walks of the queues' model, 20,000 of objects that belong together, and the API server of Kubernetes
+soak: ## the long runs: 1,000 kills and 125 while opening, each failpoint with the race detector, every answer on every target, 10 minutes of strangers, 100 power cuts, 2,400 damages, 70,000 walks of the queues' model, 2,000 of their feeds, 1,000 each of the emitter and of snapshots, 20,000 of objects that belong together, 100 of those on disk, all sequences of three requests, and the API server of Kubernetes
 	$(GO) test -race -timeout 6h ./e2e/crash -run TestKill -kills 1000
 	$(GO) test -race -timeout 6h ./e2e/crash -run Failpoints -race-failpoints
 	$(GO) test -race -timeout 6h ./e2e/transparent -all
@@ -53,6 +64,10 @@ soak: ## the long runs: 1,000 kills and 125 while opening, each failpoint with t
 	$(GO) test -timeout 6h ./e2e/damage -cases 300
 	$(GO) test -race -timeout 6h ./queue/badger -run TestDamage -rounds 36
 	$(GO) test -timeout 6h . -run TestPromisesOfRelations -rapid.checks=20000
+	$(GO) test -timeout 6h . -run TestPromisesOnDisk -walks-on-disk 100
+	$(GO) test -timeout 6h ./reconcile/model -all
+	$(GO) test -timeout 6h ./emitter -run TestLanesUnderFire -rapid.checks=1000
+	$(GO) test -timeout 6h ./pipeline/snapshots -run TestProperty -rapid.checks=1000
 	$(GO) test -timeout 6h ./e2e/kubernetes -kubernetes
 	$(GO) test -timeout 6h ./queue/memory -run TestConformance/model -rapid.checks=900 -count=60
 	$(GO) test -timeout 6h ./queue/badger -run "TestConformance.*/model" -rapid.checks=100 -count=90

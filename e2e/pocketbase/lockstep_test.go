@@ -23,7 +23,7 @@ func TestLockstep(t *testing.T) {
 	for n := range 6 {
 		work.Go(func() {
 			a := &article{lab: l, feed: f, id: fmt.Sprintf("lockstep%07d", n)}
-			if err := a.live(ctx, 12); err != nil {
+			if err := a.live(ctx, 6); err != nil {
 				t.Errorf("article %d: %v", n, err)
 			}
 		})
