@@ -99,7 +99,7 @@ func TestFullDisk(t *testing.T) {
 	if !got["items.updated items/1"] || !got["items.updated items/2"] {
 		t.Errorf("told %v", got)
 	}
-	s.putUntil("/users/1", "users.updated users/1")
+	s.change("/users/1", "users.updated users/1")
 	eventually(t, "health is good again", func() bool { status, _ := s.health(); return status == http.StatusOK })
 }
 

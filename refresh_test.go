@@ -56,7 +56,7 @@ func TestSecretFiles(t *testing.T) {
 	n := 0
 	expect := func(want string) {
 		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); ; {
+		for deadline := time.Now().Add(testTimeout); ; {
 			n++
 			s.put("/items/1", `{"id":"1","n":`+strings.Repeat("1", n)+`}`)
 			if delivered := <-got; delivered == want {
@@ -96,7 +96,7 @@ func TestSecretFiles(t *testing.T) {
 	for _, bad := range []string{"", "no secret", secretNumber(2)[:20]} {
 		before := told("cannot be used")
 		write(secret, bad)
-		for deadline := time.Now().Add(20 * time.Second); told("cannot be used") == before && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(testTimeout); told("cannot be used") == before && time.Now().Before(deadline); {
 			time.Sleep(filesEvery) // the log of another goroutine
 		}
 		expect("1 Bearer second")

@@ -63,7 +63,7 @@ func newSubscriber(t *testing.T) *subscriber {
 	t.Cleanup(r.receiver.Close)
 	text := r.config("", "}\nhandle_path /webhooks/* {\nwebhooks_api")
 	r.mustLoad(strings.Replace(text, "resource items\n", "resource items {\ntenant seller\n}\n", 1))
-	r.putUntil("/items/1", "items.updated items/1")
+	r.change("/items/1", "items.updated items/1")
 	created, err := http.Post("http://"+r.admin+"/webhooks/keys?tenant=acme&name=erp", "", http.NoBody)
 	if err != nil {
 		t.Fatal(err)

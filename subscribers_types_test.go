@@ -50,7 +50,7 @@ func TestTypesAreLearned(t *testing.T) {
 	global := "subscribers {\ntype items.* as items \"Something about an item.\"\n}"
 	text := strings.Replace(s.config(global, "}\nhandle_path /webhooks/* {\nwebhooks_api"), "resource items\n", "resource items {\ntenant seller\n}\n", 1)
 	s.mustLoad(text)
-	s.putUntil("/items/1", "items.updated items/1")
+	s.change("/items/1", "items.updated items/1")
 	acme := s.subscriberOf("acme")
 	s.put("/items/2", `{"id":"2","seller":"umbrella","canary":"4111","buyer":{"name":"Ann"}}`)
 	learned := acme.waits("/webhooks/types/items.updated", "canary")
@@ -98,7 +98,7 @@ func TestEchoReachesReceivers(t *testing.T) {
 	s := newStage(t)
 	text := strings.Replace(s.config("", "}\nhandle_path /webhooks/* {\nwebhooks_api"), "resource items\n", "resource items {\ntenant seller\n}\n", 1)
 	s.mustLoad(text)
-	s.putUntil("/items/1", "items.updated items/1")
+	s.change("/items/1", "items.updated items/1")
 	acme := s.subscriberOf("acme")
 	// The receiver is made when its secret is known.
 	var made struct {

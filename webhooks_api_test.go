@@ -158,7 +158,7 @@ func TestSubscribersAPI(t *testing.T) {
 	text := s.config("subscribers {\nlimit 2\nrequire label\n}", "}\nhandle_path /webhooks/* {\nwebhooks_api")
 	text = strings.Replace(text, "level ERROR", "level DEBUG\n\t\toutput file "+log, 1)
 	s.mustLoad(text)
-	s.putUntil("/items/1", "items.updated items/1")
+	s.change("/items/1", "items.updated items/1")
 
 	created, err := http.Post("http://"+s.admin+"/webhooks/keys?tenant=acme&name=ci", "", http.NoBody)
 	if err != nil {
@@ -224,7 +224,7 @@ func TestSubscribersAPI(t *testing.T) {
 func TestSubscribersAPIAtTheRoot(t *testing.T) {
 	s := newStage(t)
 	s.mustLoad(strings.Replace(s.config("", ""), "\twebhooks {\n\t\tupstream", "\twebhooks_api\n\twebhooks {\n\t\tupstream", 1))
-	s.putUntil("/items/1", "items.updated items/1")
+	s.change("/items/1", "items.updated items/1")
 	stranger := client{t, "http://" + s.address, http.Header{}}
 	for path, want := range map[string]int{"/endpoints": 401, "/me": 401, "/items/1": 200, "/endpoints/x/y/z": 404} {
 		if status, answer, _ := stranger.do(http.MethodGet, path, ""); status != want {
@@ -251,7 +251,7 @@ func TestWhoSubscribersAre(t *testing.T) {
 	known := "handle_path /known/* {\nbasic_auth {\nacme $2a$04$ZvM6pZ0f1gq6yQyQ1Zz8TeYxJ1zv1yqjQe7m9uQ8mYQK9n8C6s0hW\n}\nwebhooks_api {\nauthorize {http.auth.user.id}\n}\n"
 	placeholder := "handle_path /told/* {\nvars told umbrella\nwebhooks_api {\nauthorize {vars.told}\n}\n}\nhandle_path /untold/* {\nwebhooks_api {\nauthorize {vars.untold}\n}\n}\n"
 	s.mustLoad(s.config("", asking+placeholder+known))
-	s.putUntil("/items/1", "items.updated items/1")
+	s.change("/items/1", "items.updated items/1")
 	caller := client{t, "http://" + s.address, http.Header{"Authorization": {"Bearer canary-caller"}, "X-Other": {"x"}}}
 	for path, want := range map[string]string{"/asked/me": "200 acme", "/told/me": "200 umbrella", "/untold/me": "401 <nil>", "/known/me": "401 <nil>"} {
 		status, answer, _ := caller.do(http.MethodGet, path, "")
@@ -284,7 +284,7 @@ func TestSharedCallers(t *testing.T) {
 	t.Cleanup(receiver.Close)
 	shared := "}\nhandle_path /webhooks/* {\nwebhooks_api {\nupstream " + api.Listener.Addr().String() + "\nauthorize GET /marketplace shared\n}\n"
 	s.mustLoad(s.config("", shared))
-	s.putUntil("/items/1", "items.updated items/1")
+	s.change("/items/1", "items.updated items/1")
 	caller := client{t, "http://" + s.address, http.Header{"Authorization": {"Bearer platform"}}}
 	if status, answer, _ := caller.do(http.MethodPost, "/webhooks/endpoints", `{"url":"`+receiver.URL+`","events":["items.*"]}`); status != 201 {
 		t.Fatalf("%d %v", status, answer)

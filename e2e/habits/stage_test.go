@@ -338,4 +338,4 @@ func (s *stage) records(t *testing.T) (reasons []string) {
 }
 
 // testTimeout limits every wait. Only a failing test uses it up.
-const testTimeout = 40 * time.Second
+const testTimeout = 3 * time.Minute

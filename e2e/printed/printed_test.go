@@ -317,7 +317,7 @@ func (s *stage) unresolved(line string) string {
 // told waits for an event.
 func (s *stage) told(want string) {
 	s.t.Helper()
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(2 * time.Minute)
 	for {
 		select {
 		case got := <-s.events:

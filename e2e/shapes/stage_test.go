@@ -29,7 +29,7 @@ import (
 )
 
 // testTimeout limits every wait. Only a failing test uses it up.
-const testTimeout = 30 * time.Second
+const testTimeout = 2 * time.Minute
 
 const secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 

@@ -122,7 +122,7 @@ func New(t testing.TB, binary string, a *API, r *Receiver, queue string) *Caddy 
 	c := &Caddy{
 		Queue: queue, binary: binary, api: a, receiver: r,
 		site: freeport.Address(t), admin: freeport.Address(t), home: t.TempDir(),
-		client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+		client: &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 	}
 	t.Cleanup(func() {
 		c.Kill()
@@ -272,7 +272,7 @@ func (c *Caddy) Stop(t testing.TB) {
 	}
 	select {
 	case <-c.exited:
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Errorf("Caddy does not stop\n%s", c.Tail())
 		c.Kill()
 	}

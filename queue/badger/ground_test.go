@@ -254,9 +254,9 @@ func TestStruggle(t *testing.T) {
 
 func eventually(t *testing.T, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !condition(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(testTimeout); !condition(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("not within 20 seconds")
+			t.Fatal("not within ", testTimeout)
 		}
 	}
 }
@@ -295,7 +295,7 @@ func TestDeletedWhileClosing(t *testing.T) {
 	select {
 	case err := <-closed:
 		must(t, err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(testTimeout):
 		t.Fatal("closing hangs")
 	}
 }

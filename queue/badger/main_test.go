@@ -15,6 +15,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
+// testTimeout is how long a test waits for what must come, on the slowest of machines.
+const testTimeout = 2 * time.Minute
+
 func TestMain(m *testing.M) {
 	testflags.Checks(30)
 	goleak.VerifyTestMain(m)
@@ -58,7 +61,7 @@ func markItem(t *testing.T, s *Store, ids ...string) {
 // leaseMark leases a mark that must be due.
 func leaseMark(t *testing.T, s *Store) queue.MarkLease {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	held, err := s.LeaseMark(ctx, "items", time.Hour)
 	must(t, err)
@@ -68,7 +71,7 @@ func leaseMark(t *testing.T, s *Store) queue.MarkLease {
 // leaseDelivery leases a delivery that must be due.
 func leaseDelivery(t *testing.T, s *Store, endpoint string) queue.DeliveryLease {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	held, err := s.LeaseDelivery(ctx, endpoint, queue.LeaseOptions{For: time.Hour})
 	must(t, err)
