@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/failpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
 // caddy is an installation: a configuration, a queue, a log, and at most one
@@ -37,7 +38,7 @@ func newCaddy(t *testing.T, a *api, r *receiver, upstreamTimeout time.Duration) 
 	}
 	c := &caddy{
 		settings: settings{
-			Admin: freePort(t), Site: freePort(t), Queue: filepath.Join(home, "queue"),
+			Admin: freeport.Address(t), Site: freeport.Address(t), Queue: filepath.Join(home, "queue"),
 			API: a.address(), Receiver: r.server.URL + "/hooks", Secret: secret,
 			UpstreamTimeout: upstreamTimeout, Updated: "items.updated", AttemptTimeout: 30 * time.Second,
 		},

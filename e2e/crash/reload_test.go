@@ -218,7 +218,7 @@ func TestBesideARunningServer(t *testing.T) {
 	}
 
 	second := c.settings
-	second.Admin, second.Site = freePort(t), freePort(t)
+	second.Admin, second.Site = freeport.Address(t), freeport.Address(t)
 	file := filepath.Join(c.home, "second")
 	if err := os.WriteFile(file, []byte(second.caddyfile(t)), 0o600); err != nil {
 		t.Fatal(err)

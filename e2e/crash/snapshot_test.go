@@ -15,6 +15,8 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
 // held is what a receiver holds of an object, as it takes events: a newer one replaces
@@ -98,7 +100,7 @@ type beginning struct {
 // begin makes objects and then the endpoint, in a process that dies at a point.
 func begin(t *testing.T, r *rough, resource, point string, objects int) *beginning {
 	t.Helper()
-	site := freePort(t)
+	site := freeport.Address(t)
 	r.caddy.Resource, r.caddy.Handler = resource, "look_rate 1000"
 	r.caddy.Global = "subscribers {\n verify off\n}"
 	r.caddy.Sites = fmt.Sprintf("http://%s {\n bind 127.0.0.1\n webhooks_api\n}", site)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
 // subscriber makes, changes and deletes endpoints of its own, one after the other, and
@@ -218,7 +220,7 @@ func (s *subscriber) subscribe(ctx context.Context, inbox string) bool {
 func TestKillWhileSubscribing(t *testing.T) {
 	t.Parallel()
 	r := newRough(t)
-	site := freePort(t)
+	site := freeport.Address(t)
 	r.caddy.Resource = "tenant owner"
 	r.caddy.Global = "subscribers {\n limit 100000\n verify off\n}"
 	r.caddy.Sites = fmt.Sprintf("http://%s {\n bind 127.0.0.1\n webhooks_api\n}", site)

@@ -5,10 +5,6 @@ package crash
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net"
-	"strconv"
-	"sync"
 	"testing"
 	"time"
 )
@@ -53,33 +49,4 @@ func within(t *testing.T, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
 	return ctx
-}
-
-var (
-	portsMu sync.Mutex
-	ports   = make(map[int]bool)
-)
-
-// freePort returns a port that nobody listens on. It is not one of those that
-// the system assigns to outgoing connections: while the process is down, one of
-// its clients could get its port, and it could not start again.
-func freePort(t *testing.T) string {
-	t.Helper()
-	portsMu.Lock()
-	defer portsMu.Unlock()
-	for range 1000 {
-		port := 20_000 + rand.IntN(10_000)
-		if ports[port] {
-			continue
-		}
-		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err != nil {
-			continue
-		}
-		listener.Close()
-		ports[port] = true
-		return listener.Addr().String()
-	}
-	t.Fatal("found no free port")
-	return ""
 }
