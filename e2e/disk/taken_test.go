@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -90,7 +91,11 @@ func TestDirectoryDeleted(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "queue")
 	c, load := steady(t, dir, 2000, nil)
-	if err := os.RemoveAll(dir); err != nil {
+	err := os.RemoveAll(dir)
+	for errors.Is(err, syscall.ENOTEMPTY) { // a file was made meanwhile
+		err = os.RemoveAll(dir)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	closes(t, c, "gone")

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -118,18 +119,18 @@ func TestDirectoryTakenAway(t *testing.T) {
 		// soon is true where the next batch need not notice it.
 		soon bool
 	}{
-		"deleted": {func(t *testing.T, dir string) { must(t, os.RemoveAll(dir)) }, errGone, false},
+		"deleted": {func(t *testing.T, dir string) { deleteAll(t, dir) }, errGone, false},
 		"renamed": {func(t *testing.T, dir string) { must(t, os.Rename(dir, dir+".old")) }, errGone, false},
 		"replaced": {func(t *testing.T, dir string) {
 			must(t, os.Rename(dir, dir+".old"))
 			must(t, os.Mkdir(dir, 0o700))
 		}, errGone, false},
 		"deleted and made again": {func(t *testing.T, dir string) {
-			must(t, os.RemoveAll(dir))
+			deleteAll(t, dir)
 			must(t, os.Mkdir(dir, 0o700))
 		}, errGone, false},
 		"a file in its place": {func(t *testing.T, dir string) {
-			must(t, os.RemoveAll(dir))
+			deleteAll(t, dir)
 			must(t, os.WriteFile(dir, nil, 0o600))
 		}, errGone, false},
 		"emptied": {func(t *testing.T, dir string) {
@@ -167,6 +168,16 @@ func TestDirectoryTakenAway(t *testing.T) {
 			}
 		})
 	}
+}
+
+// deleteAll deletes the directory of an open queue, in which files may be made meanwhile.
+func deleteAll(t *testing.T, dir string) {
+	t.Helper()
+	err := os.RemoveAll(dir)
+	for errors.Is(err, syscall.ENOTEMPTY) {
+		err = os.RemoveAll(dir)
+	}
+	must(t, err)
 }
 
 // A queue whose directory was renamed is closed in that directory, and nothing is
@@ -291,7 +302,7 @@ func TestDeletedWhileClosing(t *testing.T) {
 	closed := make(chan error, 1)
 	go func() { closed <- s.Close() }()
 	eventually(t, func() bool { return s.ground.struggling.Load() != nil })
-	must(t, os.RemoveAll(dir))
+	deleteAll(t, dir)
 	select {
 	case err := <-closed:
 		must(t, err)
