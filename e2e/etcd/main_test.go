@@ -64,7 +64,7 @@ func TestLockstep(t *testing.T) {
 	for n := range clients {
 		clients[n] = l.newClient(n)
 		work.Go(func() {
-			for range 40 {
+			for range 75 {
 				if err := l.step(ctx, clients[n]); err != nil {
 					t.Errorf("client %d, step %d: %v", n, clients[n].step, err)
 					return
@@ -126,7 +126,7 @@ func TestBurst(t *testing.T) {
 		clients[n] = l.newClient(n)
 		clients[n].prefix = fmt.Sprintf("shared%d/", n%2) // four clients change the same keys
 		work.Go(func() {
-			for range 40 {
+			for range 60 {
 				if err := clients[n].act(ctx); err != nil {
 					t.Errorf("client %d, step %d: %v", n, clients[n].step, err)
 					return

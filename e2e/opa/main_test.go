@@ -44,7 +44,7 @@ func TestLockstep(t *testing.T) {
 	l := newLab(t)
 	ctx := witness.Within(t)
 	c := l.newClient(0)
-	for range 150 {
+	for range 260 {
 		if err := l.step(ctx, c); err != nil {
 			t.Errorf("step %d: %v", c.step, err)
 			break
@@ -83,7 +83,7 @@ func TestBurst(t *testing.T) {
 	for n := range clients {
 		clients[n] = l.newClient(n + 1)
 		work.Go(func() {
-			for range 40 {
+			for range 60 {
 				if err := clients[n].act(ctx); err != nil {
 					t.Errorf("client %d, step %d: %v", n, clients[n].step, err)
 					return

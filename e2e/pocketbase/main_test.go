@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -22,6 +21,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-webhooks/caddy-webhooks"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
 // testTimeout limits every wait. Only a failing test uses it up.
@@ -57,7 +57,7 @@ const caddyfile = `
 	}
 }
 
-http://127.0.0.1:%[4]d {
+%[4]s {
 	bind 127.0.0.1
 	webhooks {
 		upstream %[5]s {
@@ -92,9 +92,8 @@ func newLab(t *testing.T) *lab {
 	t.Cleanup(transport.CloseIdleConnections)
 	l.client = &http.Client{Transport: transport}
 
-	port := freePort(t)
-	l.proxy = fmt.Sprintf("http://127.0.0.1:%d", port)
-	config := fmt.Sprintf(caddyfile, t.TempDir(), l.receiver.url, receiverSecret, port, l.api.addr, l.api.token)
+	l.proxy = "http://" + freeport.Address(t)
+	config := fmt.Sprintf(caddyfile, t.TempDir(), l.receiver.url, receiverSecret, l.proxy, l.api.addr, l.api.token)
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(config), nil)
 	if err != nil {
 		t.Fatalf("adapting the Caddyfile: %v", err)
@@ -108,16 +107,6 @@ func newLab(t *testing.T) *lab {
 		}
 	})
 	return l
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // deadline returns the context of a test's waits.

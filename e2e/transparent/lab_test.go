@@ -26,6 +26,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-webhooks/caddy-webhooks"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
 // testTimeout limits every wait. Only a failing test uses it up.
@@ -211,18 +212,13 @@ func (l *lab) load(t *testing.T, config string) {
 	}
 }
 
-// freeAddresses returns addresses that nobody listens on. All are taken before
-// the first is released: otherwise the system would assign the same one again.
+// freeAddresses returns addresses that nobody listens on. The system must not assign them
+// to clients, of this package or another, before Caddy listens.
 func freeAddresses(t *testing.T, count int) []string {
 	t.Helper()
 	addresses := make([]string, count)
 	for i := range addresses {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close()
-		addresses[i] = listener.Addr().String()
+		addresses[i] = freeport.Address(t)
 	}
 	return addresses
 }
