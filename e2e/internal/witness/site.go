@@ -224,6 +224,21 @@ func (s *Site) idle(ctx context.Context) error {
 	return nil
 }
 
+// Mark is an object that something is left to do for.
+type Mark struct {
+	Object    string `json:"object"`
+	LastError string `json:"last_error"`
+}
+
+// Marks returns what is left to do.
+func (s *Site) Marks(ctx context.Context) ([]Mark, error) {
+	var page struct {
+		Items []Mark `json:"items"`
+	}
+	err := s.ask(ctx, "marks?limit=1000", &page)
+	return page.Items, err
+}
+
 // Record is an exchange of which nobody knows which object it changed.
 type Record struct {
 	Resource string `json:"resource"`
