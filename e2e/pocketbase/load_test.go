@@ -27,7 +27,7 @@ func TestLoad(t *testing.T) {
 		w := &writer{lab: l, id: fmt.Sprintf("load%011d", n), random: rand.New(rand.NewPCG(uint64(n), 42))}
 		writers[n] = w
 		work.Go(func() {
-			if err := w.write(ctx, 40); err != nil {
+			if err := w.write(ctx, 24); err != nil {
 				t.Errorf("writer %d: %v", n, err)
 			}
 		})

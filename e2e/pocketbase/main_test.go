@@ -24,8 +24,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
-// testTimeout limits every wait. Only a failing test uses it up.
-const testTimeout = 2 * time.Minute
+// testTimeout limits a whole test. Only a failing one uses it up.
+const testTimeout = 10 * time.Minute
 
 // lab is PocketBase, Caddy in front of it, and a receiver behind.
 type lab struct {

@@ -100,7 +100,7 @@ func Start(t *testing.T, address, rules string, state func(object string, payloa
 // Within returns the context of a test's waits. Only a failing test uses it up.
 func Within(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
