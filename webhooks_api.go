@@ -180,7 +180,8 @@ func (a *App) subscribersAPI() callbacks.Options {
 			}
 			return nil
 		},
-		Policy: a.Subscribers.Policy(), Require: a.Subscribers.Required(), Unverified: a.Subscribers.Unverified(),
+		Applied: a.pipeline.Applied,
+		Policy:  a.Subscribers.Policy(), Require: a.Subscribers.Required(), Unverified: a.Subscribers.Unverified(),
 		Prober:   &callbacks.Receivers{Transport: func(name string) callbacks.Transport { return a.transport.Load().For(name) }, Template: a.template},
 		Template: a.template,
 		Client: func(r *http.Request) string {

@@ -197,6 +197,23 @@ func isOf(pattern string) func(*subscribers.Endpoint) bool {
 	return func(e *subscribers.Endpoint) bool { return len(e.Events) == 1 && e.Events[0] == pattern }
 }
 
+// appliedTimeout limits how long a change waits until deliveries go by it.
+const appliedTimeout = 10 * time.Second
+
+// applied waits until deliveries go by a change. Whoever is told that an endpoint has
+// other credentials, or another URL, may rely on it: with the next event, the old ones
+// are sent nowhere.
+func (c *call) applied() error {
+	// Who breaks off is told nothing, and the next change waits for this one, too.
+	ctx, cancel := context.WithTimeout(c.r.Context(), appliedTimeout)
+	defer cancel()
+	err := c.options.Applied(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return unavailable.retry(queueRetry, "it is stored, but deliveries do not go by it yet; send the same again")
+	}
+	return err
+}
+
 // shows returns the answer that shows an endpoint.
 func (c *call) shows(e *subscribers.Endpoint) (*answer, error) {
 	return (&answer{status: http.StatusOK, body: c.view(e)}).set("ETag", c.etag(e)), nil
@@ -288,6 +305,9 @@ func changeEndpoint(c *call, merge bool, types ...string) (*answer, error) {
 		if errors.Is(err, subscribers.ErrChanged) {
 			continue
 		}
+		if err == nil {
+			err = c.applied()
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -320,6 +340,9 @@ func deleteEndpoint(c *call) (*answer, error) {
 	}
 	c.doing = doing{action: "delete"}
 	if err := c.book.Delete(c.r.Context(), c.caller.Tenant, e.ID, version); err != nil {
+		return nil, err
+	}
+	if err := c.applied(); err != nil {
 		return nil, err
 	}
 	c.cancelPending(e.ID)
@@ -360,6 +383,9 @@ func (c *call) setStatus(action string, status subscribers.Status) (*answer, err
 			e.Status = status
 			return nil
 		})
+		if err == nil {
+			err = c.applied()
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -155,6 +155,9 @@ func rotateSecret(c *call) (*answer, error) {
 		e.Secrets = rotated(e.Secrets, text, overlap, c.now)
 		return c.options.Prober.Check(e)
 	})
+	if err == nil {
+		err = c.applied()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +205,9 @@ func revokeSecret(c *call) (*answer, error) {
 		e.Secrets = slices.Delete(kept, at, at+1)
 		return nil
 	})
+	if err == nil {
+		err = c.applied()
+	}
 	if err != nil {
 		return nil, err
 	}

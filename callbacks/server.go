@@ -58,6 +58,9 @@ type Options struct {
 	Emitter func() Emitter
 	// Sealer returns what seals endpoints, nil while there is no key.
 	Sealer func() subscribers.Sealer
+	// Applied waits until deliveries go by the endpoints as they are stored. Default: it
+	// waits for nothing.
+	Applied func(ctx context.Context) error
 	// Template holds what is not a subscriber's to say of an endpoint, see
 	// [subscribers.Endpoint.Resolve].
 	Template endpoint.Endpoint
@@ -119,6 +122,9 @@ type Emitter interface {
 func (o Options) withDefaults() Options {
 	if o.Emitter == nil {
 		o.Emitter = func() Emitter { return nil }
+	}
+	if o.Applied == nil {
+		o.Applied = func(context.Context) error { return nil }
 	}
 	if o.EventTypes == nil {
 		none := new(catalogue.Types)

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
@@ -68,14 +69,27 @@ func (p *Pipeline) endpointsChanged(s *session) {
 	if p.open() != s || len(p.started) == 0 || c == nil {
 		return
 	}
-	held, err := s.held()
-	if err == nil {
-		err = s.sending.apply(c, s.directory.Set(), c.targets(s.directory.Set(), held, p.transport, p.receiverOf))
-	}
-	if err != nil {
+	if err := p.deliver(s, c, p.transport); err != nil {
 		p.idle = err
 		p.log.Error("delivering to the endpoints that subscribers have made; it is tried again", zap.Error(err))
 	}
+}
+
+// deliver delivers to the endpoints of a configuration, and to those that are stored.
+// The caller holds the lock.
+func (p *Pipeline) deliver(s *session, c *Config, transport *egress.Transport) error {
+	// The directory has at least what was stored up to its epoch.
+	epoch := s.directory.Epoch()
+	held, err := s.held()
+	if err != nil {
+		return err
+	}
+	endpoints := s.directory.Set()
+	if err := s.sending.apply(c, endpoints, c.targets(endpoints, held, transport, p.receiverOf)); err != nil {
+		return err
+	}
+	s.applied.note(epoch)
+	return nil
 }
 
 // applyEndpoints makes a configuration's endpoints, and those that are stored, the

@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -319,5 +320,106 @@ func TestStoredEndpointIsTriedAgain(t *testing.T) {
 	m.look(t.Context())
 	if _, applied := p.Emitter().Standing(made.ID); !applied {
 		t.Error("it is not delivered to")
+	}
+}
+
+// Whoever was told that an endpoint has other credentials gets no event with the old ones
+// that happens later, whatever configuration comes meanwhile.
+func TestChangedEndpointIsDeliveredToAsChanged(t *testing.T) {
+	got := make(chan [2]string, 1000)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got <- [2]string{r.Header.Get("Webhook-Object"), r.Header.Get("Authorization")}
+	}))
+	defer receiver.Close()
+	p := newPipeline(t, silent(), nil)
+	c := changing(t, p)
+	start(t, p, c)
+	b := book(t, p)
+	made, err := b.Create(t.Context(), storedAt(receiver.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := range 30 {
+		want := "Bearer " + fmt.Sprint(round)
+		if _, err := b.Change(t.Context(), "acme", made.ID, queue.AnyVersion, func(e *subscribers.Endpoint) error {
+			e.Auth = &subscribers.Auth{Scheme: "bearer", Credential: fmt.Sprint(round)}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if round%3 == 2 {
+			next := *c
+			old := c
+			c = &next
+			reloaded := make(chan error, 1)
+			go func() {
+				reloaded <- p.Start(c)
+				p.Stop(old)
+			}()
+			defer func() {
+				if err := <-reloaded; err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		if err := p.Applied(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		key := event.Key{Resource: "items", ID: fmt.Sprint(round)}
+		of := event.Event{
+			ID: event.ID(p.open().store.Instance().ID, key, 1, "items.updated", nil), Type: "items.updated", Key: key, Sequence: 1,
+			Op: event.OpChange, Tenant: "acme", Time: time.Now(), Payload: []byte("{}"),
+		}
+		if err := p.open().store.Announce(t.Context(), of, []string{made.ID}); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case now := <-got:
+			if now != [2]string{key.String(), want} {
+				t.Fatalf("round %d: got %q, want %q", round, now, want)
+			}
+		case <-time.After(2 * time.Minute):
+			t.Fatalf("round %d: nothing came", round)
+		}
+	}
+}
+
+// A change that deliveries cannot go by yet is waited for; one that nothing is delivered
+// by is not.
+func TestAppliedWaits(t *testing.T) {
+	store := &ordering{Store: memory.New(time.Now)}
+	p := New(&testEngine{dir: t.TempDir(), store: store}, Opening{}, silent())
+	defer func() {
+		if err := p.Destruct(); err != nil {
+			t.Error(err)
+		}
+	}()
+	m := unmonitored(p)
+	c := changing(t, p)
+	start(t, p, c)
+	b := book(t, p)
+	store.failing.Store(true)
+	made, err := b.Create(t.Context(), storedAt("http://127.0.0.1:1/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it cannot be delivered to", func() bool { return strings.Contains(fmt.Sprint(p.Problems()), errUnwell.Error()) })
+	late, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if err := p.Applied(late); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("waiting for what fails: %v", err)
+	}
+	store.failing.Store(false)
+	m.look(t.Context())
+	if err := p.Applied(t.Context()); err != nil {
+		t.Error(err)
+	}
+	p.Stop(c)
+	store.failing.Store(true)
+	if err := b.Delete(t.Context(), "acme", made.ID, queue.AnyVersion); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Applied(t.Context()); err != nil {
+		t.Errorf("with nothing at work: %v", err)
 	}
 }

@@ -263,11 +263,7 @@ func (p *Pipeline) apply(s *session, c *Config) error {
 	if err := s.applyEndpoints(c); err != nil {
 		return err
 	}
-	held, err := s.held()
-	if err != nil {
-		return err
-	}
-	if err := s.sending.apply(c, s.directory.Set(), c.targets(s.directory.Set(), held, transport, p.receiverOf)); err != nil {
+	if err := p.deliver(s, c, transport); err != nil {
 		return err
 	}
 	if p.transport != nil && p.transport != transport {

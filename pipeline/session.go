@@ -24,6 +24,8 @@ type session struct {
 	directory *subscribers.Directory
 	unfollow  context.CancelFunc
 	followed  chan struct{}
+	// applied is which of the stored endpoints' states deliveries go by.
+	applied *applied
 	// deleted wakes the sweep of what is pending for deleted endpoints.
 	deleted chan struct{}
 }
@@ -35,6 +37,7 @@ func newSession(store queue.Store, env Environment) *session {
 		reconciler: reconcile.New(store, reconcile.Options{Logger: env.Logger("reconcile"), Metrics: env.Metrics}),
 		sending:    newSending(store, env),
 		observer:   reconcile.NewObserver(store, env.Logger("sightings")),
+		applied:    newApplied(),
 	}
 }
 
@@ -43,7 +46,9 @@ func (s *session) rest(log *zap.Logger) {
 	s.reconciler.Apply(reconcile.Plan{})
 	if err := s.sending.apply(nil, nil, nil); err != nil {
 		log.Error("ending deliveries", zap.Error(err))
+		return
 	}
+	s.applied.note(nothingDelivered)
 }
 
 // stop ends all work and closes the queue. Work that is cut short when ctx ends is

@@ -213,21 +213,23 @@ const retryAfter = time.Second
 // Follow keeps the directory up to date until the context ends, and calls a function
 // after changes. Whoever routes events need not wait for it, see [Directory.Refresh].
 func (d *Directory) Follow(ctx context.Context, changed func()) {
-	told := uint64(0)
+	type state struct{ changes, epoch uint64 }
+	told := state{}
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := d.Refresh(ctx)
 		// Whoever routes events may have read the change first, or read another one
 		// at any time from here on: the epoch that is awaited has to be from before
-		// it is seen what has changed.
-		epoch := d.epoch.Load()
-		if now := d.changes.Load(); now != told {
+		// it is seen what has changed. The epoch counts, too, as it may move on after
+		// what it stands for was read, and somebody waits for it.
+		now := state{epoch: d.epoch.Load()}
+		if now.changes = d.changes.Load(); now != told {
 			told = now
 			changed()
 			pause(ctx, rests*time.Since(began))
 		}
 		if err == nil {
-			_, err = d.records.Await(ctx, queue.KindEndpoint, epoch)
+			_, err = d.records.Await(ctx, queue.KindEndpoint, now.epoch)
 		}
 		if err == nil || ctx.Err() != nil {
 			continue

@@ -268,3 +268,42 @@ func TestDirectoryFollows(t *testing.T) {
 		<-ended
 	})
 }
+
+// trailing is a queue whose endpoints change between two of its answers.
+type trailing struct {
+	queue.Store
+	behind atomic.Uint64
+}
+
+func (s *trailing) Epoch(ctx context.Context, kind string) (uint64, error) {
+	epoch, err := s.Store.Epoch(ctx, kind)
+	return epoch - s.behind.Swap(0), err
+}
+
+// Who follows is told when the epoch comes after what it stands for was read: somebody
+// may wait for that epoch.
+func TestDirectoryFollowsTheEpoch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &trailing{Store: memory.New(time.Now)}
+		b := newBook(t, store)
+		d := newDirectory(t, b)
+		for range 3 {
+			_, err := b.Create(t.Context(), deliverable("acme"))
+			must(t, err)
+		}
+		store.behind.Store(1)
+		ctx, cancel := context.WithCancel(t.Context())
+		told, ended := uint64(0), make(chan struct{})
+		go func() {
+			defer close(ended)
+			d.Follow(ctx, func() { told = d.Epoch() })
+		}()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if epoch, err := store.Epoch(ctx, queue.KindEndpoint); err != nil || told != epoch {
+			t.Errorf("told of epoch %d, and it is %d: %v", told, epoch, err)
+		}
+		cancel()
+		<-ended
+	})
+}
