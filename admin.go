@@ -5,13 +5,16 @@ package webhooks
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-webhooks/caddy-webhooks/admin"
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/livelog"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
+	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
 func init() {
@@ -59,6 +62,7 @@ func (a *App) admin() *admin.Server {
 	server := &admin.Server{
 		Pipeline: a.pipeline, Durability: a.durability, Uncovered: uncovered, Words: a.words, Context: a.ctx, Log: livelog.New("engine"),
 	}
+	server.Tenant = func(tenant string) http.Handler { return callbacks.New(a.operatorsAPI(tenant), callbacks.NoLimits()) }
 	for _, r := range a.resources() {
 		resource := admin.Resource{Name: r.Name, Proven: r.Version != "" || r.ETag, Listed: r.List != nil}
 		for _, trigger := range r.Triggers {
@@ -67,6 +71,25 @@ func (a *App) admin() *admin.Server {
 		server.Resources = append(server.Resources, resource)
 	}
 	return server
+}
+
+// operatorsAPI returns what the operator's way to the API of a tenant needs. It is in our
+// own shape, whatever the tenants' is.
+func (a *App) operatorsAPI(tenant string) callbacks.Options {
+	options := a.subscribersAPI()
+	options.Authorize = []callbacks.Authorize{callbacks.AsOperator(tenant)}
+	options.Log = livelog.New("engine")
+	options.Declared = func(tenant, name string) bool {
+		e, found := a.pipeline.Endpoints().Get(name)
+		return found && e.Tenant == tenant && !subscribers.IsID(name)
+	}
+	options.Client = func(r *http.Request) string { return r.RemoteAddr }
+	base := "/webhooks/shared"
+	if tenant != "" {
+		base = "/webhooks/tenants/" + url.PathEscape(tenant)
+	}
+	options.Base = func(*http.Request) string { return base }
+	return options
 }
 
 // Interface guard

@@ -11,6 +11,7 @@
 //	GET  /webhooks/marks         objects that wait for reconciling
 //	GET  /webhooks/unresolved    changes whose object is not known
 //	GET  /webhooks/endpoints     endpoints, and how they stand
+//	GET  /webhooks/tenants       who has endpoints or keys, and how many
 //	GET  /webhooks/audit         who changed what a tenant has, newest first
 //	GET  /webhooks/coverage      what could be missed
 //	GET  /webhooks/queue         the queue as a whole; /webhooks/queue/backup a backup of it
@@ -23,6 +24,10 @@
 //	POST /webhooks/look          has an object looked at
 //	POST /webhooks/list          has all objects of a resource listed
 //	POST /webhooks/dismiss       forgets records of changes whose object is not known
+//	GET, PATCH, DELETE /webhooks/endpoints/NAME         an endpoint that a tenant has made
+//	POST /webhooks/endpoints/NAME/enable, disable, secrets, test
+//	GET, POST, DELETE /webhooks/endpoints/NAME/snapshot  what it begins with
+//	     /webhooks/tenants/TENANT/…, /webhooks/shared/…  the tenants' API, as the operator
 //	GET, POST /webhooks/keys     API keys of a tenant; DELETE /webhooks/keys/ID
 //
 // Lists take `limit` and `cursor`, and where it applies `event`, `type`,
@@ -35,6 +40,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -63,6 +69,9 @@ type Server struct {
 	// Words returns the words of the configuration that have no effect. Nil means that
 	// nobody knows.
 	Words func() []effect.Line
+	// Tenant answers a request to the API of a tenant's subscribers, as the operator.
+	// The path is that of their API. Nil is refused.
+	Tenant func(tenant string) http.Handler
 	// Context ends with the configuration: nothing waits longer. Nil never ends.
 	Context context.Context
 	// Log gets errors that come too late for an answer.
@@ -116,12 +125,14 @@ func (s *Server) routes() map[string]handler {
 		"POST /webhooks/look":                    s.look,
 		"POST /webhooks/list":                    s.list,
 		"POST /webhooks/dismiss":                 s.dismiss,
+		"GET /webhooks/tenants":                  s.tenants,
 		"GET /webhooks/keys":                     s.keys,
 		"POST /webhooks/keys":                    s.createKey,
 		"DELETE /webhooks/keys/{id}":             s.deleteKey,
 		"GET /webhooks/queue":                    s.queue,
 		"GET /webhooks/queue/backup":             s.backup,
 	}
+	maps.Copy(routes, s.operated())
 	for name, verb := range deliveryVerbs {
 		routes["GET /webhooks/"+name] = s.count(verb)
 		routes["POST /webhooks/"+name] = s.act(verb)
@@ -136,7 +147,9 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request) error {
 	for pattern, handle := range routes {
 		answer := func(w http.ResponseWriter, r *http.Request) { err = refusal(handle(w, r)) }
 		mux.HandleFunc(pattern, answer)
-		mux.HandleFunc(pattern+"/{$}", answer)
+		if !strings.HasSuffix(pattern, "...}") {
+			mux.HandleFunc(pattern+"/{$}", answer)
+		}
 	}
 	if answer, pattern := mux.Handler(r); pattern == "" {
 		return unrouted(w, r, answer, routes)

@@ -26,6 +26,7 @@ var routes = map[string]string{
 	"/webhooks/marks":                "GET, HEAD",
 	"/webhooks/unresolved":           "GET, HEAD",
 	"/webhooks/endpoints":            "GET, HEAD",
+	"/webhooks/tenants":              "GET, HEAD",
 	"/webhooks/coverage":             "GET, HEAD",
 	"/webhooks/keys":                 "GET, HEAD, POST",
 	"/webhooks/queue":                "GET, HEAD",
@@ -77,7 +78,7 @@ func TestNotFound(t *testing.T) {
 	s, _, _ := newFilledStage(t)
 	for _, target := range []string{
 		"/webhooks", "/webhooks/", "/webhooks/nothing", "/webhooks/status/more", "/webhooks/queue/nothing",
-		"/webhooks/endpoints/erp", "/webhooks/endpoints/erp/explode", "/webhooks/endpoints/erp/pause/more", "/webhooks/events/a/b",
+		"/webhooks/endpoints/erp/explode", "/webhooks/endpoints/erp/pause/more", "/webhooks/events/a/b",
 		"/webhooks//nothing", "/other",
 	} {
 		for _, method := range []string{"GET", "POST"} {
@@ -205,7 +206,7 @@ func TestBadRequests(t *testing.T) {
 		"GET /webhooks/events?type=a;event=b":                                                   "semicolon",
 		"GET /webhooks/deliveries?status=unknown":                                               "status is pending, delivered, dead, superseded or cancelled",
 		"GET /webhooks/endpoints?limit=0":                                                       "limit is a number",
-		"GET /webhooks/endpoints?type=x":                                                        "it takes cursor, limit",
+		"GET /webhooks/endpoints?type=x":                                                        "it takes tenant, cursor, limit",
 		"GET /webhooks/queue/backup?since=%zz":                                                  "invalid URL escape",
 		"GET /webhooks/queue/backup?after=1":                                                    `unknown parameter "after"; it takes since`,
 		"GET /webhooks/queue/backup?since=x":                                                    "since is the number that the backup before ends with",

@@ -3,24 +3,31 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
+	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
 // endpointView is an endpoint with how it stands.
 type endpointView struct {
 	emitter.Standing
 	// Host is the part of its URL that may be shown.
-	Host    string   `json:"host"`
-	Tenant  string   `json:"tenant,omitempty"`
+	Host   string `json:"host"`
+	Tenant string `json:"tenant,omitempty"`
+	// Stored is true for one that its tenant has made, and Label is what the tenant calls
+	// it; that is told only where the list is of one tenant.
+	Stored  bool     `json:"stored,omitempty"`
+	Label   string   `json:"label,omitempty"`
 	Events  []string `json:"events"`
 	Pending int      `json:"pending"`
 	// Expired counts deliveries that were given up since Caddy began, because
@@ -37,14 +44,24 @@ func (s *Server) emitter() (*emitter.Emitter, error) {
 	return e, nil
 }
 
-// endpoints answers how the endpoints stand, by name. The cursor is the last name
-// of the page before.
+// statusFeed is the status of an endpoint without a URL: it is sent nothing, and its feed is
+// read.
+const statusFeed queue.EndpointStatus = "feed"
+
+var endpointParameters = append([]string{"tenant"}, pageParameters...)
+
+// endpoints answers how the endpoints stand, by name: all that are delivered to, or those
+// of a `tenant`. The cursor is the last name of the page before.
 func (s *Server) endpoints(w http.ResponseWriter, r *http.Request) error {
 	working, err := s.emitter()
 	if err != nil {
 		return err
 	}
-	q, err := parseQuery(r, pageParameters, queue.DefaultLimit)
+	values, err := parseMeant(r, endpointParameters)
+	if err != nil {
+		return err
+	}
+	q, err := parseQuery(r, endpointParameters, queue.DefaultLimit)
 	if err != nil {
 		return err
 	}
@@ -63,29 +80,76 @@ func (s *Server) endpoints(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
+	var labels map[string]string
+	if values.Has("tenant") {
+		if labels, err = s.narrow(r.Context(), standings, values.Get("tenant")); err != nil {
+			return err
+		}
+	}
 	answer := listView{Items: []any{}}
 	for _, name := range slices.Sorted(maps.Keys(standings)) {
 		if name <= string(q.page.Cursor) {
 			continue
 		}
 		if len(answer.Items) == q.page.Limit {
+			answer.Next = queue.Cursor(answer.Items[len(answer.Items)-1].(endpointView).Name)
 			break
 		}
-		declared, _ := s.Pipeline.Endpoints().Get(name)
-		view := endpointView{
-			Standing: standings[name], Tenant: declared.Tenant,
-			Events: declared.Events.Patterns(), Pending: stats.PendingDeliveries[name], Expired: expired[name],
-		}
-		if declared.URL != "" {
-			view.Host = endpoint.PublicURL(declared.URL)
+		view := s.endpointView(name, standings[name])
+		view.Pending, view.Expired, view.Label = stats.PendingDeliveries[name], expired[name], labels[name]
+		if values.Has("tenant") {
+			view.Tenant = values.Get("tenant")
 		}
 		answer.Items = append(answer.Items, view)
-		answer.Next = queue.Cursor(name)
-	}
-	if len(answer.Items) < q.page.Limit {
-		answer.Next = ""
 	}
 	return writeJSON(w, http.StatusOK, answer)
+}
+
+// endpointView returns an endpoint with how it stands, without counts.
+func (s *Server) endpointView(name string, standing emitter.Standing) endpointView {
+	declared, _ := s.Pipeline.Endpoints().Get(name)
+	view := endpointView{Standing: standing, Tenant: declared.Tenant, Stored: subscribers.IsID(name), Events: declared.Events.Patterns()}
+	if declared.URL != "" {
+		view.Host = endpoint.PublicURL(declared.URL)
+	}
+	return view
+}
+
+// narrow leaves the endpoints of a tenant, adds those without a URL, and returns what the
+// tenant calls them.
+func (s *Server) narrow(ctx context.Context, standings map[string]emitter.Standing, tenant string) (labels map[string]string, err error) {
+	for name := range standings {
+		if declared, found := s.Pipeline.Endpoints().Get(name); !found || declared.Tenant != tenant {
+			delete(standings, name)
+		}
+	}
+	store, err := s.store()
+	if err != nil {
+		return nil, err
+	}
+	keyring := s.Pipeline.Keyring()
+	if keyring == nil {
+		return nil, errNotOpen
+	}
+	labels = make(map[string]string)
+	book := subscribers.Book{Store: store, Sealer: keyring, Now: time.Now}
+	page := queue.Page{Limit: queue.MaxLimit}
+	for {
+		endpoints, next, err := book.Of(ctx, tenant, page)
+		if err != nil {
+			return nil, err
+		}
+		for i := range endpoints {
+			e := &endpoints[i]
+			labels[e.ID] = e.Label
+			if _, stands := standings[e.ID]; !stands && e.URL == "" {
+				standings[e.ID] = emitter.Standing{EndpointState: queue.EndpointState{Name: e.ID, Status: statusFeed}}
+			}
+		}
+		if page.Cursor = next; next == "" {
+			return labels, nil
+		}
+	}
 }
 
 const (
@@ -116,6 +180,9 @@ func (s *Server) pause(w http.ResponseWriter, r *http.Request) error {
 	if err := working.Pause(r.Context(), name, body.Reason); err != nil {
 		return err
 	}
+	if err := s.noteHeld(r, "endpoint.hold", name); err != nil {
+		return err
+	}
 	return writeJSON(w, http.StatusOK, working.Standings()[name])
 }
 
@@ -130,5 +197,26 @@ func (s *Server) resume(w http.ResponseWriter, r *http.Request) error {
 	if err := working.Resume(r.Context(), name); err != nil {
 		return err
 	}
+	if err := s.noteHeld(r, "endpoint.release", name); err != nil {
+		return err
+	}
 	return writeJSON(w, http.StatusOK, working.Standings()[name])
+}
+
+// noteHeld has it in the audit that the operator holds a tenant's endpoint back, or does so
+// no more.
+func (s *Server) noteHeld(r *http.Request, action, name string) error {
+	declared, found := s.Pipeline.Endpoints().Get(name)
+	if !found || !subscribers.IsID(name) {
+		return nil
+	}
+	store, err := s.store()
+	if err != nil {
+		return err
+	}
+	audited, err := audit(action, name, declared.Tenant, r)
+	if err == nil {
+		_, err = store.Change(r.Context(), audited)
+	}
+	return err
 }

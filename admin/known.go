@@ -44,6 +44,21 @@ func (s *Server) requireKnown(ctx context.Context, store queue.Store, f queue.Fi
 // requireEndpoint refuses the name of an endpoint that is not configured, and of
 // which nothing is kept.
 func (s *Server) requireEndpoint(ctx context.Context, store queue.Store, name string) error {
+	if _, known := s.Pipeline.Endpoints().Get(name); known || s.stands(name) {
+		return nil
+	}
+	kept, _, err := store.Deliveries(ctx, queue.Filter{Endpoint: name}, queue.Page{Limit: 1})
+	if err != nil || len(kept) > 0 {
+		return err
+	}
+	return s.unknown(name)
+}
+
+// maxNamed is how many names an error tells.
+const maxNamed = 20
+
+// unknown refuses the name of an endpoint, and says which there are.
+func (s *Server) unknown(name string) error {
 	names := map[string]bool{}
 	for e := range s.Pipeline.Endpoints().All() {
 		names[e.Name] = true
@@ -53,14 +68,11 @@ func (s *Server) requireEndpoint(ctx context.Context, store queue.Store, name st
 			names[name] = true
 		}
 	}
-	if names[name] {
-		return nil
+	sorted := slices.Sorted(maps.Keys(names))
+	if more := len(sorted) - maxNamed; more > 0 {
+		sorted = append(sorted[:maxNamed], fmt.Sprintf("and %d more; see caddy webhooks endpoints", more))
 	}
-	kept, _, err := store.Deliveries(ctx, queue.Filter{Endpoint: name}, queue.Page{Limit: 1})
-	if err != nil || len(kept) > 0 {
-		return err
-	}
-	return refuse(http.StatusNotFound, "there is no endpoint %q; %s", name, thereAre(slices.Sorted(maps.Keys(names))))
+	return refuse(http.StatusNotFound, "there is no endpoint %q; %s", name, thereAre(sorted))
 }
 
 // requireResource refuses an object of a resource that is not configured, unless the

@@ -177,7 +177,11 @@ type answer struct {
 func (s *stage) do(method, target, body string) answer {
 	s.t.Helper()
 	recorder := httptest.NewRecorder()
-	err := s.server.Serve(recorder, httptest.NewRequest(method, target, strings.NewReader(body)))
+	request := httptest.NewRequest(method, target, strings.NewReader(body))
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	err := s.server.Serve(recorder, request)
 	if err == nil {
 		return answer{recorder.Code, recorder.Header(), recorder.Body.String()}
 	}

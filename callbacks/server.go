@@ -84,6 +84,9 @@ type Options struct {
 	// the endpoint whose receivers requests name, if that has its events. It is needed if
 	// a route is about one.
 	Object func(resource string, value func(name string) string) (key event.Key, receiver string, err error)
+	// Declared, for the operator, reports whether an endpoint stands in the configuration
+	// for a tenant: samples can be sent to it, too. Default: none can.
+	Declared func(tenant, name string) bool
 	// EventTypes returns the types of events that there are, nil before that is known.
 	// Default: there are none.
 	EventTypes func() *catalogue.Types

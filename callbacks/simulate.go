@@ -201,6 +201,7 @@ func (c *call) deliveriesOf(eventID string) ([]deliveryView, error) {
 	}
 	for i := range rows {
 		switch _, err := c.book.Get(ctx, c.caller.Tenant, rows[i].Endpoint); {
+		case errors.Is(err, queue.ErrNotFound) && c.declared(rows[i].Endpoint):
 		case errors.Is(err, queue.ErrNotFound):
 			continue // it is the operator's, or deleted
 		case err != nil:

@@ -168,7 +168,7 @@ func testEndpoint(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := c.endpoint()
+	e, err := c.target()
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,12 @@ func testEndpoint(c *call) (*answer, error) {
 	if err := f.err(); err != nil {
 		return nil, err
 	}
-	if e.URL == "" {
+	switch {
+	case c.declared(e.ID) && name != "":
+		return c.sample(&e, name, values.Get("wait"))
+	case c.declared(e.ID):
+		return nil, invalid.in(FieldProblem{"/type", "it is missing", "say of which type of event a sample is to be sent"})
+	case e.URL == "":
 		return nil, invalid.in(FieldProblem{"/url", "it has none", "give it one first"})
 	}
 	if err := c.options.Prober.Check(&e); err != nil {
