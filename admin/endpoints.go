@@ -147,9 +147,17 @@ func (s *Server) narrow(ctx context.Context, standings map[string]emitter.Standi
 			}
 		}
 		if page.Cursor = next; next == "" {
-			return labels, nil
+			break
 		}
 	}
+	if len(labels) > 0 || len(standings) > 0 {
+		return labels, nil
+	}
+	keys, _, err := store.RecordsOf(ctx, subscribers.KindKey, tenant, queue.Page{Limit: 1})
+	if err == nil && len(keys) == 0 {
+		err = refuse(http.StatusNotFound, "no tenant %q has an endpoint or a key; see caddy webhooks tenants", tenant)
+	}
+	return labels, err
 }
 
 const (

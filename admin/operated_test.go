@@ -189,6 +189,12 @@ func TestTenantsAreListed(t *testing.T) {
 	if got := s.do("GET", "/webhooks/tenants?cursor=acme", ""); got.status != http.StatusBadRequest {
 		t.Errorf("%d %s", got.status, got.body)
 	}
+	if got := s.do("GET", "/webhooks/endpoints?tenant=umbrela", ""); got.status != 404 || !strings.Contains(got.body, `no tenant "umbrela"`) {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if got := s.do("GET", "/webhooks/endpoints?tenant=keyed", ""); got.status != 200 || strings.TrimSpace(got.body) != `{"items":[]}` {
+		t.Errorf("%d %s", got.status, got.body)
+	}
 	got := s.do("GET", "/webhooks/endpoints?tenant=umbrella", "")
 	if missing, ok := contains(got.body, `"label":"second"`, `"label":"reads"`, `"status":"feed"`, `"stored":true`, `"tenant":"umbrella"`); !ok || strings.Contains(got.body, "first") || strings.Contains(got.body, "erp") {
 		t.Errorf("it lacks %q: %s", missing, got.body)

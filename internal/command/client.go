@@ -4,6 +4,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -125,14 +126,44 @@ func (c client) request(ctx context.Context, method, path string, query url.Valu
 func (c client) reason(response *http.Response, text []byte) string {
 	var answer struct {
 		Error string `json:"error"`
+		problem
 	}
-	if json.Unmarshal(text, &answer) == nil && answer.Error != "" {
-		return answer.Error
+	if json.Unmarshal(text, &answer) == nil && answer.Error+answer.Detail != "" {
+		return cmp.Or(answer.Error, answer.sentence())
 	}
 	if response.StatusCode == http.StatusNotFound {
 		return fmt.Sprintf("what answers at %s has no webhooks: is it another program, or a Caddy without this module? See `caddy list-modules`", c.address)
 	}
 	return fmt.Sprintf("what answers at %s said %s: %.200s", c.address, response.Status, bytes.TrimSpace(text))
+}
+
+// problem is what the tenants' API answers to a request that it refuses (RFC 9457).
+type problem struct {
+	Detail string `json:"detail"`
+	Errors []struct {
+		Pointer string `json:"pointer"`
+		Detail  string `json:"detail"`
+		Remedy  string `json:"remedy"`
+	} `json:"errors"`
+}
+
+// sentence says what is wrong, and what to do about it.
+func (p *problem) sentence() string {
+	if len(p.Errors) == 0 {
+		return p.Detail
+	}
+	var all []string
+	for _, of := range p.Errors {
+		text := of.Detail
+		if of.Remedy != "" {
+			text += "; " + of.Remedy
+		}
+		if name := strings.TrimLeft(of.Pointer, "/?"); name != "" {
+			text = name + ": " + text
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, "; ")
 }
 
 // unreachable says that nothing answers, and what that may be due to.

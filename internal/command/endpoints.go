@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// endpointCommands returns the commands that pause and resume an endpoint, and send
-// it what waits.
+// endpointCommands returns the commands that list, change, pause and resume endpoints, and
+// send them what waits or a sample.
 func endpointCommands() []*cobra.Command {
 	pause := subcommand(&cobra.Command{
 		Use: "pause <endpoint>", Short: "Stops deliveries to an endpoint until it is resumed", Args: cobra.ExactArgs(1),
@@ -25,7 +25,18 @@ func endpointCommands() []*cobra.Command {
 	}, func(c call) error {
 		return setEndpoint(c, "resume", nil)
 	})
-	return []*cobra.Command{pause, resume, retryCommand()}
+	listed := endpointList.command()
+	listed.Long = `
+Lists endpoints and how they stand: all that are delivered to, or those of a tenant, with what the tenant calls them and those that are only
+read. The commands below it change those that tenants have made; those of the configuration are changed there.
+`
+	listed.Example = `  caddy webhooks endpoints
+  caddy webhooks endpoints acme`
+	listed.AddCommand(managingCommands()...)
+	for _, cmd := range []*cobra.Command{pause, resume} {
+		completes(cmd, func(c call, _ []string) ([]string, error) { return endpointNames(c) })
+	}
+	return []*cobra.Command{listed, pause, resume, retryCommand(), triggerCommand()}
 }
 
 // setEndpoint pauses or resumes an endpoint, and prints how it stands then.

@@ -48,7 +48,18 @@ var scene = map[string]string{
 	"GET /webhooks/endpoints": `{"items":[
 		{"name":"crm","status":"disabled","host":"https://crm.example.com","pending":17,"expired":2,"in_flight":0,"failing_since":"2026-02-27T05:06:07Z","failures":212,
 		 "reason":"every attempt has failed for 5 days; the last one: the receiver answered with 503 Service Unavailable"},
+		{"name":"ep_2v5k8m3q7r9tabcdefghijklmn","status":"active","host":"https://hooks.example.net","tenant":"acme","stored":true,"pending":0,"in_flight":0},
 		{"name":"erp","status":"active","host":"https://erp.example.com","pending":0,"in_flight":1}]}`,
+	"GET /webhooks/tenants": `{"items":[{"name":"","endpoints":0,"declared":2,"keys":0,"pending":17,"dead":0},
+		{"name":"acme","endpoints":3,"keys":2,"pending":0,"dead":41}],"next":"after:acme"}`,
+	"POST /webhooks/tenants/acme/endpoints": `{"id":"ep_2v5k8m3q7r9tabcdefghijklmn","label":"ERP","url":"https://erp.example.com/hooks","events":["items.*"],"status":"active",
+		"secret":"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=","cursor":"AQAAAAcAAAAAAAAABQ","verification":{"accepted":true,"response":{"status":204,"ms":83}}}`,
+	"PATCH /webhooks/endpoints/ep_2v5k8m3q7r9tabcdefghijklmn":        `{"id":"ep_2v5k8m3q7r9tabcdefghijklmn","label":"ERP","url":"https://erp.example.com/hooks","events":["items.*"],"filter":"object.amount > 100","status":"active"}`,
+	"DELETE /webhooks/endpoints/ep_2v5k8m3q7r9tabcdefghijklmn":       ``,
+	"POST /webhooks/endpoints/ep_2v5k8m3q7r9tabcdefghijklmn/enable":  `{"id":"ep_2v5k8m3q7r9tabcdefghijklmn","status":"active"}`,
+	"POST /webhooks/endpoints/ep_2v5k8m3q7r9tabcdefghijklmn/disable": `{"id":"ep_2v5k8m3q7r9tabcdefghijklmn","status":"paused"}`,
+	"POST /webhooks/endpoints/ep_2v5k8m3q7r9tabcdefghijklmn/secrets": `{"secret":"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=","previous_until":"2026-03-06T05:06:07Z"}`,
+	"POST /webhooks/endpoints/erp/test":                              `{"event":"evt_hrh8s9na88bckw3wmgj1ycf452kxkydg","type":"items.updated","deliveries":[{"status":"delivered","attempts":[{"response":{"status":204,"ms":83}}]}]}`,
 	"GET /webhooks/marks": `{"items":[
 		{"object":"items/bicycle-1","marked_at":"2026-03-04T05:06:07Z","due_at":"2026-03-04T05:16:07Z","tries":5,"rule":"PATCH /items/:id/make_payment","outcome":"changed",
 		 "last_error":"GET /items/bicycle-1 was answered with 302 and a Location of /login: log in, or mend header_up of upstream"},
@@ -93,7 +104,12 @@ var shown = map[string]string{
 	"coverage": "coverage", "look": "look items/bicycle-1", "list": "list items", "dismiss": "dismiss --before 2d",
 	"recover": "recover --since 3h --yes", "resend": "resend evt_1 --yes", "replay": "replay crm --yes", "cancel": "cancel --endpoint crm",
 	"pause": "pause crm --reason moving", "resume": "resume crm", "retry": "retry crm",
-	"audit": "audit --tenant acme", "keys-list": "keys list acme", "keys-add": "keys add acme --name ci --expires 365d", "keys-delete": "keys delete key_5d0c1f2a3b4c5d6e7f80",
+	"tenants": "tenants --limit 2", "trigger": "trigger erp items.updated",
+	"endpoints-add":    "endpoints add acme --label ERP --url https://erp.example.com/hooks --events items.*",
+	"endpoints-change": "endpoints change ep_2v5k8m3q7r9tabcdefghijklmn --rate 10/s", "endpoints-delete": "endpoints delete ep_2v5k8m3q7r9tabcdefghijklmn",
+	"endpoints-enable": "endpoints enable ep_2v5k8m3q7r9tabcdefghijklmn", "endpoints-disable": "endpoints disable ep_2v5k8m3q7r9tabcdefghijklmn",
+	"endpoints-rotate": "endpoints rotate ep_2v5k8m3q7r9tabcdefghijklmn --overlap 48h",
+	"audit":            "audit --tenant acme", "keys-list": "keys list acme", "keys-add": "keys add acme --name ci --expires 365d", "keys-delete": "keys delete key_5d0c1f2a3b4c5d6e7f80",
 }
 
 // The command line prints what its golden files show, on 80 and on 120 columns. No

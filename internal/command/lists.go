@@ -14,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 // list is a subcommand that prints a page of a list of the admin API as a table.
@@ -24,6 +26,8 @@ type list struct {
 	// argument is the parameter that the command's one argument gives, "" if it takes
 	// none.
 	argument string
+	// optional lets the argument be left out: then the list is that of all.
+	optional bool
 	// filters are the parameters that narrow the list, each of which is a flag.
 	filters []string
 	// paged lists have a cursor, and byID shows one item with an argument.
@@ -64,13 +68,14 @@ var lists = []list{
 		},
 	},
 	{
-		name: "endpoints", short: "Lists endpoints, and how they stand", paged: true,
-		headings: []string{"ENDPOINT", "STATUS", "PENDING", "IN FLIGHT", "FAILURES", "FAILING SINCE", "RETRY AT", "EXPIRED", "HOST", "REASON"},
-		row: func(e map[string]any) []any {
-			return []any{
-				e["name"], e["status"], e["pending"], e["in_flight"], e["failures"], clock(e["failing_since"]), clock(e["retry_at"]),
-				e["expired"], e["host"], e["reason"],
+		name: "tenants", short: "Lists who has endpoints or API keys, and how many", paged: true,
+		headings: []string{"TENANT", "ENDPOINTS", "CONFIGURED", "KEYS", "PENDING", "DEAD"},
+		row: func(t map[string]any) []any {
+			name := t["name"]
+			if name == "" {
+				name = "(no tenant)"
 			}
+			return []any{name, t["endpoints"], t["declared"], t["keys"], t["pending"], t["dead"]}
 		},
 	},
 	{
@@ -97,6 +102,28 @@ var lists = []list{
 	},
 }
 
+// filterNames are the names that filters can have.
+var filterNames = map[string]func(call) ([]string, error){
+	"endpoint": endpointNames,
+	"type":     typeNames,
+	"tenant":   func(c call) ([]string, error) { return tenantNames(c, nil) },
+	"status": func(call) ([]string, error) {
+		return []string{string(queue.StatusPending), string(queue.StatusDelivered), string(queue.StatusDead), string(queue.StatusSuperseded), string(queue.StatusCancelled)}, nil
+	},
+}
+
+// endpointList is the list of endpoints, of all or of one tenant.
+var endpointList = list{
+	name: "endpoints", short: "Lists endpoints and how they stand, and changes those of tenants", paged: true, argument: "tenant", optional: true,
+	headings: []string{"ENDPOINT", "STATUS", "PENDING", "IN FLIGHT", "FAILURES", "FAILING SINCE", "RETRY AT", "EXPIRED", "TENANT", "LABEL", "HOST", "REASON"},
+	row: func(e map[string]any) []any {
+		return []any{
+			e["name"], e["status"], e["pending"], e["in_flight"], e["failures"], clock(e["failing_since"]), clock(e["retry_at"]),
+			e["expired"], e["tenant"], e["label"], e["host"], e["reason"],
+		}
+	},
+}
+
 func (l list) command() *cobra.Command {
 	cmd := subcommand(&cobra.Command{Use: l.name, Short: l.short, Args: cobra.NoArgs}, l.run)
 	if l.byID {
@@ -105,8 +132,17 @@ func (l list) command() *cobra.Command {
 	if l.argument != "" {
 		cmd.Use, cmd.Args = l.name+" <"+l.argument+">", cobra.ExactArgs(1)
 	}
+	if l.optional {
+		cmd.Use, cmd.Args = l.name+" [<"+l.argument+">]", cobra.MaximumNArgs(1)
+	}
+	if l.argument == "tenant" {
+		completes(cmd, tenantNames)
+	}
 	for _, name := range l.filters {
 		cmd.Flags().String(name, "", "show only those with this "+name)
+		if known := filterNames[name]; known != nil {
+			completedFlag(cmd, name, known)
+		}
 	}
 	if l.paged {
 		cmd.Flags().String("cursor", "", "begin where the page before ended")
@@ -124,7 +160,7 @@ func (l list) run(c call) error {
 		return c.showEvent(id)
 	}
 	query := c.query(l.filters...)
-	if l.argument != "" {
+	if l.argument != "" && c.NArg() > 0 {
 		query.Set(l.argument, c.Arg(0))
 	}
 	for _, name := range []string{"cursor", "limit"} {

@@ -4,6 +4,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -81,10 +82,32 @@ func printStatus(c call, status *admin.Status, health *admin.Health) error {
 	if q.PendingDeliveries == nil {
 		fields = append(fields, field{"deliveries pending", notCounted})
 	}
-	for _, name := range slices.Sorted(maps.Keys(q.PendingDeliveries)) {
-		fields = append(fields, field{"deliveries pending for " + name, q.PendingDeliveries[name]})
-	}
+	fields = append(fields, mostPending(q.PendingDeliveries)...)
 	return printFields(c.out, c.width, fields)
+}
+
+// maxPending is for how many endpoints it is shown how much is pending: with subscribers
+// there may be thousands.
+const maxPending = 20
+
+// mostPending returns how much is pending, for the endpoints that have most, by name.
+func mostPending(pending map[string]int) (fields []field) {
+	names := slices.SortedFunc(maps.Keys(pending), func(a, b string) int {
+		return cmp.Or(cmp.Compare(pending[b], pending[a]), strings.Compare(a, b))
+	})
+	shown := names[:min(len(names), maxPending)]
+	others := 0
+	for _, name := range names[len(shown):] {
+		others += pending[name]
+	}
+	slices.Sort(shown)
+	for _, name := range shown {
+		fields = append(fields, field{"deliveries pending for " + name, pending[name]})
+	}
+	if more := len(names) - len(shown); more > 0 {
+		fields = append(fields, field{fmt.Sprintf("deliveries pending for %d others", more), fmt.Sprintf("%d; see caddy webhooks endpoints", others)})
+	}
+	return fields
 }
 
 // notCounted stands for the pending deliveries of a queue that was just opened.

@@ -160,7 +160,7 @@ func sentence(text string, width int) string {
 			first = at
 		}
 	}
-	return text[:first] + "\n" + wrapped([]string{text[first:]}, width)
+	return text[:first] + "\n" + wrapped([]string{strings.TrimSpace(text[first:])}, width)
 }
 
 // paragraphs returns a text whose paragraphs are broken between words, in lines of a
