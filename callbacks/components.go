@@ -47,6 +47,8 @@ var components = map[string]json.RawMessage{
 		"op":{"type":"string"},"time":`+moment+`,"freshness":{"type":"string"},"content_type":{"type":"string"},"size":{"type":"integer","minimum":0},
 		"deliveries":{"type":"array","items":{"$ref":"#/components/schemas/Delivery"}}`,
 		"id", "webhook_id", "type", "object", "sequence", "op", "time", "size", "deliveries"),
+	"ListedEvent": having(listedMembers,
+		"id", "webhook_id", "type", "object", "sequence", "op", "time"),
 	"FilteredEvent": having(`"id":{"type":"string"},"type":{"type":"string"},"object":{"type":"string"},"sequence":{"type":"integer"},"time":`+moment, "id", "type", "object", "sequence", "time"),
 	"FilteredPage":  having(`"data":{"type":"array","items":{"$ref":"#/components/schemas/FilteredEvent"}},"next":{"type":"string"},"count":{"type":"integer"}`, "data", "count"),
 	"FeedPage":      having(`"data":{"type":"array","items":{"$ref":"#/components/schemas/FeedItem"}},"next":{"type":"string"},"more":{"type":"boolean"}`, "data", "next", "more"),
@@ -54,8 +56,10 @@ var components = map[string]json.RawMessage{
 		"delivery":{"enum":["pending","delivered","dead","superseded","cancelled","filtered"]}`, "cursor", "headers"),
 	"Counted": having(`"count":{"type":"integer"},"at_least":{"type":"boolean"}`, "count"),
 	"Acted":   having(`"changed":{"type":"integer"},"next":{"type":"string"}`, "changed"),
-	"Why": having(`"verdict":{"enum":["delivered","pending","paused","dead","superseded","cancelled","expired","filtered","type","older","feed","unrouted","snapshot"]},
-		"detail":{"type":"string"},"remedy":{"type":"string"},"delivery":{"type":"string"},"filter":{"type":"string"}`, "verdict", "detail"),
+	"Why":     having(whyMembers, "verdict", "detail"),
+	"WhyPage": having(`"data":{"type":"array","items":{"$ref":"#/components/schemas/WhyOf"}},"next":{"type":"string"}`, "data"),
+	"WhyOf": having(listedMembers+`,`+whyMembers,
+		"id", "webhook_id", "type", "object", "sequence", "op", "time", "verdict", "detail"),
 	"Key": having(`"id":{"type":"string"},"name":{"type":"string"},"created_at":`+moment+`,"created_by":{"type":"string"},"expires":`+moment+`,
 		"used_at":`+moment+`,"key":{"type":"string"}`, "id", "created_at"),
 	"KeyChange": exactly(`"name":{"type":["string","null"]},"expires":{"type":["string","null"],"examples":["2027-01-31T12:00:00Z"]}`),
@@ -79,9 +83,13 @@ var problemSchema = having(`"type":{"type":"string","format":"uri-reference"},"t
 
 // Parts of schemas.
 const (
-	texts          = `{"type":"object","additionalProperties":{"type":"string"}}`
-	textsOrNull    = `{"type":["object","null"],"additionalProperties":{"type":["string","null"]}}`
-	moment         = `{"type":"string","format":"date-time"}`
+	texts         = `{"type":"object","additionalProperties":{"type":"string"}}`
+	textsOrNull   = `{"type":["object","null"],"additionalProperties":{"type":["string","null"]}}`
+	moment        = `{"type":"string","format":"date-time"}`
+	listedMembers = `"id":{"type":"string"},"webhook_id":{"type":"string"},"type":{"type":"string"},"object":{"type":"string"},"sequence":{"type":"integer","minimum":0},
+		"op":{"type":"string"},"time":` + moment + `,"freshness":{"type":"string"},"content_type":{"type":"string"}`
+	whyMembers = `"verdict":{"enum":["delivered","pending","paused","dead","superseded","cancelled","expired","filtered","type","older","feed","unrouted","snapshot"]},
+		"detail":{"type":"string"},"remedy":{"type":"string"},"delivery":{"type":"string"},"filter":{"type":"string"}`
 	payloadMembers = `"format":{"type":"string"},"binary":{"type":"boolean"},"source":{"type":"string"},"url":{"type":"string"},"previous":{"type":"boolean"}`
 )
 

@@ -179,5 +179,69 @@ func TestWhy(t *testing.T) {
 	}
 	s.as("acme", http.MethodGet, "/why?event="+sent.ID, "").want(t, 400, "?endpoint")
 	s.as("acme", http.MethodGet, "/why", "").want(t, 400, "?endpoint", "?event")
-	s.as("acme", http.MethodGet, "/why?endpoint="+id+"&object=items/1", "").want(t, 400, "?object")
+	s.as("acme", http.MethodGet, "/why?endpoint="+id+"&object=items/1&event="+sent.ID, "").want(t, 400, "?object")
+	s.as("acme", http.MethodGet, "/why?endpoint="+id+"&event="+sent.ID+"&limit=1", "").want(t, 400, "?limit")
+}
+
+// What became of each of an object's last events is answered in one call, too.
+func TestWhyOfAnObject(t *testing.T) {
+	s := newStage(t)
+	s.announce("acme", "items.created", "1")
+	s.now = s.now.Add(time.Second)
+	id := s.create("acme", simple).text("id")
+	s.announce("acme", "items.updated", "1", id)
+	s.attempt(id, queue.Attempt{Code: 200}, queue.StatusDelivered)
+	s.announce("acme", "users.created", "1")
+	s.announce("umbrella", "items.updated", "1")
+	s.announce("acme", "items.updated", "2", id)
+	last := s.announce("acme", "items.updated", "1", id)
+	path := "/why?endpoint=" + id + "&object=items/1"
+	got := s.as("acme", http.MethodGet, path, "").want(t, 200, `"delivery":"`+last.ID+"."+id)
+	if got.rows("verdict") != "pending type delivered older" || got.rows("type") != "items.updated users.created items.updated items.created" || got.text("next") != "" {
+		t.Errorf("got %s", got.body)
+	}
+	first := s.as("acme", http.MethodGet, path+"&limit=3", "").want(t, 200)
+	if rest := s.as("acme", http.MethodGet, path+"&limit=3&cursor="+first.text("next"), ""); rest.rows("verdict") != "older" {
+		t.Errorf("got %s", rest.body)
+	}
+	for query, pointer := range map[string]string{path + "&limit=101": "?limit", path + "&cursor=x": "?cursor", "/why?endpoint=" + id + "&object=x": "?object", "/why?object=items/1": "?endpoint"} {
+		s.as("acme", http.MethodGet, query, "").want(t, 400, `"`+pointer+`"`)
+	}
+	// An object that another tenant has is like one that nobody has.
+	s.announce("umbrella", "items.updated", "9")
+	for _, object := range []string{"items/9", "items/nobody", "nothing/1"} {
+		s.as("acme", http.MethodGet, "/why?endpoint="+id+"&object="+object, "").want(t, 200, `{"data":[]}`)
+	}
+	s.as("umbrella", http.MethodGet, path, "").want(t, 404)
+}
+
+// A tenant's events are listed, newest first, with what narrows them.
+func TestEvents(t *testing.T) {
+	s := newStage(t)
+	s.as("acme", http.MethodGet, "/events", "").want(t, 200, `{"data":[]}`)
+	s.announce("acme", "items.created", "1")
+	s.announce("umbrella", "items.created", "2")
+	s.announce("acme", "items.updated", "1")
+	s.announce("acme", "users.created", "3")
+	all := s.as("acme", http.MethodGet, "/events", "").want(t, 200)
+	if all.rows("object") != "items/3 items/1 items/1" || all.rows("type") != "users.created items.updated items.created" || strings.Contains(all.body, "umbrella") {
+		t.Errorf("got %s", all.body)
+	}
+	for query, want := range map[string]string{
+		"type=items.created": "items/1", "object=items/1": "items/1 items/1", "object=items/2": "", "type=users.created&object=items/1": "", "limit=1": "items/3",
+		"since=0s": "items/3", "since=1s": "items/3 items/1", "until=1s": "items/1", "since=1s&until=0s": "items/1", "since=1d": "items/3 items/1 items/1",
+	} {
+		if got := s.as("acme", http.MethodGet, "/events?"+query, "").want(t, 200); got.rows("object") != want {
+			t.Errorf("%s: %q, want %q", query, got.rows("object"), want)
+		}
+	}
+	page := s.as("acme", http.MethodGet, "/events?limit=2", "").want(t, 200)
+	if got := s.as("acme", http.MethodGet, "/events?limit=2&cursor="+page.text("next"), ""); got.rows("type") != "items.created" || got.text("next") != "" {
+		t.Errorf("got %s", got.body)
+	}
+	for query, pointer := range map[string]string{"object=x": "?object", "since=soon": "?since", "event=x": "?event", "cursor=x": "?cursor", "limit=201": "?limit"} {
+		if got := s.as("acme", http.MethodGet, "/events?"+query, "").want(t, 400); got.pointers()[0] != pointer {
+			t.Errorf("%s: %s", query, got.body)
+		}
+	}
 }

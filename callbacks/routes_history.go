@@ -75,6 +75,10 @@ var historyRoutes = []route{
 	{"/deliveries/{delivery}/resend", map[string]operation{http.MethodPost: {resendDelivery, about{
 		id: "resendDelivery", summary: "Send a delivery again.", answers: answers(http.StatusAccepted, "It is due.", "Acted"), problems: []int{http.StatusConflict},
 	}}}},
+	{"/events", map[string]operation{http.MethodGet: {listEvents, about{
+		id: "listEvents", summary: "List your events, newest first.", text: "A page may be empty although there is a `next`: it looks at so many events at most.",
+		parameters: slices.Concat(selecting[:4], paging), answers: listed("Events.", "ListedEvent"),
+	}}}},
 	{"/events/{event}", map[string]operation{http.MethodGet: {showEvent, about{
 		id: "showEvent", summary: "Show an event, with its deliveries to your endpoints.", answers: answers(http.StatusOK, "The event.", "Event"),
 	}}}},
@@ -84,10 +88,16 @@ var historyRoutes = []route{
 	}}}},
 	{"/why", map[string]operation{http.MethodGet: {showWhy, about{
 		id: "showWhy", summary: "Say why an event was sent to an endpoint, or not.",
+		text: "With an `object` in place of an `event`, what became of each of its last events is told, newest first, in pages.",
 		parameters: []catalogue.Parameter{
 			{Name: "endpoint", In: catalogue.InQuery, Text: "The id of an endpoint.", Required: true},
-			{Name: "event", In: catalogue.InQuery, Text: "The id of an event, or a webhook-id.", Required: true},
+			asks("event", "The id of an event, or a webhook-id.", ""),
+			asks("object", "An object, as items/42.", ""),
+			cursorParameter, asks("limit", "How many events of the object at most.", fmt.Sprintf(`{"type":"integer","minimum":1,"maximum":%d}`, maxWhy)),
 		},
-		answers: answers(http.StatusOK, "What became of it.", "Why"),
+		answers: []catalogue.Answer{{
+			Status: http.StatusOK, Text: "What became of it, or of each event of the object.",
+			Body: &catalogue.Content{Schema: json.RawMessage(`{"anyOf":[{"$ref":"#/components/schemas/Why"},{"$ref":"#/components/schemas/WhyPage"}]}`)},
+		}},
 	}}}},
 }

@@ -14,7 +14,7 @@
 //	GET POST DELETE           /endpoints/{id}/snapshot           starts again, cancels
 //	GET                       /deliveries/{id}
 //	POST                      /deliveries/{id}/resend
-//	GET                       /events/{id}, /events/{id}/payload
+//	GET                       /events, /events/{id}, /events/{id}/payload
 //	GET                       /why
 //	GET POST                  /keys
 //	DELETE                    /keys/{id}

@@ -30,7 +30,7 @@ var actions = map[string]map[string]action{
 		"recover": doRecover, "replay": doReplay,
 	},
 	shape.Delivery: {"list": listDeliveries, "show": showDelivery, "resend": resendDelivery},
-	shape.Event:    {"show": showEvent},
+	shape.Event:    {"list": listEvents, "show": showEvent},
 	shape.Object:   {"resend": resendObject},
 }
 

@@ -80,6 +80,7 @@ const assembly = `
 	list deliveries GET /callbacks/:id/responses
 	show delivery GET /callbacks/:id/responses/:delivery
 	resend delivery POST /callbacks/:id/responses/:delivery/again 200
+	list events GET /events
 	show event GET /events/:event
 `
 
@@ -154,6 +155,7 @@ func TestVerbs(t *testing.T) {
 	s.as("acme", "POST", path+"/replay?since=1h&type=5", "").want(t, 202, `"changed":`)
 	ofEvent, _, _ := strings.Cut(delivery, ".")
 	s.as("acme", "GET", "/events/"+ofEvent, "").want(t, 200, `{"events":{"id":"`+ofEvent+`","kind":5,"object_id":"1"}}`)
+	s.as("acme", "GET", "/events?type=5&limit=1", "").want(t, 200, `{"events":[{"id":"`+ofEvent+`","kind":5,"object_id":"1"}]}`)
 	// A delivery of another endpoint is not one of this.
 	other := s.as("acme", "POST", "/callbacks", `{}`).want(t, 201).json["callbacks"].(map[string]any)["id"].(string)
 	s.as("acme", "GET", "/callbacks/"+other+"/responses/"+delivery, "").want(t, 404)

@@ -4,6 +4,7 @@ package callbacks
 
 import (
 	"errors"
+	"net/url"
 	"strings"
 	"time"
 
@@ -25,51 +26,113 @@ type why struct {
 	Filter string `json:"filter,omitempty"`
 }
 
-// showWhy answers why an event was sent to an endpoint, or not.
+// showWhy answers why an event was sent to an endpoint, or not; or of an object, why each of
+// its last events was.
 func showWhy(c *call) (*answer, error) {
-	values, err := parameters(c.r, "endpoint", "event")
+	values, err := parameters(c.r, "endpoint", "event", "object", "cursor", "limit")
 	if err != nil {
 		return nil, err
 	}
-	var missing []FieldProblem
-	for _, name := range []string{"endpoint", "event"} {
-		if values.Get(name) == "" {
-			missing = append(missing, FieldProblem{"?" + name, "it is missing", "say which " + name + " is meant"})
+	ofObject := values.Has("object")
+	var wrong []FieldProblem
+	if values.Get("endpoint") == "" {
+		wrong = append(wrong, FieldProblem{"?endpoint", "it is missing", "say which endpoint is meant"})
+	}
+	switch {
+	case !ofObject && !values.Has("event"):
+		wrong = append(wrong, FieldProblem{"?event", "it is missing", "say which event is meant, or with `object` of which object the last ones"})
+	case ofObject && values.Has("event"):
+		wrong = append(wrong, FieldProblem{"?object", "there is an event, too", "leave one of them out"})
+	}
+	for _, name := range []string{"cursor", "limit"} {
+		if !ofObject && values.Has(name) {
+			wrong = append(wrong, FieldProblem{"?" + name, "it is about one event", "leave it out"})
 		}
 	}
-	if len(missing) > 0 {
-		return nil, malformed.in(missing...)
+	if len(wrong) > 0 {
+		return nil, malformed.in(wrong...)
 	}
 	e, err := c.book.Get(c.r.Context(), c.caller.Tenant, values.Get("endpoint"))
 	if err != nil {
 		return nil, err
 	}
+	if ofObject {
+		return c.whyEach(&e, values)
+	}
 	of, err := c.event(values.Get("event"))
 	if err != nil {
 		return nil, err
 	}
-	d, err := c.deliveryOf(of.ID, e.ID)
-	if errors.Is(err, queue.ErrNotFound) {
-		filtered, err := c.store.WasFiltered(c.r.Context(), e.ID, of.ID)
-		if err != nil {
-			return nil, err
-		}
-		if filtered {
-			return ok(why{Verdict: "filtered", Detail: "the filter that the endpoint had when the event was made leaves it out", Filter: e.Filter, Remedy: "change the filter, and replay it"})
-		}
-		return ok(whyNot(&e, of))
-	}
+	found, err := c.why(&e, of)
 	if err != nil {
 		return nil, err
 	}
-	found := whyDelivery(&e, d.Status)
-	if d.Status == queue.StatusDead {
-		if found, err = c.whyDead(d, found); err != nil {
+	return ok(found)
+}
+
+// whyOf is what became of one of an object's events.
+type whyOf struct {
+	listedEvent
+	why
+}
+
+// whyLimit is how many events of an object are told of where nothing else is said, and
+// maxWhy the most: each is looked up by itself.
+const (
+	whyLimit = 20
+	maxWhy   = 100
+)
+
+// whyEach answers what became of the last events of an object, newest first: which came,
+// which did not, and why. Of an object that is not the caller's, there are none.
+func (c *call) whyEach(e *subscribers.Endpoint, values url.Values) (*answer, error) {
+	page, err := pageOf(values, maxWhy)
+	if err != nil {
+		return nil, err
+	}
+	if !values.Has("limit") {
+		page.Limit = whyLimit
+	}
+	wanted, err := c.selection(url.Values{"object": values["object"]})
+	if err != nil {
+		return nil, err
+	}
+	rows, next, err := c.store.EventsOf(c.r.Context(), c.caller.Tenant, queue.Filter{Key: wanted.Key}, page)
+	if err != nil {
+		return nil, err
+	}
+	answer := list[whyOf]{Data: make([]whyOf, len(rows)), Next: string(next)}
+	for i := range rows {
+		of := rows[i].For(c.caller.Tenant)
+		answer.Data[i].listedEvent = viewListed(of)
+		if answer.Data[i].why, err = c.why(e, of); err != nil {
 			return nil, err
 		}
 	}
+	return ok(answer)
+}
+
+// why says what became of an event at an endpoint.
+func (c *call) why(e *subscribers.Endpoint, of *event.Event) (why, error) {
+	d, err := c.deliveryOf(of.ID, e.ID)
+	if errors.Is(err, queue.ErrNotFound) {
+		filtered, err := c.store.WasFiltered(c.r.Context(), e.ID, of.ID)
+		if err != nil || !filtered {
+			return whyNot(e, of), err
+		}
+		return why{Verdict: "filtered", Detail: "the filter that the endpoint had when the event was made leaves it out", Filter: e.Filter, Remedy: "change the filter, and replay it"}, nil
+	}
+	if err != nil {
+		return why{}, err
+	}
+	found := whyDelivery(e, d.Status)
+	if d.Status == queue.StatusDead {
+		if found, err = c.whyDead(d, found); err != nil {
+			return found, err
+		}
+	}
 	found.Delivery = deliveryID(d.EventID, d.Endpoint)
-	return ok(found)
+	return found, nil
 }
 
 // filteredView is an event that a filter left out.

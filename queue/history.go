@@ -14,6 +14,12 @@ type History interface {
 	// Events lists events in the order in which they were committed: one that
 	// is committed later stands before all that could be listed earlier.
 	Events(ctx context.Context, filter Filter, page Page) ([]event.Event, Cursor, error)
+	// EventsOf lists the events of a tenant's feed, see [event.Event.InFeedOf], in the
+	// order of Events. They have neither their payloads nor their previous Shows. What
+	// others have costs nothing, and a page looks at no more than [MaxEventsLooked] events:
+	// so one may be short, or empty, although there is a next one. The filter's EventID
+	// does not count.
+	EventsOf(ctx context.Context, tenant string, filter Filter, page Page) ([]event.Event, Cursor, error)
 	// Event returns one event, or [ErrNotFound].
 	Event(ctx context.Context, id string) (event.Event, error)
 	// Deliveries lists deliveries by their events' age, then by their
@@ -54,6 +60,9 @@ type Page struct {
 	// Limit is the number of rows, [DefaultLimit] if 0, at most [MaxLimit].
 	Limit int
 }
+
+// MaxEventsLooked limits how many events one call of [History.EventsOf] looks at.
+const MaxEventsLooked = 2000
 
 // Limits of a page.
 const (

@@ -80,6 +80,7 @@ var verbs = []Verb{
 	{Name: "list", Thing: Delivery, Reads: true, Lists: true, Answers: Delivery, one: anEndpoint},
 	{Name: "show", Thing: Delivery, Reads: true, Answers: Delivery, one: aDelivery, names: anEndpoint},
 	{Name: "resend", Thing: Delivery, one: aDelivery, names: anEndpoint},
+	{Name: "list", Thing: Event, Reads: true, Lists: true, Answers: Event},
 	{Name: "show", Thing: Event, Reads: true, Answers: Event, one: anEvent},
 	{Name: "resend", Thing: Object},
 }

@@ -409,6 +409,25 @@ func TestFeedBeforeAdoption(t *testing.T) {
 	s = mustOpen(t, Options{Dir: dir, FreeSpace: noReserve})
 	<-s.adopted
 	wantFeed(t, s, acme, queue.Position{}, "old0 old1")
+	// No index has them; the list of a tenant's events has them all the same, each once.
+	publishOwned(t, s, "new0", "acme")
+	publishOwned(t, s, "theirs", "umbrella")
+	for size, page := 1, (queue.Page{}); size < 5; size++ {
+		var listed []string
+		for page = (queue.Page{Limit: size}); ; {
+			rows, next, err := s.EventsOf(t.Context(), "acme", queue.Filter{}, page)
+			must(t, err)
+			for i := range rows {
+				listed = append(listed, rows[i].ID)
+			}
+			if page.Cursor = next; next == "" {
+				break
+			}
+		}
+		if got := strings.Join(listed, " "); got != "new0 old1 old0" {
+			t.Errorf("in pages of %d: %s", size, got)
+		}
+	}
 	s.events.mu.Lock()
 	s.events.unread = true
 	s.events.mu.Unlock()
@@ -416,7 +435,7 @@ func TestFeedBeforeAdoption(t *testing.T) {
 	if number, _ := oldest.In(s.instance); number != old {
 		t.Errorf("feeds begin at %d, want %d", number, old)
 	}
-	wantFeed(t, s, acme, oldest, "")
+	wantFeed(t, s, acme, oldest, "new0")
 }
 
 // If an earlier version was at work in between, readers are told that they have missed

@@ -76,6 +76,40 @@ func (s *Store) Events(ctx context.Context, filter queue.Filter, page queue.Page
 	return r.page, r.next, nil
 }
 
+// EventsOf implements [queue.History].
+func (s *Store) EventsOf(ctx context.Context, tenant string, filter queue.Filter, page queue.Page) ([]event.Event, queue.Cursor, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, "", err
+	}
+	defer s.mu.Unlock()
+	limit := cursor.Limit(page)
+	place, ok, err := cursor.Decode(cursor.TenantEvents, page.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	from := len(s.events)
+	if ok {
+		from = min(from, int(place.Position))
+	}
+	var found []event.Event
+	looked := 0
+	for number := from - 1; number >= 0; number-- {
+		e := &s.events[number].Event
+		if !e.InFeedOf(tenant) {
+			continue
+		}
+		if looked++; len(found) == limit || looked > queue.MaxEventsLooked {
+			return found, cursor.Encode(cursor.TenantEvents, cursor.Place{Position: uint64(number + 1)}), nil
+		}
+		if matches(filter, "", e.Type, e.Key) {
+			listed := *e
+			listed.Payload, listed.PreviousShow = nil, nil
+			found = append(found, listed)
+		}
+	}
+	return found, "", nil
+}
+
 // Event implements [queue.History].
 func (s *Store) Event(ctx context.Context, id string) (event.Event, error) {
 	if err := s.enter(ctx); err != nil {

@@ -123,6 +123,8 @@ func Run(t *testing.T, open Open) {
 		{"an acknowledged endpoint misses nothing", endpointMissesNothing},
 		{"a feed is in order", feedInOrder},
 		{"a feed tells tenants what is theirs", feedTellsTenants},
+		{"a tenant's events are listed", tenantEvents},
+		{"a tenant's events are listed a part at a time", tenantEventsAreLimited},
 		{"a feed keeps formats", feedFormats},
 		{"a feed of large events", feedLarge},
 		{"a feed wakes its readers", feedWaits},

@@ -23,6 +23,7 @@ const (
 	Replay
 	Records
 	Filtered
+	TenantEvents
 )
 
 // version changes with the layout. Cursors do not outlive a page, so older ones
