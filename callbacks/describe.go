@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks/catalogue"
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks/shape"
 )
 
 // about is what is said of an operation, see [catalogue.Route]. Its path's variables and
@@ -33,6 +34,8 @@ var problemsOfAll = []int{
 // variable says what a variable of a path is.
 func variable(name string) string {
 	switch name {
+	case shape.NameTenant:
+		return "You, as the API knows you."
 	case "secret":
 		return "The id of a secret."
 	case "type":
@@ -45,13 +48,20 @@ func variable(name string) string {
 	return "The id, as answers have it."
 }
 
-// describe returns what is said of routes, in the order of their paths.
-func describe(routes []served) []catalogue.Route {
+// describe returns what is said of the routes that are served, in the order of their paths.
+func (s *Server) describe() []catalogue.Route {
 	var all []catalogue.Route
+	routes := s.routes
+	d := describer{ours: s.ours, schemas: s.schemas(), paths: make(map[string]string), ids: make(map[string]int)}
 	for i := range routes {
 		rt := &routes[i]
 		for _, method := range slices.Sorted(maps.Keys(rt.methods)) {
-			all = append(all, rt.methods[method].describe(method, rt.path))
+			switch {
+			case rt.shaped == nil:
+				all = append(all, rt.methods[method].describe(method, rt.path))
+			case slices.Contains(describable, method):
+				all = append(all, d.describe(rt, method))
+			}
 		}
 	}
 	return all

@@ -144,12 +144,28 @@ func (s *stage) documented() *openAPI {
 func (s *stage) described(r *http.Request, got reply) {
 	s.t.Helper()
 	found, _ := match(s.server.routes, r.URL.EscapedPath()).of(r.Method)
-	if found == nil || found.shaped != nil || got.status == http.StatusMethodNotAllowed {
+	if found == nil || got.status == http.StatusMethodNotAllowed {
 		return
 	}
-	if err := s.document().check(found.path, r.Method, got); err != nil {
+	path := found.path
+	if found.shaped != nil {
+		path = s.documentPath(found)
+	}
+	if err := s.document().check(path, r.Method, got); err != nil {
 		s.t.Error(err)
 	}
+}
+
+// documentPath returns the path of the document that stands for that of a route in another
+// shape.
+func (s *stage) documentPath(of *matched) string {
+	d := describer{paths: make(map[string]string)}
+	for i := range s.server.routes {
+		if path := d.path(&s.server.routes[i]); s.server.routes[i].parsed.String() == of.parsed.String() {
+			return path
+		}
+	}
+	return ""
 }
 
 // Each route is in the document, and each operation of the document is a route.

@@ -167,18 +167,20 @@ func (o Options) withDefaults() Options {
 type Server struct {
 	options Options
 	routes  []served
-	limits  *Limits
+	// ours are the routes in our own shape, served or not: they are described.
+	ours   []route
+	limits *Limits
 }
 
 // New returns a server. The limits are those of the process: a new configuration goes
 // on with what the old one has counted.
 func New(options Options, limits *Limits) *Server {
-	s := &Server{options: options.withDefaults(), limits: limits}
+	s := &Server{options: options.withDefaults(), limits: limits, ours: slices.Concat(endpointRoutes, historyRoutes, catalogueRoutes, accountRoutes)}
 	if len(options.Routes) > 0 {
 		s.routes = s.shapedRoutes()
 		return s
 	}
-	for _, rt := range slices.Concat(endpointRoutes, historyRoutes, catalogueRoutes, accountRoutes) {
+	for _, rt := range s.ours {
 		s.routes = append(s.routes, serve(rt))
 	}
 	return s

@@ -27,7 +27,7 @@ var actions = map[string]map[string]action{
 	shape.Endpoint: {
 		"create": once(createEndpoint), "put": once(putEndpoint), "list": listEndpoints, "show": showEndpoint, "update": patchEndpoint,
 		"delete": deleteEndpoint, "pause": pauseEndpoint, "resume": resumeEndpoint, "rotate": once(rotateSecret), "test": testEndpoint, "echo": echoType,
-		"recover": doRecover, "replay": doReplay,
+		"recover": doRecover, "replay": doReplay, "describe": showOpenAPI,
 	},
 	shape.Delivery: {"list": listDeliveries, "show": showDelivery, "resend": resendDelivery},
 	shape.Event:    {"list": listEvents, "show": showEvent},

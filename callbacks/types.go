@@ -161,7 +161,7 @@ func (c *call) openAPI() ([]byte, error) {
 		return nil, err
 	}
 	d := catalogue.Description{
-		Title: "Webhooks", Version: "1", Routes: describe(c.Server.routes), Schemas: c.Server.schemas(), Problem: problemSchema, Security: c.options.Security,
+		Title: "Webhooks", Version: "1", Routes: c.Server.describe(), Schemas: c.Server.schemas(), Problem: problemSchema, Security: c.options.Security,
 		Text: "By this API subscribers manage their endpoints, and see what came of them. What the endpoints get is described under webhooks, " +
 			"in the payload format show; other formats have it within.",
 	}

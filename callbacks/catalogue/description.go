@@ -41,8 +41,10 @@ type Route struct {
 	Tag string
 	// Parameters are those of the path, all of them, of the query and of headers.
 	Parameters []Parameter
-	// Body is what is sent, if something is.
-	Body *Content
+	// Body is what is sent, if something is, and OtherBodies are of other types that may be
+	// sent in its place.
+	Body        *Content
+	OtherBodies []Content
 	// Answers are those that are no problems. At least one is required.
 	Answers []Answer
 	// Problems are the statuses that are answered with problem details (RFC 9457).

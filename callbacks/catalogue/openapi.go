@@ -98,7 +98,11 @@ func (r Route) operation() object {
 		operation["parameters"] = parameters
 	}
 	if r.Body != nil {
-		operation["requestBody"] = r.Body.request()
+		body := r.Body.request()
+		for _, other := range r.OtherBodies {
+			maps.Copy(body["content"].(object), other.document())
+		}
+		operation["requestBody"] = body
 	}
 	if r.Public {
 		operation["security"] = []object{}

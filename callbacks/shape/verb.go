@@ -75,6 +75,7 @@ var verbs = []Verb{
 	{Name: "rotate", Thing: Endpoint, Answers: Endpoint, one: anEndpoint},
 	{Name: "test", Thing: Endpoint, one: anEndpoint},
 	{Name: "echo", Thing: Endpoint, one: []string{NameType}},
+	{Name: "describe", Thing: Endpoint, Reads: true},
 	{Name: "recover", Thing: Endpoint, one: anEndpoint},
 	{Name: "replay", Thing: Endpoint, one: anEndpoint},
 	{Name: "list", Thing: Delivery, Reads: true, Lists: true, Answers: Delivery, one: anEndpoint},

@@ -262,8 +262,10 @@ func (a *API) Serve(options *callbacks.Options, may *Subscribers, authorize func
 		return all
 	}
 	options.Authorize = made(a.Authorize)
-	for _, way := range a.Authorize {
-		options.Security = append(options.Security, way.Security())
+	for _, way := range a.Ways() {
+		if scheme := way.Security(); !slices.Contains(options.Security, scheme) {
+			options.Security = append(options.Security, scheme)
+		}
 	}
 	if len(a.Routes) == 0 {
 		return nil
