@@ -12,6 +12,7 @@
 //	GET  /webhooks/unresolved    changes whose object is not known
 //	GET  /webhooks/endpoints     endpoints, and how they stand
 //	GET  /webhooks/tenants       who has endpoints or keys, and how many
+//	GET  /webhooks/snapshots     what endpoints begin with, and how far that is
 //	GET  /webhooks/audit         who changed what a tenant has, newest first
 //	GET  /webhooks/coverage      what could be missed
 //	GET  /webhooks/queue         the queue as a whole; /webhooks/queue/backup a backup of it
@@ -126,6 +127,7 @@ func (s *Server) routes() map[string]handler {
 		"POST /webhooks/list":                    s.list,
 		"POST /webhooks/dismiss":                 s.dismiss,
 		"GET /webhooks/tenants":                  s.tenants,
+		"GET /webhooks/snapshots":                s.snapshots,
 		"GET /webhooks/keys":                     s.keys,
 		"POST /webhooks/keys":                    s.createKey,
 		"DELETE /webhooks/keys/{id}":             s.deleteKey,

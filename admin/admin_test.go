@@ -27,6 +27,7 @@ var routes = map[string]string{
 	"/webhooks/unresolved":           "GET, HEAD",
 	"/webhooks/endpoints":            "GET, HEAD",
 	"/webhooks/tenants":              "GET, HEAD",
+	"/webhooks/snapshots":            "GET, HEAD",
 	"/webhooks/coverage":             "GET, HEAD",
 	"/webhooks/keys":                 "GET, HEAD, POST",
 	"/webhooks/queue":                "GET, HEAD",

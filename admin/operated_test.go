@@ -137,6 +137,33 @@ func TestOperatorsDoNotChangeTheConfiguration(t *testing.T) {
 	}
 }
 
+// What endpoints begin with is listed, as far as it is, of all or of a tenant.
+func TestSnapshotsAreListed(t *testing.T) {
+	s, _ := newOperatedStage(t)
+	first, second := s.made("acme", "first"), s.made("umbrella", "second")
+	for _, id := range []string{first, second} {
+		// Operators are not held back as tenants are.
+		for range 4 {
+			if got := s.do("POST", "/webhooks/endpoints/"+id+"/snapshot", ""); got.status != 202 {
+				t.Fatalf("%d %s", got.status, got.body)
+			}
+			if got := s.do("DELETE", "/webhooks/endpoints/"+id+"/snapshot", ""); got.status != 200 {
+				t.Fatalf("%d %s", got.status, got.body)
+			}
+		}
+	}
+	all := s.do("GET", "/webhooks/snapshots", "")
+	if missing, ok := contains(all.body, `"endpoint":"`+first+`","tenant":"acme","state":"cancelled","done":0,"of":0,"complete":true,"began":"`, `"endpoint":"`+second+`"`, `"ended":"`); all.status != 200 || !ok {
+		t.Errorf("it lacks %q: %s", missing, all.body)
+	}
+	if got := s.do("GET", "/webhooks/snapshots?tenant=umbrella", ""); strings.Contains(got.body, first) || !strings.Contains(got.body, second) {
+		t.Errorf("%s", got.body)
+	}
+	if got := s.do("GET", "/webhooks/snapshots?limit=1", ""); !strings.Contains(got.body, `"next":"`) {
+		t.Errorf("%s", got.body)
+	}
+}
+
 // Tenants are listed by name with what they have; endpoints of one, with those that are
 // only read.
 func TestTenantsAreListed(t *testing.T) {

@@ -62,6 +62,18 @@ func deliverable(e *subscribers.Endpoint, pointer string) error {
 	return nil
 }
 
+// admitSnapshot holds back who starts snapshots too often. It is the last thing that is
+// looked at: who is refused for another reason has started none.
+func (c *call) admitSnapshot(run *subscribers.Run) error {
+	if run == nil || run.IsReplay() {
+		return nil
+	}
+	if wait := c.limits.snapshot(c.caller.Tenant, c.now); wait > 0 {
+		return tooMany.retry(wait, "a snapshot reads all of your objects; wait before you start the next one")
+	}
+	return nil
+}
+
 // begun returns the record of what a new endpoint begins with, to be written with it.
 func (c *call) begun(of *subscribers.Endpoint) (queue.Record, error) {
 	if err := c.book.AdmitRun(c.r.Context(), of.Tenant, of.ID); err != nil {
@@ -129,8 +141,15 @@ func startSnapshot(c *call) (*answer, error) {
 	if err := deliverable(&e, ""); err != nil {
 		return nil, err
 	}
+	if err := c.book.AdmitRun(c.r.Context(), c.caller.Tenant, e.ID); err != nil {
+		return nil, err
+	}
+	begun := subscribers.NewSnapshotRun(c.store.Instance(), c.now)
+	if err := c.admitSnapshot(&begun); err != nil {
+		return nil, err
+	}
 	c.doing = doing{action: "snapshot"}
-	run, err := c.book.BeginRun(c.r.Context(), c.caller.Tenant, e.ID, subscribers.NewSnapshotRun(c.store.Instance(), c.now))
+	run, err := c.book.BeginRun(c.r.Context(), c.caller.Tenant, e.ID, begun)
 	if err != nil {
 		return nil, err
 	}

@@ -182,3 +182,36 @@ func TestSnapshotDelivered(t *testing.T) {
 	s.attempt(id, queue.Attempt{Error: "no"}, queue.StatusDead)
 	s.as("acme", http.MethodPost, "/endpoints/"+id+"/recover?since=1h", "").want(t, 202, `"changed":1`)
 }
+
+// Each start of a snapshot has all listed anew, so a tenant may not start one after the other
+// without end: not by making endpoints, either. What is refused for another reason has
+// started nothing.
+func TestSnapshotsAreLimited(t *testing.T) {
+	s := newStage(t)
+	begins := strings.Replace(simple, `{`, `{"begin":"snapshot",`, 1)
+	id := s.create("acme", begins).text("id")
+	path := "/endpoints/" + id + "/snapshot"
+	for range 5 {
+		s.as("acme", http.MethodPost, path, "").want(t, 409)
+	}
+	for range 2 {
+		s.as("acme", http.MethodDelete, path, "").want(t, 200)
+		s.as("acme", http.MethodPost, path, "").want(t, 202)
+	}
+	s.as("acme", http.MethodDelete, path, "").want(t, 200)
+	if got := s.as("acme", http.MethodPost, path, "").want(t, 429, "wait before you start the next one"); got.header.Get("Retry-After") != "300" {
+		t.Errorf("it may be started again in %s", got.header.Get("Retry-After"))
+	}
+	// Nor by deleting and making endpoints.
+	s.as("acme", http.MethodDelete, "/endpoints/"+id, "").want(t, 204)
+	before := len(s.prober.urls)
+	s.as("acme", http.MethodPost, "/endpoints", begins).want(t, 429)
+	s.as("acme", http.MethodPost, "/endpoints", strings.Replace(simple, `{`, `{"begin":"1h",`, 1)).want(t, 201)
+	s.create("umbrella", begins)
+	if len(s.prober.urls) != before+3 {
+		t.Errorf("tested %v", s.prober.urls[before:])
+	}
+	s.now = s.now.Add(5 * time.Minute)
+	s.create("acme", begins)
+	s.as("acme", http.MethodPost, "/endpoints", begins).want(t, 429)
+}

@@ -45,6 +45,9 @@ func (c *call) create(taken func(*subscribers.Endpoint) bool) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.admitSnapshot(c.run); err != nil {
+		return nil, err
+	}
 	_, begins, err := c.store.FeedEnds(c.r.Context())
 	if err != nil {
 		return nil, err

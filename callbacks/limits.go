@@ -26,6 +26,10 @@ const (
 	// Tests send requests to others, so there are few of them.
 	probesEvery = 3 * time.Second
 	probesBurst = 20
+	// Each start of a snapshot has all of a resource's objects listed anew, and read again:
+	// a tenant may begin with some, and then it has to wait.
+	snapshotsEvery = 5 * time.Minute
+	snapshotsBurst = 3
 	// maxWaiting is how many requests of one tenant may wait at once, and maxAllWaiting
 	// of all.
 	maxWaiting    = 16
@@ -37,7 +41,7 @@ const (
 // Limits holds back who asks too often. It lives as long as the process, and its
 // memory is bounded.
 type Limits struct {
-	callers, changes, failures, probes limited
+	callers, changes, failures, probes, snapshots limited
 
 	waitingMu  sync.Mutex
 	waiting    map[string]int // requests that wait, by tenant
@@ -47,10 +51,11 @@ type Limits struct {
 // NewLimits returns limits that nobody has touched.
 func NewLimits() *Limits {
 	return &Limits{
-		callers:  limited{every: callsEvery, burst: callsBurst},
-		changes:  limited{every: changesEvery, burst: changesBurst},
-		failures: limited{every: failuresEvery, burst: failuresBurst},
-		probes:   limited{every: probesEvery, burst: probesBurst},
+		callers:   limited{every: callsEvery, burst: callsBurst},
+		changes:   limited{every: changesEvery, burst: changesBurst},
+		failures:  limited{every: failuresEvery, burst: failuresBurst},
+		probes:    limited{every: probesEvery, burst: probesBurst},
+		snapshots: limited{every: snapshotsEvery, burst: snapshotsBurst},
 	}
 }
 
@@ -66,6 +71,11 @@ func (l *Limits) caller(tenant string, changes bool, now time.Time) time.Duratio
 
 // probe takes a test of a tenant's.
 func (l *Limits) probe(tenant string, now time.Time) time.Duration { return l.probes.take(tenant, now) }
+
+// snapshot takes the start of a snapshot of a tenant's.
+func (l *Limits) snapshot(tenant string, now time.Time) time.Duration {
+	return l.snapshots.take(tenant, now)
+}
 
 // simulate takes tests of so many receivers of a tenant's at once. They are counted up to
 // what may be sent at once, so that who has more of them can send one at all.

@@ -36,7 +36,7 @@ read. The commands below it change those that tenants have made; those of the co
 	for _, cmd := range []*cobra.Command{pause, resume} {
 		completes(cmd, func(c call, _ []string) ([]string, error) { return endpointNames(c) })
 	}
-	return []*cobra.Command{listed, pause, resume, retryCommand(), triggerCommand()}
+	return []*cobra.Command{listed, pause, resume, retryCommand(), triggerCommand(), snapshotsCommand()}
 }
 
 // setEndpoint pauses or resumes an endpoint, and prints how it stands then.

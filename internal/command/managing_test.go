@@ -45,6 +45,10 @@ func newTenantsAPI(t *testing.T) *adminAPI {
 			return http.StatusAccepted, `{"event":"evt_1","type":"items.updated","deliveries":[{"status":"pending","attempts":[{"error":"the receiver answered with 500"}]}]}`
 		case path == "/endpoints/ep_held/test":
 			return http.StatusAccepted, `{"event":"evt_1","type":"items.updated","deliveries":[{"status":"pending","attempts":[]}]}`
+		case path == "/snapshots":
+			return http.StatusOK, `{"items":[{"endpoint":"ep_1","tenant":"acme","state":"walking","resource":"items","done":3,"of":7,"complete":true,"began":"2026-03-04T05:06:07Z"}]}`
+		case path == "/endpoints/ep_1/snapshot":
+			return http.StatusOK, `{"state":"cancelled","done":3,"of":7,"complete":true,"began_at":"2026-03-04T05:06:07Z"}`
 		case path == "/tenants":
 			return http.StatusOK, `{"items":[{"name":"","endpoints":1,"keys":0},{"name":"acme","endpoints":2,"keys":1,"pending":3}]}`
 		case path == "/endpoints":
@@ -118,6 +122,11 @@ func TestManaging(t *testing.T) {
 		{"endpoints delete ep_1 ep_2", "", "", "accepts 1 arg"},
 		{"endpoints", "GET /webhooks/endpoints", "ep_1", ""},
 		{"endpoints acme --limit 2", "GET /webhooks/endpoints?limit=2&tenant=acme", "ep_1", ""},
+		{"snapshots", "GET /webhooks/snapshots", "walking", ""},
+		{"snapshots acme --json", "GET /webhooks/snapshots?tenant=acme", `"done": 3`, ""},
+		{"snapshots cancel ep_1", "DELETE /webhooks/endpoints/ep_1/snapshot", "What endpoint ep_1 begins with is cancelled, at 3 of 7.\n", ""},
+		{"snapshots start ep_1 --json", "POST /webhooks/endpoints/ep_1/snapshot", `"state": "cancelled"`, ""},
+		{"snapshots cancel erp", "DELETE /webhooks/endpoints/erp/snapshot", "", "erp stands in the configuration"},
 		{"tenants", "GET /webhooks/tenants", "(no tenant)", ""},
 		{"trigger erp items.updated", `POST /webhooks/endpoints/erp/test?wait=30s {"type":"items.updated"}`, "arrived at erp, which answered 204 in 7 ms.\n", ""},
 		{"trigger ep_1 items.updated --wait 0", `POST /webhooks/endpoints/ep_1/test {"type":"items.updated"}`, "is on its way to ep_1", ""},
