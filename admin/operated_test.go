@@ -216,7 +216,7 @@ func TestTenantsAreListed(t *testing.T) {
 	if got := s.do("GET", "/webhooks/tenants?cursor=acme", ""); got.status != http.StatusBadRequest {
 		t.Errorf("%d %s", got.status, got.body)
 	}
-	if got := s.do("GET", "/webhooks/endpoints?tenant=umbrela", ""); got.status != 404 || !strings.Contains(got.body, `no tenant "umbrela"`) {
+	if got := s.do("GET", "/webhooks/endpoints?tenant=nobody", ""); got.status != 404 || !strings.Contains(got.body, `no tenant "nobody"`) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	if got := s.do("GET", "/webhooks/endpoints?tenant=keyed", ""); got.status != 200 || strings.TrimSpace(got.body) != `{"items":[]}` {

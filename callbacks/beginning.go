@@ -62,11 +62,15 @@ func deliverable(e *subscribers.Endpoint, pointer string) error {
 	return nil
 }
 
-// admitSnapshot holds back who starts snapshots too often. It is the last thing that is
-// looked at: who is refused for another reason has started none.
-func (c *call) admitSnapshot(run *subscribers.Run) error {
-	if run == nil || run.IsReplay() {
+// admitRun reports why an endpoint, "" for a new one, cannot begin with a run, and holds back
+// who starts snapshots too often. It is the last thing that is looked at: who is refused for
+// another reason has started none.
+func (c *call) admitRun(run *subscribers.Run, endpoint string) error {
+	if run == nil {
 		return nil
+	}
+	if err := c.book.AdmitRun(c.r.Context(), c.caller.Tenant, endpoint); err != nil || run.IsReplay() {
+		return err
 	}
 	if wait := c.limits.snapshot(c.caller.Tenant, c.now); wait > 0 {
 		return tooMany.retry(wait, "a snapshot reads all of your objects; wait before you start the next one")
@@ -141,11 +145,8 @@ func startSnapshot(c *call) (*answer, error) {
 	if err := deliverable(&e, ""); err != nil {
 		return nil, err
 	}
-	if err := c.book.AdmitRun(c.r.Context(), c.caller.Tenant, e.ID); err != nil {
-		return nil, err
-	}
 	begun := subscribers.NewSnapshotRun(c.store.Instance(), c.now)
-	if err := c.admitSnapshot(&begun); err != nil {
+	if err := c.admitRun(&begun, e.ID); err != nil {
 		return nil, err
 	}
 	c.doing = doing{action: "snapshot"}

@@ -45,7 +45,7 @@ func (c *call) create(taken func(*subscribers.Endpoint) bool) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.admitSnapshot(c.run); err != nil {
+	if err := c.admitRun(c.run, ""); err != nil {
 		return nil, err
 	}
 	_, begins, err := c.store.FeedEnds(c.r.Context())

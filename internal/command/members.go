@@ -180,7 +180,7 @@ func (c call) readFile(flag, file string) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--%s: %w", flag, err)
 		}
-		defer opened.Close()
+		defer func() { _ = opened.Close() }()
 		from = opened
 	}
 	text, err := io.ReadAll(io.LimitReader(from, maxMembers+1))

@@ -412,9 +412,9 @@ func TestFeedBeforeAdoption(t *testing.T) {
 	// No index has them; the list of a tenant's events has them all the same, each once.
 	publishOwned(t, s, "new0", "acme")
 	publishOwned(t, s, "theirs", "umbrella")
-	for size, page := 1, (queue.Page{}); size < 5; size++ {
+	for size := 1; size < 5; size++ {
 		var listed []string
-		for page = (queue.Page{Limit: size}); ; {
+		for page := (queue.Page{Limit: size}); ; {
 			rows, next, err := s.EventsOf(t.Context(), "acme", queue.Filter{}, page)
 			must(t, err)
 			for i := range rows {
