@@ -197,23 +197,6 @@ func isOf(pattern string) func(*subscribers.Endpoint) bool {
 	return func(e *subscribers.Endpoint) bool { return len(e.Events) == 1 && e.Events[0] == pattern }
 }
 
-// appliedTimeout limits how long a change waits until deliveries go by it.
-const appliedTimeout = 10 * time.Second
-
-// applied waits until deliveries go by a change. Whoever is told that an endpoint has
-// other credentials, or another URL, may rely on it: with the next event, the old ones
-// are sent nowhere.
-func (c *call) applied() error {
-	// Who breaks off is told nothing, and the next change waits for this one, too.
-	ctx, cancel := context.WithTimeout(c.r.Context(), appliedTimeout)
-	defer cancel()
-	err := c.options.Applied(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return unavailable.retry(queueRetry, "it is stored, but deliveries do not go by it yet; send the same again")
-	}
-	return err
-}
-
 // shows returns the answer that shows an endpoint.
 func (c *call) shows(e *subscribers.Endpoint) (*answer, error) {
 	return (&answer{status: http.StatusOK, body: c.view(e)}).set("ETag", c.etag(e)), nil
