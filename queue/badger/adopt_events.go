@@ -125,7 +125,6 @@ func (s *Store) adoptLog() {
 
 // spansOf returns the spans of the events up to a position, of which there are none.
 func (s *Store) spansOf(upTo uint64) (spans []span, err error) {
-	retention := time.Duration(s.retention.Load())
 	last := uint64(0)
 	err = s.view(context.Background(), func(txn *badgerdb.Txn) error {
 		prefix := []byte{kindEvent}
@@ -149,7 +148,7 @@ func (s *Store) spansOf(upTo uint64) (spans []span, err error) {
 			if n := len(spans); n > 0 {
 				next.made = inOrder(spans[n-1].made, next.made)
 			}
-			if n := len(spans); n == 0 || !spans[n-1].holds(&next, retention) {
+			if n := len(spans); n == 0 || !spans[n-1].holds(&next) {
 				spans = append(spans, next)
 			}
 			last = position

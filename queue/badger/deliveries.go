@@ -193,7 +193,7 @@ func (wr *finishAttempt) stage(b *batch) error {
 	wr.held = held
 	endpoint, position := held.Group, held.Value.head
 	number := held.Value.attempts + 1
-	expires := b.s.expiry()
+	expires := b.s.expiryOf(position)
 	final := wr.verdict.Status != queue.StatusPending
 	var first []byte
 	if final && number == 1 {

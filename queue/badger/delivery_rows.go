@@ -123,5 +123,5 @@ func (b *batch) decide(endpoint, object string, row laneRow, status queue.Status
 	b.setUntil(
 		b.key(func(k []byte) []byte { return deliveryKey(k, endpoint, row.position) }),
 		b.key(func(k []byte) []byte { return appendDelivery(k, &d, nil) }),
-		b.s.expiry())
+		b.s.expiryOf(row.position))
 }

@@ -5,6 +5,7 @@ package badger
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -65,11 +66,34 @@ func (s *span) over(now time.Time, retention time.Duration) bool {
 	return unix >= int64(s.expires) || unix >= int64(s.made)+int64(retention/time.Second)
 }
 
-// holds reports whether an event that is committed at a time belongs into the span.
-func (s *span) holds(next *span, retention time.Duration) bool {
-	length := uint64(max(1, retention/spanShare/time.Second))
+// holds reports whether an event, which would be the first of the next span, belongs into
+// this one.
+func (s *span) holds(next *span) bool {
+	length := max(1, next.life()/spanShare)
 	return next.made >= s.made && next.made < s.made+length &&
 		next.expires >= s.expires && next.expires < s.expires+length
+}
+
+// life is how long the first event is kept.
+func (s *span) life() uint64 {
+	return s.expires - min(s.made, s.expires)
+}
+
+// until returns a time at which all events of the span have expired. As holds lets one in
+// that expires at most a share of its own life later than the first, that share of the
+// first one's is little less.
+func (s *span) until() uint64 {
+	return s.expires + s.life()/(spanShare-1) + 1
+}
+
+// expiryOf returns a time at which the event at a position has expired, 0 for one that no
+// reader can expect any more. Only the committer may call it.
+func (l *eventLog) expiryOf(position uint64) uint64 {
+	behind := sort.Search(len(l.spans), func(i int) bool { return l.spans[i].first > position })
+	if behind == 0 {
+		return 0
+	}
+	return l.spans[behind-1].until()
 }
 
 // since returns the positions between which the first event stands that was committed at
@@ -136,7 +160,7 @@ func (b *batch) extend(position, expires uint64) {
 	now := b.s.now()
 	retention := time.Duration(b.s.retention.Load())
 	next := span{first: b.log.last + 1, made: uint64(max(0, now.Unix())), expires: expires}
-	if last := b.lastSpan(); last == nil || !last.holds(&next, retention) {
+	if last := b.lastSpan(); last == nil || !last.holds(&next) {
 		b.beginSpan(next, now, retention)
 	}
 	b.log.last = position
@@ -213,4 +237,11 @@ func (s *Store) placeOf(p queue.Position) (number, latest uint64, err error) {
 
 func (s *Store) expired(oldest uint64) error {
 	return &queue.ExpiredError{Oldest: queue.NewPosition(s.instance, oldest)}
+}
+
+// expiryOf returns the expiry of what is decided now about the event at a position. The
+// feed of an endpoint finds its events by their deliveries, so these are kept as long as
+// the event: it may be from a time of a longer retention, which may come back.
+func (s *Store) expiryOf(position uint64) uint64 {
+	return max(s.expiry(), s.events.expiryOf(position))
 }

@@ -359,6 +359,27 @@ func feedTrimmed(t *testing.T, s queue.Store) {
 	}
 }
 
+// feedDecidedBriefly keeps in an endpoint's feed what was decided while the retention was
+// a shorter one than that of the events. Expiry cuts the feed off at a position, and must
+// not leave holes behind it.
+func feedDecidedBriefly(t *testing.T, s queue.Store) {
+	const usual, brief = 1000 * time.Second, 50 * time.Second
+	s.Configure(queue.Settings{Retention: usual})
+	for _, id := range []string{"a", "b", "c"} {
+		commitEvents(t, s, queue.Routed{Event: owned(id, "acme"), Endpoints: []string{"erp"}})
+	}
+	s.Configure(queue.Settings{Retention: brief})
+	deliver(t, s, leaseDelivery(t, s, "erp"))
+	cancelled, _, err := s.Cancel(t.Context(), queue.Selection{Endpoint: "erp", EventID: "b"}, queue.Page{})
+	must(t, err)
+	if cancelled != 1 {
+		t.Errorf("%d were cancelled", cancelled)
+	}
+	s.Configure(queue.Settings{Retention: usual})
+	time.Sleep(2 * brief)
+	wantFeed(t, s, queue.OfEndpoint("erp"), queue.Position{}, "a", "b", "c")
+}
+
 // feedExpires tells what has expired, and goes on from behind it.
 func feedExpires(t *testing.T, s queue.Store) {
 	const retention = 100 * time.Second

@@ -58,6 +58,7 @@ func runFeeds(t *testing.T, open func(t *testing.T) (queue.Store, Reopen)) {
 				"read":      m.read,
 				"come":      m.come,
 				"decide":    m.decide,
+				"briefly":   m.briefly,
 				"trim":      m.trim,
 				"wait":      m.wait,
 				"configure": m.configure,
@@ -320,7 +321,20 @@ func (m *feedMachine) wait(t *rapid.T) {
 
 // configure changes the retention. What is removed because of it does not come back.
 func (m *feedMachine) configure(t *rapid.T) {
-	m.retention = rapid.SampledFrom(feedRetentions).Draw(t, "retention")
+	m.retain(rapid.SampledFrom(feedRetentions).Draw(t, "retention"))
+}
+
+// briefly decides deliveries while the retention is a short one for a moment. Their events
+// stay in the feeds.
+func (m *feedMachine) briefly(t *rapid.T) {
+	usual := m.retention
+	m.retain(slices.Min(feedRetentions))
+	m.decide(t)
+	m.retain(usual)
+}
+
+func (m *feedMachine) retain(retention time.Duration) {
+	m.retention = retention
 	m.store.Configure(queue.Settings{Retention: m.retention})
 	for i := range m.log {
 		e := &m.log[i]

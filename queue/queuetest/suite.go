@@ -131,6 +131,7 @@ func Run(t *testing.T, open Open) {
 		{"a feed refuses positions of another queue", feedOfAnother},
 		{"a feed tells what was trimmed", feedTrimmed},
 		{"a feed tells what has expired", feedExpires},
+		{"a feed keeps what was decided in a short retention", feedDecidedBriefly},
 		{"a feed begins at a time", feedSince},
 		{"filtered events are listed", filteredListed},
 		{"maintenance is kept", maintenanceKept},
