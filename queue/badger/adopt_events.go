@@ -52,8 +52,10 @@ func (s *Store) rebuildLog(txn *badgerdb.Txn, stored uint64) error {
 	case known == nil && len(l.spans) == 0:
 		l.last, l.unindexed, l.unread = stored, stored, true
 	case known == nil:
-		// The record is damaged, and nobody knows where the log has ended.
-		l.last, l.removed, l.unindexed = s.lastPosition, s.lastPosition, stored
+		// The record is damaged, and nobody knows where the log has ended: behind its last
+		// event, though the clock may have been set back to before that.
+		end := max(s.lastPosition, stored+1)
+		l.last, l.removed, l.unindexed = end, end, stored
 	default:
 		// An earlier version was at work since, and may have removed events.
 		l.last, l.unindexed, l.removed, l.unread = stored, stored, stored, false

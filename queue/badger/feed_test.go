@@ -462,10 +462,14 @@ func TestFeedAfterEarlierVersion(t *testing.T) {
 }
 
 // Where it cannot be read where the log has ended, and what has expired, readers are told
-// that they may have missed something, and go on.
+// that they may have missed something, and go on. The clock may be set back by then.
 func TestDamagedFeed(t *testing.T) {
-	for _, kind := range []string{"log", "span", "both"} {
-		dir := t.TempDir()
+	for _, test := range []struct {
+		kind string
+		back time.Duration
+	}{{kind: "log"}, {kind: "span"}, {kind: "both"}, {"log", time.Hour}, {"span", time.Hour}, {"both", time.Second}} {
+		kind, dir := fmt.Sprint(test.kind, " ", test.back), t.TempDir()
+		later := Options{Dir: dir, FreeSpace: noReserve, Now: func() time.Time { return time.Now().Add(-test.back) }}
 		s := mustOpen(t, Options{Dir: dir, FreeSpace: noReserve})
 		publishOwned(t, s, "1", "acme")
 		at := wantFeed(t, s, acme, queue.Position{}, "1")
@@ -476,20 +480,20 @@ func TestDamagedFeed(t *testing.T) {
 		must(t, s.Close())
 		rewrite(t, dir, func(txn *badgerdb.Txn) error {
 			var err error
-			if kind != "span" {
+			if test.kind != "span" {
 				err = txn.Set(eventLogKey, []byte{1, 0xff})
 			}
-			if kind != "log" {
+			if test.kind != "log" {
 				err = errors.Join(err, txn.Set(span, []byte{1, 0xff}))
 			}
 			return err
 		})
-		s = mustOpen(t, Options{Dir: dir, FreeSpace: noReserve})
+		s = mustOpen(t, later)
 		if s.Damaged() == 0 {
 			t.Errorf("%s: nothing is damaged", kind)
 		}
 		oldest := wantExpired(t, s, queue.Position{})
-		if kind != "span" {
+		if test.kind != "span" {
 			oldest = wantExpired(t, s, at)
 		}
 		publishOwned(t, s, "2", "acme")
@@ -497,7 +501,7 @@ func TestDamagedFeed(t *testing.T) {
 			t.Errorf("%s: the feed goes back to %v", kind, at)
 		}
 		must(t, s.Close())
-		s = mustOpen(t, Options{Dir: dir, FreeSpace: noReserve})
+		s = mustOpen(t, later)
 		wantFeed(t, s, acme, oldest, "2")
 		wantFeed(t, s, acme, at, "")
 	}
