@@ -44,6 +44,12 @@ type Records interface {
 	// afterwards. That a record expires changes no epoch.
 	Epoch(ctx context.Context, kind string) (uint64, error)
 
+	// Changed returns the ids of the records of a kind that were changed after an epoch,
+	// made and deleted ones among them, and perhaps some more, each once. Known is false
+	// if that was too much or too long ago, as before the queue was opened: then all have
+	// to be read. What is returned holds until the epoch that was there before the call.
+	Changed(ctx context.Context, kind string, after uint64) (ids []string, known bool, err error)
+
 	// Await waits until a kind's epoch is above after, and returns it.
 	Await(ctx context.Context, kind string, after uint64) (uint64, error)
 }
@@ -127,6 +133,16 @@ func (r *Record) Meets(current *Record) error {
 		return nil
 	}
 	return &ConflictError{Kind: r.Kind, ID: r.ID}
+}
+
+// ChangedIDs returns the ids of the records of a kind among some changes. It is for engines.
+func ChangedIDs(changes []Record, kind string) (ids []string) {
+	for i := range changes {
+		if changes[i].Kind == kind {
+			ids = append(ids, changes[i].ID)
+		}
+	}
+	return ids
 }
 
 // CheckChanges reports changes that no engine takes: [ErrTooLarge] for too much in

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +23,9 @@ import (
 // Records is the part of the queue that a Directory follows.
 type Records interface {
 	Records(ctx context.Context, kind string, page queue.Page) ([]queue.Record, queue.Cursor, error)
+	Record(ctx context.Context, kind, id string) (queue.Record, error)
 	Epoch(ctx context.Context, kind string) (uint64, error)
+	Changed(ctx context.Context, kind string, after uint64) (ids []string, known bool, err error)
 	Await(ctx context.Context, kind string, after uint64) (uint64, error)
 }
 
@@ -42,25 +46,15 @@ type Directory struct {
 	declared *endpoint.Set
 	template endpoint.Endpoint
 	offer    Offer
-	known    map[string]*stored
+	copied   copied
 	// unread is how many stored endpoints cannot be read at present.
 	unread atomic.Int64
-}
-
-// stored is a stored endpoint as it was last read. An endpoint that cannot be read
-// has an err, and is tried again with each refresh.
-type stored struct {
-	version  uint64
-	owner    string
-	endpoint Endpoint
-	err      error
-	seen     bool
 }
 
 // NewDirectory returns a directory without endpoints. The sealer may be another one
 // each time; nil is none.
 func NewDirectory(records Records, sealer func() Sealer, log *zap.Logger) *Directory {
-	return &Directory{records: records, sealer: sealer, log: log, known: map[string]*stored{}}
+	return &Directory{records: records, sealer: sealer, log: log, copied: newCopied()}
 }
 
 // Set returns the endpoints. It may be old, see [Directory.Epoch].
@@ -78,14 +72,11 @@ func (d *Directory) Apply(declared *endpoint.Set, template endpoint.Endpoint, of
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.declared, d.template, d.offer = declared, template, offer
-	tenants := make(map[string]bool)
-	for _, s := range d.known {
-		tenants[s.owner] = true
-	}
-	d.set.Store(declared.With(d.resolved(tenants)))
+	d.set.Store(declared.With(d.resolved(maps.Keys(d.copied.of))))
 }
 
-// Refresh implements [reconcile.Routing].
+// Refresh implements [reconcile.Routing]. Its cost is that of what has changed, but for
+// the maps of the set.
 func (d *Directory) Refresh(ctx context.Context) error {
 	epoch, err := d.records.Epoch(ctx, queue.KindEndpoint)
 	if err != nil {
@@ -97,12 +88,13 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	if epoch <= d.epoch.Load() && d.unread.Load() == 0 {
 		return nil
 	}
-	tenants, err := d.read(ctx)
-	if err != nil {
+	if err := d.read(ctx); err != nil {
 		return fmt.Errorf("reading the stored endpoints: %w", err)
 	}
-	if len(tenants) > 0 {
-		d.set.Store(d.set.Load().With(d.resolved(tenants)))
+	d.unread.Store(int64(len(d.copied.unread)))
+	if len(d.copied.touched) > 0 {
+		d.set.Store(d.set.Load().With(d.resolved(maps.Keys(d.copied.touched))))
+		clear(d.copied.touched)
 		d.changes.Add(1)
 	}
 	// Only now: whoever reads the epoch first must find the set.
@@ -110,97 +102,110 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// read reads all records, opens those that have changed, and returns their owners.
-func (d *Directory) read(ctx context.Context) (tenants map[string]bool, err error) {
-	for _, s := range d.known {
-		s.seen = false
+// read reads the records that have changed since the copy was made, and those that could
+// not be read until now. If nobody knows which have changed, it reads all.
+func (d *Directory) read(ctx context.Context) error {
+	ids, known, err := d.records.Changed(ctx, queue.KindEndpoint, d.epoch.Load())
+	if err != nil {
+		return err
 	}
-	tenants = make(map[string]bool)
+	if !known {
+		return d.readAll(ctx)
+	}
+	ids = slices.AppendSeq(ids, maps.Keys(d.copied.unread))
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		record, err := d.records.Record(ctx, queue.KindEndpoint, id)
+		switch {
+		case err == nil:
+			d.note(&record)
+		case errors.Is(err, queue.ErrNotFound):
+			d.copied.drop(id)
+		default:
+			// A list leaves out what is damaged.
+			return d.readAll(ctx)
+		}
+	}
+	return nil
+}
+
+// readAll reads all records.
+func (d *Directory) readAll(ctx context.Context) error {
+	seen := make(map[string]bool)
 	page := queue.Page{Limit: queue.MaxLimit}
 	for {
 		records, next, err := d.records.Records(ctx, queue.KindEndpoint, page)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for i := range records {
-			d.note(&records[i], tenants)
+			seen[records[i].ID] = true
+			d.note(&records[i])
 		}
 		if page.Cursor = next; next == "" {
 			break
 		}
 	}
-	unread := 0
-	for id, s := range d.known {
-		switch {
-		case !s.seen:
-			delete(d.known, id)
-			tenants[s.owner] = true
-		case s.err != nil:
-			unread++
+	for id := range d.copied.known {
+		if !seen[id] {
+			d.copied.drop(id)
 		}
 	}
-	d.unread.Store(int64(unread))
-	return tenants, nil
+	return nil
 }
 
 // note notes a record as it is now.
-func (d *Directory) note(r *queue.Record, tenants map[string]bool) {
-	before := d.known[r.ID]
-	if before != nil {
-		before.seen = true
-		if before.version == r.Version && before.err == nil {
-			return
-		}
+func (d *Directory) note(r *queue.Record) {
+	before := d.copied.known[r.ID]
+	if before != nil && before.version == r.Version && before.err == nil {
+		return
 	}
-	now := &stored{version: r.Version, owner: r.Owner, seen: true}
+	now := &stored{version: r.Version, owner: r.Owner}
 	if sealer := d.sealer(); sealer != nil {
 		now.endpoint, _, now.err = opened(*r, sealer)
 	} else {
 		now.err = errNoKey
 	}
-	d.known[r.ID] = now
-	switch {
-	case now.err == nil:
-	case before != nil && before.version == r.Version:
+	if now.err != nil && before != nil && before.version == r.Version {
 		return // it is known that it cannot be read
-	default:
+	}
+	d.copied.put(r.ID, now)
+	if now.err != nil {
 		d.log.Error("a stored endpoint cannot be read, and gets no events", zap.String("endpoint", r.ID), zap.Error(now.err),
 			zap.String("remedy", "put its key back into secrets_key, or delete it"))
-	}
-	tenants[r.Owner] = true
-	if before != nil {
-		tenants[before.owner] = true
 	}
 }
 
 var errNoKey = errors.New("there is no key to open it with")
 
 // resolved returns the stored endpoints of tenants as they are routed and delivered to.
-func (d *Directory) resolved(tenants map[string]bool) map[string][]endpoint.Endpoint {
-	all := make(map[string][]endpoint.Endpoint, len(tenants))
+func (d *Directory) resolved(tenants iter.Seq[string]) map[string][]endpoint.Endpoint {
+	all := make(map[string][]endpoint.Endpoint)
 	for tenant := range tenants {
 		all[tenant] = nil
-	}
-	for id, s := range d.known {
-		if s.err != nil || !tenants[s.owner] {
-			continue
-		}
-		held := s.endpoint
-		d.offer.Hold(&held)
-		made, err := held.Resolve(d.template)
-		if err != nil {
-			if !errors.Is(err, ErrNoURL) {
-				d.log.Error("a stored endpoint cannot be delivered to, and gets no events", zap.String("endpoint", id), zap.Error(err),
-					zap.String("remedy", "change it, or what the configuration says of subscribers' endpoints"))
+		for id, s := range d.copied.of[tenant] {
+			if made, ok := d.made(id, s); ok {
+				all[tenant] = append(all[tenant], made)
 			}
-			continue
 		}
-		all[s.owner] = append(all[s.owner], made)
-	}
-	for _, endpoints := range all {
-		slices.SortFunc(endpoints, func(a, b endpoint.Endpoint) int { return strings.Compare(a.Name, b.Name) })
+		slices.SortFunc(all[tenant], func(a, b endpoint.Endpoint) int { return strings.Compare(a.Name, b.Name) })
 	}
 	return all
+}
+
+// made returns a stored endpoint as it is routed and delivered to, and false if it is not.
+func (d *Directory) made(id string, s *stored) (endpoint.Endpoint, bool) {
+	if s.err != nil {
+		return endpoint.Endpoint{}, false
+	}
+	held := s.endpoint
+	d.offer.Hold(&held)
+	made, err := held.Resolve(d.template)
+	if err != nil && !errors.Is(err, ErrNoURL) {
+		d.log.Error("a stored endpoint cannot be delivered to, and gets no events", zap.String("endpoint", id), zap.Error(err),
+			zap.String("remedy", "change it, or what the configuration says of subscribers' endpoints"))
+	}
+	return made, err == nil
 }
 
 // rests is how many times as long as it works Follow rests after a change, so that

@@ -39,7 +39,11 @@ func newDirectory(t *testing.T, b *Book) *Directory {
 }
 
 func matched(d *Directory, eventType, tenant string) []string {
-	return slices.Sorted(slices.Values(d.Set().Match(&event.Event{Type: eventType, Tenant: tenant})))
+	return matchedIn(d.Set(), eventType, tenant)
+}
+
+func matchedIn(set *endpoint.Set, eventType, tenant string) []string {
+	return slices.Sorted(slices.Values(set.Match(&event.Event{Type: eventType, Tenant: tenant})))
 }
 
 func TestDirectory(t *testing.T) {
@@ -135,7 +139,8 @@ func TestDirectoryUnreadable(t *testing.T) {
 		t.Errorf("routed to %v, %d cannot be read", got, d.Unread())
 	}
 	d.sealer = func() Sealer { return nil }
-	d.known = map[string]*stored{}
+	d.copied = newCopied()
+	d.epoch.Store(0)
 	must(t, d.Refresh(ctx))
 	if d.Unread() != 3 {
 		t.Errorf("without any key, %d cannot be read", d.Unread())
@@ -212,17 +217,63 @@ func TestDirectoryFollowsWhatOthersReadMeanwhile(t *testing.T) {
 	})
 }
 
-// ailing is a queue whose records cannot be read now and then.
+// ailing is a queue whose records cannot be read now and then, and that does not always
+// know what has changed. It counts the records that are read.
 type ailing struct {
 	queue.Store
-	failing atomic.Bool
+	failing   atomic.Bool
+	forgetful bool
+	// left is how many may be read until it fails, if it is not 0.
+	left, read int
+	// damaged is the id of a record that cannot be read, and stands in no list.
+	damaged string
+}
+
+func (a *ailing) fail() error {
+	if a.left > 0 {
+		if a.left--; a.left == 0 {
+			return errors.New("input/output error")
+		}
+	}
+	if a.failing.Load() {
+		return errors.New("input/output error")
+	}
+	return nil
 }
 
 func (a *ailing) Records(ctx context.Context, kind string, page queue.Page) ([]queue.Record, queue.Cursor, error) {
-	if a.failing.Load() {
-		return nil, "", errors.New("input/output error")
+	if err := a.fail(); err != nil {
+		return nil, "", err
 	}
-	return a.Store.Records(ctx, kind, page)
+	if a.left > 0 {
+		page.Limit = 1
+	}
+	all, next, err := a.Store.Records(ctx, kind, page)
+	a.read += len(all)
+	return slices.DeleteFunc(all, func(r queue.Record) bool { return r.ID == a.damaged }), next, err
+}
+
+func (a *ailing) Record(ctx context.Context, kind, id string) (queue.Record, error) {
+	if a.left > 0 {
+		if err := a.fail(); err != nil {
+			return queue.Record{}, err
+		}
+	}
+	a.read++
+	if id == a.damaged {
+		return queue.Record{}, errors.New("the record is damaged")
+	}
+	return a.Store.Record(ctx, kind, id)
+}
+
+func (a *ailing) Changed(ctx context.Context, kind string, after uint64) ([]string, bool, error) {
+	if err := a.fail(); err != nil {
+		return nil, false, err
+	}
+	if a.forgetful {
+		return nil, false, nil
+	}
+	return a.Store.Changed(ctx, kind, after)
 }
 
 // Whoever follows is told of each change, without asking, also after a queue that has

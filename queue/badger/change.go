@@ -152,7 +152,7 @@ func (b *batch) raiseFormat(format uint64) {
 func (wr *changeRecords) committed(s *Store) {
 	s.versions = s.committer.batch.versions
 	for kind := range wr.moved {
-		s.epochs.Raise(kind, wr.version)
+		s.epochs.Raise(kind, wr.version, queue.ChangedIDs(wr.changes, kind))
 	}
 }
 

@@ -118,6 +118,16 @@ func (s *Store) Epoch(ctx context.Context, kind string) (uint64, error) {
 	return s.epochs.Get(kind), nil
 }
 
+// Changed implements [queue.Records].
+func (s *Store) Changed(ctx context.Context, kind string, after uint64) (ids []string, known bool, err error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, false, err
+	}
+	defer s.leave()
+	ids, known = s.epochs.Changed(kind, after)
+	return ids, known, nil
+}
+
 // Await implements [queue.Records]. Nobody waits with the gate held: Close would
 // wait for that.
 func (s *Store) Await(ctx context.Context, kind string, after uint64) (uint64, error) {
@@ -134,7 +144,7 @@ func (s *Store) rebuildEpochs(txn *badgerdb.Txn) error {
 			if errors.Is(err, errDamaged) {
 				version = uint64(max(0, s.now().UnixNano()))
 			}
-			s.epochs.Raise(kind, version)
+			s.epochs.Begin(kind, version)
 			return err
 		}))
 	})

@@ -66,7 +66,7 @@ func (s *Store) changeRecords(changes ...queue.Record) (version uint64, err erro
 		s.records.apply(change, now)
 	}
 	for kind := range moved {
-		s.records.epochs.Raise(kind, s.records.version)
+		s.records.epochs.Raise(kind, s.records.version, queue.ChangedIDs(changes, kind))
 	}
 	return s.records.version, nil
 }
@@ -148,6 +148,16 @@ func (s *Store) Epoch(ctx context.Context, kind string) (uint64, error) {
 	}
 	defer s.mu.Unlock()
 	return s.records.epochs.Get(kind), nil
+}
+
+// Changed implements [queue.Records].
+func (s *Store) Changed(ctx context.Context, kind string, after uint64) (ids []string, known bool, err error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, false, err
+	}
+	defer s.mu.Unlock()
+	ids, known = s.records.epochs.Changed(kind, after)
+	return ids, known, nil
 }
 
 // Await implements [queue.Records].

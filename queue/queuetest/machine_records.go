@@ -19,6 +19,8 @@ type modelRecords struct {
 	rows    []queue.Record
 	version uint64
 	epochs  map[string]uint64
+	// changed has all changes that were made.
+	changed []queue.Record
 }
 
 // find returns a record that has not expired.
@@ -54,6 +56,8 @@ func (m *modelRecords) apply(change queue.Record, version uint64, now time.Time)
 	}
 	if there {
 		m.epochs[change.Kind] = version
+		change.Version = version
+		m.changed = append(m.changed, change)
 	}
 }
 
@@ -137,6 +141,7 @@ func (m *machine) checkRecords(t *rapid.T) {
 		return m.store.RecordsOf(m.ctx, kind, owner, page)
 	})
 	wantLines(t, "RecordsOf", names(listed, recordLine), m.model.records.lines(kind, func(r queue.Record) bool { return r.Owner == owner }, now))
+	m.checkChanged(t, kind)
 	id := someIDs.Draw(t, "id")
 	want := m.model.records.find(kind, id, now)
 	got, err := m.store.Record(m.ctx, kind, id)
@@ -145,5 +150,25 @@ func (m *machine) checkRecords(t *rapid.T) {
 	}
 	if epoch, err := m.store.Epoch(m.ctx, kind); err != nil || epoch != m.model.records.epochs[kind] {
 		t.Fatalf("Epoch of %s: got %d and %v, want %d", kind, epoch, err, m.model.records.epochs[kind])
+	}
+}
+
+// checkChanged checks that whoever was at an epoch learns of all that was changed since.
+func (m *machine) checkChanged(t *rapid.T, kind string) {
+	after := uint64(0)
+	if all := m.model.records.changed; len(all) > 0 {
+		after = all[rapid.IntRange(0, len(all)-1).Draw(t, "after")].Version - uint64(rapid.IntRange(0, 1).Draw(t, "before"))
+	}
+	ids, known, err := m.store.Changed(m.ctx, kind, after)
+	if err != nil {
+		t.Fatalf("Changed: %v", err)
+	}
+	if sorted := slices.Clone(ids); len(slices.Compact(slices.Sorted(slices.Values(sorted)))) != len(ids) {
+		t.Fatalf("Changed of %s: %v has repeats", kind, ids)
+	}
+	for _, r := range m.model.records.changed {
+		if known && r.Kind == kind && r.Version > after && !slices.Contains(ids, r.ID) {
+			t.Fatalf("Changed of %s after %d: %v lacks %s, which was changed at %d", kind, after, ids, r.ID, r.Version)
+		}
 	}
 }

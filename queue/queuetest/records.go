@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"fmt"
 	"strings"
 	"sync"
@@ -446,5 +447,32 @@ func strangeRecords(t *testing.T, s queue.Store) {
 				}
 			}
 		}
+	}
+}
+
+// changesKnown tells which records were changed, so that copies of many need not be read
+// again for one.
+func changesKnown(t *testing.T, s queue.Store) {
+	want := func(kind string, after uint64, want ...string) {
+		t.Helper()
+		ids, known, err := s.Changed(t.Context(), kind, after)
+		must(t, err)
+		if !known || !slices.Equal(slices.Sorted(slices.Values(ids)), want) {
+			t.Errorf("after %d: %v, known: %v; want %v", after, ids, known, want)
+		}
+	}
+	want("note", 0)
+	first := change(t, s, noted("a", "1", 0), noted("b", "1", 0))
+	second := change(t, s, noted("a", "2", first), queue.Record{Kind: "other", ID: "c", Value: []byte("1")})
+	wantConflict(t, s, "b", noted("b", "2", second))
+	third := change(t, s, without(noted("b", "", 0), first))
+	want("note", 0, "a", "b")
+	want("note", first, "a", "b")
+	want("note", second, "b")
+	want("note", third)
+	want("other", 0, "c")
+	must(t, s.Close())
+	if _, _, err := s.Changed(t.Context(), "note", third); !errors.Is(err, queue.ErrClosed) {
+		t.Errorf("got %v", err)
 	}
 }

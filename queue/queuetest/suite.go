@@ -118,6 +118,7 @@ func Run(t *testing.T, open Open) {
 		{"values of records are the store's own", valuesAreTheirs},
 		{"one of many changes a record", oneWins},
 		{"epochs move", epochsMove},
+		{"changes of records are known", changesKnown},
 		{"records have strange names", strangeRecords},
 		{"events are routed to the present endpoints", routedToPresent},
 		{"an acknowledged endpoint misses nothing", endpointMissesNothing},

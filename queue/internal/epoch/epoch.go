@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package epoch keeps the epochs of kinds of records in memory, and wakes those who
-// wait for one to move.
+// Package epoch keeps the epochs of kinds of records in memory, and what was changed last,
+// and wakes those who wait for an epoch to move.
 package epoch
 
 import (
@@ -15,6 +15,7 @@ import (
 type Epochs struct {
 	mu     sync.Mutex
 	of     map[string]uint64
+	last   map[string]*changes
 	closed bool
 	// moved has a channel for each kind that somebody waits for. It is closed when
 	// the kind's epoch moves.
@@ -23,7 +24,7 @@ type Epochs struct {
 
 // New returns epochs that are all 0.
 func New() *Epochs {
-	return &Epochs{of: make(map[string]uint64), moved: make(map[string]chan struct{})}
+	return &Epochs{of: make(map[string]uint64), last: make(map[string]*changes), moved: make(map[string]chan struct{})}
 }
 
 // Get returns the epoch of a kind.
@@ -43,13 +44,35 @@ func (e *Epochs) Last() (last uint64) {
 	return last
 }
 
-// Raise moves the epoch of a kind. It never goes back.
-func (e *Epochs) Raise(kind string, to uint64) {
+// Changed returns the ids of the records of a kind that were changed after an epoch, each
+// once, and false if that is not known.
+func (e *Epochs) Changed(kind string, after uint64) (ids []string, known bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if last, ok := e.last[kind]; ok {
+		return last.after(after)
+	}
+	return nil, true
+}
+
+// Begin sets the epoch that a kind begins with. What was changed until then is not known.
+func (e *Epochs) Begin(kind string, at uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.of[kind], e.last[kind] = at, &changes{since: at}
+}
+
+// Raise moves the epoch of a kind, as some records were changed. It never goes back.
+func (e *Epochs) Raise(kind string, to uint64, ids []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if to <= e.of[kind] {
 		return
 	}
+	if e.last[kind] == nil {
+		e.last[kind] = new(changes)
+	}
+	e.last[kind].add(to, ids)
 	e.of[kind] = to
 	if moved, ok := e.moved[kind]; ok {
 		close(moved)
