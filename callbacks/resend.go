@@ -3,7 +3,6 @@
 package callbacks
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -165,18 +164,13 @@ func resendObject(c *call) (*answer, error) {
 
 // mine returns which endpoints that an event was meant for are the caller's own.
 func (c *call) mine(eventID string) (map[string]bool, error) {
-	rows, _, err := c.store.Deliveries(c.r.Context(), queue.Filter{EventID: eventID}, queue.Page{Limit: maxShownDeliveries})
+	rows, err := c.toOwn(eventID)
 	if err != nil {
 		return nil, err
 	}
 	own := make(map[string]bool)
 	for i := range rows {
-		switch _, err := c.book.Get(c.r.Context(), c.caller.Tenant, rows[i].Endpoint); {
-		case err == nil:
-			own[rows[i].Endpoint] = true
-		case !errors.Is(err, queue.ErrNotFound):
-			return nil, err
-		}
+		own[rows[i].Endpoint] = true
 	}
 	return own, nil
 }

@@ -5,7 +5,6 @@ package callbacks
 import (
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -153,7 +152,7 @@ func (c *call) simulate(action, object, name string, payload json.RawMessage, to
 		return nil, err
 	}
 	made := simulated{Event: e.ID, WebhookID: e.DeliveryID(), Type: name}
-	if made.Deliveries, err = c.attempted(e.ID, wait); err != nil {
+	if made.Deliveries, err = c.attempted(e.ID, to, wait); err != nil {
 		return nil, err
 	}
 	return &answer{status: http.StatusAccepted, body: made}, nil
@@ -164,14 +163,14 @@ const lookEvery = 250 * time.Millisecond
 
 // attempted returns the deliveries of an event that was just committed: at once, or when
 // each was attempted, or after the wait.
-func (c *call) attempted(eventID string, wait time.Duration) ([]deliveryView, error) {
+func (c *call) attempted(eventID string, to []string, wait time.Duration) ([]deliveryView, error) {
 	if wait <= 0 {
-		return c.deliveriesOf(eventID)
+		return c.deliveriesOf(eventID, to)
 	}
 	leave, err := c.limits.waits(c.caller.Tenant)
 	if err != nil {
 		// It is sent, and who cannot wait can look.
-		return c.deliveriesOf(eventID)
+		return c.deliveriesOf(eventID, to)
 	}
 	defer leave()
 	ctx, cancel := c.patience(wait)
@@ -179,7 +178,7 @@ func (c *call) attempted(eventID string, wait time.Duration) ([]deliveryView, er
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
-		views, err := c.deliveriesOf(eventID)
+		views, err := c.deliveriesOf(eventID, to)
 		waits := slices.ContainsFunc(views, func(v deliveryView) bool { return v.Status == queue.StatusPending && len(v.Attempts) == 0 })
 		if err != nil || !waits {
 			return views, err
@@ -192,21 +191,14 @@ func (c *call) attempted(eventID string, wait time.Duration) ([]deliveryView, er
 	}
 }
 
-// deliveriesOf returns the deliveries of an event to the caller's endpoints.
-func (c *call) deliveriesOf(eventID string) ([]deliveryView, error) {
+// deliveriesOf returns the deliveries of an event to endpoints that the caller may name.
+func (c *call) deliveriesOf(eventID string, to []string) ([]deliveryView, error) {
 	views, ctx := []deliveryView{}, c.r.Context()
-	rows, _, err := c.store.Deliveries(ctx, queue.Filter{EventID: eventID}, queue.Page{Limit: maxShownDeliveries})
+	rows, err := c.store.DeliveriesOf(ctx, eventID, to...)
 	if err != nil {
 		return nil, err
 	}
 	for i := range rows {
-		switch _, err := c.book.Get(ctx, c.caller.Tenant, rows[i].Endpoint); {
-		case errors.Is(err, queue.ErrNotFound) && c.declared(rows[i].Endpoint):
-		case errors.Is(err, queue.ErrNotFound):
-			continue // it is the operator's, or deleted
-		case err != nil:
-			return nil, err
-		}
 		row, err := c.viewDelivery(ctx, &rows[i])
 		if err != nil {
 			return nil, err
@@ -214,4 +206,14 @@ func (c *call) deliveriesOf(eventID string) ([]deliveryView, error) {
 		views = append(views, row)
 	}
 	return views, nil
+}
+
+// toOwn returns the deliveries of an event to the caller's endpoints. What others have is
+// not looked at, neither the operator's nor what was deleted.
+func (c *call) toOwn(eventID string) ([]queue.Delivery, error) {
+	own, err := c.book.IDs(c.r.Context(), c.caller.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	return c.store.DeliveriesOf(c.r.Context(), eventID, own...)
 }

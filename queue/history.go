@@ -22,6 +22,14 @@ type History interface {
 	EventsOf(ctx context.Context, tenant string, filter Filter, page Page) ([]event.Event, Cursor, error)
 	// Event returns one event, or [ErrNotFound].
 	Event(ctx context.Context, id string) (event.Event, error)
+	// EventOf returns one event if a tenant may have it, see [event.Event.VisibleTo], or
+	// [ErrNotFound]. What is another tenant's takes the same work as what is not there, so
+	// that nobody learns from it which events there are.
+	EventOf(ctx context.Context, tenant, id string) (event.Event, error)
+	// DeliveriesOf returns the deliveries of one event to some endpoints, in the order in
+	// which these are named. To look for them takes the same work whether or not there is
+	// such an event, and however many other endpoints there are.
+	DeliveriesOf(ctx context.Context, eventID string, endpoints ...string) ([]Delivery, error)
 	// Deliveries lists deliveries by their events' age, then by their
 	// endpoints' names. They stay listed when their events have expired, but
 	// are not found by EventID then.

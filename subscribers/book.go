@@ -129,6 +129,23 @@ func (b *Book) Of(ctx context.Context, tenant string, page queue.Page) ([]Endpoi
 	return endpoints, next, nil
 }
 
+// IDs returns the ids of a tenant's endpoints, in their order.
+func (b *Book) IDs(ctx context.Context, tenant string) (ids []string, err error) {
+	page := queue.Page{Limit: queue.MaxLimit}
+	for {
+		kept, next, err := b.Store.RecordsOf(ctx, queue.KindEndpoint, tenant, page)
+		if err != nil {
+			return nil, err
+		}
+		for i := range kept {
+			ids = append(ids, kept[i].ID)
+		}
+		if page.Cursor = next; next == "" {
+			return ids, nil
+		}
+	}
+}
+
 // Change changes a tenant's endpoint. With a version other than
 // [queue.AnyVersion], it fails with [ErrChanged] if that is not the present one. The
 // function may be called again, with the state that somebody else has left.

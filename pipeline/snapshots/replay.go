@@ -73,7 +73,7 @@ func (r *run) resend(ctx context.Context, e *event.Event) error {
 	if err != nil || !to.Events.Match(e.Type) {
 		return err
 	}
-	known, _, err := r.Store.Deliveries(ctx, queue.Filter{EventID: e.ID, Endpoint: r.name}, queue.Page{Limit: 1})
+	known, err := r.Store.DeliveriesOf(ctx, e.ID, r.name)
 	if err != nil || len(known) > 0 {
 		return err
 	}

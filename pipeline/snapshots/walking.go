@@ -275,7 +275,7 @@ func (r *run) heard(ctx context.Context, resource *reconcile.Resource, known *ev
 		}
 		seen[name] = true
 		id := event.ID(instance, known.Key, known.Sequence, name, known.Hash)
-		found, _, err := r.Store.Deliveries(ctx, queue.Filter{EventID: id, Endpoint: r.name}, queue.Page{Limit: 1})
+		found, err := r.Store.DeliveriesOf(ctx, id, r.name)
 		if err != nil {
 			return false, fmt.Errorf("looking for the last event of %s: %w", known.Key, err)
 		}

@@ -107,28 +107,6 @@ func (s *Store) readShows(l *lazyRead, record *eventRecord, position uint64) (er
 	return err
 }
 
-// positionOf returns the position of an event by its id, or
-// [queue.ErrNotFound].
-func (s *Store) positionOf(txn *badgerdb.Txn, id string) (uint64, error) {
-	if len(id) > maxKey {
-		return 0, queue.ErrNotFound
-	}
-	item, err := txn.Get(eventIDKey(nil, id))
-	if errors.Is(err, badgerdb.ErrKeyNotFound) {
-		return 0, queue.ErrNotFound
-	}
-	if err != nil {
-		return 0, err
-	}
-	var position uint64
-	err = item.Value(func(value []byte) error {
-		var err error
-		position, err = lastNumber(value)
-		return err
-	})
-	return position, err
-}
-
 // eachEvent visits the events that match, newest first, from a position on and
 // without their payloads, until visit returns false.
 func (s *Store) eachEvent(

@@ -27,7 +27,7 @@ import (
 //	e position                     an event                                ttl
 //	p position part                a part of a large payload               ttl
 //	q number part                  a part of a large previous Show         ttl
-//	x event id                     the event's position                    ttl
+//	x event id                     the event's owner and position          ttl
 //	t tenant position              an event of a tenant, without a value   ttl
 //	F endpoint position            an event that a filter left out         ttl
 //	n position                     a span of the log of events

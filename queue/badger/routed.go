@@ -23,6 +23,7 @@ type routedEvent struct {
 	// owner, audience and op are the event's. indexed is what the owner's feed finds it by, ""
 	// if it is in none.
 	owner    string
+	tag      ownerTag
 	audience event.Audience
 	op       event.Op
 	indexed  string
@@ -79,7 +80,7 @@ func encodeEvents(w *waiter, events []queue.Routed, now time.Time, shows *showSt
 			w.need(len(endpoint)+13, len(e.formats[i]))
 		}
 		w.need(9, len(e.record))
-		w.need(1+len(e.id), 9)
+		w.need(1+len(e.id), 17)
 		for _, part := range parts {
 			w.need(13, len(part))
 		}
@@ -104,6 +105,7 @@ func (e *routedEvent) feed(routed *queue.Routed) {
 		}
 	}
 	e.owner, e.audience, e.op = routed.Tenant, routed.Audience, routed.Op
+	e.tag = tagOf(routed.Tenant)
 	if routed.Tenant != "" && routed.InFeedOf(routed.Tenant) {
 		e.indexed = indexedTenant(routed.Tenant)
 	}
@@ -141,7 +143,10 @@ func (b *batch) append(e *routedEvent, now time.Time) {
 	b.events = append(b.events, committedEvent{position, e.record})
 	at := b.key(func(k []byte) []byte { return numberKey(k, kindEvent, position) })
 	b.setUntil(at, e.record, expires)
-	b.setUntil(b.key(func(k []byte) []byte { return eventIDKey(k, e.id) }), at[1:], expires)
+	b.setUntil(
+		b.key(func(k []byte) []byte { return eventIDKey(k, e.id) }),
+		b.key(func(k []byte) []byte { return appendEventID(k, e.tag, position) }),
+		expires)
 	for i, part := range e.parts {
 		b.setUntil(b.key(func(k []byte) []byte { return partKey(k, kindPart, position, i) }), part, expires)
 	}

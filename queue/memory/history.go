@@ -123,6 +123,36 @@ func (s *Store) Event(ctx context.Context, id string) (event.Event, error) {
 	return s.events[position].Event, nil
 }
 
+// EventOf implements [queue.History].
+func (s *Store) EventOf(ctx context.Context, tenant, id string) (event.Event, error) {
+	e, err := s.Event(ctx, id)
+	if err == nil && !e.VisibleTo(tenant) {
+		return event.Event{}, queue.ErrNotFound
+	}
+	return e, err
+}
+
+// DeliveriesOf implements [queue.History].
+func (s *Store) DeliveriesOf(ctx context.Context, eventID string, endpoints ...string) ([]queue.Delivery, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	position, known := s.byID[eventID]
+	if !known {
+		return nil, nil
+	}
+	var found []queue.Delivery
+	for _, endpoint := range endpoints {
+		for _, d := range s.events[position].deliveries {
+			if d.Endpoint == endpoint {
+				found = append(found, d.Delivery)
+			}
+		}
+	}
+	return found, nil
+}
+
 // Deliveries implements [queue.History].
 func (s *Store) Deliveries(ctx context.Context, filter queue.Filter, page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
 	if err := s.enter(ctx); err != nil {

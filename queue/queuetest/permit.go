@@ -3,8 +3,13 @@
 package queuetest
 
 import (
+	"bytes"
+	"errors"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -68,4 +73,65 @@ func every(t *testing.T, act func(page queue.Page) (int, queue.Cursor, error)) i
 	}
 	t.Fatal("there is no end")
 	return total
+}
+
+// eventOfTenant tells a tenant of its own events, and of no other's.
+func eventOfTenant(t *testing.T, s queue.Store) {
+	long := strings.Repeat("x", 1000)
+	events := []event.Event{owned("a", "acme"), owned("u", "umbrella"), owned("n", ""), owned("l", long), owned("o", "acme"), owned("t", "acme"), owned("s", "acme")}
+	events[4].Audience, events[5].Audience, events[6].Op = event.AudienceOperators, event.AudienceTenant, event.OpSnapshot
+	events[0].Payload = bytes.Repeat([]byte("p"), 600<<10)
+	for i := range events {
+		commitEvents(t, s, queue.Routed{Event: events[i]})
+	}
+	for tenant, want := range map[string]string{"acme": "ats", "umbrella": "u", "": "aunlos", long: "l", long + "x": "", "acm": ""} {
+		for i := range events {
+			id := events[i].ID
+			got, err := s.EventOf(t.Context(), tenant, id)
+			if !strings.Contains(want, id) {
+				if !errors.Is(err, queue.ErrNotFound) || got.ID != "" {
+					t.Errorf("%.9q got %s: %v", tenant, id, err)
+				}
+				continue
+			}
+			whole, wholeErr := s.Event(t.Context(), id)
+			if err != nil || wholeErr != nil || !reflect.DeepEqual(got, whole) {
+				t.Errorf("%.9q got of %s: %v", tenant, id, err)
+			}
+		}
+		for _, id := range []string{"", "nothing", long, strings.Repeat("x", 100_000)} {
+			if _, err := s.EventOf(t.Context(), tenant, id); !errors.Is(err, queue.ErrNotFound) {
+				t.Errorf("%.9q got %.9q: %v", tenant, id, err)
+			}
+		}
+	}
+}
+
+// deliveriesOfEvent finds the deliveries of one event to the endpoints that are named.
+func deliveriesOfEvent(t *testing.T, s queue.Store) {
+	commitEvents(t, s,
+		queue.Routed{Event: owned("a", "acme"), Endpoints: []string{"erp", "crm", "er"}},
+		queue.Routed{Event: owned("b", "acme"), Endpoints: []string{"erp"}},
+	)
+	deliver(t, s, leaseDelivery(t, s, "crm"))
+	lease := leaseDelivery(t, s, "erp")
+	must(t, s.FinishAttempt(t.Context(), lease, queue.Attempt{At: time.Now()}, queue.Verdict{Status: queue.StatusPending, RetryAt: time.Now().Add(time.Hour)}))
+	for _, test := range []struct{ event, endpoints, want string }{
+		{"a", "erp crm er", "erp crm er"}, {"a", "crm nobody", "crm"}, {"a", "crm erp", "crm erp"}, {"a", "", ""}, {"a", "rp", ""},
+		{"b", "erp crm", "erp"}, {"nothing", "erp crm", ""}, {"", "erp", ""},
+	} {
+		got, err := s.DeliveriesOf(t.Context(), test.event, strings.Fields(test.endpoints)...)
+		must(t, err)
+		wantNames(t, got, func(d queue.Delivery) string { return d.Endpoint }, strings.Fields(test.want)...)
+		for i := range got {
+			listed, _, err := s.Deliveries(t.Context(), queue.Filter{EventID: test.event, Endpoint: got[i].Endpoint}, queue.Page{})
+			must(t, err)
+			if len(listed) != 1 || !reflect.DeepEqual(listed[0], got[i]) {
+				t.Errorf("got %+v, and listed is %+v", got[i], listed)
+			}
+		}
+	}
+	if got, err := s.DeliveriesOf(t.Context(), "a", strings.Repeat("x", 100_000)); err != nil || len(got) > 0 {
+		t.Errorf("got %v, %v", got, err)
+	}
 }

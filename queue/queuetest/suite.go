@@ -136,6 +136,8 @@ func Run(t *testing.T, open Open) {
 		{"a feed begins at a time", feedSince},
 		{"filtered events are listed", filteredListed},
 		{"maintenance is kept", maintenanceKept},
+		{"an event is its tenant's", eventOfTenant},
+		{"deliveries of an event to some endpoints", deliveriesOfEvent},
 		{"lists have pages", listsHavePages},
 		{"lists have filters", listsHaveFilters},
 		{"attempts are listed however they ended", attemptsListed},
