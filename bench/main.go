@@ -35,6 +35,7 @@ var measures = []measure{
 	{"P6.strangers", measureStrangers},
 	{"P7", measureCPU},
 	{"P8", measureWhole},
+	{"P9", measureMany},
 	{"tracked", measureTracked},
 	{"sign", measureSignatures},
 }
