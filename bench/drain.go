@@ -169,23 +169,29 @@ func (b *backlog) fill(n int) error {
 
 // publish commits an event to endpoints.
 func (b *backlog) publish(number uint64, endpoints ...string) error {
+	return b.commit(b.event(number), endpoints)
+}
+
+// event returns the event of a number. It has its own resource, so that each writer leases
+// the mark that it made.
+func (b *backlog) event(number uint64) event.Event {
+	return event.Event{
+		ID: fmt.Sprintf("evt_%d", number), Type: "items.updated", Key: event.Key{Resource: "r" + strconv.FormatUint(number, 10), ID: "1"},
+		Sequence: 1, Op: event.OpChange, Time: time.Now(), Freshness: event.FreshnessVersion, ContentType: "application/json", Payload: b.body,
+	}
+}
+
+func (b *backlog) commit(e event.Event, endpoints []string) error {
 	ctx := context.Background()
-	// Its own resource, so that each writer leases the mark that it made.
-	key := event.Key{Resource: "r" + strconv.FormatUint(number, 10), ID: "1"}
-	if err := b.store.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{Key: key}}}, false); err != nil {
+	if err := b.store.ResolveIntent(ctx, 0, queue.Resolution{Marks: []queue.Mark{{Key: e.Key}}}, false); err != nil {
 		return err
 	}
-	lease, err := b.store.LeaseMark(ctx, key.Resource, time.Minute)
+	lease, err := b.store.LeaseMark(ctx, e.Key.Resource, time.Minute)
 	if err != nil {
 		return err
 	}
-	now := time.Now()
 	return b.store.CommitReconciled(ctx, lease, queue.Reconciled{
-		AskedAt: now, Snapshot: &event.Snapshot{Key: key, Sequence: 1},
-		Events: []queue.Routed{{Endpoints: endpoints, Event: event.Event{
-			ID: fmt.Sprintf("evt_%d", number), Type: "items.updated", Key: key, Sequence: 1, Op: event.OpChange, Time: now,
-			Freshness: event.FreshnessVersion, ContentType: "application/json", Payload: b.body,
-		}}},
+		AskedAt: e.Time, Snapshot: &event.Snapshot{Key: e.Key, Sequence: 1}, Events: []queue.Routed{{Endpoints: endpoints, Event: e}},
 	})
 }
 

@@ -5,7 +5,6 @@ package callbacks
 import (
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -128,10 +127,6 @@ func resendDelivery(c *call) (*answer, error) {
 	return c.acts("delivery.resend", deliveryID(d.EventID, d.Endpoint), verbs.Resend, selection, queue.Page{})
 }
 
-// maxLookedAt is how many events of an object are looked at for the last one that a
-// caller may see. Others are about how it passed from one owner to another.
-const maxLookedAt = 20
-
 // resendObject sends the last event of an object again that the path names: to the
 // caller's own endpoints, and to the receiver that a request has named for the object.
 // Other people's endpoints, and the operator's, are none of the caller's business.
@@ -143,15 +138,11 @@ func resendObject(c *call) (*answer, error) {
 	if err != nil {
 		return nil, queue.ErrNotFound // no object can be called so
 	}
-	events, _, err := c.store.Events(c.r.Context(), queue.Filter{Key: key}, queue.Page{Limit: maxLookedAt})
+	of, err := c.store.LastEvent(c.r.Context(), c.caller.Tenant, key)
 	if err != nil {
 		return nil, err
 	}
-	at := slices.IndexFunc(events, func(e event.Event) bool { return e.VisibleTo(c.caller.Tenant) })
-	if at < 0 {
-		return nil, queue.ErrNotFound
-	}
-	last := events[at].ID
+	last := of.ID
 	mine, err := c.mine(last)
 	if err != nil {
 		return nil, err

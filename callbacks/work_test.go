@@ -72,6 +72,11 @@ func (c *counting) Events(ctx context.Context, filter queue.Filter, page queue.P
 	return all, next, err
 }
 
+func (c *counting) LastEvent(ctx context.Context, tenant string, key event.Key) (event.Event, error) {
+	c.note("last event of " + tenant)
+	return c.Store.LastEvent(ctx, tenant, key)
+}
+
 // Deliveries looks through those of an endpoint, or of all.
 func (c *counting) Deliveries(ctx context.Context, filter queue.Filter, page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
 	all, next, err := c.Store.Deliveries(ctx, filter, page)

@@ -30,6 +30,10 @@ type History interface {
 	// which these are named. To look for them takes the same work whether or not there is
 	// such an event, and however many other endpoints there are.
 	DeliveriesOf(ctx context.Context, eventID string, endpoints ...string) ([]Delivery, error)
+	// LastEvent returns the last event of an object of those that a tenant's feed has, see
+	// [event.Event.InFeedOf], or [ErrNotFound]. It looks at no more than [MaxLastLooked] of
+	// them, and at none of others, so that nobody learns from it which objects there are.
+	LastEvent(ctx context.Context, tenant string, key event.Key) (event.Event, error)
 	// Deliveries lists deliveries by their events' age, then by their
 	// endpoints' names. They stay listed when their events have expired, but
 	// are not found by EventID then.
@@ -77,6 +81,9 @@ const (
 	DefaultLimit = 50
 	MaxLimit     = 1000
 )
+
+// MaxLastLooked is how many events of a tenant are looked at for the last one of an object.
+const MaxLastLooked = 10_000
 
 // Unresolved is an intent that was closed without its object.
 type Unresolved struct {

@@ -132,6 +132,28 @@ func (s *Store) EventOf(ctx context.Context, tenant, id string) (event.Event, er
 	return e, err
 }
 
+// LastEvent implements [queue.History].
+func (s *Store) LastEvent(ctx context.Context, tenant string, key event.Key) (event.Event, error) {
+	if err := s.enter(ctx); err != nil {
+		return event.Event{}, err
+	}
+	defer s.mu.Unlock()
+	looked := 0
+	for i := range slices.Backward(s.events) {
+		e := &s.events[i].Event
+		if !e.InFeedOf(tenant) {
+			continue
+		}
+		if e.Key == key {
+			return *e, nil
+		}
+		if looked++; looked == queue.MaxLastLooked {
+			break
+		}
+	}
+	return event.Event{}, queue.ErrNotFound
+}
+
 // DeliveriesOf implements [queue.History].
 func (s *Store) DeliveriesOf(ctx context.Context, eventID string, endpoints ...string) ([]queue.Delivery, error) {
 	if err := s.enter(ctx); err != nil {

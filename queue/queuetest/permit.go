@@ -107,6 +107,28 @@ func eventOfTenant(t *testing.T, s queue.Store) {
 	}
 }
 
+// lastEventOfObject finds what a tenant was told last of an object, and nothing of others'.
+func lastEventOfObject(t *testing.T, s queue.Store) {
+	of := func(id, object, tenant string) event.Event {
+		e := owned(id, tenant)
+		e.Key = item(object)
+		return e
+	}
+	events := []event.Event{of("a", "1", "acme"), of("b", "2", "acme"), of("c", "1", "acme"), of("d", "1", "umbrella"), of("e", "1", "acme"), of("f", "1", "acme")}
+	events[4].Audience, events[5].Op = event.AudienceOperators, event.OpSnapshot
+	for i := range events {
+		commitEvents(t, s, queue.Routed{Event: events[i]})
+	}
+	for _, test := range []struct{ tenant, object, want string }{
+		{"acme", "1", "c"}, {"acme", "2", "b"}, {"umbrella", "1", "d"}, {"umbrella", "2", ""}, {"", "1", "e"}, {"", "2", "b"}, {"", "3", ""}, {"acme", "3", ""}, {"acm", "1", ""},
+	} {
+		got, err := s.LastEvent(t.Context(), test.tenant, item(test.object))
+		if test.want == "" && !errors.Is(err, queue.ErrNotFound) || test.want != "" && err != nil || got.ID != test.want {
+			t.Errorf("%+v: got %q, %v", test, got.ID, err)
+		}
+	}
+}
+
 // deliveriesOfEvent finds the deliveries of one event to the endpoints that are named.
 func deliveriesOfEvent(t *testing.T, s queue.Store) {
 	commitEvents(t, s,

@@ -137,6 +137,7 @@ func Run(t *testing.T, open Open) {
 		{"filtered events are listed", filteredListed},
 		{"maintenance is kept", maintenanceKept},
 		{"an event is its tenant's", eventOfTenant},
+		{"the last event of an object", lastEventOfObject},
 		{"deliveries of an event to some endpoints", deliveriesOfEvent},
 		{"lists have pages", listsHavePages},
 		{"lists have filters", listsHaveFilters},
