@@ -44,7 +44,7 @@ func (c *call) meant(verb verbs.Verb, values url.Values) (queue.Selection, error
 	if selection.From.IsZero() && selection.EventID == "" {
 		return selection, malformed.in(FieldProblem{"?since", "it is missing", "say since when, as since=6h"})
 	}
-	selection.Endpoint = e.ID
+	selection.Endpoint, selection.Tenant = e.ID, c.caller.Tenant
 	selection.Permit = c.permit(&e, len(selection.Types) > 0)
 	if verb.Narrow != nil {
 		verb.Narrow(&selection)

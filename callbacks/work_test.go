@@ -132,7 +132,8 @@ func (c *counting) about(ctx context.Context, selection *queue.Selection) string
 }
 
 func (c *counting) ReadFeed(ctx context.Context, of queue.Scope, after queue.Position, limit int) (queue.FeedPage, error) {
-	c.note("feed")
+	_, ofTenant := of.Tenant()
+	c.note(fmt.Sprint("feed of a tenant: ", ofTenant))
 	return c.Store.ReadFeed(ctx, of, after, limit)
 }
 

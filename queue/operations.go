@@ -73,6 +73,9 @@ type Selection struct {
 	// From and To limit when the event was committed: at From or after it, and
 	// before To.
 	From, To time.Time
+	// Tenant, unless it is "", narrows a replay to the events that the tenant's feed has,
+	// see [event.Event.InFeedOf]. No others are looked at then.
+	Tenant string
 	// Permit, if not nil, says which deliveries may be selected. It is called
 	// once for each that is selected otherwise, never at the same time, and
 	// must not call the queue. The event is without its payload and its

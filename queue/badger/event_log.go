@@ -113,6 +113,14 @@ func (l *eventLog) since(t time.Time) (after, upTo uint64) {
 	return l.durable, l.durable
 }
 
+// adopting reports whether it is not known yet when the events of an earlier version were
+// committed.
+func (l *eventLog) adopting() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.unread
+}
+
 // withoutIndex returns the last position at which events may stand that no index has.
 func (l *eventLog) withoutIndex() uint64 {
 	l.mu.Lock()
@@ -244,4 +252,14 @@ func (s *Store) expired(oldest uint64) error {
 // the event: it may be from a time of a longer retention, which may come back.
 func (s *Store) expiryOf(position uint64) uint64 {
 	return max(s.expiry(), s.events.expiryOf(position))
+}
+
+// behind returns a position behind which all events are that were committed at a time or
+// later, 0 if that is not known.
+func (s *Store) behind(t time.Time) uint64 {
+	if t.IsZero() || s.events.adopting() {
+		return 0
+	}
+	after, _ := s.events.since(t.Add(-late))
+	return after
 }

@@ -5,6 +5,7 @@ package badger
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
@@ -60,6 +61,9 @@ func (s *Store) selectDeliveries(ctx context.Context, selection queue.Selection,
 			prefix = endpointPrefix(nil, kindDelivery, selection.Endpoint)
 		}
 		from := prefix
+		if selection.Endpoint != "" {
+			from = placed(prefix, s.behind(selection.From)+1)
+		}
 		if ok {
 			from = next(deliveryKey(nil, after.Endpoint, after.Position))
 		}
@@ -218,21 +222,25 @@ func (s *Store) selectEvents(ctx context.Context, endpoint string, selection que
 			found.next = ""
 			return nil
 		}
-		from := []byte{kindEvent}
+		walk := feedWalk{s: s, ctx: ctx, txn: txn, after: s.behind(selection.From), upTo: math.MaxUint64}
 		if ok {
-			from = numberKey(nil, kindEvent, after.Position+1)
+			walk.after = after.Position
 		}
-		return s.eachFrom(ctx, txn, []byte{kindEvent}, from, func(item *badgerdb.Item) (bool, error) {
-			position, err := lastNumber(item.Key())
+		of := queue.Everything()
+		if selection.Tenant != "" {
+			of = queue.OfTenant(selection.Tenant)
+		}
+		upTo, err := walk.of(of, func(row *fed) (bool, error) {
+			record, err := s.readEvent(txn, row.position, false)
 			if err != nil {
 				return true, s.skip("event", err)
 			}
-			record, err := s.eventOf(txn, item, position, false)
-			if err != nil {
-				return true, s.skip("event", err)
-			}
-			return visit(position, &record), nil
+			return visit(row.position, &record), nil
 		})
+		if found.next == "" && upTo < walk.upTo {
+			found.next = cursor.Encode(cursor.Replay, cursor.Place{Position: upTo, Endpoint: endpoint})
+		}
+		return err
 	})
 	return found, err
 }

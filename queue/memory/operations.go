@@ -140,6 +140,9 @@ func (s *Store) Replay(ctx context.Context, endpoint string, selection queue.Sel
 		if s.events[position].Op == event.OpSnapshot || !s.selectsEvent(&selection, position) {
 			continue
 		}
+		if selection.Tenant != "" && !s.events[position].InFeedOf(selection.Tenant) {
+			continue
+		}
 		if s.permits(&selection, position, endpoint) && s.replay(position, endpoint) {
 			changed++
 		}

@@ -4,7 +4,9 @@ package queuetest
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,6 +133,44 @@ func replaying(t *testing.T, s queue.Store) {
 		deliver(t, s, held)
 	}
 	noDelivery(t, s, "crm")
+}
+
+// replayingOfTenant looks at the events of one tenant, of a time, page by page.
+func replayingOfTenant(t *testing.T, s queue.Store) {
+	began := time.Now()
+	var asked []string
+	selection := queue.Selection{Tenant: "acme", Permit: func(_ string, e *event.Event, _ bool) bool {
+		asked = append(asked, e.ID)
+		return e.ID != "e3"
+	}}
+	for i := range 10 {
+		e := owned(fmt.Sprint("e", i), []string{"acme", "umbrella", ""}[i%3])
+		if i == 6 {
+			e.Audience = event.AudienceOperators
+		}
+		commitEvents(t, s, queue.Routed{Event: e})
+		time.Sleep(time.Hour)
+	}
+	for _, test := range []struct {
+		from, to time.Duration
+		want     string
+		replayed int
+	}{{want: "e0 e3 e9", replayed: 2}, {from: 2 * time.Hour, to: 9 * time.Hour, want: "e3"}, {from: 9 * time.Hour, want: "e9"}} {
+		asked = nil
+		selection.From = began.Add(test.from)
+		if test.to > 0 {
+			selection.To = began.Add(test.to)
+		} else {
+			selection.To = time.Time{}
+		}
+		replayed := every(t, func(page queue.Page) (int, queue.Cursor, error) {
+			page.Limit = 1
+			return s.Replay(t.Context(), "erp", selection, page)
+		})
+		if strings.Join(asked, " ") != test.want || replayed != test.replayed {
+			t.Errorf("from %v: asked about %v, and replayed %d", test.from, asked, replayed)
+		}
+	}
 }
 
 func cancelling(t *testing.T, s queue.Store) {

@@ -104,6 +104,7 @@ func Run(t *testing.T, open Open) {
 		{"decided deliveries are delivered again", redelivering},
 		{"waiting deliveries are delivered at once", redeliveringWaiting},
 		{"events are replayed", replaying},
+		{"a tenant's events are replayed", replayingOfTenant},
 		{"deliveries are cancelled", cancelling},
 		{"deliveries expire", expiring},
 		{"operational events are announced", announcing},

@@ -6,6 +6,7 @@ package verbs
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
@@ -49,6 +50,9 @@ var (
 		// counted.
 		Count: func(ctx context.Context, store queue.Store, s queue.Selection) (Counted, error) {
 			s.Permit = happened(s.Permit)
+			if s.Tenant != "" && s.EventID == "" {
+				return countOfTenant(ctx, store, s)
+			}
 			return countEvents(ctx, store, s)
 		},
 		Act: func(ctx context.Context, q queue.Operations, s queue.Selection, p queue.Page) (int, queue.Cursor, error) {
@@ -116,14 +120,10 @@ func countEvents(ctx context.Context, store queue.Store, selection queue.Selecti
 			return Counted{}, err
 		}
 		for i := range events {
-			e := &events[i]
-			if !selection.From.IsZero() && e.Time.Before(selection.From) {
+			if !selection.From.IsZero() && events[i].Time.Before(selection.From) {
 				return Counted{Count: n}, nil
 			}
-			wanted := e.Op != event.OpSnapshot && (len(selection.Types) == 0 || slices.Contains(selection.Types, e.Type))
-			// Whether the event was meant for the endpoint is not read here, so this
-			// may count too many for an endpoint that is not configured.
-			if wanted && (selection.To.IsZero() || e.Time.Before(selection.To)) && permits(&selection, e) {
+			if counts(&selection, &events[i]) {
 				n++
 			}
 		}
@@ -132,6 +132,44 @@ func countEvents(ctx context.Context, store queue.Store, selection queue.Selecti
 		}
 		page.Cursor = next
 	}
+}
+
+// counts reports whether an event is one of a selection that begins at its time or before.
+// Whether it was meant for the endpoint is not read here, so there may be too many for an
+// endpoint that is not configured.
+func counts(selection *queue.Selection, e *event.Event) bool {
+	return e.Op != event.OpSnapshot && (len(selection.Types) == 0 || slices.Contains(selection.Types, e.Type)) &&
+		(selection.To.IsZero() || e.Time.Before(selection.To)) && (selection.Key.IsZero() || selection.Key == e.Key) && permits(selection, e)
+}
+
+// maxCountLooked is how many events of a tenant are read to count some of them.
+const maxCountLooked = 10 * countedEvents
+
+// countOfTenant counts the events that are selected of those that a tenant may see, and
+// reads no others: oldest first, as its feed has them.
+func countOfTenant(ctx context.Context, store queue.Store, selection queue.Selection) (Counted, error) {
+	after, err := store.FeedSince(ctx, selection.From)
+	for n, looked := 0, 0; err == nil; {
+		var page queue.FeedPage
+		page, err = store.ReadFeed(ctx, queue.OfTenant(selection.Tenant), after, countingPage)
+		var expired *queue.ExpiredError
+		if errors.As(err, &expired) {
+			// The oldest have gone meanwhile.
+			after, err = expired.Oldest, nil
+			continue
+		}
+		looked += len(page.Entries)
+		for i := range page.Entries {
+			if e := &page.Entries[i].Event; !e.Time.Before(selection.From) && counts(&selection, e) {
+				n++
+			}
+		}
+		if more := n >= countedEvents || looked >= maxCountLooked; more || !page.More {
+			return Counted{Count: n, AtLeast: more}, err
+		}
+		after = page.Next
+	}
+	return Counted{}, err
 }
 
 // permits reports whether the endpoint of a selection may have an event.
