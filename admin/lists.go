@@ -33,16 +33,28 @@ func (s *Server) listed(w http.ResponseWriter, r *http.Request, takes []string, 
 	return writeJSON(w, http.StatusOK, page)
 }
 
+// some reads pages until there is something on one: where few rows of many match, there may
+// be nothing on the first. An operator who asks for them waits.
+func some[T any](page queue.Page, read func(queue.Page) ([]T, queue.Cursor, error)) ([]T, queue.Cursor, error) {
+	for {
+		rows, next, err := read(page)
+		if err != nil || len(rows) > 0 || next == "" {
+			return rows, next, err
+		}
+		page.Cursor = next
+	}
+}
+
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	return s.listed(w, r, eventParameters, func(ctx context.Context, store queue.Store, q query) (listView, error) {
-		rows, next, err := store.Events(ctx, q.filter, q.page)
+		rows, next, err := some(q.page, func(page queue.Page) ([]event.Event, queue.Cursor, error) { return store.Events(ctx, q.filter, page) })
 		return list(rows, next, func(e event.Event) any { return newEventView(e, false) }), err
 	})
 }
 
 func (s *Server) deliveries(w http.ResponseWriter, r *http.Request) error {
 	return s.listed(w, r, deliveryParameters, func(ctx context.Context, store queue.Store, q query) (listView, error) {
-		rows, next, err := store.Deliveries(ctx, q.filter, q.page)
+		rows, next, err := some(q.page, func(page queue.Page) ([]queue.Delivery, queue.Cursor, error) { return store.Deliveries(ctx, q.filter, page) })
 		if err != nil {
 			return listView{}, err
 		}

@@ -9,7 +9,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 )
 
-// History lists what the queue holds, for operators. Lists are newest first.
+// History lists what the queue holds, for operators. Lists are newest first. Where few rows
+// of many match a filter, a page has fewer than its limit, or none, and a cursor all the
+// same: whoever wants more goes on from there.
 type History interface {
 	// Events lists events in the order in which they were committed: one that
 	// is committed later stands before all that could be listed earlier.

@@ -3,6 +3,8 @@
 package badger
 
 import (
+	"bytes"
+
 	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -41,4 +43,25 @@ func readAttempt(txn *badgerdb.Txn, place cursor.Place, kind *placeKind) (queue.
 		err = badgerdb.ErrKeyNotFound
 	}
 	return a, err
+}
+
+// onlyAttempt returns the attempt of a delivery that its first attempt decided: nearly all
+// are so, and who shows a page of deliveries asks for each. It is false for all others.
+func (s *Store) onlyAttempt(txn *badgerdb.Txn, filter queue.Filter) (a queue.Attempt, only bool, err error) {
+	position, err := s.positionOf(txn, filter.EventID)
+	if err != nil {
+		return a, false, err
+	}
+	item, err := txn.Get(deliveryKey(nil, filter.Endpoint, position))
+	if err != nil {
+		return a, false, err
+	}
+	err = item.Value(func(record []byte) error {
+		f, err := parseDeliveryFields(record)
+		if err == nil && f.attempts == 1 {
+			a, only, err = parseFirst(filter.Endpoint, bytes.Clone(record))
+		}
+		return err
+	})
+	return a, only && err == nil, err
 }

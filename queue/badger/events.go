@@ -107,14 +107,14 @@ func (s *Store) readShows(l *lazyRead, record *eventRecord, position uint64) (er
 	return err
 }
 
-// eachEvent visits the events that match, newest first, from a position on and
+// eachEvent visits the events that a filter may mean, newest first, from a position on and
 // without their payloads, until visit returns false.
 func (s *Store) eachEvent(
 	ctx context.Context, txn *badgerdb.Txn, filter queue.Filter, from uint64,
 	visit func(position uint64, record eventRecord) (bool, error),
 ) error {
 	if filter.EventID != "" {
-		return s.oneEvent(txn, filter, from, visit)
+		return s.oneEvent(txn, filter.EventID, from, visit)
 	}
 	return s.eachKey(ctx, txn, []byte{kindEvent}, numberKey(nil, kindEvent, from), func(item *badgerdb.Item) (bool, error) {
 		position, err := lastNumber(item.Key())
@@ -125,18 +125,15 @@ func (s *Store) eachEvent(
 		if err != nil {
 			return true, s.skip("event", err)
 		}
-		if !matches(filter, &record) {
-			return true, nil
-		}
 		return visit(position, record)
 	})
 }
 
 func (s *Store) oneEvent(
-	txn *badgerdb.Txn, filter queue.Filter, from uint64,
+	txn *badgerdb.Txn, id string, from uint64,
 	visit func(position uint64, record eventRecord) (bool, error),
 ) error {
-	position, err := s.positionOf(txn, filter.EventID)
+	position, err := s.positionOf(txn, id)
 	if errors.Is(err, queue.ErrNotFound) || err == nil && position > from {
 		return nil
 	}
@@ -147,9 +144,7 @@ func (s *Store) oneEvent(
 	if err != nil {
 		return s.skip("event", err)
 	}
-	if matches(filter, &record) {
-		_, err = visit(position, record)
-	}
+	_, err = visit(position, record)
 	return err
 }
 

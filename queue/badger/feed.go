@@ -22,11 +22,15 @@ func (s *Store) ReadFeed(ctx context.Context, of queue.Scope, after queue.Positi
 	if err != nil {
 		return queue.FeedPage{}, err
 	}
+	if number >= latest {
+		// Most who ask have read all.
+		return queue.FeedPage{Next: queue.NewPosition(s.instance, number)}, nil
+	}
 	limit = cursor.Limit(queue.Page{Limit: limit})
 	var page queue.FeedPage
 	size, looked := 0, uint64(0)
 	err = s.view(ctx, func(txn *badgerdb.Txn) error {
-		walk := feedWalk{s: s, ctx: ctx, txn: txn, after: number, upTo: max(latest, number)}
+		walk := feedWalk{s: s, ctx: ctx, txn: txn, after: number, upTo: latest}
 		looked, err = walk.of(of, func(row *fed) (bool, error) {
 			entry, err := s.feedEntry(txn, row)
 			if err != nil {

@@ -64,8 +64,7 @@ func (s *Store) WasFiltered(ctx context.Context, endpoint, eventID string) (was 
 	return was, err
 }
 
-// eachFiltered visits the events that an endpoint's filter has left out and that are
-// kept, newest first.
+// eachFiltered visits the events that an endpoint's filter has left out, newest first.
 func (s *Store) eachFiltered(
 	ctx context.Context, txn *badgerdb.Txn, endpoint string, from uint64, visit func(position uint64) (bool, error),
 ) error {
@@ -74,9 +73,6 @@ func (s *Store) eachFiltered(
 		position, err := positionBehind(item.Key(), prefix)
 		if err != nil {
 			return true, s.skip("filtered event", err)
-		}
-		if _, err := s.readEvent(txn, position, false); err != nil {
-			return true, s.skip("event", err)
 		}
 		return visit(position)
 	})

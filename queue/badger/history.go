@@ -26,7 +26,10 @@ func (s *Store) Events(ctx context.Context, filter queue.Filter, page queue.Page
 		from = after.Position - 1
 	}
 	err = s.view(ctx, func(txn *badgerdb.Txn) error {
-		return s.eachEvent(ctx, txn, filter, from, func(position uint64, _ eventRecord) (bool, error) {
+		return s.eachEvent(ctx, txn, filter, from, func(position uint64, record eventRecord) (bool, error) {
+			if !matches(filter, &record) {
+				return rows.pass(cursor.Place{Position: position}), nil
+			}
 			if rows.full() {
 				return rows.add(cursor.Place{}, event.Event{}), nil
 			}
@@ -67,7 +70,7 @@ func (s *Store) Deliveries(ctx context.Context, filter queue.Filter, page queue.
 			filter.Type != "" && filter.Type != d.EventType ||
 			!filter.Key.IsZero() && filter.Key != d.Key ||
 			filter.Status != "" && filter.Status != d.Status {
-			return true, nil
+			return rows.pass(cursor.Place{Position: position, Endpoint: d.Endpoint}), nil
 		}
 		if err := s.joinLane(txn, position, &d); err != nil {
 			return false, err
@@ -140,6 +143,16 @@ func (s *Store) Attempts(ctx context.Context, filter queue.Filter, page queue.Pa
 		return nil, "", err
 	}
 	err = s.view(ctx, func(txn *badgerdb.Txn) error {
+		if filter.EventID != "" && filter.Endpoint != "" && after == nil {
+			a, only, err := s.onlyAttempt(txn, filter)
+			if only {
+				rows.page = append(rows.page, a)
+				return nil
+			}
+			if err := s.skip("delivery", err); err != nil {
+				return err
+			}
+		}
 		return s.eachPlace(ctx, txn, attemptPlaces, filter, after, func(place cursor.Place, kind *placeKind) (bool, error) {
 			a, err := readAttempt(txn, place, kind)
 			if err != nil {

@@ -61,3 +61,42 @@ func TestLastEventOfEarlierVersion(t *testing.T) {
 		t.Errorf("got %q, %v", got.ID, err)
 	}
 }
+
+// A page that few rows match is read in bounded steps, each of which gets on.
+func TestListsLookAtSome(t *testing.T) {
+	s := mustOpen(t, Options{FreeSpace: noReserve, Durability: queue.Process})
+	publishOwned(t, s, "first", "acme")
+	finish(t, s, "erp", queue.Verdict{Status: queue.StatusDelivered})
+	const commits, events = 21, 500
+	for range commits {
+		markItem(t, s, "1")
+		held := leaseMark(t, s)
+		reconciled := found(held, "erp")
+		one := reconciled.Events[0]
+		reconciled.Events = nil
+		for i := range events {
+			next := one
+			next.ID = fmt.Sprint(one.ID, "-", i)
+			reconciled.Events = append(reconciled.Events, next)
+		}
+		must(t, s.CommitReconciled(t.Context(), held, reconciled))
+	}
+	page := queue.Page{}
+	rows, next, err := s.Deliveries(t.Context(), queue.Filter{Endpoint: "erp", Status: queue.StatusDelivered}, page)
+	if must(t, err); len(rows) != 0 || next == "" {
+		t.Fatalf("got %d rows, and the next page is %q", len(rows), next)
+	}
+	page.Cursor = next
+	rows, next, err = s.Deliveries(t.Context(), queue.Filter{Endpoint: "erp", Status: queue.StatusDelivered}, page)
+	if must(t, err); len(rows) != 1 || rows[0].EventID != "first" || next != "" {
+		t.Errorf("got %+v, and the next page is %q", rows, next)
+	}
+	all, next, err := s.Events(t.Context(), queue.Filter{Key: item("first")}, queue.Page{})
+	if must(t, err); len(all) != 0 || next == "" {
+		t.Fatalf("got %d events, and the next page is %q", len(all), next)
+	}
+	all, next, err = s.Events(t.Context(), queue.Filter{Key: item("first")}, queue.Page{Cursor: next})
+	if must(t, err); len(all) != 1 || next != "" {
+		t.Errorf("got %d events, and the next page is %q", len(all), next)
+	}
+}

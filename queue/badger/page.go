@@ -19,6 +19,8 @@ type rows[T any] struct {
 	page  []T
 	last  cursor.Place
 	next  queue.Cursor
+	// looked counts the rows that were not taken.
+	looked int
 }
 
 // newRows returns an empty page, and the place where the last page ended, if
@@ -52,6 +54,16 @@ func (r *rows[T]) add(place cursor.Place, row T) bool {
 	}
 	r.page, r.last = append(r.page, row), place
 	return true
+}
+
+// pass passes over a row that the page is not to have, and reports whether it is to look
+// further: where few rows of many match, a page ends before its limit.
+func (r *rows[T]) pass(place cursor.Place) bool {
+	if r.looked++; r.looked < maxLooked {
+		return true
+	}
+	r.next = cursor.Encode(r.list, place)
+	return false
 }
 
 // eachKey visits the records with a prefix, backwards from a key on, until
