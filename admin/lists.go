@@ -47,14 +47,18 @@ func some[T any](page queue.Page, read func(queue.Page) ([]T, queue.Cursor, erro
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	return s.listed(w, r, eventParameters, func(ctx context.Context, store queue.Store, q query) (listView, error) {
-		rows, next, err := some(q.page, func(page queue.Page) ([]event.Event, queue.Cursor, error) { return store.Events(ctx, q.filter, page) })
+		rows, next, err := some(q.page, func(page queue.Page) ([]event.Event, queue.Cursor, error) {
+			return store.Events(ctx, q.filter, page)
+		})
 		return list(rows, next, func(e event.Event) any { return newEventView(e, false) }), err
 	})
 }
 
 func (s *Server) deliveries(w http.ResponseWriter, r *http.Request) error {
 	return s.listed(w, r, deliveryParameters, func(ctx context.Context, store queue.Store, q query) (listView, error) {
-		rows, next, err := some(q.page, func(page queue.Page) ([]queue.Delivery, queue.Cursor, error) { return store.Deliveries(ctx, q.filter, page) })
+		rows, next, err := some(q.page, func(page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
+			return store.Deliveries(ctx, q.filter, page)
+		})
 		if err != nil {
 			return listView{}, err
 		}

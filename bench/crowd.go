@@ -95,7 +95,7 @@ func settled(dir string) error {
 		last = now
 		time.Sleep(3 * time.Second)
 	}
-	return errors.New("Badger does not come to rest")
+	return errors.New("the queue does not come to rest")
 }
 
 func (c *crowd) fill(ring *seal.Keyring) error {

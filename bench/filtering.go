@@ -81,11 +81,14 @@ func newFiltering(l *lab, trusted *x509.CertPool, filter *when.Filter) (*filteri
 			Name: fmt.Sprintf("e%d", i), URL: receiverURL(""), Tenant: fmt.Sprintf("tenant%d", i/filteringOfTenant), Filter: filter,
 		}
 	}
-	set, err := endpoint.NewSet(endpoints...)
+	b, err := newBacklog(l, trusted, filteringEndpoints, func(int) string { return "" })
 	if err != nil {
 		return nil, err
 	}
-	b, err := newBacklog(l, trusted, filteringEndpoints, func(int) string { return "" })
+	for i := range endpoints {
+		endpoints[i].Secrets = b.targets[i].Endpoint.Secrets
+	}
+	set, err := endpoint.NewSet(endpoints...)
 	return &filtering{b, set}, err
 }
 

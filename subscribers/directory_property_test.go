@@ -78,7 +78,7 @@ func TestDirectoryIsAsStored(t *testing.T) {
 				_, err = store.Change(ctx, kept)
 				mustHold(t, err)
 			},
-			"seal": func(t *rapid.T) {
+			"seal": func(*rapid.T) {
 				if sealer == nil {
 					sealer = ring
 				} else {
@@ -167,7 +167,7 @@ func TestDirectoryPassesOverDamage(t *testing.T) {
 	broken, err := b.Create(t.Context(), deliverable("acme"))
 	must(t, err)
 	must(t, d.Refresh(t.Context()))
-	_, err = b.Change(t.Context(), "acme", broken.ID, queue.AnyVersion, func(e *Endpoint) error { return nil })
+	_, err = b.Change(t.Context(), "acme", broken.ID, queue.AnyVersion, func(*Endpoint) error { return nil })
 	must(t, err)
 	store.damaged = broken.ID
 	whole, err := b.Create(t.Context(), deliverable("umbrella"))

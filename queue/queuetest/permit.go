@@ -139,8 +139,14 @@ func deliveriesOfEvent(t *testing.T, s queue.Store) {
 	lease := leaseDelivery(t, s, "erp")
 	must(t, s.FinishAttempt(t.Context(), lease, queue.Attempt{At: time.Now()}, queue.Verdict{Status: queue.StatusPending, RetryAt: time.Now().Add(time.Hour)}))
 	for _, test := range []struct{ event, endpoints, want string }{
-		{"a", "erp crm er", "erp crm er"}, {"a", "crm nobody", "crm"}, {"a", "crm erp", "crm erp"}, {"a", "", ""}, {"a", "rp", ""},
-		{"b", "erp crm", "erp"}, {"nothing", "erp crm", ""}, {"", "erp", ""},
+		{"a", "erp crm er", "erp crm er"},
+		{"a", "crm nobody", "crm"},
+		{"a", "crm erp", "crm erp"},
+		{"a", "", ""},
+		{"a", "rp", ""},
+		{"b", "erp crm", "erp"},
+		{"nothing", "erp crm", ""},
+		{"", "erp", ""},
 	} {
 		got, err := s.DeliveriesOf(t.Context(), test.event, strings.Fields(test.endpoints)...)
 		must(t, err)
