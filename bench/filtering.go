@@ -3,10 +3,13 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/caddy-webhooks/caddy-webhooks/emitter"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/event/when"
@@ -17,8 +20,8 @@ import (
 const (
 	filteringEndpoints = 1000
 	filteringOfTenant  = 10
-	filteringEvents    = 1000
-	filteringRounds    = 5
+	filteringEvents    = 500
+	filteringRounds    = 3
 )
 
 // measureFiltering prints P9.filter: deliveries per second to endpoints whose filters let
@@ -109,9 +112,26 @@ func (f *filtering) send() (float64, error) {
 			return 0, err
 		}
 	}
-	const all = filteringEvents * filteringOfTenant
-	if _, err := f.drain(all); err != nil {
+	if err := f.deliver(); err != nil {
 		return 0, err
 	}
-	return all / time.Since(began).Seconds(), nil
+	return filteringEvents * filteringOfTenant / time.Since(began).Seconds(), nil
+}
+
+// deliver delivers everything. It asks the queue whether something is left: on a machine that
+// is busy otherwise, the emitter may give up waiting for a result to be recorded that is.
+func (f *filtering) deliver() error {
+	ctx := context.Background()
+	e := emitter.New(f.store, emitter.Options{})
+	defer e.Stop(ctx)
+	if err := e.Apply(f.targets); err != nil {
+		return err
+	}
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		stats, err := f.store.Stats(ctx)
+		if err != nil || stats.PendingDeliveries != nil && len(stats.PendingDeliveries) == 0 {
+			return err
+		}
+	}
+	return errors.New("deliveries are left after two minutes")
 }
