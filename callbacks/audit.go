@@ -26,7 +26,7 @@ func listAudit(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := list[subscribers.Audited]{Data: make([]subscribers.Audited, len(kept)), Next: string(next)}
+	answer := List[subscribers.Audited]{Data: make([]subscribers.Audited, len(kept)), Next: string(next)}
 	for i := range kept {
 		if answer.Data[i], err = subscribers.AuditedOf(kept[i]); err != nil {
 			return nil, err

@@ -97,8 +97,8 @@ func runProblem(err error) *Problem {
 	return nil
 }
 
-// runView is how far a run is.
-type runView struct {
+// RunView is how far a run is.
+type RunView struct {
 	State    subscribers.RunState `json:"state"`
 	Resource string               `json:"resource,omitempty"`
 	Done     int                  `json:"done"`
@@ -110,8 +110,8 @@ type runView struct {
 	EndedAt  time.Time            `json:"ended_at,omitzero"`
 }
 
-func viewRun(r *subscribers.Run) runView {
-	return runView{
+func viewRun(r *subscribers.Run) RunView {
+	return RunView{
 		State: r.State, Resource: strings.TrimRight(r.Resource, "\x00"), Done: r.Done, Of: max(r.Of, r.Done), Filtered: r.Filtered, Unread: r.Unread,
 		Complete: r.Complete(), BeganAt: r.Began, EndedAt: r.Ended,
 	}

@@ -24,8 +24,8 @@ const (
 	maxPages = 10
 )
 
-// deliveryView is an event on its way to an endpoint.
-type deliveryView struct {
+// DeliveryView is an event on its way to an endpoint.
+type DeliveryView struct {
 	// ID names the delivery; Event is the event's.
 	ID         string        `json:"id"`
 	Event      string        `json:"event"`
@@ -37,14 +37,14 @@ type deliveryView struct {
 	CreatedAt  time.Time     `json:"created_at"`
 	DueAt      time.Time     `json:"due_at,omitzero"`
 	FinishedAt time.Time     `json:"finished_at,omitzero"`
-	Attempts   []attemptView `json:"attempts"`
+	Attempts   []AttemptView `json:"attempts"`
 }
 
-// attemptView is one try of a delivery. Response is absent if none came.
-type attemptView struct {
+// AttemptView is one try of a delivery. Response is absent if none came.
+type AttemptView struct {
 	Number   int          `json:"number"`
 	At       time.Time    `json:"at"`
-	Response *gotResponse `json:"response,omitempty"`
+	Response *GotResponse `json:"response,omitempty"`
 	Error    string       `json:"error,omitempty"`
 }
 
@@ -52,10 +52,10 @@ type attemptView struct {
 func deliveryID(eventID, endpoint string) string { return eventID + "." + endpoint }
 
 // viewDelivery returns a delivery, with its attempts.
-func (c *call) viewDelivery(ctx context.Context, d *queue.Delivery) (deliveryView, error) {
-	v := deliveryView{
+func (c *call) viewDelivery(ctx context.Context, d *queue.Delivery) (DeliveryView, error) {
+	v := DeliveryView{
 		ID: deliveryID(d.EventID, d.Endpoint), Event: d.EventID, Type: d.EventType, Object: d.Key.String(), Sequence: d.Sequence,
-		Endpoint: d.Endpoint, Status: d.Status, CreatedAt: d.CreatedAt, DueAt: d.DueAt, FinishedAt: d.FinishedAt, Attempts: []attemptView{},
+		Endpoint: d.Endpoint, Status: d.Status, CreatedAt: d.CreatedAt, DueAt: d.DueAt, FinishedAt: d.FinishedAt, Attempts: []AttemptView{},
 	}
 	if d.Attempts == 0 {
 		return v, nil
@@ -66,7 +66,7 @@ func (c *call) viewDelivery(ctx context.Context, d *queue.Delivery) (deliveryVie
 	}
 	for i := range attempts {
 		a := emitter.ForSubscriber(attempts[i])
-		v.Attempts = append(v.Attempts, attemptView{a.Number, a.At, gotOf(a.Code, a.Duration, a.Response, shownAnswer), a.Error})
+		v.Attempts = append(v.Attempts, AttemptView{a.Number, a.At, gotOf(a.Code, a.Duration, a.Response, shownAnswer), a.Error})
 	}
 	return v, nil
 }
@@ -95,7 +95,7 @@ func listDeliveries(c *call) (*answer, error) {
 	default:
 		return nil, malformed.in(FieldProblem{"?status", "there is no such status", "say pending, delivered, dead, superseded or cancelled"})
 	}
-	answer := list[deliveryView]{Data: []deliveryView{}}
+	answer := List[DeliveryView]{Data: []DeliveryView{}}
 	// Those of a time are looked for a bounded number of pages; the answer says where to
 	// go on.
 	for range maxPages {
@@ -223,8 +223,8 @@ func showDelivery(c *call) (*answer, error) {
 	return ok(v)
 }
 
-// eventView is an event as its tenant sees it.
-type eventView struct {
+// EventView is an event as its tenant sees it.
+type EventView struct {
 	ID string `json:"id"`
 	// WebhookID is the id that receivers see.
 	WebhookID   string          `json:"webhook_id"`
@@ -236,7 +236,10 @@ type eventView struct {
 	Freshness   event.Freshness `json:"freshness,omitempty"`
 	ContentType string          `json:"content_type,omitempty"`
 	Size        int             `json:"size"`
-	Deliveries  []deliveryView  `json:"deliveries"`
+	// Changed are JSON Pointers to what differs from the state before, absent if it is not
+	// known or nothing does.
+	Changed    []string       `json:"changed,omitempty"`
+	Deliveries []DeliveryView `json:"deliveries"`
 }
 
 // event returns the event that the path names, as the caller may see it.
@@ -257,9 +260,9 @@ func showEvent(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := eventView{
+	v := EventView{
 		ID: e.ID, WebhookID: e.DeliveryID(), Type: e.Type, Object: e.Key.String(), Sequence: e.Sequence, Op: e.Op, Time: e.Time,
-		Freshness: e.Freshness, ContentType: e.ContentType, Size: len(e.Payload),
+		Freshness: e.Freshness, ContentType: e.ContentType, Size: len(e.Payload), Changed: e.Changed,
 	}
 	own, err := c.book.IDs(c.r.Context(), c.caller.Tenant)
 	if err != nil {
@@ -271,8 +274,7 @@ func showEvent(c *call) (*answer, error) {
 	return ok(v)
 }
 
-// showPayload answers with the Show of an event, as it is. It is whatever the API has
-// shown, so no browser is to run it.
+// showPayload answers with the Show of an event, as it is.
 func showPayload(c *call) (*answer, error) {
 	if _, err := parameters(c.r); err != nil {
 		return nil, err
@@ -281,14 +283,35 @@ func showPayload(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &answer{status: http.StatusOK, body: raw{e.Payload, e.ContentType}}
+	return asIs(e.Payload, e.ContentType)
+}
+
+// showPrevious answers with the state before an event, as far as it was kept and the
+// caller may see it.
+func showPrevious(c *call) (*answer, error) {
+	if _, err := parameters(c.r); err != nil {
+		return nil, err
+	}
+	e, err := c.event(c.values["event"])
+	if err != nil {
+		return nil, err
+	}
+	if len(e.PreviousShow) == 0 {
+		return nil, notFound.problem("the state before it is not kept, or is not yours to see, or there was none")
+	}
+	return asIs(e.PreviousShow, e.ContentType)
+}
+
+// asIs answers with what the API has shown. That is anything, so no browser is to run it.
+func asIs(text []byte, contentType string) (*answer, error) {
+	a := &answer{status: http.StatusOK, body: Raw{text, contentType}}
 	return a.set("Content-Security-Policy", "sandbox; default-src 'none'").set("Content-Disposition", "attachment"), nil
 }
 
-// raw is a body that is sent as it is.
-type raw struct {
-	text        []byte
-	contentType string
+// Raw is a body that is sent as it is.
+type Raw struct {
+	Text        []byte
+	ContentType string
 }
 
 // wants reports whether an endpoint asks for a type of event.

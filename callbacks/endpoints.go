@@ -17,15 +17,15 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
-// endpointView is an endpoint as its owner sees it. Credentials never come back.
-type endpointView struct {
+// EndpointView is an endpoint as its owner sees it. Credentials never come back.
+type EndpointView struct {
 	ID        string            `json:"id"`
 	Label     string            `json:"label,omitempty"`
 	URL       string            `json:"url,omitempty"`
 	Events    []string          `json:"events"`
-	Payload   payloadView       `json:"payload"`
+	Payload   PayloadView       `json:"payload"`
 	Signature string            `json:"signature"`
-	Auth      *authView         `json:"auth,omitempty"`
+	Auth      *AuthView         `json:"auth,omitempty"`
 	Rate      string            `json:"rate,omitempty"`
 	Order     string            `json:"order"`
 	Headers   map[string]string `json:"headers,omitempty"`
@@ -36,7 +36,7 @@ type endpointView struct {
 	Since     time.Time    `json:"since,omitzero"`
 	Reason    string       `json:"reason,omitempty"`
 	CreatedAt time.Time    `json:"created_at"`
-	Secrets   []secretView `json:"secrets"`
+	Secrets   []SecretView `json:"secrets"`
 	// Secret is there once, in the answer to the request that made it.
 	Secret string `json:"secret,omitempty"`
 	// Cursor is where the endpoint's feed begins. It is told once, too.
@@ -44,14 +44,15 @@ type endpointView struct {
 	Verification *Verification `json:"verification,omitempty"`
 }
 
-type authView struct {
+// AuthView is what deliveries authenticate with, without the credential.
+type AuthView struct {
 	Scheme string `json:"scheme"`
 	Name   string `json:"name,omitempty"`
 }
 
 // view returns an endpoint as its owner sees it.
-func (c *call) view(e *subscribers.Endpoint) endpointView {
-	v := endpointView{
+func (c *call) view(e *subscribers.Endpoint) EndpointView {
+	v := EndpointView{
 		ID: e.ID, Label: e.Label, URL: e.URL, Events: e.Events, Payload: payloadOf(e.Payload), Signature: e.Signature, Rate: e.Rate,
 		Order: string(e.Order), Headers: e.Headers, Metadata: e.Metadata, Filter: e.Filter, Status: string(e.Status), CreatedAt: e.Created,
 		Secrets: secretsOf(e, c.now),
@@ -66,7 +67,7 @@ func (c *call) view(e *subscribers.Endpoint) endpointView {
 		v.Order = "object"
 	}
 	if e.Auth != nil {
-		v.Auth = &authView{e.Auth.Scheme, e.Auth.Name}
+		v.Auth = &AuthView{e.Auth.Scheme, e.Auth.Name}
 	}
 	c.stand(e, &v)
 	return v
@@ -74,7 +75,7 @@ func (c *call) view(e *subscribers.Endpoint) endpointView {
 
 // stand fills in how an endpoint fares. The reasons are words of ours: what an attempt
 // found may tell of our side of the network.
-func (c *call) stand(e *subscribers.Endpoint, v *endpointView) {
+func (c *call) stand(e *subscribers.Endpoint, v *EndpointView) {
 	if e.Status == subscribers.Paused {
 		return
 	}
@@ -142,7 +143,7 @@ func listEndpoints(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := list[endpointView]{Data: make([]endpointView, len(endpoints)), Next: string(next)}
+	answer := List[EndpointView]{Data: make([]EndpointView, len(endpoints)), Next: string(next)}
 	for i := range endpoints {
 		answer.Data[i] = c.view(&endpoints[i])
 	}

@@ -47,7 +47,7 @@ func listEvents(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := list[listedEvent]{Data: []listedEvent{}, Next: string(next)}
+	answer := List[listedEvent]{Data: []listedEvent{}, Next: string(next)}
 	for i := range rows {
 		e := &rows[i]
 		switch {

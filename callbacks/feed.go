@@ -27,17 +27,17 @@ const (
 	maxFeedLimit = 1000
 )
 
-// feedPage is a page of a feed.
-type feedPage struct {
-	Data []feedItem `json:"data"`
+// FeedPage is a page of a feed.
+type FeedPage struct {
+	Data []FeedItem `json:"data"`
 	// Next is how far was looked, also if nothing was found. More says that there is
 	// more at once.
 	Next string `json:"next"`
 	More bool   `json:"more"`
 }
 
-// feedItem is an event as a delivery would send it.
-type feedItem struct {
+// FeedItem is an event as a delivery would send it.
+type FeedItem struct {
 	// Cursor is the one behind the event.
 	Cursor  string            `json:"cursor"`
 	Headers map[string]string `json:"headers"`
@@ -93,16 +93,16 @@ func (c *call) feed(ofEndpoint bool) (*feed, error) {
 }
 
 // page reads a page of the feed.
-func (f *feed) page(ctx context.Context, after queue.Position, limit int) (feedPage, queue.Position, error) {
+func (f *feed) page(ctx context.Context, after queue.Position, limit int) (FeedPage, queue.Position, error) {
 	read, err := f.call.store.ReadFeed(ctx, f.scope, after, limit)
 	if err != nil {
-		return feedPage{}, after, err
+		return FeedPage{}, after, err
 	}
-	p := feedPage{Data: make([]feedItem, 0, len(read.Entries)), Next: read.Next.String(), More: read.More}
+	p := FeedPage{Data: make([]FeedItem, 0, len(read.Entries)), Next: read.Next.String(), More: read.More}
 	for i := range read.Entries {
 		item, has, err := f.item(&read.Entries[i])
 		if err != nil {
-			return feedPage{}, after, err
+			return FeedPage{}, after, err
 		}
 		if has {
 			p.Data = append(p.Data, item)
@@ -112,8 +112,8 @@ func (f *feed) page(ctx context.Context, after queue.Position, limit int) (feedP
 }
 
 // item returns an entry as the caller may have it, and false if it is not in this feed.
-func (f *feed) item(entry *queue.FeedEntry) (feedItem, bool, error) {
-	item := feedItem{Cursor: entry.Position.String(), Headers: make(map[string]string)}
+func (f *feed) item(entry *queue.FeedEntry) (FeedItem, bool, error) {
+	item := FeedItem{Cursor: entry.Position.String(), Headers: make(map[string]string)}
 	switch {
 	case entry.Event.Op == event.OpTest && (f.endpoint == nil || f.pulls != nil):
 		// It was sent to those that it was made up for, and is no part of what happened.
@@ -189,7 +189,7 @@ func readFeed(ofEndpoint bool) action {
 }
 
 // await reads a page, and waits for an event if there is none.
-func (f *feed) await(after queue.Position, limit int, wait time.Duration) (feedPage, error) {
+func (f *feed) await(after queue.Position, limit int, wait time.Duration) (FeedPage, error) {
 	ctx := f.call.r.Context()
 	page, next, err := f.page(ctx, after, limit)
 	if err != nil || wait <= 0 || len(page.Data) > 0 || page.More || f.call.r.Method == http.MethodHead {

@@ -318,7 +318,7 @@ func TestFeedStream(t *testing.T) {
 					id = text
 				}
 				if text, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-					var item feedItem
+					var item FeedItem
 					must(t, json.Unmarshal([]byte(text), &item))
 					return id, item.Headers["webhook-object"]
 				}

@@ -76,8 +76,8 @@ func (f *form) auth(pointer string, value any) *subscribers.Auth {
 	return auth
 }
 
-// payloadView is a payload format as the API has it.
-type payloadView struct {
+// PayloadView is a payload format as the API has it.
+type PayloadView struct {
 	Format   string          `json:"format"`
 	Binary   bool            `json:"binary,omitempty"`
 	Source   string          `json:"source,omitempty"`
@@ -93,7 +93,7 @@ func (d edit) payload(f *form, pointer string, value any, e *subscribers.Endpoin
 		e.Payload = ""
 		return
 	}
-	view := payloadView{Format: string(payload.Show)}
+	view := PayloadView{Format: string(payload.Show)}
 	if d.merge {
 		view = payloadOf(e.Payload)
 	}
@@ -135,12 +135,12 @@ func (f *form) fields(pointer string, value any) []payload.Field {
 }
 
 // payloadOf returns the view of a format as it is kept.
-func payloadOf(text string) payloadView {
+func payloadOf(text string) PayloadView {
 	var config payload.Config
 	if text == "" || json.Unmarshal([]byte(text), &config) != nil {
-		return payloadView{Format: string(payload.Show)}
+		return PayloadView{Format: string(payload.Show)}
 	}
-	return payloadView{string(config.Kind), config.Binary, config.Source, config.URL, config.Fields, config.Data, config.Previous}
+	return PayloadView{string(config.Kind), config.Binary, config.Source, config.URL, config.Fields, config.Data, config.Previous}
 }
 
 // cause returns the words of an error, without those of the sentinel before them. A

@@ -68,7 +68,7 @@ func listKeys(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := list[keyView]{Data: make([]keyView, len(keys)), Next: string(next)}
+	answer := List[keyView]{Data: make([]keyView, len(keys)), Next: string(next)}
 	for i := range keys {
 		answer.Data[i] = viewOfKey(&keys[i], "")
 	}

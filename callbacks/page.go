@@ -16,9 +16,9 @@ import (
 // maxPage is how many rows a page of a list has at most.
 const maxPage = 200
 
-// list is a page of a list. Next is the cursor of the following page, absent after the
+// List is a page of a list. Next is the cursor of the following page, absent after the
 // last.
-type list[T any] struct {
+type List[T any] struct {
 	Data []T    `json:"data"`
 	Next string `json:"next,omitempty"`
 }

@@ -185,11 +185,11 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, a *answer) {
 		}
 	}
 	contentType, body := typeJSON, a.body
-	if shown, isRaw := body.(raw); isRaw {
-		if contentType = shown.contentType; contentType == "" {
+	if shown, isRaw := body.(Raw); isRaw {
+		if contentType = shown.ContentType; contentType == "" {
 			contentType = "application/octet-stream"
 		}
-		body = json.RawMessage(shown.text)
+		body = json.RawMessage(shown.Text)
 	}
 	s.write(w, r, a.status, contentType, body)
 }

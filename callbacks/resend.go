@@ -12,15 +12,15 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
-// countedView is how many deliveries a verb means; with AtLeast there may be more.
-type countedView struct {
+// CountedView is how many deliveries a verb means; with AtLeast there may be more.
+type CountedView struct {
 	Count   int  `json:"count"`
 	AtLeast bool `json:"at_least,omitempty"`
 }
 
-// actedView is how many deliveries a verb has changed. Next is the cursor with which the
+// ActedView is how many deliveries a verb has changed. Next is the cursor with which the
 // request goes on, absent at the end.
-type actedView struct {
+type ActedView struct {
 	Changed int    `json:"changed"`
 	Next    string `json:"next,omitempty"`
 }
@@ -75,7 +75,7 @@ func (c *call) count(verb verbs.Verb) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ok(countedView(counted))
+	return ok(CountedView(counted))
 }
 
 // act has a verb act on a page of deliveries.
@@ -109,7 +109,7 @@ func (c *call) acts(action, object string, verb verbs.Verb, selection queue.Sele
 	if err != nil {
 		return nil, err
 	}
-	return &answer{status: http.StatusAccepted, body: actedView{changed, string(next)}}, nil
+	return &answer{status: http.StatusAccepted, body: ActedView{changed, string(next)}}, nil
 }
 
 // resendDelivery has one delivery attempted again.

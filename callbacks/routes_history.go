@@ -72,6 +72,10 @@ var historyRoutes = []route{
 	{"/deliveries/{delivery}", map[string]operation{http.MethodGet: {showDelivery, about{
 		id: "showDelivery", summary: "Show a delivery, with its attempts.", answers: answers(http.StatusOK, "The delivery.", "Delivery"),
 	}}}},
+	{"/deliveries/{delivery}/request", map[string]operation{http.MethodGet: {showRequest, about{
+		id: "showRequest", summary: "Show what a delivery sends, signed, without credentials.",
+		answers: answers(http.StatusOK, "The request of an attempt that would begin now.", "Composed"), problems: []int{http.StatusUnprocessableEntity},
+	}}}},
 	{"/deliveries/{delivery}/resend", map[string]operation{http.MethodPost: {resendDelivery, about{
 		id: "resendDelivery", summary: "Send a delivery again.", answers: answers(http.StatusAccepted, "It is due.", "Acted"), problems: []int{http.StatusConflict},
 	}}}},
@@ -85,6 +89,18 @@ var historyRoutes = []route{
 	{"/events/{event}/payload", map[string]operation{http.MethodGet: {showPayload, about{
 		id: "showPayload", summary: "Show the object as it was then.",
 		answers: []catalogue.Answer{{Status: http.StatusOK, Text: "What the API showed.", Body: &catalogue.Content{Types: []string{"*/*"}}}},
+	}}}},
+	{"/events/{event}/previous", map[string]operation{http.MethodGet: {showPrevious, about{
+		id: "showPrevious", summary: "Show the object as it was before, if that is kept.",
+		answers: []catalogue.Answer{{Status: http.StatusOK, Text: "What the API showed before.", Body: &catalogue.Content{Types: []string{"*/*"}}}},
+	}}}},
+	{"/filter", map[string]operation{http.MethodGet: {trySieve, about{
+		id: "tryFilter", summary: "Say what a filter does to events of before.",
+		parameters: []catalogue.Parameter{
+			{Name: "filter", In: catalogue.InQuery, Text: "The filter.", Required: true},
+			asks("type", "A type of event, or the beginning of types.", ""), asks("since", "Since when, as 6h or 2d. Default: a day.", ""),
+		},
+		answers: answers(http.StatusOK, "What it does to at most 200 of them.", "Sieved"), problems: []int{http.StatusGone, http.StatusUnprocessableEntity},
 	}}}},
 	{"/why", map[string]operation{http.MethodGet: {showWhy, about{
 		id: "showWhy", summary: "Say why an event was sent to an endpoint, or not.",

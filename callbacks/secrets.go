@@ -19,8 +19,8 @@ import (
 // maxOverlap limits how long a replaced secret goes on signing.
 const maxOverlap = 30 * 24 * time.Hour
 
-// secretView is a secret as its owner sees it: by the name of its key.
-type secretView struct {
+// SecretView is a secret as its owner sees it: by the name of its key.
+type SecretView struct {
 	ID string `json:"id"`
 	// Until is when it signs nothing more, absent for the current one.
 	Until time.Time `json:"until,omitzero"`
@@ -86,10 +86,10 @@ func secretID(text string) string {
 }
 
 // secretsOf returns the secrets that still sign.
-func secretsOf(e *subscribers.Endpoint, now time.Time) []secretView {
-	views := []secretView{}
+func secretsOf(e *subscribers.Endpoint, now time.Time) []SecretView {
+	views := []SecretView{}
 	for _, secret := range signing(e.Secrets, now) {
-		views = append(views, secretView{secretID(secret.Text), secret.Until})
+		views = append(views, SecretView{secretID(secret.Text), secret.Until})
 	}
 	return views
 }
@@ -115,6 +115,13 @@ func rotated(secrets []subscribers.Secret, text string, overlap time.Duration, n
 	return next
 }
 
+// RotatedView is a new secret, which is shown this once, and those that sign from now on.
+type RotatedView struct {
+	Secret  string       `json:"secret"`
+	Until   time.Time    `json:"previous_until,omitzero"`
+	Secrets []SecretView `json:"secrets"`
+}
+
 // rotateSecret makes a new secret: {"overlap": "24h"}.
 func rotateSecret(c *call) (*answer, error) {
 	if _, err := parameters(c.r); err != nil {
@@ -138,11 +145,7 @@ func rotateSecret(c *call) (*answer, error) {
 	}
 	text := newSecret()
 	c.doing = doing{"rotate", []string{"secret"}, func(e *subscribers.Endpoint) *answer {
-		made := struct {
-			Secret  string       `json:"secret"`
-			Until   time.Time    `json:"previous_until,omitzero"`
-			Secrets []secretView `json:"secrets"`
-		}{Secret: text, Secrets: secretsOf(e, c.now)}
+		made := RotatedView{Secret: text, Secrets: secretsOf(e, c.now)}
 		if len(e.Secrets) > 1 {
 			made.Until = e.Secrets[1].Until
 		}

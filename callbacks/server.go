@@ -12,10 +12,10 @@
 //	GET POST                  /endpoints/{id}/recover, replay    GET counts
 //	GET                       /endpoints/{id}/feed, /feed
 //	GET POST DELETE           /endpoints/{id}/snapshot           starts again, cancels
-//	GET                       /deliveries/{id}
+//	GET                       /deliveries/{id}, /deliveries/{id}/request
 //	POST                      /deliveries/{id}/resend
-//	GET                       /events, /events/{id}, /events/{id}/payload
-//	GET                       /why
+//	GET                       /events, /events/{id}, /events/{id}/payload, /events/{id}/previous
+//	GET                       /why, /filter
 //	GET POST                  /keys
 //	DELETE                    /keys/{id}
 //	GET                       /types, /types/{type}, /addresses, /openapi.json
@@ -239,29 +239,34 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // answer does what a request asks for, if its caller may.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, at *matched, do action) (*answer, error) {
-	c := &call{Server: s, w: w, r: r, values: at.values, shaped: at.shaped, now: s.options.Now()}
-	if c.store = s.options.Queue(); c.store == nil {
-		return nil, queue.ErrNotOpen
+	c, err := s.begin(w, r, at)
+	if err != nil {
+		return nil, err
 	}
-	sealer := s.options.Sealer()
-	if sealer == nil {
-		return nil, queue.ErrNotOpen
-	}
-	for name, value := range at.values {
-		r.SetPathValue(name, value)
-	}
-	var err error
 	if c.caller, err = s.authorize(w, r, at, c.store, c.now); err != nil {
 		return nil, err
 	}
 	if tenant, named := at.values[shape.NameTenant]; named && tenant != c.caller.Tenant && !at.ofObject() {
 		return nil, queue.ErrNotFound
 	}
-	c.book = &subscribers.Book{Store: c.store, Sealer: sealer, Policy: s.options.Policy, Now: s.options.Now, With: c.noted}
 	if c.shaped != nil {
 		return c.shaped.do(c, do)
 	}
 	return do(c)
+}
+
+// begin returns the call of a request whose caller is not known yet.
+func (s *Server) begin(w http.ResponseWriter, r *http.Request, at *matched) (*call, error) {
+	c := &call{Server: s, w: w, r: r, values: at.values, shaped: at.shaped, now: s.options.Now(), store: s.options.Queue()}
+	sealer := s.options.Sealer()
+	if c.store == nil || sealer == nil {
+		return nil, queue.ErrNotOpen
+	}
+	for name, value := range at.values {
+		r.SetPathValue(name, value)
+	}
+	c.book = &subscribers.Book{Store: c.store, Sealer: sealer, Policy: s.options.Policy, Now: s.options.Now, With: c.noted}
+	return c, nil
 }
 
 // link returns the path of something of the API, as clients reach it.

@@ -17,12 +17,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
-// simulated is an event that a caller has made up, on its way to the caller's endpoints.
-type simulated struct {
+// Simulated is an event that a caller has made up, on its way to the caller's endpoints.
+type Simulated struct {
 	Event      string         `json:"event"`
 	WebhookID  string         `json:"webhook_id"`
 	Type       string         `json:"type"`
-	Deliveries []deliveryView `json:"deliveries"`
+	Deliveries []DeliveryView `json:"deliveries"`
 }
 
 // echoType sends the body as an event of a type to the endpoints that ask for it.
@@ -151,7 +151,7 @@ func (c *call) simulate(action, object, name string, payload json.RawMessage, to
 	if err := c.store.Announce(c.r.Context(), e, to); err != nil {
 		return nil, err
 	}
-	made := simulated{Event: e.ID, WebhookID: e.DeliveryID(), Type: name}
+	made := Simulated{Event: e.ID, WebhookID: e.DeliveryID(), Type: name}
 	if made.Deliveries, err = c.attempted(e.ID, to, wait); err != nil {
 		return nil, err
 	}
@@ -163,7 +163,7 @@ const lookEvery = 250 * time.Millisecond
 
 // attempted returns the deliveries of an event that was just committed: at once, or when
 // each was attempted, or after the wait.
-func (c *call) attempted(eventID string, to []string, wait time.Duration) ([]deliveryView, error) {
+func (c *call) attempted(eventID string, to []string, wait time.Duration) ([]DeliveryView, error) {
 	if wait <= 0 {
 		return c.deliveriesOf(eventID, to)
 	}
@@ -179,7 +179,7 @@ func (c *call) attempted(eventID string, to []string, wait time.Duration) ([]del
 	defer tick.Stop()
 	for {
 		views, err := c.deliveriesOf(eventID, to)
-		waits := slices.ContainsFunc(views, func(v deliveryView) bool { return v.Status == queue.StatusPending && len(v.Attempts) == 0 })
+		waits := slices.ContainsFunc(views, func(v DeliveryView) bool { return v.Status == queue.StatusPending && len(v.Attempts) == 0 })
 		if err != nil || !waits {
 			return views, err
 		}
@@ -192,8 +192,8 @@ func (c *call) attempted(eventID string, to []string, wait time.Duration) ([]del
 }
 
 // deliveriesOf returns the deliveries of an event to endpoints that the caller may name.
-func (c *call) deliveriesOf(eventID string, to []string) ([]deliveryView, error) {
-	views, ctx := []deliveryView{}, c.r.Context()
+func (c *call) deliveriesOf(eventID string, to []string) ([]DeliveryView, error) {
+	views, ctx := []DeliveryView{}, c.r.Context()
 	rows, err := c.store.DeliveriesOf(ctx, eventID, to...)
 	if err != nil {
 		return nil, err

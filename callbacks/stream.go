@@ -99,7 +99,7 @@ func (f *feed) broken(err error) error {
 
 // send writes a page to a stream: its events, and then how far was looked. Without `data:`,
 // a block dispatches nothing and moves the reader's Last-Event-ID.
-func (f *feed) send(page *feedPage) error {
+func (f *feed) send(page *FeedPage) error {
 	control := http.NewResponseController(f.call.w)
 	var text bytes.Buffer
 	for i := range page.Data {

@@ -13,9 +13,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// typeView is a type of event as subscribers see it. What it has is the same for all of
+// TypeView is a type of event as subscribers see it. What it has is the same for all of
 // them: nothing in it is of somebody's objects.
-type typeView struct {
+type TypeView struct {
 	Name        string   `json:"name"`
 	Alias       string   `json:"alias,omitempty"`
 	Description string   `json:"description,omitempty"`
@@ -51,8 +51,8 @@ func (c *call) schemas(of *catalogue.Type) (open, strict json.RawMessage, err er
 }
 
 // viewType returns a type with its schema and a sample.
-func (c *call) viewType(of *catalogue.Type) (typeView, error) {
-	v := typeView{
+func (c *call) viewType(of *catalogue.Type) (TypeView, error) {
+	v := TypeView{
 		Name: of.Name, Alias: of.Alias, Description: of.Description, Resources: of.Resources(), Events: of.Pattern(),
 		Learned: of.Schema == nil, Sample: of.Sample,
 	}
@@ -98,7 +98,7 @@ func listTypes(c *call) (*answer, error) {
 	if found {
 		at++
 	}
-	listed, size := list[typeView]{Data: []typeView{}}, 0
+	listed, size := List[TypeView]{Data: []TypeView{}}, 0
 	for ; at < len(all); at++ {
 		if len(listed.Data) == page.Limit || size > maxTypesPage {
 			listed.Next = listed.Data[len(listed.Data)-1].Name
@@ -151,7 +151,7 @@ func showOpenAPI(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &answer{status: http.StatusOK, body: raw{text, typeJSON}}, nil
+	return &answer{status: http.StatusOK, body: Raw{text, typeJSON}}, nil
 }
 
 // openAPI returns the document of the server's routes, and of the types of events.

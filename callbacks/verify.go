@@ -36,22 +36,24 @@ const (
 type Verification struct {
 	Accepted bool `json:"accepted"`
 	// Request is what was sent, nil if nothing was.
-	Request *sentRequest `json:"request,omitempty"`
+	Request *SentRequest `json:"request,omitempty"`
 	// Response is what came back, nil if nothing did; Error then says so.
-	Response *gotResponse `json:"response,omitempty"`
+	Response *GotResponse `json:"response,omitempty"`
 	Error    string       `json:"error,omitempty"`
 	// Curl is a command that sends the same, without credentials.
 	Curl string `json:"curl,omitempty"`
 }
 
-type sentRequest struct {
+// SentRequest is what was sent, or would be, without credentials.
+type SentRequest struct {
 	Method  string            `json:"method"`
 	URL     string            `json:"url"`
 	Headers map[string]string `json:"headers"`
 	Body    string            `json:"body"`
 }
 
-type gotResponse struct {
+// GotResponse is what came back.
+type GotResponse struct {
 	Status int   `json:"status"`
 	MS     int64 `json:"ms"`
 	// Body is the beginning of the answer; one that is no text is in base64.
@@ -60,11 +62,11 @@ type gotResponse struct {
 }
 
 // gotOf returns what a receiver answered, no more than most bytes of its body.
-func gotOf(status int, took time.Duration, body []byte, most int) *gotResponse {
+func gotOf(status int, took time.Duration, body []byte, most int) *GotResponse {
 	if status == 0 {
 		return nil
 	}
-	got := &gotResponse{Status: status, MS: took.Milliseconds()}
+	got := &GotResponse{Status: status, MS: took.Milliseconds()}
 	got.Body, got.BodyBase64 = shown(body, most)
 	return got
 }
@@ -122,7 +124,7 @@ func (c *call) probe(e *subscribers.Endpoint) (*Verification, error) {
 		Response: gotOf(attempt.Code, attempt.Duration, attempt.Response, shownAnswer),
 	}
 	if probed.Header != nil {
-		made.Request = &sentRequest{http.MethodPost, e.URL, flat(probed.Header), string(probed.Body)}
+		made.Request = &SentRequest{http.MethodPost, e.URL, flat(probed.Header), string(probed.Body)}
 		made.Curl = curl(made.Request)
 	}
 	return made, nil
@@ -146,7 +148,7 @@ func flat(header http.Header) map[string]string {
 }
 
 // curl returns a command for a shell that sends a request.
-func curl(sent *sentRequest) string {
+func curl(sent *SentRequest) string {
 	var line strings.Builder
 	line.WriteString("curl -X " + sent.Method + " " + quoted(sent.URL))
 	for _, name := range slices.Sorted(maps.Keys(sent.Headers)) {

@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
-// why says what became of an event at an endpoint.
-type why struct {
+// Why says what became of an event at an endpoint.
+type Why struct {
 	// Verdict is one of delivered, pending, paused, dead, superseded, cancelled,
 	// expired, filtered, type, older, feed, snapshot, and unrouted.
 	Verdict string `json:"verdict"`
@@ -73,7 +73,7 @@ func showWhy(c *call) (*answer, error) {
 // whyOf is what became of one of an object's events.
 type whyOf struct {
 	listedEvent
-	why
+	Why
 }
 
 // whyLimit is how many events of an object are told of where nothing else is said, and
@@ -101,11 +101,11 @@ func (c *call) whyEach(e *subscribers.Endpoint, values url.Values) (*answer, err
 	if err != nil {
 		return nil, err
 	}
-	answer := list[whyOf]{Data: make([]whyOf, len(rows)), Next: string(next)}
+	answer := List[whyOf]{Data: make([]whyOf, len(rows)), Next: string(next)}
 	for i := range rows {
 		of := rows[i].For(c.caller.Tenant)
 		answer.Data[i].listedEvent = viewListed(of)
-		if answer.Data[i].why, err = c.why(e, of); err != nil {
+		if answer.Data[i].Why, err = c.why(e, of); err != nil {
 			return nil, err
 		}
 	}
@@ -113,17 +113,17 @@ func (c *call) whyEach(e *subscribers.Endpoint, values url.Values) (*answer, err
 }
 
 // why says what became of an event at an endpoint.
-func (c *call) why(e *subscribers.Endpoint, of *event.Event) (why, error) {
+func (c *call) why(e *subscribers.Endpoint, of *event.Event) (Why, error) {
 	d, err := c.deliveryOf(of.ID, e.ID)
 	if errors.Is(err, queue.ErrNotFound) {
 		filtered, err := c.store.WasFiltered(c.r.Context(), e.ID, of.ID)
 		if err != nil || !filtered {
 			return whyNot(e, of), err
 		}
-		return why{Verdict: "filtered", Detail: "the filter that the endpoint had when the event was made leaves it out", Filter: e.Filter, Remedy: "change the filter, and replay it"}, nil
+		return Why{Verdict: "filtered", Detail: "the filter that the endpoint had when the event was made leaves it out", Filter: e.Filter, Remedy: "change the filter, and replay it"}, nil
 	}
 	if err != nil {
-		return why{}, err
+		return Why{}, err
 	}
 	found := whyDelivery(e, d.Status)
 	if d.Status == queue.StatusDead {
@@ -135,8 +135,8 @@ func (c *call) why(e *subscribers.Endpoint, of *event.Event) (why, error) {
 	return found, nil
 }
 
-// filteredView is an event that a filter left out.
-type filteredView struct {
+// FilteredView is an event that a filter left out.
+type FilteredView struct {
 	ID       string    `json:"id"`
 	Type     string    `json:"type"`
 	Object   string    `json:"object"`
@@ -144,10 +144,10 @@ type filteredView struct {
 	Time     time.Time `json:"time"`
 }
 
-// filteredList is a page of what a filter left out. Count is of all, as far as they are
+// FilteredList is a page of what a filter left out. Count is of all, as far as they are
 // counted.
-type filteredList struct {
-	list[filteredView]
+type FilteredList struct {
+	List[FilteredView]
 	Count int `json:"count"`
 }
 
@@ -170,10 +170,10 @@ func listFiltered(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := filteredList{list: list[filteredView]{Data: make([]filteredView, 0, len(events)), Next: string(next)}}
+	answer := FilteredList{List: List[FilteredView]{Data: make([]FilteredView, 0, len(events)), Next: string(next)}}
 	for i := range events {
 		of := &events[i]
-		answer.Data = append(answer.Data, filteredView{of.ID, of.Type, of.Key.String(), of.Sequence, of.Time})
+		answer.Data = append(answer.Data, FilteredView{of.ID, of.Type, of.Key.String(), of.Sequence, of.Time})
 	}
 	if answer.Count, err = c.store.CountFiltered(c.r.Context(), e.ID); err != nil {
 		return nil, err
@@ -182,50 +182,50 @@ func listFiltered(c *call) (*answer, error) {
 }
 
 // whyNot says why an event was never meant for an endpoint.
-func whyNot(e *subscribers.Endpoint, of *event.Event) why {
+func whyNot(e *subscribers.Endpoint, of *event.Event) Why {
 	switch {
 	case of.Op == event.OpSnapshot:
-		return why{Verdict: "snapshot", Detail: "it was told to another endpoint, which began with a snapshot", Remedy: "begin a snapshot of this one"}
+		return Why{Verdict: "snapshot", Detail: "it was told to another endpoint, which began with a snapshot", Remedy: "begin a snapshot of this one"}
 	case of.Time.Before(e.Created):
-		return why{Verdict: "older", Detail: "the event is older than the endpoint", Remedy: "replay it"}
+		return Why{Verdict: "older", Detail: "the event is older than the endpoint", Remedy: "replay it"}
 	case !wants(e, of.Type):
-		return why{Verdict: "type", Detail: "the endpoint does not ask for " + of.Type, Remedy: "add the type to its events, and replay it"}
+		return Why{Verdict: "type", Detail: "the endpoint does not ask for " + of.Type, Remedy: "add the type to its events, and replay it"}
 	}
 	if e.URL == "" {
-		return why{Verdict: "feed", Detail: "the endpoint has no URL, and is sent nothing", Remedy: "read its feed, where the event stands"}
+		return Why{Verdict: "feed", Detail: "the endpoint has no URL, and is sent nothing", Remedy: "read its feed, where the event stands"}
 	}
-	return why{Verdict: "unrouted", Detail: "the endpoint was not meant for it when it was made; it has been changed since then", Remedy: "replay it"}
+	return Why{Verdict: "unrouted", Detail: "the endpoint was not meant for it when it was made; it has been changed since then", Remedy: "replay it"}
 }
 
 // whyDelivery says how a delivery stands.
-func whyDelivery(e *subscribers.Endpoint, status queue.Status) why {
+func whyDelivery(e *subscribers.Endpoint, status queue.Status) Why {
 	switch status {
 	case queue.StatusDelivered:
-		return why{Verdict: "delivered", Detail: "the receiver has answered with success"}
+		return Why{Verdict: "delivered", Detail: "the receiver has answered with success"}
 	case queue.StatusSuperseded:
-		return why{Verdict: "superseded", Detail: "a newer event of the object was sent in its place"}
+		return Why{Verdict: "superseded", Detail: "a newer event of the object was sent in its place"}
 	case queue.StatusCancelled:
-		return why{Verdict: "cancelled", Detail: "somebody has decided that it is not to be sent", Remedy: "resend it"}
+		return Why{Verdict: "cancelled", Detail: "somebody has decided that it is not to be sent", Remedy: "resend it"}
 	case queue.StatusDead:
-		return why{Verdict: "dead", Detail: "all attempts have failed", Remedy: "see its attempts, mend the receiver, and resend it"}
+		return Why{Verdict: "dead", Detail: "all attempts have failed", Remedy: "see its attempts, mend the receiver, and resend it"}
 	}
 	if e.Status == subscribers.Paused {
-		return why{Verdict: "paused", Detail: "the endpoint is paused, and what is for it waits", Remedy: "resume it"}
+		return Why{Verdict: "paused", Detail: "the endpoint is paused, and what is for it waits", Remedy: "resume it"}
 	}
-	return why{Verdict: "pending", Detail: "it is tried, or waits for its turn"}
+	return Why{Verdict: "pending", Detail: "it is tried, or waits for its turn"}
 }
 
 // whyDead tells a delivery that was given up without an attempt from one that failed.
-func (c *call) whyDead(d *queue.Delivery, found why) (why, error) {
+func (c *call) whyDead(d *queue.Delivery, found Why) (Why, error) {
 	last, _, err := c.store.Attempts(c.r.Context(), queue.Filter{EventID: d.EventID, Endpoint: d.Endpoint}, queue.Page{Limit: 1})
 	if err != nil {
 		return found, err
 	}
 	if len(last) == 0 {
-		return why{Verdict: "expired", Detail: "it has waited for too long", Remedy: "resend it"}, nil
+		return Why{Verdict: "expired", Detail: "it has waited for too long", Remedy: "resend it"}, nil
 	}
 	if text, notSent := strings.CutPrefix(last[0].Error, "not sent: "); notSent {
-		return why{Verdict: "expired", Detail: text}, nil
+		return Why{Verdict: "expired", Detail: text}, nil
 	}
 	return found, nil
 }
