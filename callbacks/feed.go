@@ -38,8 +38,9 @@ type FeedPage struct {
 
 // FeedItem is an event as a delivery would send it.
 type FeedItem struct {
-	// Cursor is the one behind the event.
+	// Cursor is the one behind the event, and Time is when it was found.
 	Cursor  string            `json:"cursor"`
+	Time    time.Time         `json:"time"`
 	Headers map[string]string `json:"headers"`
 	// Body is the payload; one that is no text is in base64.
 	Body       *string `json:"body,omitempty"`
@@ -113,7 +114,7 @@ func (f *feed) page(ctx context.Context, after queue.Position, limit int) (FeedP
 
 // item returns an entry as the caller may have it, and false if it is not in this feed.
 func (f *feed) item(entry *queue.FeedEntry) (FeedItem, bool, error) {
-	item := FeedItem{Cursor: entry.Position.String(), Headers: make(map[string]string)}
+	item := FeedItem{Cursor: entry.Position.String(), Time: entry.Event.Time, Headers: make(map[string]string)}
 	switch {
 	case entry.Event.Op == event.OpTest && (f.endpoint == nil || f.pulls != nil):
 		// It was sent to those that it was made up for, and is no part of what happened.

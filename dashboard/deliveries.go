@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dashboard
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
+)
+
+// deliveryRow is a delivery in a list.
+type deliveryRow struct {
+	ID, Type, Object string
+	Sequence         uint64
+	State            state
+	Attempts         int
+	// Last says what the receiver answered last.
+	Last             string
+	DueAt, CreatedAt time.Time
+}
+
+// deliveries reads a page of deliveries.
+func (v *visit) deliveries(q request) (rows []deliveryRow, next string, err error) {
+	done, err := ask[callbacks.List[callbacks.DeliveryView]](&v.api, q)
+	for i := range done.Body.Data {
+		rows = append(rows, rowOfDelivery(&done.Body.Data[i]))
+	}
+	return rows, done.Body.Next, err
+}
+
+func rowOfDelivery(d *callbacks.DeliveryView) deliveryRow {
+	row := deliveryRow{
+		ID: d.ID, Type: d.Type, Object: d.Object, Sequence: d.Sequence, State: stateOf(deliveryStates, string(d.Status)),
+		Attempts: len(d.Attempts), DueAt: d.DueAt, CreatedAt: d.CreatedAt, Last: "not tried yet",
+	}
+	if len(d.Attempts) > 0 {
+		last := &d.Attempts[0]
+		row.Attempts = max(row.Attempts, last.Number)
+		if row.Last = "no answer"; last.Response != nil {
+			row.Last = answerOf(last.Response)
+		}
+	}
+	return row
+}
+
+// deliveriesPage is the list of a webhook's deliveries.
+type deliveriesPage struct {
+	ID, Name string
+	// Hooks are the webhooks of which one is shown.
+	Hooks []option
+	Tabs  []tab
+	Rows  []deliveryRow
+	// Status, Type, Object, Since and Until are what is looked for.
+	Status, Type, Object, Since, Until string
+	Types                              []string
+	// Applied are the filters, each with the page without it.
+	Applied []applied
+	// Next leads to the following page, Query to this one, and Still to one that is not
+	// refreshed.
+	Next, Query, Still string
+	// Later is true behind the first page. Live pages are refreshed.
+	Later, Live bool
+	Errors      fieldErrors
+	HasFilter   bool
+	Notice      string
+}
+
+// tab is one state of deliveries.
+type tab struct {
+	Text, Query string
+	Current     bool
+}
+
+// applied is a filter that holds.
+type applied struct{ Name, Value, Without string }
+
+// narrowing are the parameters that narrow a list of deliveries.
+var narrowing = []string{"status", "type", "object", "since", "until"}
+
+// tabs are the states that deliveries are shown by.
+var tabs = []struct{ status, text string }{
+	{"", "All"}, {"pending", "Waiting"}, {"delivered", "Delivered"}, {"dead", "Dead"}, {"superseded", "Superseded"}, {"cancelled", "Cancelled"},
+}
+
+// showDeliveries lists what was sent to a webhook, newest first.
+func showDeliveries(v *visit) error {
+	done, err := v.api.endpoint(v.r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	asked := v.r.URL.Query()
+	p := deliveriesPage{
+		ID: done.Body.ID, Name: nameOf(&done.Body), Status: asked.Get("status"), Type: asked.Get("type"), Object: asked.Get("object"), Since: asked.Get("since"),
+		Until: asked.Get("until"), Later: asked.Get("cursor") != "", Live: asked.Get("live") != "no", HasFilter: done.Body.Filter != "", Notice: v.notice(),
+	}
+	p.narrow(asked)
+	if err := v.chooseFrom(&p); err != nil {
+		return err
+	}
+	pairs := []string{"cursor", asked.Get("cursor")}
+	for _, name := range narrowing {
+		pairs = append(pairs, name, asked.Get(name))
+	}
+	var next string
+	p.Rows, next, err = v.deliveries(get("endpoints", p.ID, "deliveries").with(pairs...))
+	status := http.StatusOK
+	if problem := asProblem(err); problem != nil && problem.Status == http.StatusBadRequest {
+		status, p.Errors, p.Live = problem.Status, parameterErrors(problem), false
+	} else if err != nil {
+		return err
+	}
+	if next != "" {
+		p.Next = changedQuery(asked, "cursor", next)
+	}
+	return v.show(status, View{Name: "deliveries", Title: "Deliveries of " + p.Name, Section: "deliveries", Data: p})
+}
+
+// narrow sets the tabs, and the filters that hold.
+func (p *deliveriesPage) narrow(asked url.Values) {
+	p.Query, p.Still = changedQuery(asked), changedQuery(asked, "live", "no")
+	for _, t := range tabs {
+		p.Tabs = append(p.Tabs, tab{t.text, changedQuery(asked, "status", t.status, "cursor", ""), t.status == p.Status})
+	}
+	for _, name := range narrowing[1:] {
+		if value := asked.Get(name); value != "" {
+			p.Applied = append(p.Applied, applied{fieldNames[name], value, changedQuery(asked, name, "", "cursor", "")})
+		}
+	}
+}
+
+// chooseFrom reads the webhooks and the types that the page offers.
+func (v *visit) chooseFrom(p *deliveriesPage) error {
+	list, err := v.api.endpoints("")
+	if err != nil {
+		return err
+	}
+	for i := range list.Data {
+		p.Hooks = append(p.Hooks, option{Value: list.Data[i].ID, Text: nameOf(&list.Data[i]), Chosen: list.Data[i].ID == p.ID})
+	}
+	types, err := v.api.types()
+	for i := range types {
+		p.Types = append(p.Types, types[i].Name)
+	}
+	return err
+}
+
+// changedQuery returns a link to the same page with the known parameters, some of them
+// changed; "" removes one. It begins with the "?".
+func changedQuery(asked url.Values, pairs ...string) string {
+	made := url.Values{}
+	for _, name := range append([]string{"cursor", "live"}, narrowing...) {
+		if value := asked.Get(name); value != "" {
+			made.Set(name, value)
+		}
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		if made.Del(pairs[i]); pairs[i+1] != "" {
+			made.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return "?" + made.Encode()
+}
+
+// chooseDeliveries leads to the deliveries of the webhook that was chosen, or of the first.
+func chooseDeliveries(v *visit) error {
+	asked := v.r.URL.Query()
+	if id := asked.Get("webhook"); id != "" {
+		return v.leave(strings.TrimSuffix(at(id, "deliveries")+changedQuery(asked, "cursor", ""), "?"))
+	}
+	list, err := v.api.endpoints("")
+	if err != nil {
+		return err
+	}
+	for i := range list.Data {
+		if list.Data[i].URL != "" {
+			return v.leave(at(list.Data[i].ID, "deliveries"))
+		}
+	}
+	return v.show(http.StatusOK, View{Name: "deliveries", Title: "Deliveries", Section: "deliveries", Data: deliveriesPage{}})
+}
+
+// parameterErrors returns what is wrong with the parameters of a page.
+func parameterErrors(p *callbacks.Problem) fieldErrors {
+	wrong := fieldErrors{}
+	for _, of := range p.Errors {
+		if len(of.Pointer) > 1 {
+			wrong[of.Pointer[1:]] = sentence(of.Detail) + " " + sentence(of.Remedy)
+		}
+	}
+	return wrong
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dashboard
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
+)
+
+// exchangeView is a request to a receiver, and its answer.
+type exchangeView struct {
+	State   state
+	Summary string
+	// Sent are the lines of the request before its body, and Got those of the answer.
+	Sent, Got    []string
+	Body, Answer code
+	// Error says why no answer came.
+	Error string
+	Curl  string
+}
+
+// viewVerification returns a test of a receiver as it is shown, nil for none.
+func viewVerification(of *callbacks.Verification) *exchangeView {
+	if of == nil {
+		return nil
+	}
+	v := &exchangeView{State: attemptRefused, Error: sentence(of.Error), Curl: of.Curl}
+	v.setAnswer(of.Response)
+	switch {
+	case of.Accepted:
+		v.State = attemptAccepted
+	case of.Response == nil:
+		v.State = attemptLost
+	}
+	if of.Request != nil {
+		v.setSent(of.Request, []byte(of.Request.Body))
+	}
+	return v
+}
+
+// setSent shows a request.
+func (v *exchangeView) setSent(sent *callbacks.SentRequest, body []byte) {
+	path, host := "/", ""
+	if u, err := url.Parse(sent.URL); err == nil {
+		path, host = u.RequestURI(), u.Host
+	}
+	v.Sent = []string{visible(sent.Method + " " + path + " HTTP/1.1"), visible("host: " + host)}
+	for _, name := range slices.Sorted(maps.Keys(sent.Headers)) {
+		v.Sent = append(v.Sent, visible(name+": "+sent.Headers[name]))
+	}
+	v.Body = codeOf(body)
+}
+
+// setAnswer shows an answer; nil is none.
+func (v *exchangeView) setAnswer(got *callbacks.GotResponse) {
+	if got == nil {
+		v.Summary = "No answer came."
+		return
+	}
+	v.Summary = answerOf(got)
+	v.Got = []string{fmt.Sprintf("HTTP %d %s", got.Status, http.StatusText(got.Status))}
+	v.Answer = codeOf(bodyOf(got.Body, got.BodyBase64))
+}
+
+// answerOf says in words what a receiver answered.
+func answerOf(got *callbacks.GotResponse) string {
+	return fmt.Sprintf("%d %s in %s", got.Status, http.StatusText(got.Status), millis(got.MS))
+}
+
+// millis writes a duration.
+func millis(ms int64) string {
+	if ms >= 1000 {
+		return fmt.Sprintf("%.2f s", float64(ms)/1000)
+	}
+	return fmt.Sprintf("%d ms", ms)
+}
+
+// bodyOf returns a body that is text, or in base64 if it is not.
+func bodyOf(text, base64Text string) []byte {
+	if base64Text == "" {
+		return []byte(text)
+	}
+	body, err := base64.StdEncoding.DecodeString(base64Text)
+	if err != nil {
+		return []byte(base64Text)
+	}
+	return body
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dashboard
+
+import (
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The words of the pages are here and in templates/, and nowhere else: here are those that
+// a value decides.
+
+// Why a page is not shown.
+var (
+	lost             = &failure{http.StatusNotFound, "There is no such page", "It may have been deleted, or it never was here.", "Begin with your webhooks."}
+	wrongMethod      = &failure{http.StatusMethodNotAllowed, "That cannot be done here", "The page is there, and takes no such request.", "Begin with your webhooks."}
+	nobody           = &failure{http.StatusUnauthorized, "Nobody is signed in", "These pages are for those who are signed in, and yours has ended or never began.", "Sign in where you came from, and come back."}
+	foreign          = &failure{http.StatusForbidden, "The request came from another site", "Nothing was changed: what changes something must come from a page of this dashboard.", "Open the dashboard itself, and do it there."}
+	tooLarge         = &failure{http.StatusRequestEntityTooLarge, "The form is too large", "Nothing was changed.", "Use shorter texts."}
+	unread           = &failure{http.StatusBadRequest, "The form cannot be read", "Nothing was changed.", "Go back, reload the page, and send it again."}
+	unavailable      = &failure{http.StatusServiceUnavailable, "The queue does not answer", "This cannot be shown or done at the moment. What changes meanwhile is noted and sent later; nothing is lost by this.", "Try again in a moment."}
+	tooMany          = &failure{http.StatusTooManyRequests, "That was too often", "There is a limit on how much one may ask for in a minute.", "Wait a moment, and try again."}
+	changedMeanwhile = &failure{http.StatusPreconditionFailed, "It was changed meanwhile", "Somebody else has changed it since you opened the page. Nothing of yours was saved.", "Open it again, and see what is different."}
+	broken           = &failure{http.StatusInternalServerError, "Something is wrong on our side", "It was noted for whoever runs this service.", "Try again later."}
+)
+
+// state is how something stands: always an icon, a word and a colour.
+type state struct {
+	Icon, Word string
+	// Class is the colour: ok, wait for what goes on by itself, warn for what mends
+	// itself, bad for what waits for a person, "" for the rest.
+	Class string
+}
+
+// healthStates are how webhooks fare.
+var healthStates = map[string]state{
+	"active":   {"ok", "Delivering", "ok"},
+	"retrying": {"retry", "Retrying", "wait"},
+	"failing":  {"warn", "Failing", "warn"},
+	"disabled": {"stop", "Disabled", "bad"},
+	"paused":   {"pause", "Paused", ""},
+}
+
+// feedOnly is how a webhook fares to which nothing is sent.
+var feedOnly = state{"feed", "Read by its feed", ""}
+
+// deliveryStates are how deliveries stand.
+var deliveryStates = map[string]state{
+	"pending":    {"clock", "Waiting", "wait"},
+	"delivered":  {"ok", "Delivered", "ok"},
+	"dead":       {"stop", "Dead", "bad"},
+	"superseded": {"skip", "Superseded", ""},
+	"cancelled":  {"minus", "Cancelled", ""},
+	"filtered":   {"skip", "Filtered", ""},
+}
+
+func stateOf(states map[string]state, name string) state {
+	if s, known := states[name]; known {
+		return s
+	}
+	return state{"ask", name, ""}
+}
+
+// attempt states.
+var (
+	attemptAccepted = state{"ok", "Accepted", "ok"}
+	attemptRefused  = state{"stop", "Failed", "bad"}
+	attemptLost     = state{"stop", "No answer", "bad"}
+)
+
+// formatNames are what payload formats are called, and signatureNames ways of signing.
+var (
+	formatNames = map[string]string{
+		"show": "The object as it is", "standard": "Standard Webhooks", "gateway": "Gateway envelope", "cloudevents": "CloudEvents",
+		"thin": "Thin: only the id", "fields": "Some of its fields", "patch": "Patch (RFC 6902)", "merge": "Merge patch (RFC 7396)",
+	}
+	signatureNames = map[string]string{
+		"standard": "Standard Webhooks", "rfc9421": "HTTP Message Signatures (RFC 9421)", "x-signature": "X-Signature", "none": "None",
+	}
+	orderNames = map[string]string{
+		"object": "Each object's events in order", "endpoint": "All events in order", "none": "No order",
+	}
+	authNames = map[string]string{"none": "None", "basic": "Basic", "bearer": "Bearer", "header": "Header"}
+	authHints = map[string]string{
+		"none": "No Authorization header is sent", "basic": "A username and a password, with each delivery",
+		"bearer": "A token, with each delivery", "header": "A header of its own, with each delivery",
+	}
+)
+
+// named returns what something is called.
+func named(names map[string]string, word string) string {
+	if name := names[word]; name != "" {
+		return name
+	}
+	return word
+}
+
+// fieldNames are what the fields of the form are called, in summaries of errors.
+var fieldNames = map[string]string{
+	"label": "Webhook Label", "url": "Hook URL", "events": "Events", "username": "Username", "password": "Password", "token": "Token", "header": "Header",
+	"authentication": "Authentication", "signature": "Signature", "source_key": "Key", "payload": "Payload", "filter": "Filter", "order": "Order",
+	"rate": "Rate", "headers": "Headers", "begin": "Begin", "overlap": "Old key", "since": "Since", "type": "Event type", "object": "Object", "until": "Until", "after": "Cursor",
+}
+
+// sentence writes words as a sentence.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	first, size := utf8.DecodeRuneInString(text)
+	text = string(unicode.ToUpper(first)) + text[size:]
+	if !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "…") {
+		text += "."
+	}
+	return text
+}
+
+// counted writes a number with its noun.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return thousands(n) + " " + many
+}
