@@ -101,7 +101,7 @@ func (v *visit) tell(p *deliveryPage) error {
 	sent, err := ask[callbacks.ComposedView](&v.api, get("deliveries", p.Is.ID, "request"))
 	switch {
 	case err == nil:
-		p.Sent = &exchangeView{Curl: sent.Body.Curl}
+		p.Sent = &exchangeView{Curl: copyable(sent.Body.Curl)}
 		p.Sent.setSent(&sent.Body.Request, bodyOf(sent.Body.Request.Body, sent.Body.BodyBase64))
 	case !isProblem(err, http.StatusUnprocessableEntity) && !isProblem(err, http.StatusNotFound):
 		return err

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
 )
@@ -30,7 +31,7 @@ func viewVerification(of *callbacks.Verification) *exchangeView {
 	if of == nil {
 		return nil
 	}
-	v := &exchangeView{State: attemptRefused, Error: sentence(of.Error), Curl: of.Curl}
+	v := &exchangeView{State: attemptRefused, Error: sentence(of.Error), Curl: copyable(of.Curl)}
 	v.setAnswer(of.Response)
 	switch {
 	case of.Accepted:
@@ -66,6 +67,15 @@ func (v *exchangeView) setAnswer(got *callbacks.GotResponse) {
 	v.Summary = answerOf(got)
 	v.Got = []string{fmt.Sprintf("HTTP %d %s", got.Status, http.StatusText(got.Status))}
 	v.Answer = codeOf(bodyOf(got.Body, got.BodyBase64))
+}
+
+// copyable returns a command that may be copied: "" if it has characters that nobody sees,
+// since who copies it would run something else than what the page shows.
+func copyable(command string) string {
+	if strings.ContainsFunc(command, func(r rune) bool { return r != '\n' && hides(r) }) {
+		return ""
+	}
+	return command
 }
 
 // answerOf says in words what a receiver answered.

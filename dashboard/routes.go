@@ -43,6 +43,7 @@ func (s *Server) route() {
 	s.pages.HandleFunc("POST /theme", s.keepTheme)
 	if pages := s.options.Gate.Pages(); pages != nil {
 		s.pages.Handle("/account/", pages)
+		s.pages.HandleFunc("GET /account", func(w http.ResponseWriter, r *http.Request) { redirect(w, r, "/account/") })
 	}
 	s.pages.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, nil, s.missing(r)) })
 }

@@ -5,6 +5,8 @@ package dashboard
 import (
 	"errors"
 	"net/http"
+	"path"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -68,6 +70,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = based(r, s.options.Base(r))
 	if r.URL.Path == "" {
 		redirect(w, r, "/")
+		return
+	}
+	if clean := path.Clean(r.URL.Path); clean != strings.TrimSuffix(r.URL.Path, "/") && clean != r.URL.Path {
+		s.fail(w, r, nil, lost) // the mux would lead to a path without the base
 		return
 	}
 	if err := s.origins.Check(r); err != nil {

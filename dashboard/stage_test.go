@@ -192,7 +192,7 @@ func (s *stage) as(tenant, method, path string, form url.Values, more ...string)
 	s.server.ServeHTTP(w, r)
 	got := reply{s.t, w.Code, w.Header(), w.Body.String()}
 	checkHeaders(s.t, method+" "+path, got)
-	if strings.HasPrefix(got.header.Get("Content-Type"), "text/html") {
+	if method != http.MethodHead && strings.HasPrefix(got.header.Get("Content-Type"), "text/html") {
 		checkPage(s.t, method+" "+path, got.body)
 	}
 	return got
