@@ -29,6 +29,8 @@ func init() {
 	// And so before webhooks: what it answers is no request to the API.
 	httpcaddyfile.RegisterHandlerDirective("webhooks_api", parseAPIDirective)
 	httpcaddyfile.RegisterDirectiveOrder("webhooks_api", httpcaddyfile.After, "encode")
+	httpcaddyfile.RegisterHandlerDirective("webhooks_dashboard", parseDashboardDirective)
+	httpcaddyfile.RegisterDirectiveOrder("webhooks_dashboard", httpcaddyfile.After, "encode")
 }
 
 func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {

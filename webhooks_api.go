@@ -208,13 +208,8 @@ func authorizer(way *syntax.Authorize, upstream *show.Upstream) callbacks.Author
 	case way.Key:
 		return callbacks.ByKey(time.Now)
 	case !way.Asks():
-		return callbacks.Surrounding(func(r *http.Request) (string, error) {
-			repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-			if !ok {
-				return "", nil
-			}
-			return repl.ReplaceAll(way.Tenant, ""), nil
-		})
+		tenant := placeholder(way.Tenant)
+		return callbacks.Surrounding(func(r *http.Request) (string, error) { return tenant(r), nil })
 	}
 	asker := &callbacks.Asker{Path: way.Path, Tenant: way.Tenant, Shared: way.Shared, Now: time.Now}
 	asker.Ask = func(ctx context.Context, caller *http.Request, path string, credential http.Header) (callbacks.Answered, error) {

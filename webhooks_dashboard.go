@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhooks
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
+	callbackssyntax "github.com/caddy-webhooks/caddy-webhooks/callbacks/syntax"
+	"github.com/caddy-webhooks/caddy-webhooks/dashboard"
+	"github.com/caddy-webhooks/caddy-webhooks/dashboard/parse"
+	"github.com/caddy-webhooks/caddy-webhooks/dashboard/syntax"
+	"github.com/caddy-webhooks/caddy-webhooks/exchange"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/livelog"
+)
+
+func init() {
+	caddy.RegisterModule(new(Dashboard))
+}
+
+// Dashboard is a handler that serves subscribers pages on which they manage their own
+// endpoints, and see what came of them. It does what the API for subscribers does, within
+// the same limits, whether or not there is a `webhooks_api`.
+//
+// It answers all requests that it gets: give it a site of its own, or `handle_path`.
+type Dashboard struct {
+	syntax.Dashboard
+
+	server *dashboard.Server
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Dashboard) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.webhooks_dashboard",
+		New: func() caddy.Module { return new(Dashboard) },
+	}
+}
+
+// Provision makes the server. It touches neither disk nor network.
+func (s *Dashboard) Provision(ctx caddy.Context) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	found, err := ctx.App("webhooks")
+	if err != nil {
+		return fmt.Errorf("getting the webhooks app: %w", err)
+	}
+	app := found.(*App)
+	app.serve(&callbackssyntax.API{Authorize: []*callbackssyntax.Authorize{{Tenant: s.Tenant}}})
+	options := app.subscribersAPI()
+	options.Log = livelog.Sparing(ctx.Logger())
+	s.server, err = dashboard.New(dashboard.Options{
+		API: callbacks.New(options, apiLimits), Gate: dashboard.Surrounding(placeholder(s.Tenant), placeholder(s.Name)),
+		FramedBy: s.FramedBy, Base: beneath, Log: options.Log,
+	})
+	return err
+}
+
+// beneath returns the path below which a request's page is. Of a prefix that is the whole
+// path, Caddy leaves a slash.
+func beneath(r *http.Request) string {
+	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if ok && original.URL != nil && r.URL.Path == "/" && !strings.HasSuffix(original.URL.Path, "/") {
+		return original.URL.Path
+	}
+	return stripped(r)
+}
+
+// placeholder returns what a placeholder stands for in a request.
+func placeholder(text string) func(r *http.Request) string {
+	return func(r *http.Request) string {
+		repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+		if !ok {
+			return ""
+		}
+		return repl.ReplaceAll(text, "")
+	}
+}
+
+// ServeHTTP answers with a page.
+func (s *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	exchange.MarkOurs(r)
+	s.server.ServeHTTP(w, r)
+	return nil
+}
+
+// UnmarshalCaddyfile sets up the handler from a Caddyfile, see [parse.Dashboard].
+func (s *Dashboard) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
+	s.Dashboard, err = parse.Dashboard(d)
+	return err
+}
+
+func parseDashboardDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	made := new(Dashboard)
+	return made, made.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Dashboard)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Dashboard)(nil)
+	_ caddyfile.Unmarshaler       = (*Dashboard)(nil)
+)
