@@ -100,7 +100,10 @@ func (s *Dashboard) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 
 func parseDashboardDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	made := new(Dashboard)
-	return made, made.UnmarshalCaddyfile(h.Dispenser)
+	if err := made.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	return made, nil
 }
 
 // Interface guards

@@ -39,10 +39,10 @@ func Do[T any](s *Server, caller Caller, r *http.Request) (Done[T], error) {
 	done := Done[T]{Status: a.status, ETag: a.header["ETag"]}
 	switch body := a.body.(type) {
 	case nil:
-	case T:
-		done.Body = body
 	case json.RawMessage: // the answer to an earlier request with the same Idempotency-Key
 		err = json.Unmarshal(body, &done.Body)
+	case T:
+		done.Body = body
 	default:
 		err = fmt.Errorf("the answer is %T, not %T", a.body, done.Body)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,8 +18,8 @@ func asked(method, path, body string, more ...string) *http.Request {
 	if body != "" {
 		r.Header.Set("Content-Type", typeJSON)
 	}
-	for i := 0; i < len(more); i += 2 {
-		r.Header.Set(more[i], more[i+1])
+	for pair := range slices.Chunk(more, 2) {
+		r.Header.Set(pair[0], pair[1])
 	}
 	return r
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
 )
@@ -41,9 +42,9 @@ func post(path ...string) request { return request{method: http.MethodPost, path
 // with adds parameters that are not empty.
 func (q request) with(pairs ...string) request {
 	q.query = url.Values{}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			q.query.Set(pairs[i], pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		if pair[1] != "" {
+			q.query.Set(pair[0], pair[1])
 		}
 	}
 	return q
@@ -68,7 +69,7 @@ func ask[T any](a *api, q request) (callbacks.Done[T], error) {
 	}
 	r, err := http.NewRequestWithContext(a.of.Context(), q.method, path, body)
 	if err != nil {
-		return callbacks.Done[T]{}, lost // a text that can stand in no path names nothing
+		return callbacks.Done[T]{}, errLost // a text that can stand in no path names nothing
 	}
 	// The audit says from where.
 	r.RemoteAddr = a.of.RemoteAddr

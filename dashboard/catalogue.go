@@ -175,7 +175,7 @@ func downloadType(v *visit) error {
 	}
 	text := map[string]json.RawMessage{"schema.json": done.Body.Schema, "sample.json": done.Body.Sample}[v.r.PathValue("file")]
 	if len(text) == 0 {
-		return lost
+		return errLost
 	}
 	v.w.Header().Set("Content-Type", "application/json")
 	v.w.Header().Set("Content-Disposition", `attachment; filename="`+v.r.PathValue("file")+`"`)

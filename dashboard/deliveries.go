@@ -5,6 +5,7 @@ package dashboard
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -156,9 +157,9 @@ func changedQuery(asked url.Values, pairs ...string) string {
 			made.Set(name, value)
 		}
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		if made.Del(pairs[i]); pairs[i+1] != "" {
-			made.Set(pairs[i], pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		if made.Del(pair[0]); pair[1] != "" {
+			made.Set(pair[0], pair[1])
 		}
 	}
 	return "?" + made.Encode()

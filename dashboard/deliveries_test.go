@@ -51,8 +51,10 @@ func TestDelivery(t *testing.T) {
 	one := "/deliveries/" + e.ID + "." + id
 	got := s.get(one).want(200, "Dead", "Attempt 1", "Attempt 2", "503 Service Unavailable in 12 ms", "&lt;h1&gt;Down&lt;/h1&gt;", "ff 00", "/amount", "1 place differs",
 		"webhook-object: items/42", "webhook-signature: v1,", "Copy as curl", "curl -X POST", "All attempts have failed", "Resend", "ERP", "!hush")
-	for _, line := range []string{`<del class="line"><span class="sign" aria-hidden="true">−</span><span class="hidden">was: </span>  <span class="k">&#34;amount&#34;</span>: <span class="n">1</span>,`,
-		`<ins class="line"><span class="sign" aria-hidden="true">+</span><span class="hidden">now: </span>  <span class="k">&#34;amount&#34;</span>: <span class="n">2</span>,`} {
+	for _, line := range []string{
+		`<del class="line"><span class="sign" aria-hidden="true">−</span><span class="hidden">was: </span>  <span class="k">&#34;amount&#34;</span>: <span class="n">1</span>,`,
+		`<ins class="line"><span class="sign" aria-hidden="true">+</span><span class="hidden">now: </span>  <span class="k">&#34;amount&#34;</span>: <span class="n">2</span>,`,
+	} {
 		if !strings.Contains(got.body, line) {
 			t.Errorf("no line %s in %s", line, got.main())
 		}

@@ -39,9 +39,9 @@ func (s *Server) failureOf(w http.ResponseWriter, r *http.Request, err error) *f
 	switch {
 	case errors.As(err, &known):
 	case errors.Is(err, ErrNobody):
-		known = nobody
+		known = errSignedOut
 	case errors.Is(err, queue.ErrNotOpen), errors.Is(err, queue.ErrBusy), errors.Is(err, queue.ErrClosed):
-		known = unavailable
+		known = errUnavailable
 	case errors.As(err, &problem):
 		known = failureOfProblem(problem)
 		if after := problem.RetryAfter(); after > 0 {
@@ -49,7 +49,7 @@ func (s *Server) failureOf(w http.ResponseWriter, r *http.Request, err error) *f
 		}
 	default:
 		s.options.Log.Error("a page of the dashboard failed", zap.String("method", r.Method), zap.Error(err))
-		known = broken
+		known = errBroken
 	}
 	return known
 }
@@ -58,15 +58,15 @@ func (s *Server) failureOf(w http.ResponseWriter, r *http.Request, err error) *f
 func failureOfProblem(p *callbacks.Problem) *failure {
 	switch p.Status {
 	case http.StatusNotFound:
-		return lost
+		return errLost
 	case http.StatusServiceUnavailable:
-		return unavailable
+		return errUnavailable
 	case http.StatusTooManyRequests:
-		return tooMany
+		return errTooMany
 	case http.StatusPreconditionFailed:
-		return changedMeanwhile
+		return errChanged
 	case http.StatusInternalServerError:
-		return broken
+		return errBroken
 	}
 	f := &failure{Status: p.Status, Title: p.Title, Text: sentence(p.Detail)}
 	if len(p.Errors) > 0 && p.Errors[0].Remedy != "" {

@@ -55,8 +55,8 @@ func (s *Server) missing(r *http.Request) error {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		other.Method = method
 		if _, pattern := s.pages.Handler(other); pattern != "/" && pattern != "" {
-			return wrongMethod
+			return errWrongMethod
 		}
 	}
-	return lost
+	return errLost
 }

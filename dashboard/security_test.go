@@ -124,7 +124,7 @@ func TestWhoAsks(t *testing.T) {
 // The gate's own pages are served within the same limits, and know where they are.
 func TestPagesOfTheGate(t *testing.T) {
 	asked := ""
-	g := &gate{stepped: true, pages: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	g := &gate{stepped: true, pages: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		asked = r.Method + " " + r.URL.Path + " " + dashboard.Base(r)
 	})}
 	s := newStage(t, func(s *stage) { s.gate = g })

@@ -22,7 +22,7 @@ type Options struct {
 	// Gate finds out who asks.
 	Gate Gate
 	// FramedBy are the sources of a content policy that may show pages in a frame.
-	// Default: nobody may.
+	// Default: errSignedOut may.
 	FramedBy []string
 	// Base returns the path below which a browser finds the dashboard. Default: "".
 	Base func(r *http.Request) string
@@ -73,11 +73,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if clean := path.Clean(r.URL.Path); clean != strings.TrimSuffix(r.URL.Path, "/") && clean != r.URL.Path {
-		s.fail(w, r, nil, lost) // the mux would lead to a path without the base
+		s.fail(w, r, nil, errLost) // the mux would lead to a path without the base
 		return
 	}
 	if err := s.origins.Check(r); err != nil {
-		s.fail(w, r, nil, foreign)
+		s.fail(w, r, nil, errForeign)
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -133,9 +133,9 @@ func (v *visit) read() error {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return tooLarge
+		return errTooLarge
 	case err != nil:
-		return unread
+		return errUnread
 	}
 	return nil
 }

@@ -3,9 +3,11 @@
 package dashboard
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"io"
 	"io/fs"
 	"net/http"
 	"path"
@@ -38,12 +40,12 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	kind := typesOfFiles[path.Ext(name)]
 	text, err := files.ReadFile("static/" + name)
 	if kind == "" || err != nil {
-		s.fail(w, r, nil, lost)
+		s.fail(w, r, nil, errLost)
 		return
 	}
 	w.Header().Set("Content-Type", kind)
 	if r.URL.Query().Get("v") == version {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	_, _ = w.Write(text)
+	_, _ = io.Copy(w, bytes.NewReader(text))
 }

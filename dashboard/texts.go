@@ -14,16 +14,16 @@ import (
 
 // Why a page is not shown.
 var (
-	lost             = &failure{http.StatusNotFound, "There is no such page", "It may have been deleted, or it never was here.", "Begin with your webhooks."}
-	wrongMethod      = &failure{http.StatusMethodNotAllowed, "That cannot be done here", "The page is there, and takes no such request.", "Begin with your webhooks."}
-	nobody           = &failure{http.StatusUnauthorized, "Nobody is signed in", "These pages are for those who are signed in, and yours has ended or never began.", "Sign in where you came from, and come back."}
-	foreign          = &failure{http.StatusForbidden, "The request came from another site", "Nothing was changed: what changes something must come from a page of this dashboard.", "Open the dashboard itself, and do it there."}
-	tooLarge         = &failure{http.StatusRequestEntityTooLarge, "The form is too large", "Nothing was changed.", "Use shorter texts."}
-	unread           = &failure{http.StatusBadRequest, "The form cannot be read", "Nothing was changed.", "Go back, reload the page, and send it again."}
-	unavailable      = &failure{http.StatusServiceUnavailable, "The queue does not answer", "This cannot be shown or done at the moment. What changes meanwhile is noted and sent later; nothing is lost by this.", "Try again in a moment."}
-	tooMany          = &failure{http.StatusTooManyRequests, "That was too often", "There is a limit on how much one may ask for in a minute.", "Wait a moment, and try again."}
-	changedMeanwhile = &failure{http.StatusPreconditionFailed, "It was changed meanwhile", "Somebody else has changed it since you opened the page. Nothing of yours was saved.", "Open it again, and see what is different."}
-	broken           = &failure{http.StatusInternalServerError, "Something is wrong on our side", "It was noted for whoever runs this service.", "Try again later."}
+	errLost        = &failure{http.StatusNotFound, "There is no such page", "It may have been deleted, or it never was here.", "Begin with your webhooks."}
+	errWrongMethod = &failure{http.StatusMethodNotAllowed, "That cannot be done here", "The page is there, and takes no such request.", "Begin with your webhooks."}
+	errSignedOut   = &failure{http.StatusUnauthorized, "Nobody is signed in", "These pages are for those who are signed in, and yours has ended or never began.", "Sign in where you came from, and come back."}
+	errForeign     = &failure{http.StatusForbidden, "The request came from another site", "Nothing was changed: what changes something must come from a page of this dashboard.", "Open the dashboard itself, and do it there."}
+	errTooLarge    = &failure{http.StatusRequestEntityTooLarge, "The form is too large", "Nothing was changed.", "Use shorter texts."}
+	errUnread      = &failure{http.StatusBadRequest, "The form cannot be read", "Nothing was changed.", "Go back, reload the page, and send it again."}
+	errUnavailable = &failure{http.StatusServiceUnavailable, "The queue does not answer", "This cannot be shown or done at the moment. What changes meanwhile is noted and sent later; nothing is lost by this.", "Try again in a moment."}
+	errTooMany     = &failure{http.StatusTooManyRequests, "That was too often", "There is a limit on how much one may ask for in a minute.", "Wait a moment, and try again."}
+	errChanged     = &failure{http.StatusPreconditionFailed, "It was changed meanwhile", "Somebody else has changed it since you opened the page. Nothing of yours was saved.", "Open it again, and see what is different."}
+	errBroken      = &failure{http.StatusInternalServerError, "Something is wrong on our side", "It was noted for whoever runs this service.", "Try again later."}
 )
 
 // state is how something stands: always an icon, a word and a colour.
@@ -83,7 +83,7 @@ var (
 		"object": "Each object's events in order", "endpoint": "All events in order", "none": "No order",
 	}
 	authNames = map[string]string{"none": "None", "basic": "Basic", "bearer": "Bearer", "header": "Header"}
-	authHints = map[string]string{
+	authHints = map[string]string{ //nolint:gosec // they say what a credential is, and are none
 		"none": "No Authorization header is sent", "basic": "A username and a password, with each delivery",
 		"bearer": "A token, with each delivery", "header": "A header of its own, with each delivery",
 	}

@@ -19,10 +19,10 @@ func themeOf(r *http.Request) string {
 // keepTheme keeps a theme, and goes back to the page.
 func (s *Server) keepTheme(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
-		s.fail(w, r, nil, unread)
+		s.fail(w, r, nil, errUnread)
 		return
 	}
-	cookie := &http.Cookie{
+	cookie := &http.Cookie{ //nolint:gosec // it is no secret, and as secure as the connection
 		Name: themeCookie, Value: r.PostForm.Get("theme"), Path: Base(r) + "/", MaxAge: 365 * 24 * 3600,
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil,
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
@@ -56,7 +57,7 @@ func showWebhook(v *visit) error {
 	for i, key := range e.Secrets {
 		page.Keys = append(page.Keys, keyRow{key.ID, key.Until, i == 0})
 	}
-	if page.Latest, _, err = v.deliveries(get("endpoints", e.ID, "deliveries").with("limit", "5")); err != nil {
+	if page.Latest, _, err = v.deliveries(get("endpoints", e.ID, "deliveries").with("limit", strconv.Itoa(shownLatest))); err != nil {
 		return err
 	}
 	if e.Filter != "" {
