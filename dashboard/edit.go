@@ -119,7 +119,7 @@ func postEdit(v *visit) error {
 	return v.save(f, is, &e.Body)
 }
 
-// save saves what was changed, if errSignedOut else has changed it meanwhile.
+// save saves what was changed, if nobody else has changed it meanwhile.
 func (v *visit) save(f, is form, e *callbacks.EndpointView) error {
 	terms := v.options.API.Terms()
 	members, wrong := f.members(terms)
@@ -157,7 +157,7 @@ func (v *visit) notSaved(f form, e *callbacks.EndpointView, err error) error {
 }
 
 // confirmFirst shows a form again whose sender must show first that it is still them. The
-// page for that opens beside it, so that nothing is errLost.
+// page for that opens beside it, so that nothing is lost.
 func (v *visit) confirmFirst(f form, e *callbacks.EndpointView) error {
 	types, err := v.api.types()
 	if err != nil {

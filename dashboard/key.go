@@ -33,7 +33,8 @@ func (v *visit) showKey(status int, p keyPage) error {
 type newKeyPage struct {
 	ID, Name, ETag string
 	Overlaps       []option
-	Errors         fieldErrors
+	// Wrong says why the key was not replaced.
+	Wrong string
 }
 
 // overlaps are for how long the old key may sign beside the new one.
@@ -45,7 +46,9 @@ var overlaps = []option{
 }
 
 // askKey asks how the key of a webhook is to be replaced.
-func askKey(v *visit) error {
+func askKey(v *visit) error { return v.askKey(http.StatusOK, "") }
+
+func (v *visit) askKey(status int, wrong string) error {
 	id := v.r.PathValue("id")
 	if err := v.secret(at(id, "key")); err != nil {
 		return err
@@ -54,8 +57,8 @@ func askKey(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, View{Name: "newkey", Title: "Make another key", Section: "webhooks", Data: newKeyPage{
-		ID: done.Body.ID, Name: nameOf(&done.Body), ETag: done.ETag, Overlaps: overlaps,
+	return v.show(status, View{Name: "newkey", Title: "Make another key", Section: "webhooks", Data: newKeyPage{
+		ID: done.Body.ID, Name: nameOf(&done.Body), ETag: done.ETag, Overlaps: overlaps, Wrong: wrong,
 	}})
 }
 
@@ -72,6 +75,9 @@ func rotateKey(v *visit) error {
 	q := post("endpoints", id, "secrets")
 	q.members, q.etag = map[string]any{"overlap": v.r.PostForm.Get("overlap")}, v.r.PostForm.Get("etag")
 	done, err := ask[callbacks.RotatedView](&v.api, q)
+	if p := asProblem(err); p != nil && p.Status == http.StatusUnprocessableEntity {
+		return v.askKey(p.Status, errorsOf(p, new(form)).first())
+	}
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,9 @@ func TestAnotherKey(t *testing.T) {
 	}
 	shown := s.get(path).want(200, "signs too, until", "!"+secret, "!whsec_")
 	s.post(path+"/key", "overlap", "24h", "etag", etag).want(http.StatusPreconditionFailed)
-	s.post(path+"/key", "overlap", "soon").want(http.StatusUnprocessableEntity, "Say 0s to 720h")
+	s.post(path+"/key", "overlap", "soon").want(http.StatusUnprocessableEntity, "Say 0s to 720h", `id="overlap-error"`, `value="24h"`)
+	own := s.create("acme", `{"url":"https://own.example/","signature":"none"}`)
+	s.post("/webhooks/"+own+"/key", "overlap", "0s").want(http.StatusUnprocessableEntity, "Choose a signature first")
 	action := between(t, shown.body, `action="/hooks`+path+`/keys/`, `"`)
 	s.post(path + "/keys/" + action).leads("/hooks" + path + "?done=revoked")
 	if is := s.shown("acme", id); len(is.Secrets) != 1 {

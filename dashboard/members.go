@@ -4,7 +4,9 @@ package dashboard
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
@@ -13,6 +15,14 @@ import (
 
 // fieldErrors are what is wrong with fields, by the name of the field; "" is for the whole.
 type fieldErrors map[string]string
+
+// first returns one of what is wrong, for a page of one question.
+func (w fieldErrors) first() string {
+	for _, name := range slices.Sorted(maps.Keys(w)) {
+		return w[name]
+	}
+	return ""
+}
 
 // members returns what a form says as the API takes it, and what of it cannot be read.
 func (f *form) members(terms callbacks.Terms) (map[string]any, fieldErrors) {

@@ -22,7 +22,7 @@ type Options struct {
 	// Gate finds out who asks.
 	Gate Gate
 	// FramedBy are the sources of a content policy that may show pages in a frame.
-	// Default: errSignedOut may.
+	// Default: nobody may.
 	FramedBy []string
 	// Base returns the path below which a browser finds the dashboard. Default: "".
 	Base func(r *http.Request) string
