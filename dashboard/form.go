@@ -156,7 +156,13 @@ func formOf(e *callbacks.EndpointView, terms callbacks.Terms, listed map[string]
 // differs reports whether a form has anything that another has not: saving it would change
 // something.
 func (f *form) differs(from form) bool {
-	return f.settings != from.settings || f.credential != "" || f.sourceKey != ""
+	return f.compared() != from.compared() || f.credential != "" || f.sourceKey != ""
+}
+
+// compared returns settings as they are compared: a pattern is the same, ticked or written.
+func (s settings) compared() settings {
+	s.Events, s.Others = joined(append(split(s.Events), split(s.Others)...)), ""
+	return s
 }
 
 // joined writes texts each on a line, in order.

@@ -39,7 +39,7 @@ var ErrNobody = errors.New("the request does not say who makes it")
 
 // Elsewhere is returned for a request whose person must see another page first, as to log
 // in or to set up a second factor.
-type Elsewhere struct {
+type Elsewhere struct { //nolint:errname // it leads on, and is an error only in passing
 	// Path is that page's, with its query.
 	Path string
 }

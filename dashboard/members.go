@@ -35,6 +35,11 @@ func (f *form) members(terms callbacks.Terms) (map[string]any, fieldErrors) {
 		"label": orNull(f.Label), "url": orNull(f.URL), "events": anys(events), "filter": orNull(f.Filter), "order": orNull(f.Order),
 		"headers": f.headers(wrong), "payload": f.payload(wrong, terms), "signature": f.Scheme,
 	}
+	for _, name := range terms.Require {
+		if m[name] == nil {
+			wrong[name] = "It is missing."
+		}
+	}
 	if !terms.Offer.NoRate {
 		m["rate"] = orNull(f.Rate)
 	}

@@ -188,7 +188,8 @@ func TestEditWebhook(t *testing.T) {
 		}
 		return f
 	}
-	// Nothing changed, nothing done.
+	// Nothing changed, nothing done. A pattern may be ticked or written.
+	s.as("acme", http.MethodPost, path, form("action", "close", "events", "", "others", "items.*")).leads("/hooks/webhooks/" + id)
 	s.as("acme", http.MethodPost, path, form()).leads("/hooks/webhooks/" + id)
 	s.as("acme", http.MethodPost, path, form("action", "close")).leads("/hooks/webhooks/" + id)
 	s.as("acme", http.MethodPost, path, form("label", "ERP, Berlin", "headers", "B: 3")).leads("/hooks/webhooks/" + id + "?done=saved")

@@ -39,7 +39,7 @@ type stage struct {
 }
 
 // another is a second merchant, as Caddy knows it.
-const another = "basic_auth {\n\t\t\t" + Other + " $2a$12$Dk1L68XTGNb40O0uZdQA8ehvU2z2SkjzfPuX0NeWkIa9ml/5/Ku8C"
+const another = "basic_auth /webhooks/* {\n\t\t" + Other + " $2a$12$Dk1L68XTGNb40O0uZdQA8ehvU2z2SkjzfPuX0NeWkIa9ml/5/Ku8C"
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
@@ -62,7 +62,7 @@ func newStageAfter(t *testing.T, before func(*stage, http.Handler), replace ...s
 			defer s.read.Store(r.URL.Path, true)
 		}
 		api.ServeHTTP(w, r)
-	}), append([]string{"every 10s", "every 1s", "basic_auth {", another}, replace...)...)
+	}), append([]string{"every 10s", "every 1s", "basic_auth /webhooks/* {", another}, replace...)...)
 	return s
 }
 
@@ -86,9 +86,15 @@ func (s *stage) request(merchant, password, method, path, body string) system.An
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	request.SetBasicAuth(merchant, password)
 	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
+	return s.send(merchant, password, request)
+}
+
+// send sends a request as a merchant. Redirects are for whoever asks to follow.
+func (s *stage) send(merchant, password string, request *http.Request) system.Answer {
+	s.t.Helper()
+	request.SetBasicAuth(merchant, password)
+	response, err := http.DefaultTransport.RoundTrip(request)
 	if err != nil {
 		s.t.Fatal(err)
 	}

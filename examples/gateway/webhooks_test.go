@@ -253,7 +253,7 @@ func TestMerchants(t *testing.T) {
 }
 
 func TestReadme(t *testing.T) {
-	system.CheckReadme(t, 45)
+	system.CheckReadme(t, 51)
 	system.CheckCaddyfile(t, binary)
 	s := newStage(t)
 	happens := s.Reader.Meanwhile

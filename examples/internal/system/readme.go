@@ -115,7 +115,7 @@ func partOf(n ast.Node) (string, bool) {
 }
 
 // maxLines is how long a Caddyfile may be that is to be read as an example.
-const maxLines = 120
+const maxLines = 125
 
 // CheckCaddyfile reports a Caddyfile that is too long, is not formatted, or has a
 // warning.
