@@ -10,7 +10,7 @@ import (
 
 func TestIsBack(t *testing.T) {
 	for path, want := range map[string]bool{
-		"/": true, "/webhooks/ep_1?done=saved": true, "/a%20b": true, "": false, "//evil.example": false, `/\evil.example`: false, "https://evil.example": false, "evil": false,
+		"/": true, "/webhooks/ep_1?done=saved": true, "/a%20b": true, "": false, "//evil.example": false, "///evil.example": false, `/\evil.example`: false, "https://evil.example": false, "evil": false,
 		"/\t/evil.example": false, "/a\r\nb": false, "/%zz": false, "javascript:alert(1)": false, "/webhooks/https://x": true,
 	} {
 		if got := dashboard.IsBack(path); got != want {

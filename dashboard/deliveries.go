@@ -98,8 +98,10 @@ func showDeliveries(v *visit) error {
 		Until: asked.Get("until"), Later: asked.Get("cursor") != "", Live: asked.Get("live") != "no", HasFilter: done.Body.Filter != "", Notice: v.notice(),
 	}
 	p.narrow(asked)
-	if err := v.chooseFrom(&p); err != nil {
-		return err
+	if v.r.Header.Get("HX-Request") != "true" { // what refreshes itself takes the rows alone
+		if err := v.chooseFrom(&p, &done.Body); err != nil {
+			return err
+		}
 	}
 	pairs := []string{"cursor", asked.Get("cursor")}
 	for _, name := range narrowing {
@@ -133,19 +135,36 @@ func (p *deliveriesPage) narrow(asked url.Values) {
 }
 
 // chooseFrom reads the webhooks and the types that the page offers.
-func (v *visit) chooseFrom(p *deliveriesPage) error {
-	list, err := v.api.endpoints("")
-	if err != nil {
+func (v *visit) chooseFrom(p *deliveriesPage, chosen *callbacks.EndpointView) error {
+	var err error
+	if p.Hooks, err = v.hooks(chosen); err != nil {
 		return err
-	}
-	for i := range list.Data {
-		p.Hooks = append(p.Hooks, option{Value: list.Data[i].ID, Text: nameOf(&list.Data[i]), Chosen: list.Data[i].ID == p.ID})
 	}
 	types, err := v.api.types()
 	for i := range types {
 		p.Types = append(p.Types, types[i].Name)
 	}
 	return err
+}
+
+// hooks returns the webhooks of which one can be chosen: the first, and the one that is, nil
+// for none.
+func (v *visit) hooks(chosen *callbacks.EndpointView) ([]option, error) {
+	list, err := v.api.endpoints("")
+	if err != nil {
+		return nil, err
+	}
+	var made []option
+	found := chosen == nil
+	for i := range list.Data {
+		is := chosen != nil && list.Data[i].ID == chosen.ID
+		found = found || is
+		made = append(made, option{Value: list.Data[i].ID, Text: nameOf(&list.Data[i]), Chosen: is})
+	}
+	if !found {
+		made = append(made, option{Value: chosen.ID, Text: nameOf(chosen), Chosen: true})
+	}
+	return made, nil
 }
 
 // changedQuery returns a link to the same page with the known parameters, some of them

@@ -32,6 +32,9 @@ func TestDeliveries(t *testing.T) {
 	s.get(path+"?since=30s&type=items.updated&object=items%2F42").want(200, "not tried yet", "!503 Service", "Object: items/42", `href="?object=items%2F42&amp;type=items.updated"`, `value="items/42"`)
 	s.get(path+"?object=items%2F43").want(200, "None is like this")
 	s.get(path+"?since=soon").want(400, `id="f-since-error"`, "Write it as 2026-03-04T05:06:07Z", `value="soon"`, "!hx-trigger")
+	if got := s.as("acme", http.MethodGet, path, nil, "HX-Request", "true").want(200, `id="rows"`, "503 Service"); strings.Contains(got.body, `<option value="items.created">`) {
+		t.Error("what refreshes itself reads what it does not show")
+	}
 	s.get(path+"?live=no").want(200, "Go live", "!hx-trigger")
 	for range 55 {
 		s.happens("acme", "", `{}`, id)

@@ -42,16 +42,20 @@ func showFeed(v *visit) error {
 	asked := v.r.URL.Query()
 	p := feedPage{Webhook: asked.Get("webhook"), After: asked.Get("after"), Hooks: []option{{Value: "", Text: "All events that you may see"}}}
 	path := []string{"feed"}
+	var chosen *callbacks.EndpointView
 	if p.Webhook != "" {
 		path = []string{"endpoints", p.Webhook, "feed"}
+		done, err := v.api.endpoint(p.Webhook)
+		if err != nil {
+			return err
+		}
+		chosen = &done.Body
 	}
-	list, err := v.api.endpoints("")
+	hooks, err := v.hooks(chosen)
 	if err != nil {
 		return err
 	}
-	for i := range list.Data {
-		p.Hooks = append(p.Hooks, option{Value: list.Data[i].ID, Text: nameOf(&list.Data[i]), Chosen: list.Data[i].ID == p.Webhook})
-	}
+	p.Hooks = append(p.Hooks, hooks...)
 	latest, err := ask[callbacks.FeedPage](&v.api, get(path...).with("after", "latest", "limit", "1"))
 	if err != nil {
 		return err

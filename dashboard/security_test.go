@@ -107,6 +107,8 @@ func TestMethods(t *testing.T) {
 func TestWhoAsks(t *testing.T) {
 	s := newStage(t)
 	s.as("", http.MethodGet, "/", nil).want(401, "Nobody is signed in")
+	// The tenant "" is the operator's, whose endpoints are on no page.
+	s.as("the operator", http.MethodGet, "/", nil).want(401, "Nobody is signed in")
 	s.gate.err = &dashboard.Elsewhere{Path: "/account/login?back=%2F"}
 	s.as("acme", http.MethodGet, "/", nil).leads("/hooks/account/login?back=%2F")
 	if got := s.as("acme", http.MethodGet, "/", nil, "HX-Request", "true"); got.status != 204 || got.header.Get("HX-Redirect") != "/hooks/account/login?back=%2F" {

@@ -44,7 +44,12 @@ func TestManyWebhooks(t *testing.T) {
 	first := s.get("/").want(200, "More webhooks")
 	_, rest, _ := strings.Cut(first.body, `href="/hooks/?cursor=`)
 	cursor, _, _ := strings.Cut(rest, `"`)
-	s.get("/?cursor="+cursor).want(200, "First page", "!More webhooks")
+	last := s.get("/?cursor="+cursor).want(200, "First page", "!More webhooks")
+	// One that is not among the first can be chosen as well.
+	id := between(t, last.body, `<a class="title-link" href="/hooks/webhooks/`, `"`)
+	s.fresh()
+	s.get("/feed?webhook="+id).want(200, `value="`+id+`" selected`)
+	s.get("/webhooks/"+id+"/deliveries").want(200, `value="`+id+`" selected`)
 }
 
 // Everything that the form has reaches the API, and comes back into the form.
@@ -159,6 +164,10 @@ func TestOfferedForm(t *testing.T) {
 	if is := s.only("acme"); is.Signature != "x-signature" || len(is.Secrets) != 1 {
 		t.Errorf("made %+v", is)
 	}
+	s = newStage(t, func(s *stage) {
+		s.options.Policy.Offer = subscribers.Offer{Auth: []string{"basic"}, Signature: []string{"standard"}, Order: []string{"endpoint"}}
+	})
+	s.get("/webhooks/new").want(200, `value="endpoint" selected`, `type="hidden" name="scheme" value="standard"`, `name="signature" value="signature-key" checked`, "!name=\"signature\" value=\"none\"", "!source-key\"")
 }
 
 // A find shows some events, and keeps what was chosen among others.

@@ -79,13 +79,6 @@
 		}
 	});
 
-	// A theme is chosen at once by the style sheet; this keeps it, too.
-	document.addEventListener("change", (event) => {
-		if (event.target instanceof HTMLInputElement && event.target.name === "theme") {
-			event.target.form?.requestSubmit();
-		}
-	});
-
 	// What is refreshed must not take the focus away from who reads it.
 	document.addEventListener("htmx:beforeSwap", (event) => {
 		const target = event.detail.target;
