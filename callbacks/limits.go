@@ -3,11 +3,10 @@
 package callbacks
 
 import (
-	"net/netip"
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/throttle"
 )
 
 // What callers may do. These are far above what a person or a program that manages
@@ -34,14 +33,12 @@ const (
 	// of all.
 	maxWaiting    = 16
 	maxAllWaiting = 2000
-	// maxLimited is of how many tenants, or addresses, it is known what they did.
-	maxLimited = 10_000
 )
 
 // Limits holds back who asks too often. It lives as long as the process, and its
 // memory is bounded.
 type Limits struct {
-	callers, changes, failures, probes, snapshots limited
+	callers, changes, failures, probes, snapshots *throttle.Buckets
 
 	waitingMu  sync.Mutex
 	waiting    map[string]int // requests that wait, by tenant
@@ -51,61 +48,45 @@ type Limits struct {
 // NewLimits returns limits that nobody has touched.
 func NewLimits() *Limits {
 	return &Limits{
-		callers:   limited{every: callsEvery, burst: callsBurst},
-		changes:   limited{every: changesEvery, burst: changesBurst},
-		failures:  limited{every: failuresEvery, burst: failuresBurst},
-		probes:    limited{every: probesEvery, burst: probesBurst},
-		snapshots: limited{every: snapshotsEvery, burst: snapshotsBurst},
+		callers:   throttle.New(callsEvery, callsBurst),
+		changes:   throttle.New(changesEvery, changesBurst),
+		failures:  throttle.New(failuresEvery, failuresBurst),
+		probes:    throttle.New(probesEvery, probesBurst),
+		snapshots: throttle.New(snapshotsEvery, snapshotsBurst),
 	}
 }
 
 // caller takes a request of a tenant, which may change something. It returns how long
 // to wait, 0 if it may be done.
 func (l *Limits) caller(tenant string, changes bool, now time.Time) time.Duration {
-	wait := l.callers.take(tenant, now)
+	wait := l.callers.Take(tenant, now)
 	if changes && wait == 0 {
-		wait = l.changes.take(tenant, now)
+		wait = l.changes.Take(tenant, now)
 	}
 	return wait
 }
 
 // probe takes a test of a tenant's.
-func (l *Limits) probe(tenant string, now time.Time) time.Duration { return l.probes.take(tenant, now) }
+func (l *Limits) probe(tenant string, now time.Time) time.Duration { return l.probes.Take(tenant, now) }
 
 // snapshot takes the start of a snapshot of a tenant's.
 func (l *Limits) snapshot(tenant string, now time.Time) time.Duration {
-	return l.snapshots.take(tenant, now)
+	return l.snapshots.Take(tenant, now)
 }
 
 // simulate takes tests of so many receivers of a tenant's at once. They are counted up to
 // what may be sent at once, so that who has more of them can send one at all.
 func (l *Limits) simulate(tenant string, receivers int, now time.Time) time.Duration {
-	return l.probes.takeN(tenant, min(receivers, probesBurst), now)
+	return l.probes.TakeN(tenant, min(receivers, probesBurst), now)
 }
 
 // failing returns how long to wait until a guess from an address is looked at.
 func (l *Limits) failing(from string, now time.Time) time.Duration {
-	return l.failures.look(network(from), now)
+	return l.failures.Look(throttle.Network(from), now)
 }
 
 // failed notes a credential from an address that was not valid.
-func (l *Limits) failed(from string, now time.Time) { l.failures.take(network(from), now) }
-
-// network returns what is counted as one address: who has an IPv6 address has all of
-// its /64.
-func network(from string) string {
-	addr, err := netip.ParseAddr(from)
-	if err != nil {
-		return from
-	}
-	addr = addr.Unmap().WithZone("")
-	if addr.Is6() {
-		if prefix, err := addr.Prefix(64); err == nil {
-			return prefix.String()
-		}
-	}
-	return addr.String()
-}
+func (l *Limits) failed(from string, now time.Time) { l.failures.Take(throttle.Network(from), now) }
 
 // waits takes a place for a request that waits for an event. The function gives it
 // back.
@@ -128,71 +109,4 @@ func (l *Limits) waits(tenant string) (leave func(), err error) {
 			delete(l.waiting, tenant)
 		}
 	}, nil
-}
-
-// limited holds token buckets by name.
-type limited struct {
-	every time.Duration
-	burst int
-
-	mu      sync.Mutex
-	buckets map[string]*rate.Limiter
-}
-
-// take takes a token. It returns how long to wait for one, 0 if it has one.
-func (l *limited) take(name string, now time.Time) time.Duration { return l.takeN(name, 1, now) }
-
-// takeN takes some tokens, all or none.
-func (l *limited) takeN(name string, n int, now time.Time) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	bucket := l.buckets[name]
-	if bucket == nil {
-		l.makeRoom(now)
-		bucket = rate.NewLimiter(rate.Every(l.every), l.burst)
-		l.buckets[name] = bucket
-	}
-	if bucket.AllowN(now, n) {
-		return 0
-	}
-	return l.wait(bucket, n, now)
-}
-
-// look returns how long to wait for a token, without taking it.
-func (l *limited) look(name string, now time.Time) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	bucket := l.buckets[name]
-	if bucket == nil || bucket.TokensAt(now) >= 1 {
-		return 0
-	}
-	return l.wait(bucket, 1, now)
-}
-
-func (l *limited) wait(bucket *rate.Limiter, n int, now time.Time) time.Duration {
-	missing := float64(n) - bucket.TokensAt(now)
-	return max(time.Duration(missing*float64(l.every)), time.Millisecond)
-}
-
-// makeRoom forgets who has all tokens again, and if those are few, others: to begin anew
-// costs little beside memory without end. It forgets many at once, since it looks at all.
-// The caller holds the lock.
-func (l *limited) makeRoom(now time.Time) {
-	if l.buckets == nil {
-		l.buckets = make(map[string]*rate.Limiter)
-	}
-	if len(l.buckets) < maxLimited {
-		return
-	}
-	for name, bucket := range l.buckets {
-		if bucket.TokensAt(now) >= float64(l.burst) {
-			delete(l.buckets, name)
-		}
-	}
-	for name := range l.buckets {
-		if len(l.buckets) <= maxLimited*3/4 {
-			return
-		}
-		delete(l.buckets, name)
-	}
 }

@@ -247,28 +247,6 @@ func TestChangesAreLimited(t *testing.T) {
 	s.as("acme", http.MethodDelete, path, "").want(t, 204)
 }
 
-// The memory of limits does not grow with those who ask.
-func TestLimitsAreBounded(t *testing.T) {
-	l := limited{every: time.Second, burst: 2}
-	now := time.Now()
-	for i := range 3 * maxLimited {
-		l.take(string(rune(i))+"-"+strings.Repeat("x", i%7), now)
-	}
-	if len(l.buckets) > maxLimited {
-		t.Errorf("%d are known", len(l.buckets))
-	}
-	for _, test := range [][2]string{
-		{"2001:db8::1", "2001:db8::2"}, {"192.0.2.1", "::ffff:192.0.2.1"}, {"fe80::1%eth0", "fe80::2"},
-	} {
-		if network(test[0]) != network(test[1]) {
-			t.Errorf("%s and %s count as two", test[0], test[1])
-		}
-	}
-	if network("192.0.2.1") == network("192.0.2.2") || network("2001:db8::1") == network("2001:db8:0:1::1") {
-		t.Error("two count as one")
-	}
-}
-
 // failing is a queue whose endpoints cannot be read.
 type failing struct{ queue.Store }
 
