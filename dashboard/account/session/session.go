@@ -77,11 +77,12 @@ type Sessions struct {
 
 // New returns sessions that are kept in a store, sealed.
 func New(records Store, sealer Sealer, now func() time.Time) *Sessions {
-	m := scs.New()
 	kept := &store{records, sealer, now}
-	m.Store, m.Codec, m.Lifetime, m.HashTokenInStore = kept, codec{}, Lifetime, true
-	m.Cookie = scs.SessionCookie{Name: CookieName, Path: "/", HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode}
-	return &Sessions{kept, m, now}
+	// Not by scs.New, which begins a goroutine that never ends, for a store that is not used.
+	return &Sessions{kept, &scs.SessionManager{
+		Store: kept, Codec: codec{}, Lifetime: Lifetime, HashTokenInStore: true,
+		Cookie: scs.SessionCookie{Name: CookieName, Path: "/", HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode},
+	}, now}
 }
 
 // Current is the session of one request, if there is one. It is not for use by several
