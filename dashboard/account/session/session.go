@@ -22,8 +22,9 @@ import (
 const CookieName = "__Host-webhooks"
 
 const (
-	// Idle is how long a session lasts that is not used, and Lifetime how long at most.
-	Idle     = 30 * time.Minute
+	// Idle is how long a session lasts that is not used.
+	Idle = 30 * time.Minute
+	// Lifetime is how long a session lasts at most.
 	Lifetime = 12 * time.Hour
 	// seenEvery is how often it is noted that a session is used.
 	seenEvery = time.Minute

@@ -51,7 +51,7 @@ func (s *stage) of(token string) *Current {
 	s.Helper()
 	r := httptest.NewRequestWithContext(s.Context(), http.MethodGet, "/", http.NoBody)
 	if token != "" {
-		r.AddCookie(&http.Cookie{Name: CookieName, Value: token})
+		r.AddCookie(&http.Cookie{Name: CookieName, Value: token, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 	}
 	c, err := s.Of(r)
 	must(s.T, err)

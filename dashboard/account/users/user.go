@@ -30,8 +30,9 @@ const (
 	maxName = 64
 	// idPrefix begins every id of a user, and no name.
 	idPrefix = "usr_"
-	// MaxPasskeys limits the passkeys of a user, and MaxPasskeyName the name of one, in bytes.
-	MaxPasskeys    = 10
+	// MaxPasskeys limits the passkeys of a user.
+	MaxPasskeys = 10
+	// MaxPasskeyName limits the name of a passkey, in bytes.
 	MaxPasskeyName = 64
 	// MaxMisses is how many codes may be wrong in a row before none is looked at any more:
 	// who has a password must not find a code by patience.
@@ -144,7 +145,7 @@ type kept struct {
 
 // record returns a user as it is stored.
 func (u *User) record(sealer Sealer) (queue.Record, error) {
-	plain, err := json.Marshal(u)
+	plain, err := json.Marshal(u) //nolint:gosec // the password is a hash, and all is sealed
 	if err != nil {
 		return queue.Record{}, fmt.Errorf("encoding user %s: %w", u.ID, err)
 	}
