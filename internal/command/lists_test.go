@@ -13,7 +13,7 @@ import (
 
 // Every list prints what it is given, and nothing that is missing breaks it.
 func TestTables(t *testing.T) {
-	for _, l := range append(lists, keyList) {
+	for _, l := range append(lists, keyList, userList) {
 		var out bytes.Buffer
 		if err := l.table([]map[string]any{{}}).print(&out, 0); err != nil {
 			t.Errorf("%s: %v", l.name, err)

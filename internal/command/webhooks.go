@@ -57,7 +57,7 @@ func addCommands(cmd *cobra.Command) {
 	}
 	cmd.AddCommand(endpointCommands()...)
 	cmd.AddCommand(detectionCommands()...)
-	cmd.AddCommand(tailCommand(), listenCommand(), keysCommand(), queueCommand())
+	cmd.AddCommand(tailCommand(), listenCommand(), keysCommand(), usersCommand(), queueCommand())
 	group(cmd)
 	fitHelp(cmd, widthOf(os.Stdout))
 }
