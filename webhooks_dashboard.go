@@ -4,8 +4,11 @@ package webhooks
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -15,6 +18,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
 	callbackssyntax "github.com/caddy-webhooks/caddy-webhooks/callbacks/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/dashboard"
+	"github.com/caddy-webhooks/caddy-webhooks/dashboard/account"
+	"github.com/caddy-webhooks/caddy-webhooks/dashboard/account/password"
 	"github.com/caddy-webhooks/caddy-webhooks/dashboard/parse"
 	"github.com/caddy-webhooks/caddy-webhooks/dashboard/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/exchange"
@@ -24,6 +29,9 @@ import (
 func init() {
 	caddy.RegisterModule(new(Dashboard))
 }
+
+// accounts holds back who guesses, whatever the configuration.
+var accounts = sync.OnceValue(func() *account.Process { return account.NewProcess(password.Recommended, time.Now) })
 
 // Dashboard is a handler that serves subscribers pages on which they manage their own
 // endpoints, and see what came of them. It does what the API for subscribers does, within
@@ -57,11 +65,41 @@ func (s *Dashboard) Provision(ctx caddy.Context) error {
 	app.serve(&callbackssyntax.API{Authorize: []*callbackssyntax.Authorize{{Tenant: s.Tenant}}})
 	options := app.subscribersAPI()
 	options.Log = livelog.Sparing(ctx.Logger())
+	gate, err := s.gate(&options)
+	if err != nil {
+		return err
+	}
 	s.server, err = dashboard.New(dashboard.Options{
-		API: callbacks.New(options, apiLimits), Gate: dashboard.Surrounding(placeholder(s.Tenant), placeholder(s.Name)),
-		FramedBy: s.FramedBy, Base: beneath, Log: options.Log,
+		API: callbacks.New(options, apiLimits), Gate: gate, FramedBy: s.FramedBy, Base: beneath, Log: options.Log,
 	})
 	return err
+}
+
+// gate returns what knows who looks at the pages.
+func (s *Dashboard) gate(options *callbacks.Options) (dashboard.Gate, error) {
+	if s.Accounts == nil {
+		return dashboard.Surrounding(placeholder(s.Tenant), placeholder(s.Name)), nil
+	}
+	pages, err := dashboard.NewTemplates(account.Templates(), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return account.New(account.Options{
+		Queue: options.Queue, Sealer: options.Sealer, Renderer: pages, Process: accounts(), Name: s.Accounts.Name, Origin: origin, Client: options.Client, Log: options.Log,
+	}), nil
+}
+
+// origin returns the origin of a request's page: HTTPS, which something before Caddy may
+// speak, but for the machine itself.
+func origin(r *http.Request) string {
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if r.TLS == nil && (host == "localhost" || strings.HasSuffix(host, ".localhost")) {
+		return "http://" + r.Host
+	}
+	return "https://" + r.Host
 }
 
 // beneath returns the path below which a request's page is. Of a prefix that is the whole

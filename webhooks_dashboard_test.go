@@ -10,6 +10,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
 )
 
 func TestDashboardInCaddyfile(t *testing.T) {
@@ -35,7 +38,11 @@ func TestDashboardInCaddyfile(t *testing.T) {
 		"many sites":              {"authorize {a}\nframed_by https://*.example.com", "takes sites"},
 		"a page":                  {"authorize {a}\nframed_by https://portal.example.com/x", "takes sites"},
 		"more of a policy":        {"authorize {a}\nframed_by `https://x.example; script-src *`", "takes sites"},
-		"another word":            {"authorize {a}\nlogin now", "it takes authorize and framed_by"},
+		"two ways":                {"accounts\nauthorize {a}", "do not go together"},
+		"two ways, the other way": {"authorize {a}\naccounts", "do not go together"},
+		"two names":               {"accounts a b", "accounts takes a name"},
+		"a name with a colon":     {"accounts a:b", "without a colon"},
+		"another word":            {"authorize {a}\nlogin now", "it takes authorize, accounts and framed_by"},
 	} {
 		if _, err := adapt(t, ":80 {\n\twebhooks_dashboard {\n"+test.lines+"\n\t}\n}\n"); err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "Caddyfile:") {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
@@ -45,7 +52,7 @@ func TestDashboardInCaddyfile(t *testing.T) {
 		t.Errorf("an argument: %v", err)
 	}
 	// In JSON, too.
-	for _, text := range []string{`{}`, `{"tenant":"acme"}`, `{"tenant":"{a}","framed_by":["*"]}`} {
+	for _, text := range []string{`{}`, `{"tenant":"{a}","accounts":{}}`, `{"name":"{a}","accounts":{}}`, `{"accounts":{"name":"a:b"}}`, `{"tenant":"acme"}`, `{"tenant":"{a}","framed_by":["*"]}`} {
 		made := new(Dashboard)
 		if err := json.Unmarshal([]byte(text), made); err != nil {
 			t.Fatal(err)
@@ -116,5 +123,100 @@ func TestDashboard(t *testing.T) {
 	}
 	if status, _, _ := visit("umbrella", http.MethodGet, path, nil); status != 404 {
 		t.Errorf("another tenant: %d", status)
+	}
+}
+
+// With accounts, a user comes from the operator's link to the webhooks by a password and a
+// second factor, and to their secrets by another code.
+func TestDashboardAccounts(t *testing.T) {
+	s := newStage(t)
+	text := s.config("", "}\nhandle_path /hooks* {\nwebhooks_dashboard {\naccounts `Acme Webhooks`\n}")
+	s.mustLoad(strings.Replace(text, "resource items\n", "resource items {\ntenant seller\n}\n", 1))
+	link, err := s.command("users", "add", "mara", "--tenant", "acme", "--dashboard", "https://"+s.address+"/hooks", "--quiet")
+	page, code, _ := strings.Cut(strings.TrimSpace(link), "#")
+	if err != nil || page != "https://"+s.address+"/hooks/account/welcome" {
+		t.Fatalf("%q, %v", link, err)
+	}
+	token := ""
+	visit := func(method, path string, pairs ...string) (int, string, string) {
+		t.Helper()
+		form := url.Values{}
+		for i := 0; i+1 < len(pairs); i += 2 {
+			form.Set(pairs[i], pairs[i+1])
+		}
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.address+"/hooks"+path, strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Cookie", "__Host-webhooks="+token)
+		response, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		for _, cookie := range response.Cookies() {
+			token = cookie.Value
+		}
+		if !strings.Contains(response.Header.Get("Content-Security-Policy"), "default-src 'none'") || response.Header.Get("Cache-Control") == "" {
+			t.Errorf("%s is not protected: %v", path, response.Header)
+		}
+		text, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, response.Header.Get("Location"), string(text)
+	}
+	if status, to, _ := visit(http.MethodGet, "/webhooks/new"); status != 303 || to != "/hooks/account/login?back=%2Fwebhooks%2Fnew" {
+		t.Fatalf("nobody: %d %s", status, to)
+	}
+	const word = "correct horse battery"
+	if _, to, page := visit(http.MethodPost, "/account/welcome", "code", code, "password", word, "again", word); to != "/hooks/account/enrol" {
+		t.Fatalf("the link leads to %q: %s", to, page)
+	}
+	_, _, page = visit(http.MethodGet, "/account/enrol")
+	_, secret, _ := strings.Cut(page, `<code tabindex="0">`)
+	secret, _, _ = strings.Cut(secret, "<")
+	shown := func(later time.Duration) string {
+		text, err := totp.GenerateCode(strings.ReplaceAll(secret, " ", ""), time.Now().Add(later))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if _, to, page := visit(http.MethodPost, "/account/enrol", "code", shown(0)); to != "/hooks/account/codes" {
+		t.Fatalf("the code leads to %q: %s", to, page)
+	}
+	if _, to, _ := visit(http.MethodGet, "/"); to != "/hooks/account/codes" {
+		t.Errorf("before the codes are kept: %s", to)
+	}
+	visit(http.MethodPost, "/account/codes", "kept", "yes")
+	if status, _, page := visit(http.MethodGet, "/"); status != 200 || !strings.Contains(page, `href="/hooks/webhooks/new"`) || !strings.Contains(page, "mara") || !strings.Contains(page, "Sign out") {
+		t.Errorf("the pages: %d %s", status, page)
+	}
+	for path, want := range map[string]string{"/account/": "Second factors", "/static/account.js": "navigator.credentials"} {
+		if status, _, page := visit(http.MethodGet, path); status != 200 || !strings.Contains(page, want) {
+			t.Errorf("%s: %d %s", path, status, page)
+		}
+	}
+	// What is written again belongs to the same user after a reload, and to nobody after a removal.
+	s.mustLoad(strings.Replace(text, "resource items\n", "resource items {\ntenant seller\nhide secret\n}\n", 1))
+	if status, _, _ := visit(http.MethodGet, "/"); status != 200 {
+		t.Errorf("after a reload: %d", status)
+	}
+	if out, err := s.command("users", "list"); err != nil || !strings.Contains(out, "active") {
+		t.Errorf("listed %s, %v", out, err)
+	}
+	if out, err := s.command("users", "remove", "mara"); err != nil {
+		t.Errorf("removed %s, %v", out, err)
+	}
+	if _, to, _ := visit(http.MethodGet, "/"); to != "/hooks/account/login" {
+		t.Errorf("after a removal: %s", to)
+	}
+	out, err := s.command("audit", "--tenant", "acme")
+	for _, want := range []string{"user.create", "user.password", "login.begin", "user.enrol", "user.delete"} {
+		if err != nil || !strings.Contains(out, want) || strings.Contains(out, code) {
+			t.Errorf("the audit lacks %s: %s, %v", want, out, err)
+		}
 	}
 }

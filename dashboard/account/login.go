@@ -13,13 +13,17 @@ import (
 )
 
 // loginPage is the page to log in.
-type loginPage struct{ Back, User, Error string }
+type loginPage struct {
+	Back, User, Error string
+	// Ended is true for who comes from a page that is for those who have logged in.
+	Ended bool
+}
 
 func showLogin(v *visit) error {
 	if v.place() != placeLogin {
 		return v.goOn()
 	}
-	return v.bare(http.StatusOK, "login", "Sign in", loginPage{Back: v.back()})
+	return v.bare(http.StatusOK, "login", "Sign in", loginPage{Back: v.back(), Ended: v.r.URL.Query().Get("ended") != ""})
 }
 
 // postLogin takes a password, or a passkey alone.
@@ -31,7 +35,7 @@ func postLogin(v *visit) error {
 	u, err := v.checkPassword(typed, v.r.PostForm.Get("password"))
 	if errors.Is(err, errWrong) {
 		// What was typed is shown again: it is as it was sent, whether or not it is a name.
-		return v.bare(http.StatusForbidden, "login", "Sign in", loginPage{v.back(), typed, wrongLogin})
+		return v.bare(http.StatusForbidden, "login", "Sign in", loginPage{Back: v.back(), User: typed, Error: wrongLogin})
 	}
 	if err != nil {
 		return err

@@ -166,7 +166,8 @@ func TestStolenCookieAfterLogout(t *testing.T) {
 	if _, path := thief.person(); path != "/account/login?back=%2Fwebhooks" {
 		t.Errorf("the thief is sent to %s", path)
 	}
-	thief.get("/account/").to("/account/login")
+	thief.get("/account/").to("/account/login?ended=yes")
+	thief.get("/account/login?ended=yes").has(200, "your session has ended")
 }
 
 // Who is nobody is answered as who is, and with as much work: hashes, reads, writes.
@@ -474,7 +475,7 @@ func TestGoneUsers(t *testing.T) {
 		if _, path := b.person(); path != "/account/login?back=%2Fwebhooks" {
 			t.Errorf("%s: sent to %s", name, path)
 		}
-		b.get("/account/").to("/account/login")
+		b.get("/account/").to("/account/login?ended=yes")
 	}
 }
 

@@ -5,6 +5,7 @@ package account
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -91,6 +92,19 @@ func (v *visit) goOn() error {
 	return v.leave(v.back())
 }
 
+// misplaced sends the visitor from a page that is not for them to where they are. Who is
+// nobody there had a session, or a browser that keeps none: the page to log in says so.
+func (v *visit) misplaced() error {
+	if v.place() != placeLogin {
+		return v.goOn()
+	}
+	query := url.Values{"ended": {"yes"}}
+	if back := v.back(); back != pathHome {
+		query.Set("back", back)
+	}
+	return v.leave(pathLogin + "?" + query.Encode())
+}
+
 // bare shows a page of somebody on the way in.
 func (v *visit) bare(status int, name, title string, data any) error {
 	v.options.Renderer.Render(v.w, v.r, status, dashboard.View{Name: name, Title: title, Data: data, Bare: true, Scripts: []string{"account.js"}})
@@ -113,7 +127,7 @@ func (s *Server) at(do action, places ...place) http.HandlerFunc {
 		switch {
 		case err != nil:
 		case len(places) > 0 && !slices.Contains(places, v.place()):
-			err = v.goOn()
+			err = v.misplaced()
 		default:
 			if v.current.Session != nil {
 				err = v.current.Used(v.from())
@@ -124,7 +138,7 @@ func (s *Server) at(do action, places ...place) http.HandlerFunc {
 		}
 		if errors.Is(err, session.ErrEnded) {
 			v.current.Session, v.user = nil, nil
-			err = v.goOn()
+			err = v.misplaced()
 		}
 		if err != nil {
 			s.fail(w, r, err)

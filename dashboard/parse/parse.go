@@ -15,6 +15,7 @@ import (
 //
 //	webhooks_dashboard {
 //	    authorize <tenant> [<name>]
+//	    accounts [<name>]
 //	    framed_by <sites...>
 //	}
 func Dashboard(d *caddyfile.Dispenser) (syntax.Dashboard, error) {
@@ -38,15 +39,19 @@ func Dashboard(d *caddyfile.Dispenser) (syntax.Dashboard, error) {
 			}
 		case word == "authorize":
 			return to, d.Errf("authorize takes a placeholder for the tenant, and one for the name, as `authorize {http.auth.user.id}`, not `%s`", strings.Join(args, " "))
+		case word == "accounts" && len(args) <= 1:
+			to.Accounts = &syntax.Accounts{Name: strings.Join(args, "")}
+		case word == "accounts":
+			return to, d.Errf("accounts takes a name, as `accounts \"Acme Webhooks\"`, not `%s`", strings.Join(args, " "))
 		case word == "framed_by" && len(args) > 0:
 			to.FramedBy = args
 		case word == "framed_by":
 			return to, d.Err("framed_by takes sites, as `framed_by https://portal.example.com`")
 		default:
-			return to, d.Errf("unknown option %q of webhooks_dashboard; it takes authorize and framed_by", word)
+			return to, d.Errf("unknown option %q of webhooks_dashboard; it takes authorize, accounts and framed_by", word)
 		}
 		// Here an error has the line of what is wrong.
-		if err := to.Check(); err != nil && to.Tenant != "" {
+		if err := to.Check(); err != nil && (to.Tenant != "" || to.Accounts != nil) {
 			return to, d.WrapErr(err)
 		}
 	}
