@@ -214,7 +214,7 @@ func TestLoginIsLimited(t *testing.T) {
 		s.browser().join("mara", "acme")
 		b := s.browser()
 		b.address = "203.0.113.66"
-		for b.post("/account/login", "user", name, "password", "wrong horse battery").status == 403 {
+		for n < 100 && b.post("/account/login", "user", name, "password", "wrong horse battery").status == 403 {
 			n++
 		}
 		got := b.post("/account/login", "user", name, "password", secretWord)
@@ -240,14 +240,14 @@ func TestLoginIsLimited(t *testing.T) {
 	s := newStage(t)
 	b := s.browser()
 	n := 0
-	for b.post("/account/login", "user", strings.Repeat("x", n%60+1), "password", "wrong").status == 403 {
+	for n < 100 && b.post("/account/login", "user", strings.Repeat("x", n%60+1), "password", "wrong").status == 403 {
 		n++
 	}
 	if n != addressBurst {
 		t.Errorf("%d tries from an address", n)
 	}
 	n = 0
-	for {
+	for n < 200 {
 		b := s.browser()
 		b.address = "198.51.100." + string(rune('0'+n/10%10)) + string(rune('0'+n%10))
 		if n >= 100 {
@@ -328,7 +328,7 @@ func TestBruteForcedCodes(t *testing.T) {
 	thief := s.browser()
 	thief.post("/account/login", "user", "mara", "password", secretWord).to("/account/second")
 	n := 0
-	for {
+	for n < users.MaxMisses {
 		got := thief.post("/account/second", "code", "000000")
 		if got.status == 429 {
 			break

@@ -158,6 +158,11 @@ func TestConfirmedIsTheUsers(t *testing.T) {
 	if _, err := s.Confirmed(site, &s.u, answer); err != nil {
 		t.Errorf("its own: %v", err)
 	}
+	// The challenge of a registration, too, is none to confirm.
+	options := bytes.Replace(s.must(s.Register(site, &s.u)), []byte(`{`), []byte(`{"rpId":"hooks.example.com",`), 1)
+	if _, err := s.Confirmed(site, &s.u, s.must(s.a.Show(options))); !errors.Is(err, passkey.ErrRefused) {
+		t.Errorf("of a registration: %v", err)
+	}
 	answer = s.must(s.a.Show(s.must(s.LogIn(site))))
 	if _, err := s.Confirmed(site, &s.u, answer); !errors.Is(err, passkey.ErrRefused) {
 		t.Errorf("of another purpose: %v", err)

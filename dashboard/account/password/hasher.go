@@ -54,7 +54,8 @@ type Hasher struct {
 	params Params
 	turns  chan struct{}
 	places chan struct{} // of those that wait or have a turn
-	// dummy is what passwords of nobody are compared with.
+	// dummy is what passwords of nobody are compared with: the hash of no password that
+	// anybody knows.
 	dummy string
 }
 
@@ -86,8 +87,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // with other parameters than those of today. Without a hash it never matches, and takes
 // as long as if there was one, so that nobody learns whether there is.
 func (h *Hasher) Matches(ctx context.Context, hash, password string) (ok, stale bool, err error) {
-	exists := hash != ""
-	if !exists {
+	if hash == "" {
 		hash = h.dummy
 	}
 	params, salt, want, err := decode(hash)
@@ -98,7 +98,7 @@ func (h *Hasher) Matches(ctx context.Context, hash, password string) (ok, stale 
 	if err != nil {
 		return false, false, err
 	}
-	return subtle.ConstantTimeCompare(got, want) == 1 && exists, params != h.params, nil
+	return subtle.ConstantTimeCompare(got, want) == 1, params != h.params, nil
 }
 
 // derive hashes a password when it is its turn.

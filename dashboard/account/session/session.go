@@ -78,7 +78,7 @@ type Sessions struct {
 
 // New returns sessions that are kept in a store, sealed.
 func New(records Store, sealer Sealer, now func() time.Time) *Sessions {
-	kept := &store{records, sealer, now}
+	kept := &store{records, sealer}
 	// Not by scs.New, which begins a goroutine that never ends, for a store that is not used.
 	return &Sessions{kept, &scs.SessionManager{
 		Store: kept, Codec: codec{}, Lifetime: Lifetime, HashTokenInStore: true,

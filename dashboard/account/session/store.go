@@ -16,6 +16,9 @@ import (
 // KindSession is the kind of the records of sessions. Their owners are users.
 const KindSession = "session"
 
+// maxTries limits how often a session is written anew that others write, too.
+const maxTries = 20
+
 // Store is the part of the queue that keeps sessions.
 type Store interface {
 	Change(ctx context.Context, changes ...queue.Record) (version uint64, err error)
@@ -70,10 +73,10 @@ func turnOf(ctx context.Context) *turn { return ctx.Value(turnKey{}).(*turn) }
 type store struct {
 	records Store
 	sealer  Sealer
-	now     func() time.Time
 }
 
-// FindCtx returns the session under a token's hash.
+// FindCtx returns the session under a token's hash. One that is over is not there: its record
+// has expired.
 func (s *store) FindCtx(ctx context.Context, id string) (value []byte, found bool, err error) {
 	record, err := s.records.Record(ctx, KindSession, id)
 	if errors.Is(err, queue.ErrNotFound) {
@@ -85,13 +88,6 @@ func (s *store) FindCtx(ctx context.Context, id string) (value []byte, found boo
 	value, _, err = s.sealer.Open(record.Value, bound(id, record.Owner))
 	if err != nil {
 		return nil, false, nil //nolint:nilerr // it was sealed with a key that is lost: whoever had it logs in again
-	}
-	var read Session
-	if err := json.Unmarshal(value, &read); err != nil {
-		return nil, false, fmt.Errorf("reading a session: %w", err)
-	}
-	if !s.now().Before(read.ends()) {
-		return nil, false, nil
 	}
 	turn := turnOf(ctx)
 	turn.id, turn.version = id, record.Version
@@ -118,7 +114,7 @@ func (s *store) CommitCtx(ctx context.Context, id string, value []byte, _ time.T
 	record := queue.Record{
 		Kind: KindSession, ID: id, Owner: written.User, Expires: written.ends(), Value: s.sealer.Seal(value, bound(id, written.User)),
 	}
-	for {
+	for range maxTries {
 		record.Version = at.version
 		changes := []queue.Record{record}
 		if at.over != nil {
@@ -139,6 +135,7 @@ func (s *store) CommitCtx(ctx context.Context, id string, value []byte, _ time.T
 			return err
 		}
 	}
+	return errChanged
 }
 
 // catchUp has a turn expect what is there now. It fails with [ErrEnded] if the session is
@@ -178,9 +175,8 @@ func (s *store) of(ctx context.Context, user string) ([]Session, error) {
 		if err := json.Unmarshal(value, &one); err != nil {
 			return nil, fmt.Errorf("reading a session: %w", err)
 		}
-		if one.ID = record.ID; s.now().Before(one.ends()) {
-			all = append(all, one)
-		}
+		one.ID = record.ID
+		all = append(all, one)
 	}
 	slices.SortFunc(all, func(a, b Session) int { return b.Seen.Compare(a.Seen) })
 	return all, nil

@@ -140,6 +140,36 @@ func TestLink(t *testing.T) {
 	}
 }
 
+// meanwhile is a store in which something happens before the first change.
+type meanwhile struct {
+	Store
+	happens func()
+}
+
+func (m *meanwhile) Change(ctx context.Context, changes ...queue.Record) (uint64, error) {
+	if happens := m.happens; happens != nil {
+		m.happens = nil
+		happens()
+	}
+	return m.Store.Change(ctx, changes...)
+}
+
+// A link that another has used since it was looked at does not work any more.
+func TestLinkUsedMeanwhile(t *testing.T) {
+	b, _ := newBook(t)
+	u, code := add(t, b, "mara", "acme")
+	b.Store = &meanwhile{b.Store, func() {
+		_, err := b.UseLink(t.Context(), code, "first", nil)
+		must(t, err)
+	}}
+	if _, err := b.UseLink(t.Context(), code, "second", nil); !errors.Is(err, ErrBadLink) {
+		t.Errorf("the second: %v", err)
+	}
+	if kept, err := b.Get(t.Context(), u.ID); err != nil || kept.Password != "first" {
+		t.Errorf("kept %q, %v", kept.Password, err)
+	}
+}
+
 // Of many who use a link at once, one sets the password.
 func TestLinkAtOnce(t *testing.T) {
 	b, _ := newBook(t)
