@@ -117,7 +117,7 @@ func TestTokensRotate(t *testing.T) {
 		},
 		func() answer { return b.post("/account/second", "code", s.code(m)).to("/") },
 		func() answer { s.tick(); return b.post("/account/step-up", "code", s.code(m), "back", "/x").to("/x") },
-		func() answer { return b.post("/account/sessions/end-others").to("/account/?done=sessions") },
+		func() answer { return b.post("/account/sessions/end-others", "sure", "yes").to("/account/?done=sessions") },
 	} {
 		step()
 		if slices.Contains(tokens, b.token) {
@@ -485,7 +485,7 @@ func TestAtRest(t *testing.T) {
 	b := s.browser()
 	m := b.join("mara", "acme")
 	b.post("/account/password", "old", secretWord, "password", secretWord+" staple", "again", secretWord+" staple").to("/account/?done=password")
-	b.post("/account/codes/new").to("/account/codes?back=%2Faccount%2F")
+	b.post("/account/codes/new", "sure", "yes").to("/account/codes?back=%2Faccount%2F")
 	for _, shown := range shownCodes.FindAllStringSubmatch(b.get("/account/codes").body, -1) {
 		m.codes = append(m.codes, shown[1])
 	}

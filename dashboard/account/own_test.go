@@ -103,10 +103,10 @@ func TestPasskeys(t *testing.T) {
 	b.get("/account/").has(200, "Unknown device")
 	s.browser().post("/account/login", "credential", s.browser().show(key, "/account/passkey/login")).has(403, "was not accepted")
 	// The last one stays.
-	b.post("/account/app/delete").to("/account/?done=app")
-	b.post("/account/passkeys/delete", "id", hex.EncodeToString(key.ID)).to("/account/?done=passkey")
-	b.post("/account/passkeys/delete", "id", hex.EncodeToString(phone.ID)).has(409, "only second factor")
-	b.post("/account/passkeys/delete", "id", hex.EncodeToString(key.ID)).has(404, "no such page")
+	b.post("/account/app/delete", "sure", "yes").to("/account/?done=app")
+	b.post("/account/passkeys/delete", "sure", "yes", "id", hex.EncodeToString(key.ID)).to("/account/?done=passkey")
+	b.post("/account/passkeys/delete", "sure", "yes", "id", hex.EncodeToString(phone.ID)).has(409, "only second factor")
+	b.post("/account/passkeys/delete", "sure", "yes", "id", hex.EncodeToString(key.ID)).has(404, "no such page")
 	s.browser().post("/account/login", "credential", s.browser().show(key, "/account/passkey/login")).has(403, "was not accepted")
 	if u, err := s.book.Get(t.Context(), m.ID); err != nil || u.App != nil || len(u.Passkeys) != 1 {
 		t.Errorf("left %+v, %v", u, err)
@@ -249,7 +249,7 @@ func TestSessions(t *testing.T) {
 		t.Error("it goes on")
 	}
 	b.post("/account/sessions/end", "id", "").has(404, "no such page")
-	b.post("/account/sessions/end-others").to("/account/?done=sessions")
+	b.post("/account/sessions/end-others", "sure", "yes").to("/account/?done=sessions")
 	if _, path := laptop.person(); path == "" {
 		t.Error("the others go on")
 	}
@@ -303,11 +303,11 @@ func TestAudit(t *testing.T) {
 	b.post("/account/step-up", "code", "000000")
 	b.post("/account/step-up", "recovery", m.codes[0]).to("/")
 	b.add(a, "Phone").to("/account/")
-	b.post("/account/app/delete").to("/account/?done=app")
-	b.post("/account/codes/new").to("/account/codes?back=%2Faccount%2F")
+	b.post("/account/app/delete", "sure", "yes").to("/account/?done=app")
+	b.post("/account/codes/new", "sure", "yes").to("/account/codes?back=%2Faccount%2F")
 	b.post("/account/codes", "kept", "yes").to("/")
 	b.post("/account/password", "old", secretWord, "password", secretWord+"!", "again", secretWord+"!").to("/account/?done=password")
-	b.post("/account/sessions/end-others").to("/account/?done=sessions")
+	b.post("/account/sessions/end-others", "sure", "yes").to("/account/?done=sessions")
 	b.post("/account/logout").to("/account/login")
 	b.post("/account/login", "user", "mara", "password", "wrong")
 	b.post("/account/login", "credential", b.show(a, "/account/passkey/login")).to("/")
@@ -328,6 +328,30 @@ func TestAudit(t *testing.T) {
 	}
 	if got := s.audited(""); len(got) != 0 {
 		t.Errorf("the operator has %+v", got)
+	}
+}
+
+// What destroys asks first.
+func TestQuestions(t *testing.T) {
+	s := newStage(t)
+	b, other := s.browser(), s.browser()
+	m := b.join("mara", "acme")
+	a := passkeytest.New(origin)
+	b.add(a, "Phone").to("/account/")
+	other.logIn(m)
+	was, err := s.book.Get(t.Context(), m.ID)
+	must(t, err)
+	id := hex.EncodeToString(a.ID)
+	for path, says := range map[string]string{
+		"/account/app/delete": "Remove the authenticator app?", "/account/passkeys/delete": "Remove the passkey?",
+		"/account/codes/new": "Make new recovery codes?", "/account/sessions/end-others": "End all other sessions?",
+	} {
+		if page := b.post(path, "id", id).has(200, says); !strings.Contains(page.body, `action="`+path+`"`) || !strings.Contains(page.body, id) {
+			t.Errorf("%s: %s", path, page.body)
+		}
+	}
+	if is, err := s.book.Get(t.Context(), m.ID); err != nil || is.Version != was.Version {
+		t.Errorf("something was changed: %v", err)
 	}
 }
 

@@ -27,11 +27,11 @@ func (s *Server) routes() http.Handler {
 		"POST /account/step-up":             s.at(postStepUp, placeOpen),
 		"GET /account/{$}":                  s.at(showAccount, placeOpen),
 		"POST /account/password":            s.fresh(changePassword),
-		"POST /account/app/delete":          s.fresh(deleteApp),
-		"POST /account/passkeys/delete":     s.fresh(deletePasskey),
-		"POST /account/codes/new":           s.fresh(newCodes),
+		"POST /account/app/delete":          s.fresh(sure(askDeleteApp, deleteApp)),
+		"POST /account/passkeys/delete":     s.fresh(sure(askDeletePasskey, deletePasskey)),
+		"POST /account/codes/new":           s.fresh(sure(askNewCodes, newCodes)),
 		"POST /account/sessions/end":        s.at(endSession, placeOpen),
-		"POST /account/sessions/end-others": s.at(endOthers, placeOpen),
+		"POST /account/sessions/end-others": s.at(sure(askEndOthers, endOthers), placeOpen),
 		"POST /account/logout":              s.at(logout),
 	} {
 		mux.HandleFunc(pattern, handler)

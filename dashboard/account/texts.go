@@ -31,6 +31,14 @@ var (
 	noPasskeys  = problem{Status: http.StatusConflict, Title: "You have as many passkeys as are possible", Text: "Nothing was changed.", Remedy: "Remove one that you do not use any more."}
 )
 
+// What is asked before something is destroyed.
+var (
+	askDeleteApp     = question{Question: "Remove the authenticator app?", Text: "Its codes do not work any more.", Yes: "Remove the app", No: "Keep it"}
+	askDeletePasskey = question{Question: "Remove the passkey?", Text: "It does not sign in any more. The device may go on offering it; delete it there, too.", Yes: "Remove the passkey", No: "Keep it"}
+	askNewCodes      = question{Question: "Make new recovery codes?", Text: "Those that are left do not work any more.", Yes: "Make new ones", No: "Keep those that are left"}
+	askEndOthers     = question{Question: "End all other sessions?", Text: "Whoever uses one has to sign in again.", Yes: "End all others", No: "Keep them"}
+)
+
 // What is wrong with a field.
 const (
 	wrongLogin    = "The username or the password is not right."
