@@ -151,8 +151,8 @@ func (s *Server) Person(r *http.Request) (dashboard.Person, error) {
 		// The pages are those of tenants.
 		return dashboard.Person{}, &dashboard.Elsewhere{Path: pathAccount}
 	}
-	if err := v.current.Used(v.from()); err != nil {
-		return dashboard.Person{}, err
+	if err := v.used(); err != nil {
+		return dashboard.Person{}, &dashboard.Elsewhere{Path: withBack(pathLogin, backOf(r))}
 	}
 	return v.person(), nil
 }

@@ -4,6 +4,7 @@ package account
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -117,7 +118,9 @@ func TestTokensRotate(t *testing.T) {
 		},
 		func() answer { return b.post("/account/second", "code", s.code(m)).to("/") },
 		func() answer { s.tick(); return b.post("/account/step-up", "code", s.code(m), "back", "/x").to("/x") },
-		func() answer { return b.post("/account/sessions/end-others", "sure", "yes").to("/account/?done=sessions") },
+		func() answer {
+			return b.post("/account/sessions/end-others", "sure", "yes").to("/account/?done=sessions")
+		},
 	} {
 		step()
 		if slices.Contains(tokens, b.token) {
@@ -505,6 +508,39 @@ func TestAtRest(t *testing.T) {
 	}
 	if n < 6 {
 		t.Errorf("%d records were looked at", n)
+	}
+}
+
+// While nothing can be written, those who are signed in see their pages, and nobody else
+// gets in.
+func TestFullDisk(t *testing.T) {
+	s := newStage(t)
+	b := s.browser()
+	m := b.join("mara", "acme")
+	s.store.full.Store(true)
+	s.at = s.at.Add(5 * time.Minute)
+	if p, path := b.person(); p.Tenant != "acme" || path != "" {
+		t.Errorf("it is %+v, %s", p, path)
+	}
+	b.get("/account/").has(200, "mara")
+	b.post("/account/step-up", "code", s.code(m)).has(503, "The queue does not answer")
+	other := s.browser()
+	if got := other.post("/account/login", "user", "mara", "password", secretWord).has(503, "The queue does not answer"); got.header.Get("Set-Cookie") != "" {
+		t.Error("a cookie is set for a session that is not kept")
+	}
+}
+
+// A session that ends while a request is under way leads to the page to log in.
+func TestEndedMeanwhile(t *testing.T) {
+	s := newStage(t)
+	b := s.browser()
+	b.join("mara", "acme")
+	s.at = s.at.Add(5 * time.Minute)
+	v, err := s.visit(nil, b.request(http.MethodGet, "/", nil))
+	must(t, err)
+	b.post("/account/logout").to("/account/login")
+	if err := v.used(); !errors.Is(err, session.ErrEnded) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -55,6 +55,8 @@ func (h *hashes) Matches(ctx context.Context, hash, text string) (ok, stale bool
 type counted struct {
 	queue.Store
 	reads, writes atomic.Int64
+	// full has every write fail, as a disk that is full.
+	full atomic.Bool
 }
 
 func (c *counted) Record(ctx context.Context, kind, id string) (queue.Record, error) {
@@ -64,6 +66,9 @@ func (c *counted) Record(ctx context.Context, kind, id string) (queue.Record, er
 
 func (c *counted) Change(ctx context.Context, changes ...queue.Record) (uint64, error) {
 	c.writes.Add(1)
+	if c.full.Load() {
+		return 0, queue.ErrBusy
+	}
 	return c.Store.Change(ctx, changes...)
 }
 

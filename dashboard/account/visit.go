@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/caddy-webhooks/caddy-webhooks/dashboard"
 	"github.com/caddy-webhooks/caddy-webhooks/dashboard/account/passkey"
 	"github.com/caddy-webhooks/caddy-webhooks/dashboard/account/session"
@@ -55,6 +57,17 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request) (*visit, error) {
 
 // place returns how far the visitor is.
 func (v *visit) place() place { return placeOf(v.current.Session, v.user) }
+
+// used notes that the visitor's session is used. It fails with [session.ErrEnded] alone: if
+// it cannot be noted, as the queue's disk is full, people must see their pages all the same.
+func (v *visit) used() error {
+	err := v.current.Used(v.from())
+	if err != nil && !errors.Is(err, session.ErrEnded) {
+		v.options.Log.Warn("the use of a session could not be noted", zap.Error(err))
+		err = nil
+	}
+	return err
+}
 
 // person returns the visitor as pages know one.
 func (v *visit) person() dashboard.Person {
@@ -130,7 +143,7 @@ func (s *Server) at(do action, places ...place) http.HandlerFunc {
 			err = v.misplaced()
 		default:
 			if v.current.Session != nil {
-				err = v.current.Used(v.from())
+				err = v.used()
 			}
 			if err == nil {
 				err = do(v)

@@ -31,6 +31,9 @@ const (
 	// MaxSessions is how many sessions a user has at once. With one more, the one that was
 	// not used for longest ends.
 	MaxSessions = 20
+	// maxBegun is how many of them wait for a second factor, besides: who has no more than a
+	// password must not end those of who has both.
+	maxBegun = 5
 )
 
 // Session is what is known of whoever has its token.
@@ -137,23 +140,19 @@ func (c *Current) Begin(w http.ResponseWriter, s Session, with ...Record) error 
 	if s.Full {
 		s.SteppedUp = now
 	}
-	over, err := c.store.oldest(c.ctx, s.User)
-	if err != nil {
-		return err
-	}
 	c.Session = &s
-	return c.rotate(w, append(over, with...))
+	return c.Rotate(w, with...)
 }
 
 // Rotate keeps the session, as it is now, under a new token: the old one opens nothing any
 // more. The records are written in the same step.
 func (c *Current) Rotate(w http.ResponseWriter, with ...Record) error {
-	return c.rotate(w, with)
-}
-
-func (c *Current) rotate(w http.ResponseWriter, with []Record) error {
 	turn := turnOf(c.ctx)
-	turn.with, turn.insists = with, true
+	over, err := c.store.oldest(c.ctx, c.Session, turn.id)
+	if err != nil {
+		return err
+	}
+	turn.with, turn.insists = append(over, with...), true
 	if err := c.manager.RenewToken(c.ctx); err != nil {
 		return err
 	}

@@ -232,6 +232,32 @@ func TestListAndEnd(t *testing.T) {
 	}
 }
 
+// Who has no more than a password ends no session of who has a second factor, however many
+// it begins; and what a second factor completes counts, too.
+func TestBegunSessions(t *testing.T) {
+	s := newStage(t)
+	full := s.begin("", "usr_1")
+	var last *Current
+	for range 3 * MaxSessions {
+		s.at = s.at.Add(time.Second)
+		last = s.of("")
+		must(t, last.Begin(httptest.NewRecorder(), Session{User: "usr_1"}))
+	}
+	if all, err := s.List(t.Context(), "usr_1"); err != nil || len(all) != maxBegun+1 || s.of(full).Session == nil {
+		t.Errorf("%d sessions, %v", len(all), err)
+	}
+	for range 2 * MaxSessions {
+		s.at = s.at.Add(time.Second)
+		last = s.of("")
+		must(t, last.Begin(httptest.NewRecorder(), Session{User: "usr_1"}))
+		last.Session.Full = true
+		must(t, last.Rotate(httptest.NewRecorder()))
+	}
+	if all, err := s.List(t.Context(), "usr_1"); err != nil || len(all) > MaxSessions+maxBegun || s.of(full).Session != nil {
+		t.Errorf("%d sessions, %v", len(all), err)
+	}
+}
+
 // Neither a token nor what a session holds can be read in the store, and a record opens
 // nothing in another's place.
 func TestAtRest(t *testing.T) {

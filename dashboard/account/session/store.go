@@ -128,11 +128,12 @@ func (s *store) CommitCtx(ctx context.Context, id string, value []byte, _ time.T
 			return nil
 		case !errors.As(err, &conflict) || conflict.Kind != KindSession:
 			return fmt.Errorf("keeping a session: %w", err)
-		case !at.insists:
-			return errChanged
 		}
 		if err := s.catchUp(ctx, at); err != nil {
 			return err
+		}
+		if !at.insists {
+			return errChanged
 		}
 	}
 	return errChanged
@@ -182,14 +183,19 @@ func (s *store) of(ctx context.Context, user string) ([]Session, error) {
 	return all, nil
 }
 
-// oldest returns changes that end those sessions of a user for which a new one leaves no
-// room.
-func (s *store) oldest(ctx context.Context, user string) (ends []queue.Record, err error) {
-	all, err := s.of(ctx, user)
+// oldest returns changes that end those sessions of a user for which one leaves no room. It
+// takes the place of the session with an id, if there is one.
+func (s *store) oldest(ctx context.Context, next *Session, id string) (ends []queue.Record, err error) {
+	all, err := s.of(ctx, next.User)
 	if err != nil {
 		return nil, err
 	}
-	for len(all) >= MaxSessions && len(ends) < queue.MaxChanges/2 {
+	all = slices.DeleteFunc(all, func(other Session) bool { return other.Full != next.Full || other.ID == id })
+	most := maxBegun
+	if next.Full {
+		most = MaxSessions
+	}
+	for len(all) >= most && len(ends) < queue.MaxChanges/2 {
 		last := all[len(all)-1]
 		ends, all = append(ends, queue.Record{Kind: KindSession, ID: last.ID, Version: queue.AnyVersion}), all[:len(all)-1]
 	}
