@@ -113,6 +113,29 @@ func TestPasskeys(t *testing.T) {
 	}
 }
 
+// A passkey that is removed while it is shown opens nothing.
+func TestPasskeyRemovedMeanwhile(t *testing.T) {
+	s := newStage(t)
+	b := s.browser()
+	m := b.join("mara", "acme")
+	a := passkeytest.New(origin)
+	b.add(a, "Phone").to("/account/")
+	remove := func() {
+		_, err := s.book.Change(t.Context(), m.ID, func(u *users.User) error { u.Passkeys = nil; return nil }, nil)
+		must(t, err)
+	}
+	answer := b.show(a, "/account/passkey/show")
+	s.store.meanwhile = remove
+	b.post("/account/step-up", "credential", answer).has(403, "Confirm that it is you")
+	b.add(a, "Phone").to("/account/")
+	other := s.browser()
+	answer = other.show(a, "/account/passkey/login")
+	s.store.meanwhile = remove
+	if got := other.post("/account/login", "credential", answer).has(409, "changed meanwhile"); got.header.Get("Set-Cookie") != "" {
+		t.Error("it opens a session")
+	}
+}
+
 // A copy of an authenticator, whose count has not grown, opens nothing.
 func TestCopiedPasskey(t *testing.T) {
 	s := newStage(t)

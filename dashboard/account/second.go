@@ -112,16 +112,12 @@ func (v *visit) confirm(page *secondPage, action string) (users.User, error) {
 	case sent.Get("recovery") != "":
 		page.RecoveryError = wrongRecovery
 		changed, check = "recovery", func(u *users.User) (ok bool) {
-			if !u.Locked() {
-				u.Recovery, ok = factor.UseRecoveryCode(u.ID, u.Recovery, sent.Get("recovery"))
-			}
+			u.Recovery, ok = factor.UseRecoveryCode(u.ID, u.Recovery, sent.Get("recovery"))
 			return ok
 		}
 	default:
 		page.CodeError = wrongCode
-		check = func(u *users.User) bool {
-			return !u.Locked() && u.App != nil && u.App.Use(sent.Get("code"), v.now)
-		}
+		check = func(u *users.User) bool { return u.App != nil && u.App.Use(sent.Get("code"), v.now) }
 	}
 	u, err := v.tried(check, action, changed)
 	if err == nil {

@@ -57,6 +57,8 @@ type counted struct {
 	reads, writes atomic.Int64
 	// full has every write fail, as a disk that is full.
 	full atomic.Bool
+	// meanwhile, if not nil, happens before the next write.
+	meanwhile func()
 }
 
 func (c *counted) Record(ctx context.Context, kind, id string) (queue.Record, error) {
@@ -66,6 +68,10 @@ func (c *counted) Record(ctx context.Context, kind, id string) (queue.Record, er
 
 func (c *counted) Change(ctx context.Context, changes ...queue.Record) (uint64, error) {
 	c.writes.Add(1)
+	if happens := c.meanwhile; happens != nil {
+		c.meanwhile = nil
+		happens()
+	}
 	if c.full.Load() {
 		return 0, queue.ErrBusy
 	}
