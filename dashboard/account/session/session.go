@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -152,7 +153,7 @@ func (c *Current) Rotate(w http.ResponseWriter, with ...Record) error {
 	if err != nil {
 		return err
 	}
-	turn.with, turn.insists = append(over, with...), true
+	turn.with, turn.insists = slices.Concat(over, with), true
 	if err := c.manager.RenewToken(c.ctx); err != nil {
 		return err
 	}
