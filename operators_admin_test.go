@@ -20,7 +20,7 @@ func TestOperatorsWorkOnTenants(t *testing.T) {
 	text := s.config("subscribers {\nlimit 1\ntype items.updated {\nsample `{\"id\":\"1\"}`\n}\n}",
 		"}\nhandle_path /partner/* {\nwebhooks_api {\nlist GET /callbacks\n}\n}\nhandle_path /webhooks/* {\nwebhooks_api")
 	s.mustLoad(strings.Replace(text, "resource items\n", "resource items {\ntenant seller\n}\n", 1))
-	s.putUntil("/items/1", "items.updated items/1")
+	s.change("/items/1", "items.updated items/1")
 	got := make(chan [2]string, 10)
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/broken" {
