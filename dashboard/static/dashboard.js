@@ -75,7 +75,7 @@
 		const copy = target?.closest("[data-copy]");
 		if (copy) {
 			const text = document.getElementById(copy.dataset.copy)?.textContent ?? "";
-			navigator.clipboard?.writeText(text).then(() => { copy.lastChild.textContent = " Copied"; });
+			navigator.clipboard?.writeText(text).then(() => { copy.querySelector("span").textContent = "Copied"; });
 		}
 	});
 
