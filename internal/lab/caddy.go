@@ -49,13 +49,18 @@ func build(dir string) (string, error) {
 }
 
 // Main is the TestMain of a package that tests a Caddy: it puts the path of one into
-// binary, and runs the tests.
-func Main(m *testing.M, binary *string) {
+// binary, and runs the tests, and after them what ends what they have shared.
+func Main(m *testing.M, binary *string, after ...func()) {
 	flag.Parse()
-	os.Exit(run(m, binary))
+	os.Exit(run(m, binary, after))
 }
 
-func run(m *testing.M, binary *string) int {
+func run(m *testing.M, binary *string, after []func()) int {
+	defer func() {
+		for _, end := range after {
+			end()
+		}
+	}()
 	dir, err := os.MkdirTemp("", "caddy-webhooks-lab")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
