@@ -24,7 +24,7 @@ var binary string
 func TestMain(m *testing.M) { lab.Main(m, &binary, shared.stop) }
 
 // patience is how long tests wait for what has to come: machines that run tests are busy.
-const patience = 2 * time.Minute
+const patience = 20 * time.Second
 
 // chromium is the browser of all tests, which starts with the first of them.
 type chromium struct {

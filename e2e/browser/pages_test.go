@@ -126,11 +126,17 @@ func (s *site) check(t *testing.T, of shownPage, scripts bool) {
 	if p.status() != of.status {
 		t.Fatalf("it is answered with %d, want %d: %s", p.status(), of.status, p.shown())
 	}
+	p.everywhere(scripts)
+}
+
+// everywhere looks at the page as it is now in each width and theme.
+func (p *person) everywhere(scripts bool) {
+	p.t.Helper()
 	for _, width := range widths {
 		p.size(width, 900)
 		for _, theme := range []string{"light", "dark"} {
 			p.theme(theme)
-			what := fmt.Sprintf("%d px, %s", width, theme)
+			what := fmt.Sprintf("%s, %d px, %s", must[string](p.tab, "location.pathname"), width, theme)
 			p.fits(what)
 			if scripts {
 				p.axe(what)
@@ -141,5 +147,6 @@ func (s *site) check(t *testing.T, of shownPage, scripts bool) {
 		// axe waits by timers, which are scripts. Those of the page do not run any more.
 		p.scripts(true)
 		p.axe("as it came")
+		p.scripts(false)
 	}
 }

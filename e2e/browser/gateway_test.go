@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package browser
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/examples/gateway"
+)
+
+// settings is where the gateway's merchants find the pages.
+const settings = "/webhooks/settings"
+
+// newGateway starts the example of a gateway as its Caddyfile is, but for addresses, and
+// that the pages know their users themselves, as the document has it.
+func newGateway(t *testing.T) *site {
+	t.Helper()
+	shared.start(t) // where there is no browser, nothing else is started
+	api := httptest.NewServer(gateway.New(gateway.Options{}).Handler())
+	t.Cleanup(api.Close)
+	t.Setenv("GATEWAY_PLATFORM_KEY", gateway.PlatformKey)
+	file, err := os.ReadFile("../../examples/gateway/Caddyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(file)
+	for _, pair := range [][2]string{
+		{"{\n\twebhooks {", "{\n\tadmin $ADMIN\n\tpersist_config off\n\twebhooks {"},
+		{"queue badger ./data/gateway", "queue badger $QUEUE"},
+		{"http://localhost:8080", "$ORIGIN"},
+		{"127.0.0.1:9000", api.Listener.Addr().String()},
+		{"basic_auth /webhooks/* {", "basic_auth /webhooks/endpoints* {"},
+		{"webhooks_dashboard {\n\t\t\tauthorize {http.auth.user.id}", "webhooks_dashboard {\n\t\t\taccounts \"Gateway\""},
+	} {
+		if !strings.Contains(text, pair[0]) {
+			t.Fatalf("the Caddyfile has no %q", pair[0])
+		}
+		text = strings.ReplaceAll(text, pair[0], pair[1])
+	}
+	s := &site{t: t, receiver: newReceiver(t)}
+	s.start(text)
+	return s
+}
+
+// sale makes one at the gateway, as the merchant.
+func (s *site) sale(t *testing.T) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.origin+"/transactions", strings.NewReader(`{"kind":"sale","amount":"5.00"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.SetBasicAuth(gateway.Merchant, gateway.Passwords[gateway.Merchant])
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusCreated {
+		t.Fatalf("a sale is answered with %d", response.StatusCode)
+	}
+}
+
+// A merchant who has nothing but a link sets up everything on the pages: the password, the
+// second factor and a webhook, which is told of the next sale.
+func TestGateway(t *testing.T) {
+	s := newGateway(t)
+	for _, how := range ways {
+		t.Run(how.name, func(t *testing.T) {
+			name := strings.NewReplacer(" ", "-", ",", "").Replace(how.name)
+			m := s.invite(t, how, name, gateway.Merchant)
+			m.welcome()
+			m.enrol()
+			m.keepCodes()
+			m.at("No webhook yet")
+			m.press("link", "Add Webhook")
+			m.at("Add Webhook")
+			m.write("Webhook Label", "Shopping cart")
+			m.write("Hook URL", s.receiver.URL+"/"+name)
+			m.search("Find an event", "sale was approved")
+			m.press("button", "Find")
+			m.find("checkbox", "transaction.sale.success A sale was approved")
+			m.loaded()
+			m.choose("checkbox", "transaction.sale.success A sale was approved")
+			m.choose("radio", "Basic A username and a password, with each delivery")
+			m.write("Username", "shop")
+			m.write("Password", "s3cret")
+			m.choose("radio", "Signature Key A key that is used for signatures only, and only by you")
+			m.press("button", "Add Hook")
+			m.at("Shopping cart was added")
+			key := must[string](m.tab, `document.getElementById("secret").textContent`)
+			s.sale(t)
+			got := s.receiver.await(t, "a sale", func(r received) bool {
+				return r.path == "/"+name && r.header.Get("Webhook-Event") == "transaction.sale.success"
+			})
+			mac := hmac.New(sha256.New, []byte(key))
+			mac.Write([]byte(got.body))
+			if signature := got.header.Get("X-Signature"); signature != hex.EncodeToString(mac.Sum(nil)) {
+				t.Errorf("%s is signed %q with %s", got.body, signature, key)
+			}
+			if user, password, _ := (&http.Request{Header: got.header}).BasicAuth(); user != "shop" || password != "s3cret" {
+				t.Errorf("it authenticates as %q, %q", user, password)
+			}
+			m.press("link", "I have kept the key")
+			m.at("Shopping cart")
+			m.press("link", "Delete Hook…")
+			m.at("Delete “Shopping cart”?")
+			m.press("button", "Delete Hook")
+			m.reads("The webhook was deleted.")
+		})
+	}
+}
