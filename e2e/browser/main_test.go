@@ -8,6 +8,7 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"sync"
 	"testing"
@@ -25,6 +26,9 @@ func TestMain(m *testing.M) { lab.Main(m, &binary, shared.stop) }
 
 // patience is how long tests wait for what has to come: machines that run tests are busy.
 const patience = 20 * time.Second
+
+// errNotYet is what tests wait to be over.
+var errNotYet = errors.New("not yet")
 
 // chromium is the browser of all tests, which starts with the first of them.
 type chromium struct {
@@ -55,7 +59,8 @@ func (c *chromium) start(t *testing.T) context.Context {
 		// chromedp turns the sandbox off for root alone, who could not start it otherwise.
 		allocator, stop := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
 			chromedp.ExecPath(program), chromedp.WSURLReadTimeout(patience), chromedp.WindowSize(1440, 900),
-			chromedp.DisableGPU, chromedp.Flag("hide-scrollbars", true), chromedp.Flag("font-render-hinting", "none"), chromedp.Flag("lang", "en-GB"),
+			chromedp.DisableGPU, chromedp.Flag("allow-pre-commit-input", true), // keys count before a page is drawn
+			chromedp.Flag("hide-scrollbars", true), chromedp.Flag("font-render-hinting", "none"), chromedp.Flag("lang", "en-GB"),
 		)...)
 		ctx, cancel := chromedp.NewContext(allocator)
 		c.end = func() {

@@ -24,7 +24,7 @@ func (p *person) press(role, name string) {
 	e := p.find(role, name)
 	if p.keyboard {
 		p.reach(e)
-		p.key(kb.Enter)
+		p.key(keyEnter)
 		return
 	}
 	p.click(e)
@@ -52,7 +52,7 @@ func (p *person) writeInto(e element, text string) {
 	do(p.tab, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: "keyDown", Key: "a", Code: "KeyA", WindowsVirtualKeyCode: 65, Modifiers: 2, Commands: []string{"selectAll"}})
 	do(p.tab, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: "keyUp", Key: "a", Code: "KeyA", WindowsVirtualKeyCode: 65, Modifiers: 2})
 	do(p.tab, input.InsertText, input.InsertTextParams{Text: text})
-	p.key(kb.End) // a key that scripts hear, too
+	p.key(keyEnd) // a key that scripts hear, too
 	if got := of[string](p.t, e, `function() { return this.value }`); got != text {
 		p.t.Fatalf("%s is %q after writing %q", e.what, got, text)
 	}
@@ -69,7 +69,7 @@ func (p *person) choose(role, name string) {
 		p.radio(e)
 	default:
 		p.reach(e)
-		p.key(" ")
+		p.key(' ')
 	}
 	if !of[bool](p.t, e, `function() { return this.checked }`) {
 		p.t.Fatalf("%s is not chosen", e.what)
@@ -86,12 +86,12 @@ func (p *person) pick(name, option string) {
 	} else {
 		of[bool](p.t, e, `function() { this.focus(); return true }`)
 	}
-	p.key(kb.Home)
+	p.key(keyHome)
 	for range 50 {
 		if of[string](p.t, e, `function() { return this.selectedOptions[0].text }`) == option {
 			return
 		}
-		p.key(kb.ArrowDown)
+		p.key(keyDown)
 	}
 	p.t.Fatalf("%s has no option %q", e.what, option)
 }
@@ -129,10 +129,27 @@ const place = `function() {
 	return {X, Y, Hit: !!at && (e === at || e.contains(at)), Found: at ? at.outerHTML.slice(0, 80) : "nothing"};
 }`
 
-// key presses a key.
-func (p *person) key(key string, modifiers ...chromedp.Modifier) {
+// key presses a key. Key and character are one event, as a keyboard's are: a character by
+// itself would go to what the key has led to.
+func (p *person) key(key rune, modifiers ...chromedp.Modifier) {
 	p.t.Helper()
-	p.run(chromedp.KeyEvent(key, chromedp.KeyModifiers(modifiers...)))
+	var text string
+	events := kb.Encode(key)
+	for _, event := range events {
+		text += event.Text
+	}
+	for _, event := range events {
+		if event.Type == kb.KeyChar {
+			continue
+		}
+		if event.Type == kb.KeyDown {
+			event.Text, event.UnmodifiedText = text, text
+		}
+		for _, modifier := range modifiers {
+			event.Modifiers |= int64(modifier)
+		}
+		do(p.tab, input.DispatchKeyEvent, *event)
+	}
 }
 
 func (p *person) run(action chromedp.Action[chromedp.Void]) {
@@ -141,6 +158,13 @@ func (p *person) run(action chromedp.Action[chromedp.Void]) {
 		p.t.Fatal(err)
 	}
 }
+
+// The keys that people press.
+var (
+	keyTab, keyEnter, keyEscape = []rune(kb.Tab)[0], []rune(kb.Enter)[0], []rune(kb.Escape)[0]
+	keyHome, keyEnd             = []rune(kb.Home)[0], []rune(kb.End)[0]
+	keyUp, keyDown              = []rune(kb.ArrowUp)[0], []rune(kb.ArrowDown)[0]
+)
 
 // mostTabs is how often Tab is pressed before what is wanted counts as out of reach.
 const mostTabs = 150
@@ -152,7 +176,7 @@ func (p *person) reach(e element) {
 		if p.focused(e) {
 			return
 		}
-		p.key(kb.Tab)
+		p.key(keyTab)
 		p.focusSeen()
 	}
 	p.t.Fatalf("%s cannot be reached with Tab", e.what)
@@ -168,17 +192,17 @@ func (p *person) radio(e element) {
 		if group() {
 			break
 		}
-		p.key(kb.Tab)
+		p.key(keyTab)
 		p.focusSeen()
 	}
 	for range 20 {
 		if p.focused(e) {
 			if !of[bool](p.t, e, `function() { return this.checked }`) {
-				p.key(" ")
+				p.key(' ')
 			}
 			return
 		}
-		p.key(kb.ArrowDown)
+		p.key(keyDown)
 	}
 	p.t.Fatalf("%s cannot be reached with the arrows", e.what)
 }

@@ -236,7 +236,7 @@ func (s *site) delivery(tenant, hook, object, state string) string {
 	eventually(s.t, "a delivery of "+object+" that is "+state, func() error {
 		listed, _ := s.ask(tenant, http.MethodGet, "/api/endpoints/"+hook+"/deliveries?status="+state+"&object="+object, "")["data"].([]any)
 		if len(listed) == 0 {
-			return fmt.Errorf("there is none")
+			return errNotYet
 		}
 		first, _ := listed[0].(map[string]any)
 		id, _ = first["id"].(string)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/chromedp/chromedp/kb"
 )
 
 // way is one in which people use the pages.
@@ -98,7 +96,7 @@ func (w *work) edit() {
 	w.at("Edit Webhook")
 	w.write("Webhook Label optional", "Till 2")
 	if w.keyboard && w.how.scripts {
-		w.key(kb.Escape) // is Close
+		w.key(keyEscape) // is Close
 	} else {
 		w.press("button", "Close")
 	}
@@ -278,7 +276,7 @@ func (w *work) remove() {
 	w.press("link", "Delete Hook…")
 	w.at("Delete “Till 3”?")
 	if w.keyboard && w.how.scripts {
-		w.key(kb.Escape)
+		w.key(keyEscape)
 	} else {
 		w.press("link", "Close")
 	}
