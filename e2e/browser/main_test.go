@@ -25,7 +25,7 @@ var binary string
 func TestMain(m *testing.M) { lab.Main(m, &binary, shared.stop) }
 
 // patience is how long tests wait for what has to come: machines that run tests are busy.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // errNotYet is what tests wait to be over.
 var errNotYet = errors.New("not yet")
