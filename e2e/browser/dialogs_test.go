@@ -102,7 +102,7 @@ func TestThemes(t *testing.T) {
 			}
 			p.press("button", "Keep this theme")
 		}
-		eventually(t, "the theme is kept", func() error {
+		eventually(t, "the theme is kept: "+how.name, func() error {
 			kept, err := evaluate[string](p.tab, `document.documentElement.dataset.theme ?? "none"`)
 			if err == nil && kept != "dark" {
 				err = errNotYet

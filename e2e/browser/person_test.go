@@ -22,6 +22,7 @@ type person struct {
 func (p *person) press(role, name string) {
 	p.t.Helper()
 	e := p.find(role, name)
+	p.loaded()
 	if p.keyboard {
 		p.reach(e)
 		p.key(keyEnter)

@@ -33,6 +33,8 @@ type tab struct {
 	complaints []string
 	// documents are the statuses of the pages that were loaded, the last one last.
 	documents []int64
+	// loads are the pages that have loaded with all that is in them.
+	loads map[cdp.LoaderID]bool
 }
 
 // yes is a parameter that is on.
@@ -56,7 +58,7 @@ func newTab(t *testing.T, origin string) *tab {
 // quietTab opens a tab whose complaints are for the test to read.
 func quietTab(t *testing.T, origin string) *tab {
 	t.Helper()
-	b := &tab{t: t, origin: origin}
+	b := &tab{t: t, origin: origin, loads: make(map[cdp.LoaderID]bool)}
 	ctx, cancel := chromedp.NewContext(shared.start(t), chromedp.WithNewBrowserContext(), chromedp.WithListener(b.hear))
 	t.Cleanup(cancel)
 	b.ctx = ctx
@@ -96,6 +98,12 @@ func (b *tab) hear(event any) {
 	case *network.EventRequestWillBeSent:
 		if to := event.Request.URL; !strings.HasPrefix(to, b.origin+"/") {
 			b.complain("a request to another site: %s", to)
+		}
+	case *page.EventLifecycleEvent:
+		if event.Name == "load" {
+			b.mu.Lock()
+			b.loads[event.LoaderID] = true
+			b.mu.Unlock()
 		}
 	case *page.EventJavascriptDialogOpening:
 		b.complain("a script opens a dialog: %s", event.Message)
@@ -174,10 +182,18 @@ func (b *tab) open(path string) {
 	if answer.ErrorText != "" {
 		b.t.Fatalf("opening %s: %s", to, answer.ErrorText)
 	}
-	b.loaded()
+	// Until it is there, the page before it answers for it.
+	eventually(b.t, "the page "+to+" loads", func() error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if answer.LoaderID != "" && !b.loads[answer.LoaderID] {
+			return errNotYet
+		}
+		return nil
+	})
 }
 
-// loaded waits until a page has loaded.
+// loaded waits until the page that is there has loaded, with its scripts.
 func (b *tab) loaded() {
 	b.t.Helper()
 	eventually(b.t, "the page loads", func() error {
