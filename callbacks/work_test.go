@@ -222,3 +222,16 @@ func TestDeliveriesAmongManyEndpoints(t *testing.T) {
 	must(t, err)
 	s.as("acme", http.MethodGet, "/events/"+rows[0].ID, "").want(t, 200, `"endpoint":"`+id+`"`)
 }
+
+// What a replay means is counted among the tenant's own events: nobody reads all that has
+// happened for one request.
+func TestReplaysAreCountedAmongOwnEvents(t *testing.T) {
+	s := newStage(t)
+	mine := s.has("acme")
+	s.has("umbrella")
+	c := s.count()
+	s.as("acme", http.MethodGet, "/endpoints/"+mine["endpoints"][0]+"/replay?since=1h", "").want(t, 200, `"count":1`)
+	if asked := strings.Join(c.asked, ", "); !strings.HasSuffix(asked, "feed of a tenant: true") || strings.Contains(asked, "events") {
+		t.Errorf("the queue is asked for %s", asked)
+	}
+}
