@@ -29,6 +29,9 @@ const (
 	// a tenant may begin with some, and then it has to wait.
 	snapshotsEvery = 5 * time.Minute
 	snapshotsBurst = 3
+	// Filters are tried on many events at once, and each may cost some milliseconds.
+	sievesEvery = 2 * time.Second
+	sievesBurst = 20
 	// maxWaiting is how many requests of one tenant may wait at once, and maxAllWaiting
 	// of all.
 	maxWaiting    = 16
@@ -38,7 +41,7 @@ const (
 // Limits holds back who asks too often. It lives as long as the process, and its
 // memory is bounded.
 type Limits struct {
-	callers, changes, failures, probes, snapshots *throttle.Buckets
+	callers, changes, failures, probes, snapshots, sieves *throttle.Buckets
 
 	waitingMu  sync.Mutex
 	waiting    map[string]int // requests that wait, by tenant
@@ -53,6 +56,7 @@ func NewLimits() *Limits {
 		failures:  throttle.New(failuresEvery, failuresBurst),
 		probes:    throttle.New(probesEvery, probesBurst),
 		snapshots: throttle.New(snapshotsEvery, snapshotsBurst),
+		sieves:    throttle.New(sievesEvery, sievesBurst),
 	}
 }
 
@@ -79,6 +83,9 @@ func (l *Limits) snapshot(tenant string, now time.Time) time.Duration {
 func (l *Limits) simulate(tenant string, receivers int, now time.Time) time.Duration {
 	return l.probes.TakeN(tenant, min(receivers, probesBurst), now)
 }
+
+// sieve takes a try of a filter of a tenant's.
+func (l *Limits) sieve(tenant string, now time.Time) time.Duration { return l.sieves.Take(tenant, now) }
 
 // failing returns how long to wait until a guess from an address is looked at.
 func (l *Limits) failing(from string, now time.Time) time.Duration {

@@ -101,4 +101,11 @@ func TestTryFilterIsBounded(t *testing.T) {
 		s.announce("acme", "items.created", "1")
 	}
 	s.as("acme", http.MethodGet, "/filter?filter=true", "").want(t, 200, `"looked_at":200,"kept":200,`)
+	for range sievesBurst - 1 {
+		s.as("acme", http.MethodGet, "/filter?filter=false&since=0s", "").want(t, 200)
+	}
+	if got := s.as("acme", http.MethodGet, "/filter?filter=true", "").want(t, 429); got.header.Get("Retry-After") == "" {
+		t.Errorf("got %v", got.header)
+	}
+	s.as("umbrella", http.MethodGet, "/filter?filter=true", "").want(t, 200)
 }

@@ -60,6 +60,9 @@ func trySieve(c *call) (*answer, error) {
 	if v.Since, err = timeOf(text, c.now); err != nil {
 		return nil, malformed.in(FieldProblem{"?since", "it is no time", "write it as 2026-03-04T05:06:07Z, or as how long ago it was, as 6h or 2d"})
 	}
+	if wait := c.limits.sieve(c.caller.Tenant, c.now); wait > 0 {
+		return nil, tooMany.retry(wait, "wait before the next try of a filter")
+	}
 	if err := c.sieve(filter, &tried, &v); err != nil {
 		return nil, feedProblem(err)
 	}

@@ -20,7 +20,8 @@ func Base(r *http.Request) string {
 
 // based returns a request that knows its base.
 func based(r *http.Request, base string) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), baseKey{}, strings.TrimRight(base, "/")))
+	escaped := (&url.URL{Path: strings.TrimRight(base, "/")}).EscapedPath()
+	return r.WithContext(context.WithValue(r.Context(), baseKey{}, escaped))
 }
 
 // IsBack reports whether a text is a path below the dashboard to which a person may be

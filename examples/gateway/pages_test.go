@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,8 +26,8 @@ func (s *stage) page(path string) system.Answer {
 func (s *stage) fill(path string, fields ...string) system.Answer {
 	s.t.Helper()
 	form := url.Values{}
-	for i := 0; i < len(fields); i += 2 {
-		form.Add(fields[i], fields[i+1])
+	for pair := range slices.Chunk(fields, 2) {
+		form.Add(pair[0], pair[1])
 	}
 	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://"+s.Site()+pages+path, strings.NewReader(form.Encode()))
 	if err != nil {
