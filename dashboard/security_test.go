@@ -99,6 +99,14 @@ func TestMethods(t *testing.T) {
 	s.as("acme", http.MethodDelete, "/webhooks/"+id, nil).want(http.StatusMethodNotAllowed)
 	s.post("/webhooks/" + id).want(http.StatusMethodNotAllowed)
 	s.get("/nowhere").want(404)
+	for _, path := range []string{"//", "/./", "/webhooks/../", "/a//b", "webhooks"} { // the last is what is left of /hookswebhooks
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+		r.URL.Path = path
+		w := httptest.NewRecorder()
+		if s.server.ServeHTTP(w, r); w.Code != 404 {
+			t.Errorf("%s: %d to %q", path, w.Code, w.Header().Get("Location"))
+		}
+	}
 	if got := s.as("acme", http.MethodHead, "/", nil); got.status != 200 || got.body != "" {
 		t.Errorf("HEAD: %d %q", got.status, got.body)
 	}

@@ -72,7 +72,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		redirect(w, r, "/")
 		return
 	}
-	if clean := path.Clean(r.URL.Path); clean != strings.TrimSuffix(r.URL.Path, "/") && clean != r.URL.Path {
+	if !isClean(r.URL.Path) {
 		s.fail(w, r, nil, errLost) // the mux would lead to a path without the base
 		return
 	}
@@ -82,6 +82,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	s.pages.ServeHTTP(w, r)
+}
+
+// isClean reports whether a path is one that the mux takes as it is.
+func isClean(p string) bool {
+	clean := path.Clean(p)
+	return strings.HasPrefix(p, "/") && (clean == p || clean != "/" && clean+"/" == p)
 }
 
 // visit is one request of a person who is known.
