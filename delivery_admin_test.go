@@ -202,7 +202,7 @@ func TestOperationsRefuse(t *testing.T) {
 		"/webhooks/replay?since=1h":                       400,
 		"/webhooks/endpoints/nobody/pause":                404,
 		"/webhooks/endpoints/test/explode":                404,
-		"/webhooks/endpoints/test":                        404,
+		"/webhooks/endpoints/test":                        405,
 		"/webhooks/endpoints":                             405,
 		"/webhooks/recover?since=2026-03-04T05:06:07Z":    200,
 		"/webhooks/cancel?endpoint=test&until=1h&limit=5": 200,
