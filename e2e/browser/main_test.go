@@ -33,7 +33,7 @@ var errNotYet = errors.New("not yet")
 // chromium is the browser of all tests, which starts with the first of them.
 type chromium struct {
 	once sync.Once
-	ctx  context.Context //nolint:containedctx // chromedp's handle of the browser
+	ctx  context.Context // chromedp's handle of the browser
 	end  context.CancelFunc
 	err  error
 }

@@ -164,7 +164,7 @@ func (p *person) run(action chromedp.Action[chromedp.Void]) {
 var (
 	keyTab, keyEnter, keyEscape = []rune(kb.Tab)[0], []rune(kb.Enter)[0], []rune(kb.Escape)[0]
 	keyHome, keyEnd             = []rune(kb.Home)[0], []rune(kb.End)[0]
-	keyUp, keyDown              = []rune(kb.ArrowUp)[0], []rune(kb.ArrowDown)[0]
+	keyDown                     = []rune(kb.ArrowDown)[0]
 )
 
 // mostTabs is how often Tab is pressed before what is wanted counts as out of reach.

@@ -5,6 +5,7 @@ package browser
 import (
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -198,7 +199,7 @@ func (s *site) ask(tenant, method, path, body string) map[string]any {
 		s.t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.AddCookie(&http.Cookie{Name: "tenant", Value: tenant})
+	request.Header.Set("Cookie", "tenant="+tenant)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		s.t.Fatal(err)
@@ -254,8 +255,11 @@ func (s *site) visit(t *testing.T, tenant string) *tab {
 	return b
 }
 
-// framing is a page of another site that shows the pages in a frame: ?of=URL.
+// frame is a page of another site that shows the pages in a frame.
+var frame = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><title>another site</title><link rel="icon" href="data:,"><iframe title="x" width="600" height="600" src="{{.}}"></iframe></html>`))
+
+// framing shows what it is asked for: ?of=URL.
 func framing(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html")
-	_, _ = fmt.Fprintf(w, `<!doctype html><html lang="en"><title>another site</title><link rel="icon" href="data:,"><iframe title="x" width="600" height="600" src="%s"></iframe></html>`, r.URL.Query().Get("of"))
+	_ = frame.Execute(w, r.URL.Query().Get("of"))
 }

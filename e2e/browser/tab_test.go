@@ -25,7 +25,7 @@ import (
 // none may.
 type tab struct {
 	t   *testing.T
-	ctx context.Context //nolint:containedctx // chromedp's handle of the tab
+	ctx context.Context // chromedp's handle of the tab
 	// origin is the site's: requests go nowhere else.
 	origin string
 
