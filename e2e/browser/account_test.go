@@ -53,6 +53,7 @@ func (m *member) welcome() {
 	if err != nil {
 		m.t.Fatal(err)
 	}
+	m.withoutScripts()
 	code := m.find("textbox", "Code of the link")
 	if m.how.scripts {
 		if got := of[string](m.t, code, `function() { return this.value }`); got != u.Fragment || must[string](m.tab, "location.hash") != "" {
@@ -85,6 +86,7 @@ func (m *member) code() string {
 func (m *member) enrol() {
 	m.t.Helper()
 	m.at("Set up two-factor")
+	m.withoutScripts()
 	m.secret = strings.ReplaceAll(must[string](m.tab, `document.querySelector(".secret code").textContent`), " ", "")
 	if !must[bool](m.tab, `(() => { const qr = document.querySelector(".enrol img"); return qr.complete && qr.naturalWidth > 20 })()`) {
 		m.t.Error("the QR code is not there")
@@ -97,6 +99,7 @@ func (m *member) enrol() {
 func (m *member) keepCodes() (codes []string) {
 	m.t.Helper()
 	m.at("Keep these recovery codes")
+	m.withoutScripts()
 	codes = must[[]string](m.tab, `[...document.querySelectorAll(".codes li")].map((li) => li.textContent)`)
 	if len(codes) != 10 {
 		m.t.Errorf("the recovery codes are %q", codes)
@@ -105,6 +108,14 @@ func (m *member) keepCodes() (codes []string) {
 	m.press("button", "Go on")
 	m.gone("heading", "Keep these recovery codes")
 	return codes
+}
+
+// withoutScripts looks at the page, if there are no scripts: those that have some look once.
+func (m *member) withoutScripts() {
+	m.t.Helper()
+	if !m.how.scripts {
+		m.everywhere(false)
+	}
 }
 
 // signIn writes the name and the password.
@@ -185,6 +196,9 @@ func TestAccounts(t *testing.T) {
 	m.open(settings + "/account/")
 	m.at("Second factors")
 	m.everywhere(true)
+	m.open(settings + "/account/step-up")
+	m.at("Confirm that it is you")
+	m.everywhere(true)
 	m.signOut()
 	m.everywhere(true)
 	thief.open(settings + "/")
@@ -233,5 +247,14 @@ func TestPasskeys(t *testing.T) {
 	m.at("One more step")
 	m.press("button", "Use a passkey")
 	m.at("No webhook yet")
+	m.open(settings + "/account/")
+	m.at("Second factors")
+	m.everywhere(true)
+	m.press("button", "Make new ones")
+	m.at("Make new recovery codes?")
+	m.within("a") // the safe answer
+	m.everywhere(true)
+	m.press("link", "Keep those that are left")
+	m.at("Second factors")
 	do(m.tab, webauthn.Disable, cdp.Empty{})
 }

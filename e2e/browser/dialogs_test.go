@@ -28,6 +28,7 @@ func TestDialogs(t *testing.T) {
 		p.press(test.role, test.link)
 		p.at(test.title)
 		p.within("dialog:modal " + test.first)
+		p.everywhere(true)
 		// What lies behind it is not there for anybody.
 		p.gone("link", "Event catalogue")
 		for range 40 {
