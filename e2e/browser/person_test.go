@@ -224,6 +224,10 @@ const focusing = `(() => {
 	if (!bearers.some(ring)) return "the focus is not seen at " + what;
 	const shown = e.labels?.length && r.width < 5 ? e.labels[0].getBoundingClientRect() : r;
 	if (shown.bottom <= 0 || shown.top >= innerHeight) return "the focus is outside of the window at " + what;
+	const within = (at) => !!at && (e === at || e.contains(at) || [...(e.labels ?? [])].some((l) => l.contains(at)));
+	const points = [0.1, 0.5, 0.9].map((part) => [shown.left + shown.width / 2, shown.top + shown.height * part]);
+	points.push([shown.left + 3, shown.top + shown.height / 2]);
+	if (!points.some(([x, y]) => within(document.elementFromPoint(x, y)))) return "something lies over the focus at " + what;
 	return "";
 })()`
 
