@@ -110,6 +110,19 @@ func (b *tab) reads(text string) {
 	})
 }
 
+// leads waits until the page's address has a text, and the page has loaded.
+func (b *tab) leads(text string) {
+	b.t.Helper()
+	eventually(b.t, "the page leads to "+text, func() error {
+		at, err := evaluate[string](b, `location.href`)
+		if err == nil && !strings.Contains(at, text) {
+			err = errors.New(at)
+		}
+		return err
+	})
+	b.loaded()
+}
+
 // gone waits until there is no such element any more.
 func (b *tab) gone(role, name string) {
 	b.t.Helper()

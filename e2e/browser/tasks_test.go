@@ -265,6 +265,7 @@ func (w *work) feed() {
 	w.pick("Feed", "Till 3")
 	w.write("Cursor, or a time", "oldest")
 	w.press("button", "Show what is behind it")
+	w.leads("after=oldest") // the page before it shows events, too
 	w.reads("behind it, the first found")
 	w.reads(w.object("1"))
 }
