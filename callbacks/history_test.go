@@ -215,6 +215,29 @@ func TestWhyOfAnObject(t *testing.T) {
 	s.as("umbrella", http.MethodGet, path, "").want(t, 404)
 }
 
+// An event that was found a moment before another, and committed after it, hides none: a
+// list since a time has all that were found since.
+func TestEventsOfATimeAreInTheOrderOfCommits(t *testing.T) {
+	s := newStage(t)
+	early := s.now
+	s.now = early.Add(-time.Hour)
+	s.announce("acme", "items.created", "1")
+	s.now = early.Add(time.Minute)
+	s.announce("acme", "items.created", "2")
+	s.now = early.Add(-time.Minute)
+	s.announce("acme", "items.created", "3")
+	s.now = early.Add(2 * time.Minute)
+	got := s.as("acme", http.MethodGet, "/events?limit=2&since="+early.Format(time.RFC3339), "").want(t, 200)
+	if got.rows("object") != "items/2" {
+		t.Errorf("got %s", got.body)
+	}
+	// What is old enough ends the list.
+	rest := s.as("acme", http.MethodGet, "/events?since="+early.Format(time.RFC3339), "").want(t, 200)
+	if rest.rows("object") != "items/2" || rest.text("next") != "" {
+		t.Errorf("got %s", rest.body)
+	}
+}
+
 // A tenant's events are listed, newest first, with what narrows them.
 func TestEvents(t *testing.T) {
 	s := newStage(t)
