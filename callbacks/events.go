@@ -27,12 +27,6 @@ func viewListed(e *event.Event) listedEvent {
 	return listedEvent{e.ID, e.DeliveryID(), e.Type, e.Key.String(), e.Sequence, e.Op, e.Time, e.Freshness, e.ContentType}
 }
 
-// committedWithin is how much later than it was found an event is committed at most: a
-// reading that takes longer than its lease of two minutes commits nothing. Events are
-// listed in the order of their commits, so one may have been found before one that stands
-// behind it.
-const committedWithin = 5 * time.Minute
-
 // listEvents lists the caller's events, newest first. A page looks at so many of them at
 // most, and may be empty although there are more: `next` says so.
 func listEvents(c *call) (*answer, error) {
@@ -57,7 +51,7 @@ func listEvents(c *call) (*answer, error) {
 	for i := range rows {
 		e := &rows[i]
 		switch {
-		case !wanted.From.IsZero() && e.Time.Before(wanted.From.Add(-committedWithin)):
+		case !wanted.From.IsZero() && e.Time.Before(wanted.From.Add(-queue.CommittedWithin)):
 			// The others are older.
 			answer.Next = ""
 			return ok(answer)

@@ -84,6 +84,12 @@ const (
 	MaxLimit     = 1000
 )
 
+// CommittedWithin is how much later than it was found an event is committed at most: a
+// reading that takes longer than its lease of two minutes commits nothing. Events are
+// listed in the order of their commits, so one may have been found before one that stands
+// behind it.
+const CommittedWithin = 5 * time.Minute
+
 // MaxLastLooked is how many events of a tenant are looked at for the last one of an object.
 const MaxLastLooked = 10_000
 

@@ -120,10 +120,11 @@ func countEvents(ctx context.Context, store queue.Store, selection queue.Selecti
 			return Counted{}, err
 		}
 		for i := range events {
-			if !selection.From.IsZero() && events[i].Time.Before(selection.From) {
+			e := &events[i]
+			if !selection.From.IsZero() && e.Time.Before(selection.From.Add(-queue.CommittedWithin)) {
 				return Counted{Count: n}, nil
 			}
-			if counts(&selection, &events[i]) {
+			if !e.Time.Before(selection.From) && counts(&selection, e) {
 				n++
 			}
 		}

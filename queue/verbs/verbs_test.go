@@ -42,3 +42,21 @@ func TestReplayLeavesOutTests(t *testing.T) {
 		}
 	}
 }
+
+// Events are listed in the order of their commits: one that was found before the time that
+// is meant, and committed later, does not end the count.
+func TestReplayCountsInTheOrderOfCommits(t *testing.T) {
+	store := memory.New(time.Now)
+	defer func() { _ = store.Close() }()
+	since := time.Now()
+	for id, found := range []time.Time{since.Add(-time.Hour), since.Add(time.Second), since.Add(-time.Second), since.Add(2 * time.Second), since.Add(-time.Minute)} {
+		e := event.Event{Type: "items.updated", Key: event.Key{Resource: "items", ID: string(rune('a' + id))}, Op: event.OpChange, Time: found}
+		if err := store.Announce(t.Context(), e, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	counted, err := verbs.Replay.Count(t.Context(), store, queue.Selection{Endpoint: "erp", From: since})
+	if err != nil || counted.Count != 2 {
+		t.Errorf("counted %+v, %v", counted, err)
+	}
+}
