@@ -204,6 +204,20 @@ func (c client) do(method, path string, query url.Values, body, into any) error 
 	return decode(io.LimitReader(answer, maxAnswer), into)
 }
 
+// delete has something deleted, of which nothing is answered. Whatever else answers has
+// something to say, and what was to be deleted may be there still.
+func (c client) delete(path, what string) error {
+	answer, err := c.open(http.MethodDelete, path, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	if text, err := io.ReadAll(io.LimitReader(answer, 1)); err != nil || len(text) > 0 {
+		return fmt.Errorf("reading the answer: it is not that of the admin API, so %s still", what)
+	}
+	return nil
+}
+
 // decode reads an answer. Numbers of unknown type stay as they are written.
 func decode(answer io.Reader, into any) error {
 	decoder := json.NewDecoder(answer)

@@ -5,7 +5,6 @@ package command
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -121,14 +120,8 @@ func deleteKey(c call) error {
 	if err != nil {
 		return err
 	}
-	answer, err := client.open(http.MethodDelete, "/webhooks/keys/"+url.PathEscape(id), nil, nil)
-	if err != nil {
+	if err := client.delete("/webhooks/keys/"+url.PathEscape(id), "the key "+id+" may be valid"); err != nil {
 		return err
-	}
-	defer answer.Close()
-	// Whatever else answers has something to say.
-	if text, err := io.ReadAll(io.LimitReader(answer, 1)); err != nil || len(text) > 0 {
-		return fmt.Errorf("reading the answer: it is not that of the admin API, so the key %s may be valid still", id)
 	}
 	return c.report(map[string]string{"deleted": id}, fmt.Sprintf("Key %s is deleted.\n", id))
 }

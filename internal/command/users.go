@@ -4,7 +4,6 @@ package command
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -183,14 +182,8 @@ func removeUser(c call) error {
 	if err != nil {
 		return err
 	}
-	answer, err := client.open(http.MethodDelete, "/webhooks/users/"+url.PathEscape(name), nil, nil)
-	if err != nil {
+	if err := client.delete("/webhooks/users/"+url.PathEscape(name), name+" may be a user"); err != nil {
 		return err
-	}
-	defer answer.Close()
-	// Whatever else answers has something to say.
-	if text, err := io.ReadAll(io.LimitReader(answer, 1)); err != nil || len(text) > 0 {
-		return fmt.Errorf("reading the answer: it is not that of the admin API, so %s may be a user still", name)
 	}
 	return c.report(map[string]string{"removed": name}, fmt.Sprintf("User %s is removed.\n", name))
 }
