@@ -18,10 +18,12 @@ import (
 const (
 	// maxQueue is how many callers may wait for the committer before others
 	// have to wait for them.
-	maxQueue = 4096
+	maxQueue = 2048
 	// maxWaiting is how many more may wait for room in that queue. Without that
-	// limit, memory would grow with the requests while the disk is slow.
-	maxWaiting = 12 << 10
+	// limit, memory would grow with the requests while the disk is slow: each is
+	// an exchange that takes some 60 KiB (its stack, two buffers of its
+	// connection, its header), so all that wait take 250 MiB.
+	maxWaiting = 2048
 	// maxWrites is how many writes share a transaction at most, so
 	// that the first of them need not wait for too many others.
 	maxWrites = 1024
@@ -32,12 +34,15 @@ const (
 type committer struct {
 	s      *Store
 	queue  chan write
+	aside  *aside
 	stopCh chan struct{}
 	done   chan struct{}
 	// waiting counts callers that wait for room in the queue; there are
 	// maxWaiting at most.
 	waiting    atomic.Int64
 	maxWaiting int64
+	// turn alternates between the queue and what was put aside.
+	turn bool
 
 	batch   *batch
 	numbers *batchNumbers
@@ -71,6 +76,7 @@ func newCommitter(s *Store, numbers *batchNumbers, logs *logSync) *committer {
 		s:         s,
 		epoch:     time.Now(),
 		queue:     make(chan write, maxQueue),
+		aside:     newAside(),
 		stopCh:    make(chan struct{}),
 		done:      make(chan struct{}),
 		batch:     newBatch(s),
@@ -97,15 +103,15 @@ func (c *committer) run() {
 		select {
 		case wr := <-c.queue:
 			c.gather(wr)
-		case <-c.stopCh:
-			for {
-				select {
-				case wr := <-c.queue:
-					c.gather(wr)
-				default:
-					return
-				}
+		case <-c.aside.some:
+			if wr, ok := c.aside.take(); ok {
+				c.gather(wr)
 			}
+		case <-c.stopCh:
+			for wr, ok := c.waits(); ok; wr, ok = c.waits() {
+				c.gather(wr)
+			}
+			return
 		}
 	}
 }
@@ -147,23 +153,33 @@ func (c *committer) stalled() time.Duration {
 // others as long as a sync takes has been tried: it makes syncs fewer, and
 // nothing faster.
 func (c *committer) next() (wr write, ok bool) {
-	select {
-	case wr = <-c.queue:
+	if wr, ok = c.waits(); ok {
 		return wr, true
-	default:
 	}
 	// Callers whose writes were just ended are about to submit again: wait for
 	// them, as a commit costs more than a turn of the scheduler.
 	if !c.yielded {
 		c.yielded = true
 		runtime.Gosched()
-		select {
-		case wr = <-c.queue:
-			return wr, true
-		default:
-		}
+		return c.waits()
 	}
 	return nil, false
+}
+
+// waits returns a write that waits, if there is one. One that was put aside is in
+// turn with one of the queue: an exchange has a write of each kind.
+func (c *committer) waits() (wr write, ok bool) {
+	if c.turn = !c.turn; c.turn {
+		if wr, ok = c.aside.take(); ok {
+			return wr, true
+		}
+	}
+	select {
+	case wr = <-c.queue:
+		return wr, true
+	default:
+		return c.aside.take()
+	}
 }
 
 // finish commits the batch and ends its writes. Memory changes after the commit

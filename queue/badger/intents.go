@@ -74,7 +74,7 @@ func (s *Store) ResolveIntent(ctx context.Context, id queue.IntentID, resolution
 	}
 	if !durable {
 		wr.log = s.log
-		return s.enqueue(ctx, wr)
+		return s.handOver(ctx, wr)
 	}
 	wr.durable = true
 	return s.submit(ctx, wr)

@@ -54,7 +54,7 @@ func TestSlowDisk(t *testing.T) {
 		s := mustOpen(t, Options{Dir: dir})
 		batches := slowDisk(s)
 		// The race detector does not take as many goroutines as may wait.
-		const room, writers = 1000, 7000
+		const room, writers = 1000, 5000
 		s.committer.maxWaiting = room
 
 		// One is being committed when the others come.
@@ -109,7 +109,7 @@ func TestSlowDisk(t *testing.T) {
 		// All callers that wait long enough are served, in batches of a limited
 		// size, behind those that have left.
 		markItem(t, s, "third")
-		for range writers / 2 {
+		for range maxQueue + room {
 			wg.Go(func() {
 				id, err := s.NoteIntent(t.Context(), queue.Intent{Resource: "items", Key: item("1")})
 				mu.Lock()

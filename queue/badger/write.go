@@ -102,9 +102,21 @@ func (s *Store) submit(ctx context.Context, wr write) error {
 	}
 }
 
+// handOver hands a write to the committer that its caller does not wait for. It
+// waits only while more was put aside than memory allows.
+func (s *Store) handOver(ctx context.Context, wr write) error {
+	return s.give(ctx, wr, s.committer.aside.put)
+}
+
 // enqueue hands a write to the committer. It waits only while the committer is
 // far behind, and fails with [queue.ErrBusy] if too many wait.
 func (s *Store) enqueue(ctx context.Context, wr write) error {
+	return s.give(ctx, wr, func(write) bool { return false })
+}
+
+// give hands a write to the committer: at once if there is room in the queue or
+// if the write can be put aside, otherwise in its turn.
+func (s *Store) give(ctx context.Context, wr write, putAside func(write) bool) error {
 	if w := wr.wait(); w.bytes > maxBytes || w.entries > maxEntries {
 		return queue.ErrTooLarge
 	}
@@ -116,6 +128,9 @@ func (s *Store) enqueue(ctx context.Context, wr write) error {
 	case s.committer.queue <- wr:
 		return nil
 	default:
+	}
+	if putAside(wr) {
+		return nil
 	}
 	defer s.committer.waiting.Add(-1)
 	if s.committer.waiting.Add(1) > s.committer.maxWaiting {
