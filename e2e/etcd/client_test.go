@@ -83,6 +83,9 @@ func (c *client) refused(ctx context.Context, path, format string, args ...any) 
 	return err
 }
 
+// runsOut is the name of the pair whose leases run out.
+const runsOut = "runs out"
+
 var deeds = []deed{
 	{"put", 30, func(ctx context.Context, c *client) error {
 		return c.done(ctx, "kv/put", `{"key":%q,"value":%q}`, c.spelled(c.key()), c.value())
@@ -155,7 +158,7 @@ var deeds = []deed{
 		return c.done(ctx, []string{"lease/revoke", "kv/lease/revoke"}[c.random.IntN(2)], `{"ID":%q}`, lease)
 	}},
 	{"lease that runs out", 1, func(ctx context.Context, c *client) error {
-		key := c.prefix + "runs out"
+		key := c.prefix + runsOut
 		for put := http.StatusNotFound; put != http.StatusOK; {
 			a, err := c.want(ctx, http.StatusOK, "lease/grant", `{"TTL":"1"}`)
 			if err != nil {
