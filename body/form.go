@@ -38,6 +38,11 @@ func form(plain []byte) (document Document, odd, err error) {
 			// Some servers take ";" for "&".
 			odd = errMixedForm
 		}
+		if strings.ContainsAny(pair, "\r\n") {
+			// Whoever writes a form into a file ends it with a line. Some servers
+			// cut its end off, and to others it is part of the value.
+			odd = errMixedForm
+		}
 		name, value, _ := strings.Cut(pair, "=")
 		if name = unescapeField(name); name != "" {
 			if err := root.set(name, appendString(nil, unescapeField(value))); err != nil {
