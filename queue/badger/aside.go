@@ -32,11 +32,16 @@ func (a *aside) put(wr write) bool {
 	}
 	a.writes = append(a.writes, wr)
 	a.bytes += size
+	a.tell()
+	return true
+}
+
+// tell wakes the committer, now or when it is next idle.
+func (a *aside) tell() {
 	select {
 	case a.some <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // take returns the oldest write, if there is one.
@@ -52,6 +57,9 @@ func (a *aside) take() (wr write, ok bool) {
 	if a.writes = a.writes[1:]; len(a.writes) == 0 {
 		// The array grew with what waited at the worst of times.
 		a.writes = nil
+	} else {
+		// A batch ends before all are taken, and no other write may come.
+		a.tell()
 	}
 	return wr, true
 }

@@ -134,3 +134,25 @@ func TestAsideWakes(t *testing.T) {
 		}
 	})
 }
+
+// What one batch cannot hold is written as well, without any other write that wakes the
+// committer.
+func TestAsideIsEmptied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const writes = 2*maxWrites + 10
+		s := mustOpen(t, Options{})
+		for i := range writes {
+			wr := &resolveIntent{now: s.now(), marks: newMarkings([]queue.Mark{{Key: item(strconv.Itoa(i))}})}
+			must(t, wr.marks.need(&wr.waiter))
+			if !s.committer.aside.put(wr) {
+				t.Fatal("there is no room")
+			}
+		}
+		synctest.Wait()
+		pending, err := s.Pending(t.Context(), 2*writes)
+		must(t, err)
+		if len(pending) != writes {
+			t.Errorf("%d objects are marked, want %d", len(pending), writes)
+		}
+	})
+}
