@@ -23,6 +23,10 @@ func TestDashboardInCaddyfile(t *testing.T) {
 	if want := `{"framed_by":["https://portal.example.com","https://b.example:8443"],"handler":"webhooks_dashboard","name":"{http.auth.user.name}","tenant":"{http.auth.user.id}"}`; !strings.Contains(string(adapted), want) {
 		t.Errorf("%s lacks %s", adapted, want)
 	}
+	adapted, err = adapt(t, ":80 {\n\twebhooks_dashboard {\n\t\tauthorize {http.auth.user.id}\n\t\toperators {vars.role} admin ops\n\t}\n}\n")
+	if want := `"operators":{"claim":"{http.vars.role}","values":["admin","ops"]}`; err != nil || !strings.Contains(string(adapted), want) {
+		t.Errorf("%s lacks %s: %v", adapted, want, err)
+	}
 	for name, test := range map[string]struct{ lines, want string }{
 		"nothing":                 {"", "authorize is missing"},
 		"nobody":                  {"authorize", "takes a placeholder"},
@@ -42,7 +46,16 @@ func TestDashboardInCaddyfile(t *testing.T) {
 		"two ways, the other way": {"authorize {a}\naccounts", "do not go together"},
 		"two names":               {"accounts a b", "accounts takes a name"},
 		"a name with a colon":     {"accounts a:b", "without a colon"},
-		"another word":            {"authorize {a}\nlogin now", "it takes authorize, accounts and framed_by"},
+		"operators by a header":   {"authorize {a}\noperators {http.request.header.X-Role} admin", "what a client writes itself"},
+		"operators by a cookie":   {"authorize {a}\noperators {http.request.cookie.role} admin", "what a client writes itself"},
+		"operators by a text":     {"authorize {a}\noperators x{http.auth.user.id} admin", "what a client writes itself"},
+		"operators of no value":   {"authorize {a}\noperators {http.auth.user.id}", "operators takes a placeholder"},
+		"an empty operator":       {"authorize {a}\noperators {http.auth.user.id} \"\"", "it would be nobody, or anybody"},
+		"any operator":            {"authorize {a}\noperators {http.auth.user.id} *", "it would be nobody, or anybody"},
+		"operators of a claim":    {"authorize {a}\noperators {http.auth.user.id} {http.auth.user.id}", "it would be nobody, or anybody"},
+		"operators with accounts": {"accounts\noperators {http.auth.user.id} mara", "do not go together"},
+		"operators alone":         {"operators {http.auth.user.id} mara", "authorize is missing"},
+		"another word":            {"authorize {a}\nlogin now", "it takes authorize, operators, accounts and framed_by"},
 	} {
 		if _, err := adapt(t, ":80 {\n\twebhooks_dashboard {\n"+test.lines+"\n\t}\n}\n"); err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "Caddyfile:") {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
@@ -52,7 +65,7 @@ func TestDashboardInCaddyfile(t *testing.T) {
 		t.Errorf("an argument: %v", err)
 	}
 	// In JSON, too.
-	for _, text := range []string{`{}`, `{"tenant":"{a}","accounts":{}}`, `{"name":"{a}","accounts":{}}`, `{"accounts":{"name":"a:b"}}`, `{"tenant":"acme"}`, `{"tenant":"{a}","framed_by":["*"]}`} {
+	for _, text := range []string{`{}`, `{"tenant":"{a}","accounts":{}}`, `{"name":"{a}","accounts":{}}`, `{"accounts":{"name":"a:b"}}`, `{"tenant":"acme"}`, `{"tenant":"{a}","operators":{}}`, `{"tenant":"{a}","operators":{"claim":"{http.auth.user.id}"}}`, `{"tenant":"{a}","framed_by":["*"]}`} {
 		made := new(Dashboard)
 		if err := json.Unmarshal([]byte(text), made); err != nil {
 			t.Fatal(err)
