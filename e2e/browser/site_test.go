@@ -70,7 +70,7 @@ $ORIGIN {
 		}
 		resource parcels {
 			tenant seller
-			list GET /parcels #.id
+			list GET /parcels *.id
 		}
 	}
 	reverse_proxy $API
@@ -179,7 +179,7 @@ func (o *objects) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost: // a parcel is made, or something searched for
 		w.WriteHeader(http.StatusCreated)
 		return
-	case o.down && strings.HasPrefix(r.URL.Path, "/parcels"):
+	case o.down && r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/parcels"):
 		http.Error(w, "closed for <b>stocktaking</b>", http.StatusServiceUnavailable)
 		return
 	case r.URL.Path == "/parcels":
