@@ -102,9 +102,7 @@ func TestPictures(t *testing.T) {
 	o.enrol()
 	o.keepCodes()
 	for _, path := range []string{"/vault/customers", "/vault/customers", "/disputes/17/evidence"} {
-		if _, err := s.caddy.Do(t.Context(), http.MethodPost, path, `{}`); err != nil {
-			t.Fatal(err)
-		}
+		s.post(t, path, `{}`)
 	}
 	o.open(settings + "/operator/?period=1h")
 	o.at("Overview")
