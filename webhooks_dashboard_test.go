@@ -139,6 +139,60 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
+// Whom an authentication before the pages names sees the pages of operators, and what is in
+// force, without its secrets. Headers name nobody, and neither does what is alike.
+func TestDashboardOperators(t *testing.T) {
+	s := newStage(t)
+	text := s.config("secrets_key AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "}\nvars role {http.request.header.X-Checked}\nhandle_path /hooks* {\nwebhooks_dashboard {\nauthorize {http.request.header.X-User}\noperators {vars.role} ops\n}")
+	s.mustLoad(strings.Replace(text, "resource items\n", "resource items {\ntenant seller\n}\n", 1))
+	visit := func(path string, header ...string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.address+"/hooks"+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-User", "acme")
+		if len(header) > 0 {
+			r.Header.Set(header[0], header[1])
+		}
+		response, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		page, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, string(page)
+	}
+	s.put("/items/1", `{"id":"1","seller":"acme"}`)
+	for path, want := range map[string]string{
+		"/operator/": "This process counts since", "/operator/endpoints": "Endpoints", "/operator/coverage": "Coverage", "/operator/queue": "All is well",
+		"/operator/marks": "Marks", "/operator/unresolved": "None is open", "/operator/tenants": "Tenants", "/operator/audit": "Audit log",
+	} {
+		if status, page := visit(path, "X-Checked", "ops"); status != 200 || !strings.Contains(page, want) {
+			t.Errorf("%s: %d %s", path, status, page)
+		}
+		for _, header := range [][]string{nil, {"X-Checked", "Ops"}, {"X-Checked", "ops,x"}, {"Role", "ops"}} {
+			if status, page := visit(path, header...); status != 404 || !strings.Contains(page, "There is no such page") {
+				t.Errorf("%s by %q: %d %s", path, header, status, page)
+			}
+		}
+	}
+	status, page := visit("/operator/configuration", "X-Checked", "ops")
+	if status != 200 || strings.Contains(page, "AAAAAAAA") || !strings.Contains(page, "secrets_keys") || !strings.Contains(page, "items") || !strings.Contains(page, "seller") {
+		t.Errorf("the configuration: %d %s", status, page)
+	}
+	if status, page := visit("/", "X-Checked", "ops"); status != http.StatusSeeOther || page != "" {
+		t.Errorf("the beginning: %d %s", status, page)
+	}
+	s.mustLoad(strings.Replace(text, "operators {vars.role} ops\n", "", 1)) // what sampled has ended, and nobody is one
+	if status, _ := visit("/operator/", "X-Checked", "ops"); status != 404 {
+		t.Errorf("without operators: %d", status)
+	}
+}
+
 // With accounts, a user comes from the operator's link to the webhooks by a password and a
 // second factor, and to their secrets by another code.
 func TestDashboardAccounts(t *testing.T) {
