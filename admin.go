@@ -3,6 +3,7 @@
 package webhooks
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -63,6 +64,7 @@ func (a *App) admin() *admin.Server {
 		Pipeline: a.pipeline, Durability: a.durability, Uncovered: uncovered, Words: a.words, Context: a.ctx, Log: livelog.New("engine"),
 	}
 	server.Tenant = func(tenant string) http.Handler { return callbacks.New(a.operatorsAPI(tenant), callbacks.NoLimits()) }
+	server.Configuration = a.configuration
 	for _, r := range a.resources() {
 		resource := admin.Resource{Name: r.Name, Proven: r.Version != "" || r.ETag, Listed: r.List != nil}
 		for _, trigger := range r.Triggers {
@@ -71,6 +73,15 @@ func (a *App) admin() *admin.Server {
 		server.Resources = append(server.Resources, resource)
 	}
 	return server
+}
+
+// configuration returns what is in force, whole: the app, and the handlers that watch.
+func (a *App) configuration() (json.RawMessage, error) {
+	handlers := make([]json.RawMessage, len(a.handlers))
+	for i, h := range a.handlers {
+		handlers[i] = h.declared
+	}
+	return json.Marshal(map[string]any{"webhooks": a, "handlers": handlers})
 }
 
 // operatorsAPI returns what the operator's way to the API of a tenant needs. It is in our

@@ -4,7 +4,6 @@ package webhooks
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -24,6 +23,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/dashboard/syntax"
 	"github.com/caddy-webhooks/caddy-webhooks/exchange"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/livelog"
+	"github.com/caddy-webhooks/caddy-webhooks/metrics"
 )
 
 func init() {
@@ -42,6 +42,7 @@ type Dashboard struct {
 	syntax.Dashboard
 
 	server *dashboard.Server
+	recent *metrics.Recent
 }
 
 // CaddyModule returns the Caddy module information.
@@ -69,37 +70,34 @@ func (s *Dashboard) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	s.server, err = dashboard.New(dashboard.Options{
-		API: callbacks.New(options, apiLimits), Gate: gate, FramedBy: s.FramedBy, Base: beneath, Log: options.Log,
-	})
+	pages := dashboard.Options{API: callbacks.New(options, apiLimits), Gate: gate, FramedBy: s.FramedBy, Base: beneath, Log: options.Log, Client: options.Client}
+	if s.Accounts != nil || s.Operators != nil {
+		s.recent = counted.StartRecent(app.pipeline)
+		pages.Admin, pages.Recent = app.admin, s.recent
+	}
+	s.server, err = dashboard.New(pages)
 	return err
+}
+
+// Cleanup ends the counting of what is done in each minute.
+func (s *Dashboard) Cleanup() error {
+	s.recent.Stop()
+	return nil
 }
 
 // gate returns what knows who looks at the pages.
 func (s *Dashboard) gate(options *callbacks.Options) (dashboard.Gate, error) {
 	if s.Accounts == nil {
-		return dashboard.Surrounding(placeholder(s.Tenant), placeholder(s.Name)), nil
+		claim := placeholder(s.Operators.Placeholder())
+		return dashboard.Surrounding(placeholder(s.Tenant), placeholder(s.Name), func(r *http.Request) bool { return s.Operators.Is(claim(r)) }), nil
 	}
 	pages, err := dashboard.NewTemplates(account.Templates(), time.Now)
 	if err != nil {
 		return nil, err
 	}
 	return account.New(account.Options{
-		Queue: options.Queue, Sealer: options.Sealer, Renderer: pages, Process: accounts(), Name: s.Accounts.Name, Origin: origin, Client: options.Client, Log: options.Log,
+		Queue: options.Queue, Sealer: options.Sealer, Renderer: pages, Process: accounts(), Name: s.Accounts.Name, Origin: account.Origin, Client: options.Client, Log: options.Log,
 	}), nil
-}
-
-// origin returns the origin of a request's page: HTTPS, which something before Caddy may
-// speak, but for the machine itself.
-func origin(r *http.Request) string {
-	host := r.Host
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	if r.TLS == nil && (host == "localhost" || strings.HasSuffix(host, ".localhost")) {
-		return "http://" + r.Host
-	}
-	return "https://" + r.Host
 }
 
 // beneath returns the path below which a request's page is. Of a prefix that is the whole
@@ -147,6 +145,7 @@ func parseDashboardDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandle
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Dashboard)(nil)
+	_ caddy.CleanerUpper          = (*Dashboard)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Dashboard)(nil)
 	_ caddyfile.Unmarshaler       = (*Dashboard)(nil)
 )

@@ -23,6 +23,10 @@ func TestDashboardInCaddyfile(t *testing.T) {
 	if want := `{"framed_by":["https://portal.example.com","https://b.example:8443"],"handler":"webhooks_dashboard","name":"{http.auth.user.name}","tenant":"{http.auth.user.id}"}`; !strings.Contains(string(adapted), want) {
 		t.Errorf("%s lacks %s", adapted, want)
 	}
+	adapted, err = adapt(t, ":80 {\n\twebhooks_dashboard {\n\t\tauthorize {http.auth.user.id}\n\t\toperators {vars.role} admin ops\n\t}\n}\n")
+	if want := `"operators":{"claim":"{http.vars.role}","values":["admin","ops"]}`; err != nil || !strings.Contains(string(adapted), want) {
+		t.Errorf("%s lacks %s: %v", adapted, want, err)
+	}
 	for name, test := range map[string]struct{ lines, want string }{
 		"nothing":                 {"", "authorize is missing"},
 		"nobody":                  {"authorize", "takes a placeholder"},
@@ -42,7 +46,16 @@ func TestDashboardInCaddyfile(t *testing.T) {
 		"two ways, the other way": {"authorize {a}\naccounts", "do not go together"},
 		"two names":               {"accounts a b", "accounts takes a name"},
 		"a name with a colon":     {"accounts a:b", "without a colon"},
-		"another word":            {"authorize {a}\nlogin now", "it takes authorize, accounts and framed_by"},
+		"operators by a header":   {"authorize {a}\noperators {http.request.header.X-Role} admin", "what a client writes itself"},
+		"operators by a cookie":   {"authorize {a}\noperators {http.request.cookie.role} admin", "what a client writes itself"},
+		"operators by a text":     {"authorize {a}\noperators x{http.auth.user.id} admin", "what a client writes itself"},
+		"operators of no value":   {"authorize {a}\noperators {http.auth.user.id}", "operators takes a placeholder"},
+		"an empty operator":       {"authorize {a}\noperators {http.auth.user.id} \"\"", "it would be nobody, or anybody"},
+		"any operator":            {"authorize {a}\noperators {http.auth.user.id} *", "it would be nobody, or anybody"},
+		"operators of a claim":    {"authorize {a}\noperators {http.auth.user.id} {http.auth.user.id}", "it would be nobody, or anybody"},
+		"operators with accounts": {"accounts\noperators {http.auth.user.id} mara", "do not go together"},
+		"operators alone":         {"operators {http.auth.user.id} mara", "authorize is missing"},
+		"another word":            {"authorize {a}\nlogin now", "it takes authorize, operators, accounts and framed_by"},
 	} {
 		if _, err := adapt(t, ":80 {\n\twebhooks_dashboard {\n"+test.lines+"\n\t}\n}\n"); err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "Caddyfile:") {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
@@ -52,7 +65,7 @@ func TestDashboardInCaddyfile(t *testing.T) {
 		t.Errorf("an argument: %v", err)
 	}
 	// In JSON, too.
-	for _, text := range []string{`{}`, `{"tenant":"{a}","accounts":{}}`, `{"name":"{a}","accounts":{}}`, `{"accounts":{"name":"a:b"}}`, `{"tenant":"acme"}`, `{"tenant":"{a}","framed_by":["*"]}`} {
+	for _, text := range []string{`{}`, `{"tenant":"{a}","accounts":{}}`, `{"name":"{a}","accounts":{}}`, `{"accounts":{"name":"a:b"}}`, `{"tenant":"acme"}`, `{"tenant":"{a}","operators":{}}`, `{"tenant":"{a}","operators":{"claim":"{http.auth.user.id}"}}`, `{"tenant":"{a}","framed_by":["*"]}`} {
 		made := new(Dashboard)
 		if err := json.Unmarshal([]byte(text), made); err != nil {
 			t.Fatal(err)
@@ -123,6 +136,60 @@ func TestDashboard(t *testing.T) {
 	}
 	if status, _, _ := visit("umbrella", http.MethodGet, path, nil); status != 404 {
 		t.Errorf("another tenant: %d", status)
+	}
+}
+
+// Whom an authentication before the pages names sees the pages of operators, and what is in
+// force, without its secrets. Headers name nobody, and neither does what is alike.
+func TestDashboardOperators(t *testing.T) {
+	s := newStage(t)
+	text := s.config("secrets_key AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "}\nvars role {http.request.header.X-Checked}\nhandle_path /hooks* {\nwebhooks_dashboard {\nauthorize {http.request.header.X-User}\noperators {vars.role} ops\n}")
+	s.mustLoad(strings.Replace(text, "resource items\n", "resource items {\ntenant seller\n}\n", 1))
+	visit := func(path string, header ...string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.address+"/hooks"+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-User", "acme")
+		if len(header) > 0 {
+			r.Header.Set(header[0], header[1])
+		}
+		response, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		page, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, string(page)
+	}
+	s.put("/items/1", `{"id":"1","seller":"acme"}`)
+	for path, want := range map[string]string{
+		"/operator/": "This process counts since", "/operator/endpoints": "Endpoints", "/operator/coverage": "Coverage", "/operator/queue": "All is well",
+		"/operator/marks": "Marks", "/operator/unresolved": "None is open", "/operator/tenants": "Tenants", "/operator/audit": "Audit log",
+	} {
+		if status, page := visit(path, "X-Checked", "ops"); status != 200 || !strings.Contains(page, want) {
+			t.Errorf("%s: %d %s", path, status, page)
+		}
+		for _, header := range [][]string{nil, {"X-Checked", "Ops"}, {"X-Checked", "ops,x"}, {"Role", "ops"}} {
+			if status, page := visit(path, header...); status != 404 || !strings.Contains(page, "There is no such page") {
+				t.Errorf("%s by %q: %d %s", path, header, status, page)
+			}
+		}
+	}
+	status, page := visit("/operator/configuration", "X-Checked", "ops")
+	if status != 200 || strings.Contains(page, "AAAAAAAA") || !strings.Contains(page, "secrets_keys") || !strings.Contains(page, "items") || !strings.Contains(page, "seller") {
+		t.Errorf("the configuration: %d %s", status, page)
+	}
+	if status, page := visit("/", "X-Checked", "ops"); status != http.StatusSeeOther || page != "" {
+		t.Errorf("the beginning: %d %s", status, page)
+	}
+	s.mustLoad(strings.Replace(text, "operators {vars.role} ops\n", "", 1)) // what sampled has ended, and nobody is one
+	if status, _ := visit("/operator/", "X-Checked", "ops"); status != 404 {
+		t.Errorf("without operators: %d", status)
 	}
 }
 

@@ -15,6 +15,7 @@
 //	GET  /webhooks/snapshots     what endpoints begin with, and how far that is
 //	GET  /webhooks/audit         who changed what a tenant has, newest first
 //	GET  /webhooks/coverage      what could be missed
+//	GET  /webhooks/configuration what is configured, without secrets
 //	GET  /webhooks/queue         the queue as a whole; /webhooks/queue/backup a backup of it
 //
 // and what operators do:
@@ -75,6 +76,8 @@ type Server struct {
 	// Tenant answers a request to the API of a tenant's subscribers, as the operator.
 	// The path is that of their API. Nil is refused.
 	Tenant func(tenant string) http.Handler
+	// Configuration returns what is configured, whole. Nil is refused.
+	Configuration func() (json.RawMessage, error)
 	// Context ends with the configuration: nothing waits longer. Nil never ends.
 	Context context.Context
 	// Log gets errors that come too late for an answer.
@@ -125,6 +128,7 @@ func (s *Server) routes() map[string]handler {
 		"POST /webhooks/endpoints/{name}/retry":  s.retry,
 		"GET /webhooks/audit":                    s.audits,
 		"GET /webhooks/coverage":                 s.coverage,
+		"GET /webhooks/configuration":            s.configuration,
 		"POST /webhooks/look":                    s.look,
 		"POST /webhooks/list":                    s.list,
 		"POST /webhooks/dismiss":                 s.dismiss,
@@ -235,6 +239,10 @@ func (s *Server) store() (queue.Store, error) {
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) error {
+	if t, within := w.(*taken); within {
+		t.status, t.value = status, value
+		return nil
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	return json.NewEncoder(w).Encode(value)

@@ -207,7 +207,7 @@ func TestBadRequests(t *testing.T) {
 		"GET /webhooks/events?type=a;event=b":                                                   "semicolon",
 		"GET /webhooks/deliveries?status=unknown":                                               "status is pending, delivered, dead, superseded or cancelled",
 		"GET /webhooks/endpoints?limit=0":                                                       "limit is a number",
-		"GET /webhooks/endpoints?type=x":                                                        "it takes tenant, cursor, limit",
+		"GET /webhooks/endpoints?type=x":                                                        "it takes tenant, state, name, cursor, limit",
 		"GET /webhooks/queue/backup?since=%zz":                                                  "invalid URL escape",
 		"GET /webhooks/queue/backup?after=1":                                                    `unknown parameter "after"; it takes since`,
 		"GET /webhooks/queue/backup?since=x":                                                    "since is the number that the backup before ends with",

@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
-// auditView is who changed what, and whose it was.
-type auditView struct {
+// AuditView is who changed what, and whose it was.
+type AuditView struct {
 	subscribers.Audited
 	// Tenant is "" for what is the operator's own.
 	Tenant string `json:"tenant,omitempty"`
@@ -44,12 +44,12 @@ func (s *Server) audits(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	views := make([]auditView, len(rows))
+	views := make([]AuditView, len(rows))
 	for i := range rows {
 		views[i].Tenant = rows[i].Owner
 		if views[i].Audited, err = subscribers.AuditedOf(rows[i]); err != nil {
 			return err
 		}
 	}
-	return writeJSON(w, http.StatusOK, list(views, next, func(view auditView) any { return view }))
+	return writeJSON(w, http.StatusOK, List[AuditView]{views, next})
 }

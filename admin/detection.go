@@ -17,6 +17,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
 )
 
+// Uncovered is a kind of unsafe requests that matched no rule.
+type Uncovered = coverage.Line
+
 // Coverage is the answer to GET /webhooks/coverage: what could be missed.
 type Coverage struct {
 	// Since is when the requests began to be counted. Those that a new configuration
@@ -27,8 +30,8 @@ type Coverage struct {
 	// Unmatched are the kinds of unsafe requests that matched no rule, with a
 	// draft of the rule that would catch them; Other counts the requests of
 	// further kinds.
-	Unmatched []coverage.Line `json:"unmatched"`
-	Other     uint64          `json:"other"`
+	Unmatched []Uncovered `json:"unmatched"`
+	Other     uint64      `json:"other"`
 	// Words are those of the configuration that have no effect so far: a path that was
 	// looked for and never found, a rule that matched none of the requests like its own.
 	Words []effect.Line `json:"words"`

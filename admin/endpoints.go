@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -18,8 +19,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
-// endpointView is an endpoint with how it stands.
-type endpointView struct {
+// EndpointView is an endpoint with how it stands.
+type EndpointView struct {
 	emitter.Standing
 	// Host is the part of its URL that may be shown.
 	Host   string `json:"host"`
@@ -44,14 +45,17 @@ func (s *Server) emitter() (*emitter.Emitter, error) {
 	return e, nil
 }
 
-// statusFeed is the status of an endpoint without a URL: it is sent nothing, and its feed is
+// StatusFeed is the status of an endpoint without a URL: it is sent nothing, and its feed is
 // read.
-const statusFeed queue.EndpointStatus = "feed"
+const StatusFeed queue.EndpointStatus = "feed"
 
-var endpointParameters = append([]string{"tenant"}, pageParameters...)
+var endpointParameters = append([]string{"tenant", "state", "name"}, pageParameters...)
+
+// endpointStates are the states that endpoints can be listed by.
+var endpointStates = append([]queue.EndpointStatus{emitter.StatusGone, StatusFeed}, emitter.Statuses...)
 
 // endpoints answers how the endpoints stand, by name: all that are delivered to, or those
-// of a `tenant`. The cursor is the last name of the page before.
+// of a `tenant`, or in a `state`, or the one of a `name`. The cursor is the last name of the page before.
 func (s *Server) endpoints(w http.ResponseWriter, r *http.Request) error {
 	working, err := s.emitter()
 	if err != nil {
@@ -64,6 +68,10 @@ func (s *Server) endpoints(w http.ResponseWriter, r *http.Request) error {
 	q, err := parseQuery(r, endpointParameters, queue.DefaultLimit)
 	if err != nil {
 		return err
+	}
+	state := queue.EndpointStatus(values.Get("state"))
+	if state != "" && !slices.Contains(endpointStates, state) {
+		return fmt.Errorf("%w: state is one of %v, not %q", errBadQuery, endpointStates, state)
 	}
 	stats, err := s.stats(r)
 	if err != nil {
@@ -80,19 +88,27 @@ func (s *Server) endpoints(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
+	if values.Has("name") {
+		name := values.Get("name")
+		of, stands := standings[name]
+		if !stands {
+			return s.unknown(name)
+		}
+		standings = map[string]emitter.Standing{name: of}
+	}
 	var labels map[string]string
 	if values.Has("tenant") {
 		if labels, err = s.narrow(r.Context(), standings, values.Get("tenant")); err != nil {
 			return err
 		}
 	}
-	answer := listView{Items: []any{}}
+	answer := List[EndpointView]{Items: []EndpointView{}}
 	for _, name := range slices.Sorted(maps.Keys(standings)) {
-		if name <= string(q.page.Cursor) {
+		if name <= string(q.page.Cursor) || state != "" && standings[name].Status != state {
 			continue
 		}
 		if len(answer.Items) == q.page.Limit {
-			answer.Next = queue.Cursor(answer.Items[len(answer.Items)-1].(endpointView).Name)
+			answer.Next = queue.Cursor(answer.Items[len(answer.Items)-1].Name)
 			break
 		}
 		view := s.endpointView(name, standings[name])
@@ -106,9 +122,9 @@ func (s *Server) endpoints(w http.ResponseWriter, r *http.Request) error {
 }
 
 // endpointView returns an endpoint with how it stands, without counts.
-func (s *Server) endpointView(name string, standing emitter.Standing) endpointView {
+func (s *Server) endpointView(name string, standing emitter.Standing) EndpointView {
 	declared, _ := s.Pipeline.Endpoints().Get(name)
-	view := endpointView{Standing: standing, Tenant: declared.Tenant, Stored: subscribers.IsID(name), Events: declared.Events.Patterns()}
+	view := EndpointView{Standing: standing, Tenant: declared.Tenant, Stored: subscribers.IsID(name), Events: declared.Events.Patterns()}
 	if declared.URL != "" {
 		view.Host = endpoint.PublicURL(declared.URL)
 	}
@@ -143,7 +159,7 @@ func (s *Server) narrow(ctx context.Context, standings map[string]emitter.Standi
 			e := &endpoints[i]
 			labels[e.ID] = e.Label
 			if _, stands := standings[e.ID]; !stands && e.URL == "" {
-				standings[e.ID] = emitter.Standing{EndpointState: queue.EndpointState{Name: e.ID, Status: statusFeed}}
+				standings[e.ID] = emitter.Standing{EndpointState: queue.EndpointState{Name: e.ID, Status: StatusFeed}}
 			}
 		}
 		if page.Cursor = next; next == "" {
@@ -212,10 +228,10 @@ func (s *Server) resume(w http.ResponseWriter, r *http.Request) error {
 }
 
 // noteHeld has it in the audit that the operator holds a tenant's endpoint back, or does so
-// no more.
+// no more; of an operator with a name, that of any endpoint.
 func (s *Server) noteHeld(r *http.Request, action, name string) error {
 	declared, found := s.Pipeline.Endpoints().Get(name)
-	if !found || !subscribers.IsID(name) {
+	if subscribers.OperatorOf(r.Context()) == "" && (!found || !subscribers.IsID(name)) {
 		return nil
 	}
 	store, err := s.store()

@@ -32,9 +32,6 @@ func newKeyView(key subscribers.Key, text string) KeyView {
 	return KeyView{key.ID, key.Tenant, key.Name, key.By, key.Created, key.Expires, key.Used, text}
 }
 
-// operatorName is who operators are in the audit.
-const operatorName = "operator"
-
 // keysOf returns the store of API keys, and the tenant that a request names. It must
 // name one: a key of no tenant's would open what all have.
 func (s *Server) keysOf(r *http.Request, takes ...string) (keys *subscribers.Keys, tenant string, err error) {
@@ -75,7 +72,7 @@ func (s *Server) createKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	key := subscribers.Key{Tenant: tenant, Name: r.URL.Query().Get("name"), By: operatorName}
+	key := subscribers.Key{Tenant: tenant, Name: r.URL.Query().Get("name"), By: subscribers.OperatorName}
 	if text := r.URL.Query().Get("for"); text != "" {
 		// It is how long ago that a time to come is, the other way round.
 		now := time.Now()
@@ -141,6 +138,6 @@ func ofTenant(tenant string) string {
 
 // audit returns the record of what an operator does to what a tenant has.
 func audit(action, object, tenant string, r *http.Request) (queue.Record, error) {
-	audited := subscribers.Audited{At: time.Now().UTC(), Who: operatorName, Action: action, Object: object, From: r.RemoteAddr}
+	audited := subscribers.Audited{At: time.Now().UTC(), Who: subscribers.OperatorName, By: subscribers.OperatorOf(r.Context()), Action: action, Object: object, From: r.RemoteAddr}
 	return audited.Record(tenant, subscribers.DefaultAuditFor)
 }

@@ -12,7 +12,7 @@ import (
 
 // listed answers with the page of a list that read returns. Takes names what the list
 // can be narrowed by.
-func (s *Server) listed(w http.ResponseWriter, r *http.Request, takes []string, read func(context.Context, queue.Store, query) (listView, error)) error {
+func listed[V any](s *Server, w http.ResponseWriter, r *http.Request, takes []string, read func(context.Context, queue.Store, query) (List[V], error)) error {
 	store, err := s.store()
 	if err != nil {
 		return err
@@ -46,44 +46,44 @@ func some[T any](page queue.Page, read func(queue.Page) ([]T, queue.Cursor, erro
 }
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
-	return s.listed(w, r, eventParameters, func(ctx context.Context, store queue.Store, q query) (listView, error) {
+	return listed(s, w, r, eventParameters, func(ctx context.Context, store queue.Store, q query) (List[EventView], error) {
 		rows, next, err := some(q.page, func(page queue.Page) ([]event.Event, queue.Cursor, error) {
 			return store.Events(ctx, q.filter, page)
 		})
-		return list(rows, next, func(e event.Event) any { return newEventView(e, false) }), err
+		return list(rows, next, func(e event.Event) EventView { return newEventView(e, false) }), err
 	})
 }
 
 func (s *Server) deliveries(w http.ResponseWriter, r *http.Request) error {
-	return s.listed(w, r, deliveryParameters, func(ctx context.Context, store queue.Store, q query) (listView, error) {
+	return listed(s, w, r, deliveryParameters, func(ctx context.Context, store queue.Store, q query) (List[DeliveryView], error) {
 		rows, next, err := some(q.page, func(page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
 			return store.Deliveries(ctx, q.filter, page)
 		})
 		if err != nil {
-			return listView{}, err
+			return List[DeliveryView]{}, err
 		}
 		return deliveriesView(ctx, store, rows, next)
 	})
 }
 
 func (s *Server) attempts(w http.ResponseWriter, r *http.Request) error {
-	return s.listed(w, r, attemptParameters, func(ctx context.Context, store queue.Store, q query) (listView, error) {
+	return listed(s, w, r, attemptParameters, func(ctx context.Context, store queue.Store, q query) (List[AttemptView], error) {
 		rows, next, err := store.Attempts(ctx, q.filter, q.page)
-		return list(rows, next, func(t queue.Attempt) any { return attemptView{t, string(t.Response)} }), err
+		return list(rows, next, func(t queue.Attempt) AttemptView { return AttemptView{t, string(t.Response)} }), err
 	})
 }
 
 func (s *Server) unresolved(w http.ResponseWriter, r *http.Request) error {
-	return s.listed(w, r, pageParameters, func(ctx context.Context, store queue.Store, q query) (listView, error) {
+	return listed(s, w, r, pageParameters, func(ctx context.Context, store queue.Store, q query) (List[UnresolvedView], error) {
 		rows, next, err := store.Unresolved(ctx, q.page)
-		return list(rows, next, func(u queue.Unresolved) any { return newUnresolvedView(u) }), err
+		return list(rows, next, newUnresolvedView), err
 	})
 }
 
 func (s *Server) marks(w http.ResponseWriter, r *http.Request) error {
-	return s.listed(w, r, limitParameter, func(ctx context.Context, store queue.Store, q query) (listView, error) {
+	return listed(s, w, r, limitParameter, func(ctx context.Context, store queue.Store, q query) (List[MarkView], error) {
 		rows, err := store.Pending(ctx, q.page.Limit)
-		return list(rows, "", func(m queue.PendingMark) any { return newMarkView(m) }), err
+		return list(rows, "", newMarkView), err
 	})
 }
 

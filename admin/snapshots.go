@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
-// runView is how far what an endpoint begins with is.
-type runView struct {
+// RunView is how far what an endpoint begins with is.
+type RunView struct {
 	Endpoint string               `json:"endpoint"`
 	Tenant   string               `json:"tenant,omitempty"`
 	State    subscribers.RunState `json:"state"`
@@ -53,16 +53,16 @@ func (s *Server) snapshots(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	views := make([]runView, len(rows))
+	views := make([]RunView, len(rows))
 	for i := range rows {
 		run, err := subscribers.RunOf(rows[i])
 		if err != nil {
 			return err
 		}
-		views[i] = runView{
+		views[i] = RunView{
 			Endpoint: rows[i].ID, Tenant: rows[i].Owner, State: run.State, Resource: strings.TrimRight(run.Resource, "\x00"),
 			Done: run.Done, Of: max(run.Of, run.Done), Filtered: run.Filtered, Unread: run.Unread, Complete: run.Complete(), Began: run.Began, Ended: run.Ended,
 		}
 	}
-	return writeJSON(w, http.StatusOK, list(views, next, func(v runView) any { return v }))
+	return writeJSON(w, http.StatusOK, List[RunView]{views, next})
 }

@@ -81,7 +81,7 @@ func (s *Server) tenants(w http.ResponseWriter, r *http.Request) error {
 	if err := countOf(r.Context(), store, rows); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, list(rows, next, func(t *TenantView) any { return t }))
+	return writeJSON(w, http.StatusOK, List[*TenantView]{rows, next})
 }
 
 // tenantsOf returns who has something, with the names of the endpoints. Sealed values are

@@ -11,22 +11,23 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
-// listView is a page of a list. Next is the cursor of the following page, ""
-// after the last.
-type listView struct {
-	Items []any        `json:"items"`
+// List is a page of a list. Next is the cursor of the following page, "" after the last.
+type List[T any] struct {
+	Items []T          `json:"items"`
 	Next  queue.Cursor `json:"next,omitempty"`
 }
 
-func list[T any](rows []T, next queue.Cursor, view func(T) any) listView {
-	page := listView{Items: make([]any, 0, len(rows)), Next: next}
+// list returns a page of rows as they are shown. Its items are never nil: JSON shows [].
+func list[T, V any](rows []T, next queue.Cursor, view func(T) V) List[V] {
+	page := List[V]{Items: make([]V, 0, len(rows)), Next: next}
 	for _, row := range rows {
 		page.Items = append(page.Items, view(row))
 	}
 	return page
 }
 
-type eventView struct {
+// EventView is an event.
+type EventView struct {
 	event.Event
 	// WebhookID is the id that receivers see.
 	WebhookID string `json:"webhook_id"`
@@ -37,8 +38,8 @@ type eventView struct {
 	Payload any `json:"payload,omitempty"`
 }
 
-func newEventView(e event.Event, payload bool) eventView {
-	view := eventView{Event: e, WebhookID: e.DeliveryID(), Object: e.Key.String(), Size: len(e.Payload)}
+func newEventView(e event.Event, payload bool) EventView {
+	view := EventView{Event: e, WebhookID: e.DeliveryID(), Object: e.Key.String(), Size: len(e.Payload)}
 	switch {
 	case !payload:
 	case json.Valid(e.Payload):
@@ -49,7 +50,8 @@ func newEventView(e event.Event, payload bool) eventView {
 	return view
 }
 
-type deliveryView struct {
+// DeliveryView is a delivery, with why it has not succeeded.
+type DeliveryView struct {
 	queue.Delivery
 	Object string `json:"object"`
 	// LastCode and LastError are those of the last attempt, of a delivery that has
@@ -59,10 +61,10 @@ type deliveryView struct {
 }
 
 // deliveriesView returns a page of deliveries, with why they have not succeeded.
-func deliveriesView(ctx context.Context, store queue.History, rows []queue.Delivery, next queue.Cursor) (listView, error) {
-	page := listView{Items: make([]any, 0, len(rows)), Next: next}
+func deliveriesView(ctx context.Context, store queue.History, rows []queue.Delivery, next queue.Cursor) (List[DeliveryView], error) {
+	page := List[DeliveryView]{Items: make([]DeliveryView, 0, len(rows)), Next: next}
 	for i := range rows {
-		view := deliveryView{Delivery: rows[i], Object: rows[i].Key.String()}
+		view := DeliveryView{Delivery: rows[i], Object: rows[i].Key.String()}
 		if view.Attempts > 0 && view.Status != queue.StatusDelivered {
 			// The last attempt is the first of the list.
 			last, _, err := store.Attempts(ctx, queue.Filter{EventID: view.EventID, Endpoint: view.Endpoint}, queue.Page{Limit: 1})
@@ -78,13 +80,15 @@ func deliveriesView(ctx context.Context, store queue.History, rows []queue.Deliv
 	return page, nil
 }
 
-type attemptView struct {
+// AttemptView is an attempt of a delivery.
+type AttemptView struct {
 	queue.Attempt
 	// Response hides the attempt's bytes, which JSON would show in base64.
 	Response string `json:"response,omitempty"`
 }
 
-type unresolvedView struct {
+// UnresolvedView is a record of a change whose object is not known.
+type UnresolvedView struct {
 	ID       uint64     `json:"id"`
 	Resource string     `json:"resource"`
 	Kind     event.Kind `json:"kind"`
@@ -94,11 +98,12 @@ type unresolvedView struct {
 	Reason   string     `json:"reason"`
 }
 
-func newUnresolvedView(u queue.Unresolved) unresolvedView {
-	return unresolvedView{ID: uint64(u.ID), Resource: u.Resource, Kind: u.Kind, Rule: u.Rule, Noted: u.Noted, At: u.At, Reason: u.Reason}
+func newUnresolvedView(u queue.Unresolved) UnresolvedView {
+	return UnresolvedView{ID: uint64(u.ID), Resource: u.Resource, Kind: u.Kind, Rule: u.Rule, Noted: u.Noted, At: u.At, Reason: u.Reason}
 }
 
-type markView struct {
+// MarkView is an object that waits for reconciling.
+type MarkView struct {
 	Object    string    `json:"object"`
 	MarkedAt  time.Time `json:"marked_at"`
 	DueAt     time.Time `json:"due_at"`
@@ -112,8 +117,8 @@ type markView struct {
 	SettleAt time.Time     `json:"settle_at,omitzero"`
 }
 
-func newMarkView(m queue.PendingMark) markView {
-	return markView{
+func newMarkView(m queue.PendingMark) MarkView {
+	return MarkView{
 		Object: m.Key.String(), MarkedAt: m.MarkedAt, DueAt: m.DueAt, Leased: m.Leased, Tries: m.Tries, LastError: m.LastError,
 		Rule: m.Rule, Outcome: m.Outcome, SettleAt: m.SettleAt,
 	}

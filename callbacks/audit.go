@@ -9,7 +9,7 @@ import (
 
 // audit returns the record of what a call does, to be written with it.
 func (c *call) audit(action, object string, changed []string) (queue.Record, error) {
-	audited := subscribers.Audited{At: c.now.UTC(), Who: c.caller.Name, Action: action, Object: object, Changed: changed, From: c.options.Client(c.r)}
+	audited := subscribers.Audited{At: c.now.UTC(), Who: c.caller.Name, By: subscribers.OperatorOf(c.r.Context()), Action: action, Object: object, Changed: changed, From: c.options.Client(c.r)}
 	return audited.Record(c.caller.Tenant, c.options.AuditFor)
 }
 
@@ -31,6 +31,7 @@ func listAudit(c *call) (*answer, error) {
 		if answer.Data[i], err = subscribers.AuditedOf(kept[i]); err != nil {
 			return nil, err
 		}
+		answer.Data[i].By = "" // which operator it was is not the tenant's to know
 	}
 	return ok(answer)
 }

@@ -10,14 +10,11 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
-// OperatorName is what the operator is called in the audit.
-const OperatorName = "operator"
-
 // AsOperator knows every caller as the operator, who does what a tenant may do, by the
 // same rules. Only a server that nobody else can reach may have it.
 func AsOperator(tenant string) Authorize {
 	return func(*http.Request, queue.Store) (Caller, error) {
-		return Caller{Tenant: tenant, Name: OperatorName}, nil
+		return Caller{Tenant: tenant, Name: subscribers.OperatorName}, nil
 	}
 }
 

@@ -4,6 +4,7 @@ package dashboard
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -50,9 +51,8 @@ func (q request) with(pairs ...string) request {
 	return q
 }
 
-// ask has the API do something.
-func ask[T any](a *api, q request) (callbacks.Done[T], error) {
-	path := ""
+// of returns the request as HTTP has it, below a path.
+func (q request) of(ctx context.Context, path string) (*http.Request, error) {
 	for _, segment := range q.path {
 		path += "/" + url.PathEscape(segment)
 	}
@@ -63,16 +63,14 @@ func ask[T any](a *api, q request) (callbacks.Done[T], error) {
 	if q.members != nil {
 		text, err := json.Marshal(q.members)
 		if err != nil {
-			return callbacks.Done[T]{}, err
+			return nil, err
 		}
 		body = bytes.NewReader(text)
 	}
-	r, err := http.NewRequestWithContext(a.of.Context(), q.method, path, body)
+	r, err := http.NewRequestWithContext(ctx, q.method, path, body)
 	if err != nil {
-		return callbacks.Done[T]{}, errLost // a text that can stand in no path names nothing
+		return nil, errLost // a text that can stand in no path names nothing
 	}
-	// The audit says from where.
-	r.RemoteAddr = a.of.RemoteAddr
 	for name, value := range map[string]string{"If-Match": q.etag, "Idempotency-Key": q.key} {
 		if value != "" {
 			r.Header.Set(name, value)
@@ -81,6 +79,17 @@ func ask[T any](a *api, q request) (callbacks.Done[T], error) {
 	if q.members != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
+	return r, nil
+}
+
+// ask has the API do something.
+func ask[T any](a *api, q request) (callbacks.Done[T], error) {
+	r, err := q.of(a.of.Context(), "")
+	if err != nil {
+		return callbacks.Done[T]{}, err
+	}
+	// The audit says from where.
+	r.RemoteAddr = a.of.RemoteAddr
 	return callbacks.Do[T](a.server, a.caller, r)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/admin"
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -36,6 +37,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, person *Person, er
 func (s *Server) failureOf(w http.ResponseWriter, r *http.Request, err error) *failure {
 	var known *failure
 	var problem *callbacks.Problem
+	var refused *admin.Refused
 	switch {
 	case errors.As(err, &known):
 	case errors.Is(err, ErrNobody):
@@ -47,6 +49,8 @@ func (s *Server) failureOf(w http.ResponseWriter, r *http.Request, err error) *f
 		if after := problem.RetryAfter(); after > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
 		}
+	case errors.As(err, &refused) && refused.Status != http.StatusInternalServerError:
+		known = failureOfRefused(refused)
 	default:
 		s.options.Log.Error("a page of the dashboard failed", zap.String("method", r.Method), zap.Error(err))
 		known = errBroken

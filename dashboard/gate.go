@@ -9,8 +9,11 @@ import (
 
 // Person is who looks at the pages.
 type Person struct {
-	// Tenant is whose endpoints they see. It is never empty.
+	// Tenant is whose endpoints they see. It is empty of operators alone.
 	Tenant string
+	// Operator is true for those who run this service. They see how it fares and what all
+	// tenants have, and no pages of a tenant.
+	Operator bool
 	// Name says in the audit, and at the top of each page, who it is.
 	Name string
 	// SteppedUp is true if they have shown a short time ago that it is still them, which

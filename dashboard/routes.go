@@ -39,6 +39,7 @@ func (s *Server) route() {
 	} {
 		s.pages.Handle(pattern, s.known(do))
 	}
+	s.routeOperators()
 	s.pages.HandleFunc("GET /static/{name}", s.serveFile)
 	s.pages.HandleFunc("POST /theme", s.keepTheme)
 	if pages := s.options.Gate.Pages(); pages != nil {
@@ -49,12 +50,12 @@ func (s *Server) route() {
 }
 
 // missing returns what is wrong with a request that no page takes: the method, if a page
-// takes another at its path.
+// takes another at its path. That there are pages of operators is told to nobody else.
 func (s *Server) missing(r *http.Request) error {
 	other := r.Clone(r.Context())
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		other.Method = method
-		if _, pattern := s.pages.Handler(other); pattern != "/" && pattern != "" {
+		if _, pattern := s.pages.Handler(other); pattern != "/" && pattern != "" && !forOperators(pattern) {
 			return errWrongMethod
 		}
 	}

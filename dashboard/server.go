@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/admin"
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
 )
 
@@ -21,6 +22,12 @@ type Options struct {
 	API *callbacks.Server
 	// Gate finds out who asks.
 	Gate Gate
+	// Admin returns what does all that the pages of operators do. Nil is for no such pages.
+	Admin func() *admin.Server
+	// Recent is what was done in the last day, for them. Nil is for nothing that is known.
+	Recent Recent
+	// Client returns the address from which a request came. Default: the connection's.
+	Client func(r *http.Request) string
 	// FramedBy are the sources of a content policy that may show pages in a frame.
 	// Default: nobody may.
 	FramedBy []string
@@ -48,6 +55,9 @@ type Server struct {
 func New(options Options) (*Server, error) {
 	if options.Base == nil {
 		options.Base = func(*http.Request) string { return "" }
+	}
+	if options.Client == nil {
+		options.Client = func(r *http.Request) string { return r.RemoteAddr }
 	}
 	if options.Now == nil {
 		options.Now = time.Now
@@ -103,17 +113,33 @@ type visit struct {
 // action answers a visit, or fails with a [*callbacks.Problem] or a failure.
 type action func(v *visit) error
 
-// known returns a handler of an action that is for persons who are known.
+// known returns a handler of an action that is for tenants who are known. Operators are
+// led to pages of theirs.
 func (s *Server) known(do action) http.HandlerFunc {
+	return s.visited(do, func(r *http.Request, person Person) error {
+		switch {
+		case person.Operator && r.URL.Path == "/":
+			return &Elsewhere{Path: pathOperator}
+		case person.Operator:
+			return errLost
+		case person.Tenant == "":
+			return ErrNobody // the tenant "" is the operator's
+		}
+		return nil
+	})
+}
+
+// visited returns a handler of an action that is for persons who are let in.
+func (s *Server) visited(do action, let func(r *http.Request, person Person) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		person, err := s.options.Gate.Person(r)
+		if err == nil {
+			err = let(r, person)
+		}
 		var elsewhere *Elsewhere
 		if errors.As(err, &elsewhere) {
 			redirect(w, r, elsewhere.Path)
 			return
-		}
-		if err == nil && person.Tenant == "" {
-			err = ErrNobody // the tenant "" is the operator's
 		}
 		if err != nil {
 			s.fail(w, r, nil, err)

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-webhooks/caddy-webhooks/admin"
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks/catalogue"
 	"github.com/caddy-webhooks/caddy-webhooks/dashboard"
@@ -96,6 +97,9 @@ func (g *gate) Person(r *http.Request) (dashboard.Person, error) {
 	if tenant == "the operator" {
 		return dashboard.Person{Name: "Olga", SteppedUp: true}, nil
 	}
+	if tenant == "olga" {
+		return dashboard.Person{Operator: true, Name: "olga", SteppedUp: g.stepped}, nil
+	}
 	if tenant == "" {
 		return dashboard.Person{}, dashboard.ErrNobody
 	}
@@ -112,6 +116,8 @@ type stage struct {
 	api       *callbacks.Server
 	options   callbacks.Options
 	framed    []string
+	admin     func() *admin.Server
+	recent    dashboard.Recent
 	store     queue.Store
 	receivers *receivers
 	fares     fares
@@ -155,6 +161,7 @@ func newStage(t *testing.T, with ...func(*stage)) *stage {
 	s.api = callbacks.New(s.options, callbacks.NewLimits())
 	s.server, err = dashboard.New(dashboard.Options{
 		API: s.api, Gate: s.gate, FramedBy: s.framed, Base: func(*http.Request) string { return "/hooks" }, Now: clock, Log: log,
+		Admin: s.admin, Recent: s.recent,
 	})
 	must(t, err)
 	return s

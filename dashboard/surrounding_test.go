@@ -16,7 +16,7 @@ func TestSurrounding(t *testing.T) {
 	from := func(name string) func(*http.Request) string {
 		return func(r *http.Request) string { return r.Header.Get(name) }
 	}
-	g := dashboard.Surrounding(from("X-Tenant"), from("X-Name"))
+	g := dashboard.Surrounding(from("X-Tenant"), from("X-Name"), func(r *http.Request) bool { return r.Header.Get("X-Role") == "ops" })
 	for _, test := range []struct{ tenant, name, want string }{
 		{"acme", "Mara", "acme Mara true"},
 		{"acme", "", "acme tenant acme true"},
@@ -37,6 +37,17 @@ func TestSurrounding(t *testing.T) {
 		if got != test.want {
 			t.Errorf("%q %q: %s, want %s", test.tenant, test.name, got, test.want)
 		}
+	}
+	// An operator has no tenant, whatever the server around says.
+	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	for name, want := range map[string]string{"Olga": "Olga", "": "operator"} {
+		r.Header["X-Tenant"], r.Header["X-Role"], r.Header["X-Name"] = []string{"acme"}, []string{"ops"}, []string{name}
+		if person, err := g.Person(r); err != nil || person != (dashboard.Person{Operator: true, Name: want, SteppedUp: true}) {
+			t.Errorf("%q: %+v, %v", name, person, err)
+		}
+	}
+	if person, err := dashboard.Surrounding(from("X-Tenant"), from("X-Name"), nil).Person(r); err != nil || person.Operator || person.Tenant != "acme" {
+		t.Errorf("without operators: %+v, %v", person, err)
 	}
 	if g.Pages() != nil {
 		t.Error("it has pages")

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// The words of the pages are here and in templates/, and nowhere else: here are those that
-// a value decides.
+// The words of the pages are here, for those of operators in operator_texts.go, and in
+// templates/, and nowhere else: here are those that a value decides.
 
 // Why a page is not shown.
 var (

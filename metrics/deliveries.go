@@ -21,6 +21,9 @@ func (c *Set) Attempted(_ string, status queue.Status, code int, took, age time.
 	c.durations.Observe(took.Seconds())
 	if status == queue.StatusDelivered {
 		c.ages.Observe(age.Seconds())
+		c.counts.Delivered(age)
+	} else {
+		c.counts.Failed()
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/metrics/series"
 	"github.com/caddy-webhooks/caddy-webhooks/pipeline"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 	"github.com/caddy-webhooks/caddy-webhooks/rules"
@@ -49,6 +50,10 @@ type Set struct {
 	// choose: all others come from the configuration, or are one of a few
 	// words.
 	eventTypes *label
+
+	// counts and ring are for those who look without Prometheus.
+	counts series.Counts
+	ring   series.Ring
 }
 
 // New returns metrics at zero. Log returns where to say that a metric has too many values of
@@ -150,6 +155,9 @@ func (c *Set) Reconciled(resource string, result reconcile.Result, took time.Dur
 // Exchange implements exchange.Metrics.
 func (c *Set) Exchange(resource string, kind event.Kind, outcome event.Outcome) {
 	c.exchanges.WithLabelValues(resource, string(kind), string(outcome)).Inc()
+	if outcome != event.OutcomeUnchanged {
+		c.counts.Changed()
+	}
 }
 
 // Gap implements exchange.Metrics.
@@ -195,6 +203,7 @@ func (c *Set) FilterFailed() { c.filtersUndecided.Inc() }
 // Event implements reconcile.Metrics.
 func (c *Set) Event(eventType string) {
 	c.events.WithLabelValues(c.eventTypes.value(eventType)).Inc()
+	c.counts.Event()
 }
 
 // Declare has the event types of a resource that the configuration names be

@@ -25,6 +25,8 @@ type Audited struct {
 	At time.Time `json:"at"`
 	// Who is the caller, as authentication knows it.
 	Who string `json:"who"`
+	// By is which operator it was, of those who have names. Operators alone are told it.
+	By string `json:"by,omitempty"`
 	// Action is what was done, as "endpoint.create", and Object what it was done to.
 	Action string `json:"action"`
 	Object string `json:"object,omitempty"`

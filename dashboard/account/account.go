@@ -25,6 +25,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -69,7 +70,7 @@ type Options struct {
 	// Name is what authenticator apps call the account. Default: Webhooks.
 	Name string
 	// Origin returns the origin of the pages as a browser sees it, as https://example.com,
-	// to which passkeys belong. Default: https and the request's host.
+	// to which passkeys belong. Default: [Origin].
 	Origin func(r *http.Request) string
 	// Client returns the address from which a request came. Default: the connection's.
 	Client func(r *http.Request) string
@@ -112,7 +113,7 @@ func New(options Options) *Server {
 		options.Name = "Webhooks"
 	}
 	if options.Origin == nil {
-		options.Origin = func(r *http.Request) string { return "https://" + r.Host }
+		options.Origin = Origin
 	}
 	if options.Client == nil {
 		options.Client = func(r *http.Request) string {
@@ -137,6 +138,19 @@ func New(options Options) *Server {
 	return s
 }
 
+// Origin returns the origin of a request's page: HTTPS, which something before the server may
+// speak, but for the machine itself.
+func Origin(r *http.Request) string {
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if r.TLS == nil && (host == "localhost" || strings.HasSuffix(host, ".localhost")) {
+		return "http://" + r.Host
+	}
+	return "https://" + r.Host
+}
+
 // Person returns who makes a request for a page of webhooks: somebody who has logged in
 // with a second factor. All others must see a page of ours first.
 func (s *Server) Person(r *http.Request) (dashboard.Person, error) {
@@ -146,10 +160,6 @@ func (s *Server) Person(r *http.Request) (dashboard.Person, error) {
 	}
 	if at := v.place(); at != placeOpen {
 		return dashboard.Person{}, &dashboard.Elsewhere{Path: withBack(at.path(), backOf(r))}
-	}
-	if v.user.Operator() {
-		// The pages are those of tenants.
-		return dashboard.Person{}, &dashboard.Elsewhere{Path: pathAccount}
 	}
 	if err := v.used(); err != nil {
 		return dashboard.Person{}, &dashboard.Elsewhere{Path: withBack(pathLogin, backOf(r))}

@@ -65,12 +65,7 @@ func showAccount(v *visit) error {
 
 func (v *visit) showAccountPage(status int, page *accountPage) error {
 	view := dashboard.View{Name: "account", Title: "Account", Section: "account", Data: page, Scripts: []string{"account.js"}}
-	if v.user.Operator() {
-		view.Bare = true // the sections are those of tenants
-	} else {
-		view = view.For(v.person())
-	}
-	v.options.Renderer.Render(v.w, v.r, status, view)
+	v.options.Renderer.Render(v.w, v.r, status, view.For(v.person()))
 	return nil
 }
 

@@ -71,7 +71,7 @@ func (v *visit) used() error {
 
 // person returns the visitor as pages know one.
 func (v *visit) person() dashboard.Person {
-	return dashboard.Person{Tenant: v.user.Tenant, Name: v.user.Name, SteppedUp: steppedUp(v.current.Session, v.now)}
+	return dashboard.Person{Tenant: v.user.Tenant, Operator: v.user.Operator(), Name: v.user.Name, SteppedUp: steppedUp(v.current.Session, v.now)}
 }
 
 // from returns the visitor's address.

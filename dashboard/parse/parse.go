@@ -15,6 +15,7 @@ import (
 //
 //	webhooks_dashboard {
 //	    authorize <tenant> [<name>]
+//	    operators <claim> <values...>
 //	    accounts [<name>]
 //	    framed_by <sites...>
 //	}
@@ -39,6 +40,10 @@ func Dashboard(d *caddyfile.Dispenser) (syntax.Dashboard, error) {
 			}
 		case word == "authorize":
 			return to, d.Errf("authorize takes a placeholder for the tenant, and one for the name, as `authorize {http.auth.user.id}`, not `%s`", strings.Join(args, " "))
+		case word == "operators" && len(args) > 1:
+			to.Operators = &syntax.Operators{Claim: args[0], Values: args[1:]}
+		case word == "operators":
+			return to, d.Errf("operators takes a placeholder, and the values that it has for operators, as `operators {http.auth.user.id} mara`, not `%s`", strings.Join(args, " "))
 		case word == "accounts" && len(args) <= 1:
 			to.Accounts = &syntax.Accounts{Name: strings.Join(args, "")}
 		case word == "accounts":
@@ -48,7 +53,7 @@ func Dashboard(d *caddyfile.Dispenser) (syntax.Dashboard, error) {
 		case word == "framed_by":
 			return to, d.Err("framed_by takes sites, as `framed_by https://portal.example.com`")
 		default:
-			return to, d.Errf("unknown option %q of webhooks_dashboard; it takes authorize, accounts and framed_by", word)
+			return to, d.Errf("unknown option %q of webhooks_dashboard; it takes authorize, operators, accounts and framed_by", word)
 		}
 		// Here an error has the line of what is wrong.
 		if err := to.Check(); err != nil && (to.Tenant != "" || to.Accounts != nil) {

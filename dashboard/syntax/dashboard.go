@@ -22,6 +22,11 @@ type Dashboard struct {
 	// the tenant.
 	Name string `json:"name,omitempty"`
 
+	// Operators says who is an operator, and sees how the service fares and what all
+	// tenants have. With accounts, they are made by `caddy webhooks users add NAME
+	// --operator` instead. Default: nobody is.
+	Operators *Operators `json:"operators,omitempty"`
+
 	// Accounts has the dashboard know its users itself, whom `caddy webhooks users add`
 	// makes: by a password and a second factor, or a passkey. The pages need HTTPS then.
 	// Default: a handler before this one knows them.
@@ -52,7 +57,13 @@ func (a *Accounts) check() error {
 
 // Check reports what is impossible.
 func (d *Dashboard) Check() error {
+	if err := d.Operators.check(); err != nil {
+		return err
+	}
 	if d.Accounts != nil {
+		if d.Operators != nil {
+			return errors.New("webhooks_dashboard: operators and accounts do not go together: with accounts, `caddy webhooks users add NAME --operator` makes an operator")
+		}
 		if d.Tenant != "" || d.Name != "" {
 			return errors.New("webhooks_dashboard: authorize and accounts do not go together: either an authentication before it says whose pages somebody sees, or its own users do")
 		}

@@ -34,8 +34,15 @@ const goodPassword = "marzipan-drawbridge-otter"
 // invite has an operator make a user of a tenant, and opens a tab for who gets the link.
 func (s *site) invite(t *testing.T, how way, name, tenant string) *member {
 	t.Helper()
-	printed, err := s.caddy.Run(t.Context(), "webhooks", "users", "add", name, "--tenant", tenant,
-		"--dashboard", s.origin+settings, "--quiet", "--address", s.caddy.Admin())
+	return s.inviteAs(t, how, name, "--tenant", tenant)
+}
+
+// inviteAs does that for whomever flags say.
+func (s *site) inviteAs(t *testing.T, how way, name string, flags ...string) *member {
+	t.Helper()
+	printed, err := s.caddy.Run(t.Context(), append([]string{
+		"webhooks", "users", "add", name, "--dashboard", s.origin + settings, "--quiet", "--address", s.caddy.Admin(),
+	}, flags...)...)
 	if err != nil {
 		t.Fatalf("%v: %s", err, printed)
 	}

@@ -52,7 +52,15 @@ func newGateway(t *testing.T) *site {
 // sale makes one at the gateway, as the merchant.
 func (s *site) sale(t *testing.T) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.origin+"/transactions", strings.NewReader(`{"kind":"sale","amount":"5.00"}`))
+	if status := s.post(t, "/transactions", `{"kind":"sale","amount":"5.00"}`); status != http.StatusCreated {
+		t.Fatalf("a sale is answered with %d", status)
+	}
+}
+
+// post sends something to the gateway, as the merchant, and returns how it is answered.
+func (s *site) post(t *testing.T, path, body string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.origin+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,9 +71,7 @@ func (s *site) sale(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = response.Body.Close()
-	if response.StatusCode != http.StatusCreated {
-		t.Fatalf("a sale is answered with %d", response.StatusCode)
-	}
+	return response.StatusCode
 }
 
 // A merchant who has nothing but a link sets up everything on the pages: the password, the

@@ -13,6 +13,8 @@ var widths = []int64{360, 768, 1440}
 // shownPage is a page, and what it is called.
 type shownPage struct {
 	name, tenant, path string
+	// operator is true if it is an operator who looks.
+	operator bool
 	// then does something that leads to a page which no link leads to.
 	then func(p *person)
 	// status is that of the page, 200 if it is not said.
@@ -114,6 +116,9 @@ func (s *site) check(t *testing.T, of shownPage, scripts bool) {
 	p := &person{tab: newTab(t, s.origin)}
 	if of.tenant != "" {
 		p.cookie("tenant", of.tenant)
+	}
+	if of.operator {
+		p.cookie("role", "operator")
 	}
 	p.scripts(scripts)
 	p.open(of.path)

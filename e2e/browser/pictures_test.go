@@ -97,6 +97,19 @@ func TestPictures(t *testing.T) {
 	m.open(settings + "/events/transaction.sale.success")
 	m.at("transaction.sale.success")
 	m.picture("event")
+	o := s.inviteAs(t, ways[0], "olga", "--operator")
+	o.welcome()
+	o.enrol()
+	o.keepCodes()
+	for _, path := range []string{"/vault/customers", "/vault/customers", "/disputes/17/evidence"} {
+		s.post(t, path, `{}`)
+	}
+	o.open(settings + "/operator/?period=1h")
+	o.at("Overview")
+	o.picture("overview")
+	o.open(settings + "/operator/coverage")
+	o.at("Coverage")
+	o.picture("coverage")
 }
 
 // merchantHook makes a webhook by the API for programs.

@@ -45,9 +45,11 @@ const config = `{
 }
 $ORIGIN {
 	bind 127.0.0.1
+	vars role {http.request.cookie.role}
 	handle_path /hooks* {
 		webhooks_dashboard {
 			authorize {http.request.cookie.tenant} {http.request.cookie.name}
+			operators {vars.role} operator
 			framed_by $FRAMER
 		}
 	}
@@ -66,6 +68,10 @@ $ORIGIN {
 		resource items {
 			tenant seller
 		}
+		resource parcels {
+			tenant seller
+			list GET /parcels *.id
+		}
 	}
 	reverse_proxy $API
 }
@@ -79,6 +85,7 @@ type site struct {
 	// framer is the origin of the one site that may show the pages in a frame.
 	framer   *httptest.Server
 	receiver *receiver
+	api      *objects
 }
 
 // receiver gets deliveries, and answers as it is told.
@@ -142,10 +149,19 @@ func (r *receiver) await(t *testing.T, what string, wanted func(received) bool) 
 	return found
 }
 
-// objects is a legacy API that keeps what it is sent, by path.
+// objects is a legacy API that keeps what it is sent, by path. It makes parcels, and tells
+// nobody which; none can be read while it is down.
 type objects struct {
 	mu    sync.Mutex
 	shows map[string]string
+	down  bool
+}
+
+// breaks has parcels that cannot be read, or can again.
+func (o *objects) breaks(down bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.down = down
 }
 
 // ServeHTTP implements [http.Handler].
@@ -158,6 +174,18 @@ func (o *objects) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer o.mu.Unlock()
 	if r.Method == http.MethodPut {
 		o.shows[r.URL.Path] = string(body)
+	}
+	switch {
+	case r.Method == http.MethodPost: // a parcel is made, or something searched for
+		w.WriteHeader(http.StatusCreated)
+		return
+	case o.down && r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/parcels"):
+		http.Error(w, "closed for <b>stocktaking</b>", http.StatusServiceUnavailable)
+		return
+	case r.URL.Path == "/parcels":
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, "[]")
+		return
 	}
 	show, known := o.shows[r.URL.Path]
 	if !known {
@@ -172,9 +200,10 @@ func (o *objects) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func newSite(t *testing.T) *site {
 	t.Helper()
 	shared.start(t) // where there is no browser, nothing else is started
-	api := httptest.NewServer(&objects{shows: make(map[string]string)})
+	kept := &objects{shows: make(map[string]string)}
+	api := httptest.NewServer(kept)
 	t.Cleanup(api.Close)
-	s := &site{t: t, receiver: newReceiver(t), framer: httptest.NewServer(http.HandlerFunc(framing))}
+	s := &site{t: t, api: kept, receiver: newReceiver(t), framer: httptest.NewServer(http.HandlerFunc(framing))}
 	t.Cleanup(s.framer.Close)
 	s.start(strings.NewReplacer("$API", api.Listener.Addr().String(), "$FRAMER", s.framer.URL).Replace(config))
 	return s

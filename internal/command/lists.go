@@ -97,7 +97,11 @@ var lists = []list{
 		filters:  []string{"tenant"},
 		headings: []string{"TIME", "TENANT", "ACTION", "OBJECT", "WHO", "CHANGED", "FROM"},
 		row: func(a map[string]any) []any {
-			return []any{clock(a["at"]), a["tenant"], a["action"], a["object"], a["who"], joined(a["changed"]), a["from"]}
+			who := a["who"]
+			if by, has := a["by"]; has { // an operator whose name is known
+				who = fmt.Sprint(who, " ", by)
+			}
+			return []any{clock(a["at"]), a["tenant"], a["action"], a["object"], who, joined(a["changed"]), a["from"]}
 		},
 	},
 }
