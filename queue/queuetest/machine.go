@@ -436,6 +436,7 @@ func (m *machine) checkLists(t *rapid.T, endpoint string) {
 	attempts := pages(t, size, func(page queue.Page) ([]queue.Attempt, queue.Cursor, error) {
 		return m.store.Attempts(m.ctx, filter, page)
 	})
+	m.checkMerged(t, size)
 	wantLines(t, "Attempts", names(attempts, attemptLine), m.model.attemptLines(filter))
 }
 
