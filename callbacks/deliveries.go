@@ -46,6 +46,8 @@ type AttemptView struct {
 	At       time.Time    `json:"at"`
 	Response *GotResponse `json:"response,omitempty"`
 	Error    string       `json:"error,omitempty"`
+	// Request is what was sent. Lists do not have it, as the event must be read for it.
+	Request *RecalledRequest `json:"request,omitempty"`
 }
 
 // deliveryID returns the name of a delivery. No id of an event has a dot.
@@ -53,22 +55,29 @@ func deliveryID(eventID, endpoint string) string { return eventID + "." + endpoi
 
 // viewDelivery returns a delivery, with its attempts.
 func (c *call) viewDelivery(ctx context.Context, d *queue.Delivery) (DeliveryView, error) {
+	attempts, err := c.attemptsOf(ctx, d)
+	return viewOfDelivery(d, attempts), err
+}
+
+// attemptsOf returns the attempts of a delivery that are shown, the last one first.
+func (c *call) attemptsOf(ctx context.Context, d *queue.Delivery) ([]queue.Attempt, error) {
+	if d.Attempts == 0 {
+		return nil, nil
+	}
+	attempts, _, err := c.store.Attempts(ctx, queue.Filter{EventID: d.EventID, Endpoint: d.Endpoint}, queue.Page{Limit: shownAttempts})
+	return attempts, err
+}
+
+func viewOfDelivery(d *queue.Delivery, attempts []queue.Attempt) DeliveryView {
 	v := DeliveryView{
 		ID: deliveryID(d.EventID, d.Endpoint), Event: d.EventID, Type: d.EventType, Object: d.Key.String(), Sequence: d.Sequence,
 		Endpoint: d.Endpoint, Status: d.Status, CreatedAt: d.CreatedAt, DueAt: d.DueAt, FinishedAt: d.FinishedAt, Attempts: []AttemptView{},
 	}
-	if d.Attempts == 0 {
-		return v, nil
-	}
-	attempts, _, err := c.store.Attempts(ctx, queue.Filter{EventID: d.EventID, Endpoint: d.Endpoint}, queue.Page{Limit: shownAttempts})
-	if err != nil {
-		return v, err
-	}
 	for i := range attempts {
 		a := emitter.ForSubscriber(attempts[i])
-		v.Attempts = append(v.Attempts, AttemptView{a.Number, a.At, gotOf(a.Code, a.Duration, a.Response, shownAnswer), a.Error})
+		v.Attempts = append(v.Attempts, AttemptView{Number: a.Number, At: a.At, Response: gotOf(a.Code, a.Duration, a.Response, shownAnswer), Error: a.Error})
 	}
-	return v, nil
+	return v
 }
 
 // listDeliveries lists what was sent to an endpoint, and how that went, newest first.
@@ -216,7 +225,7 @@ func showDelivery(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := c.viewDelivery(c.r.Context(), d)
+	attempts, err := c.attemptsOf(c.r.Context(), d)
 	if err != nil {
 		return nil, err
 	}
@@ -254,6 +263,10 @@ func (c *call) event(id string) (*event.Event, error) {
 // showEvent answers with an event, and its deliveries to the caller's endpoints.
 func showEvent(c *call) (*answer, error) {
 	if _, err := parameters(c.r); err != nil {
+	v := viewOfDelivery(d, attempts)
+	if err := c.recall(d, attempts, v.Attempts); err != nil {
+		return nil, err
+	}
 		return nil, err
 	}
 	e, err := c.event(c.values["event"])

@@ -70,7 +70,7 @@ var historyRoutes = []route{
 		id: "readFeed", summary: "Read all events that you may see.", parameters: reading, answers: fed, problems: []int{http.StatusGone},
 	}}}},
 	{"/deliveries/{delivery}", map[string]operation{http.MethodGet: {showDelivery, about{
-		id: "showDelivery", summary: "Show a delivery, with its attempts.", answers: answers(http.StatusOK, "The delivery.", "Delivery"),
+		id: "showDelivery", summary: "Show a delivery, with its attempts and what they sent.", answers: answers(http.StatusOK, "The delivery.", "Delivery"),
 	}}}},
 	{"/deliveries/{delivery}/request", map[string]operation{http.MethodGet: {showRequest, about{
 		id: "showRequest", summary: "Show what a delivery sends, signed, without credentials.",

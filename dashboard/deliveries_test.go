@@ -3,6 +3,7 @@
 package dashboard_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -88,12 +89,29 @@ func TestHostilePayloads(t *testing.T) {
 		"deep change":  {nested, strings.Replace(nested, "1", "2", 1), []string{"&#34;a&#34;"}},
 		"large":        {``, `{"a":"` + strings.Repeat("x", 600<<10) + `"}`, []string{"the first 262,144 are shown"}},
 		"many lines":   {``, "[" + strings.Repeat("1,", 20000) + "1]", []string{"The first 3,000 lines are shown"}},
+	// The attempts of an earlier version have not kept what they sent, and then it is said.
+	s.get(one).want(200, "!Its body stands below")
 		"many changed": {"[" + strings.Repeat("1,", 20000) + "1]", "[" + strings.Repeat("2,", 20000) + "1]", []string{"The first 3,000 lines are shown"}},
 		"all changed":  {"[" + strings.Repeat("1,", 1500) + "1]", "[" + strings.Repeat("2,", 1500) + "2]", []string{"<del", "<ins"}},
 		"binary":       {``, "\x00\x01\xff\xfe<b>", []string{"It is no text, and has 7 bytes", "00 01 ff fe"}},
 		"hidden":       {``, "{\"a\":\"admin\u202e\u0000txt\u200b\"}", []string{`\u202e`, `\u200b`, "!\u202e"}},
 		"half":         {``, `{"a":`, []string{"&#34;a&#34;"}},
 		"empty":        {``, ``, []string{"The object"}},
+// An attempt shows what it sent, and not what would be sent now.
+func TestRequestOfAttempt(t *testing.T) {
+	s := newStage(t)
+	id := s.create("acme", `{"label":"ERP","url":"https://erp.example/h?token=t0ken","events":["items.*"],"signature":"none"}`)
+	e := s.happens("acme", "", `{"id":"42"}`, id)
+	of := s.kept("acme", id)
+	s.finish(id, queue.Attempt{Code: 200, Sent: queue.Sent{Host: "erp.example", Settings: of.Settings(of.Payload), Trace: "00-a-b-01"}}, queue.StatusDelivered)
+	at := fmt.Sprint(s.now.Unix())
+	s.now = s.now.Add(time.Hour)
+	one := "/deliveries/" + e.ID + "." + id
+	s.get(one).want(200, "POST /h?token=t0ken HTTP/1.1", "webhook-timestamp: "+at, "traceparent: 00-a-b-01", "Its body stands below")
+	s.as("acme", http.MethodPost, "/webhooks/"+id+"/edit", formOf("action", "save", "label", "ERP", "url", "https://erp.example/other", "events", "items.*", "signature", "none", "payload", "show", "order", "object"))
+	s.get(one).want(200, "POST … HTTP/1.1", "webhook-timestamp: "+at, "settings have been changed since", "POST /other HTTP/1.1")
+}
+
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.fresh()
