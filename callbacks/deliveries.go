@@ -82,7 +82,7 @@ func viewOfDelivery(d *queue.Delivery, attempts []queue.Attempt) DeliveryView {
 
 // listDeliveries lists what was sent to an endpoint, and how that went, newest first.
 func listDeliveries(c *call) (*answer, error) {
-	values, err := parameters(c.r, "status", "type", "object", "since", "until", "cursor", "limit")
+	asked, err := c.deliveriesAsked()
 	if err != nil {
 		return nil, err
 	}
@@ -90,34 +90,68 @@ func listDeliveries(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := pageOf(values, maxPage)
+	return c.listTo(asked, []string{e.ID})
+}
+
+// listAllDeliveries lists what was sent to all of the caller's endpoints.
+func listAllDeliveries(c *call) (*answer, error) {
+	asked, err := c.deliveriesAsked()
 	if err != nil {
 		return nil, err
+	}
+	own, err := c.book.IDs(c.r.Context(), c.caller.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	return c.listTo(asked, own)
+}
+
+// askedDeliveries are those that a request asks for.
+type askedDeliveries struct {
+	filter   queue.Filter
+	from, to time.Time
+	page     queue.Page
+}
+
+// deliveriesAsked reads which deliveries are to be listed.
+func (c *call) deliveriesAsked() (asked askedDeliveries, err error) {
+	values, err := parameters(c.r, "status", "type", "object", "since", "until", "cursor", "limit")
+	if err != nil {
+		return asked, err
+	}
+	if asked.page, err = pageOf(values, maxPage); err != nil {
+		return asked, err
 	}
 	wanted, err := c.selection(values)
 	if err != nil {
-		return nil, err
+		return asked, err
 	}
-	filter := queue.Filter{Endpoint: e.ID, Type: strings.Join(wanted.Types, ""), Key: wanted.Key, Status: queue.Status(values.Get("status"))}
-	switch filter.Status {
+	asked.from, asked.to = wanted.From, wanted.To
+	asked.filter = queue.Filter{Type: strings.Join(wanted.Types, ""), Key: wanted.Key, Status: queue.Status(values.Get("status"))}
+	switch asked.filter.Status {
 	case "", queue.StatusPending, queue.StatusDelivered, queue.StatusDead, queue.StatusSuperseded, queue.StatusCancelled:
-	default:
-		return nil, malformed.in(FieldProblem{"?status", "there is no such status", "say pending, delivered, dead, superseded or cancelled"})
+		return asked, nil
 	}
+	return asked, malformed.in(FieldProblem{"?status", "there is no such status", "say pending, delivered, dead, superseded or cancelled"})
+}
+
+// listTo answers with a page of the deliveries to endpoints.
+func (c *call) listTo(asked askedDeliveries, endpoints []string) (*answer, error) {
 	answer := List[DeliveryView]{Data: []DeliveryView{}}
-	// Those of a time are looked for a bounded number of pages; the answer says where to
-	// go on.
+	page := asked.page
+	// Those of a time are looked for a bounded number of pages, and no further where the queue
+	// has looked at many for one; the answer says where to go on.
 	for range maxPages {
-		rows, next, err := c.store.Deliveries(c.r.Context(), filter, page)
+		rows, next, err := c.store.DeliveriesTo(c.r.Context(), endpoints, asked.filter, page)
 		if err != nil {
 			return nil, err
 		}
 		answer.Next = string(next)
 		for i := range rows {
 			switch {
-			case !wanted.To.IsZero() && !rows[i].CreatedAt.Before(wanted.To):
+			case !asked.to.IsZero() && !rows[i].CreatedAt.Before(asked.to):
 				continue
-			case !wanted.From.IsZero() && rows[i].CreatedAt.Before(wanted.From):
+			case !asked.from.IsZero() && rows[i].CreatedAt.Before(asked.from):
 				answer.Next = ""
 				return ok(answer)
 			}
@@ -127,7 +161,7 @@ func listDeliveries(c *call) (*answer, error) {
 			}
 			answer.Data = append(answer.Data, row)
 		}
-		if page.Cursor = next; next == "" || len(answer.Data) > 0 {
+		if page.Cursor = next; next == "" || len(answer.Data) > 0 || len(rows) < page.Limit {
 			break
 		}
 	}
@@ -229,6 +263,10 @@ func showDelivery(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	v := viewOfDelivery(d, attempts)
+	if err := c.recall(d, attempts, v.Attempts); err != nil {
+		return nil, err
+	}
 	return ok(v)
 }
 
@@ -263,10 +301,6 @@ func (c *call) event(id string) (*event.Event, error) {
 // showEvent answers with an event, and its deliveries to the caller's endpoints.
 func showEvent(c *call) (*answer, error) {
 	if _, err := parameters(c.r); err != nil {
-	v := viewOfDelivery(d, attempts)
-	if err := c.recall(d, attempts, v.Attempts); err != nil {
-		return nil, err
-	}
 		return nil, err
 	}
 	e, err := c.event(c.values["event"])

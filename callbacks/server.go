@@ -12,7 +12,7 @@
 //	GET POST                  /endpoints/{id}/recover, replay    GET counts
 //	GET                       /endpoints/{id}/feed, /feed
 //	GET POST DELETE           /endpoints/{id}/snapshot           starts again, cancels
-//	GET                       /deliveries/{id}, /deliveries/{id}/request
+//	GET                       /deliveries, /deliveries/{id}, /deliveries/{id}/request
 //	POST                      /deliveries/{id}/resend
 //	GET                       /events, /events/{id}, /events/{id}/payload, /events/{id}/previous
 //	GET                       /why, /filter

@@ -28,7 +28,7 @@ func (s *Server) route() {
 		"POST /webhooks/{id}/recover":           recoverDeliveries,
 		"GET /webhooks/{id}/filtered":           showFiltered,
 		"GET /webhooks/{id}/deliveries":         showDeliveries,
-		"GET /deliveries":                       chooseDeliveries,
+		"GET /deliveries":                       showAllDeliveries,
 		"GET /deliveries/{delivery}":            showDelivery,
 		"POST /deliveries/{delivery}/resend":    resendDelivery,
 		"GET /filter":                           checkFilter,
