@@ -100,7 +100,7 @@ func (a *App) serve(api *syntax.API) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, way := range api.Ways() {
-		a.shared, a.tenanted = a.shared || way.Shared, a.tenanted || !way.Shared
+		a.shared, a.tenanted, a.keyed = a.shared || way.Shared, a.tenanted || !way.Shared, a.keyed || way.Key
 	}
 	a.objectRoutes = append(a.objectRoutes, api.ObjectRoutes()...)
 }
@@ -188,7 +188,8 @@ func (a *App) subscribersAPI() callbacks.Options {
 			address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 			return address
 		},
-		Base: stripped, Ending: caddy.Exiting, EventTypes: a.catalogue.Types, Learned: a.catalogue.Schema, Addresses: a.Egress.addresses(),
+		Keyed: func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.keyed },
+		Base:  stripped, Ending: caddy.Exiting, EventTypes: a.catalogue.Types, Learned: a.catalogue.Schema, Addresses: a.Egress.addresses(),
 	}
 }
 

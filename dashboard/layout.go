@@ -32,7 +32,7 @@ type View struct {
 	// Title says what page it is. Each page has another.
 	Title string
 	// Section is the part of the dashboard that the page belongs to: webhooks, deliveries,
-	// events, feed, account.
+	// events, feed, keys, audit, account.
 	Section string
 	// Data is the template's own.
 	Data any

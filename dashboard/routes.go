@@ -36,6 +36,12 @@ func (s *Server) route() {
 		"GET /events/{type}":                    showType,
 		"GET /events/{type}/{file}":             downloadType,
 		"GET /feed":                             showFeed,
+		"GET /keys":                             showAPIKeys,
+		"GET /keys/new":                         askAPIKey,
+		"POST /keys/new":                        makeAPIKey,
+		"GET /keys/{key}/end":                   askEndAPIKey,
+		"POST /keys/{key}/end":                  endAPIKey,
+		"GET /audit":                            showAudit,
 	} {
 		s.pages.Handle(pattern, s.known(do))
 	}
