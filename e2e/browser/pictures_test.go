@@ -76,10 +76,10 @@ func TestPictures(t *testing.T) {
 		}
 		return nil
 	})
-	m.open(settings + "/")
+	m.open("/")
 	m.reads("Warehouse")
 	m.picture("webhooks")
-	m.open(settings + "/webhooks/new")
+	m.open("/webhooks/new")
 	m.write("Webhook Label", "Till")
 	m.search("Find an event", "sale")
 	m.press("button", "Find")
@@ -88,13 +88,13 @@ func TestPictures(t *testing.T) {
 	m.choose("checkbox", "transaction.sale.success A sale was approved")
 	must[bool](m.tab, `(scrollTo(0, 0), true)`)
 	m.picture("add")
-	m.open(settings + "/webhooks/" + cart + "/deliveries")
+	m.open("/webhooks/" + cart + "/deliveries")
 	m.reads("transaction.sale.success")
 	m.picture("deliveries")
 	m.open(must[string](m.tab, `document.querySelector("#rows a").getAttribute("href")`))
 	m.at("transaction.sale.success")
 	m.picture("delivery")
-	m.open(settings + "/events/transaction.sale.success")
+	m.open("/events/transaction.sale.success")
 	m.at("transaction.sale.success")
 	m.picture("event")
 }

@@ -58,6 +58,7 @@ $ORIGIN {
 	}
 	handle_path /api/* {
 		webhooks_api {
+			authorize key
 			authorize {http.request.cookie.tenant}
 		}
 	}
@@ -79,6 +80,9 @@ type site struct {
 	// framer is the origin of the one site that may show the pages in a frame.
 	framer   *httptest.Server
 	receiver *receiver
+	api      *objects
+	// gateway is the origin of the gateway's own API.
+	gateway string
 }
 
 // receiver gets deliveries, and answers as it is told.
@@ -146,6 +150,8 @@ func (r *receiver) await(t *testing.T, what string, wanted func(received) bool) 
 type objects struct {
 	mu    sync.Mutex
 	shows map[string]string
+	// held keeps what reads objects waiting.
+	held sync.RWMutex
 }
 
 // ServeHTTP implements [http.Handler].
@@ -153,6 +159,10 @@ func (o *objects) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
+	}
+	if r.Method == http.MethodGet {
+		o.held.RLock()
+		defer o.held.RUnlock()
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -172,9 +182,10 @@ func (o *objects) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func newSite(t *testing.T) *site {
 	t.Helper()
 	shared.start(t) // where there is no browser, nothing else is started
-	api := httptest.NewServer(&objects{shows: make(map[string]string)})
+	kept := &objects{shows: make(map[string]string)}
+	api := httptest.NewServer(kept)
 	t.Cleanup(api.Close)
-	s := &site{t: t, receiver: newReceiver(t), framer: httptest.NewServer(http.HandlerFunc(framing))}
+	s := &site{t: t, api: kept, receiver: newReceiver(t), framer: httptest.NewServer(http.HandlerFunc(framing))}
 	t.Cleanup(s.framer.Close)
 	s.start(strings.NewReplacer("$API", api.Listener.Addr().String(), "$FRAMER", s.framer.URL).Replace(config))
 	return s
