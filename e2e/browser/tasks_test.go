@@ -169,15 +169,15 @@ func (w *work) newKey() {
 	old := must[string](w.tab, `document.querySelector("form[action*='/revoke']").closest("li").querySelector("code").textContent`)
 	w.press("button", "End it now: key "+old)
 	w.reads("The key signs nothing more.")
-	if text := w.shownAt("h-keys"); strings.Contains(text, old) || strings.Contains(text, "signs too") {
+	if text := w.panel("h-keys"); strings.Contains(text, old) || strings.Contains(text, "signs too") {
 		w.t.Errorf("the keys are %s", text)
 	}
 }
 
-// shownAt returns what a panel says, by the id of its heading.
-func (w *work) shownAt(heading string) string {
-	w.t.Helper()
-	return must[string](w.tab, `document.getElementById("`+heading+`").closest("section, aside").innerText`)
+// panel returns what a panel says, by the id of its heading.
+func (p *person) panel(heading string) string {
+	p.t.Helper()
+	return must[string](p.tab, `document.getElementById("`+heading+`").closest("section, aside").innerText`)
 }
 
 func (w *work) pause() {
@@ -223,7 +223,7 @@ func (w *work) delivery() {
 	if must[bool](w.tab, `[...document.querySelectorAll("main b")].length > 0`) {
 		w.t.Error("what the API wrote is markup")
 	}
-	if text := w.shownAt("h-attempts"); !strings.Contains(text, "webhook-object: items/"+w.object("1")) || !strings.Contains(text, "authorization: ***") || strings.Contains(text, "s3cret") {
+	if text := w.panel("h-attempts"); !strings.Contains(text, "webhook-object: items/"+w.object("1")) || !strings.Contains(text, "authorization: ***") || strings.Contains(text, "s3cret") {
 		w.t.Errorf("the attempt is %s", text)
 	}
 	w.press("DisclosureTriangle", "Copy as curl")
