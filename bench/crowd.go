@@ -76,7 +76,10 @@ func newCrowd(dir string, events int) (*crowd, error) {
 	if err := settled(dir); err != nil {
 		return nil, err
 	}
-	return c, c.serve(ring)
+	if err := c.serve(ring); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // serve makes the API and the pages.

@@ -167,7 +167,7 @@ func (w *work) newKey() {
 	w.at("Till 3")
 	w.reads("signs too, until")
 	old := must[string](w.tab, `document.querySelector("form[action*='/revoke']").closest("li").querySelector("code").textContent`)
-	w.press("button", "End it now: key "+old)
+	w.press("button", "End it now : key "+old)
 	w.reads("The key signs nothing more.")
 	if text := w.panel("h-keys"); strings.Contains(text, old) || strings.Contains(text, "signs too") {
 		w.t.Errorf("the keys are %s", text)
