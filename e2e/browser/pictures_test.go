@@ -102,7 +102,7 @@ func TestPictures(t *testing.T) {
 // merchantHook makes a webhook by the API for programs.
 func (s *site) merchantHook(t *testing.T, label, to, events string) string {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.origin+"/webhooks/endpoints",
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.gateway+"/webhooks/endpoints",
 		strings.NewReader(fmt.Sprintf(`{"label":%q,"url":%q,"events":%s,"signature":"x-signature"}`, label, to, events)))
 	if err != nil {
 		t.Fatal(err)
