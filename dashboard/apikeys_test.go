@@ -104,6 +104,7 @@ func TestAudit(t *testing.T) {
 	s := newStage(t)
 	s.get("/audit").want(200, "Nothing was done yet")
 	id := s.create("acme", erp)
+	s.now = s.now.Add(time.Second)
 	s.post("/webhooks/" + id + "/pause").leads("/hooks/webhooks/" + id + "?done=paused")
 	got := s.get("/audit").want(200, "Webhook added", "Webhook paused", "program", "Mara &lt;acme&gt;", `href="/hooks/webhooks/`+id+`"`, `<span class="tag">url</span>`)
 	if strings.Index(got.body, "Webhook paused") > strings.Index(got.body, "Webhook added") {
