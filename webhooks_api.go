@@ -183,13 +183,12 @@ func (a *App) subscribersAPI() callbacks.Options {
 		Applied: a.pipeline.Applied,
 		Policy:  a.Subscribers.Policy(), Require: a.Subscribers.Required(), Unverified: a.Subscribers.Unverified(),
 		Prober:   &callbacks.Receivers{Transport: func(name string) callbacks.Transport { return a.transport.Load().For(name) }, Template: a.template},
-		Template: a.template,
+		Template: a.template, Keyed: func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.keyed },
 		Client: func(r *http.Request) string {
 			address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 			return address
 		},
-		Keyed: func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.keyed },
-		Base:  stripped, Ending: caddy.Exiting, EventTypes: a.catalogue.Types, Learned: a.catalogue.Schema, Addresses: a.Egress.addresses(),
+		Base: stripped, Ending: caddy.Exiting, EventTypes: a.catalogue.Types, Learned: a.catalogue.Schema, Addresses: a.Egress.addresses(),
 	}
 }
 
