@@ -104,9 +104,9 @@ type App struct {
 	// named holds the endpoints whose receivers are named by requests, by the
 	// endpoints' names.
 	named map[string]endpoint.Endpoint
-	// shared and tenanted are true if an API for subscribers has callers who are one
-	// tenant, or who have tenants.
-	shared, tenanted bool
+	// shared, tenanted and keyed are true if an API for subscribers has callers who are one
+	// tenant, who have tenants, or who are known by keys.
+	shared, tenanted, keyed bool
 	// template is what all endpoints of subscribers have.
 	template endpoint.Endpoint
 	// objectRoutes are the routes of such APIs that are about objects of resources.

@@ -100,7 +100,7 @@ func (a *App) serve(api *syntax.API) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, way := range api.Ways() {
-		a.shared, a.tenanted = a.shared || way.Shared, a.tenanted || !way.Shared
+		a.shared, a.tenanted, a.keyed = a.shared || way.Shared, a.tenanted || !way.Shared, a.keyed || way.Key
 	}
 	a.objectRoutes = append(a.objectRoutes, api.ObjectRoutes()...)
 }
@@ -183,7 +183,7 @@ func (a *App) subscribersAPI() callbacks.Options {
 		Applied: a.pipeline.Applied,
 		Policy:  a.Subscribers.Policy(), Require: a.Subscribers.Required(), Unverified: a.Subscribers.Unverified(),
 		Prober:   &callbacks.Receivers{Transport: func(name string) callbacks.Transport { return a.transport.Load().For(name) }, Template: a.template},
-		Template: a.template,
+		Template: a.template, Keyed: func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.keyed },
 		Client: func(r *http.Request) string {
 			address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 			return address

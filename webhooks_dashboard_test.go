@@ -129,13 +129,22 @@ func TestDashboard(t *testing.T) {
 	if header := <-got; header.Get("Webhook-Object") != "items/1" {
 		t.Errorf("the receiver got %v", header)
 	}
-	_, header, _ := visit("acme", http.MethodGet, "/hooks/deliveries", nil)
-	path := header.Get("Location")
-	if _, _, page := visit("acme", http.MethodGet, path, nil); !strings.Contains(page, "items/<wbr>1") {
-		t.Errorf("%s: %s", path, page)
+	_, _, listed := visit("acme", http.MethodGet, "/hooks/deliveries", nil)
+	_, id, _ := strings.Cut(listed, `href="/hooks/deliveries/`)
+	id, _, _ = strings.Cut(id, `"`)
+	if !strings.Contains(listed, "items/<wbr>1") || id == "" {
+		t.Fatalf("listed %s", listed)
 	}
-	if status, _, _ := visit("umbrella", http.MethodGet, path, nil); status != 404 {
+	// What was sent is known from the attempt that has sent it.
+	if status, _, page := visit("acme", http.MethodGet, "/hooks/deliveries/"+id, nil); status != 200 || !strings.Contains(page, "POST /in HTTP/1.1") || !strings.Contains(page, "Its body stands below") {
+		t.Errorf("a delivery: %d %s", status, page)
+	}
+	if status, _, _ := visit("umbrella", http.MethodGet, "/hooks/deliveries/"+id, nil); status != 404 {
 		t.Errorf("another tenant: %d", status)
+	}
+	// No API takes keys here.
+	if _, _, page := visit("acme", http.MethodGet, "/hooks/keys", nil); !strings.Contains(page, "No API here takes keys") {
+		t.Errorf("keys: %s", page)
 	}
 }
 

@@ -16,6 +16,9 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks"
+	"github.com/caddy-webhooks/caddy-webhooks/callbacks/catalogue"
+	"github.com/caddy-webhooks/caddy-webhooks/dashboard"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/badger"
@@ -39,15 +42,19 @@ const (
 type crowd struct {
 	store  *badger.Store
 	server *callbacks.Server
+	// pages is the dashboard.
+	pages *dashboard.Server
 	// members are the endpoints, those of each tenant in a row.
 	members []subscribers.Endpoint
+	// sent is what attempts have sent, by endpoint.
+	sent    map[string]queue.Sent
 	events  int
 	seconds atomic.Int64
 }
 
 // newCrowd returns a crowd with so many events, in tables, as after a restart.
 func newCrowd(dir string, events int) (*crowd, error) {
-	c := &crowd{events: events}
+	c := &crowd{events: events, sent: make(map[string]queue.Sent)}
 	ring, err := seal.NewKeyring(seal.NewKey())
 	if err != nil {
 		return nil, err
@@ -69,15 +76,35 @@ func newCrowd(dir string, events int) (*crowd, error) {
 	if err := settled(dir); err != nil {
 		return nil, err
 	}
+	if err := c.serve(ring); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// serve makes the API and the pages.
+func (c *crowd) serve(ring *seal.Keyring) error {
+	updated, err := event.ParseTemplate("items.updated")
+	if err != nil {
+		return err
+	}
+	types, err := catalogue.NewTypes([]catalogue.Made{{Resource: "items", Type: updated}}, []catalogue.Declared{{
+		Pattern: "items.updated", Description: "Something has changed", Schema: []byte(`{"type":"object","required":["id"]}`), Sample: []byte(`{"id":"42","amount":7}`),
+	}})
+	if err != nil {
+		return err
+	}
+	// Each request comes a second after the last, so that no limit holds it back.
+	clock := func() time.Time { return time.Now().Add(time.Duration(c.seconds.Load()) * time.Second) }
 	c.server = callbacks.New(callbacks.Options{
 		Queue: func() queue.Store { return c.store }, Sealer: func() subscribers.Sealer { return ring },
 		Authorize: []callbacks.Authorize{func(r *http.Request, _ queue.Store) (callbacks.Caller, error) {
 			return callbacks.Caller{Tenant: r.Header.Get("Tenant"), Name: "bench"}, nil
 		}},
-		// Each request comes a second after the last, so that no limit holds it back.
-		Now: func() time.Time { return time.Now().Add(time.Duration(c.seconds.Load()) * time.Second) },
+		EventTypes: func() *catalogue.Types { return types }, Now: clock,
 	}, callbacks.NewLimits())
-	return c, nil
+	c.pages, err = dashboard.New(dashboard.Options{API: c.server, Gate: anybody{}, Now: clock})
+	return err
 }
 
 // settled waits until Badger has not made a table for a while.
@@ -110,6 +137,12 @@ func (c *crowd) fill(ring *seal.Keyring) error {
 			return err
 		}
 		c.members = append(c.members, made)
+		as, err := made.Resolve(endpoint.Endpoint{})
+		if err != nil {
+			return err
+		}
+		as = as.WithDefaults()
+		c.sent[made.ID] = queue.Sent{Host: receiversAddress, Settings: as.Settings(as.Payload), Keys: []string{as.Secrets[0].ShortName()}}
 	}
 	epoch, err := c.store.Epoch(ctx, queue.KindEndpoint)
 	if err != nil {
@@ -182,7 +215,7 @@ func (c *crowd) deliver(ctx context.Context, routed []queue.Routed) error {
 			for to := range work {
 				lease, err := c.store.LeaseDelivery(ctx, to, queue.LeaseOptions{For: time.Minute})
 				if err == nil {
-					err = c.store.FinishAttempt(ctx, lease, queue.Attempt{At: time.Now(), Duration: time.Millisecond, Code: 204}, queue.Verdict{Status: queue.StatusDelivered})
+					err = c.store.FinishAttempt(ctx, lease, queue.Attempt{At: time.Now(), Duration: time.Millisecond, Code: 204, Sent: c.sent[to]}, queue.Verdict{Status: queue.StatusDelivered})
 				}
 				if err != nil {
 					failed.Store(&err)
@@ -199,12 +232,21 @@ func (c *crowd) deliver(ctx context.Context, routed []queue.Routed) error {
 
 // get makes a request of a tenant, and returns the answer and how long it took.
 func (c *crowd) get(tenant, path string) ([]byte, time.Duration, error) {
+	return c.open(c.server, tenant, path)
+}
+
+// page opens a page of the dashboard as a tenant.
+func (c *crowd) page(tenant, path string) ([]byte, time.Duration, error) {
+	return c.open(c.pages, tenant, path)
+}
+
+func (c *crowd) open(at http.Handler, tenant, path string) ([]byte, time.Duration, error) {
 	c.seconds.Add(1)
 	r := httptest.NewRequest(http.MethodGet, path, http.NoBody)
 	r.Header.Set("Tenant", tenant)
 	w := httptest.NewRecorder()
 	began := time.Now()
-	c.server.ServeHTTP(w, r)
+	at.ServeHTTP(w, r)
 	took := time.Since(began)
 	if w.Code != http.StatusOK {
 		return nil, 0, fmt.Errorf("GET %s is answered with %d: %s", path, w.Code, w.Body)

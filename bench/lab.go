@@ -35,6 +35,8 @@ type lab struct {
 	dir   string
 	caddy string
 	slice time.Duration
+	// many and few are the crowds of P9, once they are filled.
+	many, few *crowd
 }
 
 func newLab(caddy string, slice time.Duration) (*lab, error) {
@@ -57,6 +59,11 @@ func newLab(caddy string, slice time.Duration) (*lab, error) {
 }
 
 func (l *lab) close() {
+	for _, c := range []*crowd{l.many, l.few} {
+		if c != nil {
+			c.store.Close()
+		}
+	}
 	os.RemoveAll(l.dir)
 }
 

@@ -36,6 +36,7 @@ var measures = []measure{
 	{"P7", measureCPU},
 	{"P8", measureWhole},
 	{"P9", measureMany},
+	{"P9.page", measurePages},
 	{"P9.filter", measureFiltering},
 	{"tracked", measureTracked},
 	{"sign", measureSignatures},

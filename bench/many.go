@@ -42,6 +42,7 @@ var looks = []look{
 	{"P9.list.endpoints", direct(func(*crowd, *subscribers.Endpoint, int) string { return "/endpoints" })},
 	{"P9.list.endpoint", direct(func(_ *crowd, of *subscribers.Endpoint, _ int) string { return "/endpoints/" + of.ID })},
 	{"P9.list.deliveries", direct(func(_ *crowd, of *subscribers.Endpoint, _ int) string { return "/endpoints/" + of.ID + "/deliveries" })},
+	{"P9.list.all", direct(func(*crowd, *subscribers.Endpoint, int) string { return "/deliveries" })},
 	{"P9.list.dead", direct(func(_ *crowd, of *subscribers.Endpoint, _ int) string {
 		return "/endpoints/" + of.ID + "/deliveries?status=dead"
 	})},
@@ -77,35 +78,52 @@ func middle(feed string, events int) func(*crowd, *subscribers.Endpoint, int) (s
 	}
 }
 
+// crowds returns the large queue of P9 and the small one. They are filled once.
+func (l *lab) crowds() (many, few *crowd, err error) {
+	if l.many != nil {
+		return l.many, l.few, nil
+	}
+	if l.few, err = newCrowd(filepath.Join(l.dir, "few"), fewEvents); err != nil {
+		return nil, nil, err
+	}
+	began := time.Now()
+	if l.many, err = newCrowd(filepath.Join(l.dir, "many"), *manyEvents); err != nil {
+		return nil, nil, err
+	}
+	fmt.Printf("P9 is measured with %d events and %d endpoints, filled in %.0f s, and with %d and %d\n",
+		l.many.events, len(l.many.members), time.Since(began).Seconds(), l.few.events, len(l.few.members))
+	return l.many, l.few, nil
+}
+
 // measureMany prints P9: how long subscribers' requests take where there are a million
 // events and ten thousand endpoints, by how long they take where there are a thousand and
 // ten. Who asks has as much in both.
 func measureMany(l *lab) error {
-	few, err := newCrowd(filepath.Join(l.dir, "few"), fewEvents)
+	many, few, err := l.crowds()
 	if err != nil {
 		return err
 	}
-	defer few.store.Close()
-	began := time.Now()
-	many, err := newCrowd(filepath.Join(l.dir, "many"), *manyEvents)
-	if err != nil {
-		return err
-	}
-	defer many.store.Close()
-	fmt.Printf("P9 is measured with %d events and %d endpoints, filled in %.0f s, and with %d and %d\n",
-		many.events, len(many.members), time.Since(began).Seconds(), few.events, len(few.members))
 	for _, one := range looks {
-		if err := compareLooks(&one, many, few); err != nil {
+		got, err := compareLooks(&one, (*crowd).get, many, few)
+		if err != nil {
 			return fmt.Errorf("%s: %w", one.name, err)
 		}
+		fmt.Printf("%s %.2f (%.0f µs with many, %.0f µs with few; %.0f and %.0f µs the first time, %.2f; an answer of %d and %d bytes)\n",
+			one.name, got.many/got.few, got.many, got.few, got.firstMany, got.firstFew, got.firstMany/got.firstFew, got.bytesMany, got.bytesFew)
 	}
 	return nil
+}
+
+// compared are the times of a look at the median, in µs, and the sizes of its answers.
+type compared struct {
+	many, few, firstMany, firstFew float64
+	bytesMany, bytesFew            int
 }
 
 // compareLooks compares a request where what it reads is in memory on both sides, as it was
 // asked for just before. Of a million events most are not, and of a thousand all are: how
 // long the first of the two takes is told, too, and is that of reading a block for each event.
-func compareLooks(one *look, many, few *crowd) error {
+func compareLooks(one *look, open func(c *crowd, tenant, path string) ([]byte, time.Duration, error), many, few *crowd) (compared, error) {
 	var times, first [2][]float64
 	rows := [2]int{}
 	for i := range p9Rounds + 10 {
@@ -114,15 +132,15 @@ func compareLooks(one *look, many, few *crowd) error {
 			of := &c.members[n%len(c.members)]
 			path, err := one.path(c, of, n)
 			if err != nil {
-				return err
+				return compared{}, err
 			}
-			_, cold, err := c.get(of.Tenant, path)
+			_, cold, err := open(c, of.Tenant, path)
 			if err != nil {
-				return err
+				return compared{}, err
 			}
-			body, took, err := c.get(of.Tenant, path)
+			body, took, err := open(c, of.Tenant, path)
 			if err != nil {
-				return err
+				return compared{}, err
 			}
 			if i < 10 {
 				continue // warming up
@@ -132,8 +150,5 @@ func compareLooks(one *look, many, few *crowd) error {
 			rows[at] = len(body)
 		}
 	}
-	with, without := median(times[0]), median(times[1])
-	fmt.Printf("%s %.2f (%.0f µs with many, %.0f µs with few; %.0f and %.0f µs the first time, %.2f; an answer of %d and %d bytes)\n",
-		one.name, with/without, with, without, median(first[0]), median(first[1]), median(first[0])/median(first[1]), rows[0], rows[1])
-	return nil
+	return compared{median(times[0]), median(times[1]), median(first[0]), median(first[1]), rows[0], rows[1]}, nil
 }

@@ -46,6 +46,8 @@ type AttemptView struct {
 	At       time.Time    `json:"at"`
 	Response *GotResponse `json:"response,omitempty"`
 	Error    string       `json:"error,omitempty"`
+	// Request is what was sent. Lists do not have it, as the event must be read for it.
+	Request *RecalledRequest `json:"request,omitempty"`
 }
 
 // deliveryID returns the name of a delivery. No id of an event has a dot.
@@ -53,27 +55,34 @@ func deliveryID(eventID, endpoint string) string { return eventID + "." + endpoi
 
 // viewDelivery returns a delivery, with its attempts.
 func (c *call) viewDelivery(ctx context.Context, d *queue.Delivery) (DeliveryView, error) {
+	attempts, err := c.attemptsOf(ctx, d)
+	return viewOfDelivery(d, attempts), err
+}
+
+// attemptsOf returns the attempts of a delivery that are shown, the last one first.
+func (c *call) attemptsOf(ctx context.Context, d *queue.Delivery) ([]queue.Attempt, error) {
+	if d.Attempts == 0 {
+		return nil, nil
+	}
+	attempts, _, err := c.store.Attempts(ctx, queue.Filter{EventID: d.EventID, Endpoint: d.Endpoint}, queue.Page{Limit: shownAttempts})
+	return attempts, err
+}
+
+func viewOfDelivery(d *queue.Delivery, attempts []queue.Attempt) DeliveryView {
 	v := DeliveryView{
 		ID: deliveryID(d.EventID, d.Endpoint), Event: d.EventID, Type: d.EventType, Object: d.Key.String(), Sequence: d.Sequence,
 		Endpoint: d.Endpoint, Status: d.Status, CreatedAt: d.CreatedAt, DueAt: d.DueAt, FinishedAt: d.FinishedAt, Attempts: []AttemptView{},
 	}
-	if d.Attempts == 0 {
-		return v, nil
-	}
-	attempts, _, err := c.store.Attempts(ctx, queue.Filter{EventID: d.EventID, Endpoint: d.Endpoint}, queue.Page{Limit: shownAttempts})
-	if err != nil {
-		return v, err
-	}
 	for i := range attempts {
 		a := emitter.ForSubscriber(attempts[i])
-		v.Attempts = append(v.Attempts, AttemptView{a.Number, a.At, gotOf(a.Code, a.Duration, a.Response, shownAnswer), a.Error})
+		v.Attempts = append(v.Attempts, AttemptView{Number: a.Number, At: a.At, Response: gotOf(a.Code, a.Duration, a.Response, shownAnswer), Error: a.Error})
 	}
-	return v, nil
+	return v
 }
 
 // listDeliveries lists what was sent to an endpoint, and how that went, newest first.
 func listDeliveries(c *call) (*answer, error) {
-	values, err := parameters(c.r, "status", "type", "object", "since", "until", "cursor", "limit")
+	asked, err := c.deliveriesAsked()
 	if err != nil {
 		return nil, err
 	}
@@ -81,34 +90,68 @@ func listDeliveries(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := pageOf(values, maxPage)
+	return c.listTo(asked, []string{e.ID})
+}
+
+// listAllDeliveries lists what was sent to all of the caller's endpoints.
+func listAllDeliveries(c *call) (*answer, error) {
+	asked, err := c.deliveriesAsked()
 	if err != nil {
 		return nil, err
+	}
+	own, err := c.book.IDs(c.r.Context(), c.caller.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	return c.listTo(asked, own)
+}
+
+// askedDeliveries are those that a request asks for.
+type askedDeliveries struct {
+	filter   queue.Filter
+	from, to time.Time
+	page     queue.Page
+}
+
+// deliveriesAsked reads which deliveries are to be listed.
+func (c *call) deliveriesAsked() (asked askedDeliveries, err error) {
+	values, err := parameters(c.r, "status", "type", "object", "since", "until", "cursor", "limit")
+	if err != nil {
+		return asked, err
+	}
+	if asked.page, err = pageOf(values, maxPage); err != nil {
+		return asked, err
 	}
 	wanted, err := c.selection(values)
 	if err != nil {
-		return nil, err
+		return asked, err
 	}
-	filter := queue.Filter{Endpoint: e.ID, Type: strings.Join(wanted.Types, ""), Key: wanted.Key, Status: queue.Status(values.Get("status"))}
-	switch filter.Status {
+	asked.from, asked.to = wanted.From, wanted.To
+	asked.filter = queue.Filter{Type: strings.Join(wanted.Types, ""), Key: wanted.Key, Status: queue.Status(values.Get("status"))}
+	switch asked.filter.Status {
 	case "", queue.StatusPending, queue.StatusDelivered, queue.StatusDead, queue.StatusSuperseded, queue.StatusCancelled:
-	default:
-		return nil, malformed.in(FieldProblem{"?status", "there is no such status", "say pending, delivered, dead, superseded or cancelled"})
+		return asked, nil
 	}
+	return asked, malformed.in(FieldProblem{"?status", "there is no such status", "say pending, delivered, dead, superseded or cancelled"})
+}
+
+// listTo answers with a page of the deliveries to endpoints.
+func (c *call) listTo(asked askedDeliveries, endpoints []string) (*answer, error) {
 	answer := List[DeliveryView]{Data: []DeliveryView{}}
-	// Those of a time are looked for a bounded number of pages; the answer says where to
-	// go on.
+	page := asked.page
+	// Those of a time are looked for a bounded number of pages, and no further where the queue
+	// has looked at many for one; the answer says where to go on.
 	for range maxPages {
-		rows, next, err := c.store.Deliveries(c.r.Context(), filter, page)
+		rows, next, err := c.store.DeliveriesTo(c.r.Context(), endpoints, asked.filter, page)
 		if err != nil {
 			return nil, err
 		}
 		answer.Next = string(next)
 		for i := range rows {
 			switch {
-			case !wanted.To.IsZero() && !rows[i].CreatedAt.Before(wanted.To):
+			case !asked.to.IsZero() && !rows[i].CreatedAt.Before(asked.to):
 				continue
-			case !wanted.From.IsZero() && rows[i].CreatedAt.Before(wanted.From):
+			case !asked.from.IsZero() && rows[i].CreatedAt.Before(asked.from):
 				answer.Next = ""
 				return ok(answer)
 			}
@@ -118,7 +161,7 @@ func listDeliveries(c *call) (*answer, error) {
 			}
 			answer.Data = append(answer.Data, row)
 		}
-		if page.Cursor = next; next == "" || len(answer.Data) > 0 {
+		if page.Cursor = next; next == "" || len(answer.Data) > 0 || len(rows) < page.Limit {
 			break
 		}
 	}
@@ -216,8 +259,12 @@ func showDelivery(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := c.viewDelivery(c.r.Context(), d)
+	attempts, err := c.attemptsOf(c.r.Context(), d)
 	if err != nil {
+		return nil, err
+	}
+	v := viewOfDelivery(d, attempts)
+	if err := c.recall(d, attempts, v.Attempts); err != nil {
 		return nil, err
 	}
 	return ok(v)

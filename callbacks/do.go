@@ -81,16 +81,18 @@ func (headerOnly) WriteHeader(int)                {}
 // RetryAfter is when the request may be made again, 0 if that is not known.
 func (p *Problem) RetryAfter() time.Duration { return p.after }
 
-// Terms are what an endpoint may be, and must have.
+// Terms are what an endpoint may be, and must have, and what else holds for tenants.
 type Terms struct {
 	Offer subscribers.Offer
 	// Require are the members that each endpoint must have: label, url, events.
 	Require []string
 	// Verified is true if no endpoint is made, and no URL changed, without a test.
 	Verified bool
+	// Keys is true if an API takes the keys that a tenant makes.
+	Keys bool
 }
 
-// Terms returns what an endpoint may be.
+// Terms returns what an endpoint may be, and what else holds for tenants.
 func (s *Server) Terms() Terms {
-	return Terms{Offer: s.options.Policy.Offer, Require: s.options.Require, Verified: !s.options.Unverified}
+	return Terms{Offer: s.options.Policy.Offer, Require: s.options.Require, Verified: !s.options.Unverified, Keys: s.options.Keyed()}
 }

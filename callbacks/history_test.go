@@ -101,6 +101,51 @@ func TestDeliveries(t *testing.T) {
 	s.as("acme", http.MethodGet, "/audit?limit=1", "").want(t, 200, "delivery.resend", one)
 }
 
+// What was sent to all endpoints of a tenant is one list, in the order of events, with the
+// filters and the pages of each endpoint's own.
+func TestDeliveriesToAll(t *testing.T) {
+	s := newStage(t)
+	s.as("acme", http.MethodGet, "/deliveries", "").want(t, 200, `{"data":[]}`)
+	erp, crm := s.create("acme", simple).text("id"), s.create("acme", simple).text("id")
+	other := s.create("umbrella", simple).text("id")
+	s.announce("acme", "items.created", "1", erp, "operators")
+	s.attempt(erp, queue.Attempt{Code: 500, Error: "answered 500"}, queue.StatusDead)
+	s.announce("acme", "items.updated", "2", crm)
+	s.announce("umbrella", "items.created", "3", other)
+	s.announce("acme", "items.updated", "4", crm, erp)
+	for query, want := range map[string]string{
+		"": "items/4 items/4 items/2 items/1", "status=dead": "items/1", "type=items.updated": "items/4 items/4 items/2", "object=items/2": "items/2",
+		"since=2s": "items/4 items/4 items/2", "until=1s": "items/2 items/1", "object=items/3": "",
+	} {
+		if got := s.as("acme", http.MethodGet, "/deliveries?"+query, "").want(t, 200); got.rows("object") != want || strings.Contains(got.body, "operators") {
+			t.Errorf("%s: %s, want %q", query, got.body, want)
+		}
+	}
+	for limit := 1; limit <= 3; limit++ {
+		var all []string
+		for next := ""; ; {
+			page := s.as("acme", http.MethodGet, fmt.Sprintf("/deliveries?limit=%d%s", limit, next), "").want(t, 200)
+			all = append(all, page.rows("object"))
+			if page.text("next") == "" {
+				break
+			}
+			next = "&cursor=" + page.text("next")
+		}
+		if got := strings.Join(all, " "); got != "items/4 items/4 items/2 items/1" {
+			t.Errorf("in pages of %d: %s", limit, got)
+		}
+	}
+	if got := s.as("umbrella", http.MethodGet, "/deliveries", "").want(t, 200); got.rows("endpoint") != other {
+		t.Errorf("umbrella's are %s", got.body)
+	}
+	s.as("acme", http.MethodGet, "/deliveries?endpoint="+erp, "").want(t, 400, "?endpoint")
+	// What was deleted is not there any more.
+	s.as("acme", http.MethodDelete, "/endpoints/"+crm, "").want(t, 204)
+	if got := s.as("acme", http.MethodGet, "/deliveries", "").want(t, 200); got.rows("object") != "items/4 items/1" {
+		t.Errorf("got %s", got.body)
+	}
+}
+
 func TestRecoverAndReplay(t *testing.T) {
 	s := newStage(t)
 	id := s.create("acme", simple).text("id")

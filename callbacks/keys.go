@@ -36,8 +36,8 @@ func ByKey(now func() time.Time) Authorize {
 	}
 }
 
-// keyView is a key as its tenant sees it.
-type keyView struct {
+// KeyView is a key as its tenant sees it.
+type KeyView struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
@@ -49,8 +49,8 @@ type keyView struct {
 	Key string `json:"key,omitempty"`
 }
 
-func viewOfKey(key *subscribers.Key, text string) keyView {
-	return keyView{key.ID, key.Name, key.Created, key.By, key.Expires, key.Used, text}
+func viewOfKey(key *subscribers.Key, text string) KeyView {
+	return KeyView{key.ID, key.Name, key.Created, key.By, key.Expires, key.Used, text}
 }
 
 func (c *call) keys() *subscribers.Keys { return &subscribers.Keys{Store: c.store, Now: c.options.Now} }
@@ -68,11 +68,25 @@ func listKeys(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := List[keyView]{Data: make([]keyView, len(keys)), Next: string(next)}
+	answer := List[KeyView]{Data: make([]KeyView, len(keys)), Next: string(next)}
 	for i := range keys {
 		answer.Data[i] = viewOfKey(&keys[i], "")
 	}
 	return ok(answer)
+}
+
+func showKey(c *call) (*answer, error) {
+	if _, err := parameters(c.r); err != nil {
+		return nil, err
+	}
+	key, err := c.keys().Get(c.r.Context(), c.values["id"])
+	if err == nil && key.Tenant != c.caller.Tenant {
+		err = queue.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ok(viewOfKey(&key, ""))
 }
 
 // createKey makes a key: {"name": "ci", "expires": "2027-01-01T00:00:00Z"}.

@@ -20,9 +20,12 @@ var accountRoutes = []route{
 			problems: slices.Concat(bodyProblems, []int{http.StatusConflict}),
 		}},
 	}},
-	{"/keys/{id}", map[string]operation{http.MethodDelete: {deleteKey, about{
-		id: "deleteKey", summary: "End an API key.", answers: answers(http.StatusNoContent, "It is no key any more.", ""), problems: []int{http.StatusConflict},
-	}}}},
+	{"/keys/{id}", map[string]operation{
+		http.MethodGet: {showKey, about{id: "showKey", summary: "Show an API key.", answers: answers(http.StatusOK, "The key, without what it is sent as.", "Key")}},
+		http.MethodDelete: {deleteKey, about{
+			id: "deleteKey", summary: "End an API key.", answers: answers(http.StatusNoContent, "It is no key any more.", ""), problems: []int{http.StatusConflict},
+		}},
+	}},
 	{"/audit", map[string]operation{http.MethodGet: {listAudit, about{
 		id: "listAudit", summary: "List who has changed what.", parameters: paging, answers: listed("Newest first.", "Audited"),
 	}}}},

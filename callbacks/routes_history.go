@@ -69,8 +69,12 @@ var historyRoutes = []route{
 	{"/feed", map[string]operation{http.MethodGet: {readFeed(false), about{
 		id: "readFeed", summary: "Read all events that you may see.", parameters: reading, answers: fed, problems: []int{http.StatusGone},
 	}}}},
+	{"/deliveries", map[string]operation{http.MethodGet: {listAllDeliveries, about{
+		id: "listAllDeliveries", summary: "List what was sent to all of your endpoints, newest first, with its attempts.", parameters: deliveriesAsked,
+		answers: listed("Deliveries.", "Delivery"),
+	}}}},
 	{"/deliveries/{delivery}", map[string]operation{http.MethodGet: {showDelivery, about{
-		id: "showDelivery", summary: "Show a delivery, with its attempts.", answers: answers(http.StatusOK, "The delivery.", "Delivery"),
+		id: "showDelivery", summary: "Show a delivery, with its attempts and what they sent.", answers: answers(http.StatusOK, "The delivery.", "Delivery"),
 	}}}},
 	{"/deliveries/{delivery}/request", map[string]operation{http.MethodGet: {showRequest, about{
 		id: "showRequest", summary: "Show what a delivery sends, signed, without credentials.",

@@ -12,12 +12,12 @@
 //	GET POST                  /endpoints/{id}/recover, replay    GET counts
 //	GET                       /endpoints/{id}/feed, /feed
 //	GET POST DELETE           /endpoints/{id}/snapshot           starts again, cancels
-//	GET                       /deliveries/{id}, /deliveries/{id}/request
+//	GET                       /deliveries, /deliveries/{id}, /deliveries/{id}/request
 //	POST                      /deliveries/{id}/resend
 //	GET                       /events, /events/{id}, /events/{id}/payload, /events/{id}/previous
 //	GET                       /why, /filter
 //	GET POST                  /keys
-//	DELETE                    /keys/{id}
+//	GET DELETE                /keys/{id}
 //	GET                       /types, /types/{type}, /addresses, /openapi.json
 //	POST                      /types/{type}/echo
 //	GET                       /me, /audit
@@ -95,6 +95,9 @@ type Options struct {
 	Learned func(ctx context.Context, made []catalogue.Made) (catalogue.Schema, error)
 	// Addresses are those from which deliveries come. Default: it is not known.
 	Addresses []string
+	// Keyed reports whether an API of this process takes the keys that are made here.
+	// Default: one does.
+	Keyed func() bool
 	// Security says how callers are known, for the description of the API.
 	Security []catalogue.SecurityScheme
 	// Client returns the address from which a request came. Default: the
@@ -135,6 +138,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Learned == nil {
 		o.Learned = func(context.Context, []catalogue.Made) (catalogue.Schema, error) { return catalogue.Schema{}, nil }
+	}
+	if o.Keyed == nil {
+		o.Keyed = func() bool { return true }
 	}
 	if o.Client == nil {
 		o.Client = func(r *http.Request) string {

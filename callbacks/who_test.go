@@ -41,6 +41,9 @@ func TestKeys(t *testing.T) {
 	second := s.as("acme", http.MethodPost, "/keys", "").want(t, 201)
 	s.keys["second"] = second.text("key")
 	s.as("second", http.MethodGet, "/me", "").want(t, 200)
+	if shown := s.as("acme", http.MethodGet, "/keys/"+second.text("id"), "").want(t, 200, `"used_at"`); strings.Contains(shown.body, s.keys["second"]) {
+		t.Errorf("told %s", shown.body)
+	}
 	s.as("acme", http.MethodDelete, "/keys/"+second.text("id"), "").want(t, 204)
 	s.as("second", http.MethodGet, "/me", "").want(t, 401)
 	s.as("acme", http.MethodDelete, "/keys/"+second.text("id"), "").want(t, 404)

@@ -84,6 +84,12 @@ func (c *counting) Deliveries(ctx context.Context, filter queue.Filter, page que
 	return all, next, err
 }
 
+func (c *counting) DeliveriesTo(ctx context.Context, endpoints []string, filter queue.Filter, page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
+	all, next, err := c.Store.DeliveriesTo(ctx, endpoints, filter, page)
+	c.note(fmt.Sprintf("%d deliveries to %q", len(all), endpoints))
+	return all, next, err
+}
+
 func (c *counting) DeliveriesOf(ctx context.Context, id string, endpoints ...string) ([]queue.Delivery, error) {
 	c.note("deliveries of an event to " + strings.Join(endpoints, " "))
 	return c.Store.DeliveriesOf(ctx, id, endpoints...)

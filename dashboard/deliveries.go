@@ -3,6 +3,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,9 +16,11 @@ import (
 // deliveryRow is a delivery in a list.
 type deliveryRow struct {
 	ID, Type, Object string
-	Sequence         uint64
-	State            state
-	Attempts         int
+	// Endpoint is where it goes, and Hook what that is called, "" in the list of one webhook.
+	Endpoint, Hook string
+	Sequence       uint64
+	State          state
+	Attempts       int
 	// Last says what the receiver answered last.
 	Last             string
 	DueAt, CreatedAt time.Time
@@ -34,7 +37,7 @@ func (v *visit) deliveries(q request) (rows []deliveryRow, next string, err erro
 
 func rowOfDelivery(d *callbacks.DeliveryView) deliveryRow {
 	row := deliveryRow{
-		ID: d.ID, Type: d.Type, Object: d.Object, Sequence: d.Sequence, State: stateOf(deliveryStates, string(d.Status)),
+		ID: d.ID, Type: d.Type, Object: d.Object, Endpoint: d.Endpoint, Sequence: d.Sequence, State: stateOf(deliveryStates, string(d.Status)),
 		Attempts: len(d.Attempts), DueAt: d.DueAt, CreatedAt: d.CreatedAt, Last: "not tried yet",
 	}
 	if len(d.Attempts) > 0 {
@@ -47,10 +50,15 @@ func rowOfDelivery(d *callbacks.DeliveryView) deliveryRow {
 	return row
 }
 
-// deliveriesPage is the list of a webhook's deliveries.
+// deliveriesPage is the list of a webhook's deliveries, or of those to all: then ID and Name
+// are "".
 type deliveriesPage struct {
 	ID, Name string
-	// Hooks are the webhooks of which one is shown.
+	// Path is the page's own, without a query.
+	Path string
+	// None is true if there is no webhook to which anything is sent.
+	None bool
+	// Hooks are the webhooks of which one can be chosen.
 	Hooks []option
 	Tabs  []tab
 	Rows  []deliveryRow
@@ -92,33 +100,70 @@ func showDeliveries(v *visit) error {
 	if err != nil {
 		return err
 	}
-	asked := v.r.URL.Query()
-	p := deliveriesPage{
-		ID: done.Body.ID, Name: nameOf(&done.Body), Status: asked.Get("status"), Type: asked.Get("type"), Object: asked.Get("object"), Since: asked.Get("since"),
-		Until: asked.Get("until"), Later: asked.Get("cursor") != "", Live: asked.Get("live") != "no", HasFilter: done.Body.Filter != "", Notice: v.notice(),
-	}
-	p.narrow(asked)
+	p := deliveriesPage{ID: done.Body.ID, Name: nameOf(&done.Body), Path: at(done.Body.ID, "deliveries"), HasFilter: done.Body.Filter != ""}
 	if v.r.Header.Get("HX-Request") != "true" { // what refreshes itself takes the rows alone
 		if err := v.chooseFrom(&p, &done.Body); err != nil {
 			return err
 		}
 	}
+	return v.listDeliveries(p, get("endpoints", p.ID, "deliveries"))
+}
+
+// showAllDeliveries lists what was sent to all webhooks. One that was chosen has a list of its
+// own.
+func showAllDeliveries(v *visit) error {
+	asked := v.r.URL.Query()
+	if id := asked.Get("webhook"); id != "" {
+		return v.leave(strings.TrimSuffix(at(id, "deliveries")+changedQuery(asked, "cursor", ""), "?"))
+	}
+	p := deliveriesPage{Path: "/deliveries"}
+	if err := v.chooseFrom(&p, nil); err != nil {
+		return err
+	}
+	return v.listDeliveries(p, get("deliveries"))
+}
+
+// listDeliveries shows a page of deliveries, which the API is asked for.
+func (v *visit) listDeliveries(p deliveriesPage, q request) error {
+	asked := v.r.URL.Query()
+	p.Status, p.Type, p.Object, p.Since, p.Until = asked.Get("status"), asked.Get("type"), asked.Get("object"), asked.Get("since"), asked.Get("until")
+	p.Later, p.Live, p.Notice = asked.Get("cursor") != "", asked.Get("live") != "no", v.notice()
+	p.narrow(asked)
 	pairs := []string{"cursor", asked.Get("cursor")}
 	for _, name := range narrowing {
 		pairs = append(pairs, name, asked.Get(name))
 	}
 	var next string
-	p.Rows, next, err = v.deliveries(get("endpoints", p.ID, "deliveries").with(pairs...))
+	var err error
+	p.Rows, next, err = v.deliveries(q.with(pairs...))
 	status := http.StatusOK
 	if problem := asProblem(err); problem != nil && problem.Status == http.StatusBadRequest {
 		status, p.Errors, p.Live = problem.Status, parameterErrors(problem), false
 	} else if err != nil {
 		return err
 	}
+	if p.ID == "" {
+		p.nameRows()
+	}
 	if next != "" {
 		p.Next = changedQuery(asked, "cursor", next)
 	}
-	return v.show(status, View{Name: "deliveries", Title: "Deliveries of " + p.Name, Section: "deliveries", Data: p})
+	title := "Deliveries"
+	if p.Name != "" {
+		title += " of " + p.Name
+	}
+	return v.show(status, View{Name: "deliveries", Title: title, Section: "deliveries", Data: p})
+}
+
+// nameRows sets what the webhooks of rows are called.
+func (p *deliveriesPage) nameRows() {
+	names := make(map[string]string, len(p.Hooks))
+	for _, hook := range p.Hooks {
+		names[hook.Value] = hook.Text
+	}
+	for i := range p.Rows {
+		p.Rows[i].Hook = cmp.Or(names[p.Rows[i].Endpoint], p.Rows[i].Endpoint)
+	}
 }
 
 // narrow sets the tabs, and the filters that hold.
@@ -134,12 +179,15 @@ func (p *deliveriesPage) narrow(asked url.Values) {
 	}
 }
 
-// chooseFrom reads the webhooks and the types that the page offers.
+// chooseFrom reads the webhooks and the types that the page offers. None is chosen for the
+// list of all.
 func (v *visit) chooseFrom(p *deliveriesPage, chosen *callbacks.EndpointView) error {
-	var err error
-	if p.Hooks, err = v.hooks(chosen); err != nil {
+	hooks, err := v.hooks(chosen)
+	if err != nil {
 		return err
 	}
+	p.None = len(hooks) == 0
+	p.Hooks = append([]option{{Text: "All webhooks", Chosen: chosen == nil}}, hooks...)
 	types, err := v.api.types()
 	for i := range types {
 		p.Types = append(p.Types, types[i].Name)
@@ -182,24 +230,6 @@ func changedQuery(asked url.Values, pairs ...string) string {
 		}
 	}
 	return "?" + made.Encode()
-}
-
-// chooseDeliveries leads to the deliveries of the webhook that was chosen, or of the first.
-func chooseDeliveries(v *visit) error {
-	asked := v.r.URL.Query()
-	if id := asked.Get("webhook"); id != "" {
-		return v.leave(strings.TrimSuffix(at(id, "deliveries")+changedQuery(asked, "cursor", ""), "?"))
-	}
-	list, err := v.api.endpoints("")
-	if err != nil {
-		return err
-	}
-	for i := range list.Data {
-		if list.Data[i].URL != "" {
-			return v.leave(at(list.Data[i].ID, "deliveries"))
-		}
-	}
-	return v.show(http.StatusOK, View{Name: "deliveries", Title: "Deliveries", Section: "deliveries", Data: deliveriesPage{}})
 }
 
 // parameterErrors returns what is wrong with the parameters of a page.

@@ -3,6 +3,7 @@
 package dashboard_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ func TestDeliveries(t *testing.T) {
 	s.get("/deliveries").want(200, "No webhook yet")
 	id := s.create("acme", erp)
 	path := "/webhooks/" + id + "/deliveries"
-	s.get("/deliveries").leads("/hooks" + path)
+	s.get("/deliveries").want(200, "Nothing was sent yet", "See your webhooks", "!No webhook yet")
 	s.get("/deliveries?webhook=" + id + "&type=items.updated&status=dead&x=y").leads("/hooks" + path + "?status=dead&type=items.updated")
 	s.get(path).want(200, "Nothing was sent yet", "Send a test", `hx-get="?"`, `hx-trigger="every 5s"`, "Live")
 	s.happens("acme", "", `{}`, id)
@@ -44,6 +45,29 @@ func TestDeliveries(t *testing.T) {
 	s.get(path+"?"+next).want(200, "Newest", "503 Service", "!Older", "!hx-trigger")
 }
 
+// The deliveries to all webhooks are one list.
+func TestAllDeliveries(t *testing.T) {
+	s := newStage(t)
+	id := s.create("acme", erp)
+	other := s.create("acme", `{"label":"Shop <1>","url":"https://shop.example/h","events":["items.*"]}`)
+	s.happens("acme", "", `{}`, id)
+	s.attempt(id, 503, "down", queue.StatusDead)
+	s.happens("acme", "", `{}`, other)
+	s.happens("umbrella", "", `{}`, s.create("umbrella", erp))
+	got := s.get("/deliveries").want(200, "503 Service", "not tried yet", `<a href="/hooks/webhooks/`+id+`">ERP</a>`, `">Shop &lt;1&gt;</a>`, "All webhooks", `hx-get="?"`, "!Recover since")
+	if n := strings.Count(got.body, "<small>to "); n != 2 {
+		t.Errorf("it lists %d deliveries: %s", n, got.main())
+	}
+	s.get("/deliveries?webhook=&status=dead").want(200, "503 Service", "!not tried yet", `href="?status=dead" aria-current="page"`)
+	s.get("/deliveries?since=soon").want(400, `id="f-since-error"`)
+	s.as("acme", http.MethodGet, "/deliveries", nil, "HX-Request", "true").want(200, `id="rows"`, ">ERP</a>")
+	for range 55 {
+		s.happens("acme", "", `{}`, other)
+	}
+	next := between(t, s.get("/deliveries").want(200, "Older").body, `<a class="button" href="?`, `">Older`)
+	s.get("/deliveries?"+next).want(200, "503 Service", `<a class="button" href="/hooks/deliveries">Newest</a>`, "!Older")
+}
+
 func TestDelivery(t *testing.T) {
 	s := newStage(t)
 	id := s.create("acme", `{"label":"ERP","url":"https://erp.example/h?token=t0ken","events":["items.*"],"auth":{"scheme":"bearer","credential":"hush"}}`)
@@ -65,10 +89,27 @@ func TestDelivery(t *testing.T) {
 	if strings.Contains(got.body, `<del class="line"><span class="sign" aria-hidden="true">−</span><span class="hidden">was: </span>  <span class="k">&#34;note`) {
 		t.Error("it marks what has not changed")
 	}
+	// The attempts of an earlier version have not kept what they sent, and then it is said.
+	s.get(one).want(200, "!Its body stands below")
 	s.post(one + "/resend").leads("/hooks" + one + "?done=resent")
 	s.get(one+"?done=resent").want(200, "It is sent again.", "Waiting")
 	s.post(one + "/resend").leads("/hooks" + one + "?done=sent")
 	s.get(one + "x").want(404)
+}
+
+// An attempt shows what it sent, and not what would be sent now.
+func TestRequestOfAttempt(t *testing.T) {
+	s := newStage(t)
+	id := s.create("acme", `{"label":"ERP","url":"https://erp.example/h?token=t0ken","events":["items.*"],"signature":"none"}`)
+	e := s.happens("acme", "", `{"id":"42"}`, id)
+	of := s.kept("acme", id)
+	s.finish(id, queue.Attempt{Code: 200, Sent: queue.Sent{Host: "erp.example", Settings: of.Settings(of.Payload), Trace: "00-a-b-01"}}, queue.StatusDelivered)
+	at := fmt.Sprint(s.now.Unix())
+	s.now = s.now.Add(time.Hour)
+	one := "/deliveries/" + e.ID + "." + id
+	s.get(one).want(200, "POST /h?token=t0ken HTTP/1.1", "webhook-timestamp: "+at, "traceparent: 00-a-b-01", "Its body stands below")
+	s.as("acme", http.MethodPost, "/webhooks/"+id+"/edit", formOf("action", "save", "label", "ERP", "url", "https://erp.example/other", "events", "items.*", "signature", "none", "payload", "show", "order", "object"))
+	s.get(one).want(200, "POST … HTTP/1.1", "webhook-timestamp: "+at, "settings have been changed since", "POST /other HTTP/1.1")
 }
 
 // What others wrote is shown as text, whatever it is, and a page stays one that a browser

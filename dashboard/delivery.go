@@ -14,6 +14,11 @@ type attemptView struct {
 	*exchangeView
 	Number int
 	At     time.Time
+	// Kept is false if nothing is known of what was sent, Incomplete says why not all is, and
+	// Keys are those that signed it.
+	Kept       bool
+	Incomplete string
+	Keys       []string
 }
 
 // deliveryPage is one delivery: what was sent when, and what came back.
@@ -39,8 +44,12 @@ type deliveryPage struct {
 }
 
 func viewAttempt(a *callbacks.AttemptView) attemptView {
-	v := attemptView{&exchangeView{State: attemptRefused, Error: sentence(a.Error)}, a.Number, a.At}
+	v := attemptView{exchangeView: &exchangeView{State: attemptRefused, Error: sentence(a.Error)}, Number: a.Number, At: a.At}
 	v.setAnswer(a.Response)
+	if sent := a.Request; sent != nil {
+		v.Kept, v.Incomplete, v.Keys = true, sentence(sent.Incomplete), sent.Keys
+		v.setLines(sent.Method, pathOfURL(sent.URL), sent.Host, sent.Headers)
+	}
 	switch {
 	case a.Response == nil:
 		v.State = attemptLost

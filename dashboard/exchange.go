@@ -47,15 +47,25 @@ func viewVerification(of *callbacks.Verification) *exchangeView {
 
 // setSent shows a request.
 func (v *exchangeView) setSent(sent *callbacks.SentRequest, body []byte) {
-	path, host := "/", ""
-	if u, err := url.Parse(sent.URL); err == nil {
-		path, host = u.RequestURI(), u.Host
-	}
-	v.Sent = []string{visible(sent.Method + " " + path + " HTTP/1.1"), visible("host: " + host)}
-	for _, name := range slices.Sorted(maps.Keys(sent.Headers)) {
-		v.Sent = append(v.Sent, visible(name+": "+sent.Headers[name]))
-	}
+	v.setLines(sent.Method, pathOfURL(sent.URL), hostOf(sent.URL), sent.Headers)
 	v.Body = codeOf(body)
+}
+
+// setLines shows the lines of a request before its body.
+func (v *exchangeView) setLines(method, path, host string, headers map[string]string) {
+	v.Sent = []string{visible(method + " " + path + " HTTP/1.1"), visible("host: " + host)}
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		v.Sent = append(v.Sent, visible(name+": "+headers[name]))
+	}
+}
+
+// pathOfURL returns what a URL is after its host; "…" if it is none.
+func pathOfURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || raw == "" {
+		return "…"
+	}
+	return u.RequestURI()
 }
 
 // setAnswer shows an answer; nil is none.

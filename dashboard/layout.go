@@ -32,7 +32,7 @@ type View struct {
 	// Title says what page it is. Each page has another.
 	Title string
 	// Section is the part of the dashboard that the page belongs to: webhooks, deliveries,
-	// events, feed, account; of operators as the first part of its path.
+	// events, feed, keys, audit, account; of operators as the first part of its path.
 	Section string
 	// Data is the template's own.
 	Data any

@@ -45,7 +45,7 @@ var operatorPages = map[string]action{
 	"POST marks/look":              lookAtObject,
 	"GET queue":                    showQueue,
 	"GET configuration":            showConfiguration,
-	"GET audit":                    showAudit,
+	"GET audit":                    showAuditOfAll,
 }
 
 // routeOperators says where the pages of operators are.

@@ -17,8 +17,8 @@ type auditedRow struct {
 	Object, Changed, From string
 }
 
-// auditPage is the audit of all tenants, newest first.
-type auditPage struct {
+// auditOfAll is the audit of all tenants, newest first.
+type auditOfAll struct {
 	Rows []auditedRow
 	// Tenant narrows it, and Shown is how it is written.
 	Tenant, Shown string
@@ -27,10 +27,10 @@ type auditPage struct {
 	First, Error string
 }
 
-// showAudit lists who changed what: of all, or of one tenant.
-func showAudit(v *visit) error {
+// showAuditOfAll lists who changed what: of all, or of one tenant.
+func showAuditOfAll(v *visit) error {
 	asked := v.r.URL.Query()
-	p := auditPage{Tenant: asked.Get("tenant"), Shown: visible(asked.Get("tenant"))}
+	p := auditOfAll{Tenant: asked.Get("tenant"), Shown: visible(asked.Get("tenant"))}
 	list, err := operate[admin.List[admin.AuditView]](v, get("audit").with("tenant", p.Tenant, "cursor", asked.Get("cursor"), "limit", shownRows))
 	status := http.StatusOK
 	if reason := refusal(err); reason != "" {

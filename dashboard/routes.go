@@ -28,7 +28,7 @@ func (s *Server) route() {
 		"POST /webhooks/{id}/recover":           recoverDeliveries,
 		"GET /webhooks/{id}/filtered":           showFiltered,
 		"GET /webhooks/{id}/deliveries":         showDeliveries,
-		"GET /deliveries":                       chooseDeliveries,
+		"GET /deliveries":                       showAllDeliveries,
 		"GET /deliveries/{delivery}":            showDelivery,
 		"POST /deliveries/{delivery}/resend":    resendDelivery,
 		"GET /filter":                           checkFilter,
@@ -36,6 +36,12 @@ func (s *Server) route() {
 		"GET /events/{type}":                    showType,
 		"GET /events/{type}/{file}":             downloadType,
 		"GET /feed":                             showFeed,
+		"GET /keys":                             showAPIKeys,
+		"GET /keys/new":                         askAPIKey,
+		"POST /keys/new":                        makeAPIKey,
+		"GET /keys/{key}/end":                   askEndAPIKey,
+		"POST /keys/{key}/end":                  endAPIKey,
+		"GET /audit":                            showAudit,
 	} {
 		s.pages.Handle(pattern, s.known(do))
 	}

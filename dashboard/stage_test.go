@@ -22,6 +22,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/callbacks/catalogue"
 	"github.com/caddy-webhooks/caddy-webhooks/dashboard"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 	"github.com/caddy-webhooks/caddy-webhooks/queue/memory"
@@ -306,15 +307,32 @@ func (s *stage) happens(tenant, before, now string, endpoints ...string) event.E
 	return rows[0]
 }
 
+// kept returns a webhook as it is delivered to.
+func (s *stage) kept(tenant, id string) endpoint.Endpoint {
+	s.t.Helper()
+	book := subscribers.Book{Store: s.store, Sealer: s.options.Sealer(), Now: s.options.Now}
+	e, err := book.Get(s.t.Context(), tenant, id)
+	must(s.t, err)
+	as, err := e.Resolve(s.options.Template)
+	must(s.t, err)
+	return as.WithDefaults()
+}
+
 // attempt makes an attempt at a webhook's next delivery.
 func (s *stage) attempt(endpoint string, code int, answer string, status queue.Status) {
 	s.t.Helper()
-	lease, err := s.store.LeaseDelivery(s.t.Context(), endpoint, queue.LeaseOptions{For: time.Minute})
-	must(s.t, err)
-	a := queue.Attempt{At: s.now, Code: code, Response: []byte(answer), Duration: 12 * time.Millisecond}
+	a := queue.Attempt{Code: code, Response: []byte(answer), Duration: 12 * time.Millisecond}
 	if code >= 400 {
 		a.Error = "answered " + http.StatusText(code)
 	}
+	s.finish(endpoint, a, status)
+}
+
+func (s *stage) finish(endpoint string, a queue.Attempt, status queue.Status) {
+	s.t.Helper()
+	lease, err := s.store.LeaseDelivery(s.t.Context(), endpoint, queue.LeaseOptions{For: time.Minute})
+	must(s.t, err)
+	a.At = s.now
 	must(s.t, s.store.FinishAttempt(s.t.Context(), lease, a, queue.Verdict{Status: status, RetryAt: s.now.Add(time.Hour)}))
 }
 

@@ -89,6 +89,18 @@ var (
 	}
 )
 
+// auditNames are what the actions of the audit are called.
+var auditNames = map[string]string{
+	"endpoint.create": "Webhook added", "endpoint.change": "Webhook edited", "endpoint.delete": "Webhook deleted", "endpoint.pause": "Webhook paused",
+	"endpoint.resume": "Webhook resumed", "endpoint.enable": "Webhook enabled", "endpoint.disable": "Webhook disabled", "endpoint.rotate": "Signature key replaced",
+	"endpoint.revoke": "Replaced signature key ended", "endpoint.snapshot": "Snapshot begun", "endpoint.snapshot.cancel": "Snapshot ended",
+	"endpoint.recover": "Dead deliveries sent again", "endpoint.replay": "Events sent again", "endpoint.test": "Sample sent", "type.echo": "Payload of one's own sent",
+	"delivery.resend": "Delivery sent again", "object.resend": "Object sent again", "key.create": "API key made", "key.delete": "API key ended",
+	"user.create": "User made", "user.reset": "User reset", "user.delete": "User removed", "user.password": "Password set", "user.enrol": "Second factor added",
+	"user.unenrol": "Second factor removed", "user.codes": "Recovery codes made", "user.sessions": "Sessions ended", "login.begin": "Password accepted",
+	"login": "Signed in", "login.refuse": "Sign-in refused", "step-up": "Confirmed again", "step-up.refuse": "Confirmation refused", "logout": "Signed out",
+}
+
 // named returns what something is called.
 func named(names map[string]string, word string) string {
 	if name := names[word]; name != "" {

@@ -77,7 +77,7 @@ func rowOf(e *callbacks.EndpointView) webhookRow {
 var notices = map[string]string{
 	"deleted": "The webhook was deleted.", "saved": "The changes were saved.", "paused": "The webhook is paused: its events wait.",
 	"resumed": "The webhook gets deliveries again.", "revoked": "The key signs nothing more.", "begun": "The snapshot has begun.", "ended": "The snapshot has ended.",
-	"resent": "It is sent again.", "sent": "It had been sent already, or waits to be.",
+	"key-ended": "The API key opens nothing more.", "resent": "It is sent again.", "sent": "It had been sent already, or waits to be.",
 }
 
 func (v *visit) notice() string { return notices[v.r.URL.Query().Get("done")] }

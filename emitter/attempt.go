@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/retryafter"
+	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
 
 const (
@@ -33,6 +34,8 @@ type answer struct {
 	// word is the value of webhook-delivery.
 	word string
 	err  error
+	// sent is what is kept of the request, zero if none was made.
+	sent queue.Sent
 }
 
 // attempt posts an event once. It takes no longer than the endpoint's timeout,
@@ -48,9 +51,10 @@ func (d *dispatcher) attempt(ctx context.Context, ev *event.Event, to destinatio
 	if err != nil {
 		return answer{err: err}
 	}
+	sent := d.sent(&to, request.Header.Get(traceHeader), at)
 	response, err := d.target.Transport.RoundTrip(request)
 	if err != nil {
-		return answer{err: err}
+		return answer{err: err, sent: sent}
 	}
 	// Closing before the end drops the connection instead of draining it.
 	defer response.Body.Close()
@@ -63,7 +67,7 @@ func (d *dispatcher) attempt(ctx context.Context, ev *event.Event, to destinatio
 	}
 	return answer{
 		code: response.StatusCode, body: body, retryAfter: retryafter.Parse(response.Header, d.options.Now()),
-		word: response.Header.Get(deliveryHeader), err: err,
+		word: response.Header.Get(deliveryHeader), err: err, sent: sent,
 	}
 }
 

@@ -201,6 +201,7 @@ func (d *dispatcher) vacate(to *destination) {
 func (d *dispatcher) finish(lease *queue.DeliveryLease, got answer, meant ruling, began, ended time.Time) {
 	attempt := queue.Attempt{
 		At: began, Duration: ended.Sub(began), Code: got.code, Response: got.body, Error: got.failure(meant),
+		Sent: got.sent,
 	}
 	if meant.final {
 		attempt.Error += "; the receiver asked not to be sent this again"

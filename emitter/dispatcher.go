@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/emitter/sign"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/deadline"
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -52,6 +53,11 @@ type dispatcher struct {
 	reserved claim
 	wanted   claim
 
+	// settings is the checksum of the target's with its own format, and signers the keys
+	// that sign: what is kept of each request.
+	settings uint16
+	signers  sign.Signers
+
 	// hops is the hop header of this second's deliveries: it is the same for
 	// all events without a chain.
 	hops atomic.Pointer[hopHeader]
@@ -71,6 +77,7 @@ func newDispatcher(e *Emitter, target Target, u *url.URL, s *standing) *dispatch
 		emitter: e, store: e.store, options: e.options, target: target, url: u,
 		logger:   e.options.Logger.With(zap.String("endpoint", target.Endpoint.Name)),
 		standing: s, limits: target.limits(e.gate.share()), jobs: make(chan *job),
+		settings: target.Endpoint.Settings(target.Endpoint.Payload), signers: sign.SignersOf(target.Endpoint.Signatures, target.Endpoint.Secrets),
 	}
 	if u != nil {
 		d.template = newTemplate(u)

@@ -83,12 +83,15 @@ func (d *dispatcher) request(ctx context.Context, ev *event.Event, to destinatio
 	return request, nil
 }
 
+// traceHeader is the header of a trace, in canonical form.
+const traceHeader = "Traceparent"
+
 // headerNames are the headers of a request except its signatures, in canonical
 // form.
 var headerNames = [...]string{
 	"Webhook-Id", "Webhook-Timestamp",
 	"Webhook-Event", "Webhook-Object", "Webhook-Sequence", "Webhook-Op", "Webhook-Freshness", "Webhook-Changed",
-	hop.Header, "Traceparent",
+	hop.Header, traceHeader,
 	"User-Agent", "Content-Type", "Authorization",
 }
 

@@ -197,4 +197,6 @@ type Attempt struct {
 	Error string `json:"error,omitempty"`
 	// Response is the beginning of the receiver's answer.
 	Response []byte `json:"response,omitempty"`
+	// Sent is what is kept of the request.
+	Sent Sent `json:"sent,omitzero"`
 }

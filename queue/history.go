@@ -40,6 +40,9 @@ type History interface {
 	// endpoints' names. They stay listed when their events have expired, but
 	// are not found by EventID then.
 	Deliveries(ctx context.Context, filter Filter, page Page) ([]Delivery, Cursor, error)
+	// DeliveriesTo lists those to some endpoints, as Deliveries lists those to all. The filter's
+	// EventID and Endpoint do not count. It costs nothing how many others there are.
+	DeliveriesTo(ctx context.Context, endpoints []string, filter Filter, page Page) ([]Delivery, Cursor, error)
 	// Attempts lists attempts as Deliveries lists theirs, then by number.
 	Attempts(ctx context.Context, filter Filter, page Page) ([]Attempt, Cursor, error)
 	// Unresolved lists intents that were closed without their object, about in

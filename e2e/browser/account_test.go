@@ -41,7 +41,7 @@ func (s *site) invite(t *testing.T, how way, name, tenant string) *member {
 func (s *site) inviteAs(t *testing.T, how way, name string, flags ...string) *member {
 	t.Helper()
 	printed, err := s.caddy.Run(t.Context(), append([]string{
-		"webhooks", "users", "add", name, "--dashboard", s.origin + settings, "--quiet", "--address", s.caddy.Admin(),
+		"webhooks", "users", "add", name, "--dashboard", s.origin, "--quiet", "--address", s.caddy.Admin(),
 	}, flags...)...)
 	if err != nil {
 		t.Fatalf("%v: %s", err, printed)
@@ -128,7 +128,7 @@ func (m *member) withoutScripts() {
 // signIn writes the name and the password.
 func (m *member) signIn() {
 	m.t.Helper()
-	m.open(settings + "/")
+	m.open("/")
 	m.at("Sign in")
 	m.write("Username", m.name)
 	m.write("Password", goodPassword)
@@ -138,7 +138,7 @@ func (m *member) signIn() {
 // signOut ends the session.
 func (m *member) signOut() {
 	m.t.Helper()
-	m.open(settings + "/")
+	m.open("/")
 	m.press("DisclosureTriangle", "Account of "+m.name)
 	m.press("button", "Sign out")
 	m.at("Sign in")
@@ -147,7 +147,7 @@ func (m *member) signOut() {
 // session returns the cookie of the session.
 func (m *member) session() *network.Cookie {
 	m.t.Helper()
-	for _, cookie := range do(m.tab, network.GetCookies, network.GetCookiesParams{URLs: []string{m.site.origin + settings + "/"}}).Cookies {
+	for _, cookie := range do(m.tab, network.GetCookies, network.GetCookiesParams{URLs: []string{m.site.origin + "/"}}).Cookies {
 		if strings.HasPrefix(cookie.Name, "__Host-") {
 			return cookie
 		}
@@ -170,7 +170,7 @@ func TestAccounts(t *testing.T) {
 	how := ways[0]
 	m := s.invite(t, how, "mara", gateway.Merchant)
 	thief := quietTab(t, s.origin)
-	thief.open(settings + "/account/login")
+	thief.open("/account/login")
 	thief.steal(&network.Cookie{Name: "__Host-webhooks", Value: "a-token-that-the-thief-knows-0123456789"})
 	m.steal(&network.Cookie{Name: "__Host-webhooks", Value: "a-token-that-the-thief-knows-0123456789"})
 	m.welcome()
@@ -182,7 +182,7 @@ func TestAccounts(t *testing.T) {
 	}
 	// Whoever knows the password alone gets no further than its owner.
 	thief.steal(first)
-	thief.open(settings + "/webhooks/new")
+	thief.open("/webhooks/new")
 	thief.at("Set up two-factor")
 
 	m.enrol()
@@ -194,21 +194,21 @@ func TestAccounts(t *testing.T) {
 	if full.Value == first.Value {
 		t.Error("the token stays after the second factor")
 	}
-	thief.open(settings + "/") // with the token of before
+	thief.open("/") // with the token of before
 	thief.at("Sign in")
 	thief.steal(full)
-	thief.open(settings + "/")
+	thief.open("/")
 	thief.at("No webhook yet") // so what follows can fail
 
-	m.open(settings + "/account/")
+	m.open("/account/")
 	m.at("Second factors")
 	m.everywhere(true)
-	m.open(settings + "/account/step-up")
+	m.open("/account/step-up")
 	m.at("Confirm that it is you")
 	m.everywhere(true)
 	m.signOut()
 	m.everywhere(true)
-	thief.open(settings + "/")
+	thief.open("/")
 	thief.at("Sign in")
 
 	used := m.code()
@@ -254,7 +254,7 @@ func TestPasskeys(t *testing.T) {
 	m.at("One more step")
 	m.press("button", "Use a passkey")
 	m.at("No webhook yet")
-	m.open(settings + "/account/")
+	m.open("/account/")
 	m.at("Second factors")
 	m.everywhere(true)
 	m.press("button", "Make new ones")

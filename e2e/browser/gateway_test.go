@@ -13,13 +13,11 @@ import (
 	"testing"
 
 	"github.com/caddy-webhooks/caddy-webhooks/examples/gateway"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 )
 
-// settings is where the gateway's merchants find the pages.
-const settings = "/webhooks/settings"
-
-// newGateway starts the example of a gateway as its Caddyfile is, but for addresses, and
-// that the pages know their users themselves, as the document has it.
+// newGateway starts the example of a gateway as its Caddyfile is, but for addresses. The pages
+// have a host of their own.
 func newGateway(t *testing.T) *site {
 	t.Helper()
 	shared.start(t) // where there is no browser, nothing else is started
@@ -31,20 +29,19 @@ func newGateway(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	text := string(file)
+	s := &site{t: t, receiver: newReceiver(t), gateway: "http://" + freeport.Address(t)}
 	for _, pair := range [][2]string{
 		{"{\n\twebhooks {", "{\n\tadmin $ADMIN\n\tpersist_config off\n\twebhooks {"},
 		{"queue badger ./data/gateway", "queue badger $QUEUE"},
-		{"http://localhost:8080", "$ORIGIN"},
+		{"http://localhost:8080", s.gateway},
+		{"http://localhost:8081", "$ORIGIN"},
 		{"127.0.0.1:9000", api.Listener.Addr().String()},
-		{"basic_auth /webhooks/* {", "basic_auth /webhooks/endpoints* {"},
-		{"webhooks_dashboard {\n\t\t\tauthorize {http.auth.user.id}", "webhooks_dashboard {\n\t\t\taccounts \"Gateway\""},
 	} {
 		if !strings.Contains(text, pair[0]) {
 			t.Fatalf("the Caddyfile has no %q", pair[0])
 		}
 		text = strings.ReplaceAll(text, pair[0], pair[1])
 	}
-	s := &site{t: t, receiver: newReceiver(t)}
 	s.start(text)
 	return s
 }
@@ -60,7 +57,7 @@ func (s *site) sale(t *testing.T) {
 // post sends something to the gateway, as the merchant, and returns how it is answered.
 func (s *site) post(t *testing.T, path, body string) int {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.origin+path, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.gateway+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

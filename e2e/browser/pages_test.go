@@ -50,6 +50,7 @@ func stocked(t *testing.T) (s *site, pages []shownPage) {
 	at("recover", hook+"/recover?since=1d")
 	at("filtered", hook+"/filtered")
 	at("deliveries", hook+"/deliveries")
+	at("all deliveries", "/hooks/deliveries")
 	at("none is like this", hook+"/deliveries?status=cancelled&object=items/1")
 	at("delivery", "/hooks/deliveries/"+dead)
 	at("filter", "/hooks/filter?filter=object.n+%3E+1")
@@ -58,9 +59,17 @@ func stocked(t *testing.T) (s *site, pages []shownPage) {
 	at("no such event", "/hooks/events?find=nothing")
 	at("feed", "/hooks/feed")
 	at("feed of a webhook", "/hooks/feed?webhook="+erp)
+	key, _ := s.ask("acme", "POST", "/api/keys", `{"name":"ERP"}`)["id"].(string)
+	s.ask("acme", "POST", "/api/keys", `{"name":"`+longWord+`","expires":"2099-01-01T00:00:00Z"}`)
+	at("API keys", "/hooks/keys")
+	at("a new API key", "/hooks/keys/new")
+	at("end an API key", "/hooks/keys/"+key+"/end")
+	at("audit log", "/hooks/audit")
 	more := func(p shownPage) { pages = append(pages, p) }
 	more(shownPage{name: "no webhook yet", tenant: "umbrella", path: "/hooks/"})
 	more(shownPage{name: "no deliveries yet", tenant: "umbrella", path: "/hooks/deliveries"})
+	more(shownPage{name: "no API key yet", tenant: "umbrella", path: "/hooks/keys"})
+	more(shownPage{name: "nothing was done yet", tenant: "umbrella", path: "/hooks/audit"})
 	more(shownPage{name: "nobody", path: "/hooks/", status: 401})
 	more(shownPage{name: "no such page", tenant: "acme", path: "/hooks/nowhere", status: 404})
 	more(shownPage{name: "deliveries that cannot be asked for", tenant: "acme", path: hook + "/deliveries?since=soon", status: 400})
@@ -84,6 +93,11 @@ func stocked(t *testing.T) (s *site, pages []shownPage) {
 	more(shownPage{name: "key", tenant: "acme", path: hook + "/key", status: 201, then: func(p *person) {
 		p.press("button", "Make the key")
 		p.at("Another key of ERP")
+	}})
+	more(shownPage{name: "an API key", tenant: "globex", path: "/hooks/keys/new", status: 201, then: func(p *person) {
+		p.write("Name optional", longWord)
+		p.press("button", "Make the key")
+		p.reads("It is shown only now.")
 	}})
 	more(shownPage{name: "tested", tenant: "acme", path: hook + "/test", then: func(p *person) {
 		p.press("button", "Send")

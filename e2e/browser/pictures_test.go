@@ -76,10 +76,10 @@ func TestPictures(t *testing.T) {
 		}
 		return nil
 	})
-	m.open(settings + "/")
+	m.open("/")
 	m.reads("Warehouse")
 	m.picture("webhooks")
-	m.open(settings + "/webhooks/new")
+	m.open("/webhooks/new")
 	m.write("Webhook Label", "Till")
 	m.search("Find an event", "sale")
 	m.press("button", "Find")
@@ -88,13 +88,13 @@ func TestPictures(t *testing.T) {
 	m.choose("checkbox", "transaction.sale.success A sale was approved")
 	must[bool](m.tab, `(scrollTo(0, 0), true)`)
 	m.picture("add")
-	m.open(settings + "/webhooks/" + cart + "/deliveries")
+	m.open("/webhooks/" + cart + "/deliveries")
 	m.reads("transaction.sale.success")
 	m.picture("deliveries")
 	m.open(must[string](m.tab, `document.querySelector("#rows a").getAttribute("href")`))
 	m.at("transaction.sale.success")
 	m.picture("delivery")
-	m.open(settings + "/events/transaction.sale.success")
+	m.open("/events/transaction.sale.success")
 	m.at("transaction.sale.success")
 	m.picture("event")
 	o := s.inviteAs(t, ways[0], "olga", "--operator")
@@ -104,10 +104,10 @@ func TestPictures(t *testing.T) {
 	for _, path := range []string{"/vault/customers", "/vault/customers", "/disputes/17/evidence"} {
 		s.post(t, path, `{}`)
 	}
-	o.open(settings + "/operator/?period=1h")
+	o.open("/operator/?period=1h")
 	o.at("Overview")
 	o.picture("overview")
-	o.open(settings + "/operator/coverage")
+	o.open("/operator/coverage")
 	o.at("Coverage")
 	o.picture("coverage")
 }
@@ -115,7 +115,7 @@ func TestPictures(t *testing.T) {
 // merchantHook makes a webhook by the API for programs.
 func (s *site) merchantHook(t *testing.T, label, to, events string) string {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.origin+"/webhooks/endpoints",
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.gateway+"/webhooks/endpoints",
 		strings.NewReader(fmt.Sprintf(`{"label":%q,"url":%q,"events":%s,"signature":"x-signature"}`, label, to, events)))
 	if err != nil {
 		t.Fatal(err)

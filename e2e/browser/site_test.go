@@ -60,6 +60,7 @@ $ORIGIN {
 	}
 	handle_path /api/* {
 		webhooks_api {
+			authorize key
 			authorize {http.request.cookie.tenant}
 		}
 	}
@@ -86,6 +87,8 @@ type site struct {
 	framer   *httptest.Server
 	receiver *receiver
 	api      *objects
+	// gateway is the origin of the gateway's own API.
+	gateway string
 }
 
 // receiver gets deliveries, and answers as it is told.
@@ -155,6 +158,8 @@ type objects struct {
 	mu    sync.Mutex
 	shows map[string]string
 	down  bool
+	// held keeps what reads objects waiting.
+	held sync.RWMutex
 }
 
 // breaks has parcels that cannot be read, or can again.
@@ -169,6 +174,10 @@ func (o *objects) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
+	}
+	if r.Method == http.MethodGet {
+		o.held.RLock()
+		defer o.held.RUnlock()
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -4,6 +4,7 @@ package browser
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -47,6 +48,8 @@ func TestTasks(t *testing.T) {
 			w.filtered()
 			w.catalogue()
 			w.feed()
+			w.apiKey()
+			w.audit()
 			w.remove()
 		})
 	}
@@ -162,6 +165,19 @@ func (w *work) newKey() {
 	w.at("Another key of Till 3")
 	w.press("link", "I have kept the key")
 	w.at("Till 3")
+	w.reads("signs too, until")
+	old := must[string](w.tab, `document.querySelector("form[action*='/revoke']").closest("li").querySelector("code").textContent`)
+	w.press("button", "End it now : key "+old)
+	w.reads("The key signs nothing more.")
+	if text := w.panel("h-keys"); strings.Contains(text, old) || strings.Contains(text, "signs too") {
+		w.t.Errorf("the keys are %s", text)
+	}
+}
+
+// panel returns what a panel says, by the id of its heading.
+func (p *person) panel(heading string) string {
+	p.t.Helper()
+	return must[string](p.tab, `document.getElementById("`+heading+`").closest("section, aside").innerText`)
 }
 
 func (w *work) pause() {
@@ -175,6 +191,9 @@ func (w *work) pause() {
 func (w *work) deliveries() {
 	w.t.Helper()
 	w.press("link", "Deliveries")
+	w.at("Deliveries")
+	w.pick("Webhook", "Till 3")
+	w.press("button", "Apply")
 	w.at("Deliveries of Till 3")
 	first, second := w.object("1"), w.object("2")
 	w.site.change(w.tenant, first, `,"text":"<b>x</b>"`)
@@ -203,6 +222,9 @@ func (w *work) delivery() {
 	w.reads(`<b>x</b>`)
 	if must[bool](w.tab, `[...document.querySelectorAll("main b")].length > 0`) {
 		w.t.Error("what the API wrote is markup")
+	}
+	if text := w.panel("h-attempts"); !strings.Contains(text, "webhook-object: items/"+w.object("1")) || !strings.Contains(text, "authorization: ***") || strings.Contains(text, "s3cret") {
+		w.t.Errorf("the attempt is %s", text)
 	}
 	w.press("DisclosureTriangle", "Copy as curl")
 	w.reads("One click selects it.")
@@ -268,6 +290,57 @@ func (w *work) feed() {
 	w.leads("after=oldest") // the page before it shows events, too
 	w.reads("behind it, the first found")
 	w.reads(w.object("1"))
+}
+
+// apiKey makes a key, with which a program does what the pages do, until it is ended.
+func (w *work) apiKey() {
+	w.t.Helper()
+	w.press("link", "API keys")
+	w.at("No key yet")
+	w.press("link", "Make a key")
+	w.at("Make an API key")
+	w.write("Name optional", "ERP")
+	w.choose("radio", "Never End it yourself when nothing uses it any more.")
+	w.press("button", "Make the key")
+	w.at("ERP was made")
+	key := must[string](w.tab, `document.getElementById("secret").textContent`)
+	if status := w.site.withKey(w.t, key); status != http.StatusOK {
+		w.t.Errorf("the API answers the key with %d", status)
+	}
+	w.press("link", "I have kept the key")
+	w.at("API keys")
+	w.press("link", "End… the key ERP")
+	w.at("End the key “ERP”?")
+	w.press("button", "End the key")
+	w.reads("The API key opens nothing more.")
+	if status := w.site.withKey(w.t, key); status != http.StatusUnauthorized {
+		w.t.Errorf("the API answers the key that was ended with %d", status)
+	}
+}
+
+// withKey asks the API who somebody is that has a key.
+func (s *site) withKey(t *testing.T, key string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.origin+"/api/me", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+key)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	return response.StatusCode
+}
+
+func (w *work) audit() {
+	w.t.Helper()
+	w.press("link", "Audit log")
+	w.at("Audit log")
+	for _, done := range []string{"API key ended", "API key made", "Webhook edited", "Replaced signature key ended", "mara"} {
+		w.reads(done)
+	}
 }
 
 func (w *work) remove() {

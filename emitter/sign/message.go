@@ -58,6 +58,12 @@ func (s *MessageSignatures) Headers() []string {
 	return []string{"Content-Digest", "Signature-Input", "Signature"}
 }
 
+// Form implements [Scheme].
+func (s *MessageSignatures) Form() string { return fmt.Sprintf("rfc9421 %q", s.keyIDs) }
+
+// Keys implements [Scheme].
+func (s *MessageSignatures) Keys(secrets []Secret) []Secret { return secrets }
+
 // Equal implements [Scheme].
 func (s *MessageSignatures) Equal(other Scheme) bool {
 	o, ok := other.(*MessageSignatures)

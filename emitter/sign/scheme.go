@@ -43,6 +43,12 @@ type Scheme interface {
 	Check(secrets []Secret) error
 	// Headers returns the names of the headers that Sign sets.
 	Headers() []string
+	// Form tells how it signs, without keys: two schemes with one form and the same keys
+	// sign alike.
+	Form() string
+	// Keys returns the keys that it signs with, of which some may have ended. The secrets
+	// are the endpoint's.
+	Keys(secrets []Secret) []Secret
 	// Equal reports whether another scheme signs alike.
 	Equal(other Scheme) bool
 }

@@ -38,6 +38,12 @@ func (Standard) Check(secrets []Secret) error { return checkSecrets(secrets) }
 // Headers implements [Scheme].
 func (Standard) Headers() []string { return []string{"Webhook-Signature"} }
 
+// Form implements [Scheme].
+func (Standard) Form() string { return "standard" }
+
+// Keys implements [Scheme].
+func (Standard) Keys(secrets []Secret) []Secret { return secrets }
+
 // Equal implements [Scheme].
 func (Standard) Equal(other Scheme) bool { return other == Scheme(Standard{}) }
 

@@ -265,6 +265,12 @@ func (x *XSignature) Equal(other Scheme) bool {
 	return ok && x.style == o.style && slices.EqualFunc(x.equals, o.equals, Secret.Equal)
 }
 
+// Form implements [Scheme].
+func (x *XSignature) Form() string { return fmt.Sprintf("x-signature %q", x.style) }
+
+// Keys implements [Scheme]: they are its own.
+func (x *XSignature) Keys([]Secret) []Secret { return x.equals }
+
 // Headers implements [Scheme].
 func (x *XSignature) Headers() []string {
 	if x.style.TimestampHeader == "" {

@@ -3,39 +3,93 @@
 package gateway
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/examples/internal/system"
 )
 
-// pages is where the gateway's merchants find them.
-const pages = "/webhooks/settings"
-
-// page shows a merchant a page.
+// page shows whoever is signed in a page.
 func (s *stage) page(path string) system.Answer {
 	s.t.Helper()
-	return s.request(Merchant, Passwords[Merchant], http.MethodGet, pages+path, "")
+	return s.browse(http.MethodGet, path, nil)
 }
 
-// fill sends a form of a page; what is empty is left out.
+// fill sends a form of a page.
 func (s *stage) fill(path string, fields ...string) system.Answer {
 	s.t.Helper()
 	form := url.Values{}
 	for pair := range slices.Chunk(fields, 2) {
 		form.Add(pair[0], pair[1])
 	}
-	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://"+s.Site()+pages+path, strings.NewReader(form.Encode()))
+	return s.browse(http.MethodPost, path, form)
+}
+
+// browse makes a request as a browser does, which keeps the session.
+func (s *stage) browse(method, path string, form url.Values) system.Answer {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.settings+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Sec-Fetch-Site", "same-origin")
-	return s.send(Merchant, Passwords[Merchant], request)
+	request.Header.Set("Cookie", "__Host-webhooks="+s.session)
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, cookie := range response.Cookies() {
+		if cookie.Name == "__Host-webhooks" {
+			s.session = cookie.Value
+		}
+	}
+	return system.Answer{Status: response.StatusCode, Header: response.Header, Body: string(text)}
+}
+
+// leads checks where an answer sends a browser.
+func (s *stage) leads(got system.Answer, to string) {
+	s.t.Helper()
+	if got.Status != http.StatusSeeOther || got.Header.Get("Location") != to {
+		s.t.Fatalf("got %d to %q, want %q: %s", got.Status, got.Header.Get("Location"), to, got.Body)
+	}
+}
+
+// signIn makes a user of the merchant, who sets a password and a second factor by the
+// operator's link. Before both, no page opens.
+func (s *stage) signIn() {
+	s.t.Helper()
+	const password = "marzipan-drawbridge-otter"
+	s.leads(s.page("/"), "/account/login")
+	printed, err := s.Run(s.t.Context(), "webhooks", "users", "add", "mara", "--tenant", Merchant, "--dashboard", "http://"+s.settings, "--quiet", "--address", s.Admin())
+	if err != nil {
+		s.t.Fatalf("%v: %s", err, printed)
+	}
+	_, code, _ := strings.Cut(strings.TrimSpace(printed), "#")
+	s.leads(s.fill("/account/welcome", "code", code, "password", password, "again", password), "/account/enrol")
+	s.leads(s.page("/"), "/account/enrol")
+	enrol := s.page("/account/enrol").Body
+	_, secret, _ := strings.Cut(enrol, `<code tabindex="0">`)
+	secret, _, _ = strings.Cut(secret, "<")
+	shown, err := totp.GenerateCode(strings.ReplaceAll(secret, " ", ""), time.Now())
+	if err != nil {
+		s.t.Fatalf("%v: %s", err, enrol)
+	}
+	s.leads(s.fill("/account/enrol", "code", shown), "/account/codes")
+	s.fill("/account/codes", "kept", "yes")
 }
 
 // shows checks a page.
@@ -54,7 +108,13 @@ func (s *stage) shows(got system.Answer, status int, texts ...string) {
 // A merchant sets up a webhook on the pages alone, without a script.
 func TestPages(t *testing.T) {
 	s := newStage(t)
-	s.shows(s.page("/"), 200, "No webhook yet")
+	s.parts.Run("two factors", func() {
+		s.signIn()
+		s.shows(s.page("/"), 200, "No webhook yet", "mara", Merchant)
+	})
+	if t.Failed() {
+		return // nothing else opens
+	}
 	form := []string{
 		"label", "Shopping cart", "url", s.Receiver.URL() + "/cart", "events", "transaction.sale.success", "events", "product.inventory.*", "signature", "signature-key", "scheme", "x-signature",
 		"payload", "gateway", "order", "object",
@@ -77,7 +137,7 @@ func TestPages(t *testing.T) {
 		s.shows(s.fill("/webhooks/new", "action", "save", "label", "Shopping cart"), 422, `id="url-error"`, `id="events-error"`)
 		made := s.fill("/webhooks/new", with("action", "save", "authentication", "basic", "username", "shop", "password", "s3cret", "begin", "now")...)
 		s.shows(made, 201, "Shopping cart was added", "whsec_", "shown only now")
-		_, rest, _ := strings.Cut(made.Body, pages+"/webhooks/")
+		_, rest, _ := strings.Cut(made.Body, `href="/webhooks/`)
 		hook, _, _ = strings.Cut(rest, "/")
 		got, _ := s.told("/cart", "transaction.sale.success", s.sale())
 		if user, password, _ := credential(got); user != "shop" || password != "s3cret" || got.Header.Get("X-Signature") == "" {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/examples/internal/system"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/freeport"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/lab"
 )
 
@@ -32,6 +33,8 @@ type stage struct {
 	t     *testing.T
 	parts parts
 	later system.Later
+	// settings is the address of the pages, and session who is signed in there.
+	settings, session string
 	// unseen keeps objects from being read with the platform's key.
 	unseen sync.RWMutex
 	// read are the paths of those that were.
@@ -39,7 +42,7 @@ type stage struct {
 }
 
 // another is a second merchant, as Caddy knows it.
-const another = "basic_auth /webhooks/* {\n\t\t" + Other + " $2a$12$Dk1L68XTGNb40O0uZdQA8ehvU2z2SkjzfPuX0NeWkIa9ml/5/Ku8C"
+const another = "basic_auth {\n\t\t\t" + Other + " $2a$12$Dk1L68XTGNb40O0uZdQA8ehvU2z2SkjzfPuX0NeWkIa9ml/5/Ku8C"
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
@@ -51,7 +54,7 @@ func newStage(t *testing.T) *stage {
 func newStageAfter(t *testing.T, before func(*stage, http.Handler), replace ...string) *stage {
 	t.Helper()
 	t.Setenv("GATEWAY_PLATFORM_KEY", PlatformKey)
-	s := &stage{t: t}
+	s := &stage{t: t, settings: freeport.Address(t)}
 	s.parts.stage = s
 	api := New(Options{Later: s.later.Hold}).Handler()
 	before(s, api)
@@ -62,7 +65,7 @@ func newStageAfter(t *testing.T, before func(*stage, http.Handler), replace ...s
 			defer s.read.Store(r.URL.Path, true)
 		}
 		api.ServeHTTP(w, r)
-	}), append([]string{"every 10s", "every 1s", "basic_auth /webhooks/* {", another}, replace...)...)
+	}), append([]string{"every 10s", "every 1s", "basic_auth {", another, "localhost:8081", s.settings}, replace...)...)
 	return s
 }
 

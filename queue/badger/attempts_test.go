@@ -148,6 +148,18 @@ func olderDelivery(record []byte) []byte {
 	return record[:len(record)-1]
 }
 
+// unsaid makes a delivery's record what the third version wrote of the same attempt, which has
+// sent nothing.
+func unsaid(t *testing.T, record []byte) []byte {
+	t.Helper()
+	f, err := parseDeliveryFields(record)
+	must(t, err)
+	d := f.delivery("erp")
+	older := appendDelivery(nil, &d, bytes.TrimSuffix(f.first, nothingSent))
+	older[0] = 3
+	return older
+}
+
 // Attempts of an earlier version are listed once each, in their order, and
 // their deliveries can be redelivered.
 func TestAttemptsOfEarlierVersion(t *testing.T) {
@@ -171,7 +183,16 @@ func TestAttemptsOfEarlierVersion(t *testing.T) {
 		must(t, err)
 		d := f.delivery("erp")
 		must(t, txn.Set(key, olderDelivery(appendDelivery(nil, &d, nil))))
-		return txn.Set(attemptKey(nil, "erp", second, 1), appendAttempt(nil, d.EventID, f.first))
+		attempt := bytes.TrimSuffix(appendAttempt(nil, d.EventID, f.first), nothingSent)
+		attempt[0] = 1
+		must(t, txn.Set(attemptKey(nil, "erp", second, 1), attempt))
+		// The third version held the attempt, without what it sent.
+		key = deliveryKey(nil, "erp", second+1)
+		item, err = txn.Get(key)
+		must(t, err)
+		record, err = item.ValueCopy(nil)
+		must(t, err)
+		return txn.Set(key, unsaid(t, record))
 	})
 	s = mustOpen(t, Options{Dir: dir})
 	all := []string{"items/3-1>erp#1", "items/2-1>erp#1", "items/1-1>crm#1", "items/1-1>erp#1"}

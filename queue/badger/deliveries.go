@@ -174,7 +174,7 @@ func newFinishAttempt(lease *queue.DeliveryLease, attempt *queue.Attempt, verdic
 		delivery: lease.Delivery,
 		fence:    lease.Fence,
 		verdict:  verdict,
-		attempt:  appendAttemptFields(make([]byte, 0, 64+len(attempt.Error)+len(attempt.Response)), attempt),
+		attempt:  appendAttemptFields(make([]byte, 0, 128+len(attempt.Error)+len(attempt.Response)+len(attempt.Sent.Host)+len(attempt.Sent.Trace)), attempt),
 		now:      now,
 	}
 	names := len(lease.Endpoint) + len(lease.Key.Resource) + len(lease.Key.ID) + len(lease.EventID)

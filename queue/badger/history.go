@@ -5,6 +5,7 @@ package badger
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
@@ -61,10 +62,30 @@ func (s *Store) Event(ctx context.Context, id string) (event.Event, error) {
 // Deliveries implements [queue.History]. The deliveries of one endpoint stand
 // together; those of all are merged.
 func (s *Store) Deliveries(ctx context.Context, filter queue.Filter, page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
+	return s.deliveries(ctx, reachOf(filter), filter, page, maxLooked)
+}
+
+// maxMerged is how many rows of several endpoints one page of a subscriber looks at: each has
+// to be sought.
+const maxMerged = 2000
+
+// DeliveriesTo implements [queue.History].
+func (s *Store) DeliveriesTo(ctx context.Context, endpoints []string, filter queue.Filter, page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
+	filter.EventID = ""
+	of, most := reach{endpoints: slices.Compact(slices.Sorted(slices.Values(endpoints)))}, maxMerged
+	if _, alone := of.one(); alone {
+		most = maxLooked
+	}
+	return s.deliveries(ctx, of, filter, page, most)
+}
+
+// deliveries lists deliveries, and looks at no more than most rows that do not match.
+func (s *Store) deliveries(ctx context.Context, of reach, filter queue.Filter, page queue.Page, most int) ([]queue.Delivery, queue.Cursor, error) {
 	rows, after, err := newRows[queue.Delivery](cursor.Deliveries, page)
 	if err != nil {
 		return nil, "", err
 	}
+	rows.most = most
 	add := func(txn *badgerdb.Txn, position uint64, d queue.Delivery) (bool, error) {
 		if filter.EventID != "" && filter.EventID != d.EventID ||
 			filter.Type != "" && filter.Type != d.EventType ||
@@ -78,10 +99,10 @@ func (s *Store) Deliveries(ctx context.Context, filter queue.Filter, page queue.
 		return rows.add(cursor.Place{Position: position, Endpoint: d.Endpoint}, d), nil
 	}
 	err = s.view(ctx, func(txn *badgerdb.Txn) error {
-		if filter.Endpoint != "" && filter.EventID == "" {
-			return s.endpointDeliveries(ctx, txn, filter.Endpoint, after, add)
+		if one, alone := of.one(); alone && filter.EventID == "" {
+			return s.endpointDeliveries(ctx, txn, one, after, add)
 		}
-		return s.eachPlace(ctx, txn, deliveryPlaces, filter, after, func(place cursor.Place, _ *placeKind) (bool, error) {
+		return s.eachPlace(ctx, txn, deliveryPlaces, of, filter.EventID, after, func(place cursor.Place, _ *placeKind) (bool, error) {
 			d, err := readDelivery(txn, place.Endpoint, place.Position)
 			if err != nil {
 				return true, s.skip("delivery", err)
@@ -153,7 +174,7 @@ func (s *Store) Attempts(ctx context.Context, filter queue.Filter, page queue.Pa
 				return err
 			}
 		}
-		return s.eachPlace(ctx, txn, attemptPlaces, filter, after, func(place cursor.Place, kind *placeKind) (bool, error) {
+		return s.eachPlace(ctx, txn, attemptPlaces, reachOf(filter), filter.EventID, after, func(place cursor.Place, kind *placeKind) (bool, error) {
 			a, err := readAttempt(txn, place, kind)
 			if err != nil {
 				return true, s.skip("attempt", err)

@@ -19,14 +19,14 @@ type rows[T any] struct {
 	page  []T
 	last  cursor.Place
 	next  queue.Cursor
-	// looked counts the rows that were not taken.
-	looked int
+	// looked counts the rows that were not taken, and most is how many may be.
+	looked, most int
 }
 
 // newRows returns an empty page, and the place where the last page ended, if
 // there was one.
 func newRows[T any](list cursor.List, page queue.Page) (*rows[T], *cursor.Place, error) {
-	r := &rows[T]{list: list, limit: cursor.Limit(page)}
+	r := &rows[T]{list: list, limit: cursor.Limit(page), most: maxLooked}
 	place, ok, err := cursor.Decode(list, page.Cursor)
 	if err != nil {
 		return nil, nil, err
@@ -59,7 +59,7 @@ func (r *rows[T]) add(place cursor.Place, row T) bool {
 // pass passes over a row that the page is not to have, and reports whether it is to look
 // further: where few rows of many match, a page ends before its limit.
 func (r *rows[T]) pass(place cursor.Place) bool {
-	if r.looked++; r.looked < maxLooked {
+	if r.looked++; r.looked < r.most {
 		return true
 	}
 	r.next = cursor.Encode(r.list, place)

@@ -73,6 +73,29 @@ func comparePlaces(a, b cursor.Place) int {
 	return cmp.Or(cmp.Compare(b.Position, a.Position), cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(b.Number, a.Number))
 }
 
+// reach says whose places a list has: those of some endpoints, which are sorted, or of all.
+// The zero reach has none.
+type reach struct {
+	all       bool
+	endpoints []string
+}
+
+// reachOf returns the reach of a filter.
+func reachOf(filter queue.Filter) reach {
+	if filter.Endpoint == "" {
+		return reach{all: true}
+	}
+	return reach{endpoints: []string{filter.Endpoint}}
+}
+
+// one returns the only endpoint of a reach, and false if there are others, or none.
+func (r reach) one() (endpoint string, alone bool) {
+	if len(r.endpoints) == 1 {
+		return r.endpoints[0], true
+	}
+	return "", false
+}
+
 // eachPlace visits the places of a list, each once, beginning after the place
 // where the last page ended. The rows of one endpoint stand together in their
 // order, so eachPlace merges those of all endpoints, with a seek for each.
@@ -80,12 +103,12 @@ func comparePlaces(a, b cursor.Place) int {
 // deliveries, or have been replayed to endpoints that they do not name. Of rows
 // of several kinds with the same place, it visits the kind that is named first.
 func (s *Store) eachPlace(
-	ctx context.Context, txn *badgerdb.Txn, kinds []placeKind, filter queue.Filter, after *cursor.Place,
+	ctx context.Context, txn *badgerdb.Txn, kinds []placeKind, of reach, eventID string, after *cursor.Place,
 	visit func(place cursor.Place, kind *placeKind) (bool, error),
 ) error {
 	m := merging{s: s, after: after, only: math.MaxUint64}
-	if filter.EventID != "" {
-		position, err := s.positionOf(txn, filter.EventID)
+	if eventID != "" {
+		position, err := s.positionOf(txn, eventID)
 		if err != nil {
 			return s.skip("event", err)
 		}
@@ -93,7 +116,7 @@ func (s *Store) eachPlace(
 	}
 	defer m.close()
 	for i := range kinds {
-		if err := m.begin(ctx, txn, &kinds[i], i, filter.Endpoint); err != nil {
+		if err := m.begin(ctx, txn, &kinds[i], i, of); err != nil {
 			return err
 		}
 	}
@@ -146,12 +169,12 @@ func (m *merging) close() {
 	}
 }
 
-// begin finds the first rows of a kind, of one endpoint or of all.
-func (m *merging) begin(ctx context.Context, txn *badgerdb.Txn, kind *placeKind, rank int, endpoint string) error {
-	prefix, endpoints := []byte{kind.kind}, []string{endpoint}
-	if endpoint != "" {
-		prefix = endpointPrefix(nil, kind.kind, endpoint)
-	} else {
+// begin finds the first rows of a kind.
+func (m *merging) begin(ctx context.Context, txn *badgerdb.Txn, kind *placeKind, rank int, of reach) error {
+	prefix, endpoints := []byte{kind.kind}, of.endpoints
+	if one, alone := of.one(); alone {
+		prefix = endpointPrefix(nil, kind.kind, one)
+	} else if of.all {
 		var err error
 		if endpoints, err = m.s.endpointsOf(ctx, txn, kind.kind); err != nil {
 			return err

@@ -4,6 +4,7 @@ package badger
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
@@ -11,8 +12,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/queue/internal/record"
 )
 
-// deliveryVersion 1 has no prior attempts, and 2 no first attempt.
-const deliveryVersion = 3
+// deliveryVersion 1 has no prior attempts, 2 no first attempt, and 3 none that says what it
+// sent. A record without an attempt is written as version 3.
+const (
+	deliveryVersion     = 4
+	deliveryVersionBare = 3
+)
 
 // appendDelivery encodes: event id, event type, key's resource, key's id,
 // sequence, status, attempts, created at, finished at, prior attempts, first
@@ -24,7 +29,11 @@ const deliveryVersion = 3
 // delivery's record, which is written then anyway, and needs no row. first is
 // that attempt's fields, and empty for all other deliveries.
 func appendDelivery(b []byte, d *queue.Delivery, first []byte) []byte {
-	b = append(b, deliveryVersion)
+	version := byte(deliveryVersion)
+	if len(first) == 0 {
+		version = deliveryVersionBare
+	}
+	b = append(b, version)
 	b = record.AppendText(b, d.EventID)
 	b = record.AppendText(b, d.EventType)
 	b = record.AppendText(b, d.Key.Resource)
@@ -45,8 +54,9 @@ type deliveryFields struct {
 	sequence, attempts, prior                uint64
 	createdAt, finishedAt                    time.Time
 	// first is the encoded attempt that decided the delivery, if that was its
-	// first.
+	// first. It says what was sent if sent is true.
 	first []byte
+	sent  bool
 }
 
 func parseDeliveryFields(b []byte) (deliveryFields, error) {
@@ -66,7 +76,7 @@ func parseDeliveryFields(b []byte) (deliveryFields, error) {
 		f.prior = r.Uint()
 	}
 	if r.Version >= 3 {
-		f.first = r.Bytes()
+		f.first, f.sent = r.Bytes(), r.Version >= 4
 	}
 	return f, r.End()
 }
@@ -101,7 +111,7 @@ func parseFirst(endpoint string, b []byte) (a queue.Attempt, held bool, err erro
 	}
 	a = queue.Attempt{EventID: string(f.eventID), Endpoint: endpoint, Number: 1}
 	r := record.Reader{Rest: f.first}
-	decodeAttempt(&r, &a)
+	decodeAttempt(&r, &a, f.sent)
 	return a, true, r.End()
 }
 
@@ -168,8 +178,8 @@ func parseLane(b []byte) (laneRecord, error) {
 }
 
 // attemptVersion changes with the fields of an attempt. Deliveries hold these
-// fields, too, so deliveryVersion changes with it.
-const attemptVersion = 1
+// fields, too, so deliveryVersion changes with it. Version 1 does not say what was sent.
+const attemptVersion = 2
 
 // appendAttempt encodes: event id, the attempt's fields. The endpoint, the
 // event's position and the number stand in the key.
@@ -179,27 +189,58 @@ func appendAttempt(b []byte, eventID string, fields []byte) []byte {
 	return append(b, fields...)
 }
 
-// appendAttemptFields encodes: at, duration, code, error, response.
+// appendAttemptFields encodes: at, duration, code, error, response, and what was sent: its
+// host, and unless that is empty, settings, how many keys, each key, trace.
 func appendAttemptFields(b []byte, a *queue.Attempt) []byte {
 	b = record.AppendTime(b, a.At)
 	b = binary.AppendUvarint(b, uint64(a.Duration))
 	b = binary.AppendUvarint(b, uint64(a.Code))
 	b = record.AppendText(b, a.Error)
-	return record.AppendText(b, a.Response)
+	b = record.AppendText(b, a.Response)
+	if a.Sent.IsZero() {
+		return append(b, nothingSent...)
+	}
+	b = record.AppendText(b, a.Sent.Host)
+	b = binary.AppendUvarint(b, uint64(a.Sent.Settings))
+	b = binary.AppendUvarint(b, uint64(len(a.Sent.Keys)))
+	for _, key := range a.Sent.Keys {
+		name, err := hex.DecodeString(key)
+		if err != nil {
+			name = nil // it is no key's name
+		}
+		b = record.AppendText(b, name)
+	}
+	return record.AppendText(b, a.Sent.Trace)
 }
+
+// nothingSent ends the fields of an attempt that has sent nothing. It makes those that an
+// earlier version has written what this one writes.
+var nothingSent = []byte{0}
 
 func parseAttemptRecord(endpoint string, number uint32, b []byte) (queue.Attempt, error) {
 	r := record.NewReader(b, attemptVersion)
 	a := queue.Attempt{EventID: r.Text(), Endpoint: endpoint, Number: int(number)}
-	decodeAttempt(&r, &a)
+	decodeAttempt(&r, &a, r.Version >= 2)
 	return a, r.End()
 }
 
-// decodeAttempt decodes what appendAttemptFields has written.
-func decodeAttempt(r *record.Reader, a *queue.Attempt) {
+// decodeAttempt decodes what appendAttemptFields has written. Earlier versions do not say what
+// was sent.
+func decodeAttempt(r *record.Reader, a *queue.Attempt, sent bool) {
 	a.At = r.Time()
 	a.Duration = time.Duration(r.Uint())
 	a.Code = int(r.Uint())
 	a.Error = r.Text()
 	a.Response = r.Bytes()
+	if !sent {
+		return
+	}
+	if a.Sent.Host = r.Text(); a.Sent.Host == "" {
+		return
+	}
+	a.Sent.Settings = uint16(r.Uint())
+	for range r.Count() {
+		a.Sent.Keys = append(a.Sent.Keys, hex.EncodeToString(r.Bytes()))
+	}
+	a.Sent.Trace = r.Text()
 }

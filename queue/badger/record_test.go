@@ -158,7 +158,7 @@ var kinds = []struct {
 	},
 	{
 		name:   "delivery with its attempt",
-		golden: "030265310d6974656d732e75706461746564056974656d73023432090964656c69766572656401bfe9e689ee0108fbe9e689ee01080019c0e9e689ee01088094ebdc03ab02036f6464067468616e6b73",
+		golden: "040265310d6974656d732e75706461746564056974656d73023432090964656c69766572656401bfe9e689ee0108fbe9e689ee01080035c0e9e689ee01088094ebdc03ab02036f6464067468616e6b730b6572702e6578616d706c65ac020102ab120930302d612d622d3031",
 		record: decidedExample,
 		encode: func() []byte {
 			return appendDelivery(nil, &decidedExample.Delivery, appendAttemptFields(nil, &decidedExample.first))
@@ -183,7 +183,7 @@ var kinds = []struct {
 	},
 	{
 		name:   "attempt",
-		golden: "01026531bfe9e689ee01088094ebdc03f7030b756e617661696c61626c65056c61746572",
+		golden: "02026531bfe9e689ee01088094ebdc03f7030b756e617661696c61626c65056c617465720b6572702e6578616d706c65ac020102ab120930302d612d622d3031",
 		record: attemptExample,
 		encode: func() []byte { return appendAttempt(nil, "e1", appendAttemptFields(nil, &attemptExample)) },
 		decode: func(b []byte) (any, error) { return parseAttemptRecord("erp", 2, b) },
@@ -279,8 +279,10 @@ var (
 		EventID: "e1", EventType: "items.updated", Key: key, Sequence: 9, Endpoint: "erp", Status: queue.StatusDelivered,
 		Attempts: 2, PriorAttempts: 1, CreatedAt: at, FinishedAt: at.Add(time.Minute),
 	}
+	sentExample    = queue.Sent{Host: "erp.example", Settings: 300, Keys: []string{"ab12"}, Trace: "00-a-b-01"}
 	attemptExample = queue.Attempt{
 		EventID: "e1", Endpoint: "erp", Number: 2, At: at, Duration: time.Second, Code: 503, Error: "unavailable", Response: []byte("later"),
+		Sent: sentExample,
 	}
 	decidedExample = decided{
 		Delivery: queue.Delivery{
@@ -289,6 +291,7 @@ var (
 		},
 		first: queue.Attempt{
 			EventID: "e1", Endpoint: "erp", Number: 1, At: at.Add(time.Second), Duration: time.Second, Code: 299, Error: "odd", Response: []byte("thanks"),
+			Sent: sentExample,
 		},
 		held: true,
 	}
@@ -478,11 +481,34 @@ var firstKinds = []struct {
 		decode: parseDecided,
 	},
 	{
+		name:   "delivery with its attempt, third version",
+		golden: "030265310d6974656d732e75706461746564056974656d73023432090964656c69766572656401bfe9e689ee0108fbe9e689ee01080019c0e9e689ee01088094ebdc03ab02036f6464067468616e6b73",
+		record: unsent(decidedExample),
+		decode: parseDecided,
+	},
+	{
+		name:   "attempt",
+		golden: "01026531bfe9e689ee01088094ebdc03f7030b756e617661696c61626c65056c61746572",
+		record: unsentAttempt(attemptExample),
+		decode: func(b []byte) (any, error) { return parseAttemptRecord("erp", 2, b) },
+	},
+	{
 		name:   "lane",
 		golden: "0102653103bfe9e689ee0108",
 		record: laneRecord{EventID: "e1", Attempts: 3, DueAt: at},
 		decode: func(b []byte) (any, error) { return parseLane(b) },
 	},
+}
+
+// unsentAttempt returns an attempt as earlier versions have recorded it, without what it sent.
+func unsentAttempt(a queue.Attempt) queue.Attempt {
+	a.Sent = queue.Sent{}
+	return a
+}
+
+func unsent(d decided) decided {
+	d.first = unsentAttempt(d.first)
+	return d
 }
 
 // secondEvent returns an event as the second version of its record tells it:

@@ -111,7 +111,12 @@ func (b *batch) readWithFirst(endpoint string, position uint64) (d queue.Deliver
 			return err
 		}
 		d = f.delivery(endpoint)
-		first = firstAttempt{b.key(func(k []byte) []byte { return append(k, f.first...) }), item.ExpiresAt()}
+		first = firstAttempt{b.key(func(k []byte) []byte {
+			if k = append(k, f.first...); len(f.first) > 0 && !f.sent {
+				k = append(k, nothingSent...)
+			}
+			return k
+		}), item.ExpiresAt()}
 		return nil
 	})
 	return d, first, err

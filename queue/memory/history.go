@@ -177,6 +177,17 @@ func (s *Store) DeliveriesOf(ctx context.Context, eventID string, endpoints ...s
 
 // Deliveries implements [queue.History].
 func (s *Store) Deliveries(ctx context.Context, filter queue.Filter, page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
+	return s.deliveries(ctx, filter, page, func(d *delivery) bool {
+		return (filter.EventID == "" || filter.EventID == d.EventID) && (filter.Endpoint == "" || filter.Endpoint == d.Endpoint)
+	})
+}
+
+// DeliveriesTo implements [queue.History].
+func (s *Store) DeliveriesTo(ctx context.Context, endpoints []string, filter queue.Filter, page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
+	return s.deliveries(ctx, filter, page, func(d *delivery) bool { return slices.Contains(endpoints, d.Endpoint) })
+}
+
+func (s *Store) deliveries(ctx context.Context, filter queue.Filter, page queue.Page, wanted func(*delivery) bool) ([]queue.Delivery, queue.Cursor, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, "", err
 	}
@@ -186,9 +197,7 @@ func (s *Store) Deliveries(ctx context.Context, filter queue.Filter, page queue.
 		return nil, "", err
 	}
 	s.eachDelivery(func(position int, d *delivery) bool {
-		if !matches(filter, d.EventID, d.EventType, d.Key) ||
-			filter.Endpoint != "" && filter.Endpoint != d.Endpoint ||
-			filter.Status != "" && filter.Status != d.Status {
+		if !wanted(d) || !matches(filter, filter.EventID, d.EventType, d.Key) || filter.Status != "" && filter.Status != d.Status {
 			return true
 		}
 		return r.add(cursor.Place{Position: uint64(position), Endpoint: d.Endpoint}, d.Delivery)

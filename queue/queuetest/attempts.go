@@ -21,6 +21,7 @@ func try(t *testing.T, s queue.Store, endpoint string, status queue.Status) queu
 		EventID: held.EventID, Endpoint: endpoint, Number: held.Attempts + 1,
 		At: time.Now(), Duration: time.Duration(held.Attempts+1) * time.Millisecond, Code: 200 + len(held.EventID),
 		Error: "of " + held.EventID, Response: []byte(endpoint + " has " + held.EventID),
+		Sent: queue.Sent{Host: endpoint + ".example", Settings: uint16(held.Attempts), Keys: []string{"ab12", "00ff"}, Trace: "00-" + held.EventID},
 	}
 	must(t, s.FinishAttempt(t.Context(), held, attempt, queue.Verdict{Status: status, RetryAt: time.Now()}))
 	return attempt

@@ -252,6 +252,7 @@ func decidedDelivery(t *testing.T, s queue.Store) {
 		// The store sets these.
 		EventID: "other", Endpoint: "other", Number: 9,
 		At: began, Duration: time.Second, Code: 410, Error: "gone", Response: []byte("never again"),
+		Sent: queue.Sent{Host: "erp.example", Settings: 1<<16 - 1, Keys: []string{"ab12", "00ff"}, Trace: "00-1-2-01"},
 	}
 	must(t, s.FinishAttempt(t.Context(), held, attempt, queue.Verdict{Status: queue.StatusDead}))
 	if err := s.FinishAttempt(t.Context(), held, attempt, delivered()); !errors.Is(err, queue.ErrLeaseLost) {

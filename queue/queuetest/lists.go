@@ -164,6 +164,16 @@ func listsHaveFilters(t *testing.T, s queue.Store) {
 				return s.Deliveries(t.Context(), test.filter, page)
 			})
 			wantNames(t, deliveries, deliveryName, test.deliveries...)
+			if test.filter.EventID == "" {
+				to := []string{"erp", "nobody", "crm", "erp"}
+				if test.filter.Endpoint != "" {
+					to = []string{test.filter.Endpoint}
+				}
+				deliveries = pages(t, size, func(page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
+					return s.DeliveriesTo(t.Context(), to, test.filter, page)
+				})
+				wantNames(t, deliveries, deliveryName, test.deliveries...)
+			}
 			attempts := pages(t, size, func(page queue.Page) ([]queue.Attempt, queue.Cursor, error) {
 				return s.Attempts(t.Context(), queue.Filter{Endpoint: "erp"}, page)
 			})
@@ -183,6 +193,9 @@ func badCursor(t *testing.T, s queue.Store) {
 	}
 	if _, _, err := s.Deliveries(t.Context(), queue.Filter{}, queue.Page{Cursor: cursor}); !errors.Is(err, queue.ErrBadCursor) {
 		t.Errorf("Deliveries: %v, want ErrBadCursor", err)
+	}
+	if _, _, err := s.DeliveriesTo(t.Context(), []string{"erp", "crm"}, queue.Filter{}, queue.Page{Cursor: cursor}); !errors.Is(err, queue.ErrBadCursor) {
+		t.Errorf("DeliveriesTo: %v, want ErrBadCursor", err)
 	}
 	if _, _, err := s.Attempts(t.Context(), queue.Filter{}, queue.Page{Cursor: cursor}); !errors.Is(err, queue.ErrBadCursor) {
 		t.Errorf("Attempts: %v, want ErrBadCursor", err)
@@ -288,17 +301,21 @@ func closing(t *testing.T, s queue.Store) {
 		"Events":                               func() error { _, _, err := s.Events(ctx, queue.Filter{}, queue.Page{}); return err },
 		"Event":                                func() error { _, err := s.Event(ctx, "items/1-1"); return err },
 		"Deliveries":                           func() error { _, _, err := s.Deliveries(ctx, queue.Filter{}, queue.Page{}); return err },
-		"Attempts":                             func() error { _, _, err := s.Attempts(ctx, queue.Filter{}, queue.Page{}); return err },
-		"Unresolved":                           func() error { _, _, err := s.Unresolved(ctx, queue.Page{}); return err },
-		"Pending":                              func() error { _, err := s.Pending(ctx, 1); return err },
-		"Object":                               func() error { _, err := s.Object(ctx, item("1")); return err },
-		"Objects":                              func() error { _, err := s.Objects(ctx, "items", event.Key{}, 1); return err },
-		"Unseen":                               func() error { _, err := s.Unseen(ctx, "items", event.Key{}, 1); return err },
-		"Callback":                             func() error { _, err := s.Callback(ctx, item("1")); return err },
-		"PutCallback":                          func() error { return s.PutCallback(ctx, item("1"), nil, []byte("a")) },
-		"DismissUnresolved":                    func() error { return s.DismissUnresolved(ctx, 1) },
-		"DismissUnresolvedBefore":              func() error { _, err := s.DismissUnresolvedBefore(ctx, "", time.Now()); return err },
-		"Stats":                                func() error { _, err := s.Stats(ctx); return err },
+		"DeliveriesTo": func() error {
+			_, _, err := s.DeliveriesTo(ctx, []string{"erp"}, queue.Filter{}, queue.Page{})
+			return err
+		},
+		"Attempts":                func() error { _, _, err := s.Attempts(ctx, queue.Filter{}, queue.Page{}); return err },
+		"Unresolved":              func() error { _, _, err := s.Unresolved(ctx, queue.Page{}); return err },
+		"Pending":                 func() error { _, err := s.Pending(ctx, 1); return err },
+		"Object":                  func() error { _, err := s.Object(ctx, item("1")); return err },
+		"Objects":                 func() error { _, err := s.Objects(ctx, "items", event.Key{}, 1); return err },
+		"Unseen":                  func() error { _, err := s.Unseen(ctx, "items", event.Key{}, 1); return err },
+		"Callback":                func() error { _, err := s.Callback(ctx, item("1")); return err },
+		"PutCallback":             func() error { return s.PutCallback(ctx, item("1"), nil, []byte("a")) },
+		"DismissUnresolved":       func() error { return s.DismissUnresolved(ctx, 1) },
+		"DismissUnresolvedBefore": func() error { _, err := s.DismissUnresolvedBefore(ctx, "", time.Now()); return err },
+		"Stats":                   func() error { _, err := s.Stats(ctx); return err },
 	})
 	for name, verb := range verbs {
 		if err := verb(); !errors.Is(err, queue.ErrClosed) {

@@ -311,6 +311,9 @@ func (m *machine) retry(t *rapid.T) {
 func (m *machine) finish(t *rapid.T) {
 	held := one(t, m.deliveries, "lease")
 	attempt := queue.Attempt{At: time.Now(), Duration: time.Second, Code: rapid.IntRange(0, 599).Draw(t, "code")}
+	if rapid.Bool().Draw(t, "sent") {
+		attempt.Sent = queue.Sent{Host: "erp.example:8443", Settings: rapid.Uint16().Draw(t, "settings"), Keys: []string{"ab12"}}
+	}
 	verdict := queue.Verdict{Status: rapid.SampledFrom([]queue.Status{
 		queue.StatusDelivered, queue.StatusPending, queue.StatusDead,
 	}).Draw(t, "status")}
@@ -433,6 +436,7 @@ func (m *machine) checkLists(t *rapid.T, endpoint string) {
 		return m.store.Deliveries(m.ctx, filter, page)
 	})
 	wantLines(t, "Deliveries", names(deliveries, deliveryLine), m.model.deliveryLines(filter))
+	m.checkMerged(t, size)
 	attempts := pages(t, size, func(page queue.Page) ([]queue.Attempt, queue.Cursor, error) {
 		return m.store.Attempts(m.ctx, filter, page)
 	})

@@ -5,6 +5,7 @@ package queuetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -211,4 +212,19 @@ func (m *machine) count(t *rapid.T) {
 	if want := len(m.model.selected(selection)); err != nil || got != want {
 		t.Fatalf("Count: got %d and %v, want %d", got, err, want)
 	}
+}
+
+// checkMerged compares the list of deliveries to some endpoints.
+func (m *machine) checkMerged(t *rapid.T, size int) {
+	some := rapid.SliceOfN(rapid.SampledFrom([]string{"erp", "crm", "nobody"}), 0, 3).Draw(t, "endpoints")
+	got := pages(t, size, func(page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
+		return m.store.DeliveriesTo(m.ctx, some, queue.Filter{}, page)
+	})
+	var want []string
+	for _, d := range m.model.listed(queue.Filter{}) {
+		if slices.Contains(some, d.Endpoint) {
+			want = append(want, deliveryLine(d.Delivery))
+		}
+	}
+	wantLines(t, fmt.Sprintf("DeliveriesTo %q", some), names(got, deliveryLine), want)
 }

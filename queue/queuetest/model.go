@@ -419,7 +419,7 @@ func deliveryLine(d queue.Delivery) string {
 }
 
 func attemptLine(a queue.Attempt) string {
-	return fmt.Sprintf("%s %s %d at=%s %v %d %s", a.EventID, a.Endpoint, a.Number, moment(a.At), a.Duration, a.Code, a.Error)
+	return fmt.Sprintf("%s %s %d at=%s %v %d %s, sent %+v", a.EventID, a.Endpoint, a.Number, moment(a.At), a.Duration, a.Code, a.Error, a.Sent)
 }
 
 func pendingLine(p queue.PendingMark) string {
