@@ -48,7 +48,7 @@ func TestListen(t *testing.T) {
 	caddy.Start(t)
 	printed := bufio.NewScanner(lines)
 	for i, order := range []string{"first", "next", "next"} {
-		if status, err := caddy.Do(t.Context(), http.MethodPut, "/items/bicycle-1", fmt.Sprint(i)); err != nil || status != http.StatusOK {
+		if status, err := caddy.Do(t.Context(), http.MethodPut, "/items/bicycle-1", fmt.Sprint(i)); err != nil || status > 299 {
 			t.Fatal(status, err)
 		}
 		var d struct {

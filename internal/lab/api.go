@@ -49,6 +49,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	status := http.StatusOK
 	switch r.Method {
 	case http.MethodGet:
 		if a.hidden {
@@ -56,6 +57,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	case http.MethodPut:
+		// 201 proves that the object is there: without it, the delete of one that
+		// was never read proves nothing, and is not told.
+		if _, there := a.shows[r.URL.Path]; !there {
+			status = http.StatusCreated
+		}
 		a.version++
 		a.shows[r.URL.Path] = fmt.Sprintf(`{"id":%q,"version":%d,"body":%s}`, r.URL.Path[len("/items/"):], a.version, body)
 		delete(a.gone, r.URL.Path)
@@ -75,6 +81,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
 	_, _ = io.WriteString(w, show)
 }
 
