@@ -121,6 +121,7 @@ var commands = []struct {
 	{"GET localhost:2019/webhooks/coverage", command{says: `"unmatched"`}},
 	{"GET /webhooks/endpoints", command{says: `"items"`}},
 	{"GET /webhooks/status", command{says: `"shows"`}},
+	{"GET /webhooks/configuration", command{says: `"secrets":\["\{env.WEBHOOK_SECRET\}"\]`}},
 	{"GET /webhooks/health", command{says: `"status":"ok"`}},
 	{"GET /items/42", command{reason: "it is a request to an API, as the text has it"}},
 	{"GET /items/:id", command{reason: "it is a request to an API, as the text has it"}},
