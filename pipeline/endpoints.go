@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/egress"
 	"github.com/caddy-webhooks/caddy-webhooks/emitter/endpoint"
+	"github.com/caddy-webhooks/caddy-webhooks/pipeline/snapshots"
 	"github.com/caddy-webhooks/caddy-webhooks/reconcile"
 	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
@@ -105,11 +106,14 @@ func (s *session) applyEndpoints(c *Config) error {
 	return nil
 }
 
-// routed returns a plan whose events are routed by the session's directory.
+// routed returns a plan whose events are routed by the session's directory, and whose
+// objects come to snapshots that are under way.
 func (s *session) routed(plan reconcile.Plan) reconcile.Plan {
 	plan.Resources = slices.Clone(plan.Resources)
 	for i := range plan.Resources {
-		plan.Resources[i].Routing = s.directory
+		resource := &plan.Resources[i]
+		resource.Routing = s.directory
+		resource.Passing = snapshots.Passing(s.store, s.directory, resource, time.Now)
 	}
 	return plan
 }

@@ -14,8 +14,8 @@ var (
 	// passed, or it was finished already.
 	ErrLeaseLost = errors.New("the lease is no longer held")
 	// ErrStale is returned by a commit that has done nothing, because the endpoints
-	// of subscribers have changed since its events were routed. The lease is still
-	// held: route the events again, and commit.
+	// of subscribers have changed since its events were routed, or what else was
+	// looked at for that. The lease is still held: route the events again, and commit.
 	ErrStale = errors.New("the endpoints have changed since the events were routed")
 	// ErrMoved is returned by an introduction that has done nothing, because the object
 	// is not as it was sighted.

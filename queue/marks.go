@@ -137,8 +137,9 @@ type Marks interface {
 	// held, and with [ErrTooLarge] when it is more than one step can hold.
 	//
 	// It fails with [ErrStale], changes nothing and keeps the lease when there are
-	// events and Epoch is not the epoch of [KindEndpoint]. So an endpoint whose
-	// Change has returned misses nothing that is committed afterwards.
+	// events and Epoch is not the epoch of [KindEndpoint], or Guard's record is not as
+	// it has to be. So an endpoint whose Change has returned misses nothing that is
+	// committed afterwards.
 	CommitReconciled(ctx context.Context, lease MarkLease, reconciled Reconciled) error
 
 	// RetryMark gives a lease back: the mark stays and is due again at the
@@ -205,6 +206,10 @@ type Reconciled struct {
 	// CloseCallback says that no further event goes to the object's callback:
 	// it is closed, and forgotten when its retention has passed.
 	CloseCallback bool
+	// Guard, when it has a Kind, is a record that has to be in its Version, as a change
+	// of it would: it was decided by that where the events go. Its other fields mean
+	// nothing, and it is left as it is.
+	Guard Record
 }
 
 // Routed is an event and the endpoints it goes to.

@@ -135,6 +135,15 @@ func (r *Record) Meets(current *Record) error {
 	return &ConflictError{Kind: r.Kind, ID: r.ID}
 }
 
+// Stale returns [ErrStale] if the record of a [Reconciled.Guard] is not as it has to be.
+// Current is what is there, nil for none or an expired one. It is for engines.
+func (r *Record) Stale(current *Record) error {
+	if r.Kind == "" || r.Meets(current) == nil {
+		return nil
+	}
+	return ErrStale
+}
+
 // ChangedIDs returns the ids of the records of a kind among some changes. It is for engines.
 func ChangedIDs(changes []Record, kind string) (ids []string) {
 	for i := range changes {

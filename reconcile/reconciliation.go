@@ -113,7 +113,12 @@ func (r *Reconciler) act(ctx context.Context, resource *Resource, lease queue.Ma
 		reconciled.Marks = bereaved(resource, lease, !isGone(answer))
 	}
 	reconciled.LookAt = resource.lookAt(lease, d, now, late, r.jitter())
-	return r.commit(ctx, resource, lease, reconciled, result)
+	passed, err := resource.passed(lease, reconciled.Snapshot, &d, answer)
+	if err != nil {
+		r.retry(ctx, lease, ResultFailed, err.Error(), 0)
+		return ResultFailed
+	}
+	return r.commitPassed(ctx, resource, lease, reconciled, passed, result)
 }
 
 // uncertainReason is the reason of the record of an object that is first seen
@@ -209,8 +214,15 @@ func (r *Reconciler) missing(ctx context.Context, resource *Resource, lease queu
 // commit commits what reconciling a mark has found. The resource is nil where there
 // are no events.
 func (r *Reconciler) commit(ctx context.Context, resource *Resource, lease queue.MarkLease, reconciled queue.Reconciled, result Result) Result {
+	return r.commitPassed(ctx, resource, lease, reconciled, nil, result)
+}
+
+// commitPassed is commit for an object that may pass to a tenant: then it is as it was seen.
+func (r *Reconciler) commitPassed(
+	ctx context.Context, resource *Resource, lease queue.MarkLease, reconciled queue.Reconciled, passed *Sight, result Result,
+) Result {
 	failpoint.Here("reconciled.before")
-	switch err := r.commitRouted(ctx, resource, lease, &reconciled); {
+	switch err := r.commitRouted(ctx, resource, lease, &reconciled, passed); {
 	case err == nil:
 	case errors.Is(err, queue.ErrLeaseLost):
 		return ResultLost

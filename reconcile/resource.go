@@ -66,6 +66,8 @@ type Resource struct {
 	// Routing is what Route and Formats know of stored endpoints. Nil means that
 	// they know none.
 	Routing Routing
+	// Passing, if not nil, says who is told of an object that passes to a tenant.
+	Passing PassingFunc
 	// Formats, if not nil, returns the current payload format of each endpoint.
 	Formats func(endpoints []string) map[string]string
 	// Callback, if not nil, sends events to the receiver that an exchange named

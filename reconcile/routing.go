@@ -65,10 +65,18 @@ func (r *Resource) send(lease queue.MarkLease, reconciled *queue.Reconciled) {
 const staleFor = time.Second
 
 // commitRouted commits, and routes the events again as often as endpoints have
-// changed meanwhile. The lease limits for how long.
-func (r *Reconciler) commitRouted(ctx context.Context, resource *Resource, lease queue.MarkLease, reconciled *queue.Reconciled) error {
+// changed meanwhile. The lease limits for how long. Passed is how the object is if it
+// passes to a tenant.
+func (r *Reconciler) commitRouted(ctx context.Context, resource *Resource, lease queue.MarkLease, reconciled *queue.Reconciled, passed *Sight) error {
+	if passed != nil {
+		resource.send(lease, reconciled) // it may have no events, and no epoch yet
+	}
 	for {
-		err := r.store.CommitReconciled(ctx, lease, *reconciled)
+		commit, err := resource.with(ctx, reconciled, passed)
+		if err != nil {
+			return err
+		}
+		err = r.store.CommitReconciled(ctx, lease, commit)
 		if resource == nil || !errors.Is(err, queue.ErrStale) {
 			return err
 		}
@@ -86,7 +94,7 @@ func (r *Reconciler) commitRouted(ctx context.Context, resource *Resource, lease
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(waitErr, context.DeadlineExceeded):
-			continue // what would have changed the endpoints has failed
+			continue // what would have changed the endpoints has failed, or it was the guard that did
 		case waitErr != nil:
 			return waitErr
 		}

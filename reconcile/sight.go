@@ -89,14 +89,21 @@ func (r *Reconciler) Sight(ctx context.Context, known event.Snapshot) (Sight, er
 			Key: known.Key, Hints: queue.HintLooked, Cause: event.Cause{Rule: sightRule, Outcome: event.OutcomeUnknown, At: r.now()},
 		}})
 	}
-	sight.ContentType, sight.Payload, sight.Document = answer.Header.Get("Content-Type"), answer.Body, answer.Document()
-	if !resource.Projection.IsZero() {
-		if sight.Payload, err = resource.Projection.Apply(answer.Body); err != nil {
-			return sight, fmt.Errorf("%w: removing hidden fields from Show: %w", ErrUnsighted, err)
-		}
-		sight.Document = documentOf(sight.Payload, sight.ContentType)
+	err = sight.show(resource, answer)
+	return sight, err
+}
+
+// show takes a Show that was read, without what is hidden.
+func (s *Sight) show(resource *Resource, answer show.Show) (err error) {
+	s.ContentType, s.Payload, s.Document = answer.Header.Get("Content-Type"), answer.Body, answer.Document()
+	if resource.Projection.IsZero() {
+		return nil
 	}
-	return sight, nil
+	if s.Payload, err = resource.Projection.Apply(answer.Body); err != nil {
+		return fmt.Errorf("%w: removing hidden fields from Show: %w", ErrUnsighted, err)
+	}
+	s.Document = documentOf(s.Payload, s.ContentType)
+	return nil
 }
 
 // keep takes the Show that is kept, without what is hidden by now.

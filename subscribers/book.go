@@ -202,6 +202,18 @@ func slotsOf(tenant string, version uint64) queue.Record {
 	return queue.Record{Kind: kindSlots, ID: "of " + tenant, Owner: tenant, Version: version, Value: []byte{}}
 }
 
+// readSlots returns the record of a tenant's slots in the version that it has, 0 if there is
+// none.
+func readSlots(ctx context.Context, store Store, tenant string) (queue.Record, error) {
+	slots := slotsOf(tenant, 0)
+	kept, err := store.Record(ctx, kindSlots, slots.ID)
+	if errors.Is(err, queue.ErrNotFound) {
+		return slots, nil
+	}
+	slots.Version = kept.Version
+	return slots, err
+}
+
 // write writes an endpoint, if it is admitted beside the tenant's others. The slots are
 // read before the others, and written with the endpoint: so what was read is still so,
 // or the change is refused, and done again.
@@ -210,11 +222,8 @@ func (b *Book) write(ctx context.Context, e *Endpoint, admits func(others []Endp
 		return err
 	}
 	for {
-		slots := slotsOf(e.Tenant, 0)
-		switch kept, err := b.Store.Record(ctx, kindSlots, slots.ID); {
-		case err == nil:
-			slots.Version = kept.Version
-		case !errors.Is(err, queue.ErrNotFound):
+		slots, err := readSlots(ctx, b.Store, e.Tenant)
+		if err != nil {
 			return err
 		}
 		others, err := b.others(ctx, e)

@@ -3,8 +3,10 @@
 package subscribers
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
 )
@@ -34,31 +36,62 @@ func (b *Book) Run(ctx context.Context, tenant, id string) (Run, error) {
 // AdmitRun reports why an endpoint cannot have one more run that is running: an id of ""
 // is that of a new endpoint. It is certain in the step that writes the tenant's slots.
 func (b *Book) AdmitRun(ctx context.Context, tenant, id string) error {
-	page, running := queue.Page{Limit: queue.MaxLimit}, 0
-	for {
-		kept, next, err := b.Store.RecordsOf(ctx, KindRun, tenant, page)
-		if err != nil {
-			return err
-		}
-		for i := range kept {
-			switch r, err := RunOf(kept[i]); {
-			case err != nil:
-				return err
-			case !r.Running():
-			case kept[i].ID == id:
-				return ErrRunning
-			default:
-				running++
-			}
-		}
-		if page.Cursor = next; next == "" {
-			break
+	running := 0
+	runs, unread, err := runsOf(ctx, b.Store, tenant)
+	if err := cmp.Or(err, unread); err != nil {
+		return err
+	}
+	for other, r := range runs {
+		switch {
+		case !r.Running():
+		case other == id:
+			return ErrRunning
+		default:
+			running++
 		}
 	}
 	if running >= MaxRuns {
 		return ErrTooManyRuns
 	}
 	return nil
+}
+
+// runsOf returns the last runs of a tenant's endpoints, by endpoint. Unread is why some of
+// them cannot be read.
+func runsOf(ctx context.Context, store Store, tenant string) (runs map[string]Run, unread, err error) {
+	runs = make(map[string]Run)
+	page := queue.Page{Limit: queue.MaxLimit}
+	for {
+		kept, next, err := store.RecordsOf(ctx, KindRun, tenant, page)
+		if err != nil {
+			return nil, unread, err
+		}
+		for i := range kept {
+			if r, err := RunOf(kept[i]); err != nil {
+				unread = err
+			} else {
+				runs[kept[i].ID] = r
+			}
+		}
+		if page.Cursor = next; next == "" {
+			return runs, unread, nil
+		}
+	}
+}
+
+// Beginning returns the runs of a tenant's endpoints that are not over, by endpoint, and a
+// record that is in its version as long as no other run begins: whoever commits on that
+// condition has missed none. One that cannot be read goes on nowhere, and is left out.
+func Beginning(ctx context.Context, store Store, tenant string) (runs map[string]Run, until queue.Record, err error) {
+	// It is read first: what begins afterwards has changed it.
+	if until, err = readSlots(ctx, store, tenant); err != nil {
+		return nil, until, err
+	}
+	if runs, _, err = runsOf(ctx, store, tenant); err != nil {
+		return nil, until, err
+	}
+	maps.DeleteFunc(runs, func(_ string, r Run) bool { return !r.Running() })
+	return runs, until, nil
 }
 
 // BeginRun begins a run of a tenant's endpoint, in place of one that is over.
@@ -97,11 +130,8 @@ func (b *Book) CancelRun(ctx context.Context, tenant, id string) (Run, error) {
 // there, and what next has read of other runs is still so.
 func (b *Book) changeRun(ctx context.Context, tenant, id string, next func() error, run *Run) (Run, error) {
 	for {
-		slots := slotsOf(tenant, 0)
-		switch kept, err := b.Store.Record(ctx, kindSlots, slots.ID); {
-		case err == nil:
-			slots.Version = kept.Version
-		case !errors.Is(err, queue.ErrNotFound):
+		slots, err := readSlots(ctx, b.Store, tenant)
+		if err != nil {
 			return Run{}, err
 		}
 		of, err := b.Get(ctx, tenant, id)

@@ -48,9 +48,19 @@ type lab struct {
 	ring  *seal.Keyring
 	// keepShow and listed say what the resource has.
 	keepShow, listed bool
-	// open opens the queue, a new one unless the lab is kept.
+	// indifferent is true if whose an object is does not count when Shows are compared.
+	indifferent bool
+	// takes is how long the API takes to answer, a millisecond if it is 0.
+	takes time.Duration
+	// decided, if not nil, is called when it is decided who is told of an object that
+	// passes to a tenant, and before that is committed.
+	decided func()
+	// open opens the queue, a new one unless the lab is kept in a directory. One that is
+	// not outlives the process, as if it were elsewhere.
 	open func() queue.Store
 	dir  string
+	// witness is the queue as the worker and the reconciler have it.
+	witness *witness
 
 	mu sync.Mutex
 	// objects are those of the API, by id; down is true while it answers nothing.
@@ -87,7 +97,7 @@ func newLab(ctx context.Context, t failing, change func(*lab)) *lab {
 	if change != nil {
 		change(l)
 	}
-	l.store = l.open()
+	l.opened()
 	var err error
 	l.ring, err = seal.NewKeyring(seal.NewKey())
 	l.must(err)
@@ -138,11 +148,24 @@ func (l *lab) kept(dir string) {
 	}
 }
 
+// opened opens the queue.
+func (l *lab) opened() {
+	before := l.witness
+	l.witness = newWitness(l.t, l.open())
+	l.store = l.witness
+	if before != nil {
+		l.witness.before = before.before
+	}
+}
+
 // reopen ends the process, and begins another one.
 func (l *lab) reopen() {
 	l.t.Helper()
-	l.close()
-	l.store = l.open()
+	l.end()
+	if l.dir != "" {
+		l.must(l.store.Close())
+		l.opened()
+	}
 	l.book.Store = l.store
 	l.start()
 }
@@ -167,7 +190,7 @@ func (l *lab) resource() reconcile.Resource {
 		l.must(err)
 		return made
 	}
-	return reconcile.Resource{
+	resource := reconcile.Resource{
 		Name: "items", Tenant: "tenant", KeepShow: l.keepShow, Listed: l.listed, Limit: reconcile.NewLimit(16, nil), Routing: l.directory,
 		Read: func(_ context.Context, lease queue.MarkLease) (show.Show, error) { return l.read(lease.Key.ID) },
 		// What b is, nobody is told.
@@ -183,6 +206,20 @@ func (l *lab) resource() reconcile.Resource {
 			return event.Key{Resource: key.Resource, ID: event.Text(document.Field("id"))}, true
 		},
 	}
+	if l.indifferent {
+		tenant, err := event.NewProjection([]string{"tenant"}, nil)
+		l.must(err)
+		resource.Comparison = reconcile.Comparison{Volatile: tenant, ID: "tenant"}
+	}
+	passing := Passing(l.store, l.directory, &resource, time.Now)
+	resource.Passing = func(ctx context.Context, now *event.Snapshot, seen *reconcile.Sight, events []queue.Routed) (reconcile.Passage, error) {
+		passage, err := passing(ctx, now, seen, events)
+		if l.decided != nil {
+			l.decided()
+		}
+		return passage, err
+	}
+	return resource
 }
 
 // read answers with how an object is, some time after it was so.
@@ -195,7 +232,7 @@ func (l *lab) read(id string) (show.Show, error) {
 	if during != nil {
 		during(id)
 	}
-	time.Sleep(time.Millisecond)
+	time.Sleep(max(l.takes, time.Millisecond))
 	switch {
 	case down:
 		return show.Show{}, errors.New("connection refused")
@@ -240,6 +277,24 @@ func (l *lab) put(id string, to object, hints queue.Hints) {
 	l.objects[id] = to
 	l.mu.Unlock()
 	l.mark(id, hints, began)
+}
+
+// alter is put for an object that is there, and changes no more than it says. It reports
+// false if the object is not there.
+func (l *lab) alter(id string, hints queue.Hints, change func(*object)) bool {
+	l.t.Helper()
+	began := time.Now()
+	l.mu.Lock()
+	of, there := l.objects[id]
+	if there {
+		change(&of)
+		l.objects[id] = of
+	}
+	l.mu.Unlock()
+	if there {
+		l.mark(id, hints, began)
+	}
+	return there
 }
 
 func (l *lab) remove(id string) {

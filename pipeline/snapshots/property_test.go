@@ -26,8 +26,8 @@ type beginner struct {
 	filter bool
 	// there are the objects that were there and known when it began, and have been since.
 	there map[string]bool
-	// deleted and cancelled are true if somebody has ended it.
-	deleted, cancelled bool
+	// deleted is true if somebody has deleted it.
+	deleted bool
 	// at is how far a reader of its feed is, and read what it has got.
 	at   queue.Position
 	read []event.Event
@@ -46,8 +46,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestProperty lets objects be made, changed, noticed and deleted, with and without
-// events, while endpoints begin with a snapshot, change their minds, and the process ends
+// TestProperty lets objects be made, changed, handed over, noticed and deleted, with and
+// without events, while endpoints begin with a snapshot, change their minds, and the process ends
 // anywhere. Whatever happens: of each object that is there an endpoint is told, once in a
 // run, of nothing older after something newer, and of nothing that is not its.
 func TestProperty(t *testing.T) {
@@ -57,13 +57,24 @@ func TestProperty(t *testing.T) {
 			w := &world{lab: newLab(t.Context(), rt, func(l *lab) {
 				l.keepShow = rapid.Bool().Draw(rt, "keep show")
 				l.listed = rapid.Bool().Draw(rt, "list")
+				l.indifferent = rapid.Bool().Draw(rt, "whose it is does not count")
+				l.takes = rapid.SampledFrom([]time.Duration{time.Millisecond, 300 * time.Millisecond}).Draw(rt, "the API takes")
+				if rapid.IntRange(0, 2).Draw(rt, "in memory") == 0 {
+					return
+				}
 				dir, err := os.MkdirTemp(directory, "")
 				l.must(err)
 				l.kept(dir)
 			})}
 			defer func() { w.close(); _ = os.RemoveAll(w.dir) }()
+			w.meddle(rapid.SliceOfN(rapid.SampledFrom([]meddling{nothing, looked, changed, unnoticed, handed, relabeled, cancelled}), 8, 8).Draw(rt, "before introductions"))
+			for _, id := range rapid.SliceOfDistinct(someObjects, rapid.ID).Draw(rt, "objects") {
+				w.put(id, object{tenant: someTenants.Draw(rt, "tenant")}, queue.HintCreated)
+			}
+			w.settle()
+			w.begin(rt)
 			rt.Repeat(map[string]func(*rapid.T){
-				"put": w.change, "put more": w.change, "remove": w.take, "look": w.notice, "begin": w.begin, "again": w.again,
+				"put": w.change, "put more": w.change, "remove": w.take, "hand over": w.handOver, "look": w.notice, "begin": w.begin, "again": w.again,
 				"cancel": w.cancel, "delete": w.drop, "expire": w.expire, "forget": w.forget, "restart": w.restart, "wait": w.pass, "read": w.readOn,
 			})
 			w.finish(rt)
@@ -71,34 +82,42 @@ func TestProperty(t *testing.T) {
 	})
 }
 
+var allObjects = []string{"1", "2", "3", "4", "5"}
+
 var (
-	someObjects = rapid.SampledFrom([]string{"1", "2", "3", "4", "5"})
+	someObjects = rapid.SampledFrom(allObjects)
 	someTenants = rapid.SampledFrom([]string{"acme", "acme", "acme", "umbrella"})
 	someTimes   = rapid.SampledFrom([]time.Duration{time.Microsecond, time.Millisecond, 3 * time.Millisecond, 50 * time.Millisecond, time.Second, 5 * time.Second})
 )
 
 func (w *world) change(t *rapid.T) {
-	id := someObjects.Draw(t, "object")
-	w.mu.Lock()
-	of, there := w.objects[id]
-	w.mu.Unlock()
-	if !there {
-		of = object{tenant: someTenants.Draw(t, "tenant")}
-	}
-	w.made++
-	if rapid.Bool().Draw(t, "with an event") {
-		of.a = w.made
-	} else {
-		of.b = w.made
+	id, made := someObjects.Draw(t, "object"), w.next()
+	tell := rapid.Bool().Draw(t, "with an event")
+	set := func(of *object) {
+		if tell {
+			of.a = made
+		} else {
+			of.b = made
+		}
 	}
 	hints := queue.HintUpdated
-	switch {
-	case !there:
-		hints = queue.HintCreated
-	case rapid.IntRange(0, 3).Draw(t, "in silence") == 0:
+	if rapid.IntRange(0, 3).Draw(t, "in silence") == 0 {
 		hints = 0
 	}
-	w.put(id, of, hints)
+	if w.alter(id, hints, set) {
+		return
+	}
+	of := object{tenant: someTenants.Draw(t, "tenant")}
+	set(&of)
+	w.put(id, of, queue.HintCreated)
+}
+
+// next returns a number of its own.
+func (w *world) next() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.made++
+	return w.made
 }
 
 // take deletes an object. It is an object of whoever makes the next one of that name.
@@ -111,8 +130,55 @@ func (w *world) take(t *rapid.T) {
 		t.Skip("it is not there")
 	}
 	w.remove(id)
+	w.leave(id)
+}
+
+// handOver gives an object to another tenant, or to nobody, or to acme. Who is being told of
+// all of acme's objects when it is known as acme's has to be told of it, too.
+func (w *world) handOver(t *rapid.T) {
+	id := someObjects.Draw(t, "object")
+	other := rapid.SampledFrom([]string{"umbrella", ""}).Draw(t, "tenant")
+	to := "acme"
+	if !w.alter(id, queue.HintUpdated, func(of *object) {
+		if of.tenant == "acme" {
+			to = other
+		}
+		of.tenant = to
+	}) {
+		t.Skip("it is not there")
+	}
+	if w.leave(id); to != "acme" {
+		return
+	}
+	for end := time.Now().Add(5 * time.Second); !w.isKnown(id); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			return
+		}
+	}
 	for _, b := range w.beginners {
-		delete(b.there, id)
+		if b.deleted {
+			continue
+		}
+		if run := w.run(b.id); run.Running() {
+			w.mu.Lock()
+			b.there[id] = true
+			w.mu.Unlock()
+		}
+	}
+	w.leave(id) // it may have been handed over once more
+}
+
+// leave notes what is not acme's any more of some objects.
+func (w *world) leave(ids ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, id := range ids {
+		if of, there := w.objects[id]; there && of.tenant == "acme" {
+			continue
+		}
+		for _, b := range w.beginners {
+			delete(b.there, id)
+		}
 	}
 }
 
@@ -134,21 +200,29 @@ func (w *world) begin(t *rapid.T) {
 			e.Filter = "object.a >= 0 && event.id != '2'"
 		}
 	})
+	w.mu.Lock()
 	w.beginners = append(w.beginners, b)
+	w.mu.Unlock()
+	w.leave(allObjects...)
 }
 
 // known returns the objects of acme that are there and known.
 func (w *world) known() map[string]bool {
 	known := make(map[string]bool)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for id, of := range w.objects {
-		last, err := w.store.Object(w.ctx, item(id))
-		if of.tenant == "acme" && err == nil && !last.Gone && last.Tenant == "acme" {
+	for _, id := range allObjects {
+		if w.isKnown(id) {
 			known[id] = true
 		}
 	}
 	return known
+}
+
+func (w *world) isKnown(id string) bool {
+	w.mu.Lock()
+	of, there := w.objects[id]
+	w.mu.Unlock()
+	last, err := w.store.Object(w.ctx, item(id))
+	return there && of.tenant == "acme" && err == nil && !last.Gone && last.Tenant == "acme"
 }
 
 func (w *world) some(t *rapid.T) *beginner {
@@ -168,7 +242,10 @@ func (w *world) again(t *rapid.T) {
 	case err != nil:
 		t.Fatalf("beginning again: %v", err)
 	default:
-		b.there, b.cancelled = known, false
+		w.mu.Lock()
+		b.there = known
+		w.mu.Unlock()
+		w.leave(allObjects...)
 	}
 }
 
@@ -178,7 +255,6 @@ func (w *world) cancel(t *rapid.T) {
 	if err != nil || run.Running() {
 		t.Fatalf("cancelling: %+v, %v", run, err)
 	}
-	b.cancelled = run.State == subscribers.Cancelled
 }
 
 func (w *world) drop(t *rapid.T) {
@@ -259,10 +335,13 @@ func (w *world) check(t *rapid.T, b *beginner) {
 		}
 		seen[e.ID], last[e.Key.ID] = true, e
 	}
-	if b.deleted || b.cancelled {
+	if b.deleted {
 		return
 	}
 	run := w.run(b.id)
+	if run.State == subscribers.Cancelled {
+		return
+	}
 	if run.Unread > 0 || run.Complete() != w.listed {
 		t.Errorf("the run is %+v", run)
 	}

@@ -80,7 +80,7 @@ func (r *run) resend(ctx context.Context, e *event.Event) error {
 	r.Done++
 	r.Of = max(r.Of, r.Done)
 	document := show.Show{Header: http.Header{"Content-Type": {e.ContentType}}, Body: e.Payload}.Document()
-	if !r.keeps(&to.Endpoint, e, document) {
+	if !keeps(&to.Endpoint, e, document) {
 		r.Filtered++
 		return nil
 	}

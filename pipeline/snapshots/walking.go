@@ -207,8 +207,8 @@ func (r *run) tell(ctx context.Context, resource *reconcile.Resource, key event.
 	case sight.Is == reconcile.SightGone:
 		return told{as: subscribers.Skipped}, nil
 	}
-	e := r.event(&was.Snapshot, &sight)
-	if !r.keeps(&to.Endpoint, &e, sight.Document) {
+	e := stateOf(r.Store.Instance(), r.name, &r.Run, &was.Snapshot, &sight, r.Now())
+	if !keeps(&to.Endpoint, &e, sight.Document) {
 		return told{as: subscribers.Filtered}, nil
 	}
 	return told{as: subscribers.Told, introduced: true}, r.introduce(ctx, &to, was, e)
@@ -237,19 +237,24 @@ func (r *run) introduce(ctx context.Context, to *recipient, was queue.Sighting, 
 	return nil
 }
 
-// event makes the event that tells how an object is.
-func (r *run) event(known *event.Snapshot, sight *reconcile.Sight) event.Event {
+// stateOf makes the event of a run that tells an endpoint how an object is.
+func stateOf(of queue.Instance, endpoint string, run *subscribers.Run, known *event.Snapshot, seen *reconcile.Sight, now time.Time) event.Event {
 	return event.Event{
-		ID:   event.SnapshotID(r.Store.Instance().ID, r.name, r.ID, known.Key, known.Sequence, known.Hash),
+		ID:   stateID(of, endpoint, run, known),
 		Type: subscribers.SnapshotType(known.Key.Resource), Key: known.Key, Sequence: known.Sequence, State: known.Sequence, Op: event.OpSnapshot,
-		Time: r.Now(), Version: known.Version, Freshness: sight.Freshness, Cause: event.Cause{Rule: "snapshot", At: r.Began},
-		Tenant: known.Tenant, PreviousTenant: known.Tenant, ContentType: sight.ContentType, Payload: sight.Payload,
+		Time: now, Version: known.Version, Freshness: seen.Freshness, Cause: event.Cause{Rule: "snapshot", At: run.Began},
+		Tenant: known.Tenant, PreviousTenant: known.Tenant, ContentType: seen.ContentType, Payload: seen.Payload,
 	}
+}
+
+// stateID returns the id of that event. So long as the object stays as it is, it is the same.
+func stateID(of queue.Instance, endpoint string, run *subscribers.Run, known *event.Snapshot) string {
+	return event.SnapshotID(of.ID, endpoint, run.ID, known.Key, known.Sequence, known.Hash)
 }
 
 // keeps reports whether the endpoint's filter lets an event through. One that cannot be
 // decided does.
-func (r *run) keeps(to *endpoint.Endpoint, e *event.Event, document event.Document) bool {
+func keeps(to *endpoint.Endpoint, e *event.Event, document event.Document) bool {
 	if to.Filter == nil {
 		return true
 	}
@@ -260,9 +265,12 @@ func (r *run) keeps(to *endpoint.Endpoint, e *event.Event, document event.Docume
 // settled is how long it may take from finding an event until it is committed.
 const settled = 5 * time.Minute
 
-// heard reports whether the endpoint was told of an object as it is known, by its last
-// event. Its id follows from what made it.
+// heard reports whether the endpoint was told of an object as it is known: when it passed to
+// the tenant, or by its last event. The ids follow from what made them.
 func (r *run) heard(ctx context.Context, resource *reconcile.Resource, known *event.Snapshot) (bool, error) {
+	if told, err := isTold(ctx, r.Store, stateID(r.Store.Instance(), r.name, &r.Run, known), r.name); told || err != nil {
+		return told, err
+	}
 	if known.ChangedAt.Before(r.Began.Add(-settled)) || resource == nil {
 		return false, nil
 	}
@@ -275,13 +283,18 @@ func (r *run) heard(ctx context.Context, resource *reconcile.Resource, known *ev
 		}
 		seen[name] = true
 		id := event.ID(instance, known.Key, known.Sequence, name, known.Hash)
-		found, err := r.Store.DeliveriesOf(ctx, id, r.name)
-		if err != nil {
-			return false, fmt.Errorf("looking for the last event of %s: %w", known.Key, err)
-		}
-		if len(found) > 0 {
-			return true, nil
+		if told, err := isTold(ctx, r.Store, id, r.name); told || err != nil {
+			return told, err
 		}
 	}
 	return false, nil
+}
+
+// isTold reports whether an event went to an endpoint.
+func isTold(ctx context.Context, store queue.History, id, endpoint string) (bool, error) {
+	found, err := store.DeliveriesOf(ctx, id, endpoint)
+	if err != nil {
+		return false, fmt.Errorf("looking for an event that the endpoint may have got: %w", err)
+	}
+	return len(found) > 0, nil
 }

@@ -100,6 +100,8 @@ type commitReconciled struct {
 	events []routedEvent
 	// epoch is that of the endpoints that the events are routed to.
 	epoch uint64
+	// guard is a record that has to be as it was.
+	guard queue.Record
 	marks markings
 	// unresolved is the record to keep, under number.
 	unresolved    []byte
@@ -121,6 +123,7 @@ func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, rec
 		lookAt:        reconciled.LookAt,
 		marks:         newMarkings(reconciled.Marks),
 		closeCallback: reconciled.CloseCallback,
+		guard:         reconciled.Guard,
 		now:           s.now(),
 	}
 	wr.durable = true
@@ -189,9 +192,9 @@ func (wr *commitReconciled) stage(b *batch) error {
 	if err != nil {
 		return err
 	}
-	if len(wr.events) > 0 && wr.epoch != b.versions.routing {
+	if err := wr.routedToPresent(b); err != nil {
 		b.s.marks.due.Unpin(wr.lease.Fence)
-		return queue.ErrStale
+		return err
 	}
 	wr.held = held
 	key := event.Key{Resource: held.Group, ID: held.Key}
@@ -225,6 +228,25 @@ func (wr *commitReconciled) stage(b *batch) error {
 		b.append(&wr.events[i], wr.now)
 	}
 	return nil
+}
+
+// routedToPresent fails with [queue.ErrStale] if what the events go to was decided by
+// something that is not so any more.
+func (wr *commitReconciled) routedToPresent(b *batch) error {
+	if len(wr.events) > 0 && wr.epoch != b.versions.routing {
+		return queue.ErrStale
+	}
+	if wr.guard.Kind == "" {
+		return nil
+	}
+	current, err := b.record(wr.guard.Kind, wr.guard.ID)
+	if err != nil {
+		return err
+	}
+	if current != nil && current.Expired(wr.now) {
+		current = nil
+	}
+	return wr.guard.Stale(current)
 }
 
 func (wr *commitReconciled) committed(s *Store) {

@@ -57,6 +57,10 @@ func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, rec
 		return queue.ErrStale
 	}
 	now := s.now()
+	if err := reconciled.Guard.Stale(s.records.get(reconciled.Guard.Kind, reconciled.Guard.ID, now)); err != nil {
+		s.marks.Unpin(lease.Fence)
+		return err
+	}
 	record := held.Value
 	cleared := record.Reconciled(lease.Generation, reconciled.AskedAt, reconciled.LookAt, now)
 	s.marks.Finish(lease.Fence, func(r *mark.Record) (int64, bool) {

@@ -208,3 +208,48 @@ func commitRouted(t *testing.T, s queue.Store, resource string, rounds int) {
 		time.Sleep(time.Microsecond)
 	}
 }
+
+// guarded commits on the condition that a record is as it was.
+func guarded(t *testing.T, s queue.Store) {
+	ctx := t.Context()
+	markKey(t, s, item("1"))
+	held := leaseMark(t, s, "items")
+	note := noted("a", "1", 0)
+	commit := func(version uint64) error {
+		reconciled := routed(held, 0, "erp")
+		reconciled.Events = nil
+		reconciled.Guard = queue.Record{Kind: note.Kind, ID: note.ID, Version: version}
+		return s.CommitReconciled(ctx, held, reconciled)
+	}
+	stale := func(when string, version uint64) {
+		t.Helper()
+		if err := commit(version); !errors.Is(err, queue.ErrStale) {
+			t.Errorf("%s: %v, want ErrStale", when, err)
+		}
+		if _, err := s.Object(ctx, held.Key); !errors.Is(err, queue.ErrNotFound) {
+			t.Errorf("%s: the object is known: %v", when, err)
+		}
+		noMark(t, s, "items")
+	}
+	stale("of a record that is not there", 7)
+	first := change(t, s, note)
+	stale("of a record that was not there", 0)
+	second := change(t, s, noted("a", "2", first))
+	stale("of a record that has changed", first)
+	must(t, commit(second))
+	if kept, err := s.Record(ctx, note.Kind, note.ID); err != nil || kept.Version != second || string(kept.Value) != "2" {
+		t.Errorf("the record is %+v, %v", kept, err)
+	}
+
+	markKey(t, s, item("2"))
+	held = leaseMark(t, s, "items")
+	change(t, s, without(note, second))
+	stale("of a record that is gone", second)
+	brief := noted("a", "3", 0)
+	brief.Expires = time.Now().Add(time.Minute)
+	third := change(t, s, brief)
+	time.Sleep(time.Minute)
+	held = leaseMark(t, s, "items")
+	stale("of a record that has expired", third)
+	must(t, commit(0))
+}

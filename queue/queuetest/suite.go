@@ -122,6 +122,7 @@ func Run(t *testing.T, open Open) {
 		{"changes of records are known", changesKnown},
 		{"records have strange names", strangeRecords},
 		{"events are routed to the present endpoints", routedToPresent},
+		{"a commit is guarded by a record", guarded},
 		{"an acknowledged endpoint misses nothing", endpointMissesNothing},
 		{"a feed is in order", feedInOrder},
 		{"a feed tells tenants what is theirs", feedTellsTenants},
