@@ -39,6 +39,10 @@ type Records interface {
 	// is the operator, and never everybody.
 	RecordsOf(ctx context.Context, kind, owner string, page Page) ([]Record, Cursor, error)
 
+	// RecordIDsOf lists the ids of one owner's records of a kind, in their order, and reads
+	// none of the records: one that cannot be read, or has just expired, may be among them.
+	RecordIDsOf(ctx context.Context, kind, owner string, page Page) ([]string, Cursor, error)
+
 	// Epoch returns the version of the last change of any record of a kind, 0 if
 	// there was none. All that was changed until then is seen by whoever reads
 	// afterwards. That a record expires changes no epoch.

@@ -19,6 +19,7 @@ type Store interface {
 	Change(ctx context.Context, changes ...queue.Record) (version uint64, err error)
 	Record(ctx context.Context, kind, id string) (queue.Record, error)
 	RecordsOf(ctx context.Context, kind, owner string, page queue.Page) ([]queue.Record, queue.Cursor, error)
+	RecordIDsOf(ctx context.Context, kind, owner string, page queue.Page) ([]string, queue.Cursor, error)
 }
 
 // kindSlots is the kind of the records, one for each tenant, that every change of
@@ -133,13 +134,11 @@ func (b *Book) Of(ctx context.Context, tenant string, page queue.Page) ([]Endpoi
 func (b *Book) IDs(ctx context.Context, tenant string) (ids []string, err error) {
 	page := queue.Page{Limit: queue.MaxLimit}
 	for {
-		kept, next, err := b.Store.RecordsOf(ctx, queue.KindEndpoint, tenant, page)
+		listed, next, err := b.Store.RecordIDsOf(ctx, queue.KindEndpoint, tenant, page)
 		if err != nil {
 			return nil, err
 		}
-		for i := range kept {
-			ids = append(ids, kept[i].ID)
-		}
+		ids = append(ids, listed...)
 		if page.Cursor = next; next == "" {
 			return ids, nil
 		}

@@ -3,6 +3,7 @@
 package snapshots
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ const (
 	changed   meddling = "it is changed"
 	unnoticed meddling = "it is changed without an event"
 	handed    meddling = "it is handed over"
+	joined    meddling = "another one becomes the tenant's"
 	relabeled meddling = "the endpoint is changed"
 	cancelled meddling = "the run is cancelled"
 )
@@ -52,6 +54,9 @@ func (w *world) happens(what meddling, i *queue.Introduction) {
 	case handed:
 		marked = w.alter(id, queue.HintUpdated, func(of *object) { of.tenant = "umbrella" })
 		w.leave(id)
+	case joined:
+		w.joins(i.Endpoint, made)
+		return
 	case relabeled:
 		// It may be deleted.
 		_, _ = w.book.Change(w.ctx, "acme", i.Endpoint, queue.AnyVersion, func(e *subscribers.Endpoint) error { e.Label = "changed"; return nil })
@@ -69,4 +74,38 @@ func (w *world) happens(what meddling, i *queue.Introduction) {
 		}
 		time.Sleep(time.Second)
 	}
+}
+
+// joins has an object become acme's that is not, while an endpoint is being told of all: it
+// has to be told of that one, too, wherever it is.
+func (w *world) joins(endpoint string, n int) {
+	w.mu.Lock()
+	others := slices.DeleteFunc(slices.Clone(allObjects), func(id string) bool {
+		of, there := w.objects[id]
+		return !there || of.tenant == "acme"
+	})
+	w.mu.Unlock()
+	if len(others) == 0 {
+		return
+	}
+	id := others[n%len(others)]
+	w.alter(id, queue.HintUpdated, func(of *object) { of.tenant = "acme" })
+	for range 10 {
+		if w.isKnown(id) {
+			break
+		}
+		time.Sleep(time.Second)
+	}
+	run, err := w.book.Run(w.ctx, "acme", endpoint)
+	if !w.isKnown(id) || err != nil || !run.Running() {
+		return
+	}
+	w.mu.Lock()
+	for _, b := range w.beginners {
+		if b.id == endpoint {
+			b.there[id] = true
+		}
+	}
+	w.mu.Unlock()
+	w.leave(id)
 }

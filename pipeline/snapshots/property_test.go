@@ -67,8 +67,8 @@ func TestProperty(t *testing.T) {
 				l.kept(dir)
 			})}
 			defer func() { w.close(); _ = os.RemoveAll(w.dir) }()
-			w.meddle(rapid.SliceOfN(rapid.SampledFrom([]meddling{nothing, looked, changed, unnoticed, handed, relabeled, cancelled}), 8, 8).Draw(rt, "before introductions"))
-			for _, id := range rapid.SliceOfDistinct(someObjects, rapid.ID).Draw(rt, "objects") {
+			w.meddle(rapid.SliceOfN(rapid.SampledFrom([]meddling{nothing, looked, changed, unnoticed, handed, joined, joined, relabeled, cancelled}), 8, 8).Draw(rt, "before introductions"))
+			for _, id := range rapid.SliceOfNDistinct(someObjects, 3, -1, rapid.ID).Draw(rt, "objects") {
 				w.put(id, object{tenant: someTenants.Draw(rt, "tenant")}, queue.HintCreated)
 			}
 			w.settle()

@@ -72,41 +72,65 @@ func (s *Store) RecordsOf(ctx context.Context, kind, owner string, page queue.Pa
 	})
 }
 
+// RecordIDsOf implements [queue.Records].
+func (s *Store) RecordIDsOf(ctx context.Context, kind, owner string, page queue.Page) (ids []string, next queue.Cursor, err error) {
+	err = s.eachRecordID(ctx, ownedPrefix(nil, kind, owner), page, func(_ *badgerdb.Txn, id string) (bool, error) {
+		if len(ids) == cursor.Limit(page) {
+			next = cursor.Encode(cursor.Records, cursor.Place{Endpoint: ids[len(ids)-1]})
+			return false, nil
+		}
+		ids = append(ids, id)
+		return true, nil
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return ids, next, nil
+}
+
 // listRecords lists the records whose ids follow a prefix.
 func (s *Store) listRecords(
 	ctx context.Context, prefix []byte, page queue.Page, read func(txn *badgerdb.Txn, id string) (queue.Record, error),
 ) (listed []queue.Record, next queue.Cursor, err error) {
-	after, begun, err := cursor.Decode(cursor.Records, page.Cursor)
-	if err != nil {
-		return nil, "", err
-	}
-	if len(prefix)+len(after.Endpoint) > maxKey {
-		return nil, "", queue.ErrBadCursor
-	}
-	from := prefix
-	if begun {
-		from = append(append(from[:len(from):len(from)], after.Endpoint...), 0)
-	}
 	size := 0
-	err = s.view(ctx, func(txn *badgerdb.Txn) error {
-		return s.eachFrom(ctx, txn, prefix, from, func(item *badgerdb.Item) (bool, error) {
-			found, err := read(txn, string(item.Key()[len(prefix):]))
-			if err != nil {
-				return true, s.skip("record", err)
-			}
-			if len(listed) == cursor.Limit(page) || size > 0 && size+len(found.Value) > queue.MaxRecordsPage {
-				next = cursor.Encode(cursor.Records, cursor.Place{Endpoint: listed[len(listed)-1].ID})
-				return false, nil
-			}
-			size += len(found.Value)
-			listed = append(listed, found)
-			return true, nil
-		})
+	err = s.eachRecordID(ctx, prefix, page, func(txn *badgerdb.Txn, id string) (bool, error) {
+		found, err := read(txn, id)
+		if err != nil {
+			return true, s.skip("record", err)
+		}
+		if len(listed) == cursor.Limit(page) || size > 0 && size+len(found.Value) > queue.MaxRecordsPage {
+			next = cursor.Encode(cursor.Records, cursor.Place{Endpoint: listed[len(listed)-1].ID})
+			return false, nil
+		}
+		size += len(found.Value)
+		listed = append(listed, found)
+		return true, nil
 	})
 	if err != nil {
 		return nil, "", err
 	}
 	return listed, next, nil
+}
+
+// eachRecordID visits the ids that follow a prefix, from a page's cursor on, until visit
+// returns false.
+func (s *Store) eachRecordID(ctx context.Context, prefix []byte, page queue.Page, visit func(txn *badgerdb.Txn, id string) (bool, error)) error {
+	after, begun, err := cursor.Decode(cursor.Records, page.Cursor)
+	if err != nil {
+		return err
+	}
+	if len(prefix)+len(after.Endpoint) > maxKey {
+		return queue.ErrBadCursor
+	}
+	from := prefix
+	if begun {
+		from = append(append(from[:len(from):len(from)], after.Endpoint...), 0)
+	}
+	return s.view(ctx, func(txn *badgerdb.Txn) error {
+		return s.eachFrom(ctx, txn, prefix, from, func(item *badgerdb.Item) (bool, error) {
+			return visit(txn, string(item.Key()[len(prefix):]))
+		})
+	})
 }
 
 // Epoch implements [queue.Records].

@@ -115,6 +115,16 @@ func (s *Store) RecordsOf(ctx context.Context, kind, owner string, page queue.Pa
 	return s.listRecords(ctx, kind, page, func(r *queue.Record) bool { return r.Owner == owner })
 }
 
+// RecordIDsOf implements [queue.Records].
+func (s *Store) RecordIDsOf(ctx context.Context, kind, owner string, page queue.Page) ([]string, queue.Cursor, error) {
+	listed, next, err := s.RecordsOf(ctx, kind, owner, page)
+	ids := make([]string, len(listed))
+	for i := range listed {
+		ids[i] = listed[i].ID
+	}
+	return ids, next, err
+}
+
 func (s *Store) listRecords(ctx context.Context, kind string, page queue.Page, wanted func(*queue.Record) bool) ([]queue.Record, queue.Cursor, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, "", err

@@ -225,6 +225,15 @@ func recordsListed(t *testing.T, s queue.Store) {
 				return s.RecordsOf(t.Context(), "note", test.owner, page)
 			})
 			wantListed(t, listed, strings.Fields(test.want)...)
+			// Their ids alone are listed as they are.
+			ids := allPages(t, limit, func(page queue.Page) (records []queue.Record, next queue.Cursor, err error) {
+				ids, next, err := s.RecordIDsOf(t.Context(), "note", test.owner, page)
+				for _, id := range ids {
+					records = append(records, queue.Record{ID: id, Value: []byte("x")})
+				}
+				return records, next, err
+			})
+			wantListed(t, ids, strings.Fields(test.want)...)
 		}
 	}
 	listed := allPages(t, 3, func(page queue.Page) ([]queue.Record, queue.Cursor, error) {
@@ -239,6 +248,10 @@ func recordsListed(t *testing.T, s queue.Store) {
 		listed, _, err := s.RecordsOf(t.Context(), "note", owner, queue.Page{})
 		must(t, err)
 		wantListed(t, listed, strings.Fields(want)...)
+		ids, _, err := s.RecordIDsOf(t.Context(), "note", owner, queue.Page{})
+		if must(t, err); len(ids) != len(listed) || ids[0] != listed[0].ID {
+			t.Errorf("the ids of %s are %q", owner, ids)
+		}
 	}
 	for _, cursor := range []queue.Cursor{"x", "!", "AQEAAAAAAAAAAQA"} {
 		page := queue.Page{Cursor: cursor}
@@ -247,6 +260,9 @@ func recordsListed(t *testing.T, s queue.Store) {
 		}
 		if _, _, err := s.RecordsOf(t.Context(), "note", "acme", page); !errors.Is(err, queue.ErrBadCursor) {
 			t.Errorf("RecordsOf: %v, want ErrBadCursor", err)
+		}
+		if _, _, err := s.RecordIDsOf(t.Context(), "note", "acme", page); !errors.Is(err, queue.ErrBadCursor) {
+			t.Errorf("RecordIDsOf: %v, want ErrBadCursor", err)
 		}
 	}
 }
@@ -414,12 +430,13 @@ func epochsMove(t *testing.T, s queue.Store) {
 func recordsEnd(t *testing.T, s queue.Store) map[string]func() error {
 	ctx := t.Context()
 	return map[string]func() error{
-		"Change":    func() error { _, err := s.Change(ctx, noted("a", "1", 0)); return err },
-		"Record":    func() error { _, err := s.Record(ctx, "note", "a"); return err },
-		"Records":   func() error { _, _, err := s.Records(ctx, "note", queue.Page{}); return err },
-		"RecordsOf": func() error { _, _, err := s.RecordsOf(ctx, "note", "acme", queue.Page{}); return err },
-		"Epoch":     func() error { _, err := s.Epoch(ctx, "note"); return err },
-		"Await":     func() error { _, err := s.Await(ctx, "note", 0); return err },
+		"Change":      func() error { _, err := s.Change(ctx, noted("a", "1", 0)); return err },
+		"Record":      func() error { _, err := s.Record(ctx, "note", "a"); return err },
+		"Records":     func() error { _, _, err := s.Records(ctx, "note", queue.Page{}); return err },
+		"RecordIDsOf": func() error { _, _, err := s.RecordIDsOf(ctx, "note", "acme", queue.Page{}); return err },
+		"RecordsOf":   func() error { _, _, err := s.RecordsOf(ctx, "note", "acme", queue.Page{}); return err },
+		"Epoch":       func() error { _, err := s.Epoch(ctx, "note"); return err },
+		"Await":       func() error { _, err := s.Await(ctx, "note", 0); return err },
 	}
 }
 
