@@ -15,7 +15,6 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/livelog"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/coverage"
 	"github.com/caddy-webhooks/caddy-webhooks/rules/effect"
-	"github.com/caddy-webhooks/caddy-webhooks/subscribers"
 )
 
 func init() {
@@ -90,10 +89,7 @@ func (a *App) operatorsAPI(tenant string) callbacks.Options {
 	options := a.subscribersAPI()
 	options.Authorize = []callbacks.Authorize{callbacks.AsOperator(tenant)}
 	options.Log = livelog.New("engine")
-	options.Declared = func(tenant, name string) bool {
-		e, found := a.pipeline.Endpoints().Get(name)
-		return found && e.Tenant == tenant && !subscribers.IsID(name)
-	}
+	options.Named = true
 	options.Client = func(r *http.Request) string { return r.RemoteAddr }
 	base := "/webhooks/shared"
 	if tenant != "" {

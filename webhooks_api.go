@@ -180,8 +180,8 @@ func (a *App) subscribersAPI() callbacks.Options {
 			}
 			return nil
 		},
-		Applied: a.pipeline.Applied,
-		Policy:  a.Subscribers.Policy(), Require: a.Subscribers.Required(), Unverified: a.Subscribers.Unverified(),
+		Applied: a.pipeline.Applied, Endpoints: a.pipeline.Endpoints,
+		Policy: a.Subscribers.Policy(), Require: a.Subscribers.Required(), Unverified: a.Subscribers.Unverified(),
 		Prober:   &callbacks.Receivers{Transport: func(name string) callbacks.Transport { return a.transport.Load().For(name) }, Template: a.template},
 		Template: a.template, Keyed: func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.keyed },
 		Client: func(r *http.Request) string {

@@ -39,7 +39,7 @@ func newOperatedStage(t *testing.T) (*stage, queue.Store) {
 			},
 			Applied: s.server.Pipeline.Applied, Unverified: true, Authorize: []callbacks.Authorize{callbacks.AsOperator(tenant)},
 			EventTypes: func() *catalogue.Types { return types },
-			Declared:   func(_, name string) bool { return name == "erp" },
+			Endpoints:  s.server.Pipeline.Endpoints, Named: true,
 		}, callbacks.NoLimits())
 	}
 	return s, store

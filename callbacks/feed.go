@@ -78,19 +78,23 @@ func (c *call) feed(ofEndpoint bool) (*feed, error) {
 		return nil, err
 	}
 	f := &feed{call: c, scope: queue.OfEndpoint(e.ID), endpoint: &e}
-	pulled := e
-	if pulled.URL == "" {
-		pulled.URL = nowhere
-		f.scope = queue.OfTenant(c.caller.Tenant)
-	}
-	if f.as, err = pulled.Resolve(c.options.Template); err != nil {
+	if f.as, err = readAs(e, c.options.Template); err != nil {
 		return nil, err
 	}
-	f.as = f.as.WithDefaults()
 	if e.URL == "" {
+		f.scope = queue.OfTenant(c.caller.Tenant)
 		f.pulls = (*endpoint.Set)(nil).With(map[string][]endpoint.Endpoint{e.Tenant: {f.as}})
 	}
 	return f, nil
+}
+
+// readAs returns an endpoint as what is read of its feed is made for it, also if it has no URL.
+func readAs(e subscribers.Endpoint, template endpoint.Endpoint) (endpoint.Endpoint, error) {
+	if e.URL == "" {
+		e.URL = nowhere
+	}
+	as, err := e.Resolve(template)
+	return as.WithDefaults(), err
 }
 
 // page reads a page of the feed.

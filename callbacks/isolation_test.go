@@ -85,7 +85,7 @@ func TestTenantsAreApart(t *testing.T) {
 		t.Errorf("something was done:\n%s\n%s", before, after)
 	}
 	// Nor is it in any list.
-	for _, path := range []string{"/endpoints", "/deliveries", "/events", "/keys", "/audit", "/me"} {
+	for _, path := range []string{"/endpoints", "/deliveries", "/events", "/keys", "/audit", "/me", "/public-keys"} {
 		if got := s.as("umbrella", http.MethodGet, path, ""); strings.Contains(got.body, acme["endpoints"][0]) || strings.Contains(got.body, acme["keys"][0]) || strings.Contains(got.body, "acme") {
 			t.Errorf("%s tells of acme: %s", path, got.body)
 		}

@@ -23,7 +23,7 @@ func AsOperator(tenant string) Authorize {
 func NoLimits() *Limits { return new(Limits) }
 
 // target returns the endpoint that the path names and that a sample is sent to: the
-// caller's, or one that is the operator's to say, see [Options.Declared].
+// caller's, or one that is the operator's to say, see [Options.Named].
 func (c *call) target() (subscribers.Endpoint, error) {
 	e, err := c.endpoint()
 	if name := c.values["id"]; errors.Is(err, queue.ErrNotFound) && c.declared(name) {
@@ -34,5 +34,6 @@ func (c *call) target() (subscribers.Endpoint, error) {
 
 // declared reports whether an endpoint stands in the configuration, and may be named.
 func (c *call) declared(name string) bool {
-	return c.options.Declared != nil && c.options.Declared(c.caller.Tenant, name)
+	e, found := c.options.Endpoints().Get(name)
+	return c.options.Named && found && e.Tenant == c.caller.Tenant && !subscribers.IsID(name)
 }

@@ -26,6 +26,11 @@ var catalogueRoutes = []route{
 	{"/addresses", map[string]operation{http.MethodGet: {showAddresses, about{
 		id: "showAddresses", summary: "Say from which addresses deliveries come.", answers: answers(http.StatusOK, "The addresses to let in.", "Addresses"),
 	}}}},
+	{"/public-keys", map[string]operation{http.MethodGet: {showPublicKeys, about{
+		id: "showPublicKeys", summary: "List the public keys that verify what is sent to your endpoints.",
+		text:    "It is a JSON Web Key Set (RFC 7517). Endpoints that sign with a shared secret have none.",
+		answers: answers(http.StatusOK, "The keys.", "PublicKeys"),
+	}}}},
 	{"/openapi.json", map[string]operation{http.MethodGet: {showOpenAPI, about{
 		id: "describeAPI", summary: "Describe this API.", answers: []catalogue.Answer{{Status: http.StatusOK, Text: "This document.", Body: &catalogue.Content{}}},
 	}}}},

@@ -84,9 +84,12 @@ type Options struct {
 	// the endpoint whose receivers requests name, if that has its events. It is needed if
 	// a route is about one.
 	Object func(resource string, value func(name string) string) (key event.Key, receiver string, err error)
-	// Declared, for the operator, reports whether an endpoint stands in the configuration
-	// for a tenant: samples can be sent to it, too. Default: none can.
-	Declared func(tenant, name string) bool
+	// Endpoints returns the endpoints that events are routed to, those that stand in the
+	// configuration for a tenant among them. Default: there are none.
+	Endpoints func() *endpoint.Set
+	// Named, for the operator, lets samples be sent to those that stand in the configuration,
+	// too.
+	Named bool
 	// EventTypes returns the types of events that there are, nil before that is known.
 	// Default: there are none.
 	EventTypes func() *catalogue.Types
@@ -131,6 +134,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Applied == nil {
 		o.Applied = func(context.Context) error { return nil }
+	}
+	if o.Endpoints == nil {
+		o.Endpoints = func() *endpoint.Set { return nil }
 	}
 	if o.EventTypes == nil {
 		none := new(catalogue.Types)

@@ -91,11 +91,7 @@ func (s *MessageSignatures) Sign(m Message, secrets []Secret, header http.Header
 		if !secret.signs(m.At) {
 			continue
 		}
-		id := secret.Fingerprint()
-		if i < len(s.keyIDs) {
-			id = s.keyIDs[i]
-		}
-		params := parameters(covered, m.At, id, secret.messageAlgorithm())
+		params := parameters(covered, m.At, s.keyID(i, secret), secret.messageAlgorithm())
 		signature := secret.signMessage(signatureBase(covered, params))
 		label := "sig" + strconv.Itoa(i+1)
 		inputs = append(inputs, label+"="+params)
@@ -107,6 +103,14 @@ func (s *MessageSignatures) Sign(m Message, secrets []Secret, header http.Header
 	header["Content-Digest"] = []string{digest}
 	header["Signature-Input"] = []string{strings.Join(inputs, ", ")}
 	header["Signature"] = []string{strings.Join(signatures, ", ")}
+}
+
+// keyID returns the name of a secret, by its place among the endpoint's.
+func (s *MessageSignatures) keyID(i int, secret Secret) string {
+	if i < len(s.keyIDs) {
+		return s.keyIDs[i]
+	}
+	return secret.Fingerprint()
 }
 
 // component is a part of the message that a signature covers.

@@ -179,7 +179,11 @@ func (s Secret) Public() string {
 	if !s.IsPrivate() {
 		return ""
 	}
-	return PublicPrefix + base64.StdEncoding.EncodeToString(s.material().publicKey())
+	return publicText(s.material().publicKey())
+}
+
+func publicText(key ed25519.PublicKey) string {
+	return PublicPrefix + base64.StdEncoding.EncodeToString(key)
 }
 
 // Fingerprint returns a name for the key that reveals nothing about it: 16
@@ -227,11 +231,11 @@ func (s Secret) MarshalText() ([]byte, error) {
 }
 
 // publicKey returns the public part of a private key, nil for a shared one.
-func (m *material) publicKey() []byte {
+func (m *material) publicKey() ed25519.PublicKey {
 	if m.private == nil {
 		return nil
 	}
-	return m.private[ed25519.SeedSize:]
+	return ed25519.PublicKey(m.private[ed25519.SeedSize:])
 }
 
 // hash takes a prepared HMAC; release returns it.
