@@ -5,6 +5,7 @@ package callbacks
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -46,6 +47,20 @@ func TestChangesAreAppliedBeforeTheAnswer(t *testing.T) {
 			t.Error("it does not say when")
 		}
 	}
+	// What has made a secret is answered with it: a repeat would make another one.
+	path = "/endpoints/" + s.create("acme", strings.Replace(simple, `{`, `{"signature":"none",`, 1)).text("id")
+	for _, tc := range []struct{ method, path, body string }{
+		{http.MethodPatch, path, `{"signature":"standard"}`},
+		{http.MethodPost, path + "/secrets", `{"overlap":"0s"}`},
+	} {
+		got := s.as("acme", tc.method, tc.path, tc.body)
+		if got.status > 299 || got.json["delayed"] != true || !strings.HasPrefix(got.text("secret"), "whsec_") {
+			t.Errorf("%s %s: answered %d, %s", tc.method, tc.path, got.status, got.body)
+		}
+	}
 	fails = nil
+	if got := s.as("acme", http.MethodPost, path+"/secrets", `{}`).want(t, 201); got.json["delayed"] != nil {
+		t.Errorf("it was delayed: %s", got.body)
+	}
 	s.as("acme", http.MethodPatch, path, `{"auth":null}`).want(t, http.StatusOK)
 }

@@ -39,6 +39,9 @@ type EndpointView struct {
 	Secrets   []SecretView `json:"secrets"`
 	// Secret is there once, in the answer to the request that made it.
 	Secret string `json:"secret,omitempty"`
+	// Delayed is true if deliveries may be made as before for some seconds, although a secret
+	// was made.
+	Delayed bool `json:"delayed,omitempty"`
 	// Cursor is where the endpoint's feed begins. It is told once, too.
 	Cursor       string        `json:"cursor,omitempty"`
 	Verification *Verification `json:"verification,omitempty"`
@@ -289,8 +292,9 @@ func changeEndpoint(c *call, merge bool, types ...string) (*answer, error) {
 		if errors.Is(err, subscribers.ErrChanged) {
 			continue
 		}
+		late := false
 		if err == nil {
-			err = c.applied()
+			late, err = c.appliedOnce(secret)
 		}
 		if err != nil {
 			return nil, err
@@ -301,7 +305,7 @@ func changeEndpoint(c *call, merge bool, types ...string) (*answer, error) {
 			}
 		}
 		made := c.view(&e)
-		made.Secret, made.Verification = secret, tested
+		made.Secret, made.Verification, made.Delayed = secret, tested, late
 		return (&answer{status: http.StatusOK, body: made}).set("ETag", c.etag(&e)), nil
 	}
 	return nil, conflicting.problem("others change it at the same time; try again")

@@ -120,6 +120,8 @@ type RotatedView struct {
 	Secret  string       `json:"secret"`
 	Until   time.Time    `json:"previous_until,omitzero"`
 	Secrets []SecretView `json:"secrets"`
+	// Delayed is true if deliveries may be signed as before for some seconds.
+	Delayed bool `json:"delayed,omitempty"`
 }
 
 // rotateSecret makes a new secret: {"overlap": "24h"}.
@@ -143,9 +145,9 @@ func rotateSecret(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := newSecret()
+	text, late := newSecret(), false
 	c.doing = doing{"rotate", []string{"secret"}, func(e *subscribers.Endpoint) *answer {
-		made := RotatedView{Secret: text, Secrets: secretsOf(e, c.now)}
+		made := RotatedView{Secret: text, Secrets: secretsOf(e, c.now), Delayed: late}
 		if len(e.Secrets) > 1 {
 			made.Until = e.Secrets[1].Until
 		}
@@ -159,7 +161,7 @@ func rotateSecret(c *call) (*answer, error) {
 		return c.options.Prober.Check(e)
 	})
 	if err == nil {
-		err = c.applied()
+		late, err = c.appliedOnce(text)
 	}
 	if err != nil {
 		return nil, err
