@@ -173,9 +173,10 @@ func startProgram(t *testing.T, s *subject, dir, feed, command, file string) {
 	}
 	address := freeport.Address(t)
 	s.url = "http://" + address
+	_, port, _ := strings.Cut(address, ":")
 	ctx, cancel := context.WithCancel(context.Background())
 	program := exec.CommandContext(ctx, command, file) //nolint:gosec // one of the examples
-	program.Env = append(os.Environ(), "WEBHOOK_SECRET="+secret, "WEBHOOK_LISTEN="+address, "WEBHOOK_FEED="+feed,
+	program.Env = append(os.Environ(), "WEBHOOK_SECRET="+secret, "WEBHOOK_PORT="+port, "WEBHOOK_FEED="+feed,
 		"WEBHOOK_DB="+filepath.Join(dir, "webhooks.db"), "WEBHOOK_LOG="+filepath.Join(dir, "webhooks.log"))
 	var complaints strings.Builder
 	program.Stderr = &complaints
