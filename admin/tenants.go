@@ -25,11 +25,12 @@ type TenantView struct {
 	Endpoints int `json:"endpoints"`
 	Declared  int `json:"declared,omitempty"`
 	Keys      int `json:"keys"`
-	// Pending and Dead count deliveries, and Dead no more than [queue.MaxCount] of each
-	// endpoint. Each is nil if it was not counted: the queue has just been opened, or
-	// counting took too long.
-	Pending *int `json:"pending,omitempty"`
-	Dead    *int `json:"dead,omitempty"`
+	// Pending counts deliveries that wait; it is nil before they are counted, as when the
+	// queue has just been opened. Dead counts those that were given up; with DeadAtLeast there
+	// may be more, as an endpoint has more than [queue.MaxCount], or counting took too long.
+	Pending     *int `json:"pending,omitempty"`
+	Dead        int  `json:"dead"`
+	DeadAtLeast bool `json:"dead_at_least,omitempty"`
 
 	names []string
 }
@@ -145,23 +146,18 @@ func countOf(ctx context.Context, store queue.Store, tenants []*TenantView) erro
 	counting, cancel := context.WithTimeout(ctx, deadTime)
 	defer cancel()
 	for _, t := range tenants {
-		pending, dead := 0, 0
+		pending := 0
 		for _, name := range t.names {
 			pending += stats.PendingDeliveries[name]
-			if counting.Err() != nil {
-				continue
-			}
 			n, err := store.Count(counting, queue.Selection{Endpoint: name, Statuses: []queue.Status{queue.StatusDead}})
 			if err != nil && counting.Err() == nil {
 				return err
 			}
-			dead += n
+			t.Dead += n
+			t.DeadAtLeast = t.DeadAtLeast || err != nil || n >= queue.MaxCount
 		}
 		if stats.PendingDeliveries != nil {
 			t.Pending = &pending
-		}
-		if counting.Err() == nil {
-			t.Dead = &dead
 		}
 	}
 	return ctx.Err()

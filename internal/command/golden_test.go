@@ -55,7 +55,7 @@ var scene = map[string]string{
 	"POST /webhooks/endpoints/ep_2v5k8m3q7r9tabcdefghijklmn/snapshot":   `{"state":"listing","done":0,"of":0,"complete":true,"began_at":"2026-03-04T05:06:07Z"}`,
 	"DELETE /webhooks/endpoints/ep_2v5k8m3q7r9tabcdefghijklmn/snapshot": `{"state":"cancelled","done":1207,"of":48000,"complete":false,"began_at":"2026-03-04T05:06:07Z"}`,
 	"GET /webhooks/tenants": `{"items":[{"name":"","endpoints":0,"declared":2,"keys":0,"pending":17,"dead":0},
-		{"name":"acme","endpoints":3,"keys":2,"pending":0,"dead":41}],"next":"after:acme"}`,
+		{"name":"acme","endpoints":3,"keys":2,"pending":0,"dead":41,"dead_at_least":true}],"next":"after:acme"}`,
 	"POST /webhooks/tenants/acme/endpoints": `{"id":"ep_2v5k8m3q7r9tabcdefghijklmn","label":"ERP","url":"https://erp.example.com/hooks","events":["items.*"],"status":"active",
 		"secret":"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=","cursor":"AQAAAAcAAAAAAAAABQ","verification":{"accepted":true,"response":{"status":204,"ms":83}}}`,
 	"PATCH /webhooks/endpoints/ep_2v5k8m3q7r9tabcdefghijklmn":        `{"id":"ep_2v5k8m3q7r9tabcdefghijklmn","label":"ERP","url":"https://erp.example.com/hooks","events":["items.*"],"filter":"object.amount > 100","status":"active"}`,

@@ -75,7 +75,7 @@ var lists = []list{
 			if name == "" {
 				name = "(no tenant)"
 			}
-			return []any{name, t["endpoints"], t["declared"], t["keys"], t["pending"], t["dead"]}
+			return []any{name, t["endpoints"], t["declared"], t["keys"], t["pending"], orMore(t["dead"], t["dead_at_least"])}
 		},
 	},
 	{
@@ -315,6 +315,17 @@ func joined(value any) string {
 		words[i] = fmt.Sprint(each)
 	}
 	return strings.Join(words, " ")
+}
+
+// orMore returns a number of an answer, with a + where there may be more.
+func orMore(value, atLeast any) string {
+	if value == nil {
+		return ""
+	}
+	if atLeast == true {
+		return fmt.Sprint(value, "+")
+	}
+	return fmt.Sprint(value)
 }
 
 // clockLayout is how operators read a time.
