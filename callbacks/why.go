@@ -175,7 +175,10 @@ func listFiltered(c *call) (*answer, error) {
 		of := &events[i]
 		answer.Data = append(answer.Data, FilteredView{of.ID, of.Type, of.Key.String(), of.Sequence, of.Time})
 	}
-	if answer.Count, err = c.store.CountFiltered(c.r.Context(), e.ID); err != nil {
+	if answer.Count = len(events); next != "" || page.Cursor != "" {
+		answer.Count, err = c.store.CountFiltered(c.r.Context(), e.ID)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return ok(answer)

@@ -131,7 +131,8 @@ func ScopesOf(scopes []Scope, e *event.Event, endpoints, filtered []string) []Sc
 // to whoever wrote it.
 type Filtereds interface {
 	// Filtered lists the events that were not sent to an endpoint because of its filter,
-	// newest first.
+	// newest first. They have neither their payloads nor their previous Shows: a page of
+	// those would be read as a whole, however large each is.
 	Filtered(ctx context.Context, endpoint string, page Page) ([]event.Event, Cursor, error)
 	// CountFiltered counts them, up to [MaxCount].
 	CountFiltered(ctx context.Context, endpoint string) (int, error)

@@ -28,11 +28,12 @@ func (s *Store) Filtered(ctx context.Context, endpoint string, page queue.Page) 
 			if rows.full() {
 				return rows.add(cursor.Place{}, event.Event{}), nil
 			}
-			full, err := s.readEvent(txn, position, true)
+			record, err := s.readEvent(txn, position, false)
 			if err != nil {
 				return true, s.skip("event", err)
 			}
-			return rows.add(cursor.Place{Position: position}, full.Event), nil
+			record.PreviousShow = nil
+			return rows.add(cursor.Place{Position: position}, record.Event), nil
 		})
 	})
 	return rows.page, rows.next, err

@@ -133,7 +133,9 @@ func (s *Store) Filtered(ctx context.Context, endpoint string, page queue.Page) 
 		return nil, "", err
 	}
 	for position, entry := range slices.Backward(s.events) {
-		if slices.Contains(entry.filtered, endpoint) && !r.add(cursor.Place{Position: uint64(position) + 1}, entry.Event) {
+		bare := entry.Event
+		bare.Payload, bare.PreviousShow = nil, nil
+		if slices.Contains(entry.filtered, endpoint) && !r.add(cursor.Place{Position: uint64(position) + 1}, bare) {
 			break
 		}
 	}
