@@ -77,6 +77,12 @@ func (c *counting) LastEvent(ctx context.Context, tenant string, key event.Key) 
 	return c.Store.LastEvent(ctx, tenant, key)
 }
 
+func (c *counting) RecordIDsOf(ctx context.Context, kind, owner string, page queue.Page) ([]string, queue.Cursor, error) {
+	all, next, err := c.Store.RecordIDsOf(ctx, kind, owner, page)
+	c.note(fmt.Sprintf("%d ids of %s", len(all), kind))
+	return all, next, err
+}
+
 // Deliveries looks through those of an endpoint, or of all.
 func (c *counting) Deliveries(ctx context.Context, filter queue.Filter, page queue.Page) ([]queue.Delivery, queue.Cursor, error) {
 	all, next, err := c.Store.Deliveries(ctx, filter, page)

@@ -137,8 +137,8 @@ type Marks interface {
 	// held, and with [ErrTooLarge] when it is more than one step can hold.
 	//
 	// It fails with [ErrStale], changes nothing and keeps the lease when there are
-	// events and Epoch is not the epoch of [KindEndpoint], or Guard's record is not as
-	// it has to be. So an endpoint whose Change has returned misses nothing that is
+	// events, or a Guard, and Epoch is not the epoch of [KindEndpoint], or Guard's record
+	// is not as it has to be. So an endpoint whose Change has returned misses nothing that is
 	// committed afterwards.
 	CommitReconciled(ctx context.Context, lease MarkLease, reconciled Reconciled) error
 
@@ -190,7 +190,7 @@ type Reconciled struct {
 	// Events follow, in sequence.
 	Events []Routed
 	// Epoch is the epoch of [KindEndpoint] whose endpoints the events were routed
-	// to. It means nothing without events.
+	// to. It means nothing without events and Guard.
 	Epoch uint64
 	// Marks are marks of other objects, made in the same step, after the snapshot:
 	// those that this one is another name of, or that it lists.

@@ -89,6 +89,7 @@ func (w *world) joins(endpoint string, n int) {
 		return
 	}
 	id := others[n%len(others)]
+	passes := w.isAnothers(id)
 	w.alter(id, queue.HintUpdated, func(of *object) { of.tenant = "acme" })
 	for range 10 {
 		if w.isKnown(id) {
@@ -97,7 +98,7 @@ func (w *world) joins(endpoint string, n int) {
 		time.Sleep(time.Second)
 	}
 	run, err := w.book.Run(w.ctx, "acme", endpoint)
-	if !w.isKnown(id) || err != nil || !run.Running() {
+	if !passes || !w.isKnown(id) || err != nil || !run.Running() {
 		return
 	}
 	w.mu.Lock()

@@ -233,10 +233,11 @@ func (wr *commitReconciled) stage(b *batch) error {
 // routedToPresent fails with [queue.ErrStale] if what the events go to was decided by
 // something that is not so any more.
 func (wr *commitReconciled) routedToPresent(b *batch) error {
-	if len(wr.events) > 0 && wr.epoch != b.versions.routing {
+	guarded := wr.guard.Kind != ""
+	if (len(wr.events) > 0 || guarded) && wr.epoch != b.versions.routing {
 		return queue.ErrStale
 	}
-	if wr.guard.Kind == "" {
+	if !guarded {
 		return nil
 	}
 	current, err := b.record(wr.guard.Kind, wr.guard.ID)

@@ -52,7 +52,7 @@ func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, rec
 	if err != nil {
 		return err
 	}
-	if len(reconciled.Events) > 0 && reconciled.Epoch != s.records.epochs.Get(queue.KindEndpoint) {
+	if (len(reconciled.Events) > 0 || reconciled.Guard.Kind != "") && reconciled.Epoch != s.records.epochs.Get(queue.KindEndpoint) {
 		s.marks.Unpin(lease.Fence)
 		return queue.ErrStale
 	}

@@ -252,4 +252,9 @@ func guarded(t *testing.T, s queue.Store) {
 	held = leaseMark(t, s, "items")
 	stale("of a record that has expired", third)
 	must(t, commit(0))
+	// That there are no events was decided by the endpoints, too.
+	markKey(t, s, item("3"))
+	held = leaseMark(t, s, "items")
+	change(t, s, storedEndpoint("ep_1"))
+	stale("by other endpoints", 0)
 }
