@@ -41,11 +41,15 @@ func (s *Server) requireKnown(ctx context.Context, store queue.Store, f queue.Fi
 	return nil
 }
 
-// requireEndpoint refuses the name of an endpoint that is not configured, and of
-// which nothing is kept.
+// requireEndpoint refuses the name of an endpoint that nobody has configured or made, and
+// of which nothing is kept.
 func (s *Server) requireEndpoint(ctx context.Context, store queue.Store, name string) error {
 	if _, known := s.Pipeline.Endpoints().Get(name); known || s.stands(name) {
 		return nil
+	}
+	// One that has just been made is not delivered to yet, but it is there.
+	if _, err := store.Record(ctx, queue.KindEndpoint, name); !errors.Is(err, queue.ErrNotFound) {
+		return err
 	}
 	kept, _, err := store.Deliveries(ctx, queue.Filter{Endpoint: name}, queue.Page{Limit: 1})
 	if err != nil || len(kept) > 0 {

@@ -35,6 +35,14 @@ func countedOr(n *int) string {
 	return thousands(*n)
 }
 
+// orMore writes a number, with a + where there may be more.
+func orMore(n int, atLeast bool) string {
+	if atLeast {
+		return thousands(n) + "+"
+	}
+	return thousands(n)
+}
+
 // showTenants lists who has endpoints or keys.
 func showTenants(v *visit) error {
 	cursor := v.r.URL.Query().Get("cursor")
@@ -45,8 +53,8 @@ func showTenants(v *visit) error {
 	p := tenantsPage{Later: cursor != ""}
 	for _, t := range list.Items {
 		p.Rows = append(p.Rows, tenantRow{
-			Name: t.Name, Shown: visible(t.Name), Endpoints: t.Endpoints + t.Declared, Keys: t.Keys, Pending: countedOr(t.Pending), Dead: countedOr(t.Dead),
-			Troubled: t.Dead != nil && *t.Dead > 0,
+			Name: t.Name, Shown: visible(t.Name), Endpoints: t.Endpoints + t.Declared, Keys: t.Keys, Pending: countedOr(t.Pending), Dead: orMore(t.Dead, t.DeadAtLeast),
+			Troubled: t.Dead > 0,
 		})
 	}
 	if list.Next != "" {

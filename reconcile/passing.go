@@ -36,7 +36,8 @@ func (r *Resource) passed(lease queue.MarkLease, next *event.Snapshot, d *decisi
 		return nil, nil
 	}
 	seen := &Sight{Is: SightSame, Freshness: d.freshness}
-	return seen, seen.show(r, answer)
+	err := seen.show(r, answer)
+	return seen, err
 }
 
 // with returns what is to be committed: what was found, and who is told of it if the object
