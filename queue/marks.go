@@ -120,8 +120,10 @@ func HintsOf(kind event.Kind, outcome event.Outcome) Hints {
 type Marks interface {
 	// LeaseMark waits until a mark of the resource is due, and leases it: no
 	// other lease of the same object is given until it is committed, retried,
-	// or the lease time has passed. Marks that are due longest come first,
-	// looks and unconfirmed marks after all others.
+	// or the lease time has passed. A lease that passes leaves the mark due
+	// since when it was before the lease, whether it is marked again meanwhile
+	// or leased anew. Marks that are due longest come first, looks and
+	// unconfirmed marks after all others.
 	LeaseMark(ctx context.Context, resource string, lease time.Duration) (MarkLease, error)
 
 	// CommitReconciled writes the snapshot, the events and their deliveries in

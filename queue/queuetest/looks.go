@@ -124,6 +124,31 @@ func lookWaits(t *testing.T, s queue.Store) {
 	}
 }
 
+// lookLeasePasses has leases of a look pass, and then a client ask for the object: it is
+// due since the look was, as the client's turn comes later. It was due since the last
+// lease had passed, and so behind what came meanwhile.
+func lookLeasePasses(t *testing.T, s queue.Store) {
+	for i, leases := range []int{0, 1, 2} {
+		key := item(strconv.Itoa(i))
+		due := time.Now().Add(time.Minute)
+		mark(t, s, look(key))
+		must(t, s.RetryMark(t.Context(), leaseMark(t, s, "items"), due, ""))
+		time.Sleep(time.Minute)
+		for range leases {
+			time.Sleep(time.Second)
+			leaseMark(t, s, "items")
+			time.Sleep(lease)
+		}
+		mark(t, s, queue.Mark{Key: key, Hints: queue.HintMayBeUpdated | queue.HintUnconfirmed, After: time.Now().Add(time.Hour)})
+		pending, err := s.Pending(t.Context(), 10)
+		must(t, err)
+		if len(pending) != 1 || !pending[0].DueAt.Equal(due) {
+			t.Errorf("after %d leases that passed, pending is %+v, want it to be due since %v", leases, pending, due)
+		}
+		must(t, s.CommitReconciled(t.Context(), leaseMark(t, s, "items"), queue.Reconciled{AskedAt: time.Now()}))
+	}
+}
+
 func marksBeforeLooks(t *testing.T, s queue.Store) {
 	mark(t, s, look(item("1")), look(item("2")))
 	for _, id := range []string{"3", "2"} {

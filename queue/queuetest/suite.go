@@ -48,6 +48,7 @@ func Run(t *testing.T, open Open) {
 		{"a lost lease changes nothing", lostLease},
 		{"a reconciled object is looked at later", lookComes},
 		{"a look that waits for its turn is hurried by no client", lookWaits},
+		{"a look whose lease has passed is due as before", lookLeasePasses},
 		{"a look is hastened", lookIsHastened},
 		{"marks go before looks", marksBeforeLooks},
 		{"a look does not hasten a mark", lookDoesNotHasten},

@@ -255,9 +255,7 @@ func (s *Schedule[V]) tick(g *group) {
 
 // hold leases a due item. It ends a lease of it that has passed.
 func (s *Schedule[V]) hold(ref uint32, now int64, lease time.Duration) *hold {
-	if old := s.held[ref]; old != nil {
-		s.end(old)
-	}
+	s.expire(ref)
 	s.fence++
 	it := s.items.at(ref)
 	it.band.of.leases++

@@ -80,7 +80,8 @@ func New[V any](now func() time.Time, hooks Hooks[V]) *Schedule[V] {
 
 // Info is the state of an item.
 type Info struct {
-	// Due is when the item is due, or was when it was leased.
+	// Due is when the item is due, or was when it was leased. A lease that passes
+	// leaves it as it was.
 	Due int64
 	// Leased is true while a worker holds the item, Pinned while the worker's
 	// result is being committed.
@@ -145,10 +146,13 @@ func (s *Schedule[V]) Touch(name, key string, change func(value *V, leased bool)
 	return true
 }
 
-// expire forgets a lease that has passed.
+// expire forgets a lease that has passed: the item is due as it was before.
 func (s *Schedule[V]) expire(ref uint32) {
 	if h := s.held[ref]; h != nil && !h.pinned && h.expires <= Nanos(s.now()) {
 		s.end(h)
+		it := s.items.at(ref)
+		it.at = h.due
+		s.fix(it.band, int(it.place))
 	}
 }
 
@@ -248,8 +252,8 @@ func (s *Schedule[V]) Close() {
 }
 
 func (s *Schedule[V]) info(ref uint32) Info {
-	if h := s.held[ref]; h != nil && (h.pinned || h.expires > Nanos(s.now())) {
-		return Info{Due: h.due, Leased: true, Pinned: h.pinned}
+	if h := s.held[ref]; h != nil {
+		return Info{Due: h.due, Leased: h.pinned || h.expires > Nanos(s.now()), Pinned: h.pinned}
 	}
 	return Info{Due: s.items.at(ref).at}
 }
