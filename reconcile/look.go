@@ -23,8 +23,11 @@ const maxBooked = 100_000
 // turns assigns turns to looks.
 type turns struct {
 	mu     sync.Mutex
-	booked map[event.Key]time.Time // when the look began to wait
+	booked map[event.Key]turn
 }
+
+// turn is the time at which an object may be looked at, and since when it waits for that.
+type turn struct{ since, at time.Time }
 
 // take reports whether an object may be looked at now; otherwise it returns how
 // long to wait before trying again. Late is how long the look has waited.
@@ -34,9 +37,12 @@ func (t *turns) take(key event.Key, budget *rate.Limiter, now time.Time) (wait, 
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if since, booked := t.booked[key]; booked {
+	if turn, booked := t.booked[key]; booked {
+		if turn.at.After(now) {
+			return turn.at.Sub(now), 0, false
+		}
 		delete(t.booked, key)
-		return 0, now.Sub(since), true
+		return 0, now.Sub(turn.since), true
 	}
 	reservation := budget.ReserveN(now, 1)
 	delay := reservation.DelayFrom(now)
@@ -48,9 +54,9 @@ func (t *turns) take(key event.Key, budget *rate.Limiter, now time.Time) (wait, 
 		return delay, 0, false
 	}
 	if t.booked == nil {
-		t.booked = make(map[event.Key]time.Time)
+		t.booked = make(map[event.Key]turn)
 	}
-	t.booked[key] = now
+	t.booked[key] = turn{since: now, at: now.Add(delay)}
 	return delay, 0, false
 }
 

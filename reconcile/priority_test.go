@@ -157,12 +157,59 @@ func TestBudgetOfUnconfirmed(t *testing.T) {
 		a.delay = 0
 		a.mark(t, queue.HintMayBeUpdated|queue.HintUnconfirmed, numbers(0, 500)...)
 		pass(20 * time.Second)
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		if got := len(a.reads); got < 200 || got > 220 {
-			t.Errorf("%d Shows are read in 20 s, with 10 a second", got)
+		a.wantReads(t, 200, 220)
+	})
+}
+
+// An object that is marked again and again while it waits for its turn is not read
+// before that turn.
+func TestTurnIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := startSlow(t)
+		a.delay = 0
+		for range 20 {
+			a.mark(t, queue.HintMayBeUpdated|queue.HintUnconfirmed, numbers(0, 500)...)
+			pass(time.Second)
+		}
+		a.wantReads(t, 200, 220)
+	})
+}
+
+// Whoever holds requests open has their objects read within the same budget, and nobody
+// else waits for that.
+func TestBudgetOfOverdueExchanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := startSlow(t)
+		a.delay = 0
+		for from := 0; from < 3000; from += 1000 {
+			now := time.Now()
+			intent := queue.Intent{Resource: "items", Rule: "POST /bulk", Noted: now, Deadline: now.Add(time.Second)}
+			for _, id := range numbers(from, from+1000) {
+				intent.Touches = append(intent.Touches, event.Key{Resource: "items", ID: fmt.Sprint(id)})
+			}
+			if _, err := a.store.NoteIntent(t.Context(), intent); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pass(20 * time.Second)
+		a.wantReads(t, 180, 220)
+		changed := time.Now()
+		a.mark(t, queue.HintMayBeUpdated|queue.HintUnconfirmed, 5000)
+		pass(10 * time.Second)
+		if at := a.first(5000); at.IsZero() || at.Sub(changed) > 2*time.Second {
+			t.Errorf("another client's object is read at %v, and may have changed at %v", at, changed)
 		}
 	})
+}
+
+// wantReads checks how many Shows have been read.
+func (a *slowAPI) wantReads(t *testing.T, atLeast, atMost int) {
+	t.Helper()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if got := len(a.reads); got < atLeast || got > atMost {
+		t.Errorf("%d Shows are read in 20 s, with 10 a second", got)
+	}
 }
 
 // A Show that can never be read, or is too large, says nothing of the API: others are

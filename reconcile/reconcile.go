@@ -159,7 +159,7 @@ func (r *Reconciler) Apply(plan Plan) {
 			r.work.Go(func() { r.dispatch(ctx, j) })
 		}
 	})
-	r.work.Go(func() { r.sweep(ctx) })
+	r.work.Go(func() { r.sweep(ctx, newOverdue(plan)) })
 }
 
 // job is one kind of marks, and the work they need.

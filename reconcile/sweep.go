@@ -27,10 +27,9 @@ const (
 // only the open intent keeps the change from being lost if the process dies;
 // but their objects are marked again and again, as the API may be done long
 // before a response whose last byte does not come.
-func (r *Reconciler) sweep(ctx context.Context) {
+func (r *Reconciler) sweep(ctx context.Context, overdue *overdue) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
-	overdue := make(map[queue.IntentID]time.Time)
 	for {
 		for r.sweepOnce(ctx, overdue) {
 		}
@@ -43,9 +42,7 @@ func (r *Reconciler) sweep(ctx context.Context) {
 }
 
 // sweepOnce handles some intents, and reports whether there may be more.
-// Overdue holds the times at which the objects of exchanges under way are to be
-// marked next.
-func (r *Reconciler) sweepOnce(ctx context.Context, overdue map[queue.IntentID]time.Time) (more bool) {
+func (r *Reconciler) sweepOnce(ctx context.Context, overdue *overdue) (more bool) {
 	intents, err := r.store.StaleIntents(ctx, sweepLimit)
 	if err != nil {
 		r.sweepFailed(ctx, err)
@@ -55,19 +52,20 @@ func (r *Reconciler) sweepOnce(ctx context.Context, overdue map[queue.IntentID]t
 	abandoned := 0
 	running := make(map[queue.IntentID]bool, len(intents))
 	for _, intent := range intents {
-		id := intent.ID
+		if !intent.Abandoned {
+			running[intent.ID] = true
+			if overdue.isWaiting(intent.ID, now) {
+				continue
+			}
+		}
+		failpoint.Here("intent.stale")
+		id, resolution := intent.ID, r.resolveStale(intent)
 		if intent.Abandoned {
 			abandoned++
 		} else {
-			running[id] = true
-			if now.Before(overdue[id]) {
-				continue
-			}
-			overdue[id] = now.Add(intent.Deadline.Sub(intent.Noted))
+			overdue.spread(id, resolution.Marks, now, now.Add(intent.Deadline.Sub(intent.Noted)))
 			id = 0 // mark its objects, and leave the intent open
 		}
-		failpoint.Here("intent.stale")
-		resolution := r.resolveStale(intent)
 		if id != 0 && intent.Key.IsZero() {
 			r.unresolvedStale(intent)
 			resolution.Unresolved = "the exchange was interrupted before the response showed which object it is about"
@@ -79,7 +77,7 @@ func (r *Reconciler) sweepOnce(ctx context.Context, overdue map[queue.IntentID]t
 			return false
 		}
 	}
-	maps.DeleteFunc(overdue, func(id queue.IntentID, _ time.Time) bool { return !running[id] })
+	maps.DeleteFunc(overdue.again, func(id queue.IntentID, _ time.Time) bool { return !running[id] })
 	return abandoned == sweepLimit
 }
 
