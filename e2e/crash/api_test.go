@@ -16,10 +16,9 @@ import (
 	"sync"
 	"testing"
 	"time"
-)
 
-// requestHeader carries the number of a client's request to the oracle.
-const requestHeader = "X-Request"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/promises"
+)
 
 // holdHeader makes the API hold a request until the test releases it.
 const holdHeader = "X-Hold"
@@ -27,15 +26,6 @@ const holdHeader = "X-Hold"
 // maxLate is the longest time from the answer until the API commits. It is well
 // below the upstream_timeout in Caddy's configuration.
 const maxLate = time.Second
-
-// change is an entry of the oracle: a change that the API committed.
-type change struct {
-	object  string // as "items/42"
-	version int64
-	show    []byte // nil for a delete
-	request string // the client's request that caused it
-	minted  bool   // the API chose the id
-}
 
 // api is a legacy API. Its clients choose the ids of objects that they PUT and
 // receive the ids of objects that they POST.
@@ -48,7 +38,7 @@ type api struct {
 	random  *rand.Rand
 	version int64
 	shows   map[string][]byte
-	oracle  []change
+	oracle  []promises.Change
 	holds   map[string]*hold
 
 	// busy counts requests under way and commits that follow their answers.
@@ -113,7 +103,7 @@ func (a *api) work(change int) {
 }
 
 // changes returns the oracle, in the order of the commits.
-func (a *api) changes() []change {
+func (a *api) changes() []promises.Change {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.oracle)
@@ -128,7 +118,7 @@ func (a *api) show(object string) []byte {
 
 // write is a request to change something.
 type write struct {
-	method, resource, id, value, request string
+	method, resource, id, value string
 }
 
 // ServeHTTP implements http.Handler.
@@ -155,7 +145,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.wait(r.Header.Get(holdHeader))
 	how, delay := a.draw()
 	pause(context.Background(), delay)
-	a.end(w, how, write{r.Method, resource, id, body.Value, r.Header.Get(requestHeader)})
+	a.end(w, how, write{r.Method, resource, id, body.Value})
 }
 
 func (a *api) serveShow(w http.ResponseWriter, object string) {
@@ -219,7 +209,7 @@ func (a *api) commit(w write) (status int, show []byte, id string) {
 	case w.method == http.MethodDelete:
 		a.advance()
 		delete(a.shows, object)
-		a.oracle = append(a.oracle, change{object: object, version: a.version, request: w.request})
+		a.oracle = append(a.oracle, promises.Change{Object: object})
 		return http.StatusNoContent, nil, w.id
 	case w.method == http.MethodPatch && strings.Contains(string(before), fmt.Sprintf("%q", w.value)):
 		return http.StatusOK, before, w.id // nothing is different
@@ -227,6 +217,6 @@ func (a *api) commit(w write) (status int, show []byte, id string) {
 	a.advance()
 	show = fmt.Appendf(nil, `{"id":%q,"owner":"acme","version":%d,"value":%q}`, w.id, a.version, w.value)
 	a.shows[object] = show
-	a.oracle = append(a.oracle, change{object: object, version: a.version, show: show, request: w.request, minted: minted})
+	a.oracle = append(a.oracle, promises.Change{Object: object, Show: show, Minted: minted})
 	return status, show, w.id
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/promises"
 )
 
 // crashPoint is where the process dies.
@@ -127,7 +129,7 @@ type flow struct {
 	receiver *receiver
 	caddy    *caddy
 	load     *load
-	last     verdict
+	last     promises.Verdict
 }
 
 func newFlow(t *testing.T) *flow {
@@ -156,7 +158,7 @@ func (f *flow) prepare(t *testing.T, method string) {
 		}
 	}
 	f.last = f.caddy.compare(t, f.api, f.receiver, f.load)
-	f.last.report(t)
+	report(t, f.last)
 	f.caddy.stop(t, p)
 }
 
@@ -183,11 +185,11 @@ func (f *flow) recovered(t *testing.T, sent result) {
 	f.last = f.caddy.compare(t, f.api, f.receiver, f.load)
 	// What an earlier point has lost stays lost, and was reported for that
 	// point.
-	f.last.since(before).report(t)
-	if unknown, recorded := f.last.unknown-before.unknown, f.last.unresolved-before.unresolved; unknown > recorded {
+	report(t, f.last.Since(before))
+	if unknown, recorded := f.last.Unknown-before.Unknown, f.last.Unresolved-before.Unresolved; unknown > recorded {
 		t.Errorf("%d objects are not told of, and %d exchanges are recorded as unresolved", unknown, recorded)
 	}
-	if sent.succeeded() && f.last.events == before.events {
+	if sent.succeeded() && f.last.Events == before.Events {
 		t.Error("the client got the whole answer, and nothing was told of it")
 	}
 	f.caddy.stop(t, p)
@@ -221,7 +223,7 @@ func TestOverdueExchange(t *testing.T) {
 	<-ended
 	p = f.caddy.start(t, "")
 	f.caddy.ready(t, p)
-	f.caddy.compare(t, f.api, f.receiver, f.load).report(t)
+	report(t, f.caddy.compare(t, f.api, f.receiver, f.load))
 	f.caddy.stop(t, p)
 }
 

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"testing"
 	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/promises"
 )
 
 // upstreamTimeout is how late the API of the rough tests may commit; it never
@@ -51,8 +53,8 @@ func TestKill(t *testing.T) {
 	}
 	v := r.judge(t)
 	t.Logf("kills %d, %s", kills, v)
-	if v.changes < 4*kills || v.repeats == 0 {
-		t.Errorf("%d changes and %d repeats in %d kills: this was no test", v.changes, v.repeats, kills)
+	if v.Changes < 4*kills || v.Repeats == 0 {
+		t.Errorf("%d changes and %d repeats in %d kills: this was no test", v.Changes, v.Repeats, kills)
 	}
 }
 
@@ -115,20 +117,28 @@ func (r *rough) busy(t *testing.T, before int) {
 
 // judge starts the last process, when the clients have ended, and compares the
 // result of their work.
-func (r *rough) judge(t *testing.T) verdict {
+func (r *rough) judge(t *testing.T) promises.Verdict {
 	t.Helper()
 	r.cease()
 	p := r.caddy.start(t, "")
 	r.caddy.ready(t, p)
 	v := r.caddy.compare(t, r.api, r.receiver, r.load)
-	v.report(t)
+	report(t, v)
 	r.caddy.stop(t, p)
 	return v
 }
 
+// report fails the test with the problems of a verdict.
+func report(t *testing.T, v promises.Verdict) {
+	t.Helper()
+	for _, problem := range v.Some() {
+		t.Error(problem)
+	}
+}
+
 // compare waits until everything is done, and then compares the deliveries with
 // the committed changes. No client may be at work any more.
-func (c *caddy) compare(t *testing.T, a *api, r *receiver, l *load) verdict {
+func (c *caddy) compare(t *testing.T, a *api, r *receiver, l *load) promises.Verdict {
 	t.Helper()
 	if err := a.settle(within(t, patience)); err != nil {
 		t.Fatal(err)
@@ -138,15 +148,15 @@ func (c *caddy) compare(t *testing.T, a *api, r *receiver, l *load) verdict {
 	for _, problem := range problems {
 		t.Error(problem)
 	}
-	v := check(evidence{
-		oracle: a.changes(), results: l.sent(), deliveries: deliveries, shows: a.show,
-		unresolved: len(list[any](t.Context(), t, c, "unresolved", nil)),
+	v := promises.Check(promises.Evidence{
+		Oracle: a.changes(), Deliveries: deliveries, Told: l.made(), Shows: a.show,
+		Unresolved: len(list[any](t.Context(), t, c, "unresolved", nil)),
 	})
 	if dead := list[any](t.Context(), t, c, "deliveries", url.Values{"status": {"dead"}}); len(dead) > 0 {
-		v.problem("%d deliveries are dead, such as %v", len(dead), dead[0])
+		v.Problem("%d deliveries are dead, such as %v", len(dead), dead[0])
 	}
-	if events := list[any](t.Context(), t, c, "events", nil); len(events) != v.events {
-		v.problem("the queue knows of %d events, and %d arrived", len(events), v.events)
+	if events := list[any](t.Context(), t, c, "events", nil); len(events) != v.Events {
+		v.Problem("the queue knows of %d events, and %d arrived", len(events), v.Events)
 	}
 	return v
 }

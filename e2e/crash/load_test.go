@@ -22,12 +22,11 @@ import (
 
 // result is what a client knows about a request that it sent.
 type result struct {
-	request string
-	method  string
-	status  int    // 0 if no answer was begun
-	whole   bool   // the answer was complete
-	object  string // named by the request or the answer
-	err     error
+	method string
+	status int    // 0 if no answer was begun
+	whole  bool   // the answer was complete
+	object string // named by the request or the answer
+	err    error
 }
 
 // succeeded reports whether the client knows that its request was executed.
@@ -46,7 +45,6 @@ type load struct {
 
 	mu      sync.Mutex
 	random  *rand.Rand
-	next    int
 	minted  []string // objects whose ids the API chose and returned
 	results []result
 
@@ -96,6 +94,17 @@ func (l *load) sent() []result {
 	return append([]result(nil), l.results...)
 }
 
+// made returns the objects that clients were told were created.
+func (l *load) made() []string {
+	var objects []string
+	for _, r := range l.sent() {
+		if r.method == http.MethodPost && r.succeeded() {
+			objects = append(objects, r.object)
+		}
+	}
+	return objects
+}
+
 // draw draws a request. Timeout is how long the client waits for the answer; 0
 // means as long as it takes.
 func (l *load) draw() (method, target, value string, timeout time.Duration) {
@@ -132,10 +141,7 @@ func (l *load) draw() (method, target, value string, timeout time.Duration) {
 
 // send sends a request and records its result.
 func (l *load) send(ctx context.Context, method, target, value string, timeout time.Duration, headers ...string) result {
-	l.mu.Lock()
-	l.next++
-	r := result{request: strconv.Itoa(l.next), method: method}
-	l.mu.Unlock()
+	r := result{method: method}
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeout)
@@ -161,7 +167,6 @@ func (l *load) exchange(ctx context.Context, r *result, target, value string, he
 		return
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set(requestHeader, r.request)
 	for i := 0; i+1 < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}

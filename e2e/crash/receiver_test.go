@@ -15,20 +15,11 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/caddy-webhooks/caddy-webhooks/event"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/promises"
 )
 
 // secret signs the deliveries of the tests.
 const secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-
-// delivery is a delivery that the receiver got. They are kept in the order of
-// arrival.
-type delivery struct {
-	id       string
-	object   string
-	sequence uint64
-	kind     string // the event's type
-	payload  []byte
-}
 
 // receiver records every delivery whose signature is right, including those
 // that it fails afterwards: they may be sent again, under the same id.
@@ -39,7 +30,7 @@ type receiver struct {
 
 	mu       sync.Mutex
 	random   *rand.Rand
-	got      []delivery
+	got      []promises.Delivery
 	problems []string
 }
 
@@ -87,9 +78,9 @@ func (r *receiver) record(header http.Header, payload []byte) (answer int) {
 		r.problems = append(r.problems, "delivery "+header.Get("Webhook-Id")+": "+err.Error())
 		return -1
 	}
-	r.got = append(r.got, delivery{
-		id: event.IDOf(header.Get("Webhook-Id")), object: header.Get("Webhook-Object"), sequence: sequence,
-		kind: header.Get("Webhook-Event"), payload: payload,
+	r.got = append(r.got, promises.Delivery{
+		ID: event.IDOf(header.Get("Webhook-Id")), Object: header.Get("Webhook-Object"), Sequence: sequence,
+		Kind: header.Get("Webhook-Event"), Payload: payload,
 	})
 	if !r.rough {
 		return -1
@@ -98,7 +89,7 @@ func (r *receiver) record(header http.Header, payload []byte) (answer int) {
 }
 
 // deliveries returns the deliveries so far, and the problems with them.
-func (r *receiver) deliveries() (got []delivery, problems []string) {
+func (r *receiver) deliveries() (got []promises.Delivery, problems []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.got), slices.Clone(r.problems)

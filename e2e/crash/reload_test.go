@@ -102,17 +102,17 @@ func TestReloadUnderLoad(t *testing.T) {
 	c.touchUsers(t, a, r, l)
 	v := c.compare(t, a, r, l)
 	t.Logf("configurations loaded %d, refused %d, requests without an answer %d, %s", loaded, refused, unanswered(l), v)
-	v.report(t)
+	report(t, v)
 	renamed := 0
 	deliveries, _ := r.deliveries()
 	for _, d := range deliveries {
-		if d.kind == "items.changed" {
+		if d.Kind == "items.changed" {
 			renamed++
 		}
 	}
-	if renamed == 0 || renamed == len(deliveries) || v.repeats > 0 || v.unresolved > 0 {
+	if renamed == 0 || renamed == len(deliveries) || v.Repeats > 0 || v.Unresolved > 0 {
 		t.Errorf("%d of %d deliveries have the other name, %d are repeats, %d exchanges are unresolved",
-			renamed, len(deliveries), v.repeats, v.unresolved)
+			renamed, len(deliveries), v.Repeats, v.Unresolved)
 	}
 	c.stop(t, p)
 }
@@ -132,15 +132,15 @@ func (c *caddy) touchUsers(t *testing.T, a *api, r *receiver, l *load) {
 	err := eventually(within(t, patience), 200*time.Millisecond, func() error {
 		shown := make(map[string][]byte)
 		for _, change := range a.changes() {
-			if strings.HasPrefix(change.object, "users/") {
-				shown[change.object] = change.show
+			if strings.HasPrefix(change.Object, "users/") {
+				shown[change.Object] = change.Show
 			}
 		}
 		users = len(shown)
 		got, _ := r.deliveries()
 		for _, d := range got {
-			if bytes.Equal(shown[d.object], d.payload) {
-				delete(shown, d.object)
+			if bytes.Equal(shown[d.Object], d.Payload) {
+				delete(shown, d.Object)
 			}
 		}
 		for object := range shown {
@@ -237,6 +237,6 @@ func TestBesideARunningServer(t *testing.T) {
 	if r := l.send(t.Context(), http.MethodPut, "/items/1", "after", 0); !r.succeeded() {
 		t.Errorf("the first process: %d, %v", r.status, r.err)
 	}
-	c.compare(t, a, r, l).report(t)
+	report(t, c.compare(t, a, r, l))
 	c.stop(t, p)
 }
