@@ -100,6 +100,10 @@ fuzz: ## run each fuzz test for FUZZTIME (30s)
 bench: ## measure the performance budgets
 	$(GO) run ./bench $(BENCHFLAGS)
 
+.PHONY: ramp
+ramp: ## let the load rise from 10 to 10,000 changes a second and fall again, ten minutes each on three APIs, and write what was seen into docs/performance
+	$(GO) run ./bench -only ramp $(BENCHFLAGS)
+
 .PHONY: clean
 clean: ## remove what was built; the demonstration's queue in data/ stays
 	rm -rf bin

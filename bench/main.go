@@ -20,26 +20,32 @@ import (
 type measure struct {
 	name string
 	run  func(*lab) error
+	// long is true if it takes so long that it is made only when it is asked for.
+	long bool
 }
 
 var measures = []measure{
-	{"P1", measureThroughput},
-	{"P1.rules", measureRules},
-	{"P1.resources", measureResources},
-	{"P1.latency", measureLatency},
-	{"P2", measureMarks},
-	{"P3", measureDrain},
-	{"P4", measureEventLatency},
-	{"P5", measurePending},
-	{"P6", measureHanging},
-	{"P6.strangers", measureStrangers},
-	{"P7", measureCPU},
-	{"P8", measureWhole},
-	{"P9", measureMany},
-	{"P9.page", measurePages},
-	{"P9.filter", measureFiltering},
-	{"tracked", measureTracked},
-	{"sign", measureSignatures},
+	{"P1", measureThroughput, false},
+	{"P1.rules", measureRules, false},
+	{"P1.resources", measureResources, false},
+	{"P1.latency", measureLatency, false},
+	{"P2", measureMarks, false},
+	{"P3", measureDrain, false},
+	{"P4", measureEventLatency, false},
+	{"P5", measurePending, false},
+	{"P6", measureHanging, false},
+	{"P6.strangers", measureStrangers, false},
+	{"P7", measureCPU, false},
+	{"P8", measureWhole, false},
+	{"P9", measureMany, false},
+	{"P9.page", measurePages, false},
+	{"P9.filter", measureFiltering, false},
+	{"tracked", measureTracked, false},
+	{"sign", measureSignatures, false},
+	{"ramp", measureRamp, true},
+	{"ramp.1ms", rampOn(time.Millisecond), true},
+	{"ramp.20ms", rampOn(20 * time.Millisecond), true},
+	{"ramp.200ms", rampOn(200 * time.Millisecond), true},
 }
 
 func main() {
@@ -72,7 +78,7 @@ func run(only, caddy string, slice time.Duration) error {
 	defer lab.close()
 	wanted := strings.Split(only, ",")
 	for _, m := range measures {
-		if only != "" && !slices.Contains(wanted, m.name) {
+		if named := slices.Contains(wanted, m.name); !named && (only != "" || m.long) {
 			continue
 		}
 		if err := m.run(lab); err != nil {

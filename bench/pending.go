@@ -188,9 +188,12 @@ func runPending(args []string) error {
 	return json.NewEncoder(os.Stdout).Encode(told)
 }
 
-// resident reads a figure of this process's memory from proc(5).
-func resident(name string) int64 {
-	status, err := os.ReadFile("/proc/self/status")
+// resident reads a figure of this process's memory.
+func resident(name string) int64 { return residentOf("self", name) }
+
+// residentOf reads a figure of a process's memory from proc(5).
+func residentOf(pid, name string) int64 {
+	status, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {
 		return 0
 	}
