@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -142,7 +143,7 @@ func (l *lab) rampRun(api time.Duration) (ramp.Run, error) {
 	unresolved, left := w.rest()
 	endSampling()
 	run := w.run(shape)
-	run.Broken = append(left, w.judge(unresolved)...)
+	run.Broken = slices.Concat(left, w.judge(unresolved))
 	module.stop()
 	run.Broken = append(run.Broken, alarms(module.log.String())...)
 	return run, nil

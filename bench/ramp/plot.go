@@ -55,7 +55,8 @@ type line struct {
 func (r Run) Plot() string {
 	wanted := make([]float64, len(r.Seconds))
 	for i := range wanted {
-		if wanted[i] = r.Shape.Rate(time.Duration(i) * time.Second); wanted[i] == 0 {
+		begin := time.Duration(i) * time.Second
+		if wanted[i] = r.Shape.Due(begin+time.Second) - r.Shape.Due(begin); wanted[i] == 0 {
 			wanted[i] = math.NaN()
 		}
 	}

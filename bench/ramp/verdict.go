@@ -15,6 +15,10 @@ const (
 	// MaxAge limits the age of what is told once the load is low again, in the last
 	// twentieth of the ramp and after it, in milliseconds.
 	MaxAge = 2000
+	// Unfair is how many times as old as the median of any second a change may be when it
+	// is told, besides MaxAge: all wait when there is too much to tell, and none waits
+	// for long when others do not.
+	Unfair = 1.5
 	// SwingDepth is how far the told rate must turn around for a swing, as a part of
 	// its median.
 	SwingDepth = 0.3
@@ -118,6 +122,10 @@ func (r Run) Findings() []Finding {
 	starved := Starved(r.Seconds)
 	back := r.Shape.Lasts - r.Shape.Lasts/20
 	oldest := Oldest(r.during(back, time.Duration(len(r.Seconds))*time.Second))
+	whole, late := Oldest(r.Seconds), 0.0
+	for _, s := range r.Seconds {
+		late = max(late, quantile(s.Ages, 0.5))
+	}
 	plateau := r.Plateau()
 	rates := each(plateau, told)
 	level := quantile(rates, 0.5)
@@ -145,6 +153,11 @@ func (r Run) Findings() []Finding {
 		{
 			oldest <= MaxAge,
 			fmt.Sprintf("recovery: with the load low again, no change was older than %s ms when it was told (≤ %d)", figure(oldest), MaxAge),
+		},
+		{
+			whole <= MaxAge+Unfair*late,
+			fmt.Sprintf("fairness: no change was older than %s ms when it was told (≤ %s, as the median of a second reached %s)",
+				figure(whole), figure(MaxAge+Unfair*late), figure(late)),
 		},
 		{
 			swings <= allowed,

@@ -132,6 +132,8 @@ func TestFindings(t *testing.T) {
 		{"something is never told", func(r *Run) { r.Seconds[599].Untold = 1 }, "starvation: nothing was told for 0 s at most while something waited (≤ 2); 1 changes untold"},
 		{"old in the end", func(r *Run) { r.Seconds[590].Ages = []float64{5, 2001} }, "recovery"},
 		{"old before", func(r *Run) { r.Seconds[500].Ages = []float64{5, 2001} }, ""},
+		{"older than others", func(r *Run) { r.Seconds[500].Ages = []float64{5, 5, 2061} }, "fairness"},
+		{"as old as others", func(r *Run) { r.Seconds[500].Ages = []float64{2000, 2000, 2061} }, ""},
 		{"up and down", func(r *Run) {
 			for i := range r.Seconds {
 				if i/10%2 == 0 {

@@ -100,7 +100,7 @@ func (v *Verdict) follow(object string, history []Change, published []Delivery) 
 	at := -1 // the state of the last event
 	there := false
 	for i, d := range published {
-		next := slices.IndexFunc(history[at+1:], func(c Change) bool { return d.tells(c) })
+		next := slices.IndexFunc(history[at+1:], d.tells)
 		if next < 0 {
 			v.untrue(object, history[:at+1], d)
 			continue
@@ -124,7 +124,7 @@ func (v *Verdict) follow(object string, history []Change, published []Delivery) 
 
 // untrue says what is wrong with an event that has no later state.
 func (v *Verdict) untrue(object string, before []Change, d Delivery) {
-	if slices.ContainsFunc(before, func(c Change) bool { return d.tells(c) }) {
+	if slices.ContainsFunc(before, d.tells) {
 		v.duplicate("%s #%d %s tells %.80s again, or after a later state", object, d.Sequence, d.Kind, d.Payload)
 		return
 	}

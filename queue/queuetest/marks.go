@@ -80,6 +80,19 @@ func marksInOrder(t *testing.T, s queue.Store) {
 	}
 }
 
+// markKeepsItsPlace marks an object again and again that waits behind another.
+func markKeepsItsPlace(t *testing.T, s queue.Store) {
+	for _, id := range []string{"1", "2", "1", "3", "1"} {
+		markKey(t, s, item(id))
+		time.Sleep(time.Second)
+	}
+	for _, id := range []string{"1", "2", "3"} {
+		if got := leaseMark(t, s, "items"); got.Key != item(id) {
+			t.Errorf("got %v, want %s", got.Key, id)
+		}
+	}
+}
+
 func markLeasePasses(t *testing.T, s queue.Store) {
 	markKey(t, s, item("1"))
 	first := leaseMark(t, s, "items")

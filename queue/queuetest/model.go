@@ -122,8 +122,12 @@ func (m *model) mark(mark queue.Mark, now time.Time) {
 	}
 	switch {
 	case !asked && !look || !hurries:
-	case !known.yields():
+	case yielded && !known.yields():
 		known.dueAt = now
+	case !known.yields():
+		if known.dueAt.After(now) {
+			known.dueAt = now
+		}
 	case !unconfirmed || known.dueAt.After(due):
 		known.dueAt = due
 	}

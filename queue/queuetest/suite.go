@@ -36,6 +36,7 @@ func Run(t *testing.T, open Open) {
 		{"marks of one object merge", marksMerge},
 		{"a mark is leased once", markIsLeasedOnce},
 		{"marks that are due longest come first", marksInOrder},
+		{"a mark that is made again keeps its place", markKeepsItsPlace},
 		{"a mark's lease passes", markLeasePasses},
 		{"a lease waits for a mark", leaseWaitsForMark},
 		{"resources do not wait for each other", resourcesAreApart},

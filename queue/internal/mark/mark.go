@@ -85,7 +85,9 @@ func (r *Record) hint(hints queue.Hints) {
 
 // Merge adds one more mark of the same object. What earlier marks said is kept,
 // the newer word wins (of versions the newest), and the object is due at once,
-// as the awaited change may have come. But a look that is merged into a mark
+// as the awaited change may have come. If it was due already, it keeps its place: an
+// object that changes all the time would lose it with every change, and never be read
+// while others wait. But a look that is merged into a mark
 // somebody asked for says nothing about that, and is served by the Show that is
 // read then. A look that somebody asks for begins anew, as does an unconfirmed mark
 // when it is one no longer, and so do the tries: earlier failures say nothing about
@@ -130,11 +132,12 @@ func (r *Record) Merge(m queue.Mark, now time.Time) {
 	if unconfirmed && !was && r.Tries > 0 {
 		return
 	}
-	if at := due(&m, now); !unconfirmed || r.DueAt.After(at) {
-		r.DueAt = at
-	}
+	at := due(&m, now)
 	if !r.Yields() {
-		r.DueAt = now
+		at = now
+	}
+	if yielded && !r.Yields() || r.DueAt.After(at) {
+		r.DueAt = at
 	}
 	r.Tries, r.LastError = 0, ""
 }

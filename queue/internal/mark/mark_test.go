@@ -180,8 +180,30 @@ func TestUnconfirmedMarks(t *testing.T) {
 
 		r = New(confirmed, began)
 		r.Merge(unconfirmed, later)
-		if !r.MarkedAt.Equal(began) || !r.DueAt.Equal(later) || r.Cause != unconfirmed.Cause || r.Asked != r.Generation {
-			t.Errorf("%09b: asked for by a client, it is %+v, want it due at %v", hints, r, later)
+		if !r.MarkedAt.Equal(began) || !r.DueAt.Equal(began) || r.Cause != unconfirmed.Cause || r.Asked != r.Generation {
+			t.Errorf("%09b: asked for by a client, it is %+v, want it due at %v", hints, r, began)
+		}
+	}
+}
+
+// TestPlaceIsKept marks an object again that waits already: it lost its place with each
+// change, whoever made it, and an object that changed all the time was not read while
+// others waited.
+func TestPlaceIsKept(t *testing.T) {
+	began := time.Now()
+	later := began.Add(time.Minute)
+	for _, m := range []queue.Mark{{Hints: queue.HintUpdated}, {Hints: queue.HintUpdated | queue.HintUnconfirmed}} {
+		r := New(queue.Mark{Hints: queue.HintUpdated}, began)
+		if r.Merge(m, later); !r.DueAt.Equal(began) {
+			t.Errorf("marked again with %09b, it is due at %v, want %v as before", m.Hints, r.DueAt, began)
+		}
+		// What is not due yet is due now, if the API says so.
+		r.Retry(r.Generation, later.Add(time.Hour), "", later)
+		if r.Merge(m, later); !r.DueAt.Equal(later) {
+			t.Errorf("marked again with %09b, it is due at %v, want %v", m.Hints, r.DueAt, later)
+		}
+		if r.Reconciled(1, began, time.Time{}, later.Add(1)) || !r.DueAt.Equal(later.Add(1)) {
+			t.Errorf("marked again while it was read, it is due at %v, and others wait for longer", r.DueAt)
 		}
 	}
 }
