@@ -143,7 +143,7 @@ func (r Run) Findings() []Finding {
 		kept,
 		{
 			r.Troubled.Hung > 0 && r.Troubled.Events > 0 && hanging <= MaxStarved,
-			fmt.Sprintf("G11: a second receiver left %d deliveries unanswered from %s to %s, while the first was told nothing for %d s at most (≤ %d), and has got all its %d events in the end",
+			fmt.Sprintf("G11: a second receiver left %d deliveries unanswered from %s to %s, while the first was told nothing for %d s at most (≤ %d); it got %d events in the end",
 				r.Troubled.Hung, minutes(r.Troubled.From), minutes(r.Troubled.To), hanging, MaxStarved, r.Troubled.Events),
 		},
 		{
