@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 )
 
 // Mount mounts a file system at a directory, until the test ends. If that is
@@ -37,11 +38,21 @@ func TryMount(t testing.TB, dir string, args ...string) error {
 	return privileged(t, "chown", fmt.Sprint(os.Getuid()), dir)
 }
 
-// Unmount unmounts the file system at a directory.
+// Unmount unmounts the file system at a directory. It waits while that is in use: the
+// kernel lets go of a file that was mounted some time after it was unmounted.
 func Unmount(t testing.TB, dir string) {
 	t.Helper()
-	if err := privileged(t, "umount", dir); err != nil {
-		t.Errorf("unmounting: %v", err)
+	deadline := time.Now().Add(time.Minute)
+	for {
+		err := privileged(t, "umount", dir)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("unmounting: %v", err)
+			return
+		}
+		time.Sleep(100 * time.Millisecond) // polling the kernel
 	}
 }
 
