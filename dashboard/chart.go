@@ -32,7 +32,9 @@ type gridLine struct {
 // chartLabel says what time a part is. Minor ones are left out where there is no room.
 type chartLabel struct {
 	X, Text string
-	Minor   bool
+	// At is the time that the text tells, for scripts.
+	At    string
+	Minor bool
 }
 
 // bar, segment and dot are what is drawn, at places in per cent: there is no viewBox, so
@@ -108,7 +110,8 @@ func (c *chart) axes(figures []figure, highest float64, write func(float64) stri
 		c.Grid = append(c.Grid, line)
 	}
 	for i := range figures {
-		c.Labels = append(c.Labels, chartLabel{percent(middle(i, len(figures))), figures[i].at.Format("15:04"), i%3 != 0})
+		at := figures[i].at
+		c.Labels = append(c.Labels, chartLabel{percent(middle(i, len(figures))), at.UTC().Format("15:04"), momentOf(at, at).Machine, i%3 != 0})
 	}
 	return height
 }
@@ -219,5 +222,5 @@ func finding(figures []figure, of int, write func(float64) string) string {
 	case lowest == highest:
 		return write(highest) + " throughout"
 	}
-	return fmt.Sprintf("between %s and %s, the most from %s", write(lowest), write(highest), at.UTC().Format("15:04"))
+	return fmt.Sprintf("between %s and %s, the most from %s", write(lowest), write(highest), at.UTC().Format("15:04 UTC"))
 }

@@ -98,7 +98,7 @@ func TestFinding(t *testing.T) {
 	for want, figures := range map[string][]figure{
 		"nothing is known yet":                 figuresOf(math.NaN()),
 		"3 throughout":                         figuresOf(3, math.NaN(), 3),
-		"between 1 and 9, the most from 13:00": figuresOf(1, 9, 4),
+		"between 1 and 9, the most from 13:00 UTC": figuresOf(1, 9, 4),
 	} {
 		if got := finding(figures, 0, number); got != want {
 			t.Errorf("%q, want %q", got, want)

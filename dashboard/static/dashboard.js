@@ -2,7 +2,8 @@
 (function () {
 	"use strict";
 
-	// Exact times are told in the reader's own zone.
+	// Exact times are told in the reader's own zone, as are those of charts.
+	const clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 	const exact = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long", timeStyle: "long" });
 	function tellTimes(root) {
 		for (const time of root.querySelectorAll("time[datetime]")) {
@@ -10,6 +11,12 @@
 			if (!Number.isNaN(at.getTime())) {
 				time.title = exact.format(at);
 			}
+		}
+		for (const label of root.querySelectorAll("[data-clock]")) {
+			label.textContent = clock.format(new Date(label.dataset.clock));
+		}
+		for (const zone of root.querySelectorAll("[data-zone]")) {
+			zone.textContent = "yours";
 		}
 	}
 

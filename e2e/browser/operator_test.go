@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
 )
 
 // watched is a site with something to see for operators on every page.
@@ -80,6 +82,34 @@ func TestOperatorPages(t *testing.T) {
 				t.Run(of.name, func(t *testing.T) { s.check(t, of, scripts) })
 			}
 		})
+	}
+}
+
+// The times of charts are the reader's, and UTC where no script knows those.
+func TestChartsTellTheReadersTime(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for zone, want := range map[string]string{"": "UTC", "Asia/Kolkata": "yours"} {
+		p := &person{tab: s.visit(t, "acme")}
+		p.cookie("role", "operator")
+		p.scripts(zone != "")
+		if zone != "" {
+			do(p.tab, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: zone})
+		}
+		p.open("/hooks/operator/?period=1h")
+		p.at("Overview")
+		p.reads("times are " + want)
+		// Half an hour lies between the minutes of the two zones.
+		for _, of := range []string{"text", "time"} {
+			moved := must[float64](p.tab, fmt.Sprintf(`(() => {
+				const label = document.querySelector("%s[data-clock]");
+				const [hours, minutes] = label.textContent.split(":").map(Number), at = new Date(label.dataset.clock);
+				return (hours * 60 + minutes - at.getUTCHours() * 60 - at.getUTCMinutes() + 1440) %% 1440;
+			})()`, of))
+			if wanted := map[string]float64{"": 0, "Asia/Kolkata": 330}[zone]; moved != wanted {
+				t.Errorf("in %q, a %s is moved by %v minutes, want %v", zone, of, moved, wanted)
+			}
+		}
 	}
 }
 
