@@ -80,7 +80,13 @@ func (a *App) configuration() (json.RawMessage, error) {
 	for i, h := range a.handlers {
 		handlers[i] = h.declared
 	}
-	return json.Marshal(map[string]any{"webhooks": a, "handlers": handlers})
+	all := map[string]any{"webhooks": a, "handlers": handlers}
+	a.mu.Lock() // once the configuration runs, nothing is added
+	defer a.mu.Unlock()
+	for name, of := range a.served {
+		all[name] = of
+	}
+	return json.Marshal(all)
 }
 
 // operatorsAPI returns what the operator's way to the API of a tenant needs. It is in our

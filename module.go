@@ -107,6 +107,8 @@ type App struct {
 	// shared, tenanted and keyed are true if an API for subscribers has callers who are one
 	// tenant, who have tenants, or who are known by keys.
 	shared, tenanted, keyed bool
+	// served are the handlers for subscribers, as they are configured, by their names.
+	served map[string][]any
 	// template is what all endpoints of subscribers have.
 	template endpoint.Endpoint
 	// objectRoutes are the routes of such APIs that are about objects of resources.
@@ -170,7 +172,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision prepares the app. It does not touch the disk, so that a
 // configuration can be validated while another process holds the queue.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.ctx, a.log = ctx, ctx.Logger()
+	a.ctx, a.log, a.served = ctx, ctx.Logger(), make(map[string][]any)
 	if a.Durability == "" {
 		a.Durability = queue.Power.String()
 	}

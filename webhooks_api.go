@@ -83,7 +83,7 @@ func (s *SubscribersAPI) Provision(ctx caddy.Context) error {
 		})
 	}
 	app := found.(*App)
-	app.serve(&s.API)
+	app.serve("webhooks_api", s.API, &s.API)
 	options := app.subscribersAPI()
 	options.Log = livelog.Sparing(ctx.Logger())
 	options.Object = app.object
@@ -94,11 +94,12 @@ func (s *SubscribersAPI) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// serve notes in which ways the callers of an API are known, and of whose objects its
-// routes tell.
-func (a *App) serve(api *syntax.API) {
+// serve notes a handler for subscribers as it is declared, in which ways its callers are
+// known, and of whose objects its routes tell.
+func (a *App) serve(name string, declared any, api *syntax.API) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.served[name] = append(a.served[name], declared)
 	for _, way := range api.Ways() {
 		a.shared, a.tenanted, a.keyed = a.shared || way.Shared, a.tenanted || !way.Shared, a.keyed || way.Key
 	}

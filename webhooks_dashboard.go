@@ -63,7 +63,7 @@ func (s *Dashboard) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("getting the webhooks app: %w", err)
 	}
 	app := found.(*App)
-	app.serve(&callbackssyntax.API{Authorize: []*callbackssyntax.Authorize{{Tenant: s.Tenant}}})
+	app.serve("webhooks_dashboard", s.Dashboard, &callbackssyntax.API{Authorize: []*callbackssyntax.Authorize{{Tenant: s.Tenant}}})
 	options := app.subscribersAPI()
 	options.Log = livelog.Sparing(ctx.Logger())
 	gate, err := s.gate(&options)

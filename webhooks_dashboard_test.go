@@ -4,6 +4,7 @@ package webhooks
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -141,6 +142,10 @@ func TestDashboard(t *testing.T) {
 	}
 	if status, _, _ := visit("umbrella", http.MethodGet, "/hooks/deliveries/"+id, nil); status != 404 {
 		t.Errorf("another tenant: %d", status)
+	}
+	// Operators see how it is configured.
+	if status, configured := s.get("/webhooks/configuration"); status != 200 || fmt.Sprint(configured["webhooks_dashboard"]) != "[map[tenant:{http.request.header.X-User}]]" || configured["webhooks_api"] != nil {
+		t.Errorf("configured is %v", configured)
 	}
 	// No API takes keys here.
 	if _, _, page := visit("acme", http.MethodGet, "/hooks/keys", nil); !strings.Contains(page, "No API here takes keys") {
