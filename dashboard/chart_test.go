@@ -96,8 +96,8 @@ func TestLines(t *testing.T) {
 
 func TestFinding(t *testing.T) {
 	for want, figures := range map[string][]figure{
-		"nothing is known yet":                 figuresOf(math.NaN()),
-		"3 throughout":                         figuresOf(3, math.NaN(), 3),
+		"nothing is known yet":                     figuresOf(math.NaN()),
+		"3 throughout":                             figuresOf(3, math.NaN(), 3),
 		"between 1 and 9, the most from 13:00 UTC": figuresOf(1, 9, 4),
 	} {
 		if got := finding(figures, 0, number); got != want {
