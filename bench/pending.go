@@ -174,7 +174,7 @@ func runPending(args []string) error {
 	case "drain":
 		told.Rate, told.First, err = drainPending(store, n, time.Unix(0, nanos))
 	case "settle":
-		time.Sleep(3 * time.Second)
+		err = settle()
 	}
 	if err != nil {
 		return err
@@ -186,6 +186,25 @@ func runPending(args []string) error {
 	}
 	told.Peak, told.Private = max(told.Peak, resident("VmHWM")), private()
 	return json.NewEncoder(os.Stdout).Encode(told)
+}
+
+// settleLimit is how long a queue that was filled at full speed may take to merge its
+// tables.
+const settleLimit = 2 * time.Minute
+
+// settle waits until this process has nothing left to do: until it has used less than a
+// tenth of a processor for three seconds.
+func settle() error {
+	quiet := 0
+	last, err := cpuOf(os.Getpid())
+	for began := time.Now(); err == nil && quiet < 3 && time.Since(began) < settleLimit; quiet++ {
+		time.Sleep(time.Second)
+		before := last
+		if last, err = cpuOf(os.Getpid()); last-before >= 100*time.Millisecond {
+			quiet = -1
+		}
+	}
+	return err
 }
 
 // resident reads a figure of this process's memory.
