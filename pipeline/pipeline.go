@@ -139,9 +139,11 @@ func (p *Pipeline) Queue() queue.Store {
 	return nil
 }
 
-// Failed implements [intake.Door].
+// Failed implements [intake.Door]. A server that is away says nothing of the disk that
+// the journal is on.
 func (p *Pipeline) Failed() bool {
-	return p.state.Load().trouble != nil
+	trouble := p.state.Load().trouble
+	return trouble != nil && !errors.Is(trouble.err, queue.ErrAway)
 }
 
 // Engine returns the engine of the queue.

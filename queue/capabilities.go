@@ -60,6 +60,14 @@ type Staller interface {
 	Stalled() time.Duration
 }
 
+// Remote is a [Store] on a server, which may be away while the store is open. What
+// passes meanwhile is kept beside the queue, and given to it when the server is back.
+type Remote interface {
+	// Away reports whether the server does not answer, as far as is known. It waits
+	// for nothing.
+	Away() bool
+}
+
 // Recoverer is a [Store] that may be damaged or incomplete after it was
 // recovered.
 type Recoverer interface {
@@ -116,6 +124,19 @@ func StallerOf(store Store) Staller {
 		return staller
 	}
 	return lacking{}
+}
+
+// IsRemote reports whether a store is a [Remote].
+func IsRemote(store Store) bool {
+	_, ok := store.(Remote)
+	return ok
+}
+
+// IsAway reports whether a store's server does not answer. A store that is no
+// [Remote] has none.
+func IsAway(store Store) bool {
+	remote, ok := store.(Remote)
+	return ok && remote.Away()
 }
 
 // RecovererOf returns a store as a [Recoverer]. Any other store is whole.

@@ -45,6 +45,9 @@ var (
 	// opened, although its disk has room: its directory is gone, its volume has
 	// become read-only, or this process has no more file descriptors.
 	ErrDisk = errors.New("the disk of the queue cannot be used")
+	// ErrAway is wrapped by the reason why the server of a queue, see [Remote], cannot
+	// be reached. It may come back, and this process's own disk is not to blame.
+	ErrAway = errors.New("the server of the queue is away")
 	// ErrMisconfigured is wrapped by an engine's own errors that are final, see
 	// [Misconfigured].
 	ErrMisconfigured = errors.New("the queue is misconfigured")

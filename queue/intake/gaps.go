@@ -240,6 +240,16 @@ func (g *gaps) keeping(one kept) bool {
 	return false
 }
 
+// finish keeps an intent that the queue has, and that is to be closed there. Beyond what
+// is kept, it stays open, and costs a look.
+func (g *gaps) finish(one kept) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.kept) < maxKept {
+		g.kept = append(g.kept, one)
+	}
+}
+
 // whole has all objects of resources looked at. The error says why a crash would
 // forget that. It waits for the disk no longer than ctx.
 func (g *gaps) whole(ctx context.Context, resources ...string) error {

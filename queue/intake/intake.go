@@ -6,7 +6,8 @@
 //   - If the queue is open, the queue has it.
 //   - While the queue is being opened for the first time in this process, the
 //     journal has it: a file beside the queue that is as durable. The queue gets
-//     its content before it is used for anything else.
+//     its content before it is used for anything else. So it is while the server of
+//     an open queue is away.
 //   - If neither can take it, because a disk is full or hangs, or the queue was set
 //     aside, the exchange passes, and its resource has a gap. When the exchange has
 //     ended, its resolution is kept in memory until the queue takes it. A small file
@@ -76,6 +77,8 @@ type Intake struct {
 	gaps    *gaps
 	// journal is nil until the directory belongs to this process.
 	journal atomic.Pointer[journal.Journal]
+	// diverted is true while the journal takes what the open queue cannot.
+	diverted atomic.Bool
 }
 
 // New returns an Intake in front of a queue.
@@ -159,6 +162,9 @@ func (i *Intake) noteIn(ctx context.Context, store queue.Store, intent queue.Int
 		}
 		i.gaps.ended(0)
 	}
+	if queue.IsRemote(store) {
+		return i.noteAfar(ctx, store, intent)
+	}
 	if i.stalled(store) {
 		i.log.Warn("the disk of the queue does not answer: exchanges pass without it", zap.String("rule", intent.Rule))
 		i.pass(ctx, 0, intent)
@@ -208,6 +214,9 @@ func (i *Intake) Resolve(ctx context.Context, resource string, id queue.IntentID
 	}
 	one := kept{resource: resource, intent: id, resolution: resolution}
 	store := i.door.Queue()
+	if store != nil && queue.IsRemote(store) && i.resolveAfar(ctx, store, one, durable) {
+		return
+	}
 	// If an exchange without an intent is about an unknown object, all objects of
 	// its resource are looked at.
 	if store == nil || i.stalled(store) || id == 0 && resolution.Unresolved != "" {

@@ -99,11 +99,15 @@ func (i *Intake) HandOver(ctx context.Context, store queue.Store) bool {
 	if opened == nil {
 		return true
 	}
+	if !i.rejoin(ctx, store) {
+		return false
+	}
 	err := opened.HandOver(ctx, store)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
 		i.log.Error("giving the queue what passed while it was being opened", zap.Error(err))
 	}
-	return err == nil
+	// A file that cannot be emptied costs the next start some looks.
+	return err == nil || opened.Waiting() == 0
 }
 
 // Waiting returns how many exchanges are in the journal, and not in the queue.

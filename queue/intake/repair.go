@@ -107,7 +107,9 @@ func (g *gaps) repairKept(ctx context.Context, store queue.Intents) error {
 		if err != nil {
 			return err
 		}
-		g.metrics.Repaired(one.resource)
+		if len(one.resolution.Marks) > 0 {
+			g.metrics.Repaired(one.resource)
+		}
 		g.drop()
 	}
 	return nil

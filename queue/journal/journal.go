@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package journal holds intents until their queue is open.
+// Package journal holds intents until their queue is open, or its server is back.
 //
 // Opening takes seconds where millions of deliveries wait. Exchanges pass
 // meanwhile: their intents, and what becomes of these, are appended to a file
@@ -19,7 +19,7 @@ import (
 
 // Journal holds intents and resolutions on a file. What it has acknowledged
 // survives what the queue's own records do. When the queue is open, the journal
-// is handed over, and takes nothing more.
+// is handed over, and takes nothing more, unless it is told to [Journal.Resume].
 //
 // All methods may be called by several goroutines.
 type Journal struct {
@@ -97,6 +97,18 @@ func newJournal(f *file, left map[queue.IntentID]*entry) *Journal {
 		j.last = max(j.last, id)
 	}
 	return j
+}
+
+// Resume has a journal that is handed over take intents again, and reports whether it
+// takes any: not while its file is being emptied.
+func (j *Journal) Resume() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.handedOver && j.emptied {
+		j.handedOver, j.emptied = false, false
+		j.file.given = 0
+	}
+	return !j.handedOver
 }
 
 // NoteIntent does what [queue.Intents] says, until the journal is handed over:

@@ -519,6 +519,45 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// A journal that is handed over can be told to go on, with all of its room. Its file has what
+// comes then, and nothing of before.
+func TestResume(t *testing.T) {
+	store := memory.New(time.Now)
+	defer store.Close()
+	j, disk := newLossyJournal(t, queue.Power)
+	large := noted(0)
+	large.Touches = []event.Key{{Resource: "items", ID: strings.Repeat("x", 1<<20)}}
+	for range 2 {
+		if !j.Resume() {
+			t.Fatal("it does not go on")
+		}
+		n := 0
+		for ; ; n++ {
+			if _, err := j.NoteIntent(t.Context(), large); errors.Is(err, ErrFull) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if left, _, err := decode(disk.content); err != nil || len(left) != n || n < maxNotes/(2<<20) {
+			t.Errorf("%d of %d are in the file, %v", len(left), n, err)
+		}
+		if err := j.HandOver(t.Context(), store); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := j.NoteIntent(t.Context(), noted(0)); !errors.Is(err, ErrHandedOver) {
+			t.Errorf("got %v", err)
+		}
+	}
+	// While the file is being emptied, nothing may be appended.
+	j.mu.Lock()
+	j.emptied = false
+	j.mu.Unlock()
+	if j.Resume() {
+		t.Error("it goes on too early")
+	}
+}
+
 // After an error of the disk nothing is durable any more.
 func TestDiskFails(t *testing.T) {
 	j, disk := newLossyJournal(t, queue.Power)
