@@ -51,7 +51,8 @@ type Store interface {
 	LeaseMaintenance(ctx context.Context, name string, d time.Duration) (held bool, err error)
 
 	// Configure changes how the queue is kept from now on. Events older than a
-	// shorter retention are gone at once.
+	// shorter retention are gone at once, or with all of their day, where an engine
+	// keeps history in days.
 	Configure(settings Settings)
 
 	// Close ends all waiting calls with [ErrClosed], makes what was

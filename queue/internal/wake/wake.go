@@ -73,6 +73,16 @@ func (s *Sleepers) Wake(scopes []queue.Scope) {
 	}
 }
 
+// WakeAll wakes all: somebody else may have made something for any of them.
+func (s *Sleepers) WakeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for of, in := range s.of {
+		close(in.woken)
+		delete(s.of, of)
+	}
+}
+
 // Close wakes all, for good.
 func (s *Sleepers) Close() {
 	s.mu.Lock()
