@@ -183,6 +183,7 @@ func (l *leasing) take(ctx context.Context, leased *queue.DeliveryLease) error {
 		b.one(&there, row.into(), "select "+eventColumns+" from webhooks.event where position = $1 and day = $2", l.head.position, l.head.day)
 	}
 	if err := l.t.end(ctx, b); err != nil {
+		l.s.doubts.add(func(f *freeing) { f.lane(l.endpoint, l.lane, fence) })
 		return err
 	}
 	*leased = queue.DeliveryLease{
@@ -266,6 +267,8 @@ func (s *Store) finishWith(ctx context.Context, lease queue.DeliveryLease, how s
 	if err == nil {
 		s.deliveries.drop(fence)
 		s.waiting.ring(deliveriesOf(lease.Endpoint))
+	} else if unanswered(err) {
+		s.doubts.add(func(f *freeing) { f.lane(h.row.endpoint, h.lane, fence) })
 	}
 	return err
 }

@@ -57,6 +57,7 @@ func (s *Store) leaseMark(ctx context.Context, t *step, resource string, lease t
 	*leased = s.markLease(&record, fence)
 	object = bytes.Clone(object)
 	if err := s.describe(ctx, t, object, leased); err != nil {
+		s.doubts.add(func(f *freeing) { f.mark(object, fence) })
 		return false, never, err
 	}
 	s.marks.add(fence, object, now+int64(lease), now)
@@ -132,6 +133,7 @@ func (s *Store) CommitReconciled(ctx context.Context, lease queue.MarkLease, rec
 		return t.end(ctx, b)
 	})
 	if err != nil {
+		s.doubtMark(&lease, err)
 		return err
 	}
 	s.marks.drop(int64(lease.Fence))
@@ -198,6 +200,8 @@ func (s *Store) RetryMark(ctx context.Context, lease queue.MarkLease, at time.Ti
 	if err == nil {
 		s.marks.drop(int64(lease.Fence))
 		s.ringMarks([]event.Key{lease.Key})
+	} else {
+		s.doubtMark(&lease, err)
 	}
 	return err
 }

@@ -45,21 +45,12 @@ func (s *Store) join(ctx context.Context) error {
 // names what it gives back, as the tables may be long.
 func (s *Store) leave(ctx context.Context) {
 	m, now := s.self.Load(), s.now()
-	var objects, endpoints, lanes [][]byte
-	var markFences, laneFences []int64
-	s.marks.each(now, func(fence int64, object []byte) {
-		objects, markFences = append(objects, object), append(markFences, fence)
-	})
-	s.deliveries.each(now, func(fence int64, h holding) {
-		endpoints, lanes, laneFences = append(endpoints, h.row.endpoint), append(lanes, h.lane), append(laneFences, fence)
-	})
+	held := s.doubts.copy()
+	s.marks.each(now, func(fence int64, object []byte) { held.mark(object, fence) })
+	s.deliveries.each(now, func(fence int64, h holding) { held.lane(h.row.endpoint, h.lane, fence) })
 	err := s.transact(ctx, loose, func(t *step) error {
 		b := &batch{}
-		b.do(`update webhooks.mark m set wake = 0, until = 0, fence = 0
-			from unnest($1::bytea[], $2::bigint[]) h (object, fence) where m.object = h.object and m.fence = h.fence`, objects, markFences)
-		b.do(`update webhooks.lane l set wake = 0, until = 0, fence = 0
-			from unnest($1::bytea[], $2::bytea[], $3::bigint[]) h (endpoint, lane, fence)
-			where l.endpoint = h.endpoint and l.lane = h.lane and l.fence = h.fence`, endpoints, lanes, laneFences)
+		held.fill(b)
 		b.do("delete from webhooks.lease where node = $1", m.node)
 		b.do("update webhooks.node set dead = true where id = $1", m.node)
 		return t.end(ctx, b)
@@ -132,7 +123,7 @@ func (s *Store) beat(ctx context.Context) error {
 	}
 	for _, id := range s.beats.hear(time.Now(), found) {
 		// Only the row that was seen not to move.
-		if _, err := s.pool.Exec(ctx, "update webhooks.node set dead = true where id = $1 and beat = $2", id, found[id]); err != nil {
+		if err := s.bury(ctx, id, found[id]); err != nil {
 			return err
 		}
 		s.logger.Warn("a node of the queue is not heard of any more; others take over what it had noted", zap.Int64("node", id))
@@ -151,7 +142,7 @@ func (s *Store) live() {
 		case <-ticker.C:
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 2*s.beats.every)
-		for _, do := range []func(context.Context) error{s.beat, s.measure, s.keepDays} {
+		for _, do := range []func(context.Context) error{s.beat, s.measure, s.freeDoubts, s.keepDays} {
 			if err := do(ctx); err != nil {
 				s.logger.Warn("the queue's database does not answer as it should", zap.Error(err))
 				break

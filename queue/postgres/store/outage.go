@@ -89,7 +89,8 @@ func (o *outage) fail() {
 	}
 }
 
-// keep keeps a resolution until the database is back, unless there is no room.
+// keep keeps a resolution until the database is back, unless there is no room. The database may
+// be back already, so it is asked once more.
 func (o *outage) keep(r *resolving) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -97,6 +98,10 @@ func (o *outage) keep(r *resolving) bool {
 		return false
 	}
 	o.unsaid = append(o.unsaid, r)
+	select {
+	case o.failed <- struct{}{}:
+	default:
+	}
 	return true
 }
 

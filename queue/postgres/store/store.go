@@ -43,6 +43,7 @@ type Store struct {
 	// deliveries and marks are what this node has leased.
 	deliveries held[holding]
 	marks      held[[]byte]
+	doubts     doubts
 	epochs     *epoch.Epochs
 	sleepers   *wake.Sleepers
 	// seen is the position up to which readers of feeds were woken.
