@@ -202,7 +202,9 @@ func (l *lab) run(name, address string, config *template.Template, data map[stri
 	if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
 		return nil, err
 	}
-	env := []string{"XDG_DATA_HOME=" + l.dir, "XDG_CONFIG_HOME=" + l.dir}
+	// Caddy's own files go into a directory "caddy" there, which is no program.
+	home := filepath.Join(l.dir, "home")
+	env := []string{"XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home}
 	return start(address, env, l.caddy, "run", "--adapter", "caddyfile", "--config", file)
 }
 
