@@ -84,24 +84,7 @@ func (s *Store) feedEntry(txn *badgerdb.Txn, row *fed) (queue.FeedEntry, error) 
 // AwaitFeed implements [queue.Feed]. Nobody waits with the gate held: Close would wait
 // for that.
 func (s *Store) AwaitFeed(ctx context.Context, of queue.Scope, after queue.Position) error {
-	for {
-		woken, leave, err := s.sleepers.Join(of)
-		if err != nil {
-			return err
-		}
-		found, err := s.hasMore(ctx, of, after)
-		if err != nil || found {
-			leave()
-			return err
-		}
-		select {
-		case <-woken:
-			leave()
-		case <-ctx.Done():
-			leave()
-			return ctx.Err()
-		}
-	}
+	return s.sleepers.Await(ctx, of, func() (bool, error) { return s.hasMore(ctx, of, after) })
 }
 
 // hasMore reports whether a feed has an event behind a position.

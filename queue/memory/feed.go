@@ -80,24 +80,10 @@ func (e *logged) entry(of queue.Scope) (queue.FeedEntry, bool) {
 
 // AwaitFeed implements [queue.Feed].
 func (s *Store) AwaitFeed(ctx context.Context, of queue.Scope, after queue.Position) error {
-	for {
-		woken, leave, err := s.sleepers.Join(of)
-		if err != nil {
-			return err
-		}
+	return s.sleepers.Await(ctx, of, func() (bool, error) {
 		page, err := s.ReadFeed(ctx, of, after, 1)
-		if err != nil || len(page.Entries) > 0 {
-			leave()
-			return err
-		}
-		select {
-		case <-woken:
-			leave()
-		case <-ctx.Done():
-			leave()
-			return ctx.Err()
-		}
-	}
+		return len(page.Entries) > 0, err
+	})
 }
 
 // FeedEnds implements [queue.Feed].

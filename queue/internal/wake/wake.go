@@ -4,6 +4,7 @@
 package wake
 
 import (
+	"context"
 	"sync"
 
 	"github.com/caddy-webhooks/caddy-webhooks/queue"
@@ -51,6 +52,29 @@ func (s *Sleepers) leave(of queue.Scope, in *room) {
 	defer s.mu.Unlock()
 	if in.waiting--; in.waiting == 0 && s.of[of] == in {
 		delete(s.of, of)
+	}
+}
+
+// Await waits until there is something in a feed, which has finds out: now, and after each
+// [Sleepers.Wake]. It joins before it looks, so that nothing comes in between.
+func (s *Sleepers) Await(ctx context.Context, of queue.Scope, has func() (bool, error)) error {
+	for {
+		woken, leave, err := s.Join(of)
+		if err != nil {
+			return err
+		}
+		found, err := has()
+		if err != nil || found {
+			leave()
+			return err
+		}
+		select {
+		case <-woken:
+			leave()
+		case <-ctx.Done():
+			leave()
+			return ctx.Err()
+		}
 	}
 }
 

@@ -143,24 +143,7 @@ func (s *Store) entries(ctx context.Context, places []found) ([]queue.FeedEntry,
 
 // AwaitFeed implements [queue.Feed].
 func (s *Store) AwaitFeed(ctx context.Context, of queue.Scope, after queue.Position) error {
-	for {
-		woken, leave, err := s.sleepers.Join(of)
-		if err != nil {
-			return err
-		}
-		there, err := s.feedHas(ctx, of, after)
-		if err != nil || there {
-			leave()
-			return err
-		}
-		select {
-		case <-woken:
-			leave()
-		case <-ctx.Done():
-			leave()
-			return ctx.Err()
-		}
-	}
+	return s.sleepers.Await(ctx, of, func() (bool, error) { return s.feedHas(ctx, of, after) })
 }
 
 // feedHas reports whether a feed has an event behind a position.
